@@ -1,0 +1,1 @@
+//! IAllocator V2 and all it imports, generated for rsbinder.

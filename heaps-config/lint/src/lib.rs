@@ -1,0 +1,1 @@
+//! Reads a policy in TOML, lints it with file and line, and compiles it to JSON (host only).

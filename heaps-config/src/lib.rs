@@ -1,0 +1,1 @@
+//! The heap policy: its JSON schema, validation, and what the service loads.

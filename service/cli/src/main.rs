@@ -1,0 +1,3 @@
+//! lint, compile, explain, heaps, alloc, dump: one tool for the allocator and its policy.
+
+fn main() {}

@@ -1,0 +1,27 @@
+//! The allocator's logic, pure: it opens no file, holds no fd, reads no clock, logs nothing.
+//!
+//! One request passes through these modules top to bottom:
+//! [`request`] (what was asked, validated) → [`plan()`] (policy → heaps; [`layout`] → planes and bytes) →
+//! [`allocate`] (admission by the [`ledger`], then one heap after the other through [`ports`]).
+
+#![forbid(unsafe_code)]
+
+pub mod allocate;
+pub mod error;
+pub mod explain;
+pub mod format;
+pub mod layout;
+pub mod ledger;
+pub mod plan;
+pub mod policy;
+pub mod ports;
+pub mod request;
+pub mod usage;
+
+pub use error::{Malformed, Refusal, Shortage, Unsupported};
+pub use format::PixelFormat;
+pub use layout::Layout;
+pub use plan::{plan, Plan};
+pub use policy::Policy;
+pub use request::{BufferName, Request};
+pub use usage::Usage;

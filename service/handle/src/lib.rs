@@ -1,0 +1,1 @@
+//! The buffer handle: what its fds and ints say, encoded and decoded.

@@ -1,0 +1,1 @@
+//! The kernel's side: dma-heap nodes, dma-buf ioctls, memory figures, the release watch.

@@ -1,0 +1,3 @@
+//! The allocator service.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Benchmarks: the service against the raw ioctl and a binder ping, interleaved.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The service's answers to good and bad requests, over binder and over the socket.

@@ -1,0 +1,1 @@
+//! Holds the kernel crate's constants against the system's uapi headers.

@@ -1,0 +1,3 @@
+//! demo, test, ci, vm, bench: the project's commands.
+
+fn main() {}
