@@ -1,1 +1,97 @@
-//! To be written.
+//! Allocates what a plan says: exactly `count` buffers, or none and a reason.
+
+use crate::error::{Refusal, Shortage, Unsupported};
+use crate::ledger::{Client, Ledger, Reservation, Sizes};
+use crate::plan::Plan;
+use crate::policy::{HeapId, Policy};
+use crate::ports::{HeapBackend, HeapFailure, MemoryGauge};
+use crate::request::BufferName;
+
+/// One buffer as the heaps gave it. Dropping it frees it.
+#[derive(Debug)]
+pub struct Allocated<B> {
+    /// The heap that gave the pixels.
+    pub heap: HeapId,
+    /// The pixels.
+    pub buffer: B,
+    /// The shared metadata with the reserved region.
+    pub metadata: B,
+}
+
+/// What allocation needs besides a plan.
+pub struct Resources<'a, H, G> {
+    /// The policy that made the plan.
+    pub policy: &'a Policy,
+    /// The account.
+    pub ledger: &'a Ledger,
+    /// The heaps.
+    pub heaps: &'a H,
+    /// The memory figure.
+    pub gauge: &'a G,
+    /// Milliseconds of any monotonic clock.
+    pub now_ms: u64,
+}
+
+/// Admits and allocates `count` buffers. The reservation is the caller's to commit once the buffers are on their way;
+/// dropping it takes everything back.
+///
+/// # Errors
+/// `Unsupported` for a negative count; a `Shortage` by cause. Nothing is left behind.
+pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
+    plan: &Plan<'_>,
+    count: i32,
+    name: &BufferName,
+    client: Client,
+    resources: &Resources<'l, H, G>,
+) -> Result<(Vec<Allocated<H::Buffer>>, Reservation<'l>), Refusal> {
+    let count = u32::try_from(count).map_err(|_| Unsupported::Count(count))?;
+    let limit = resources.policy.limits.buffers_per_request;
+    if count > limit {
+        return Err(Shortage::TooManyBuffers { count, limit }.into());
+    }
+    let sizes = Sizes { bytes: plan.bytes, metadata_bytes: plan.metadata_bytes, count };
+    let mut reservation = resources.ledger.reserve(client, sizes, resources.now_ms, resources.gauge)?;
+    let mut buffers = Vec::new();
+    for _ in 0..count {
+        let (heap, buffer) = from_first_heap(plan, name, &mut reservation, resources)?;
+        let metadata_heap = resources.policy.metadata_heap;
+        let metadata = resources
+            .heaps
+            .allocate_metadata(metadata_heap, plan.metadata_bytes, name)
+            .map_err(|failure| refused(resources.policy, metadata_heap, failure))?;
+        buffers.push(Allocated { heap, buffer, metadata });
+    }
+    Ok((buffers, reservation))
+}
+
+/// One buffer from the first of the plan's heaps that has it.
+fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
+    plan: &Plan<'_>,
+    name: &BufferName,
+    reservation: &mut Reservation<'_>,
+    resources: &Resources<'_, H, G>,
+) -> Result<(HeapId, H::Buffer), Refusal> {
+    // A plan has a candidate; were there none, no heap would have the memory.
+    let mut last = Shortage::Bookkeeping("candidate heaps");
+    for heap in plan.candidates_in_order() {
+        if let Err(shortage) = reservation.charge_heap(heap, plan.bytes) {
+            last = shortage;
+            continue;
+        }
+        match resources.heaps.allocate(heap, plan.bytes, name) {
+            Ok(buffer) => return Ok((heap, buffer)),
+            Err(failure) => {
+                reservation.uncharge_heap();
+                last = refused(resources.policy, heap, failure);
+                if !failure.try_next {
+                    break;
+                }
+            }
+        }
+    }
+    Err(last.into())
+}
+
+fn refused(policy: &Policy, heap: HeapId, failure: HeapFailure) -> Shortage {
+    Shortage::Kernel { heap: policy.heap_name(heap).to_owned(), errno: failure.errno, cause: failure.cause }
+}

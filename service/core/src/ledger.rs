@@ -1,1 +1,211 @@
-//! To be written.
+//! Who holds how much: the account that admission checks before any ioctl and that the dump prints.
+//!
+//! A request passes through three states: *reserved* (admitted, the kernel not yet asked), *held* (it left the
+//! service) and released. Nothing is charged twice and nothing stays charged: a [`Reservation`] that is dropped gives
+//! back what it took.
+//!
+//! The kernel has no upper bound of its own: a dma-heap ioctl that asks for more than there is ends in the OOM
+//! killer (drivers/dma-buf/heaps/system_heap.c, v6.12). So a request beyond a budget, or beyond what memory is left,
+//! must be refused here. Locks are held for arithmetic only, never over a system call.
+
+mod account;
+mod admission;
+
+pub use account::{Account, ClientAccount, Entry, Snapshot};
+pub use admission::Memory;
+
+use crate::error::Shortage;
+use crate::policy::{HeapId, Policy};
+use crate::ports::MemoryGauge;
+use account::State;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Most buffers that are tracked at once; a request beyond it is refused rather than forgotten.
+pub const MAX_TRACKED: usize = 65_536;
+
+/// Identifies a held buffer: its buffer id.
+pub type BufferKey = u64;
+
+/// The account of one service.
+pub struct Ledger {
+    policy: Arc<Policy>,
+    page_bytes: u64,
+    /// Whether releases are observed; if not, what was held once cannot be counted against a budget.
+    tracks_release: bool,
+    state: Mutex<State>,
+    memory: Memory,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The caller's uid: budgets are by uid.
+    pub uid: u32,
+    /// The caller's pid, for people.
+    pub pid: i32,
+}
+
+impl Ledger {
+    /// An empty account. `page_bytes` is the kernel's page size: what a heap gives is a multiple of it.
+    pub fn new(policy: Arc<Policy>, page_bytes: u64, tracks_release: bool) -> Ledger {
+        let state = Mutex::new(State::new(policy.heaps.len()));
+        Ledger { policy, page_bytes: page_bytes.max(1), tracks_release, state, memory: Memory::default() }
+    }
+
+    /// True when releases are observed, so that live bytes and budgets are exact.
+    pub fn tracks_release(&self) -> bool {
+        self.tracks_release
+    }
+
+    /// Admits `count` buffers of `bytes` each, with `metadata_bytes` beside each, or says what there is too little of.
+    /// Heaps are charged later, by [`Reservation::charge_heap`], when it is known which one gives the memory.
+    ///
+    /// `now_ms` is any monotonic clock in milliseconds; `gauge` is asked only when the last figure is old or the
+    /// request comes near it.
+    ///
+    /// # Errors
+    /// `ClientBudget`, `TotalBudget`, `Memory`, `RequestTooLarge` or `Bookkeeping`.
+    pub fn reserve(
+        &self,
+        client: Client,
+        sizes: Sizes,
+        now_ms: u64,
+        gauge: &impl MemoryGauge,
+    ) -> Result<Reservation<'_>, Shortage> {
+        let limits = &self.policy.limits;
+        let each = self.charged(sizes.bytes, sizes.metadata_bytes);
+        let bytes = each.and_then(|each| each.checked_mul(u64::from(sizes.count)));
+        let Some(bytes) = bytes.filter(|bytes| *bytes <= limits.request_bytes) else {
+            return Err(Shortage::RequestTooLarge { bytes, limit: limits.request_bytes });
+        };
+        let mut state = self.lock();
+        if state.buffers.len().saturating_add(index(sizes.count)) > MAX_TRACKED {
+            return Err(Shortage::Bookkeeping("tracking slots"));
+        }
+        state.admit_budgets(client.uid, bytes, limits)?;
+        // From here on others see the bytes as taken: two large requests at once cannot both be let in.
+        state.reserve(client.uid, bytes);
+        drop(state);
+        if let Err(shortage) = self.memory.admit(bytes, limits.reserve_bytes, now_ms, gauge) {
+            self.lock().unreserve(client.uid, bytes);
+            return Err(shortage);
+        }
+        Ok(Reservation { ledger: self, client, bytes, heaps: Vec::new() })
+    }
+
+    /// A held buffer's last reference has gone. Unknown keys are ignored: a release is reported once at most.
+    pub fn release(&self, key: BufferKey) {
+        self.lock().release(key);
+    }
+
+    /// Counts a refusal of any cause.
+    pub fn count_refusal(&self, uid: u32) {
+        self.lock().count_refusal(uid);
+    }
+
+    /// All figures of one moment.
+    pub fn snapshot(&self) -> Snapshot {
+        self.lock().snapshot()
+    }
+
+    /// What one buffer is charged: both parts rounded up to pages, as the kernel does.
+    fn charged(&self, bytes: u64, metadata_bytes: u64) -> Option<u64> {
+        self.pages(bytes)?.checked_add(self.pages(metadata_bytes)?)
+    }
+
+    fn pages(&self, bytes: u64) -> Option<u64> {
+        bytes.checked_next_multiple_of(self.page_bytes)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock; if it did, the figures are still the best there are.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a reservation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Bytes of one buffer.
+    pub bytes: u64,
+    /// Bytes of the shared metadata beside it, the reserved region included.
+    pub metadata_bytes: u64,
+    /// How many.
+    pub count: u32,
+}
+
+/// Bytes that were admitted and are not yet in a client's hands. Dropped, it gives them back.
+#[must_use]
+pub struct Reservation<'l> {
+    ledger: &'l Ledger,
+    client: Client,
+    bytes: u64,
+    heaps: Vec<(HeapId, u64)>,
+}
+
+impl Reservation<'_> {
+    /// Charges one buffer's bytes to the heap that is about to be asked.
+    ///
+    /// # Errors
+    /// `HeapBudget` when the heap's budget does not hold it.
+    pub fn charge_heap(&mut self, heap: HeapId, bytes: u64) -> Result<(), Shortage> {
+        let bytes = self.ledger.pages(bytes).unwrap_or(u64::MAX);
+        let budget = self.ledger.policy.heap(heap).and_then(|heap| heap.budget_bytes);
+        let mut state = self.ledger.lock();
+        let held = state.charge_heap(heap, bytes, budget).err();
+        drop(state);
+        match held {
+            None => {
+                self.heaps.push((heap, bytes));
+                Ok(())
+            }
+            Some(held) => Err(Shortage::HeapBudget {
+                heap: self.ledger.policy.heap_name(heap).to_owned(),
+                bytes,
+                held,
+                limit: budget.unwrap_or(u64::MAX),
+            }),
+        }
+    }
+
+    /// Takes back the last heap charge: that heap gave nothing.
+    pub fn uncharge_heap(&mut self) {
+        if let Some((heap, bytes)) = self.heaps.pop() {
+            self.ledger.lock().uncharge_heap(heap, bytes);
+        }
+    }
+
+    /// The buffers are the client's now. `entries` are in the order of the heap charges.
+    pub fn commit(mut self, entries: impl Iterator<Item = (BufferKey, Entry)>) {
+        let mut state = self.ledger.lock();
+        state.unreserve(self.client.uid, self.bytes);
+        for ((heap, heap_bytes), (key, mut entry)) in self.heaps.drain(..).zip(entries) {
+            entry.heap = heap;
+            entry.heap_bytes = heap_bytes;
+            entry.bytes = self.ledger.charged(entry.bytes, entry.metadata_bytes).unwrap_or(u64::MAX);
+            state.hold(key, entry, self.ledger.tracks_release);
+        }
+        drop(state);
+        self.ledger.memory.granted(self.bytes);
+        self.bytes = 0;
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
+        let mut state = self.ledger.lock();
+        for (heap, bytes) in self.heaps.drain(..) {
+            state.uncharge_heap(heap, bytes);
+        }
+        state.unreserve(self.client.uid, self.bytes);
+        drop(state);
+        self.ledger.memory.given_back(self.bytes);
+    }
+}
+
+fn index(value: u32) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}

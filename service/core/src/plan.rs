@@ -29,6 +29,19 @@ pub struct Plan<'p> {
     pub layer_bytes: u64,
     /// Bytes of the whole buffer, all layers; what the heap is asked for.
     pub bytes: u64,
+    /// Bytes of the second, small buffer: shared metadata, then the reserved region.
+    pub metadata_bytes: u64,
+}
+
+/// Bytes of the shared metadata before the reserved region.
+pub const METADATA_BYTES: u64 = 4096;
+
+impl<'p> Plan<'p> {
+    /// The heaps to try, in order.
+    pub fn candidates_in_order(&self) -> impl Iterator<Item = HeapId> + 'p {
+        let candidates = self.candidates;
+        self.heaps.iter().copied().filter(move |heap| candidates.contains(*heap))
+    }
 }
 
 /// Plans one descriptor. `present` is the set of heaps that this kernel has.

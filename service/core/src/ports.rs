@@ -18,6 +18,14 @@ pub trait HeapBackend {
     /// # Errors
     /// What the kernel said.
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<Self::Buffer, HeapFailure>;
+
+    /// Allocates a buffer's shared metadata. A backend may keep some ready: all of one page are alike, zeroed.
+    ///
+    /// # Errors
+    /// As [`HeapBackend::allocate`].
+    fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<Self::Buffer, HeapFailure> {
+        self.allocate(heap, bytes, name)
+    }
 }
 
 /// Why a heap gave nothing.

@@ -1,0 +1,213 @@
+//! The figures themselves: arithmetic under one lock, no system call.
+
+use super::BufferKey;
+use crate::error::Shortage;
+use crate::policy::{HeapId, Limits};
+use crate::request::BufferName;
+use crate::usage::Usage;
+use std::collections::{BTreeMap, HashMap};
+
+/// Most clients that are remembered after they let everything go.
+const MAX_IDLE_CLIENTS: usize = 256;
+
+/// Figures of a heap, a client or all together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Buffers that somebody still holds. (0 throughout where releases are not observed.)
+    pub live_buffers: u64,
+    /// Bytes that somebody still holds.
+    pub live_bytes: u64,
+    /// The most that `live_bytes` has been.
+    pub high_water_bytes: u64,
+    /// Buffers given out since the start.
+    pub total_buffers: u64,
+    /// Bytes given out since the start.
+    pub total_bytes: u64,
+}
+
+impl Account {
+    fn hold(&mut self, bytes: u64, live: bool) {
+        self.total_buffers = self.total_buffers.saturating_add(1);
+        self.total_bytes = self.total_bytes.saturating_add(bytes);
+        if live {
+            self.live_buffers = self.live_buffers.saturating_add(1);
+            self.live_bytes = self.live_bytes.saturating_add(bytes);
+            self.high_water_bytes = self.high_water_bytes.max(self.live_bytes);
+        }
+    }
+
+    fn release(&mut self, bytes: u64) {
+        self.live_buffers = self.live_buffers.saturating_sub(1);
+        self.live_bytes = self.live_bytes.saturating_sub(bytes);
+    }
+}
+
+/// An account and what is being allocated for it right now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientAccount {
+    /// What was given out.
+    pub account: Account,
+    /// Bytes admitted, not yet given out.
+    pub reserved_bytes: u64,
+    /// Requests refused, whatever the cause.
+    pub refusals: u64,
+}
+
+/// A buffer that left the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The heap that gave it.
+    pub heap: HeapId,
+    /// Bytes in that heap.
+    pub heap_bytes: u64,
+    /// Bytes charged to the client: buffer and metadata, in whole pages.
+    pub bytes: u64,
+    /// Bytes of the metadata beside it.
+    pub metadata_bytes: u64,
+    /// Who asked.
+    pub uid: u32,
+    /// Who asked.
+    pub pid: i32,
+    /// What for.
+    pub usage: Usage,
+    /// Milliseconds of the service's clock when it was given out.
+    pub born_ms: u64,
+    /// The client's name for it.
+    pub name: Box<BufferName>,
+}
+
+/// All figures of one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Everything together.
+    pub all: ClientAccount,
+    /// By heap, in the policy's order.
+    pub heaps: Vec<Account>,
+    /// By client uid, ascending.
+    pub clients: Vec<(u32, ClientAccount)>,
+    /// Live buffers, oldest first.
+    pub buffers: Vec<(BufferKey, Entry)>,
+}
+
+/// What the lock guards.
+pub(super) struct State {
+    all: ClientAccount,
+    heaps: Vec<Account>,
+    /// Bytes charged to each heap by requests under way.
+    heaps_reserved: Vec<u64>,
+    clients: BTreeMap<u32, ClientAccount>,
+    pub(super) buffers: HashMap<BufferKey, Entry>,
+}
+
+impl State {
+    pub(super) fn new(heaps: usize) -> State {
+        State {
+            all: ClientAccount::default(),
+            heaps: vec![Account::default(); heaps],
+            heaps_reserved: vec![0; heaps],
+            clients: BTreeMap::new(),
+            buffers: HashMap::new(),
+        }
+    }
+
+    /// Checks the budgets of the client and of all.
+    pub(super) fn admit_budgets(&self, uid: u32, bytes: u64, limits: &Limits) -> Result<(), Shortage> {
+        let client = self.clients.get(&uid).copied().unwrap_or_default();
+        if let Err((held, limit)) = fits(bytes, client.account.live_bytes, client.reserved_bytes, limits.client_bytes) {
+            return Err(Shortage::ClientBudget { uid, bytes, held, limit });
+        }
+        if let Err((held, limit)) = fits(bytes, self.all.account.live_bytes, self.all.reserved_bytes, limits.total_bytes) {
+            return Err(Shortage::TotalBudget { bytes, held, limit });
+        }
+        Ok(())
+    }
+
+    pub(super) fn reserve(&mut self, uid: u32, bytes: u64) {
+        let client = self.clients.entry(uid).or_default();
+        client.reserved_bytes = client.reserved_bytes.saturating_add(bytes);
+        self.all.reserved_bytes = self.all.reserved_bytes.saturating_add(bytes);
+    }
+
+    pub(super) fn unreserve(&mut self, uid: u32, bytes: u64) {
+        if let Some(client) = self.clients.get_mut(&uid) {
+            client.reserved_bytes = client.reserved_bytes.saturating_sub(bytes);
+        }
+        self.all.reserved_bytes = self.all.reserved_bytes.saturating_sub(bytes);
+    }
+
+    /// Charges a heap; `Err` holds what it has in use already.
+    pub(super) fn charge_heap(&mut self, heap: HeapId, bytes: u64, budget: Option<u64>) -> Result<(), u64> {
+        let index = usize::from(heap.0);
+        let live = self.heaps.get(index).map_or(0, |account| account.live_bytes);
+        let Some(reserved) = self.heaps_reserved.get_mut(index) else { return Err(0) };
+        fits(bytes, live, *reserved, budget).map_err(|(held, _)| held)?;
+        *reserved = reserved.saturating_add(bytes);
+        Ok(())
+    }
+
+    pub(super) fn uncharge_heap(&mut self, heap: HeapId, bytes: u64) {
+        if let Some(reserved) = self.heaps_reserved.get_mut(usize::from(heap.0)) {
+            *reserved = reserved.saturating_sub(bytes);
+        }
+    }
+
+    /// Moves a buffer from reserved to held. Without a release to wait for, only the totals grow.
+    pub(super) fn hold(&mut self, key: BufferKey, entry: Entry, live: bool) {
+        self.uncharge_heap(entry.heap, entry.heap_bytes);
+        if let Some(account) = self.heaps.get_mut(usize::from(entry.heap.0)) {
+            account.hold(entry.heap_bytes, live);
+        }
+        self.clients.entry(entry.uid).or_default().account.hold(entry.bytes, live);
+        self.all.account.hold(entry.bytes, live);
+        if live {
+            self.buffers.insert(key, entry);
+        }
+    }
+
+    pub(super) fn release(&mut self, key: BufferKey) {
+        let Some(entry) = self.buffers.remove(&key) else { return };
+        if let Some(account) = self.heaps.get_mut(usize::from(entry.heap.0)) {
+            account.release(entry.heap_bytes);
+        }
+        if let Some(client) = self.clients.get_mut(&entry.uid) {
+            client.account.release(entry.bytes);
+        }
+        self.all.account.release(entry.bytes);
+        self.forget_idle_clients();
+    }
+
+    pub(super) fn count_refusal(&mut self, uid: u32) {
+        self.all.refusals = self.all.refusals.saturating_add(1);
+        let client = self.clients.entry(uid).or_default();
+        client.refusals = client.refusals.saturating_add(1);
+        self.forget_idle_clients();
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let mut buffers: Vec<_> = self.buffers.iter().map(|(key, entry)| (*key, entry.clone())).collect();
+        buffers.sort_by_key(|(key, entry)| (entry.born_ms, *key));
+        Snapshot {
+            all: self.all,
+            heaps: self.heaps.clone(),
+            clients: self.clients.iter().map(|(uid, client)| (*uid, *client)).collect(),
+            buffers,
+        }
+    }
+
+    /// Uids come and go (isolated apps have one each): those that hold nothing are forgotten beyond a bound.
+    fn forget_idle_clients(&mut self) {
+        if self.clients.len() > MAX_IDLE_CLIENTS {
+            self.clients.retain(|_, client| client.account.live_bytes > 0 || client.reserved_bytes > 0);
+        }
+    }
+}
+
+/// `Err((held, budget))` when `bytes` more do not fit the budget.
+fn fits(bytes: u64, live: u64, reserved: u64, budget: Option<u64>) -> Result<(), (u64, u64)> {
+    let Some(budget) = budget else { return Ok(()) };
+    let held = live.saturating_add(reserved);
+    match held.checked_add(bytes) {
+        Some(sum) if sum <= budget => Ok(()),
+        _ => Err((held, budget)),
+    }
+}

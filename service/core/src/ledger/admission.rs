@@ -1,0 +1,88 @@
+//! Is there memory for it? The machine's own figure, less what was let in since it was read.
+
+use crate::error::Shortage;
+use crate::ports::MemoryGauge;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How old a figure may be, in milliseconds, to still answer for a small request.
+const FRESH_MS: u64 = 100;
+/// An old figure answers only for requests that take at most one part in so many of what it shows free.
+const SMALL_PART: u64 = 8;
+
+/// Tracks MemAvailable without reading it for each small buffer.
+#[derive(Default)]
+pub struct Memory {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The last figure, and when it was read.
+    reading: Option<(u64, u64)>,
+    /// Bytes handed out since: they may be missing from the figure.
+    granted_since: u64,
+    /// Bytes admitted whose allocation has not ended: the figure shows some of them, all or none.
+    in_flight: u64,
+}
+
+impl State {
+    /// What is surely free by the last figure: everything that it may not show yet is taken off.
+    fn headroom(&self, available: u64) -> u64 {
+        available.saturating_sub(self.granted_since).saturating_sub(self.in_flight)
+    }
+
+    fn admit(&mut self, bytes: u64, part: u64, available: u64, reserve: u64) -> Result<(), u64> {
+        let headroom = self.headroom(available);
+        match bytes.checked_mul(part).and_then(|needed| needed.checked_add(reserve)) {
+            Some(needed) if needed <= headroom => {
+                self.in_flight = self.in_flight.saturating_add(bytes);
+                Ok(())
+            }
+            _ => Err(headroom),
+        }
+    }
+}
+
+impl Memory {
+    /// Lets `bytes` in or refuses them. What is let in must come back through `granted` or `given_back`.
+    pub(super) fn admit(&self, bytes: u64, reserve: u64, now_ms: u64, gauge: &impl MemoryGauge) -> Result<(), Shortage> {
+        {
+            let mut state = self.lock();
+            if let Some((available, read_ms)) = state.reading {
+                let fresh = now_ms.saturating_sub(read_ms) <= FRESH_MS;
+                if fresh && state.admit(bytes, SMALL_PART, available, reserve).is_ok() {
+                    return Ok(());
+                }
+            }
+        }
+        // Read without the lock: others go on meanwhile. What they have in flight is taken off in full below, whether
+        // or not the figure shows it already: too careful for a moment, never too bold.
+        let figure = gauge.available_bytes();
+        let mut state = self.lock();
+        let Some(available) = figure else {
+            // A machine that does not say what it has is bounded by the budgets alone.
+            state.in_flight = state.in_flight.saturating_add(bytes);
+            return Ok(());
+        };
+        state.reading = Some((available, now_ms));
+        state.granted_since = 0;
+        state.admit(bytes, 1, available, reserve).map_err(|available| Shortage::Memory { bytes, available, reserve })
+    }
+
+    /// The allocation succeeded.
+    pub(super) fn granted(&self, bytes: u64) {
+        let mut state = self.lock();
+        state.in_flight = state.in_flight.saturating_sub(bytes);
+        state.granted_since = state.granted_since.saturating_add(bytes);
+    }
+
+    /// The allocation failed.
+    pub(super) fn given_back(&self, bytes: u64) {
+        let mut state = self.lock();
+        state.in_flight = state.in_flight.saturating_sub(bytes);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
