@@ -95,3 +95,6 @@ fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
 fn refused(policy: &Policy, heap: HeapId, failure: HeapFailure) -> Shortage {
     Shortage::Kernel { heap: policy.heap_name(heap).to_owned(), errno: failure.errno, cause: failure.cause }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

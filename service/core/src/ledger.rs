@@ -209,3 +209,6 @@ impl Drop for Reservation<'_> {
 fn index(value: u32) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests;

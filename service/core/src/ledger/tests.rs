@@ -1,0 +1,210 @@
+//! The account: budgets, the memory figure, and that nothing stays charged.
+
+use super::*;
+use crate::allocate::tests::policy;
+use crate::request::BufferName;
+use crate::usage::Usage;
+use std::cell::Cell;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const PAGE: u64 = 4 * KIB;
+const APP: Client = Client { uid: 10_001, pid: 1 };
+const OTHER: Client = Client { uid: 10_002, pid: 2 };
+
+/// A gauge that counts how often it was read.
+struct Gauge {
+    available: Cell<Option<u64>>,
+    reads: Cell<u32>,
+}
+
+fn gauge(available: u64) -> Gauge {
+    Gauge { available: Cell::new(Some(available)), reads: Cell::new(0) }
+}
+
+impl MemoryGauge for Gauge {
+    fn available_bytes(&self) -> Option<u64> {
+        self.reads.set(self.reads.get() + 1);
+        self.available.get()
+    }
+}
+
+fn sizes(bytes: u64, count: u32) -> Sizes {
+    Sizes { bytes, metadata_bytes: PAGE, count }
+}
+
+fn entry(client: Client, bytes: u64) -> Entry {
+    Entry {
+        heap: HeapId(0),
+        heap_bytes: 0,
+        bytes,
+        metadata_bytes: PAGE,
+        uid: client.uid,
+        pid: client.pid,
+        usage: Usage::CPU_READ_OFTEN,
+        born_ms: 0,
+        name: Box::new(BufferName::from_text("frame")),
+    }
+}
+
+fn hold(ledger: &Ledger, client: Client, key: BufferKey, bytes: u64) -> Result<(), Shortage> {
+    let mut reservation = ledger.reserve(client, sizes(bytes, 1), 0, &gauge(1024 * MIB))?;
+    reservation.charge_heap(HeapId(0), bytes)?;
+    reservation.commit([(key, entry(client, bytes))].into_iter());
+    Ok(())
+}
+
+fn ledger() -> Ledger {
+    let mut policy = policy();
+    policy.limits.request_bytes = 64 * MIB;
+    policy.limits.client_bytes = Some(16 * MIB);
+    policy.limits.total_bytes = Some(24 * MIB);
+    policy.limits.reserve_bytes = 8 * MIB;
+    policy.heaps[1].budget_bytes = Some(2 * MIB);
+    Ledger::new(Arc::new(policy), PAGE, true)
+}
+
+#[test]
+fn hold_then_release_returns_to_zero_and_keeps_the_high_water_mark() {
+    let ledger = ledger();
+    hold(&ledger, APP, 7, 100).unwrap();
+    let snapshot = ledger.snapshot();
+    // 100 bytes are a page, its metadata another.
+    assert_eq!(snapshot.all.account.live_bytes, 2 * PAGE);
+    assert_eq!(snapshot.heaps[0].live_bytes, PAGE);
+    assert_eq!(snapshot.buffers.len(), 1);
+    ledger.release(7);
+    ledger.release(7);
+    let snapshot = ledger.snapshot();
+    assert_eq!(snapshot.all.account.live_bytes, 0);
+    assert_eq!(snapshot.all.account.live_buffers, 0);
+    assert_eq!(snapshot.all.account.high_water_bytes, 2 * PAGE);
+    assert_eq!(snapshot.all.account.total_buffers, 1);
+    assert!(snapshot.buffers.is_empty());
+}
+
+#[test]
+fn client_budget_stops_one_client_and_no_other() {
+    let ledger = ledger();
+    hold(&ledger, APP, 1, 12 * MIB).unwrap();
+    let refused = hold(&ledger, APP, 2, 6 * MIB).unwrap_err();
+    assert!(matches!(refused, Shortage::ClientBudget { uid: 10_001, held, .. } if held == 12 * MIB + PAGE));
+    hold(&ledger, OTHER, 3, 6 * MIB).unwrap();
+    ledger.release(1);
+    hold(&ledger, APP, 4, 6 * MIB).unwrap();
+}
+
+#[test]
+fn total_budget_bounds_all_clients_together() {
+    let ledger = ledger();
+    hold(&ledger, APP, 1, 14 * MIB).unwrap();
+    let refused = hold(&ledger, OTHER, 2, 14 * MIB).unwrap_err();
+    assert!(matches!(refused, Shortage::TotalBudget { .. }));
+}
+
+#[test]
+fn heap_budget_is_charged_by_the_heap_that_gives() {
+    let ledger = ledger();
+    let mut reservation = ledger.reserve(APP, sizes(MIB, 3), 0, &gauge(1024 * MIB)).unwrap();
+    reservation.charge_heap(HeapId(1), MIB).unwrap();
+    reservation.charge_heap(HeapId(1), MIB).unwrap();
+    let refused = reservation.charge_heap(HeapId(1), MIB).unwrap_err();
+    assert!(matches!(refused, Shortage::HeapBudget { held, limit, .. } if held == 2 * MIB && limit == 2 * MIB));
+    drop(reservation);
+    let mut again = ledger.reserve(APP, sizes(MIB, 2), 0, &gauge(1024 * MIB)).unwrap();
+    again.charge_heap(HeapId(1), 2 * MIB).unwrap();
+}
+
+#[test]
+fn dropped_reservation_leaves_nothing_charged() {
+    let ledger = ledger();
+    let reservation = ledger.reserve(APP, sizes(8 * MIB, 1), 0, &gauge(1024 * MIB)).unwrap();
+    assert!(ledger.reserve(APP, sizes(9 * MIB, 1), 0, &gauge(1024 * MIB)).is_err());
+    drop(reservation);
+    assert!(ledger.reserve(APP, sizes(9 * MIB, 1), 0, &gauge(1024 * MIB)).is_ok());
+    assert_eq!(ledger.snapshot().all, ClientAccount::default());
+}
+
+#[test]
+fn request_that_overflows_is_too_large_not_small() {
+    let ledger = ledger();
+    for bytes in [u64::MAX, u64::MAX / 2, 65 * MIB] {
+        let refused = ledger.reserve(APP, sizes(bytes, 4), 0, &gauge(u64::MAX)).err().unwrap();
+        assert!(matches!(refused, Shortage::RequestTooLarge { .. }), "{bytes}: {refused:?}");
+    }
+}
+
+#[test]
+fn memory_keeps_its_reserve() {
+    let ledger = ledger();
+    let refused = ledger.reserve(APP, sizes(4 * MIB, 1), 0, &gauge(12 * MIB)).err().unwrap();
+    assert_eq!(refused, Shortage::Memory { bytes: 4 * MIB + PAGE, available: 12 * MIB, reserve: 8 * MIB });
+    assert!(ledger.reserve(APP, sizes(4 * MIB, 1), 0, &gauge(13 * MIB)).is_ok());
+}
+
+#[test]
+fn two_large_requests_at_once_are_not_both_admitted() {
+    let ledger = ledger();
+    let gauge = gauge(20 * MIB);
+    let first = ledger.reserve(APP, sizes(10 * MIB, 1), 0, &gauge).unwrap();
+    let refused = ledger.reserve(OTHER, sizes(10 * MIB, 1), 0, &gauge).err().unwrap();
+    assert!(matches!(refused, Shortage::Memory { .. }));
+    drop(first);
+    assert!(ledger.reserve(OTHER, sizes(10 * MIB, 1), 0, &gauge).is_ok());
+}
+
+#[test]
+fn small_requests_share_one_reading_until_it_is_old_or_used_up() {
+    let ledger = ledger();
+    let gauge = gauge(16 * MIB);
+    let ask = |now_ms| ledger.reserve(APP, sizes(PAGE, 1), now_ms, &gauge).map(drop);
+    ask(0).unwrap();
+    ask(50).unwrap();
+    assert_eq!(gauge.reads.get(), 1);
+    ask(200).unwrap();
+    assert_eq!(gauge.reads.get(), 2);
+}
+
+#[test]
+fn granted_bytes_use_up_a_reading_so_that_it_is_not_spent_twice() {
+    let ledger = ledger();
+    let gauge = gauge(16 * MIB);
+    let half = MIB / 2;
+    let grant = |key| {
+        let mut reservation = ledger.reserve(APP, sizes(half - PAGE, 1), 0, &gauge)?;
+        reservation.charge_heap(HeapId(0), half - PAGE)?;
+        reservation.commit([(key, entry(APP, half - PAGE))].into_iter());
+        Ok::<(), Shortage>(())
+    };
+    // 8 times a request and the reserve fit 16 MiB until 4 MiB are granted: the tenth asks again.
+    for key in 0..9 {
+        grant(key).unwrap();
+    }
+    assert_eq!(gauge.reads.get(), 1);
+    gauge.available.set(Some(8 * MIB + PAGE));
+    assert!(matches!(grant(9).unwrap_err(), Shortage::Memory { .. }));
+    assert_eq!(gauge.reads.get(), 2);
+}
+
+#[test]
+fn without_release_events_totals_grow_and_budgets_do_not_lock_up() {
+    let mut policy = policy();
+    policy.limits.client_bytes = Some(MIB);
+    let ledger = Ledger::new(Arc::new(policy), PAGE, false);
+    for key in 0..100 {
+        hold(&ledger, APP, key, MIB / 2).unwrap();
+    }
+    let snapshot = ledger.snapshot();
+    assert_eq!(snapshot.all.account.total_buffers, 100);
+    assert_eq!(snapshot.all.account.live_bytes, 0);
+}
+
+#[test]
+fn idle_clients_are_forgotten_beyond_a_bound() {
+    let ledger = ledger();
+    for uid in 0..2_000 {
+        ledger.count_refusal(uid);
+    }
+    assert!(ledger.snapshot().clients.len() <= 300);
+    assert_eq!(ledger.snapshot().all.refusals, 2_000);
+}
