@@ -160,6 +160,13 @@ pub enum Shortage {
     Bookkeeping(&'static str),
 }
 
+impl Shortage {
+    /// True when a budget is used up: a release that happened but is not yet booked may make room.
+    pub fn is_budget(&self) -> bool {
+        matches!(self, Shortage::ClientBudget { .. } | Shortage::TotalBudget { .. } | Shortage::HeapBudget { .. })
+    }
+}
+
 impl Refusal {
     /// A short, stable word for statistics and JSON, one a variant.
     pub fn cause(&self) -> &'static str {

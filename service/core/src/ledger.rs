@@ -17,6 +17,8 @@ pub use admission::Memory;
 use crate::error::Shortage;
 use crate::policy::{HeapId, Policy};
 use crate::ports::MemoryGauge;
+use crate::request::BufferName;
+use crate::usage::Usage;
 use account::State;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -90,7 +92,7 @@ impl Ledger {
             self.lock().unreserve(client.uid, bytes);
             return Err(shortage);
         }
-        Ok(Reservation { ledger: self, client, bytes, heaps: Vec::new() })
+        Ok(Reservation { ledger: self, client, sizes, bytes, heaps: Vec::new() })
     }
 
     /// A held buffer's last reference has gone. Unknown keys are ignored: a release is reported once at most.
@@ -134,11 +136,23 @@ pub struct Sizes {
     pub count: u32,
 }
 
+/// What the account remembers of a request's buffers, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The client's name for them.
+    pub name: BufferName,
+    /// What for.
+    pub usage: Usage,
+    /// Milliseconds of the service's clock.
+    pub born_ms: u64,
+}
+
 /// Bytes that were admitted and are not yet in a client's hands. Dropped, it gives them back.
 #[must_use]
 pub struct Reservation<'l> {
     ledger: &'l Ledger,
     client: Client,
+    sizes: Sizes,
     bytes: u64,
     heaps: Vec<(HeapId, u64)>,
 }
@@ -175,14 +189,17 @@ impl Reservation<'_> {
         }
     }
 
-    /// The buffers are the client's now. `entries` are in the order of the heap charges.
-    pub fn commit(mut self, entries: impl Iterator<Item = (BufferKey, Entry)>) {
+    /// The buffers are the client's now: one key for each heap charge, in their order.
+    pub fn commit(mut self, about: &About, keys: impl Iterator<Item = BufferKey>) {
+        let bytes = self.ledger.charged(self.sizes.bytes, self.sizes.metadata_bytes).unwrap_or(u64::MAX);
+        let name = Arc::new(about.name);
+        let Client { uid, pid } = self.client;
+        let About { usage, born_ms, .. } = *about;
         let mut state = self.ledger.lock();
-        state.unreserve(self.client.uid, self.bytes);
-        for ((heap, heap_bytes), (key, mut entry)) in self.heaps.drain(..).zip(entries) {
-            entry.heap = heap;
-            entry.heap_bytes = heap_bytes;
-            entry.bytes = self.ledger.charged(entry.bytes, entry.metadata_bytes).unwrap_or(u64::MAX);
+        state.unreserve(uid, self.bytes);
+        for ((heap, heap_bytes), key) in self.heaps.drain(..).zip(keys) {
+            let name = Arc::clone(&name);
+            let entry = Entry { heap, heap_bytes, bytes, uid, pid, usage, born_ms, name };
             state.hold(key, entry, self.ledger.tracks_release);
         }
         drop(state);

@@ -6,6 +6,7 @@ use crate::policy::{HeapId, Limits};
 use crate::request::BufferName;
 use crate::usage::Usage;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Most clients that are remembered after they let everything go.
 const MAX_IDLE_CLIENTS: usize = 256;
@@ -62,8 +63,6 @@ pub struct Entry {
     pub heap_bytes: u64,
     /// Bytes charged to the client: buffer and metadata, in whole pages.
     pub bytes: u64,
-    /// Bytes of the metadata beside it.
-    pub metadata_bytes: u64,
     /// Who asked.
     pub uid: u32,
     /// Who asked.
@@ -72,8 +71,8 @@ pub struct Entry {
     pub usage: Usage,
     /// Milliseconds of the service's clock when it was given out.
     pub born_ms: u64,
-    /// The client's name for it.
-    pub name: Box<BufferName>,
+    /// The client's name for it, shared by the buffers of one request.
+    pub name: Arc<BufferName>,
 }
 
 /// All figures of one moment.

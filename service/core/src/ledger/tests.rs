@@ -33,24 +33,14 @@ fn sizes(bytes: u64, count: u32) -> Sizes {
     Sizes { bytes, metadata_bytes: PAGE, count }
 }
 
-fn entry(client: Client, bytes: u64) -> Entry {
-    Entry {
-        heap: HeapId(0),
-        heap_bytes: 0,
-        bytes,
-        metadata_bytes: PAGE,
-        uid: client.uid,
-        pid: client.pid,
-        usage: Usage::CPU_READ_OFTEN,
-        born_ms: 0,
-        name: Box::new(BufferName::from_text("frame")),
-    }
+fn about() -> About {
+    About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0 }
 }
 
 fn hold(ledger: &Ledger, client: Client, key: BufferKey, bytes: u64) -> Result<(), Shortage> {
     let mut reservation = ledger.reserve(client, sizes(bytes, 1), 0, &gauge(1024 * MIB))?;
     reservation.charge_heap(HeapId(0), bytes)?;
-    reservation.commit([(key, entry(client, bytes))].into_iter());
+    reservation.commit(&about(), [key].into_iter());
     Ok(())
 }
 
@@ -173,7 +163,7 @@ fn granted_bytes_use_up_a_reading_so_that_it_is_not_spent_twice() {
     let grant = |key| {
         let mut reservation = ledger.reserve(APP, sizes(half - PAGE, 1), 0, &gauge)?;
         reservation.charge_heap(HeapId(0), half - PAGE)?;
-        reservation.commit([(key, entry(APP, half - PAGE))].into_iter());
+        reservation.commit(&about(), [key].into_iter());
         Ok::<(), Shortage>(())
     };
     // 8 times a request and the reserve fit 16 MiB until 4 MiB are granted: the tenth asks again.
