@@ -1,1 +1,64 @@
-//! IAllocator V2 and all it imports, generated for rsbinder.
+//! IAllocator V2 and everything else that a process needs to speak it: the wire types, and the few places where two
+//! binder libraries differ. Generated for rsbinder (Linux), from the AIDL files beside this crate.
+//!
+//! # One name, two crates
+//! An Android tree has a crate of the same name and the same surface over `libbinder_rs` and Soong's generated crates.
+//! The service is written against this surface alone, names no binder library and has no `cfg`; the build graph picks.
+//! What both crates offer, and what a caller may rely on:
+//!
+//! | item | here | in an Android tree |
+//! |---|---|---|
+//! | [`IAllocator`], [`BnAllocator`], [`BpAllocator`] | `rsbinder-aidl` | `…allocator-V2-rust` |
+//! | [`BufferDescriptorInfo`], [`AllocationResult`], [`AllocationError`], [`ExtendableType`], [`NativeHandle`], [`PixelFormat`], [`BufferUsage`] | the same fields; the enums are open newtypes, `PixelFormat(i32)` and `BufferUsage(i64)`: use `.0`, `\|` is not on both | |
+//! | [`Interface`], [`Strong`], [`Status`], [`StatusCode`], [`ParcelFileDescriptor`] | re-exported | re-exported |
+//! | [`BinderResult`] | `rsbinder::BinderResult` | `binder::Result` |
+//! | [`interface_with_dump!`] | args are `&[String]` | args are `&[&CStr]`, turned into `String`s; on 14 a `&File` is the writer |
+//! | [`new_allocator`] | inherits real-time priority | where `BinderFeatures` has it |
+//! | [`service_specific`] | `new_service_specific_error(i32, Option<String>)` | `new_service_specific_error_str` |
+//! | [`parcel_fd`], [`into_fd`] | `From<OwnedFd>` | through `File` on 14 |
+//! | [`calling_uid`], [`calling_pid`], [`calling_identity`] | free functions | `ThreadState` |
+//! | [`serve_binder`] | `ProcessState::init` | static `ProcessState` |
+//! | [`SocketDoor`], [`SocketOptions`] | libbinder RPC over a unix socket | `bind` answers [`ServeError::NoSocketHere`] |
+//! | [`ServeError`], [`ALLOCATOR_INSTANCE`], [`VERSION`], [`HASH`] | | the same |
+//!
+//! # Invariants
+//! Nothing here looks into a request or decides anything about one. The interface is VINTF-stable; the caller's security
+//! context is not asked for (a kernel whose security module has none fails every such call).
+
+mod adapter;
+mod error;
+mod kernel_door;
+mod socket_door;
+mod socket_root;
+
+/// What the AIDL compiler wrote. Use the names at the root instead.
+mod generated {
+    // Generated: no docs, its own names and its own casts.
+    #![allow(missing_docs, unreachable_pub, unused_qualifications)]
+    #![allow(clippy::as_conversions, clippy::panic, clippy::indexing_slicing)]
+    rsbinder::include_aidl!("allocator");
+}
+
+use generated::android::hardware as hal;
+
+pub use hal::common::NativeHandle::NativeHandle;
+pub use hal::graphics::allocator::AllocationError::AllocationError;
+pub use hal::graphics::allocator::AllocationResult::AllocationResult;
+pub use hal::graphics::allocator::BufferDescriptorInfo::BufferDescriptorInfo;
+pub use hal::graphics::allocator::IAllocator::{BnAllocator, BpAllocator, IAllocator, HASH, VERSION};
+pub use hal::graphics::common::BufferUsage::BufferUsage;
+pub use hal::graphics::common::ExtendableType::ExtendableType;
+pub use hal::graphics::common::PixelFormat::PixelFormat;
+
+pub use rsbinder::{BinderResult, Interface, ParcelFileDescriptor, Status, StatusCode, Strong};
+
+pub use adapter::{calling_identity, calling_pid, calling_uid, into_fd, new_allocator, parcel_fd, service_specific};
+pub use error::ServeError;
+pub use kernel_door::serve_binder;
+pub use socket_door::{SocketDoor, SocketOptions};
+
+/// The name under which the one allocator of a device is registered.
+pub const ALLOCATOR_INSTANCE: &str = "android.hardware.graphics.allocator.IAllocator/default";
+
+/// Where the allocator's socket is when nobody says otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/gralloc/allocator.sock";

@@ -1,0 +1,33 @@
+//! Generates the bindings of `../android/**.aidl` with rsbinder's AIDL compiler.
+
+use std::path::Path;
+
+/// The files, leaves first. Each is given on its own: the compiler resolves a type of the same package only through a
+/// source it was given, and stamps version and hash on a single file alone.
+const FILES: &[&str] = &[
+    "android/hardware/common/NativeHandle.aidl",
+    "android/hardware/graphics/common/BufferUsage.aidl",
+    "android/hardware/graphics/common/ExtendableType.aidl",
+    "android/hardware/graphics/common/PixelFormat.aidl",
+    "android/hardware/graphics/allocator/AllocationError.aidl",
+    "android/hardware/graphics/allocator/AllocationResult.aidl",
+    "android/hardware/graphics/allocator/BufferDescriptorInfo.aidl",
+];
+
+const ALLOCATOR: &str = "android/hardware/graphics/allocator/IAllocator.aidl";
+/// What `getInterfaceVersion` and `getInterfaceHash` answer: those of AOSP's frozen V2
+/// (hardware/interfaces/graphics/allocator/aidl/aidl_api/android.hardware.graphics.allocator/2/.hash).
+const VERSION: i32 = 2;
+const HASH: &str = "9499fec09c544e9de5be3c87125721600f8ade66";
+
+fn main() {
+    let root = Path::new("..");
+    let builder = FILES
+        .iter()
+        .fold(rsbinder_aidl::Builder::new().include_dir(root), |builder, file| builder.source(root.join(file)));
+    let generated = builder.source(root.join(ALLOCATOR)).version(VERSION).hash(HASH).output("allocator.rs").generate();
+    if let Err(error) = generated {
+        eprintln!("{error}\n{error:?}");
+        std::process::exit(1);
+    }
+}
