@@ -1,0 +1,286 @@
+//! A service behind a socket, in one process: what it answers, who it thinks calls, what its file is like.
+
+// Tests: a failed unwrap is a failed test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use allocator_aidl::{
+    calling_identity, interface_with_dump, into_fd, new_allocator, parcel_fd, service_specific, AllocationError,
+    AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, NativeHandle, ServeError, SocketDoor,
+    SocketOptions, Strong, HASH, VERSION,
+};
+use rsbinder::rpc::{FileDescriptorTransportMode, RpcClientConfig, RpcSession};
+use rsbinder::{ParcelFileDescriptor, SIBinder, StatusCode, DUMP_TRANSACTION};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Answers so that the caller can see which method was reached and with what.
+struct Echo;
+
+impl Echo {
+    fn write_dump(&self, out: &mut dyn Write, args: &[String]) -> std::io::Result<()> {
+        writeln!(out, "echo {}", args.join(" "))
+    }
+}
+
+interface_with_dump!(Echo, Echo::write_dump);
+
+impl IAllocator for Echo {
+    fn allocate(&self, descriptor: &[u8], count: i32) -> BinderResult<AllocationResult> {
+        Err(service_specific(AllocationError::UNSUPPORTED, &format!("allocate {descriptor:?} {count}")))
+    }
+
+    fn allocate2(&self, descriptor: &BufferDescriptorInfo, count: i32) -> BinderResult<AllocationResult> {
+        if count < 0 {
+            return Err(service_specific(AllocationError::NO_RESOURCES, "negative"));
+        }
+        let (uid, pid) = calling_identity();
+        let buffers = (0..count)
+            .map(|index| {
+                let mut file = tempfile::tempfile().unwrap();
+                write!(file, "{} {index}", descriptor.width).unwrap();
+                let ints = vec![i32::try_from(uid).unwrap(), pid, index];
+                NativeHandle { fds: vec![parcel_fd(file.into())], ints }
+            })
+            .collect();
+        Ok(AllocationResult { stride: descriptor.width, buffers })
+    }
+
+    fn isSupported(&self, descriptor: &BufferDescriptorInfo) -> BinderResult<bool> {
+        Ok(descriptor.format.0 == 1)
+    }
+
+    fn getIMapperLibrarySuffix(&self) -> BinderResult<String> {
+        Ok("echo".to_owned())
+    }
+}
+
+fn serve(path: &Path, options: SocketOptions) {
+    let door = SocketDoor::bind(path, options).expect("bind");
+    std::thread::spawn(move || {
+        let ended = door.serve(&new_allocator(Echo));
+        panic!("the door closed: {:?}", ended.err());
+    });
+}
+
+fn served() -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("allocator.sock");
+    serve(&path, SocketOptions::default());
+    (dir, path)
+}
+
+fn session(path: &Path) -> rsbinder::Result<RpcSession> {
+    let config =
+        RpcClientConfig::unix(path, 2).fd_mode(FileDescriptorTransportMode::Unix).timeout(Duration::from_secs(10));
+    RpcSession::setup_client_android13plus_with_config(config)
+}
+
+fn connect(path: &Path) -> Strong<dyn IAllocator> {
+    session(path).unwrap().get_root().unwrap().into_interface().unwrap()
+}
+
+/// Sends one transaction by its number, past the generated client.
+fn transact(binder: &SIBinder, code: u32, fill: impl FnOnce(&mut rsbinder::Parcel)) -> rsbinder::Parcel {
+    let remote = binder.as_remote().expect("a remote binder");
+    let mut data = remote.prepare_transact(true).unwrap();
+    fill(&mut data);
+    remote.submit_transact(code, &data, 0).unwrap().expect("a reply")
+}
+
+#[test]
+fn transaction_codes_are_one_to_four_in_the_contracts_order() {
+    let (_dir, path) = served();
+    let binder = connect(&path).as_binder();
+
+    let mut reply = transact(&binder, 1, |data| {
+        data.write(&[5u8, 6][..]).unwrap();
+        data.write(&3i32).unwrap();
+    });
+    let status: rsbinder::Status = reply.read().unwrap();
+    assert_eq!((status.service_specific_error(), status.message()), (2, Some("allocate [5, 6] 3")));
+
+    let info = BufferDescriptorInfo { width: 9, ..BufferDescriptorInfo::default() };
+    let mut reply = transact(&binder, 2, |data| {
+        data.write(&info).unwrap();
+        data.write(&0i32).unwrap();
+    });
+    assert!(reply.read::<rsbinder::Status>().unwrap().is_ok());
+    assert_eq!(reply.read::<AllocationResult>().unwrap().stride, 9);
+
+    let mut reply = transact(&binder, 3, |data| data.write(&info).unwrap());
+    assert!(reply.read::<rsbinder::Status>().unwrap().is_ok());
+    assert!(!reply.read::<bool>().unwrap());
+
+    let mut reply = transact(&binder, 4, |_| {});
+    assert!(reply.read::<rsbinder::Status>().unwrap().is_ok());
+    assert_eq!(reply.read::<String>().unwrap(), "echo");
+}
+
+#[test]
+fn version_and_hash_are_the_frozen_interfaces() {
+    let (_dir, path) = served();
+    let allocator = connect(&path);
+    assert_eq!(allocator.getInterfaceVersion().unwrap(), 2);
+    assert_eq!(allocator.getInterfaceHash().unwrap(), "9499fec09c544e9de5be3c87125721600f8ade66");
+    assert_eq!((VERSION, HASH), (2, "9499fec09c544e9de5be3c87125721600f8ade66"));
+
+    // The codes that a stable interface reserves: FIRST_CALL + 16777214 and + 16777213 (AOSP `aidl_to_common.h`).
+    let binder = allocator.as_binder();
+    let mut reply = transact(&binder, 0x00ff_ffff, |_| {});
+    assert!(reply.read::<rsbinder::Status>().unwrap().is_ok());
+    assert_eq!(reply.read::<i32>().unwrap(), 2);
+    let mut reply = transact(&binder, 0x00ff_fffe, |_| {});
+    assert!(reply.read::<rsbinder::Status>().unwrap().is_ok());
+    assert_eq!(reply.read::<String>().unwrap(), HASH);
+}
+
+#[test]
+fn files_and_numbers_arrive_and_the_caller_is_this_process() {
+    let (_dir, path) = served();
+    let info = BufferDescriptorInfo { width: 640, ..BufferDescriptorInfo::default() };
+    // 32 buffers of one file each; a message carries at most 64.
+    let result = connect(&path).allocate2(&info, 32).unwrap();
+    assert_eq!((result.stride, result.buffers.len()), (640, 32));
+    let uid = std::fs::metadata("/proc/self").unwrap().uid();
+    for (index, buffer) in result.buffers.into_iter().enumerate() {
+        let index = i32::try_from(index).unwrap();
+        let pid = i32::try_from(std::process::id()).unwrap();
+        assert_eq!(buffer.ints, [i32::try_from(uid).unwrap(), pid, index]);
+        let mut file = File::from(into_fd(buffer.fds.into_iter().next().unwrap()));
+        file.rewind().unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!(text, format!("640 {index}"));
+    }
+}
+
+#[test]
+fn an_error_arrives_with_its_code_and_words_and_the_next_call_works() {
+    let (_dir, path) = served();
+    let allocator = connect(&path);
+    let status = allocator.allocate2(&BufferDescriptorInfo::default(), -1).unwrap_err();
+    assert_eq!(status.exception_code(), rsbinder::ExceptionCode::ServiceSpecific);
+    assert_eq!(
+        (status.service_specific_error(), status.message()),
+        (AllocationError::NO_RESOURCES.0, Some("negative"))
+    );
+    assert!(allocator.allocate2(&BufferDescriptorInfo::default(), 1).is_ok());
+}
+
+#[test]
+fn more_than_64_files_are_refused_and_the_session_says_so() {
+    let (_dir, path) = served();
+    let status = connect(&path).allocate2(&BufferDescriptorInfo::default(), 65).unwrap_err();
+    assert_ne!(status.transaction_error(), StatusCode::Ok, "{status}");
+    assert!(connect(&path).allocate2(&BufferDescriptorInfo::default(), 64).is_ok(), "a new session works");
+}
+
+#[test]
+fn dump_reaches_the_service_with_its_arguments() {
+    let (_dir, path) = served();
+    let binder = connect(&path).as_binder();
+    let (mut read, write) = ParcelFileDescriptor::pipe().unwrap();
+    let _reply = transact(&binder, DUMP_TRANSACTION, |data| {
+        data.write(&write).unwrap();
+        data.write(&vec!["--json".to_owned(), "heaps".to_owned()]).unwrap();
+    });
+    drop(write);
+    let mut text = String::new();
+    read.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "echo --json heaps\n");
+}
+
+#[test]
+fn a_ping_is_answered() {
+    let (_dir, path) = served();
+    connect(&path).as_binder().ping_binder().unwrap();
+}
+
+#[test]
+fn the_file_has_the_mode_that_was_asked_for_and_nothing_else_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let door = SocketDoor::bind(&path, SocketOptions { mode: 0o604, ..SocketOptions::default() }).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o604);
+    let names = || std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
+    assert_eq!(names(), ["s"]);
+    drop(door);
+    assert!(names().is_empty(), "{:?}", names());
+}
+
+#[test]
+fn a_dead_services_socket_is_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    // std leaves the file behind, as a killed service does.
+    drop(UnixListener::bind(&path).unwrap());
+    serve(&path, SocketOptions::default());
+    connect(&path).as_binder().ping_binder().unwrap();
+}
+
+#[test]
+fn a_live_services_socket_is_left_alone() {
+    let (_dir, path) = served();
+    let error = SocketDoor::bind(&path, SocketOptions::default()).unwrap_err();
+    assert!(matches!(error, ServeError::InUse(_)), "{error}");
+    connect(&path).as_binder().ping_binder().unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    std::fs::write(&path, "precious").unwrap();
+    let error = SocketDoor::bind(&path, SocketOptions::default()).unwrap_err();
+    assert!(matches!(error, ServeError::NotASocket(_)), "{error}");
+    // A link is not followed to what it names.
+    let link = dir.path().join("l");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert!(matches!(SocketDoor::bind(&link, SocketOptions::default()), Err(ServeError::NotASocket(_))));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+}
+
+#[test]
+fn a_missing_directory_and_a_long_path_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = SocketDoor::bind(&dir.path().join("none/s"), SocketOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("none/s"), "{error}");
+    let long = dir.path().join("x".repeat(108));
+    let error = SocketDoor::bind(&long, SocketOptions::default()).unwrap_err();
+    assert!(matches!(error, ServeError::PathTooLong(_)), "{error}");
+}
+
+#[test]
+fn connections_beyond_the_uids_share_are_closed_and_places_come_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    serve(&path, SocketOptions { connections_per_uid: 2, ..SocketOptions::default() });
+    let first = connect(&path);
+    let _second = connect(&path);
+    assert!(session(&path).and_then(|session| session.get_root()).is_err(), "a third connection got in");
+    drop(first);
+    let free = (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        session(&path).and_then(|session| session.get_root()).is_ok()
+    });
+    assert!(free, "the place of a client that left stays taken");
+}
+
+#[test]
+fn garbage_ends_only_its_own_connection() {
+    let (_dir, path) = served();
+    let good = connect(&path);
+    let mut bad = UnixStream::connect(&path).unwrap();
+    bad.write_all(&[0xff; 256]).unwrap();
+    let mut rest = Vec::new();
+    bad.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+    // Closed, whether with an answer or a reset; never kept open.
+    let closed = bad.read_to_end(&mut rest);
+    assert!(closed.map_or_else(|e| e.kind() == std::io::ErrorKind::ConnectionReset, |_| true));
+    good.as_binder().ping_binder().unwrap();
+}
