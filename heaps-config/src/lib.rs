@@ -1,1 +1,141 @@
-//! The heap policy: its JSON schema, validation, and what the service loads.
+//! The heap policy: its schema, its validation, and what the service loads.
+//!
+//! The way of a policy: text → [`Tree`] (JSON here, TOML in `heaps_lint`) → [`Document`] (names still names) → the
+//! core's `Policy` (indices and masks). Every step adds [`Finding`]s with the path of the key; none stops at the first.
+//! Pure: no file is opened here.
+
+#![forbid(unsafe_code)]
+
+mod bytes;
+mod check;
+mod code;
+mod document;
+mod finding;
+mod names;
+mod reader;
+mod resolve;
+mod tree;
+
+pub use bytes::show as show_bytes;
+pub use check::{FDS_PER_BUFFER, FDS_PER_REPLY};
+pub use code::Code;
+pub use document::{
+    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, ResolveDoc, RuleDoc, SCHEMA,
+};
+pub use finding::{Finding, KeyPath, Part, Severity, Step};
+pub use tree::Tree;
+
+use gralloc_core::Policy;
+use std::fmt;
+
+/// Longest policy that is read, in bytes. A real one is a few KiB; the bound keeps a wrong file from being parsed.
+pub const MAX_TEXT_BYTES: usize = 1 << 20;
+
+/// Why a policy was not loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// Longer than [`MAX_TEXT_BYTES`]; its length in bytes.
+    TooLong(usize),
+    /// Not JSON.
+    Syntax {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// The parser's words.
+        message: String,
+    },
+    /// JSON, and not a policy that can be used; at least one finding is an error.
+    Refused(Vec<Finding>),
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Every error, a line each, each with its key.
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::TooLong(bytes) => write!(f, "{bytes} bytes: a policy has at most {MAX_TEXT_BYTES}"),
+            ConfigError::Syntax { line, column, message } => write!(f, "line {line}, column {column}: {message}"),
+            ConfigError::Refused(findings) => {
+                let errors = findings.iter().filter(|finding| finding.severity() == Severity::Error);
+                for (at, finding) in errors.enumerate() {
+                    if at > 0 {
+                        f.write_str("\n")?;
+                    }
+                    write!(f, "{finding}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A document and what became of it.
+#[derive(Clone, Debug)]
+pub struct Validated {
+    /// As written.
+    pub document: Document,
+    /// As the core wants it; for use only when no finding is an error.
+    pub policy: Policy,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+impl Validated {
+    /// True when some finding is an error.
+    pub fn refused(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity() == Severity::Error)
+    }
+}
+
+/// Reads and validates a parsed text. What the service checks, and no more: [`lint`] looks harder.
+pub fn validate(tree: &Tree) -> Validated {
+    let mut findings = Vec::new();
+    let document = Document::read(tree, &mut findings);
+    let policy = resolve::resolve(&document, &mut findings);
+    check::check(&document, &policy, &mut findings);
+    Validated { document, policy, findings }
+}
+
+/// Parses JSON as far as a [`Tree`].
+///
+/// # Errors
+/// `TooLong` and `Syntax`; a key that is written twice is one of the latter.
+pub fn parse_json(text: &str) -> Result<Tree, ConfigError> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(ConfigError::TooLong(text.len()));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let full = error.to_string();
+        let message = full.rsplit_once(" at line ").map_or(full.as_str(), |(message, _)| message).to_owned();
+        ConfigError::Syntax { line: error.line(), column: error.column(), message }
+    })
+}
+
+/// What the service loads: JSON to a policy.
+///
+/// # Errors
+/// What is wrong, with line and column or with the path of the key and what would be allowed.
+pub fn from_json(text: &str) -> Result<Policy, ConfigError> {
+    let validated = validate(&parse_json(text)?);
+    if validated.refused() {
+        return Err(ConfigError::Refused(validated.findings));
+    }
+    Ok(validated.policy)
+}
+
+/// The canonical JSON of a document: the same document gives the same bytes.
+///
+/// # Errors
+/// None for a document; the serializer's signature has one.
+pub fn to_json(document: &Document) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string_pretty(document)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Everything that [`validate`] finds, and what makes a policy a bad one although it could be loaded.
+pub fn lint(tree: &Tree) -> Validated {
+    validate(tree)
+}

@@ -1,3 +1,33 @@
 //! lint, compile, explain, heaps, alloc, dump: one tool for the allocator and its policy.
+//!
+//! Exit status: 0 done, 1 findings or refused, 2 wrong usage or a file that cannot be read.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod args;
+mod command;
+mod output;
+
+use args::{Args, Command};
+use clap::Parser;
+use output::Status;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let out = output::Output { json: args.json, colour: args.color.wanted() };
+    let done = match &args.command {
+        #[cfg(feature = "host")]
+        Command::Lint(command) => command::lint::run(command, &out),
+        #[cfg(feature = "host")]
+        Command::Compile(command) => command::compile::run(command, &out),
+    };
+    match done {
+        Ok(Status::Done) => ExitCode::SUCCESS,
+        Ok(Status::Refused) => ExitCode::from(1),
+        Err(error) => {
+            out.error(&error);
+            ExitCode::from(2)
+        }
+    }
+}

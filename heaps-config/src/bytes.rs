@@ -1,0 +1,66 @@
+//! Sizes as people write them: `4096`, `"64 KiB"`, `"256MiB"`, `"2GiB"`.
+
+/// What a size may be, for messages.
+pub(crate) const ALLOWED: &str = "allowed: bytes as a number, or a string such as \"64KiB\", \"256MiB\", \"2GiB\"";
+
+/// Units are powers of 1024 only: `MB` is refused rather than guessed at.
+const UNITS: [(&str, u64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)];
+
+/// Bytes of a text.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn parse(text: &str) -> Result<u64, String> {
+    let trimmed = text.trim();
+    let refused = || format!("\"{}\" is not a size", text.escape_default());
+    for (unit, scale) in UNITS {
+        let Some(digits) = trimmed.strip_suffix(unit) else { continue };
+        let digits = digits.trim_end();
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(refused());
+        }
+        let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(scale));
+        // TOML and JSON numbers are 63 bits wide here, so that compiled and written policies have one range.
+        return bytes
+            .filter(|bytes| i64::try_from(*bytes).is_ok())
+            .ok_or_else(|| format!("\"{}\" does not fit 63 bits", text.escape_default()));
+    }
+    Err(refused())
+}
+
+/// A size for people: exact, in the largest unit that divides it.
+pub fn show(bytes: u64) -> String {
+    for (unit, scale) in [("GiB", 1u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
+        if bytes >= scale && bytes % scale == 0 {
+            return format!("{} {unit}", bytes / scale);
+        }
+    }
+    format!("{bytes} B")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parse_units_are_powers_of_1024() {
+        assert_eq!(parse("4096"), Ok(4096));
+        assert_eq!(parse("64KiB"), Ok(65536));
+        assert_eq!(parse("256 MiB"), Ok(256 << 20));
+        assert_eq!(parse("2GiB"), Ok(2 << 30));
+    }
+
+    #[test]
+    fn parse_refuses_what_it_would_have_to_guess() {
+        for text in ["", "MiB", "-1", "1.5GiB", "256MB", "0x10", "1 000", "17179869184GiB", "9223372036854775808"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn show_is_exact() {
+        assert_eq!(show(256 << 20), "256 MiB");
+        assert_eq!(show(1000), "1000 B");
+        assert_eq!(show(0), "0 B");
+    }
+}

@@ -1,0 +1,73 @@
+//! The kinds of findings: a stable word, a severity, and an explanation for people.
+
+use crate::finding::Severity;
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal, $severity:ident, $text:literal;)*) => {
+        /// What kind of finding it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $(#[doc = $text] $variant,)* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+
+            /// The stable word, for scripts.
+            pub const fn word(self) -> &'static str {
+                match self { $(Code::$variant => $word,)* }
+            }
+
+            /// How bad it is.
+            pub const fn severity(self) -> Severity {
+                match self { $(Code::$variant => Severity::$severity,)* }
+            }
+
+            /// What it means and why it matters.
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Code::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Syntax = "syntax", Error, "The file is not well-formed TOML or JSON, or not UTF-8, or too long.";
+    SchemaVersion = "schema-version", Error, "`schema` names a version of the policy format that this tool does not read.";
+    UnknownKey = "unknown-key", Error, "The key means nothing here. A misspelt key that is ignored would be a rule that silently lacks a condition.";
+    MissingKey = "missing-key", Error, "A key that has no default is absent.";
+    WrongType = "wrong-type", Error, "The value is of another kind than the key takes.";
+    BadValue = "bad-value", Error, "The value is of the right kind and out of range or malformed.";
+    DuplicateName = "duplicate-name", Error, "Two entries of one section have the same name, so messages, dumps and references could mean either.";
+    UnknownUsage = "unknown-usage", Error, "Neither BufferUsage nor [vendor_usage] has this name.";
+    UnknownFormat = "unknown-format", Error, "Neither PixelFormat nor [format_group] has this name.";
+    UnknownLayout = "unknown-layout", Error, "No layout has this name.";
+    UnknownHeap = "unknown-heap", Error, "No [[heap]] has this name.";
+    TooManyHeaps = "too-many-heaps", Error, "A policy holds at most 64 heaps.";
+    VendorBit = "vendor-bit", Error, "Vendors may define the bits 28 to 31 and 48 to 63 of BufferUsage, each once.";
+    RuleAction = "rule-action", Error, "A rule needs either `heaps` or `deny`, not both and not neither.";
+    InconsistentTwin = "inconsistent-twin", Error, "A cached heap's `uncached_twin` must be an uncached heap that is like it in every other respect.";
+    ProtectedMixed = "protected-mixed", Error, "A rule that falls back from a protected heap to an ordinary one (or the other way) would put protected content where everybody can read it.";
+    ProtectedLeak = "protected-leak", Error, "A PROTECTED request could be served from a heap that is not protected.";
+    MetadataHeap = "metadata-heap", Error, "Shared metadata is mapped by every client: its heap must be cached and not protected.";
+    AlignPowerOfTwo = "align-power-of-two", Error, "Alignments are powers of two.";
+    AlignBreaksFormat = "align-breaks-format", Error, "The alignment would give a format a layout that its definition rules out.";
+    ReplyFds = "reply-fds", Error, "A reply carries two fds a buffer, and a socket carries 64 fds.";
+    MustAllocate = "must-allocate", Error, "A request that every Android device has to serve (the frameworks and VTS make it) is taken by no rule or refused.";
+    UnresolvedFormat = "unresolved-format", Error, "A flexible format can reach a heap and no [[resolve]] says which layout it becomes.";
+    Contradiction = "contradiction", Warning, "The conditions exclude one another: nothing can ever match.";
+    Unreachable = "unreachable", Warning, "Earlier entries take everything that this one could.";
+    UnusedHeap = "unused-heap", Warning, "No rule, twin or [metadata] uses the heap.";
+    UnusedGroup = "unused-group", Warning, "Nothing uses the format group.";
+    UnusedTwins = "unused-twins", Warning, "`cached_when` is given and none of the rule's heaps has an uncached twin.";
+    RepeatedItem = "repeated-item", Warning, "A list names the same thing twice.";
+    ProtectedWaste = "protected-waste", Warning, "A request without PROTECTED could be served from a protected heap, where its user cannot reach it.";
+    LimitsContradict = "limits-contradict", Warning, "Two limits contradict each other: one of them can never take effect.";
+    AlignUnused = "align-unused", Warning, "The alignment asks for nothing.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}

@@ -1,0 +1,190 @@
+//! Looks names up: usages, formats and groups of formats, layouts, heaps.
+
+use crate::code::Code;
+use crate::document::Document;
+use crate::finding::{Finding, KeyPath};
+use gralloc_core::policy::{HeapId, Term};
+use gralloc_core::{PixelFormat, Usage};
+use std::collections::BTreeMap;
+
+/// Everything that a name in a document may mean.
+pub(crate) struct Names {
+    vendor: BTreeMap<String, Usage>,
+    groups: BTreeMap<String, Vec<PixelFormat>>,
+    heaps: Vec<String>,
+}
+
+/// Names of usages that ask for a value of a CPU field.
+const NEVER: [&str; 2] = ["CPU_READ_NEVER", "CPU_WRITE_NEVER"];
+const MASKS: [&str; 2] = ["CPU_READ_MASK", "CPU_WRITE_MASK"];
+
+impl Names {
+    /// Collects the names that the document defines itself.
+    pub(crate) fn collect(document: &Document, findings: &mut Vec<Finding>) -> Names {
+        let mut names = Names {
+            vendor: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            heaps: document.heaps.iter().map(|heap| heap.name.clone()).collect(),
+        };
+        names.collect_vendor(document, findings);
+        names.collect_groups(document, findings);
+        names
+    }
+
+    fn collect_vendor(&mut self, document: &Document, findings: &mut Vec<Finding>) {
+        let section = KeyPath::ROOT.key("vendor_usage");
+        for (name, bit) in &document.vendor_usage {
+            let path = section.key(name);
+            if Usage::from_name(name).is_some() {
+                let message = format!("\"{name}\" is a name of BufferUsage itself");
+                findings.push(Finding::new(Code::DuplicateName, path.clone(), message).about_key());
+            }
+            let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+            if !name.starts_with(|c: char| c.is_ascii_uppercase()) || !name.chars().all(upper) {
+                let message = format!("\"{}\" is not written like a usage", name.escape_default());
+                let finding = Finding::new(Code::BadValue, path.clone(), message);
+                findings.push(finding.help("allowed: A to Z, 0 to 9 and _, a letter first").about_key());
+            }
+            let usage = u32::try_from(*bit).ok().and_then(|bit| 1u64.checked_shl(bit)).map(Usage);
+            let Some(usage) = usage.filter(|usage| Usage::VENDOR.contains(*usage)) else {
+                let message = format!("bit {bit} is not the vendor's to define");
+                findings.push(Finding::new(Code::VendorBit, path, message).help("allowed: 28 to 31 and 48 to 63"));
+                continue;
+            };
+            if let Some((other, _)) = self.vendor.iter().find(|(_, known)| **known == usage) {
+                let message = format!("bit {bit} has two names");
+                let finding = Finding::new(Code::VendorBit, path, message);
+                findings.push(finding.related(section.key(other), "the other name"));
+                continue;
+            }
+            self.vendor.insert(name.clone(), usage);
+        }
+    }
+
+    fn collect_groups(&mut self, document: &Document, findings: &mut Vec<Finding>) {
+        for (name, formats) in &document.format_group {
+            let path = KeyPath::ROOT.key("format_group").key(name);
+            if PixelFormat::from_name(name).is_some() {
+                let message = format!("\"{name}\" is a PixelFormat itself");
+                findings.push(Finding::new(Code::DuplicateName, path.clone(), message).about_key());
+            }
+            if formats.is_empty() {
+                findings.push(Finding::new(Code::BadValue, path.clone(), "a group needs at least one format"));
+            }
+            let mut group = Vec::new();
+            for (at, format) in formats.iter().enumerate() {
+                if let Some(format) = self.plain_format(format, &path.index(at), findings) {
+                    group.push(format);
+                }
+            }
+            self.groups.insert(name.clone(), group);
+        }
+    }
+
+    /// One `PixelFormat`, no group. An empty name is one that was reported already.
+    pub(crate) fn plain_format(&self, name: &str, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<PixelFormat> {
+        let found = PixelFormat::from_name(name).filter(|format| *format != PixelFormat::Unspecified);
+        if found.is_none() && !name.is_empty() {
+            findings.push(Finding::unknown(Code::UnknownFormat, path.clone(), "format", name, format_names()));
+        }
+        found
+    }
+
+    /// Formats and groups, expanded, each once.
+    pub(crate) fn formats(&self, names: &[String], path: &KeyPath, findings: &mut Vec<Finding>) -> Vec<PixelFormat> {
+        let mut formats: Vec<PixelFormat> = Vec::new();
+        for (at, name) in names.iter().enumerate() {
+            let here = path.index(at);
+            let group = match self.groups.get(name) {
+                Some(group) => group.clone(),
+                None if PixelFormat::from_name(name).is_some_and(|format| format != PixelFormat::Unspecified) => {
+                    PixelFormat::from_name(name).into_iter().collect()
+                }
+                None if name.is_empty() => continue,
+                None => {
+                    let allowed = self.groups.keys().cloned().chain(format_names().map(str::to_owned));
+                    findings.push(Finding::unknown(Code::UnknownFormat, here, "format", name, allowed));
+                    continue;
+                }
+            };
+            let before = formats.len();
+            for format in group {
+                if !formats.contains(&format) {
+                    formats.push(format);
+                }
+            }
+            if formats.len() == before {
+                let message = format!("\"{name}\" is in the list already");
+                findings.push(Finding::new(Code::RepeatedItem, here, message));
+            }
+        }
+        formats
+    }
+
+    /// Usage names as tests.
+    pub(crate) fn terms(&self, names: &[String], path: &KeyPath, findings: &mut Vec<Finding>) -> Vec<Term> {
+        let mut terms: Vec<Term> = Vec::new();
+        for (at, name) in names.iter().enumerate() {
+            let here = path.index(at);
+            let Some(term) = self.term(name) else {
+                if !name.is_empty() {
+                    findings.push(Finding::unknown(Code::UnknownUsage, here, "usage", name, self.usage_names()));
+                }
+                continue;
+            };
+            if terms.contains(&term) {
+                findings.push(Finding::new(Code::RepeatedItem, here, format!("\"{name}\" is in the list already")));
+            }
+            terms.push(term);
+        }
+        terms
+    }
+
+    fn term(&self, name: &str) -> Option<Term> {
+        let usage = Usage::from_name(name).or_else(|| self.vendor.get(name).copied())?;
+        let value_of = |mask: Usage| Term::Equals { mask, value: usage };
+        Some(match name {
+            "CPU_READ_NEVER" => value_of(Usage::CPU_READ_MASK),
+            "CPU_WRITE_NEVER" => value_of(Usage::CPU_WRITE_MASK),
+            _ if MASKS.contains(&name) => Term::Any(usage),
+            _ if Usage::CPU_READ_MASK.contains(usage) => value_of(Usage::CPU_READ_MASK),
+            _ if Usage::CPU_WRITE_MASK.contains(usage) => value_of(Usage::CPU_WRITE_MASK),
+            _ => Term::Any(usage),
+        })
+    }
+
+    fn usage_names(&self) -> impl Iterator<Item = &str> {
+        let cpu = MASKS.into_iter().chain(NEVER).chain(Usage::CPU_VALUES.iter().map(|(name, _)| *name));
+        let own = self.vendor.keys().map(String::as_str);
+        own.chain(cpu).chain(Usage::FLAGS.iter().map(|(name, _)| *name))
+    }
+
+    /// Heap names as ids.
+    pub(crate) fn heaps(&self, names: &[String], path: &KeyPath, findings: &mut Vec<Finding>) -> Vec<HeapId> {
+        let mut ids: Vec<HeapId> = Vec::new();
+        for (at, name) in names.iter().enumerate() {
+            let here = path.index(at);
+            let Some(id) = self.heap(name, &here, findings) else { continue };
+            if ids.contains(&id) {
+                findings.push(Finding::new(Code::RepeatedItem, here, format!("\"{name}\" is in the list already")));
+                continue;
+            }
+            ids.push(id);
+        }
+        ids
+    }
+
+    /// One heap's id.
+    pub(crate) fn heap(&self, name: &str, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<HeapId> {
+        let index = self.heaps.iter().position(|known| known == name && !name.is_empty());
+        if index.is_none() && !name.is_empty() {
+            findings.push(Finding::unknown(Code::UnknownHeap, path.clone(), "heap", name, self.heaps.iter().cloned()));
+        }
+        Some(HeapId(u8::try_from(index?).ok()?))
+    }
+}
+
+fn format_names() -> impl Iterator<Item = &'static str> {
+    let all = PixelFormat::ALL.iter().filter(|format| **format != PixelFormat::Unspecified);
+    all.map(|format| format.name())
+}

@@ -1,0 +1,177 @@
+//! Takes a [`Tree`] apart, key by key. What was never asked for is an unknown key, so the code that reads a section is
+//! also the list of what the section may hold.
+
+use crate::code::Code;
+use crate::finding::{Finding, KeyPath};
+use crate::tree::Tree;
+
+/// One table being read.
+pub(crate) struct Table<'t> {
+    entries: &'t [(String, Tree)],
+    path: KeyPath,
+    asked: Vec<&'static str>,
+}
+
+impl<'t> Table<'t> {
+    /// Starts to read a table; anything else is a finding, and reads as an empty table.
+    pub(crate) fn new(tree: &'t Tree, path: KeyPath, findings: &mut Vec<Finding>) -> Table<'t> {
+        let entries = match tree {
+            Tree::Table(entries) => entries.as_slice(),
+            other => {
+                findings.push(wrong_type(path.clone(), "a table", other));
+                &[]
+            }
+        };
+        Table { entries, path, asked: Vec::new() }
+    }
+
+    /// An empty table, for a section that is absent.
+    pub(crate) fn empty(path: KeyPath) -> Table<'t> {
+        Table { entries: &[], path, asked: Vec::new() }
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&mut self, key: &'static str) -> Option<&'t Tree> {
+        self.asked.push(key);
+        self.entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// The table's path.
+    pub(crate) fn path(&self) -> &KeyPath {
+        &self.path
+    }
+
+    /// Every entry, for tables whose keys are names.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'t str, &'t Tree)> {
+        self.entries.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// Reports that a key without a default is absent.
+    pub(crate) fn missing(&self, key: &str, takes: &str, findings: &mut Vec<Finding>) {
+        let message = format!("`{key}` is missing");
+        findings.push(Finding::new(Code::MissingKey, self.path.clone(), message).help(format!("{key} = {takes}")));
+    }
+
+    pub(crate) fn text(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<String> {
+        let value = self.get(key)?;
+        text(value, &self.path.key(key), findings)
+    }
+
+    /// A name: required, and not empty.
+    pub(crate) fn name(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> String {
+        if self.get(key).is_none() {
+            self.missing(key, "\"…\"", findings);
+        }
+        let name = self.text(key, findings).unwrap_or_default();
+        let bad = |c: char| c.is_control() || c == '"';
+        if self.get(key).is_some() && (name.trim() != name || name.is_empty() || name.contains(bad)) {
+            let message = "a name is not empty, has no blanks around it, and no quotes or control characters in it";
+            findings.push(Finding::new(Code::BadValue, self.path.key(key), message));
+        }
+        name
+    }
+
+    pub(crate) fn flag(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<bool> {
+        match self.get(key)? {
+            Tree::Bool(value) => Some(*value),
+            other => {
+                findings.push(wrong_type(self.path.key(key), "true or false", other));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn integer(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<i64> {
+        let value = self.get(key)?;
+        integer(value, &self.path.key(key), findings)
+    }
+
+    /// A number that fits 32 bits.
+    pub(crate) fn number(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<u32> {
+        let value = self.integer(key, findings)?;
+        let number = u32::try_from(value).ok();
+        if number.is_none() {
+            let message = format!("{value} is out of range");
+            findings.push(Finding::new(Code::BadValue, self.path.key(key), message).help("allowed: 0 to 4294967295"));
+        }
+        number
+    }
+
+    /// A size: bytes as a number, or a string with a unit.
+    pub(crate) fn bytes(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<u64> {
+        let path = self.path.key(key);
+        let parsed = match self.get(key)? {
+            Tree::Integer(value) => u64::try_from(*value).map_err(|_| format!("{value} is negative")),
+            Tree::Text(text) => crate::bytes::parse(text),
+            other => {
+                findings.push(wrong_type(path, "a size", other).help(crate::bytes::ALLOWED));
+                return None;
+            }
+        };
+        match parsed {
+            Ok(bytes) => Some(bytes),
+            Err(why) => {
+                findings.push(Finding::new(Code::BadValue, path, why).help(crate::bytes::ALLOWED));
+                None
+            }
+        }
+    }
+
+    /// The items of an array with their paths; an absent key has none.
+    pub(crate) fn list(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Vec<(KeyPath, &'t Tree)> {
+        let path = self.path.key(key);
+        match self.get(key) {
+            None => Vec::new(),
+            Some(Tree::List(items)) => items.iter().enumerate().map(|(at, item)| (path.index(at), item)).collect(),
+            Some(other) => {
+                findings.push(wrong_type(path, "an array", other));
+                Vec::new()
+            }
+        }
+    }
+
+    /// An array of strings; `None` when the key is absent.
+    pub(crate) fn texts(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<Vec<String>> {
+        self.get(key)?;
+        let items = self.list(key, findings);
+        // A wrong item leaves an empty string, so that the others keep their index; nothing is named "".
+        Some(items.into_iter().map(|(path, item)| text(item, &path, findings).unwrap_or_default()).collect())
+    }
+
+    /// Ends the reading: reports every key that nobody asked for.
+    pub(crate) fn finish(self, findings: &mut Vec<Finding>) {
+        let mut allowed = self.asked.clone();
+        allowed.dedup();
+        for (key, _) in self.entries {
+            if !allowed.contains(&key.as_str()) {
+                let path = self.path.key(key);
+                let finding = Finding::unknown(Code::UnknownKey, path, "key", key, allowed.iter().copied());
+                findings.push(finding.about_key());
+            }
+        }
+    }
+}
+
+pub(crate) fn text(value: &Tree, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<String> {
+    match value {
+        Tree::Text(text) => Some(text.clone()),
+        other => {
+            findings.push(wrong_type(path.clone(), "a string", other));
+            None
+        }
+    }
+}
+
+pub(crate) fn integer(value: &Tree, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<i64> {
+    match value {
+        Tree::Integer(value) => Some(*value),
+        other => {
+            findings.push(wrong_type(path.clone(), "a number", other));
+            None
+        }
+    }
+}
+
+fn wrong_type(path: KeyPath, takes: &str, found: &Tree) -> Finding {
+    Finding::new(Code::WrongType, path, format!("this takes {takes}, not {}", found.kind()))
+}

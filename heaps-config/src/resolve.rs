@@ -1,0 +1,200 @@
+//! Names become indices and masks: a [`Document`] becomes the core's [`Policy`].
+
+use crate::code::Code;
+use crate::document::{AlignDoc, ConditionDoc, Document, ResolveDoc, RuleDoc};
+use crate::finding::{Finding, KeyPath};
+use crate::names::Names;
+use gralloc_core::policy::{
+    AcceptedOption, Action, Alignment, Condition, Heap, HeapId, Limits, Policy, Resolution, Rule, VendorUsage,
+};
+use gralloc_core::{Layout, PixelFormat, Usage};
+
+/// What YCBCR_420_888 may become: its contract asks for 8-bit samples, chroma halved both ways.
+const YUV_420_LAYOUTS: [Layout; 4] = [Layout::Nv12, Layout::Nv21, Layout::Yv12, Layout::I420];
+/// What RAW_OPAQUE may become.
+const RAW_LAYOUTS: [Layout; 4] = [Layout::Raw10, Layout::Raw12, Layout::Raw16, Layout::Blob];
+
+/// Builds the policy. What cannot be resolved goes to `findings` and is left out; a policy with errors is not for use.
+pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Policy {
+    let names = Names::collect(document, findings);
+    let heaps = document.heaps.iter().map(|heap| Heap {
+        name: heap.name.clone(),
+        nodes: heap.nodes.clone(),
+        cached: heap.cached,
+        contiguous: heap.contiguous,
+        protected: heap.protected,
+        max_buffer_bytes: heap.max_buffer,
+        budget_bytes: heap.budget,
+    });
+    let twins = resolve_twins(document, &names, findings);
+    let limits = &document.limits;
+    let metadata_path = KeyPath::ROOT.key("metadata").key("heap");
+    let vendor = document.vendor_usage.iter().filter_map(|(name, bit)| {
+        let bit = 1u64.checked_shl(u32::try_from(*bit).ok()?).map(Usage)?;
+        Some(VendorUsage { name: name.clone(), bit })
+    });
+    let option = |option: &crate::document::OptionDoc| AcceptedOption {
+        name: option.name.clone(),
+        values: option.values.clone(),
+    };
+    Policy {
+        name: document.name.clone(),
+        heaps: heaps.collect(),
+        rules: items(&document.rules, "rule", |rule, path| resolve_rule(rule, &path, &names, &twins, findings)),
+        alignments: items(&document.alignments, "align", |align, path| resolve_align(align, &path, &names, findings)),
+        resolutions: items(&document.resolutions, "resolve", |it, path| resolve_format(it, &path, &names, findings)),
+        vendor_usage: vendor.collect(),
+        options: document.options.iter().map(option).collect(),
+        limits: Limits {
+            request_bytes: limits.request,
+            client_bytes: limits.client,
+            total_bytes: limits.total,
+            reserve_bytes: limits.reserve,
+            buffers_per_request: limits.buffers_per_request,
+        },
+        metadata_heap: names.heap(&document.metadata.heap, &metadata_path, findings).unwrap_or(HeapId(0)),
+    }
+}
+
+fn items<D, T>(documents: &[D], section: &str, mut resolve: impl FnMut(&D, KeyPath) -> T) -> Vec<T> {
+    documents.iter().enumerate().map(|(at, item)| resolve(item, KeyPath::item(section, at))).collect()
+}
+
+/// Each heap's uncached twin, by index.
+fn resolve_twins(document: &Document, names: &Names, findings: &mut Vec<Finding>) -> Vec<Option<HeapId>> {
+    items(&document.heaps, "heap", |heap, path| {
+        let twin = heap.uncached_twin.as_deref()?;
+        names.heap(twin, &path.key("uncached_twin"), findings)
+    })
+}
+
+fn resolve_condition(when: &ConditionDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Condition {
+    Condition {
+        all_of: names.terms(&when.all_of, &path.key("all_of"), findings),
+        any_of: names.terms(&when.any_of, &path.key("any_of"), findings),
+        none_of: names.terms(&when.none_of, &path.key("none_of"), findings),
+        formats: names.formats(&when.formats, &path.key("formats"), findings),
+        not_formats: names.formats(&when.not_formats, &path.key("not_formats"), findings),
+        min_bytes: when.min_size,
+        max_bytes: when.max_size,
+    }
+}
+
+fn resolve_rule(
+    rule: &RuleDoc,
+    path: &KeyPath,
+    names: &Names,
+    twins: &[Option<HeapId>],
+    findings: &mut Vec<Finding>,
+) -> Rule {
+    let when = resolve_condition(&rule.when, path, names, findings);
+    let heaps_path = path.key("heaps");
+    let heaps = names.heaps(rule.heaps.as_deref().unwrap_or_default(), &heaps_path, findings);
+    let cached_path = path.key("cached_when");
+    let cached_when = names.terms(rule.cached_when.as_deref().unwrap_or_default(), &cached_path, findings);
+    let mut uncached = Vec::new();
+    if rule.cached_when.is_some() {
+        for heap in &heaps {
+            let twin = twins.get(usize::from(heap.0)).copied().flatten();
+            for id in twin.into_iter().chain([*heap]) {
+                if !uncached.contains(&id) {
+                    uncached.push(id);
+                }
+            }
+        }
+        if uncached == heaps {
+            let message = "none of the rule's heaps has an `uncached_twin` that it does not list itself";
+            findings.push(Finding::new(Code::UnusedTwins, cached_path.clone(), message));
+        }
+    }
+    let action = match (&rule.heaps, &rule.deny) {
+        (Some(_), None) => Action::Heaps { heaps, uncached, cached_when },
+        (None, Some(reason)) => Action::Deny(reason.clone()),
+        (Some(_), Some(_)) => {
+            let message = "a rule either names heaps or denies, not both";
+            findings.push(
+                Finding::new(Code::RuleAction, path.key("deny"), message).related(heaps_path.clone(), "the heaps"),
+            );
+            Action::Deny(String::new())
+        }
+        (None, None) => {
+            let message = format!("rule \"{}\" says nothing to do", rule.name);
+            let help = "heaps = [\"…\"] to allocate, or deny = \"reason\" to refuse";
+            findings.push(Finding::new(Code::RuleAction, path.clone(), message).help(help));
+            Action::Deny(String::new())
+        }
+    };
+    if rule.heaps.as_ref().is_some_and(Vec::is_empty) {
+        let help = "to refuse what the rule takes, write deny = \"reason\"";
+        findings.push(Finding::new(Code::BadValue, heaps_path, "no heaps").help(help));
+    }
+    if rule.deny.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+        findings.push(Finding::new(Code::BadValue, path.key("deny"), "the reason is empty: clients' logs show it"));
+    }
+    if rule.deny.is_some() && rule.cached_when.is_some() {
+        findings.push(Finding::new(
+            Code::RuleAction,
+            cached_path,
+            "a rule that denies has no heaps to choose twins of",
+        ));
+    }
+    Rule { name: rule.name.clone(), when, action }
+}
+
+fn resolve_align(align: &AlignDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Alignment {
+    let mut asked = |key: &str, value: Option<u32>| {
+        let value = value.unwrap_or(1);
+        if value.is_power_of_two() {
+            return value;
+        }
+        let message = format!("{value} is not a power of two");
+        let near = value.checked_next_power_of_two().unwrap_or(1 << 31);
+        let help =
+            if near > 1 { format!("next to it are {} and {near}", near / 2) } else { "1 asks nothing".to_owned() };
+        findings.push(Finding::new(Code::AlignPowerOfTwo, path.key(key), message).help(help));
+        1
+    };
+    Alignment {
+        stride_bytes: asked("stride_bytes", align.stride_bytes),
+        stride_pixels: asked("stride_pixels", align.stride_pixels),
+        height_lines: asked("height_lines", align.height_lines),
+        size_bytes: asked("size_bytes", align.size_bytes),
+        name: align.name.clone(),
+        when: resolve_condition(&align.when, path, names, findings),
+    }
+}
+
+fn resolve_format(doc: &ResolveDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Resolution {
+    let format_path = path.key("format");
+    let format = names.plain_format(&doc.format, &format_path, findings);
+    let layout = Layout::from_name(&doc.to);
+    let all: Vec<Layout> = Layout::ALL.iter().copied().filter(|layout| *layout != Layout::Blob).collect();
+    let allowed: &[Layout] = match format {
+        Some(PixelFormat::Ycbcr420_888) => &YUV_420_LAYOUTS,
+        Some(PixelFormat::RawOpaque) => &RAW_LAYOUTS,
+        Some(PixelFormat::ImplementationDefined) | None => &all,
+        Some(other) => {
+            let message = format!("{} is one layout already: there is nothing to resolve", other.name());
+            let help = "allowed: IMPLEMENTATION_DEFINED, YCBCR_420_888, RAW_OPAQUE";
+            findings.push(Finding::new(Code::BadValue, format_path, message).help(help));
+            Layout::ALL
+        }
+    };
+    let names_of = || allowed.iter().map(|layout| layout.name());
+    match layout {
+        None if doc.to.is_empty() => {}
+        None => findings.push(Finding::unknown(Code::UnknownLayout, path.key("to"), "layout", &doc.to, names_of())),
+        Some(layout) if !allowed.contains(&layout) => {
+            let message = format!("{} cannot become {}", doc.format, layout.name());
+            let mut finding = Finding::new(Code::BadValue, path.key("to"), message);
+            finding.allowed = names_of().map(str::to_owned).collect();
+            findings.push(finding);
+        }
+        Some(_) => {}
+    }
+    Resolution {
+        format: format.unwrap_or(PixelFormat::ImplementationDefined),
+        when: resolve_condition(&doc.when, path, names, findings),
+        layout: layout.unwrap_or(Layout::Nv12),
+    }
+}
