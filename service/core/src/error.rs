@@ -79,6 +79,11 @@ pub enum Unsupported {
         /// The rule's name.
         rule: String,
     },
+    /// The heap that shared metadata lives in is absent on this kernel: no buffer can be handed out.
+    MetadataHeapAbsent {
+        /// The heap's name.
+        heap: String,
+    },
     /// The usage and the format do not go together, with the reason.
     Combination(&'static str),
 }
@@ -187,6 +192,7 @@ impl Refusal {
                 Unsupported::NoRule => "no-rule",
                 Unsupported::Denied { .. } => "denied",
                 Unsupported::HeapsAbsent { .. } => "heaps-absent",
+                Unsupported::MetadataHeapAbsent { .. } => "metadata-heap-absent",
                 Unsupported::Combination(_) => "combination",
             },
             Refusal::Shortage(why) => match why {
@@ -237,10 +243,14 @@ impl fmt::Display for Refusal {
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Malformed::Size { width, height } => write!(f, "size {width}x{height}: width and height must be at least 1"),
+            Malformed::Size { width, height } => {
+                write!(f, "size {width}x{height}: width and height must be at least 1")
+            }
             Malformed::LayerCount(n) => write!(f, "layerCount {n}: must be at least 1"),
             Malformed::ReservedSize(n) => write!(f, "reservedSize {n}: must not be negative"),
-            Malformed::BlobHeight(height) => write!(f, "BLOB with height {height}: must be 1, the width is the size in bytes"),
+            Malformed::BlobHeight(height) => {
+                write!(f, "BLOB with height {height}: must be 1, the width is the size in bytes")
+            }
             Malformed::SizeForFormat { format, needs } => write!(f, "{format} needs {needs}"),
         }
     }
@@ -261,6 +271,9 @@ impl fmt::Display for Unsupported {
             Unsupported::HeapsAbsent { rule } => {
                 write!(f, "rule \"{rule}\": none of its heaps is on this kernel")
             }
+            Unsupported::MetadataHeapAbsent { heap } => {
+                write!(f, "heap \"{heap}\", where shared metadata lives, is not on this kernel")
+            }
             Unsupported::Combination(reason) => f.write_str(reason),
         }
     }
@@ -278,7 +291,9 @@ impl fmt::Display for Shortage {
             Shortage::BufferTooLarge { bytes, limit } => {
                 write!(f, "{bytes} bytes in one buffer: the largest that its heaps take is {limit}")
             }
-            Shortage::TooManyBuffers { count, limit } => write!(f, "{count} buffers in one request: the limit is {limit}"),
+            Shortage::TooManyBuffers { count, limit } => {
+                write!(f, "{count} buffers in one request: the limit is {limit}")
+            }
             Shortage::ClientBudget { uid, bytes, held, limit } => {
                 write!(f, "{bytes} bytes: uid {uid} holds {held} of its {limit}")
             }

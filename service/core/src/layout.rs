@@ -2,13 +2,18 @@
 //!
 //! A [`Layout`] is what a `PixelFormat` becomes once nothing is left open: the flexible formats
 //! (`IMPLEMENTATION_DEFINED`, `YCBCR_420_888`, `RAW_OPAQUE`) have none of their own, a policy's resolutions choose one.
-//! [`shape`] says what a plane's samples are made of.
+//! [`shape`] says what a plane's samples are made of, [`arrange`] lays planes out, [`check`] judges planes that came
+//! from outside.
 //!
 //! Sources: AOSP `hardware/interfaces/graphics/common/aidl/.../PixelFormat.aidl` for each format's own rules, the
 //! kernel's `include/uapi/drm/drm_fourcc.h` for the fourcc codes.
 
+pub mod arrange;
+pub mod check;
 pub mod shape;
 
+pub use arrange::{Arrangement, Needs};
+pub use check::LayoutError;
 pub use shape::{Component, ComponentKind, PlaneShape};
 
 use crate::format::PixelFormat;

@@ -1,12 +1,25 @@
 //! One pure function from a descriptor and a policy to heaps, planes, stride and size.
 //!
 //! `allocate2`, `isSupported`, the command line and the tests all come through [`plan()`]: what they say agrees because
-//! it is said once.
+//! it is said once. It allocates no memory unless it refuses.
+//!
+//! The order of its steps is the order of its answers: the descriptor ([`Request::validate`]), what usage and layout can
+//! be together ([`shape`]), sizes and limits ([`size`]), the rule ([`condition`]), its heaps ([`heaps`]).
+//! `explain` takes the same steps and writes down what it sees.
+
+pub mod condition;
+pub mod heaps;
+pub mod shape;
+pub mod size;
 
 use crate::error::Refusal;
 use crate::layout::{Layout, Planes};
 use crate::policy::{HeapId, HeapSet, Policy};
 use crate::request::{Descriptor, Request};
+
+/// Bytes of shared metadata beside a buffer, before the reserved region: one page of the smallest kind, so that the
+/// reserved region starts on a page.
+pub const METADATA_BYTES: u64 = 4096;
 
 /// What will be allocated, and where: a plain value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,18 +42,20 @@ pub struct Plan<'p> {
     pub layer_bytes: u64,
     /// Bytes of the whole buffer, all layers; what the heap is asked for.
     pub bytes: u64,
-    /// Bytes of the second, small buffer: shared metadata, then the reserved region.
+    /// Bytes of the second, small buffer: [`METADATA_BYTES`] of shared metadata, then the reserved region.
     pub metadata_bytes: u64,
 }
 
-/// Bytes of the shared metadata before the reserved region.
-pub const METADATA_BYTES: u64 = 4096;
-
 impl<'p> Plan<'p> {
-    /// The heaps to try, in order.
+    /// The heaps to try, first to last.
     pub fn candidates_in_order(&self) -> impl Iterator<Item = HeapId> + 'p {
         let candidates = self.candidates;
         self.heaps.iter().copied().filter(move |heap| candidates.contains(*heap))
+    }
+
+    /// Bytes of `count` such buffers with their metadata, before the kernel rounds each up to pages; `None` beyond 64 bits.
+    pub fn total_bytes(&self, count: u32) -> Option<u64> {
+        self.bytes.checked_add(self.metadata_bytes)?.checked_mul(u64::from(count))
     }
 }
 
@@ -50,6 +65,29 @@ impl<'p> Plan<'p> {
 /// A refusal that will be the same at every try with this policy and these heaps: `isSupported` is exactly
 /// `plan(..).is_ok()`.
 pub fn plan<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -> Result<Plan<'p>, Refusal> {
-    let _ = (descriptor, policy, present);
-    todo!()
+    let request = Request::validate(descriptor, policy)?;
+    let resolved = shape::resolve(&request, policy)?;
+    shape::check(&request, resolved.layout)?;
+    let measured = size::measure(&request, resolved.layout, policy)?;
+    let sizes = size::limit(&request, &measured, policy)?;
+    let (index, rule) = condition::first_rule(&request, sizes.bytes, policy)?;
+    let heaps = heaps::of_rule(&request, rule)?;
+    let candidates = heaps::candidates(&request, rule, heaps, sizes.bytes, policy, present)?;
+    heaps::check_metadata(sizes.metadata_bytes, policy, present)?;
+    let arrangement = size::narrow(&measured)?;
+    Ok(Plan {
+        request,
+        rule: index,
+        heaps,
+        candidates,
+        layout: resolved.layout,
+        stride: arrangement.stride,
+        planes: arrangement.planes,
+        layer_bytes: arrangement.layer_bytes,
+        bytes: sizes.bytes,
+        metadata_bytes: sizes.metadata_bytes,
+    })
 }
+
+#[cfg(test)]
+mod tests;

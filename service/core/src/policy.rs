@@ -22,6 +22,8 @@ impl HeapSet {
     pub const ALL: HeapSet = HeapSet(u64::MAX);
 
     /// True when the heap is in the set.
+    // The cast widens; `u32::from` is no const fn.
+    #[allow(clippy::as_conversions)]
     pub const fn contains(self, heap: HeapId) -> bool {
         match 1u64.checked_shl(heap.0 as u32) {
             Some(bit) => self.0 & bit != 0,
@@ -30,6 +32,8 @@ impl HeapSet {
     }
 
     /// The set with one more heap.
+    // The cast widens; `u32::from` is no const fn.
+    #[allow(clippy::as_conversions)]
     #[must_use]
     pub const fn with(self, heap: HeapId) -> HeapSet {
         match 1u64.checked_shl(heap.0 as u32) {
@@ -139,7 +143,8 @@ pub struct Alignment {
     pub stride_bytes: u32,
     /// Pixels of the first plane's line, a power of two; 1 asks nothing.
     pub stride_pixels: u32,
-    /// Lines of a plane, a power of two; 1 asks nothing.
+    /// Lines of the first plane, a power of two; subsampled planes have their share. 1 asks nothing, and so does any
+    /// value for a layout whose contract fixes the lines (`Layout::has_fixed_height`).
     pub height_lines: u32,
     /// Bytes of a layer, a power of two; 1 asks nothing.
     pub size_bytes: u32,

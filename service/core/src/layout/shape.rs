@@ -86,6 +86,18 @@ pub struct PlaneShape {
     pub vertical_subsampling: u32,
 }
 
+impl PlaneShape {
+    /// Samples in a line of `width` pixels: `PlaneLayout.widthInSamples`.
+    pub const fn samples_across(&self, width: u32) -> u32 {
+        width.div_ceil(self.horizontal_subsampling)
+    }
+
+    /// Lines of samples for `height` lines of pixels: `PlaneLayout.heightInSamples`.
+    pub const fn samples_down(&self, height: u32) -> u32 {
+        height.div_ceil(self.vertical_subsampling)
+    }
+}
+
 const fn part(kind: ComponentKind, offset_bits: i32, size_bits: i32) -> Component {
     Component { kind, offset_bits, size_bits }
 }
