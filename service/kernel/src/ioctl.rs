@@ -1,0 +1,148 @@
+//! `DMA_HEAP_IOCTL_ALLOC` and friends: every ioctl of this project, one function each.
+//!
+//! Borrowed fds go in, owned fds and plain values come out; EINTR is tried again. Arguments are [`crate::uapi`]'s
+//! structs, so a SAFETY comment has to argue only that the fd lives, that the struct is the one that the number names, and
+//! who owns an fd that comes back. A wrong kind of fd is safe: the kernel answers ENOTTY.
+
+#![allow(unsafe_code)] // ioctl(2) is a foreign function.
+
+use crate::uapi;
+use nix::errno::Errno;
+use nix::libc;
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+mod raw {
+    // The names of nix's generated functions; each takes (fd, argument) and turns −1 into an Errno.
+    use crate::uapi::*;
+    nix::ioctl_readwrite_bad!(heap_alloc, DMA_HEAP_IOCTL_ALLOC, dma_heap_allocation_data);
+    nix::ioctl_write_ptr_bad!(sync, DMA_BUF_IOCTL_SYNC, dma_buf_sync);
+    nix::ioctl_write_ptr_bad!(set_name, DMA_BUF_SET_NAME_B, nix::libc::c_char);
+    nix::ioctl_readwrite_bad!(export_sync_file, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, dma_buf_sync_file);
+    nix::ioctl_write_ptr_bad!(import_sync_file, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, dma_buf_sync_file);
+    nix::ioctl_readwrite_bad!(merge, SYNC_IOC_MERGE, sync_merge_data);
+    nix::ioctl_readwrite_bad!(file_info, SYNC_IOC_FILE_INFO, sync_file_info);
+    nix::ioctl_write_ptr_bad!(udmabuf, UDMABUF_CREATE, udmabuf_create);
+}
+
+/// Calls until the answer is something other than "interrupted".
+fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            other => return other,
+        }
+    }
+}
+
+/// `DMA_HEAP_IOCTL_ALLOC`: a zeroed dma-buf of `len` bytes, rounded up to pages; read-write and close-on-exec.
+///
+/// # Errors
+/// The kernel's errno: ENOMEM, EMFILE, EINVAL for 0 bytes, ENOTTY when `heap` is no dma-heap.
+pub fn dma_heap_alloc(heap: BorrowedFd<'_>, len: u64) -> nix::Result<OwnedFd> {
+    let fd_flags = u32::try_from(libc::O_RDWR | libc::O_CLOEXEC).map_err(|_| Errno::EINVAL)?;
+    let mut data = uapi::dma_heap_allocation_data { len, fd_flags, ..Default::default() };
+    retry(|| {
+        data.fd = 0;
+        // SAFETY: the number names this struct (dma-heap.h); `heap` is open and `data` is exclusively ours for the call.
+        unsafe { raw::heap_alloc(heap.as_raw_fd(), &mut data) }
+    })?;
+    let fd = RawFd::try_from(data.fd).map_err(|_| Errno::EBADF)?;
+    // SAFETY: on success the kernel has installed a new descriptor in `fd`; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `DMA_BUF_IOCTL_SYNC` with `DMA_BUF_SYNC_*` flags.
+///
+/// # Errors
+/// The kernel's errno: EINVAL for undefined flags, ENOTTY when `buffer` is no dma-buf, or what the exporter says.
+pub fn dma_buf_sync(buffer: BorrowedFd<'_>, flags: u64) -> nix::Result<()> {
+    let data = uapi::dma_buf_sync { flags };
+    loop {
+        // SAFETY: the number names this struct (dma-buf.h), which the kernel only reads; `buffer` is open for the call.
+        match unsafe { raw::sync(buffer.as_raw_fd(), &data) } {
+            // Both mean "interrupted": some exporters pass on what their locks say.
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            other => return other.map(drop),
+        }
+    }
+}
+
+/// `DMA_BUF_SET_NAME_B`: the name that fdinfo and debugfs show.
+///
+/// # Errors
+/// The kernel's errno: EINVAL beyond 31 bytes, ENOTTY when `buffer` is no dma-buf.
+pub fn dma_buf_set_name(buffer: BorrowedFd<'_>, name: &CStr) -> nix::Result<()> {
+    // SAFETY: the argument is the address of a terminated text (dma-buf.h), of which the kernel reads up to the
+    // terminator and at most DMA_BUF_NAME_LEN bytes; `buffer` is open for the call.
+    retry(|| unsafe { raw::set_name(buffer.as_raw_fd(), name.as_ptr()) }).map(drop)
+}
+
+/// `DMA_BUF_IOCTL_EXPORT_SYNC_FILE`: a sync file of the fences that access by `flags` would wait for.
+///
+/// # Errors
+/// The kernel's errno: ENOTTY before Linux 6.0 or when `buffer` is no dma-buf, EMFILE, ENOMEM.
+pub fn dma_buf_export_sync_file(buffer: BorrowedFd<'_>, flags: u32) -> nix::Result<OwnedFd> {
+    let mut data = uapi::dma_buf_sync_file { flags, fd: -1 };
+    // SAFETY: the number names this struct (dma-buf.h); `buffer` is open and `data` is exclusively ours for the call.
+    retry(|| unsafe { raw::export_sync_file(buffer.as_raw_fd(), &mut data) })?;
+    if data.fd < 0 {
+        return Err(Errno::EBADF);
+    }
+    // SAFETY: on success the kernel has installed a new descriptor in `fd`; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(data.fd) })
+}
+
+/// `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`: adds a fence to the buffer, as a read or a write by `flags`.
+///
+/// # Errors
+/// The kernel's errno: ENOTTY before Linux 6.0, EINVAL for wrong flags or when `fence` is no sync file.
+pub fn dma_buf_import_sync_file(buffer: BorrowedFd<'_>, flags: u32, fence: BorrowedFd<'_>) -> nix::Result<()> {
+    let data = uapi::dma_buf_sync_file { flags, fd: fence.as_raw_fd() };
+    // SAFETY: the number names this struct (dma-buf.h), which the kernel only reads; both fds are open for the call.
+    retry(|| unsafe { raw::import_sync_file(buffer.as_raw_fd(), &data) }).map(drop)
+}
+
+/// `SYNC_IOC_MERGE`: a fence that signals once both have. The name is cut at 31 bytes.
+///
+/// # Errors
+/// The kernel's errno: ENOTTY when `one` is no sync file, ENOENT when `other` is none, EMFILE, ENOMEM.
+pub fn sync_merge(one: BorrowedFd<'_>, other: BorrowedFd<'_>, name: &CStr) -> nix::Result<OwnedFd> {
+    let mut data = uapi::sync_merge_data { fd2: other.as_raw_fd(), fence: -1, ..Default::default() };
+    for (to, from) in data.name.iter_mut().take(31).zip(name.to_bytes()) {
+        *to = *from;
+    }
+    // SAFETY: the number names this struct (sync_file.h); both fds are open and `data` is exclusively ours for the call.
+    retry(|| unsafe { raw::merge(one.as_raw_fd(), &mut data) })?;
+    if data.fence < 0 {
+        return Err(Errno::EBADF);
+    }
+    // SAFETY: on success the kernel has installed a new descriptor in `fence`; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(data.fence) })
+}
+
+/// `SYNC_IOC_FILE_INFO`: 1 when the fence has signalled, 0 while it has not, a negative errno when it failed.
+///
+/// # Errors
+/// The kernel's errno: ENOTTY when `fence` is no sync file.
+pub fn sync_file_status(fence: BorrowedFd<'_>) -> nix::Result<i32> {
+    let mut data = uapi::sync_file_info::default();
+    // SAFETY: the number names this struct (sync_file.h); with num_fences 0 the kernel follows no address in it; `fence`
+    // is open and `data` is exclusively ours for the call.
+    retry(|| unsafe { raw::file_info(fence.as_raw_fd(), &mut data) })?;
+    Ok(data.status)
+}
+
+/// `UDMABUF_CREATE`: a dma-buf over the first `size` bytes of a sealed memfd, close-on-exec.
+///
+/// # Errors
+/// The kernel's errno: EINVAL beyond its size limit, for a size that is no multiple of pages or for missing seals; EMFILE,
+/// ENOMEM; ENOTTY when `device` is not /dev/udmabuf.
+pub fn udmabuf_create(device: BorrowedFd<'_>, memfd: BorrowedFd<'_>, size: u64) -> nix::Result<OwnedFd> {
+    let memfd = u32::try_from(memfd.as_raw_fd()).map_err(|_| Errno::EBADF)?;
+    let data = uapi::udmabuf_create { memfd, flags: uapi::UDMABUF_FLAGS_CLOEXEC, offset: 0, size };
+    // SAFETY: the number names this struct (udmabuf.h), which the kernel only reads; both fds are open for the call.
+    let fd = retry(|| unsafe { raw::udmabuf(device.as_raw_fd(), &data) })?;
+    // SAFETY: the ioctl's positive answer is a new descriptor (udmabuf.h); nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
