@@ -1,0 +1,150 @@
+//! The pixel formats that both clients speak, under the three names that one layout of bytes has.
+//!
+//! AIDL names a format by its bytes in memory order. DRM and V4L2 both name theirs by a four-character code, and for
+//! these two agree on the code, though not on the word: what DRM calls XRGB8888 (a little-endian 32-bit word) V4L2 calls
+//! XBGR32, and both are `XR24`, bytes B, G, R, X.
+//! Sources: `drm_fourcc.h` and `videodev2.h` of Linux 6.12, AOSP `PixelFormat.aidl`.
+
+use gralloc_core::PixelFormat;
+
+/// A format of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Bytes B, G, R, X: AIDL `BGRA_8888`, what most display controllers scan out.
+    Xr24,
+    /// Bytes R, G, B, X: AIDL `RGBX_8888`.
+    Xb24,
+    /// A plane of Y, then a plane of interleaved Cb and Cr at half the resolution: one answer to `YCBCR_420_888`.
+    Nv12,
+}
+
+impl Format {
+    /// What to ask the allocator for.
+    pub const fn aidl(self) -> PixelFormat {
+        match self {
+            Format::Xr24 => PixelFormat::Bgra8888,
+            Format::Xb24 => PixelFormat::Rgbx8888,
+            Format::Nv12 => PixelFormat::Ycbcr420_888,
+        }
+    }
+
+    /// The four-character code, the same in V4L2 and DRM.
+    const fn code(self) -> [u8; 4] {
+        match self {
+            Format::Xr24 => *b"XR24",
+            Format::Xb24 => *b"XB24",
+            Format::Nv12 => *b"NV12",
+        }
+    }
+
+    /// `V4L2_PIX_FMT_XBGR32`, `V4L2_PIX_FMT_RGBX32`, `V4L2_PIX_FMT_NV12`.
+    pub const fn v4l2(self) -> u32 {
+        u32::from_le_bytes(self.code())
+    }
+
+    /// `DRM_FORMAT_XRGB8888`, `DRM_FORMAT_XBGR8888`, `DRM_FORMAT_NV12`.
+    pub const fn drm(self) -> drm::buffer::DrmFourcc {
+        match self {
+            Format::Xr24 => drm::buffer::DrmFourcc::Xrgb8888,
+            Format::Xb24 => drm::buffer::DrmFourcc::Xbgr8888,
+            Format::Nv12 => drm::buffer::DrmFourcc::Nv12,
+        }
+    }
+
+    /// True for luma and chroma, false for RGB.
+    pub const fn is_yuv(self) -> bool {
+        matches!(self, Format::Nv12)
+    }
+
+    /// Number of planes.
+    pub const fn planes(self) -> usize {
+        match self {
+            Format::Xr24 | Format::Xb24 => 1,
+            Format::Nv12 => 2,
+        }
+    }
+
+    /// Bytes of pixels in one line of plane `plane`, and the plane's lines, for a frame of this size.
+    pub fn plane_extent(self, plane: usize, width: u32, height: u32) -> (u64, u32) {
+        match (self, plane) {
+            (Format::Xr24 | Format::Xb24, _) => (u64::from(width) * 4, height),
+            (Format::Nv12, 0) => (u64::from(width), height),
+            (Format::Nv12, _) => (u64::from(width.div_ceil(2)) * 2, height.div_ceil(2)),
+        }
+    }
+}
+
+/// How numbers become colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ColorEncoding {
+    /// The BT.709 matrix; otherwise BT.601.
+    pub bt709: bool,
+    /// 0–255; otherwise 16–235 and 16–240.
+    pub full_range: bool,
+}
+
+/// Bits of AOSP `Dataspace.aidl`: STANDARD_BT709 and STANDARD_BT601_625, RANGE_FULL and RANGE_LIMITED, and the masks.
+const STANDARD_MASK: i32 = 63 << 16;
+const STANDARD_BT709: i32 = 1 << 16;
+const STANDARD_BT601_625: i32 = 2 << 16;
+const RANGE_MASK: i32 = 7 << 27;
+const RANGE_FULL: i32 = 1 << 27;
+const RANGE_LIMITED: i32 = 2 << 27;
+
+impl ColorEncoding {
+    /// The AIDL `Dataspace` to send along with frames; the transfer function is left unspecified.
+    pub const fn to_dataspace(self) -> i32 {
+        (if self.bt709 { STANDARD_BT709 } else { STANDARD_BT601_625 })
+            | (if self.full_range { RANGE_FULL } else { RANGE_LIMITED })
+    }
+
+    /// The encoding that a `Dataspace` stands for; what it leaves open is taken as BT.601 limited, Android's default
+    /// for 8-bit YCbCr of camera size.
+    pub const fn from_dataspace(dataspace: i32) -> ColorEncoding {
+        ColorEncoding {
+            bt709: dataspace & STANDARD_MASK == STANDARD_BT709,
+            full_range: dataspace & RANGE_MASK == RANGE_FULL,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_both_kernel_headers() {
+        // videodev2.h: V4L2_PIX_FMT_XBGR32 v4l2_fourcc('X','R','2','4') "BGRX-8-8-8-8", RGBX32 ('X','B','2','4'),
+        // NV12 ('N','V','1','2'); drm_fourcc.h uses the same characters.
+        assert_eq!(Format::Xr24.v4l2(), 0x3432_5258);
+        assert_eq!(Format::Xb24.v4l2(), 0x3432_4258);
+        assert_eq!(Format::Nv12.v4l2(), 0x3231_564e);
+        for format in [Format::Xr24, Format::Xb24, Format::Nv12] {
+            assert_eq!(format.v4l2().to_le_bytes(), format.code());
+            assert_eq!(drm::buffer::DrmFourcc::try_from(format.v4l2()), Ok(format.drm()));
+        }
+    }
+
+    #[test]
+    fn plane_extent_of_odd_sizes_rounds_chroma_up() {
+        assert_eq!(Format::Nv12.plane_extent(0, 5, 3), (5, 3));
+        assert_eq!(Format::Nv12.plane_extent(1, 5, 3), (6, 2));
+        assert_eq!(Format::Xr24.plane_extent(0, 5, 3), (20, 3));
+        assert_eq!(Format::Xr24.plane_extent(0, u32::MAX, 1), (u64::from(u32::MAX) * 4, 1));
+    }
+
+    #[test]
+    fn dataspace_there_and_back_is_the_same() {
+        for bt709 in [false, true] {
+            for full_range in [false, true] {
+                let color = ColorEncoding { bt709, full_range };
+                assert_eq!(ColorEncoding::from_dataspace(color.to_dataspace()), color);
+            }
+        }
+        // Dataspace.aidl: JFIF 146931712 is BT.601 full; BT709 281083904 is BT.709 limited.
+        assert_eq!(ColorEncoding::from_dataspace(146_931_712), ColorEncoding { bt709: false, full_range: true });
+        assert_eq!(ColorEncoding::from_dataspace(281_083_904), ColorEncoding { bt709: true, full_range: false });
+        assert_eq!(ColorEncoding::from_dataspace(0), ColorEncoding { bt709: false, full_range: false });
+    }
+}

@@ -1,0 +1,311 @@
+//! A picture in ordinary memory: taken out of a buffer, written as a file, compared with another, judged.
+
+use crate::convert::{line_to_bgrx, Matrix};
+use crate::dmabuf::Access;
+use crate::format::{ColorEncoding, Format};
+use crate::image::Image;
+use std::fmt;
+use std::io::{self, Read, Write};
+
+/// Red, green and blue bytes, line by line, without padding.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    width: u32,
+    height: u32,
+    rgb: Vec<u8>,
+}
+
+/// How two pictures differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Difference {
+    /// Pixels compared.
+    pub pixels: u64,
+    /// Pixels of which some component differs by more than the tolerance.
+    pub differing: u64,
+    /// The largest difference of a component.
+    pub largest: u8,
+}
+
+/// The eight bars, left to right: which of red, green and blue are lit.
+/// vivid's first test pattern, "75% Colorbar" (`v4l2-tpg-core.c`, `TPG_PAT_75_COLORBAR`).
+const BARS: [(&str, [bool; 3]); 8] = [
+    ("white", [true, true, true]),
+    ("yellow", [true, true, false]),
+    ("cyan", [false, true, true]),
+    ("green", [false, true, false]),
+    ("magenta", [true, false, true]),
+    ("red", [true, false, false]),
+    ("blue", [false, false, true]),
+    ("black", [false, false, false]),
+];
+
+/// A component is lit above this: half way between the black and the 75 % level of any range.
+const LIT: u8 = 104;
+
+impl Picture {
+    /// A picture of RGB bytes; `None` when their number is not that of the size.
+    pub fn from_rgb(width: u32, height: u32, rgb: Vec<u8>) -> Option<Picture> {
+        let bytes = usize::try_from((u64::from(width) * u64::from(height)).checked_mul(3)?).ok()?;
+        (bytes > 0 && rgb.len() == bytes).then_some(Picture { width, height, rgb })
+    }
+
+    /// Copies a picture out of a buffer and converts it.
+    pub fn copy(image: &Image, color: ColorEncoding, access: &Access<'_>) -> Option<Picture> {
+        let mut rgb = Vec::new();
+        copy_bgrx(image, color, access, |_, line| {
+            rgb.extend(line.chunks_exact(4).flat_map(|pixel| pixel.iter().rev().skip(1)));
+        })
+        .then_some(())?;
+        Picture::from_rgb(image.width(), image.height(), rgb)
+    }
+
+    /// Pixels.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Lines.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Red, green and blue of a pixel; `None` outside.
+    pub fn pixel(&self, x: u32, y: u32) -> Option<[u8; 3]> {
+        if x >= self.width || y >= self.height {
+            return None;
+        }
+        let at = usize::try_from((u64::from(y) * u64::from(self.width) + u64::from(x)) * 3).ok()?;
+        self.rgb.get(at..at + 3)?.try_into().ok()
+    }
+
+    /// Writes a binary PPM (P6), the form of QEMU's `screendump`.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn write_ppm(&self, mut to: impl Write) -> io::Result<()> {
+        write!(to, "P6\n{} {}\n255\n", self.width, self.height)?;
+        to.write_all(&self.rgb)
+    }
+
+    /// Reads a binary PPM of 8 bits a component.
+    ///
+    /// # Errors
+    /// The reader's, and `InvalidData` for anything else than such a file.
+    pub fn read_ppm(mut from: impl Read) -> io::Result<Picture> {
+        let mut data = Vec::new();
+        from.read_to_end(&mut data)?;
+        parse_ppm(&data).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a binary PPM of 8 bits"))
+    }
+
+    /// Compares two pictures; components may differ by `tolerance`. `None` when the sizes differ.
+    pub fn difference(&self, other: &Picture, tolerance: u8) -> Option<Difference> {
+        if (self.width, self.height) != (other.width, other.height) {
+            return None;
+        }
+        let mut result = Difference { pixels: 0, differing: 0, largest: 0 };
+        for (ours, theirs) in self.rgb.chunks_exact(3).zip(other.rgb.chunks_exact(3)) {
+            let largest = ours.iter().zip(theirs).map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0);
+            result.pixels += 1;
+            result.differing += u64::from(largest > tolerance);
+            result.largest = result.largest.max(largest);
+        }
+        Some(result)
+    }
+
+    /// Looks for the test bars in the lower part of the picture (the upper carries text).
+    ///
+    /// # Errors
+    /// Names the first bar that is not as it must be, with the colour found there. Swapped bytes show as another order.
+    pub fn check_bars(&self) -> Result<(), String> {
+        let y = self.height - self.height / 8 - 1;
+        for (number, (name, lit)) in (0u32..).zip(BARS) {
+            let x = (2 * number + 1) * self.width / 16;
+            let Some(rgb) = self.pixel(x, y) else { return Err(format!("no pixel at {x},{y}")) };
+            if rgb.map(|component| component > LIT) != lit {
+                let [r, g, b] = rgb;
+                return Err(format!("bar {} must be {name}, the pixel at {x},{y} is R {r} G {g} B {b}", number + 1));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Copies every line of a picture out of a buffer as B, G, R, X and gives it away with its number. Answers false, having
+/// given away what came before, when the buffer does not hold the picture.
+#[must_use]
+pub fn copy_bgrx(image: &Image, color: ColorEncoding, access: &Access<'_>, mut give: impl FnMut(u32, &[u8])) -> bool {
+    let matrix = Matrix::new(color);
+    let second_plane: Vec<_> = image.lines(1).collect();
+    let (mut first, mut second, mut out) = (Vec::new(), Vec::new(), Vec::new());
+    out.resize(usize::try_from(image.width()).unwrap_or(0) * 4, 0);
+    for (number, (offset, length)) in (0..).zip(image.lines(0)) {
+        if !copy_line(access, offset, length, &mut first) {
+            return false;
+        }
+        // Chroma lines serve two lines of luma.
+        if let (0, Some((offset, length))) =
+            (number % 2, usize::try_from(number / 2).ok().and_then(|line| second_plane.get(line)))
+        {
+            if !copy_line(access, *offset, *length, &mut second) {
+                return false;
+            }
+        }
+        line_to_bgrx(image.format(), &matrix, &first, &second, &mut out);
+        give(number, &out);
+    }
+    true
+}
+
+/// Copies the pixels of every plane as they are, without the padding between lines.
+pub fn copy_raw(image: &Image, access: &Access<'_>) -> Option<Vec<u8>> {
+    let mut raw = Vec::new();
+    let mut line = Vec::new();
+    for plane in 0..image.format().planes() {
+        for (offset, length) in image.lines(plane) {
+            copy_line(access, offset, length, &mut line).then_some(())?;
+            raw.extend_from_slice(&line);
+        }
+    }
+    Some(raw)
+}
+
+/// A figure that changes when pixels do, from every `step`th line of the first plane (FNV-1a over 64-bit words).
+pub fn fingerprint(image: &Image, access: &Access<'_>, step: usize) -> Option<u64> {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut line = Vec::new();
+    for (offset, length) in image.lines(0).step_by(step.max(1)) {
+        copy_line(access, offset, length, &mut line).then_some(())?;
+        for word in line.chunks(8) {
+            let mut bytes = [0; 8];
+            bytes.iter_mut().zip(word).for_each(|(to, from)| *to = *from);
+            hash = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    Some(hash)
+}
+
+fn copy_line(access: &Access<'_>, offset: u64, length: u64, into: &mut Vec<u8>) -> bool {
+    let Ok(length) = usize::try_from(length) else { return false };
+    into.resize(length, 0);
+    access.copy_out(offset, into)
+}
+
+/// Width, height and maximum are separated by white space, perhaps with comments; one white space ends the header.
+fn parse_ppm(data: &[u8]) -> Option<Picture> {
+    let mut rest = data.strip_prefix(b"P6")?;
+    let mut numbers = [0u32; 3];
+    for number in &mut numbers {
+        loop {
+            rest = rest.trim_ascii_start();
+            let Some(comment) = rest.strip_prefix(b"#") else { break };
+            let end = comment.iter().position(|byte| *byte == b'\n')?;
+            rest = comment.get(end..)?;
+        }
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *number = std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()?;
+        rest = rest.get(digits..)?;
+    }
+    let [width, height, 255] = numbers else { return None };
+    let (separator, rgb) = rest.split_first()?;
+    separator.is_ascii_whitespace().then_some(())?;
+    Picture::from_rgb(width, height, rgb.to_vec())
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Picture({}x{})", self.width, self.height)
+    }
+}
+
+/// The raw frame's format, for a reader of the file that [`copy_raw`] makes.
+pub fn picture_of_raw(format: Format, width: u32, height: u32, color: ColorEncoding, raw: &[u8]) -> Option<Picture> {
+    let matrix = Matrix::new(color);
+    let (line, lines) = format.plane_extent(0, width, height);
+    let line = usize::try_from(line).ok().filter(|line| *line > 0)?;
+    let (first, second) = raw.split_at_checked(line.checked_mul(usize::try_from(lines).ok()?)?)?;
+    let (chroma_line, _) = format.plane_extent(1, width, height);
+    let chroma_line = usize::try_from(chroma_line).ok()?.max(1);
+    let mut out = vec![0; usize::try_from(width).ok()?.checked_mul(4)?];
+    let mut rgb = Vec::new();
+    for (number, pixels) in first.chunks_exact(line).enumerate() {
+        let chroma = second.chunks_exact(chroma_line).nth(number / 2).unwrap_or_default();
+        line_to_bgrx(format, &matrix, pixels, chroma, &mut out);
+        rgb.extend(out.chunks_exact(4).flat_map(|pixel| pixel.iter().rev().skip(1)));
+    }
+    Picture::from_rgb(width, height, rgb)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bars(width: u32, height: u32) -> Picture {
+        let line: Vec<u8> = (0..width)
+            .flat_map(|x| {
+                let (_, lit) = BARS[usize::try_from(x * 8 / width).unwrap()];
+                lit.map(|lit| if lit { 191 } else { 0 })
+            })
+            .collect();
+        Picture::from_rgb(width, height, line.repeat(usize::try_from(height).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn check_bars_of_bars_passes_and_of_others_names_the_bar() {
+        let good = bars(1280, 720);
+        assert_eq!(good.check_bars(), Ok(()));
+        assert_eq!(bars(64, 8).check_bars(), Ok(()));
+        let blank = Picture::from_rgb(64, 8, vec![0; 64 * 8 * 3]).unwrap();
+        assert!(blank.check_bars().unwrap_err().contains("bar 1 must be white"));
+        let swapped: Vec<u8> = good.rgb.chunks_exact(3).flat_map(|p| [p[2], p[1], p[0]]).collect();
+        let error = Picture::from_rgb(1280, 720, swapped).unwrap().check_bars().unwrap_err();
+        assert!(error.contains("bar 2 must be yellow"), "{error}");
+    }
+
+    #[test]
+    fn ppm_there_and_back_is_the_same() {
+        let picture = bars(40, 3);
+        let mut file = Vec::new();
+        picture.write_ppm(&mut file).unwrap();
+        assert_eq!(Picture::read_ppm(&file[..]).unwrap(), picture);
+        let commented = [b"P6 # made by hand\n2\t1 255\n".as_slice(), &[1, 2, 3, 4, 5, 6]].concat();
+        assert_eq!(Picture::read_ppm(&commented[..]).unwrap().pixel(1, 0), Some([4, 5, 6]));
+    }
+
+    #[test]
+    fn read_ppm_of_bad_files_is_an_error() {
+        for bad in [
+            b"".as_slice(),
+            b"P5 1 1 255\nabc",
+            b"P6 1 1 65535\nabcdef",
+            b"P6 2 1 255\nabc",
+            b"P6 1 1 255\nabcd",
+            b"P6 99999999999 1 255\n",
+            b"P6 4294967295 4294967295 255\n",
+            b"P6 # no end",
+            b"P6 1 1 255",
+        ] {
+            assert!(Picture::read_ppm(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn difference_counts_pixels_beyond_the_tolerance() {
+        let a = Picture::from_rgb(2, 1, vec![0, 0, 0, 10, 10, 10]).unwrap();
+        let b = Picture::from_rgb(2, 1, vec![0, 1, 0, 10, 10, 20]).unwrap();
+        assert_eq!(a.difference(&b, 0), Some(Difference { pixels: 2, differing: 2, largest: 10 }));
+        assert_eq!(a.difference(&b, 1), Some(Difference { pixels: 2, differing: 1, largest: 10 }));
+        assert_eq!(a.difference(&a, 0), Some(Difference { pixels: 2, differing: 0, largest: 0 }));
+        let other = Picture::from_rgb(1, 2, vec![0; 6]).unwrap();
+        assert_eq!(a.difference(&other, 0), None);
+    }
+
+    #[test]
+    fn picture_of_raw_nv12_reads_both_planes() {
+        let grey = ColorEncoding { bt709: false, full_range: true };
+        let raw = [10, 20, 30, 40, 50, 60, 70, 80, 90, 128, 128, 128, 128, 128, 128, 128, 128];
+        let picture = picture_of_raw(Format::Nv12, 3, 3, grey, &raw).unwrap();
+        assert_eq!(picture.pixel(0, 0), Some([10, 10, 10]));
+        assert_eq!(picture.pixel(2, 2), Some([90, 90, 90]));
+        assert_eq!(picture_of_raw(Format::Nv12, 3, 3, grey, &raw[..8]), None);
+    }
+}
