@@ -9,6 +9,7 @@
 //! - [`heap`]: the policy's heaps on `/dev/dma_heap`; [`standin`]: udmabuf or memfd for a machine without; [`backend`]:
 //!   the one that was chosen; [`report`]: what a dump says about either.
 //! - [`memory`]: what the machine has left.
+//! - [`watch`]: when a buffer's last reference went, in whichever process.
 //! - [`sched`]: the real-time class of the service's threads.
 //!
 //! Unsafe code is in [`ioctl`], [`mmap`] and [`sched`], one operation a block. Nothing here knows binder or AIDL.
@@ -26,6 +27,7 @@ pub mod report;
 pub mod sched;
 pub mod standin;
 pub mod uapi;
+pub mod watch;
 
 pub use backend::{Backend, BackendKind};
 pub use error::Error;
@@ -33,3 +35,4 @@ pub use heap::KernelHeaps;
 pub use memory::MemInfo;
 pub use report::{HeapReport, HeapState, NodeState};
 pub use standin::StandIn;
+pub use watch::ReleaseWatch;
