@@ -18,6 +18,14 @@ pub struct Allocated<B> {
     pub metadata: B,
 }
 
+/// All buffers of a request, and the account's hold on them.
+pub struct Batch<'l, B> {
+    /// Exactly as many as asked.
+    pub buffers: Vec<Allocated<B>>,
+    /// To be committed once the buffers are on their way; dropping it takes everything back.
+    pub reservation: Reservation<'l>,
+}
+
 /// What allocation needs besides a plan.
 pub struct Resources<'a, H, G> {
     /// The policy that made the plan.
@@ -32,8 +40,7 @@ pub struct Resources<'a, H, G> {
     pub now_ms: u64,
 }
 
-/// Admits and allocates `count` buffers. The reservation is the caller's to commit once the buffers are on their way;
-/// dropping it takes everything back.
+/// Admits and allocates `count` buffers.
 ///
 /// # Errors
 /// `Unsupported` for a negative count; a `Shortage` by cause. Nothing is left behind.
@@ -43,7 +50,7 @@ pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
     name: &BufferName,
     client: Client,
     resources: &Resources<'l, H, G>,
-) -> Result<(Vec<Allocated<H::Buffer>>, Reservation<'l>), Refusal> {
+) -> Result<Batch<'l, H::Buffer>, Refusal> {
     let count = u32::try_from(count).map_err(|_| Unsupported::Count(count))?;
     let limit = resources.policy.limits.buffers_per_request;
     if count > limit {
@@ -61,7 +68,7 @@ pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
             .map_err(|failure| refused(resources.policy, metadata_heap, failure))?;
         buffers.push(Allocated { heap, buffer, metadata });
     }
-    Ok((buffers, reservation))
+    Ok(Batch { buffers, reservation })
 }
 
 /// One buffer from the first of the plan's heaps that has it.

@@ -121,7 +121,7 @@ fn run(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32) -> Outcome {
         metadata_bytes: 4_096,
     };
     let resources = Resources { policy, ledger, heaps, gauge: &Plenty, now_ms: 0 };
-    let (buffers, reservation) = allocate(&plan, count, &BufferName::from_text("test"), APP, &resources)?;
+    let Batch { buffers, reservation } = allocate(&plan, count, &BufferName::from_text("test"), APP, &resources)?;
     let given = buffers.iter().map(|buffer| buffer.heap).collect();
     assert_eq!(heaps.live.borrow().len(), buffers.len() * 2, "a buffer and its metadata each");
     drop(reservation);

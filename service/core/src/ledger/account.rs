@@ -115,7 +115,9 @@ impl State {
         if let Err((held, limit)) = fits(bytes, client.account.live_bytes, client.reserved_bytes, limits.client_bytes) {
             return Err(Shortage::ClientBudget { uid, bytes, held, limit });
         }
-        if let Err((held, limit)) = fits(bytes, self.all.account.live_bytes, self.all.reserved_bytes, limits.total_bytes) {
+        if let Err((held, limit)) =
+            fits(bytes, self.all.account.live_bytes, self.all.reserved_bytes, limits.total_bytes)
+        {
             return Err(Shortage::TotalBudget { bytes, held, limit });
         }
         Ok(())

@@ -45,7 +45,13 @@ impl State {
 
 impl Memory {
     /// Lets `bytes` in or refuses them. What is let in must come back through `granted` or `given_back`.
-    pub(super) fn admit(&self, bytes: u64, reserve: u64, now_ms: u64, gauge: &impl MemoryGauge) -> Result<(), Shortage> {
+    pub(super) fn admit(
+        &self,
+        bytes: u64,
+        reserve: u64,
+        now_ms: u64,
+        gauge: &impl MemoryGauge,
+    ) -> Result<(), Shortage> {
         {
             let mut state = self.lock();
             if let Some((available, read_ms)) = state.reading {

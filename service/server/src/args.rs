@@ -1,0 +1,143 @@
+//! The command line.
+
+use gralloc_kernel::BackendKind;
+use std::path::PathBuf;
+
+/// Where the compiled policy lies on a device.
+pub const DEFAULT_POLICY: &str = "/vendor/etc/gralloc/heaps.json";
+
+/// What `--help` prints.
+pub const USAGE: &str = "\
+The graphics memory allocator: android.hardware.graphics.allocator.IAllocator/default, version 2.
+
+Usage: android.hardware.graphics.allocator-service.dmaheap [OPTIONS]
+
+Options:
+  --policy FILE      the compiled policy (JSON) [default: /vendor/etc/gralloc/heaps.json]
+  --binder           serve over kernel binder, registered with the service manager [default]
+  --socket PATH      serve libbinder RPC on a unix socket instead, for machines without binder
+  --heaps KIND       kernel: the nodes under /dev/dma_heap [default]
+                     udmabuf, memfd: stand-ins for machines without dma-heaps (no device can use their memory as a
+                     heap's; protected heaps do not exist there)
+  --heap-dir DIR     where the heap nodes are [default: /dev/dma_heap]
+  --check            load the policy, look at the heaps, say what is found, and exit
+  --verbose          log at debug level
+  -h, --help         print this
+  -V, --version      print the version
+";
+
+/// How clients reach the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Kernel binder.
+    Binder,
+    /// libbinder RPC on a unix socket.
+    Socket(PathBuf),
+}
+
+/// A parsed command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Args {
+    /// The policy's file.
+    pub policy: PathBuf,
+    /// The front door.
+    pub door: Door,
+    /// The heaps.
+    pub heaps: BackendKind,
+    /// Where the heap nodes are.
+    pub heap_dir: PathBuf,
+    /// Look and exit.
+    pub check: bool,
+    /// Log more.
+    pub verbose: bool,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Serve, or check.
+    Run(Args),
+    /// Print the usage.
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// Parses the arguments after the program's name. By hand: eight options do not pay for a parser's pages in a service
+/// that lives as long as the device.
+///
+/// # Errors
+/// A sentence that names the argument and what is allowed.
+pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String> {
+    let mut args = Args {
+        policy: DEFAULT_POLICY.into(),
+        door: Door::Binder,
+        heaps: BackendKind::Kernel,
+        heap_dir: "/dev/dma_heap".into(),
+        check: false,
+        verbose: false,
+    };
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let (flag, inline) = match argument.split_once('=') {
+            Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
+            None => (argument, None),
+        };
+        let mut value = |what: &str| {
+            let value = inline.clone().or_else(|| arguments.next()).filter(|value| !value.is_empty());
+            value.ok_or_else(|| format!("{flag} needs {what}"))
+        };
+        match flag.as_str() {
+            "--policy" => args.policy = value("a file")?.into(),
+            "--socket" => args.door = Door::Socket(value("a path")?.into()),
+            "--heap-dir" => args.heap_dir = value("a directory")?.into(),
+            "--heaps" => {
+                let kind = value("a kind: kernel, udmabuf or memfd")?;
+                args.heaps = kind.parse().map_err(|unknown| format!("--heaps: {unknown}"))?;
+            }
+            "--binder" => args.door = Door::Binder,
+            "--check" => args.check = true,
+            "--verbose" => args.verbose = true,
+            "-h" | "--help" => return Ok(Command::Help),
+            "-V" | "--version" => return Ok(Command::Version),
+            other => return Err(format!("unknown argument {other}; --help lists what there is")),
+        }
+    }
+    Ok(Command::Run(args))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(arguments: &[&str]) -> Result<Command, String> {
+        parse(arguments.iter().map(|argument| (*argument).to_owned()))
+    }
+
+    #[test]
+    fn defaults_are_a_device_s() {
+        let Ok(Command::Run(args)) = run(&[]) else { panic!("no command line is a valid one") };
+        assert_eq!(args.door, Door::Binder);
+        assert_eq!(args.heaps, BackendKind::Kernel);
+        assert_eq!(args.policy, PathBuf::from(DEFAULT_POLICY));
+    }
+
+    #[test]
+    fn values_come_after_a_space_or_an_equals_sign() {
+        for arguments in [["--socket", "/run/a.sock"].as_slice(), &["--socket=/run/a.sock"]] {
+            let Ok(Command::Run(args)) = run(arguments) else { panic!("{arguments:?}") };
+            assert_eq!(args.door, Door::Socket("/run/a.sock".into()));
+        }
+    }
+
+    #[test]
+    fn bad_arguments_name_what_is_allowed() {
+        assert_eq!(
+            run(&["--heaps", "ion"]).unwrap_err(),
+            "--heaps: \"ion\" is no source of heaps: kernel, udmabuf and memfd are"
+        );
+        assert_eq!(run(&["--policy"]).unwrap_err(), "--policy needs a file");
+        assert_eq!(run(&["--socket="]).unwrap_err(), "--socket needs a path");
+        assert!(run(&["--pool"]).unwrap_err().contains("--help"));
+    }
+}

@@ -1,0 +1,126 @@
+//! The dump for people.
+
+use super::{Dump, Holdings};
+use std::io::{self, Write};
+
+/// Most live buffers that are listed one by one; JSON has all.
+const LISTED: usize = 64;
+
+pub(super) fn write(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{} (version {})", dump.service, dump.interface_version)?;
+    writeln!(out, "policy {}, heaps from {}, up {} s", dump.policy, dump.heaps_from, dump.uptime_ms / 1000)?;
+    if let Some(warning) = &dump.stand_in {
+        writeln!(out, "! {warning}")?;
+    }
+    match dump.releases_seen_through {
+        Some(source) => writeln!(out, "releases seen through {source}, {} buffers untracked", dump.untracked_buffers)?,
+        None => writeln!(out, "! the kernel does not say when a buffer dies: live is unknown, budgets bound nothing")?,
+    }
+    memory(dump, out)?;
+    heaps(dump, out)?;
+    writeln!(out, "\nrules (first match takes)")?;
+    for rule in &dump.rules {
+        writeln!(out, "  {:>8}  {}", rule.hits, rule.name)?;
+    }
+    writeln!(out, "\nrequests {}, refused {}", dump.requests, dump.refusals.values().sum::<u64>())?;
+    for (cause, count) in &dump.refusals {
+        writeln!(out, "  {count:>8}  {cause}")?;
+    }
+    clients(dump, out)?;
+    buffers(dump, out)
+}
+
+fn memory(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+    let bound = |bytes: Option<u64>| bytes.map_or("no bound".to_owned(), size);
+    let available = dump.memory.available_bytes.map_or("unknown".to_owned(), size);
+    writeln!(out, "memory available {available}, reserve {}", size(dump.memory.reserve_bytes))?;
+    writeln!(
+        out,
+        "limits: request {}, client {}, all {}, {} buffers a request",
+        size(dump.limits.request_bytes),
+        bound(dump.limits.client_bytes),
+        bound(dump.limits.total_bytes),
+        dump.limits.buffers_per_request
+    )
+}
+
+fn heaps(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nheaps      live   bytes      peak       given out  state")?;
+    for heap in &dump.heaps {
+        line(out, &heap.holdings)?;
+        let budget = heap.budget_bytes.map_or(String::new(), |bytes| format!(", budget {}", size(bytes)));
+        let protected = if heap.protected { ", protected" } else { "" };
+        let node = heap.node.as_ref().map_or(String::new(), |node| format!(" ({node})"));
+        writeln!(out, "{}{node}: {}{protected}{budget}", heap.name, heap.explanation)?;
+    }
+    for node in &dump.unclaimed_nodes {
+        writeln!(out, "  node {node}: no heap of the policy names it")?;
+    }
+    for problem in &dump.problems {
+        writeln!(out, "! {problem}")?;
+    }
+    line(out, &dump.all)?;
+    writeln!(out, "all, metadata included")
+}
+
+fn line(out: &mut dyn Write, holdings: &Holdings) -> io::Result<()> {
+    let Holdings { live_buffers, live_bytes, high_water_bytes, total_buffers, .. } = *holdings;
+    write!(out, "  {live_buffers:>13}   {:<10} {:<10} {total_buffers:<10} ", size(live_bytes), size(high_water_bytes))
+}
+
+fn clients(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nclients    live   bytes      peak       given out  uid, refusals")?;
+    for client in &dump.clients {
+        line(out, &client.holdings)?;
+        writeln!(out, "uid {}, {} refused", client.uid, client.refusals)?;
+    }
+    Ok(())
+}
+
+fn buffers(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nlive buffers, oldest first")?;
+    for buffer in dump.buffers.iter().take(LISTED) {
+        writeln!(
+            out,
+            "  {:#018x}  {:<10} {:<12} uid {:<6} pid {:<6} {:>6} s  {}  \"{}\"",
+            buffer.id,
+            size(buffer.bytes),
+            buffer.heap,
+            buffer.uid,
+            buffer.pid,
+            buffer.age_ms / 1000,
+            buffer.usage,
+            buffer.name
+        )?;
+    }
+    let more = dump.buffers.len().saturating_sub(LISTED);
+    if more > 0 {
+        writeln!(out, "  and {more} more: --json lists all")?;
+    }
+    Ok(())
+}
+
+/// Bytes in the largest unit that keeps three digits.
+fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    for (unit, factor) in UNITS {
+        if bytes >= factor {
+            let tenths = (bytes % factor).saturating_mul(10) / factor;
+            return format!("{}.{tenths} {unit}", bytes / factor);
+        }
+    }
+    format!("{bytes} B")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_read_in_their_unit() {
+        assert_eq!(size(0), "0 B");
+        assert_eq!(size(4096), "4.0 KiB");
+        assert_eq!(size(8_294_400), "7.9 MiB");
+        assert_eq!(size(u64::MAX), "17179869183.9 GiB");
+    }
+}

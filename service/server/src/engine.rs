@@ -1,0 +1,217 @@
+//! What the service does, without binder: a descriptor in, handles out.
+
+use crate::housekeeper::{is_readable, Chores};
+use crate::ids::BufferIds;
+use crate::stats::Stats;
+use crate::stock::Stocked;
+use crate::tracker::Tracker;
+use gralloc_core::allocate::{allocate, Allocated, Batch, Resources};
+use gralloc_core::ledger::{About, Client, Ledger, Reservation};
+use gralloc_core::ports::{HeapBackend, MemoryGauge};
+use gralloc_core::request::Descriptor;
+use gralloc_core::{plan, Plan, Policy, Refusal, Shortage};
+use gralloc_handle::BufferInfo;
+use gralloc_kernel::Backend;
+use log::{info, warn};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// One buffer, ready to travel.
+pub struct Handle {
+    /// The pixels.
+    pub buffer: OwnedFd,
+    /// Shared metadata and the reserved region.
+    pub metadata: OwnedFd,
+    /// What the ints say.
+    pub info: BufferInfo,
+}
+
+/// What `allocate2` answers.
+pub struct Grant {
+    /// Pixels from line to line.
+    pub stride: i32,
+    /// Exactly as many as asked.
+    pub handles: Vec<Handle>,
+}
+
+/// The service's parts, put together.
+pub struct Engine<H, G> {
+    policy: Arc<Policy>,
+    heaps: H,
+    gauge: G,
+    ledger: Arc<Ledger>,
+    /// `None` where the kernel does not say when a buffer dies.
+    tracker: Option<Arc<Tracker>>,
+    stats: Stats,
+    ids: BufferIds,
+    started: Instant,
+}
+
+impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
+    /// Puts the parts together.
+    pub fn new(policy: Arc<Policy>, heaps: H, gauge: G, ledger: Arc<Ledger>, tracker: Option<Arc<Tracker>>) -> Self {
+        let stats = Stats::new(&policy);
+        Engine { policy, heaps, gauge, ledger, tracker, stats, ids: BufferIds::default(), started: Instant::now() }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The heaps behind it.
+    pub fn heaps(&self) -> &H {
+        &self.heaps
+    }
+
+    /// The account.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The memory figure, for the dump.
+    pub fn gauge(&self) -> &G {
+        &self.gauge
+    }
+
+    /// Milliseconds since the start.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// How releases are seen, if they are.
+    pub fn tracker(&self) -> Option<&Tracker> {
+        self.tracker.as_deref()
+    }
+
+    /// Books all releases that have happened.
+    pub fn settle(&self) {
+        if let Some(tracker) = &self.tracker {
+            tracker.settle();
+        }
+    }
+
+    /// `isSupported`: true exactly when the plan stands, given the heaps that exist now.
+    pub fn is_supported(&self, descriptor: &Descriptor) -> bool {
+        plan(descriptor, &self.policy, self.heaps.present()).is_ok()
+    }
+
+    /// `allocate2`.
+    ///
+    /// # Errors
+    /// Every refusal, counted by cause; nothing is left behind.
+    pub fn allocate(&self, descriptor: &Descriptor, count: i32, client: Client) -> Result<Grant, Refusal> {
+        self.stats.count_request();
+        self.try_allocate(descriptor, count, client).inspect_err(|refusal| {
+            self.stats.count_refusal(refusal);
+            self.ledger.count_refusal(client.uid);
+        })
+    }
+
+    fn try_allocate(&self, descriptor: &Descriptor, count: i32, client: Client) -> Result<Grant, Refusal> {
+        let plan = plan(descriptor, &self.policy, self.heaps.present())?;
+        let Batch { buffers, reservation } = self.allocate_planned(&plan, descriptor, count, client)?;
+        let stride = i32::try_from(plan.stride).map_err(|_| Shortage::Bookkeeping("stride"))?;
+        let handles: Option<Vec<Handle>> =
+            buffers.into_iter().map(|buffer| self.handle(&plan, descriptor, buffer)).collect();
+        // A plan names heaps of its own policy only.
+        let handles = handles.ok_or(Shortage::Bookkeeping("such heap"))?;
+        self.hold(&plan, descriptor, &handles, reservation)?;
+        self.stats.count_rule(plan.rule);
+        Ok(Grant { stride, handles })
+    }
+
+    /// Allocates; a budget refusal is looked at once more after all releases that have happened are accounted for.
+    fn allocate_planned(
+        &self,
+        plan: &Plan<'_>,
+        descriptor: &Descriptor,
+        count: i32,
+        client: Client,
+    ) -> Result<Batch<'_, OwnedFd>, Refusal> {
+        let resources = Resources {
+            policy: &self.policy,
+            ledger: &self.ledger,
+            heaps: &self.heaps,
+            gauge: &self.gauge,
+            now_ms: self.now_ms(),
+        };
+        match allocate(plan, count, &descriptor.name, client, &resources) {
+            Err(Refusal::Shortage(shortage)) if shortage.is_budget() => {
+                self.settle();
+                allocate(plan, count, &descriptor.name, client, &resources)
+            }
+            result => result,
+        }
+    }
+
+    fn handle(&self, plan: &Plan<'_>, descriptor: &Descriptor, allocated: Allocated<OwnedFd>) -> Option<Handle> {
+        let heap = self.policy.heap(allocated.heap)?;
+        let info = BufferInfo::from_plan(plan, heap, self.ids.next_id(), descriptor.name);
+        Some(Handle { buffer: allocated.buffer, metadata: allocated.metadata, info })
+    }
+
+    /// Books the buffers as the client's and has them watched.
+    fn hold(
+        &self,
+        plan: &Plan<'_>,
+        descriptor: &Descriptor,
+        handles: &[Handle],
+        reservation: Reservation<'_>,
+    ) -> Result<(), Refusal> {
+        let watches = match &self.tracker {
+            Some(tracker) => Some((tracker, tracker.prepare(handles)?)),
+            None => None,
+        };
+        let about = About { name: descriptor.name, usage: plan.request.usage, born_ms: self.now_ms() };
+        reservation.commit(&about, handles.iter().map(|handle| handle.info.id));
+        if let Some((tracker, watches)) = watches {
+            tracker.watch(watches);
+        }
+        Ok(())
+    }
+}
+
+/// What the service does beside requests, for the heaps that the kernel crate has.
+impl<G: MemoryGauge + Send + Sync> Chores for Engine<Stocked<Backend>, G> {
+    fn ready_fds(&self) -> Vec<BorrowedFd<'_>> {
+        let releases = self.tracker.as_ref().and_then(|tracker| tracker.fd());
+        releases.into_iter().chain(self.heaps.heaps().change_fd()).collect()
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        self.tracker.as_ref().and_then(|tracker| tracker.interval())
+    }
+
+    fn run(&self) {
+        self.look_for_heaps();
+        self.settle();
+        self.heaps.refill();
+    }
+}
+
+impl<G> Engine<Stocked<Backend>, G> {
+    /// Opens heaps that have come and closes those that have gone, when the kernel says that nodes changed. Where it
+    /// cannot say, every look is for real.
+    fn look_for_heaps(&self) {
+        let heaps = self.heaps.heaps();
+        if !heaps.change_fd().map_or(true, is_readable) {
+            return;
+        }
+        let change = heaps.refresh();
+        for (id, heap) in self.policy.heap_ids() {
+            if change.appeared.contains(id) {
+                info!("heap {} has come", heap.name);
+            }
+            if change.vanished.contains(id) {
+                warn!("heap {} has gone", heap.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The allocator service: everything between a binder transaction and the core.
+//!
+//! One request: [`adapter`] (the AIDL methods, three lines each) → [`convert`] (wire types in and out) →
+//! [`engine`] (plan, admission, allocation, the handle) → [`tracker`] (learns when the buffer dies). Failures leave
+//! through [`status`], one match. [`dump`] prints what [`stats`] and the ledger counted.
+
+pub mod adapter;
+pub mod args;
+pub mod convert;
+pub mod dump;
+pub mod engine;
+pub mod housekeeper;
+pub mod ids;
+pub mod logging;
+pub mod startup;
+pub mod stats;
+pub mod status;
+pub mod stock;
+pub mod tracker;

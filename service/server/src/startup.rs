@@ -1,0 +1,122 @@
+//! From a command line to an engine that can serve: the policy, the heaps, the release watch, the housekeeper.
+
+use crate::adapter::ServiceEngine;
+use crate::args::Args;
+use crate::engine::Engine;
+use crate::housekeeper::{self, Chores, Waker};
+use crate::stock::Stocked;
+use crate::tracker::Tracker;
+use anyhow::{Context, Result};
+use gralloc_core::ledger::Ledger;
+use gralloc_core::plan::METADATA_BYTES;
+use gralloc_core::ports::{HeapBackend, HeapFailure};
+use gralloc_core::{BufferName, Policy};
+use gralloc_kernel::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, ReleaseWatch};
+use log::{info, warn};
+use nix::unistd::{sysconf, SysconfVar};
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Largest policy file that is read: a hundred times the largest profile.
+const MAX_POLICY_BYTES: u64 = 4 << 20;
+
+/// Reads and validates a compiled policy.
+///
+/// # Errors
+/// Names the file, and where it is broken the key and what is allowed.
+pub fn load_policy(path: &Path) -> Result<Policy> {
+    let name = path.display();
+    let size = fs::metadata(path).with_context(|| format!("policy {name}"))?.len();
+    anyhow::ensure!(size <= MAX_POLICY_BYTES, "policy {name}: {size} bytes, at most {MAX_POLICY_BYTES} are read");
+    let text = fs::read_to_string(path).with_context(|| format!("policy {name}"))?;
+    heaps_config::from_json(&text).with_context(|| format!("policy {name}"))
+}
+
+/// Puts the engine together and starts the housekeeper.
+///
+/// # Errors
+/// A broken policy, heaps that cannot be opened for a reason other than their absence, no file descriptors.
+pub fn engine(args: &Args) -> Result<Arc<ServiceEngine>> {
+    let policy = Arc::new(load_policy(&args.policy)?);
+    info!("policy \"{}\" from {}", policy.name, args.policy.display());
+    let heaps = open_heaps(args, &policy)?;
+    for line in describe(&heaps.describe()) {
+        info!("{line}");
+    }
+    let watch = release_watch(&heaps, &policy);
+    let ledger = Arc::new(Ledger::new(Arc::clone(&policy), page_bytes(), watch.is_some()));
+    let waker = Arc::new(Waker::new().context("eventfd")?);
+    let tracker = watch.map(|watch| Arc::new(Tracker::new(Arc::clone(&ledger), watch, Arc::clone(&waker))));
+    let heaps = Stocked::new(heaps, policy.metadata_heap, Arc::clone(&waker));
+    let gauge = MemInfo::new().context("the memory figure")?;
+    let engine = Arc::new(Engine::new(policy, heaps, gauge, ledger, tracker));
+    let chores: Arc<dyn Chores> = engine.clone();
+    housekeeper::spawn(waker, chores).context("the housekeeper's thread")?;
+    Ok(engine)
+}
+
+fn open_heaps(args: &Args, policy: &Policy) -> Result<Backend> {
+    match args.heaps {
+        BackendKind::Kernel => Ok(Backend::Kernel(KernelHeaps::open_in(policy, &args.heap_dir))),
+        kind => Backend::open(kind, policy).with_context(|| format!("--heaps {kind}")),
+    }
+}
+
+/// The heaps in lines for the log and for `--check`.
+pub fn describe(report: &HeapReport) -> Vec<String> {
+    let mut lines: Vec<String> = report.stand_in.iter().map(|warning| format!("STAND-IN: {warning}")).collect();
+    for heap in &report.heaps {
+        let node = heap.node.as_deref().unwrap_or("-");
+        lines.push(format!("heap {}: {}/{node}: {}", heap.name, report.source, heap.state));
+        for (node, state) in &heap.passed_over {
+            lines.push(format!("heap {}: passed over {node}: {state}", heap.name));
+        }
+    }
+    lines.extend(report.unclaimed.iter().map(|node| format!("node {node}: no heap of the policy names it")));
+    lines.extend(report.problems.iter().cloned());
+    lines
+}
+
+/// The release watch: tried with a buffer such as it will watch.
+fn release_watch(heaps: &Backend, policy: &Policy) -> Option<ReleaseWatch> {
+    let name = BufferName::from_text("gralloc-probe");
+    let sample = || heaps.allocate(policy.metadata_heap, METADATA_BYTES, &name).map_err(Trial::Heap);
+    match ReleaseWatch::choose(sample) {
+        Ok(watch) => {
+            info!("releases are seen through {}", watch.source());
+            Some(watch)
+        }
+        Err(trial) => {
+            warn!("live bytes are unknown, and budgets of clients and heaps bound nothing: {trial}");
+            None
+        }
+    }
+}
+
+/// Why there is no release watch.
+enum Trial {
+    Heap(HeapFailure),
+    Watch(gralloc_kernel::Error),
+}
+
+impl From<gralloc_kernel::Error> for Trial {
+    fn from(error: gralloc_kernel::Error) -> Trial {
+        Trial::Watch(error)
+    }
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trial::Heap(failure) => write!(f, "the metadata heap gives no buffer to try: {}", failure.cause),
+            Trial::Watch(error) => error.fmt(f),
+        }
+    }
+}
+
+fn page_bytes() -> u64 {
+    let answer = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    answer.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(4096)
+}

@@ -1,0 +1,73 @@
+//! A few metadata buffers kept ready, so that no client waits for the second, one-page allocation of each buffer.
+//!
+//! All of them are alike: one page, zeroed by the kernel, never given out before. Pixels are never kept here.
+
+use crate::housekeeper::Waker;
+use gralloc_core::plan::METADATA_BYTES;
+use gralloc_core::policy::{HeapId, HeapSet};
+use gralloc_core::ports::{HeapBackend, HeapFailure};
+use gralloc_core::BufferName;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How many are kept: what one request may ask for at most.
+const CAPACITY: usize = 32;
+
+/// Heaps with a stock of metadata buffers before them.
+pub struct Stocked<H> {
+    heaps: H,
+    metadata_heap: HeapId,
+    name: BufferName,
+    ready: Mutex<Vec<OwnedFd>>,
+    waker: Arc<Waker>,
+}
+
+impl<H: HeapBackend<Buffer = OwnedFd>> Stocked<H> {
+    /// An empty stock; `waker` wakes whoever calls [`Stocked::refill`].
+    pub fn new(heaps: H, metadata_heap: HeapId, waker: Arc<Waker>) -> Stocked<H> {
+        let name = BufferName::from_text("gralloc-metadata");
+        Stocked { heaps, metadata_heap, name, ready: Mutex::default(), waker }
+    }
+
+    /// The heaps themselves.
+    pub fn heaps(&self) -> &H {
+        &self.heaps
+    }
+
+    /// Fills the stock. A heap that gives nothing now is asked again when the next buffer is taken.
+    pub fn refill(&self) {
+        while self.lock().len() < CAPACITY {
+            match self.heaps.allocate(self.metadata_heap, METADATA_BYTES, &self.name) {
+                Ok(buffer) => self.lock().push(buffer),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Stocked<H> {
+    type Buffer = OwnedFd;
+
+    fn present(&self) -> HeapSet {
+        self.heaps.present()
+    }
+
+    fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
+        self.heaps.allocate(heap, bytes, name)
+    }
+
+    fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
+        if heap == self.metadata_heap && bytes == METADATA_BYTES {
+            let ready = self.lock().pop();
+            self.waker.wake();
+            if let Some(buffer) = ready {
+                return Ok(buffer);
+            }
+        }
+        self.heaps.allocate(heap, bytes, name)
+    }
+}
