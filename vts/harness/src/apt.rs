@@ -1,0 +1,62 @@
+//! Takes single packages from the distribution's archive and unpacks them into the cache; nothing is installed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{At, Error, Result};
+use crate::prerequisites::on_path;
+use crate::progress::{run_captured, run_visible, Progress};
+
+/// Names of all packages that apt knows with this prefix; empty where there is no apt.
+pub fn names(prefix: &str) -> Vec<String> {
+    let Ok(output) = run_captured(Command::new("apt-cache").args(["pkgnames", prefix])) else { return Vec::new() };
+    String::from_utf8_lossy(&output).lines().map(str::to_owned).collect()
+}
+
+/// Fetches the package lists when apt knows no package with this prefix and this is root.
+pub fn refresh_if_unknown(prefix: &str, progress: &Progress) -> Result<()> {
+    if on_path("apt-get") && names(prefix).is_empty() && rustix::process::geteuid().is_root() {
+        progress.step("apt knows no such package yet: fetching the package lists");
+        run_visible(Command::new("apt-get").args(["-q", "update"]))?;
+    }
+    Ok(())
+}
+
+/// Downloads a package and unpacks it to `into`, which appears only when whole.
+///
+/// # Errors
+/// No apt, no such package, no network; or the folder cannot be written.
+pub fn unpack(package: &str, into: &Path, progress: &Progress) -> Result<()> {
+    if !on_path("apt-get") || !on_path("dpkg-deb") {
+        return Err(Error::Missing {
+            what: format!("apt-get and dpkg-deb, with which {package} is fetched and unpacked"),
+            remedy: "use a Debian-like machine; elsewhere give --kernel PATH and put a static busybox on the PATH"
+                .to_owned(),
+        });
+    }
+    let work = into.with_extension("part");
+    let _nothing_left_over = fs::remove_dir_all(&work);
+    fs::create_dir_all(&work).at(work.display())?;
+    progress.step(format_args!("downloading {package}"));
+    // As root apt would drop to the user _apt, who cannot write here.
+    run_captured(
+        Command::new("apt-get").args(["-q", "-o", "APT::Sandbox::User=root", "download", package]).current_dir(&work),
+    )?;
+    let archive = only_deb(&work)?;
+    let files = work.join("files");
+    progress.step(format_args!("unpacking {package}"));
+    run_captured(Command::new("dpkg-deb").arg("-x").args([&archive, &files]))?;
+    let _replaced = fs::remove_dir_all(into);
+    fs::rename(&files, into).at(into.display())?;
+    fs::remove_dir_all(&work).at(work.display())
+}
+
+fn only_deb(folder: &Path) -> Result<PathBuf> {
+    let entries = fs::read_dir(folder).at(folder.display())?;
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .ok_or_else(|| Error::BadFile { path: folder.to_owned(), problem: "apt-get left no package here".to_owned() })
+}

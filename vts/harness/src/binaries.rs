@@ -1,0 +1,140 @@
+//! Builds programs and test programs of the workspace for the guest: linked statically, so that they need no file
+//! system around them.
+
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use cargo_metadata::{Artifact, Message, TargetKind};
+
+use crate::error::{At, Error, Result};
+use crate::progress::Progress;
+
+/// The guest's target. Given explicitly even though the host has the same: flags for a named target reach no build
+/// script and no procedural macro, which cannot be static.
+pub const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Where Cargo takes the flags of [`TARGET`] from.
+pub const STATIC_FLAGS_VARIABLE: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS";
+/// Links the C library in.
+pub const STATIC_FLAGS: &str = "-C target-feature=+crt-static";
+
+/// The Cargo that runs us, or the one on the PATH.
+pub fn cargo() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// A program to build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Its package.
+    pub package: &'static str,
+    /// Its `[[bin]]` name.
+    pub bin: &'static str,
+}
+
+/// A test program that was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestProgram {
+    /// Its package.
+    pub package: String,
+    /// The test target: the library's name for unit tests, the file's for integration tests.
+    pub target: String,
+    /// The executable.
+    pub path: PathBuf,
+}
+
+/// Builds the workspace's programs for the guest and returns their paths, in the given order.
+///
+/// # Errors
+/// The build fails, or brings no such program.
+pub fn build(workspace: &Path, programs: &[Program], progress: &Progress) -> Result<Vec<PathBuf>> {
+    let mut command = static_cargo(workspace, &["build", "--profile", "guest"], progress);
+    for program in programs {
+        command.args(["-p", program.package, "--bin", program.bin]);
+    }
+    let artifacts = run(command)?;
+    programs
+        .iter()
+        .map(|program| {
+            let built = artifacts.iter().find(|a| a.target.name == program.bin && a.target.is_kind(TargetKind::Bin));
+            built.and_then(|a| a.executable.as_ref()).map(|path| path.clone().into_std_path_buf()).ok_or_else(|| {
+                Error::Protocol(format!("cargo built no program {} of {}", program.bin, program.package))
+            })
+        })
+        .collect()
+}
+
+/// Builds the guest's own program, `vmctl`.
+///
+/// # Errors
+/// The build fails.
+pub fn build_vmctl(workspace: &Path, progress: &Progress) -> Result<PathBuf> {
+    let mut command = static_cargo(workspace, &["build", "--profile", "guest"], progress);
+    command.args(["-p", "vm_harness", "--bin", "vmctl", "--no-default-features"]);
+    let artifacts = run(command)?;
+    let built = artifacts.iter().find(|a| a.target.name == "vmctl").and_then(|a| a.executable.as_ref());
+    built.map(|path| path.clone().into_std_path_buf()).ok_or_else(|| Error::Protocol("cargo built no vmctl".to_owned()))
+}
+
+/// Builds the test programs of some packages for the guest; `profile` decides how fast they run and build.
+///
+/// # Errors
+/// The build fails.
+pub fn build_tests(
+    workspace: &Path,
+    packages: &[&str],
+    profile: &str,
+    progress: &Progress,
+) -> Result<Vec<TestProgram>> {
+    let mut command =
+        static_cargo(workspace, &["test", "--no-run", "--lib", "--bins", "--tests", "--profile", profile], progress);
+    for package in packages {
+        command.args(["-p", package]);
+    }
+    let tests = run(command)?.into_iter().filter(|artifact| artifact.profile.test);
+    Ok(tests
+        .filter_map(|artifact| {
+            let path = artifact.executable?.into_std_path_buf();
+            // `path+file:///…/service/kernel#gralloc_kernel@0.1.0`, or without the name where the folder has it.
+            let id = artifact.package_id.repr;
+            let name = id.rsplit(['#', '/']).find_map(|part| part.split('@').next().filter(|n| !is_version(n)));
+            Some(TestProgram { package: name.unwrap_or_default().to_owned(), target: artifact.target.name, path })
+        })
+        .collect())
+}
+
+fn is_version(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn static_cargo(workspace: &Path, arguments: &[&str], progress: &Progress) -> Command {
+    let mut command = Command::new(cargo());
+    command
+        .current_dir(workspace)
+        .args(arguments)
+        .args(["--target", TARGET, "--message-format", "json-render-diagnostics"])
+        .env(STATIC_FLAGS_VARIABLE, STATIC_FLAGS);
+    if progress.is_quiet() {
+        command.arg("--quiet");
+    }
+    command
+}
+
+/// Runs Cargo with its progress on stderr and collects what it built.
+fn run(mut command: Command) -> Result<Vec<Artifact>> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().at("cargo")?;
+    let stdout = child.stdout.take().ok_or_else(|| Error::Protocol("cargo has no output".to_owned()))?;
+    let mut artifacts = Vec::new();
+    for message in Message::parse_stream(BufReader::new(stdout)) {
+        if let Message::CompilerArtifact(artifact) = message.at("cargo's messages")? {
+            artifacts.push(artifact);
+        }
+    }
+    let status = child.wait().at("cargo")?;
+    if status.success() {
+        return Ok(artifacts);
+    }
+    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+    let command = format!("`cargo {}`", words.join(" "));
+    Err(Error::Command { command, status: status.to_string(), output: String::new() })
+}

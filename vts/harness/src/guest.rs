@@ -1,0 +1,420 @@
+//! One guest: boots it, runs commands in it, brings files out, and ends it.
+//!
+//! A guest that was lost, a time limit or [`Guest::keep_logs`] keeps the run's folder with the console log and the
+//! services' log; a run that went well leaves nothing.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::error::{At, Error, Result};
+use crate::kernel::Kernel;
+use crate::machine::{self, Options};
+use crate::progress::{tail, Progress};
+use crate::protocol::{GuestFacts, Identity, Run, Status, Stream, ToGuest};
+use crate::rootfs::Rootfs;
+use crate::session::{BootEvent, FetchEvent, JobEvent, Session};
+use crate::terminal;
+
+/// Longest boot to the agent's first word.
+const BOOT_LIMIT: Duration = Duration::from_secs(120);
+/// What a command's own limit is exceeded by before the guest counts as hung.
+const GRACE: Duration = Duration::from_secs(20);
+/// Longest silence while files are fetched.
+const FETCH_LIMIT: Duration = Duration::from_secs(60);
+/// Longest power-off.
+const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
+const LOG_LINES: usize = 20;
+const INITRAMFS: &str = "initramfs";
+const CONSOLE: &str = "console.log";
+const SERVICES: &str = "services.log";
+
+/// A command for [`Guest::start`].
+#[derive(Debug, Clone, Default)]
+pub struct GuestCommand {
+    /// Program and arguments; the program is looked for in /data, /vendor/bin, /vendor/bin/hw and /bin.
+    pub argv: Vec<String>,
+    /// Further environment.
+    pub env: Vec<(String, String)>,
+    /// Who it runs as.
+    pub identity: Identity,
+    /// Longest run; killed then, with [`Status::TimedOut`].
+    pub limit: Option<Duration>,
+}
+
+impl GuestCommand {
+    /// A command of root's without a limit.
+    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
+        Self { argv: argv.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// The same, as another user.
+    pub fn user(mut self, identity: Identity) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// The same, with a time limit.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+}
+
+/// A command's end and all its output.
+#[derive(Debug, Clone)]
+pub struct Captured {
+    /// How it ended.
+    pub status: Status,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// The folder of one run: initramfs while booting, logs.
+struct RunFolder {
+    path: PathBuf,
+    keep: AtomicBool,
+}
+
+impl RunFolder {
+    /// Keeps the folder with its logs; returns the log of this name and its last lines.
+    fn keep(&self, log: &str) -> (PathBuf, String) {
+        self.keep.store(true, Ordering::Relaxed);
+        let _gone_after_boot = fs::remove_file(self.path.join(INITRAMFS));
+        let log = self.path.join(log);
+        let lines = fs::read(&log).map(|bytes| tail(&String::from_utf8_lossy(&bytes), LOG_LINES)).unwrap_or_default();
+        (log, lines)
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        if !self.keep.load(Ordering::Relaxed) {
+            let _only_space = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// A guest that takes commands.
+pub struct Guest {
+    session: Session,
+    process: Child,
+    folder: RunFolder,
+    facts: GuestFacts,
+    progress: Progress,
+}
+
+/// A command that runs.
+pub struct Job<'a> {
+    guest: &'a Guest,
+    id: u32,
+    what: String,
+    limit: Option<Duration>,
+    events: Receiver<JobEvent>,
+}
+
+impl Guest {
+    /// Boots `rootfs` on `kernel`. `cache` takes the run's folder, `out` the pictures that commands ask for. A boot that
+    /// goes down before any work began is repeated once: about one in 25 does, under emulation with two processors.
+    ///
+    /// # Errors
+    /// QEMU does not start; the guest goes down or is silent; the kernel lacks binder or heaps; the service does not
+    /// come up.
+    pub fn boot(
+        kernel: &Kernel,
+        rootfs: &mut Rootfs,
+        options: &Options,
+        cache: &Path,
+        out: &Path,
+        progress: &Progress,
+    ) -> Result<Self> {
+        progress.step(format_args!("booting {}", kernel.release));
+        match Self::try_boot(kernel, rootfs, options, cache, out, progress) {
+            Err((Error::GuestDown { log, .. }, false)) => {
+                progress.step(format_args!(
+                    "the guest went down before any work began (console: {}); booting once more",
+                    log.display()
+                ));
+                Self::try_boot(kernel, rootfs, options, cache, out, progress)
+            }
+            other => other,
+        }
+        .map_err(|(error, _)| error)
+    }
+
+    /// The error comes with whether any work had begun.
+    fn try_boot(
+        kernel: &Kernel,
+        rootfs: &mut Rootfs,
+        options: &Options,
+        cache: &Path,
+        out: &Path,
+        progress: &Progress,
+    ) -> std::result::Result<Self, (Error, bool)> {
+        let before = |error| (error, false);
+        let folder = run_folder(&cache.join("runs")).map_err(before)?;
+        let initramfs = folder.path.join(INITRAMFS);
+        rootfs.write(&initramfs).map_err(before)?;
+        let machine = machine::start(kernel, &initramfs, &folder.path.join(CONSOLE), options).map_err(before)?;
+        let (sender, events) = channel();
+        let session = Session::new(machine.qmp, out.to_owned(), folder.path.join(SERVICES), sender, progress.clone());
+        session.read(machine.port);
+        session.read(machine.uart);
+        let mut guest = Self {
+            session,
+            process: machine.process,
+            folder,
+            facts: GuestFacts::default(),
+            progress: progress.clone(),
+        };
+        let mut begun = false;
+        loop {
+            match guest.next(&events, Some(BOOT_LIMIT), "while booting").map_err(|error| (error, begun))? {
+                BootEvent::Hello => {
+                    // The kernel has unpacked it.
+                    let _only_space = fs::remove_file(&initramfs);
+                }
+                BootEvent::Prepared(facts) => {
+                    begun = true;
+                    guest.facts = facts;
+                    guest.check(kernel).map_err(|error| (error, begun))?;
+                }
+                BootEvent::Ready(service) => {
+                    if let Some(Err(problem)) = service {
+                        return Err((guest.service_failed(problem), begun));
+                    }
+                    let service = if rootfs.has_service() { ", service registered" } else { "" };
+                    progress.step(format_args!("guest is up{service}"));
+                    return Ok(guest);
+                }
+            }
+        }
+    }
+
+    fn check(&mut self, kernel: &Kernel) -> Result<()> {
+        for warning in &self.facts.warnings {
+            self.progress.step(format_args!("guest: {warning}"));
+        }
+        let mut missing = Vec::new();
+        if !self.facts.binder {
+            missing.push("binder (CONFIG_ANDROID_BINDER_IPC, as binder_linux.ko or built in)");
+        }
+        if self.facts.heaps.is_empty() {
+            missing.push("dma-buf heaps (CONFIG_DMABUF_HEAPS and CONFIG_DMABUF_HEAPS_SYSTEM)");
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let modules = match &kernel.modules {
+            Some(folder) => format!("modules were taken from {}", folder.display()),
+            None => format!("no modules were found beside it; --modules DIR names lib/modules/{}", kernel.release),
+        };
+        let problem = format!("it booted, but has no {}; {modules}", missing.join(" and no "));
+        Err(Error::Kernel { kernel: kernel.release.clone(), problem })
+    }
+
+    fn service_failed(&self, problem: String) -> Error {
+        let (log, tail) = self.folder.keep(SERVICES);
+        Error::Service { problem, log, tail }
+    }
+
+    /// What this kernel has.
+    pub fn facts(&self) -> &GuestFacts {
+        &self.facts
+    }
+
+    /// The service or service manager having ended unasked, so far.
+    pub fn lost(&self) -> Vec<String> {
+        self.session.lost()
+    }
+
+    /// Starts a command; several may run at the same time.
+    ///
+    /// # Errors
+    /// The guest is gone.
+    pub fn start(&self, command: &GuestCommand) -> Result<Job<'_>> {
+        self.start_on(command, false)
+    }
+
+    fn start_on(&self, command: &GuestCommand, with_terminal: bool) -> Result<Job<'_>> {
+        let (sender, events) = channel();
+        let id = self.session.new_job(sender);
+        let limit_ms = command.limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        let terminal = if with_terminal { terminal::size() } else { None };
+        let run = Run {
+            id,
+            argv: command.argv.clone(),
+            env: command.env.clone(),
+            identity: command.identity.clone(),
+            limit_ms,
+            terminal,
+        };
+        self.session.send(&ToGuest::Run(run), &[])?;
+        let what = format!("while running {}", command.argv.join(" "));
+        Ok(Job { guest: self, id, what, limit: command.limit, events })
+    }
+
+    /// Runs a command and returns all its output.
+    ///
+    /// # Errors
+    /// The guest goes down or is silent.
+    pub fn capture(&self, command: &GuestCommand) -> Result<Captured> {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let status = self.start(command)?.wait(|stream, bytes| match stream {
+            Stream::Stdout => stdout.extend_from_slice(bytes),
+            Stream::Stderr => stderr.extend_from_slice(bytes),
+        })?;
+        Ok(Captured { status, stdout, stderr })
+    }
+
+    /// Runs a command with its output on ours as it comes; with our terminal, if `with_terminal` and we have one.
+    ///
+    /// # Errors
+    /// The guest goes down or is silent.
+    pub fn run(&self, command: &GuestCommand, with_terminal: bool) -> Result<Status> {
+        let with_terminal = with_terminal && terminal::size().is_some();
+        let job = self.start_on(command, with_terminal)?;
+        let _raw = with_terminal.then(|| {
+            terminal::forward(&self.session, job.id);
+            terminal::Raw::enter()
+        });
+        job.wait(print)
+    }
+
+    /// Brings all files under a folder of the guest into `into`; returns their paths relative to it.
+    ///
+    /// # Errors
+    /// The guest goes down, a file cannot be read there or written here, or a path tries to leave the folder.
+    pub fn fetch(&self, from: &str, into: &Path) -> Result<Vec<String>> {
+        let (sender, events) = channel();
+        self.session.expect_files(sender);
+        self.session.send(&ToGuest::Fetch { path: from.to_owned() }, &[])?;
+        let mut names: Vec<String> = Vec::new();
+        let mut open: Option<File> = None;
+        let doing = format!("while fetching {from}");
+        loop {
+            match self.next(&events, Some(FETCH_LIMIT), &doing)? {
+                FetchEvent::Part(name, bytes) => {
+                    if names.last() != Some(&name) {
+                        open = Some(create(into, &name)?);
+                        names.push(name);
+                    }
+                    if let Some(file) = open.as_mut() {
+                        file.write_all(&bytes).at(into.display())?;
+                    }
+                }
+                FetchEvent::End(None) => return Ok(names),
+                FetchEvent::End(Some(error)) => return Err(Error::Protocol(format!("fetching {from}: {error}"))),
+            }
+        }
+    }
+
+    /// Writes the screen to NAME.png in the out folder given at boot.
+    ///
+    /// # Errors
+    /// QEMU refuses, or the file cannot be written.
+    pub fn screendump(&self, name: &str) -> Result<()> {
+        self.session.screendump(name)
+    }
+
+    /// Keeps the logs of this run, because a command of it failed; returns their folder.
+    pub fn keep_logs(&self) -> &Path {
+        self.folder.keep(CONSOLE);
+        &self.folder.path
+    }
+
+    /// Powers the guest off and waits for its end.
+    ///
+    /// # Errors
+    /// It does not end by itself; it is killed then.
+    pub fn power_off(mut self) -> Result<()> {
+        self.session.send(&ToGuest::PowerOff, &[])?;
+        let start = Instant::now();
+        while start.elapsed() < POWER_OFF_LIMIT {
+            if self.process.try_wait().at("qemu-system-x86_64")?.is_some() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Err(self.silent("while powering off", POWER_OFF_LIMIT))
+    }
+
+    /// The next event, or why there is none.
+    fn next<T>(&self, events: &Receiver<T>, limit: Option<Duration>, doing: &str) -> Result<T> {
+        let Some(limit) = limit else { return events.recv().map_err(|_| self.down(doing)) };
+        events.recv_timeout(limit).map_err(|error| match error {
+            RecvTimeoutError::Disconnected => self.down(doing),
+            RecvTimeoutError::Timeout => self.silent(doing, limit),
+        })
+    }
+
+    fn down(&self, doing: &str) -> Error {
+        let (log, tail) = self.folder.keep(CONSOLE);
+        Error::GuestDown { doing: doing.to_owned(), log, tail }
+    }
+
+    fn silent(&self, doing: &str, limit: Duration) -> Error {
+        let (log, tail) = self.folder.keep(CONSOLE);
+        Error::TimeLimit { doing: doing.to_owned(), limit, log, tail }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _ended_already = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+impl Job<'_> {
+    /// Waits for the end, handing output over as it comes.
+    ///
+    /// # Errors
+    /// The guest goes down or is silent for longer than the command's limit allows.
+    pub fn wait(self, mut output: impl FnMut(Stream, &[u8])) -> Result<Status> {
+        let limit = self.limit.map(|limit| limit.saturating_add(GRACE));
+        loop {
+            match self.guest.next(&self.events, limit, &self.what)? {
+                JobEvent::Output(stream, bytes) => output(stream, &bytes),
+                JobEvent::Exit(status) => return Ok(status),
+            }
+        }
+    }
+}
+
+fn print(stream: Stream, bytes: &[u8]) {
+    // A closed pipe ends the reader, not the run.
+    let _ = match stream {
+        Stream::Stdout => write_flushed(&mut std::io::stdout().lock(), bytes),
+        Stream::Stderr => write_flushed(&mut std::io::stderr().lock(), bytes),
+    };
+}
+
+fn write_flushed(to: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
+    to.write_all(bytes)?;
+    to.flush()
+}
+
+fn create(into: &Path, name: &str) -> Result<File> {
+    let relative = Path::new(name);
+    if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err(Error::Protocol(format!("the guest names a file {name:?} outside of the folder")));
+    }
+    let path = into.join(relative);
+    if let Some(above) = path.parent() {
+        fs::create_dir_all(above).at(above.display())?;
+    }
+    File::create(&path).at(path.display())
+}
+
+fn run_folder(runs: &Path) -> Result<RunFolder> {
+    fs::create_dir_all(runs).at(runs.display())?;
+    let path = tempfile::Builder::new().prefix("run-").tempdir_in(runs).at(runs.display())?.keep();
+    Ok(RunFolder { path, keep: AtomicBool::new(false) })
+}

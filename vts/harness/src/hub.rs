@@ -1,0 +1,49 @@
+//! rsbinder's service manager for the guest: `rsb_hub`, and `rsb_service` which asks it, from crates.io, linked
+//! statically, kept in the cache; and the policy it starts with.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::binaries::{cargo, STATIC_FLAGS, STATIC_FLAGS_VARIABLE, TARGET};
+use crate::error::Result;
+use crate::progress::{run_visible, Progress};
+
+/// The release that the workspace's rsbinder speaks with.
+pub const VERSION: &str = "0.12.0";
+
+/// The allocator's name: what `isDeclared` is true for.
+pub const ALLOCATOR: &str = "android.hardware.graphics.allocator.IAllocator/default";
+
+/// What the hub allows. Anybody may look anything up, as on a device without SELinux; the allocator's name is the
+/// system user's (and root's, for tests); any other name is free, so that a user's own services can register.
+pub fn policy() -> String {
+    format!(
+        "[global]\nlist = \"any\"\n\n\
+         [[rule]]\nname = \"{ALLOCATOR}\"\nadd = {{ uid = [0, 1000] }}\nfind = \"any\"\n\n\
+         [[rule]]\nname = \"*\"\nadd = \"any\"\nfind = \"any\"\n\n\
+         [[service]]\nname = \"{ALLOCATOR}\"\n"
+    )
+}
+
+/// The folder with `rsb_hub` and `rsb_service`, built at the first time.
+///
+/// # Errors
+/// crates.io cannot be reached at the first time, or the build fails.
+pub fn binaries(cache: &Path, progress: &Progress) -> Result<PathBuf> {
+    let root = cache.join(format!("rsbinder-tools-{VERSION}"));
+    let folder = root.join("bin");
+    if ["rsb_hub", "rsb_service"].iter().all(|name| folder.join(name).is_file()) {
+        return Ok(folder);
+    }
+    progress.step(format_args!("building rsbinder's service manager {VERSION} (once)"));
+    run_visible(
+        Command::new(cargo())
+            .args(["install", "rsbinder-tools", "--locked", "--version", VERSION, "--target", TARGET, "--root"])
+            .arg(&root)
+            .args(["--bin", "rsb_hub", "--bin", "rsb_service", "--target-dir"])
+            .arg(root.join("build"))
+            .env(STATIC_FLAGS_VARIABLE, format!("{STATIC_FLAGS} -C strip=symbols")),
+    )?;
+    let _only_space = std::fs::remove_dir_all(root.join("build"));
+    Ok(folder)
+}

@@ -1,0 +1,141 @@
+//! The emulated PC: QEMU's command line, its process, and the byte channels to it.
+//!
+//! Channels are socket pairs that QEMU inherits, so nothing lies in the file system and each side sees the other's end.
+
+use std::fs::File;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::io::{fcntl_setfd, FdFlags};
+
+use crate::error::{At, Error, Result};
+use crate::kernel::Kernel;
+use crate::progress::{run_captured, tail};
+use crate::protocol::PORT_NAME;
+
+/// What makes the guest's processors run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Accel {
+    /// QEMU's own emulation: slow, the same everywhere.
+    #[default]
+    Tcg,
+    /// The host's virtualisation.
+    Kvm,
+}
+
+/// The machine's size and extras.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Emulation or virtualisation.
+    pub accel: Accel,
+    /// Memory, MiB.
+    pub memory_mib: u32,
+    /// Processors.
+    pub cpus: u32,
+    /// Further words for the kernel's command line.
+    pub append: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { accel: Accel::Tcg, memory_mib: 1024, cpus: 2, append: String::new() }
+    }
+}
+
+/// A running QEMU and our ends of its channels.
+pub struct Machine {
+    /// The process.
+    pub process: Child,
+    /// The virtio-serial port.
+    pub port: UnixStream,
+    /// The second UART, for a kernel without virtio console.
+    pub uart: UnixStream,
+    /// QMP.
+    pub qmp: UnixStream,
+}
+
+/// The kernel's command line.
+///
+/// An oops ends the guest at once (panic=-1 with -no-reboot makes QEMU exit), so that it is seen and not waited for.
+/// SELinux instead of AppArmor because binder's security contexts fail under the latter; no policy is loaded. The
+/// module parameters are for kernels that have these drivers built in; with modules they are passed at loading.
+fn command_line(options: &Options) -> String {
+    let line = "console=ttyS0 loglevel=5 panic=-1 oops=panic security=selinux selinux=1 enforcing=0 \
+                vivid.n_devs=2 vivid.allocators=0,1 vivid.node_types=0x1,0x1";
+    format!("{line} {}", options.append).trim_end().to_owned()
+}
+
+/// Starts QEMU on a kernel and an initramfs; the guest's console goes to `console`.
+///
+/// # Errors
+/// QEMU cannot be started, or KVM was asked for and does not work.
+pub fn start(kernel: &Kernel, initramfs: &Path, console: &Path, options: &Options) -> Result<Machine> {
+    if options.accel == Accel::Kvm {
+        check_kvm()?;
+    }
+    let (port, port_theirs) = UnixStream::pair().at("socket pair")?;
+    let (uart, uart_theirs) = UnixStream::pair().at("socket pair")?;
+    let (qmp, qmp_theirs) = UnixStream::pair().at("socket pair")?;
+    // QEMU's own words go to the same file; both append.
+    let log = File::options().create(true).append(true).open(console).at(console.display())?;
+    let log_path = console.display().to_string().replace(',', ",,");
+    let theirs = [&port_theirs, &uart_theirs, &qmp_theirs].map(inheritable);
+    let [port_fd, uart_fd, qmp_fd] = theirs;
+    let (port_fd, uart_fd, qmp_fd) = (port_fd?, uart_fd?, qmp_fd?);
+    let mut command = Command::new("qemu-system-x86_64");
+    command
+        .args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", "pc"])
+        .args(accel_arguments(options.accel))
+        .args(["-smp", &options.cpus.to_string(), "-m", &options.memory_mib.to_string()])
+        .arg("-kernel")
+        .arg(&kernel.image)
+        .arg("-initrd")
+        .arg(initramfs)
+        .args(["-append", &command_line(options)])
+        // The one display whose driver takes foreign dma-bufs.
+        .args(["-vga", "cirrus"])
+        .args(["-chardev", &format!("file,id=console,append=on,path={log_path}"), "-serial", "chardev:console"])
+        .args(["-chardev", &format!("socket,id=uart,fd={uart_fd}"), "-serial", "chardev:uart"])
+        .args(["-device", "virtio-serial-pci"])
+        .args(["-chardev", &format!("socket,id=port,fd={port_fd}")])
+        .args(["-device", &format!("virtserialport,chardev=port,name={PORT_NAME}")])
+        .args(["-chardev", &format!("socket,id=qmp,fd={qmp_fd}"), "-mon", "chardev=qmp,mode=control"])
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().at(console.display())?)
+        .stderr(log);
+    let process = command.spawn().at("qemu-system-x86_64")?;
+    Ok(Machine { process, port, uart, qmp })
+}
+
+fn accel_arguments(accel: Accel) -> [&'static str; 4] {
+    match accel {
+        Accel::Tcg => ["-accel", "tcg,thread=multi", "-cpu", "max"],
+        Accel::Kvm => ["-accel", "kvm", "-cpu", "host"],
+    }
+}
+
+/// Lets a child inherit the socket. Ours is closed when the pair's other half drops at the end of [`start`].
+fn inheritable(socket: &UnixStream) -> Result<i32> {
+    fcntl_setfd(socket, FdFlags::empty()).map_err(std::io::Error::from).at("socket pair")?;
+    Ok(socket.as_raw_fd())
+}
+
+/// Asks QEMU itself: the node may be there and not work.
+fn check_kvm() -> Result<()> {
+    let refuse = |why: String| {
+        Err(Error::Missing { what: format!("working KVM: {why}"), remedy: "or leave --accel kvm out".to_owned() })
+    };
+    if let Err(error) = File::options().read(true).write(true).open("/dev/kvm").map(OwnedFd::from) {
+        return refuse(format!("/dev/kvm: {error}"));
+    }
+    // Paused and without a kernel, it ends at once on the monitor's word.
+    let mut probe = Command::new("qemu-system-x86_64");
+    probe.args(["-accel", "kvm", "-cpu", "host", "-nodefaults", "-display", "none", "-S", "-monitor", "stdio"]);
+    match run_captured(&mut probe) {
+        Ok(_) => Ok(()),
+        Err(Error::Command { output, .. }) => refuse(tail(&output, 3)),
+        Err(other) => Err(other),
+    }
+}

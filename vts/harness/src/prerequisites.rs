@@ -1,0 +1,120 @@
+//! What the machine must have: said, and installed with apt-get when running as root. The only place that installs
+//! anything into the system.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::error::{Error, Result};
+use crate::progress::{run_captured, run_visible, Progress};
+
+/// Something the machine must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The emulator.
+    Qemu,
+    /// A C compiler, to link.
+    Linker,
+    /// libc.a, to link the guest's programs statically.
+    StaticLibc,
+    /// libclang, for bindgen's check of the kernel's headers.
+    Libclang,
+    /// `ldd`, `dpkg-deb` and `apt-get` style tools for unpacking packages.
+    DpkgDeb,
+}
+
+impl Need {
+    fn why(self) -> &'static str {
+        match self {
+            Self::Qemu => "qemu-system-x86_64, the emulator that guests run in",
+            Self::Linker => "cc, the linker",
+            Self::StaticLibc => "libc.a, to link the guest's programs statically",
+            Self::Libclang => "libclang.so, with which the kernel's headers are read",
+            Self::DpkgDeb => "dpkg-deb, with which the kernel package is unpacked",
+        }
+    }
+
+    fn package(self) -> &'static str {
+        match self {
+            Self::Qemu => "qemu-system-x86",
+            Self::Linker => "gcc",
+            Self::StaticLibc => "libc6-dev",
+            Self::Libclang => "libclang-dev",
+            Self::DpkgDeb => "dpkg",
+        }
+    }
+
+    fn present(self) -> bool {
+        match self {
+            Self::Qemu => on_path("qemu-system-x86_64"),
+            Self::Linker => on_path("cc"),
+            Self::StaticLibc => run_captured(Command::new("cc").arg("-print-file-name=libc.a"))
+                .is_ok_and(|path| Path::new(String::from_utf8_lossy(&path).trim()).is_absolute()),
+            Self::Libclang => libclang_present(),
+            Self::DpkgDeb => on_path("dpkg-deb"),
+        }
+    }
+}
+
+/// Makes sure that everything in `needs` is there.
+///
+/// # Errors
+/// [`Error::Missing`] with the exact command when something is missing and this is not root on a Debian-like machine;
+/// apt-get's failure otherwise.
+pub fn ensure(needs: &[Need], progress: &Progress) -> Result<()> {
+    let missing: Vec<Need> = needs.iter().copied().filter(|need| !need.present()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|need| need.package()).collect();
+    let what: Vec<&str> = missing.iter().map(|need| need.why()).collect();
+    let what = what.join("; ");
+    if !rustix::process::geteuid().is_root() || !on_path("apt-get") {
+        return Err(Error::Missing { what, remedy: format!("sudo apt-get install -y {}", packages.join(" ")) });
+    }
+    progress.step(format_args!("missing: {what}; installing {}", packages.join(", ")));
+    if install(&packages).is_err() {
+        // The package lists may be stale or absent.
+        run_visible(Command::new("apt-get").args(["-q", "update"]))?;
+        install(&packages)?;
+    }
+    match missing.iter().find(|need| !need.present()) {
+        None => Ok(()),
+        Some(need) => Err(Error::Missing {
+            what: format!("{} (its package {} is installed now and did not bring it)", need.why(), need.package()),
+            remedy: format!("apt-get install --reinstall {}", need.package()),
+        }),
+    }
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    run_visible(
+        Command::new("apt-get")
+            .args(["-q", "-y", "--no-install-recommends", "install"])
+            .args(packages)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+}
+
+/// Whether a program is on the PATH.
+pub fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}
+
+/// Looks where clang-sys looks: `LIBCLANG_PATH`, then the distribution's folders.
+fn libclang_present() -> bool {
+    if std::env::var_os("LIBCLANG_PATH").is_some() {
+        return true;
+    }
+    let has = |folder: &Path| {
+        std::fs::read_dir(folder).is_ok_and(|entries| {
+            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libclang"))
+        })
+    };
+    let llvm = std::fs::read_dir("/usr/lib").map(|entries| {
+        entries
+            .flatten()
+            .filter(|e| e.file_name().to_string_lossy().starts_with("llvm"))
+            .any(|e| has(&e.path().join("lib")))
+    });
+    llvm.unwrap_or(false) || has(Path::new("/usr/lib/x86_64-linux-gnu")) || has(Path::new("/usr/lib64"))
+}

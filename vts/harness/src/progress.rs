@@ -1,0 +1,78 @@
+//! Progress on stderr: what is being done, with the time since the start.
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::error::{At, Error, Result};
+
+/// Prints steps. Quiet ones keep to themselves (`--quiet`, tests).
+#[derive(Debug, Clone)]
+pub struct Progress {
+    start: Instant,
+    quiet: bool,
+}
+
+impl Progress {
+    /// Starts the clock.
+    pub fn new(quiet: bool) -> Self {
+        Self { start: Instant::now(), quiet }
+    }
+
+    /// Whether it prints nothing.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Says what is done next, or what has just come out.
+    pub fn step(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            eprintln!("[{:6.1} s] {text}", self.start.elapsed().as_secs_f64());
+        }
+    }
+
+    /// Seconds since the start.
+    pub fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+}
+
+/// Runs a program whose own output is the progress.
+///
+/// # Errors
+/// It cannot be started, or ends with another status than 0.
+pub fn run_visible(command: &mut Command) -> Result<()> {
+    let shown = shown(command);
+    // Its stdout is not a result of ours: people see it where progress goes.
+    let status = command.stdin(Stdio::null()).stdout(std::io::stderr()).status().at(&shown)?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::Command { command: shown, status: status.to_string(), output: String::new() })
+}
+
+/// Runs a program and returns its standard output.
+///
+/// # Errors
+/// It cannot be started, or ends with another status than 0; then its last lines on stderr are in the error.
+pub fn run_captured(command: &mut Command) -> Result<Vec<u8>> {
+    let shown = shown(command);
+    let output = command.stdin(Stdio::null()).output().at(&shown)?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let words = tail(&String::from_utf8_lossy(&output.stderr), 8);
+    Err(Error::Command { command: shown, status: output.status.to_string(), output: words })
+}
+
+fn shown(command: &Command) -> String {
+    let words: Vec<_> =
+        std::iter::once(command.get_program()).chain(command.get_args()).map(|word| word.to_string_lossy()).collect();
+    format!("`{}`", words.join(" "))
+}
+
+/// The last lines of a text, each indented on a line of its own, with a leading newline; empty for an empty text.
+pub fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let from = all.len().saturating_sub(lines);
+    all.iter().skip(from).map(|line| format!("\n    {}", line.trim_end())).collect()
+}

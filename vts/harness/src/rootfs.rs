@@ -1,0 +1,194 @@
+//! What a guest's root file system holds, before a command's own files come in: busybox, `vmctl`, the kernel's modules,
+//! the service manager with its policy, and the node modes that ueventd would set.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{At, Error, Result};
+use crate::initramfs::Initramfs;
+use crate::kernel::Kernel;
+use crate::libraries;
+use crate::modules::{self, WANTED};
+use crate::progress::{run_captured, Progress};
+use crate::protocol::{GuestConfig, Identity, Module, ServiceConfig, CONFIG_PATH, DATA_DIR, OUT_DIR};
+use crate::{apt, binaries, hub};
+
+/// Android's user and group numbers (AOSP, system/core libcutils android_filesystem_config.h).
+const IDS: [(&str, u32); 7] = [
+    ("system", 1000),
+    ("graphics", 1003),
+    ("camera", 1006),
+    ("drmrpc", 1026),
+    ("cameraserver", 1047),
+    ("shell", 2000),
+    ("nobody", 9999),
+];
+
+/// `(path, mode, uid, gid)`, as AOSP's system/core/rootdir/ueventd.rc has them; what that leaves to the vendor (other
+/// heaps, cameras, udmabuf) belongs to the group that uses it.
+const NODES: [(&str, u32, u32, u32); 13] = [
+    ("/dev/dma_heap/*", 0o440, 1000, 1003),
+    ("/dev/dma_heap/system", 0o444, 1000, 1000),
+    ("/dev/dma_heap/system-uncached", 0o444, 1000, 1000),
+    ("/dev/dma_heap/system-secure", 0o444, 1000, 1000),
+    ("/dev/binder", 0o666, 0, 0),
+    ("/dev/hwbinder", 0o666, 0, 0),
+    ("/dev/vndbinder", 0o666, 0, 0),
+    ("/dev/dri/*", 0o666, 0, 1003),
+    ("/dev/video*", 0o660, 1000, 1006),
+    ("/dev/media*", 0o660, 1000, 1006),
+    ("/dev/udmabuf", 0o660, 1000, 1003),
+    ("/dev/null", 0o666, 0, 0),
+    ("/dev/ptmx", 0o666, 0, 0),
+];
+
+/// Where the service's program lies in the guest, as on a device.
+pub const SERVICE_PATH: &str = "/vendor/bin/hw/android.hardware.graphics.allocator-service.dmaheap";
+/// Where the service's policy lies in the guest.
+pub const POLICY_PATH: &str = "/vendor/etc/gralloc-policy.json";
+/// Longest wait for the service's registration, milliseconds.
+const SERVICE_LIMIT_MS: u64 = 30_000;
+
+/// What init's service entry gives the allocator: `user system`, `group graphics drmrpc`, `capabilities SYS_NICE`.
+pub fn service_identity() -> Identity {
+    Identity { uid: 1000, gid: 1000, groups: vec![1003, 1026], capabilities: vec!["SYS_NICE".to_owned()] }
+}
+
+/// A root file system in the making, and what the guest does with it at start.
+pub struct Rootfs {
+    files: Initramfs,
+    config: GuestConfig,
+}
+
+impl Rootfs {
+    /// The base: everything but the service and the command's files. `cache` holds what was fetched or built once.
+    ///
+    /// # Errors
+    /// A part cannot be fetched, built or read.
+    pub fn base(workspace: &Path, cache: &Path, kernel: &Kernel, progress: &Progress) -> Result<Self> {
+        let mut files = Initramfs::new();
+        files.folder(OUT_DIR, 0o1777).folder(DATA_DIR, 0o1777);
+        for empty in ["/dev", "/proc", "/sys", "/run", "/tmp", "/root"] {
+            files.folder(empty, 0o755);
+        }
+        add_busybox(&mut files, cache, progress)?;
+        let vmctl = binaries::build_vmctl(workspace, progress)?;
+        files.copy("/init", &vmctl)?.link("/bin/vmctl", "/init");
+        let hub = hub::binaries(cache, progress)?;
+        files.copy("/bin/rsb_hub", &hub.join("rsb_hub"))?.copy("/bin/rsb_service", &hub.join("rsb_service"))?;
+        files.file("/etc/rsbinder/hub.d/10-guest.toml", 0o644, hub::policy());
+        files.file("/etc/passwd", 0o644, account_lines(|name, id| format!("{name}:x:{id}:{id}::/data:/bin/sh\n")));
+        files.file("/etc/group", 0o644, account_lines(|name, id| format!("{name}:x:{id}:\n")));
+        let mut config = GuestConfig {
+            nodes: NODES.map(|(path, mode, uid, gid)| (path.to_owned(), mode, uid, gid)).to_vec(),
+            hub: Some(vec!["/bin/rsb_hub".to_owned(), "--config".to_owned(), "/etc/rsbinder/hub.d".to_owned()]),
+            ..GuestConfig::default()
+        };
+        if let Some(folder) = &kernel.modules {
+            for module in modules::collect(folder, &WANTED)? {
+                let path = format!("/lib/modules/{}.ko", module.name);
+                files.file(&path, 0o644, module.bytes);
+                config.modules.push(Module { path, parameters: module.parameters });
+            }
+        }
+        Ok(Self { files, config })
+    }
+
+    /// Puts the service and its policy in, and has it started before any command.
+    ///
+    /// # Errors
+    /// One of the two cannot be read.
+    pub fn service(&mut self, program: &Path, policy: &Path, arguments: &[String]) -> Result<()> {
+        self.files.copy(SERVICE_PATH, program)?.copy(POLICY_PATH, policy)?;
+        let mut argv = [SERVICE_PATH, "--policy", POLICY_PATH].map(str::to_owned).to_vec();
+        argv.extend_from_slice(arguments);
+        self.config.service = Some(ServiceConfig {
+            argv,
+            identity: service_identity(),
+            instance: hub::ALLOCATOR.to_owned(),
+            limit_ms: SERVICE_LIMIT_MS,
+        });
+        Ok(())
+    }
+
+    /// Puts a program of ours at `/vendor/bin/NAME`, where commands find it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn program(&mut self, name: &str, from: &Path) -> Result<()> {
+        self.files.copy(&format!("/vendor/bin/{name}"), from).map(|_| ())
+    }
+
+    /// Puts a user's file or folder into [`DATA_DIR`] under its own name, with the libraries it is linked to.
+    ///
+    /// # Errors
+    /// It cannot be read, or a library is missing on the host.
+    pub fn user_file(&mut self, from: &Path) -> Result<()> {
+        let name = from.canonicalize().at(from.display())?;
+        let name = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        self.files.copy_tree(&format!("{DATA_DIR}/{name}"), from)?;
+        if from.is_file() {
+            for library in libraries::closure(from)? {
+                let path = library.display().to_string();
+                if !self.files.contains(&path) {
+                    self.files.copy(&path, &library)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Any other file: an absolute path in the guest.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn file(&mut self, path: &str, from: &Path) -> Result<()> {
+        self.files.copy_tree(path, from)
+    }
+
+    /// Whether a service is in it.
+    pub fn has_service(&self) -> bool {
+        self.config.service.is_some()
+    }
+
+    /// Writes it as an initramfs.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&mut self, path: &Path) -> Result<()> {
+        let config = serde_json::to_vec(&self.config).map_err(|error| Error::Protocol(error.to_string()))?;
+        self.files.file(CONFIG_PATH, 0o644, config);
+        self.files.write(path)
+    }
+}
+
+fn account_lines(line: impl Fn(&str, u32) -> String) -> String {
+    std::iter::once(("root", 0)).chain(IDS).map(|(name, id)| line(name, id)).collect()
+}
+
+/// The static busybox of the host, or Debian's package of it, with a link for each of its commands.
+fn add_busybox(files: &mut Initramfs, cache: &Path, progress: &Progress) -> Result<()> {
+    let unpacked = cache.join("busybox-static");
+    let places =
+        || ["usr/bin/busybox", "bin/busybox"].map(|place| unpacked.join(place)).into_iter().find(|p| p.is_file());
+    let busybox = match places().or_else(static_on_host) {
+        Some(path) => path,
+        None => {
+            apt::refresh_if_unknown("busybox-static", progress)?;
+            apt::unpack("busybox-static", &unpacked, progress)?;
+            places().ok_or_else(|| Error::BadFile { path: unpacked.clone(), problem: "no busybox in it".to_owned() })?
+        }
+    };
+    files.copy("/bin/busybox", &busybox)?;
+    let applets = run_captured(Command::new(&busybox).arg("--list"))?;
+    for applet in String::from_utf8_lossy(&applets).lines().filter(|applet| *applet != "busybox") {
+        files.link(&format!("/bin/{applet}"), "busybox");
+    }
+    Ok(())
+}
+
+fn static_on_host() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&path).map(|folder| folder.join("busybox")).find(|path| path.is_file())?;
+    libraries::closure(&found).is_ok_and(|libraries| libraries.is_empty()).then_some(found)
+}

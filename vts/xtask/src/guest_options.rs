@@ -1,0 +1,86 @@
+//! The options that every command with a guest has, and the guest they describe.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use vm_harness::guest::Guest;
+use vm_harness::kernel::Kernel;
+use vm_harness::machine::{Accel, Options};
+use vm_harness::prerequisites::{ensure, Need};
+use vm_harness::rootfs::Rootfs;
+
+use crate::context::Context;
+
+/// What makes the guest's processors run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AccelName {
+    /// QEMU's own emulation: works everywhere.
+    Tcg,
+    /// The host's virtualisation, where it works.
+    Kvm,
+}
+
+/// Options of the emulated machine.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Machine")]
+pub(crate) struct MachineArgs {
+    /// Another kernel: a bzImage, or the folder of an unpacked kernel package [default: the newest package of the
+    /// archive that has binder and dma-buf heaps]
+    #[arg(long, value_name = "PATH")]
+    kernel: Option<PathBuf>,
+    /// The modules of --kernel (its lib/modules/RELEASE), where they are not found beside it
+    #[arg(long, value_name = "DIR", requires = "kernel")]
+    modules: Option<PathBuf>,
+    /// Emulation or virtualisation
+    #[arg(long, value_enum, default_value = "tcg")]
+    accel: AccelName,
+    /// Memory, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(256..=65536))]
+    memory: u32,
+    /// Processors
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    smp: u32,
+    /// Further words for the kernel's command line, for example "cma=64M"
+    #[arg(long, value_name = "WORDS", default_value = "", allow_hyphen_values = true)]
+    append: String,
+}
+
+impl MachineArgs {
+    fn options(&self) -> Options {
+        let accel = match self.accel {
+            AccelName::Tcg => Accel::Tcg,
+            AccelName::Kvm => Accel::Kvm,
+        };
+        Options { accel, memory_mib: self.memory, cpus: self.smp, append: self.append.clone() }
+    }
+}
+
+/// A kernel and a base root file system, ready to be filled and booted.
+pub(crate) struct Prepared {
+    /// The kernel.
+    pub(crate) kernel: Kernel,
+    /// The root file system so far.
+    pub(crate) rootfs: Rootfs,
+    options: Options,
+}
+
+impl Prepared {
+    /// Makes sure that the machine has what guests need, and finds or builds the base.
+    pub(crate) fn new(context: &Context, machine: &MachineArgs) -> Result<Self> {
+        let progress = &context.progress;
+        ensure(&[Need::Qemu, Need::Linker, Need::StaticLibc], progress)?;
+        let cache = context.cache();
+        let kernel = match &machine.kernel {
+            Some(path) => Kernel::from_path(path, machine.modules.as_deref())?,
+            None => Kernel::from_archive(&cache, progress)?,
+        };
+        let rootfs = Rootfs::base(&context.workspace, &cache, &kernel, progress)?;
+        Ok(Self { kernel, rootfs, options: machine.options() })
+    }
+
+    /// Boots; pictures that commands ask for go to `out`.
+    pub(crate) fn boot(&mut self, context: &Context, out: &Path) -> Result<Guest> {
+        Ok(Guest::boot(&self.kernel, &mut self.rootfs, &self.options, &context.cache(), out, &context.progress)?)
+    }
+}
