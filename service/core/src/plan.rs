@@ -88,6 +88,3 @@ pub fn plan<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -
         metadata_bytes: sizes.metadata_bytes,
     })
 }
-
-#[cfg(test)]
-mod tests;
