@@ -55,6 +55,7 @@ codes! {
     ReplyFds = "reply-fds", Error, "A reply carries two fds a buffer, and a socket carries 64 fds.";
     MustAllocate = "must-allocate", Error, "A request that every Android device has to serve (the frameworks and VTS make it) is taken by no rule or refused.";
     UnresolvedFormat = "unresolved-format", Error, "A flexible format can reach a heap and no [[resolve]] says which layout it becomes.";
+    UnresolvedRaw = "unresolved-raw", Warning, "RAW_OPAQUE can reach a heap and no [[resolve]] says what it becomes: every such request is refused, without a rule that says so.";
     Contradiction = "contradiction", Warning, "The conditions exclude one another: nothing can ever match.";
     Unreachable = "unreachable", Warning, "Earlier entries take everything that this one could.";
     UnusedHeap = "unused-heap", Warning, "No rule, twin or [metadata] uses the heap.";
@@ -63,6 +64,7 @@ codes! {
     RepeatedItem = "repeated-item", Warning, "A list names the same thing twice.";
     ProtectedWaste = "protected-waste", Warning, "A request without PROTECTED could be served from a protected heap, where its user cannot reach it.";
     LimitsContradict = "limits-contradict", Warning, "Two limits contradict each other: one of them can never take effect.";
+    AlignWidens = "align-widens", Warning, "The alignment makes lines of this format a multiple of more than it says.";
     AlignUnused = "align-unused", Warning, "The alignment asks for nothing.";
 }
 

@@ -11,6 +11,7 @@ mod check;
 mod code;
 mod document;
 mod finding;
+mod lint;
 mod names;
 mod reader;
 mod resolve;
@@ -23,6 +24,7 @@ pub use document::{
     AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, ResolveDoc, RuleDoc, SCHEMA,
 };
 pub use finding::{Finding, KeyPath, Part, Severity, Step};
+pub use lint::lint;
 pub use tree::Tree;
 
 use gralloc_core::Policy;
@@ -133,9 +135,4 @@ pub fn to_json(document: &Document) -> Result<String, serde_json::Error> {
     let mut text = serde_json::to_string_pretty(document)?;
     text.push('\n');
     Ok(text)
-}
-
-/// Everything that [`validate`] finds, and what makes a policy a bad one although it could be loaded.
-pub fn lint(tree: &Tree) -> Validated {
-    validate(tree)
 }

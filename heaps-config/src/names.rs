@@ -108,12 +108,13 @@ impl Names {
                 }
             };
             let before = formats.len();
+            let known_bad = group.is_empty();
             for format in group {
                 if !formats.contains(&format) {
                     formats.push(format);
                 }
             }
-            if formats.len() == before {
+            if formats.len() == before && !known_bad {
                 let message = format!("\"{name}\" is in the list already");
                 findings.push(Finding::new(Code::RepeatedItem, here, message));
             }

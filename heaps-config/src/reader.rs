@@ -132,9 +132,13 @@ impl<'t> Table<'t> {
 
     /// An array of strings; `None` when the key is absent.
     pub(crate) fn texts(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<Vec<String>> {
-        self.get(key)?;
+        let given = self.get(key)?;
         let items = self.list(key, findings);
-        // A wrong item leaves an empty string, so that the others keep their index; nothing is named "".
+        // What is wrong was reported, and leaves an empty string, which names nothing: the other items keep their
+        // index, and the list is not mistaken for one that was left empty.
+        if !matches!(given, Tree::List(_)) {
+            return Some(vec![String::new()]);
+        }
         Some(items.into_iter().map(|(path, item)| text(item, &path, findings).unwrap_or_default()).collect())
     }
 

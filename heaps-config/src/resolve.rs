@@ -102,7 +102,7 @@ fn resolve_rule(
                 }
             }
         }
-        if uncached == heaps {
+        if uncached == heaps && !heaps.is_empty() {
             let message = "none of the rule's heaps has an `uncached_twin` that it does not list itself";
             findings.push(Finding::new(Code::UnusedTwins, cached_path.clone(), message));
         }

@@ -3,7 +3,11 @@
 use crate::source::{Format, Source};
 
 /// Name and text of every shipped profile.
-pub const PROFILES: &[(&str, &str)] = &[("generic", include_str!("../../profiles/generic.toml"))];
+pub const PROFILES: &[(&str, &str)] = &[
+    ("generic", include_str!("../../profiles/generic.toml")),
+    ("cuttlefish", include_str!("../../profiles/cuttlefish.toml")),
+    ("reference-soc", include_str!("../../profiles/reference-soc.toml")),
+];
 
 /// A shipped profile by name.
 pub fn profile(name: &str) -> Option<Source> {

@@ -1,0 +1,52 @@
+//! What makes a policy a bad one although it could be loaded: rules that never match, content that could end up in the
+//! wrong memory, requests that Android relies on and that nobody serves.
+
+mod align;
+mod contradiction;
+mod flexible;
+mod limits;
+mod must;
+mod protected;
+mod reach;
+mod region;
+mod unused;
+
+use crate::code::Code;
+use crate::{validate, Tree, Validated};
+
+/// Everything that [`validate`] finds, and more. Findings of this stage need a document whose names resolve: as long as
+/// some do not, only those are reported.
+pub fn lint(tree: &Tree) -> Validated {
+    let mut validated = validate(tree);
+    if validated.findings.iter().any(|finding| clouds(finding.code)) {
+        return validated;
+    }
+    let Validated { document, policy, findings } = &mut validated;
+    let mut more = Vec::new();
+    let reach = reach::Reach::of(policy);
+    if let Some(reach) = &reach {
+        reach::check(reach, policy, &mut more);
+        protected::check(reach, policy, findings, &mut more);
+        flexible::check(reach, policy, &mut more);
+    }
+    unused::check(document, policy, reach.as_ref(), &mut more);
+    align::check(document, policy, &mut more);
+    limits::check(policy, &mut more);
+    let unresolved = more.iter().any(|finding| finding.code == Code::UnresolvedFormat);
+    must::check(policy, unresolved, &mut more);
+    findings.append(&mut more);
+    validated
+}
+
+/// True for an error that leaves something out of the policy, so that looking further would report its shadow.
+fn clouds(code: Code) -> bool {
+    let harmless = [
+        Code::DuplicateName,
+        Code::InconsistentTwin,
+        Code::ProtectedMixed,
+        Code::MetadataHeap,
+        Code::ReplyFds,
+        Code::AlignPowerOfTwo,
+    ];
+    code.severity() == crate::Severity::Error && !harmless.contains(&code)
+}

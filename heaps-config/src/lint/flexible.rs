@@ -1,0 +1,64 @@
+//! Flexible formats: resolutions that nothing reaches, and requests that nothing resolves.
+
+use super::reach::{in_order, Entries, Reach};
+use super::region::{only_format, Region};
+use crate::code::Code;
+use crate::finding::{Finding, KeyPath};
+use gralloc_core::policy::{Action, Condition, Policy};
+use gralloc_core::PixelFormat;
+
+/// Reports them.
+pub(super) fn check(reach: &Reach, policy: &Policy, findings: &mut Vec<Finding>) {
+    let flexible = [
+        (PixelFormat::ImplementationDefined, Code::UnresolvedFormat),
+        (PixelFormat::Ycbcr420_888, Code::UnresolvedFormat),
+        (PixelFormat::RawOpaque, Code::UnresolvedRaw),
+    ];
+    for (format, code) in flexible {
+        // Resolutions of other formats do not compete with these.
+        let resolutions = policy.resolutions.iter().enumerate().filter(|(_, resolution)| resolution.format == format);
+        let (places, conditions): (Vec<KeyPath>, Vec<&Condition>) =
+            resolutions.map(|(at, resolution)| (KeyPath::item("resolve", at), &resolution.when)).unzip();
+        let Some((own, taken)) = in_order(&reach.space, &conditions) else { return };
+        let names = places.iter().map(|path| format!("{path} of {}", format.name())).collect();
+        let entries = Entries { space: &reach.space, own: &own, places, names, word: "resolution" };
+        for (nth, (when, left)) in conditions.iter().zip(&taken).enumerate() {
+            if left.is_empty() {
+                findings.extend(entries.unreachable(nth, when));
+            }
+        }
+        unresolved(reach, policy, format, code, &own, findings);
+    }
+}
+
+fn unresolved(
+    reach: &Reach,
+    policy: &Policy,
+    format: PixelFormat,
+    code: Code,
+    resolved: &[Region],
+    findings: &mut Vec<Finding>,
+) {
+    for (at, (rule, taken)) in policy.rules.iter().zip(&reach.taken).enumerate() {
+        if matches!(rule.action, Action::Deny(_)) {
+            continue;
+        }
+        let left = || {
+            let mut left = only_format(reach.space.intersect(taken, &reach.space.sensible()?)?, format);
+            for region in resolved {
+                left = reach.space.subtract(&left, region)?;
+            }
+            reach.space.witness(&left)
+        };
+        let Some(witness) = left() else { continue };
+        let message = format!(
+            "rule \"{}\" takes {} with usage {}, and no [[resolve]] says what it becomes",
+            rule.name,
+            format.name(),
+            witness.usage
+        );
+        let help = "add a [[resolve]] without conditions for the format, or a rule that denies it";
+        findings.push(Finding::new(code, KeyPath::item("rule", at), message).help(help));
+        return;
+    }
+}

@@ -1,0 +1,53 @@
+//! Protected requests that could get ordinary memory, and the other way round.
+
+use super::reach::Reach;
+use super::region::{Cube, Witness};
+use crate::bytes::show;
+use crate::code::Code;
+use crate::finding::{Finding, KeyPath};
+use gralloc_core::policy::{Action, HeapId, Policy, Term};
+use gralloc_core::Usage;
+
+/// Reports them. Rules that mix both kinds of heaps were reported already.
+pub(super) fn check(reach: &Reach, policy: &Policy, known: &[Finding], findings: &mut Vec<Finding>) {
+    let space = &reach.space;
+    let Some(sensible) = space.sensible() else { return };
+    let protected = space.term(Term::Any(Usage::PROTECTED));
+    let Some(ordinary) = space.subtract(&[space.all()], &protected) else { return };
+    for (at, (rule, taken)) in policy.rules.iter().zip(&reach.taken).enumerate() {
+        let Action::Heaps { heaps, .. } = &rule.action else { continue };
+        let path = KeyPath::item("rule", at).key("heaps");
+        let same = |finding: &Finding| finding.path.parent().as_ref() == Some(&path);
+        if known.iter().any(|finding| finding.code == Code::ProtectedMixed && same(finding)) {
+            continue;
+        }
+        let is_protected = |id: &HeapId| policy.heap(*id).is_some_and(|heap| heap.protected);
+        let witness = |kind: &[Cube]| space.witness(&space.intersect(&space.intersect(taken, kind)?, &sensible)?);
+        if let (Some(heap), Some(witness)) = (heaps.iter().find(|id| !is_protected(id)), witness(&protected)) {
+            let message = format!(
+                "rule \"{}\" takes protected requests, such as {}, and \"{}\" is not protected",
+                rule.name,
+                describe(&witness),
+                policy.heap_name(*heap)
+            );
+            let help = "add none_of = [\"PROTECTED\"], or put a rule for PROTECTED before it";
+            findings.push(Finding::new(Code::ProtectedLeak, path.clone(), message).help(help));
+        }
+        if let (Some(heap), Some(witness)) = (heaps.iter().find(|id| is_protected(id)), witness(&ordinary)) {
+            let message = format!(
+                "rule \"{}\" takes ordinary requests, such as {}, and \"{}\" is protected",
+                rule.name,
+                describe(&witness),
+                policy.heap_name(*heap)
+            );
+            let help = "add all_of = [\"PROTECTED\"]: without it the service refuses such a request";
+            findings.push(Finding::new(Code::ProtectedWaste, path, message).help(help));
+        }
+    }
+}
+
+/// `PROTECTED|GPU_TEXTURE with RGBA_8888 of 1 B`.
+fn describe(witness: &Witness) -> String {
+    let size = if witness.bytes > 1 { format!(" of {}", show(witness.bytes)) } else { String::new() };
+    format!("{} with usage {}{size}", witness.format.name(), witness.usage)
+}
