@@ -1,1 +1,36 @@
-//! Finds the allocator (binder or unix socket) and calls it: for tools, tests and clients.
+//! Finds the allocator, by binder or by its socket, and calls it: for the command line, the clients, tests and
+//! measurements.
+//!
+//! ```no_run
+//! use gralloc_client::{Connection, DescriptorBuilder};
+//! use gralloc_core::{PixelFormat, Usage};
+//!
+//! let connection = Connection::from_env_or(None)?;
+//! let usage = Usage::CAMERA_OUTPUT | Usage::COMPOSER_OVERLAY;
+//! let wanted = DescriptorBuilder::new("preview", 1920, 1080, PixelFormat::Ycbcr420_888, usage).build();
+//! for buffer in connection.allocate(&wanted, 4)?.buffers {
+//!     println!("{}", buffer.info);
+//! }
+//! # Ok::<(), gralloc_client::ClientError>(())
+//! ```
+//!
+//! # Invariants
+//! Finding the service ends after a deadline, always. A call over the socket does, too; the kernel's binder has no
+//! deadline for a call, there a service that hangs keeps its caller. The handles that come back are decoded as if a
+//! stranger had written them. Nothing is copied between the call and what the caller gets.
+
+mod allocation;
+mod connection;
+mod descriptor;
+mod door;
+mod dump;
+mod error;
+mod socket;
+
+pub use allocation::{Allocation, Buffer};
+pub use connection::Connection;
+pub use descriptor::{to_wire, DescriptorBuilder};
+pub use door::{Door, DoorError, DOOR_VARIABLE};
+pub use error::ClientError;
+
+pub use allocator_aidl::{AllocationError, BufferDescriptorInfo, DEFAULT_SOCKET};

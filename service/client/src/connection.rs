@@ -1,0 +1,181 @@
+//! A connection to the allocator, and its methods.
+
+use crate::allocation::Allocation;
+use crate::door::{driver_node, Door};
+use crate::error::ClientError;
+use crate::{dump, socket};
+use allocator_aidl::{AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, Strong, ALLOCATOR_INSTANCE};
+use rsbinder::{hub, Interface, ProcessState, SIBinder, StatusCode};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long finding the service may take: as long as it may need to come up beside its client.
+const FIND_WAIT: Duration = Duration::from_secs(5);
+/// Between two questions to the service manager.
+const FIND_POLL: Duration = Duration::from_millis(20);
+/// How long the socket's service may think about a call. Zeroing gigabytes takes seconds.
+const REPLY_WAIT: Duration = Duration::from_secs(60);
+/// How long a dump may take.
+const DUMP_WAIT: Duration = Duration::from_secs(10);
+
+/// The allocator, found.
+///
+/// Calls through binder from several threads run at the same time. Those through one socket connection run one after
+/// the other: a thread that wants its own opens its own.
+#[derive(Clone)]
+pub struct Connection {
+    door: Door,
+    allocator: Strong<dyn IAllocator>,
+    binder: SIBinder,
+}
+
+impl Connection {
+    /// Finds the allocator through binder. Waits up to five seconds for it to be registered.
+    ///
+    /// # Errors
+    /// `Driver`, `NoServiceManager`, `NotRegistered` or `NotAnAllocator`.
+    pub fn binder() -> Result<Connection, ClientError> {
+        Connection::binder_within(FIND_WAIT)
+    }
+
+    /// [`Connection::binder`] with another patience. It asks at least once.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn binder_within(wait: Duration) -> Result<Connection, ClientError> {
+        let node = driver_node();
+        // No threads for calls that come in: a client serves nothing.
+        ProcessState::init(&node.to_string_lossy(), 0)
+            .map_err(|reason| ClientError::Driver { node: node.to_owned(), reason: reason.to_string() })?;
+        let start = Instant::now();
+        loop {
+            let patient = start.elapsed() < wait;
+            match hub::try_get_interface::<dyn IAllocator>(ALLOCATOR_INSTANCE) {
+                Ok(Some(allocator)) => return Ok(Connection::new(Door::Binder, allocator)),
+                Err(StatusCode::BadType) => {
+                    return Err(ClientError::NotAnAllocator { name: ALLOCATOR_INSTANCE.to_owned() })
+                }
+                _ if patient => std::thread::sleep(FIND_POLL),
+                Ok(None) => {
+                    return Err(ClientError::NotRegistered { name: ALLOCATOR_INSTANCE.to_owned(), waited: wait })
+                }
+                Err(status) => return Err(ClientError::NoServiceManager { waited: wait, status }),
+            }
+        }
+    }
+
+    /// Opens a connection to the allocator's socket.
+    ///
+    /// # Errors
+    /// `Socket` or `Handshake`, with the path.
+    pub fn socket(path: &Path) -> Result<Connection, ClientError> {
+        let root = socket::root_of(path, FIND_WAIT, REPLY_WAIT)?;
+        let allocator = root
+            .into_interface::<dyn IAllocator>()
+            .map_err(|status| ClientError::Handshake { path: path.to_owned(), status })?;
+        Ok(Connection::new(Door::Socket(path.to_owned()), allocator))
+    }
+
+    /// Goes through one door.
+    ///
+    /// # Errors
+    /// Those of [`Connection::binder`] or [`Connection::socket`].
+    pub fn open(door: &Door) -> Result<Connection, ClientError> {
+        match door {
+            Door::Binder => Connection::binder(),
+            Door::Socket(path) => Connection::socket(path),
+        }
+    }
+
+    /// Goes through the door that is given, or that [`Door::choose`] finds.
+    ///
+    /// # Errors
+    /// `Door`, or those of [`Connection::open`].
+    pub fn from_env_or(given: Option<Door>) -> Result<Connection, ClientError> {
+        Connection::open(&Door::choose(given)?)
+    }
+
+    fn new(door: Door, allocator: Strong<dyn IAllocator>) -> Connection {
+        let binder = allocator.as_binder();
+        Connection { door, allocator, binder }
+    }
+
+    /// Which door it is.
+    pub fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// The generated client, for what is not wrapped here.
+    pub fn allocator(&self) -> &Strong<dyn IAllocator> {
+        &self.allocator
+    }
+
+    /// Allocates `count` buffers and decodes their handles.
+    ///
+    /// # Errors
+    /// `Refused` with the allocator's reason; `Call` when the call failed; `Count`, `Handle` or `Stride` when the answer
+    /// is not one of this project's allocator.
+    pub fn allocate(&self, descriptor: &BufferDescriptorInfo, count: i32) -> Result<Allocation, ClientError> {
+        Allocation::from_result(self.allocate_raw(descriptor, count)?, count)
+    }
+
+    /// Allocates from any allocator: the handles come back as they are.
+    ///
+    /// # Errors
+    /// `Refused` or `Call`.
+    pub fn allocate_raw(&self, descriptor: &BufferDescriptorInfo, count: i32) -> Result<AllocationResult, ClientError> {
+        of("allocate2", self.allocator.allocate2(descriptor, count))
+    }
+
+    /// Whether such buffers can be had at all.
+    ///
+    /// # Errors
+    /// `Call`.
+    pub fn is_supported(&self, descriptor: &BufferDescriptorInfo) -> Result<bool, ClientError> {
+        of("isSupported", self.allocator.isSupported(descriptor))
+    }
+
+    /// X in `mapper.X.so`.
+    ///
+    /// # Errors
+    /// `Call`.
+    pub fn mapper_suffix(&self) -> Result<String, ClientError> {
+        of("getIMapperLibrarySuffix", self.allocator.getIMapperLibrarySuffix())
+    }
+
+    /// The interface's version. Asked once, then remembered.
+    ///
+    /// # Errors
+    /// `Call`.
+    pub fn interface_version(&self) -> Result<i32, ClientError> {
+        of("getInterfaceVersion", self.allocator.getInterfaceVersion())
+    }
+
+    /// The interface's frozen hash. Asked once, then remembered.
+    ///
+    /// # Errors
+    /// `Call`.
+    pub fn interface_hash(&self) -> Result<String, ClientError> {
+        of("getInterfaceHash", self.allocator.getInterfaceHash())
+    }
+
+    /// Sends nothing, and has it answered.
+    ///
+    /// # Errors
+    /// `Call`.
+    pub fn ping(&self) -> Result<(), ClientError> {
+        self.binder.ping_binder().map_err(|status| ClientError::of_call("ping", status.into()))
+    }
+
+    /// The service's dump, with its arguments, such as `--json`. Ten seconds at most.
+    ///
+    /// # Errors
+    /// `Dump`, `DumpTimeout` or `Call`.
+    pub fn dump(&self, args: &[&str]) -> Result<String, ClientError> {
+        dump::dump(&self.binder, args, DUMP_WAIT)
+    }
+}
+
+fn of<T>(method: &'static str, answer: BinderResult<T>) -> Result<T, ClientError> {
+    answer.map_err(|status| ClientError::of_call(method, status))
+}

@@ -1,0 +1,131 @@
+//! The service's dump, read through a pipe within a deadline.
+
+use crate::error::ClientError;
+use nix::errno::Errno;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+use rsbinder::{ParcelFileDescriptor, SIBinder, StatusCode, DUMP_TRANSACTION};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// More than any dump; a service that goes on beyond is cut off.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Asks for a dump and reads it to its end. The call runs on a thread of its own: it comes back only when the service
+/// has written everything, and somebody has to read meanwhile.
+pub(crate) fn dump(binder: &SIBinder, args: &[&str], wait: Duration) -> Result<String, ClientError> {
+    let start = Instant::now();
+    let (read, write) = ParcelFileDescriptor::pipe().map_err(|status| failed(&status))?;
+    let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    let (done, ended) = mpsc::channel();
+    let callee = binder.clone();
+    let spawned = thread::Builder::new().name("dump".to_owned()).spawn(move || {
+        // Nobody listens any more when the deadline has passed.
+        let _ = done.send(call(&callee, write, &args));
+    });
+    spawned.map_err(ClientError::Dump)?;
+    let text = read_within(read, start, wait)?;
+    match ended.recv_timeout(wait.saturating_sub(start.elapsed())) {
+        Ok(Ok(())) => Ok(text),
+        Ok(Err(status)) => Err(ClientError::of_call("dump", status.into())),
+        Err(_) => Err(ClientError::DumpTimeout(wait)),
+    }
+}
+
+fn call(binder: &SIBinder, write: ParcelFileDescriptor, args: &[String]) -> rsbinder::Result<()> {
+    if let Some(kernel) = binder.as_proxy() {
+        return kernel.dump(write, args);
+    }
+    // On the socket the same transaction carries a ParcelFileDescriptor and a list (see the service's socket door).
+    let remote = binder.as_remote().ok_or(StatusCode::BadType)?;
+    let mut request = remote.prepare_transact(true)?;
+    request.write(&write)?;
+    request.write(args)?;
+    drop(write);
+    remote.submit_transact(DUMP_TRANSACTION, &request, 0).map(|_| ())
+}
+
+fn read_within(mut pipe: ParcelFileDescriptor, start: Instant, wait: Duration) -> Result<String, ClientError> {
+    let mut text = Vec::new();
+    let mut chunk = [0; 16 * 1024];
+    loop {
+        let left = wait.saturating_sub(start.elapsed());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let ready = poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], timeout);
+        match ready {
+            Ok(0) | Err(Errno::EINTR) if start.elapsed() >= wait => return Err(ClientError::DumpTimeout(wait)),
+            Ok(0) | Err(Errno::EINTR) => continue,
+            Ok(_) => {}
+            Err(errno) => return Err(ClientError::Dump(errno.into())),
+        }
+        let got = pipe.read(&mut chunk).map_err(ClientError::Dump)?;
+        if got == 0 {
+            return Ok(String::from_utf8_lossy(&text).into_owned());
+        }
+        text.extend_from_slice(chunk.get(..got).unwrap_or(&[]));
+        if text.len() > MAX_BYTES {
+            return Err(ClientError::Dump(io::Error::other("more than 64 MiB")));
+        }
+    }
+}
+
+fn failed(status: &StatusCode) -> ClientError {
+    ClientError::Dump(io::Error::other(status.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use allocator_aidl::{
+        interface_with_dump, new_allocator, AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator,
+        Interface, SocketDoor, SocketOptions,
+    };
+    use std::io::Write;
+    use std::sync::Mutex;
+
+    /// Begins a dump, and goes on only when the channel's other end is gone.
+    struct Slow(Mutex<mpsc::Receiver<()>>);
+
+    impl Slow {
+        fn write_dump(&self, out: &mut dyn Write, _args: &[String]) -> io::Result<()> {
+            writeln!(out, "begun")?;
+            let _ = self.0.lock().unwrap().recv();
+            Ok(())
+        }
+    }
+
+    interface_with_dump!(Slow, Slow::write_dump);
+
+    impl IAllocator for Slow {
+        fn allocate(&self, _: &[u8], _: i32) -> BinderResult<AllocationResult> {
+            Ok(AllocationResult::default())
+        }
+        fn allocate2(&self, _: &BufferDescriptorInfo, _: i32) -> BinderResult<AllocationResult> {
+            Ok(AllocationResult::default())
+        }
+        fn isSupported(&self, _: &BufferDescriptorInfo) -> BinderResult<bool> {
+            Ok(false)
+        }
+        fn getIMapperLibrarySuffix(&self) -> BinderResult<String> {
+            Ok(String::new())
+        }
+    }
+
+    #[test]
+    fn a_dump_that_hangs_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let door = SocketDoor::bind(&path, SocketOptions::default()).unwrap();
+        let (hold, held) = mpsc::channel();
+        thread::spawn(move || door.serve(&new_allocator(Slow(Mutex::new(held)))));
+        let connection = crate::Connection::socket(&path).unwrap();
+        let wait = Duration::from_millis(200);
+        let error = dump(&connection.allocator().as_binder(), &[], wait).unwrap_err();
+        assert!(matches!(error, ClientError::DumpTimeout(waited) if waited == wait), "{error}");
+        drop(hold);
+        // The service is done with it now, and answers again.
+        connection.ping().unwrap();
+    }
+}

@@ -1,0 +1,221 @@
+//! What went wrong between a client and the allocator, and what to do about it.
+
+use crate::door::{DoorError, DOOR_VARIABLE};
+use allocator_aidl::{AllocationError, Status, StatusCode};
+use gralloc_handle::HandleError;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{fmt, io};
+
+/// What went wrong between a client and the allocator.
+#[derive(Debug)]
+pub enum ClientError {
+    /// Neither the arguments nor the environment say where to look.
+    Door(DoorError),
+    /// The binder driver cannot be used.
+    Driver {
+        /// The device node.
+        node: PathBuf,
+        /// What the library says of it.
+        reason: String,
+    },
+    /// The service manager cannot be asked.
+    NoServiceManager {
+        /// For how long it was tried.
+        waited: Duration,
+        /// What came instead of an answer.
+        status: StatusCode,
+    },
+    /// The service manager does not know the allocator.
+    NotRegistered {
+        /// The instance.
+        name: String,
+        /// For how long it was asked.
+        waited: Duration,
+    },
+    /// Something else is registered under the allocator's name.
+    NotAnAllocator {
+        /// The instance.
+        name: String,
+    },
+    /// The socket does not let us in.
+    Socket {
+        /// Its path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Whoever listens at the socket is not the allocator, or turns us away.
+    Handshake {
+        /// The socket's path.
+        path: PathBuf,
+        /// How it ended.
+        status: StatusCode,
+    },
+    /// The allocator's own answer: it refuses.
+    Refused {
+        /// The service-specific code; an [`AllocationError`] if it keeps to the contract.
+        code: i32,
+        /// Its words.
+        message: String,
+    },
+    /// A call failed on its way, or inside the service.
+    Call {
+        /// The method.
+        method: &'static str,
+        /// What came back.
+        status: Status,
+    },
+    /// Another number of buffers than was asked for.
+    Count {
+        /// As asked.
+        asked: i32,
+        /// As given.
+        got: usize,
+    },
+    /// A handle that does not decode.
+    Handle {
+        /// Which of the buffers.
+        index: usize,
+        /// Why.
+        error: HandleError,
+    },
+    /// The handle has another stride than the result.
+    Stride {
+        /// Which of the buffers.
+        index: usize,
+        /// `AllocationResult.stride`.
+        result: i32,
+        /// The handle's.
+        handle: u32,
+    },
+    /// The kernel does not say how large an fd's memory is.
+    Size(io::Error),
+    /// The dump could not be read.
+    Dump(io::Error),
+    /// The service did not finish its dump in time.
+    DumpTimeout(Duration),
+}
+
+impl ClientError {
+    /// The allocator's refusal, if it is one that the contract knows.
+    pub fn allocation_error(&self) -> Option<AllocationError> {
+        match self {
+            ClientError::Refused { code, .. } => {
+                AllocationError::enum_values().into_iter().find(|error| error.0 == *code)
+            }
+            _ => None,
+        }
+    }
+
+    /// Sorts what a call came back with.
+    pub(crate) fn of_call(method: &'static str, status: Status) -> ClientError {
+        if status.exception_code() == rsbinder::ExceptionCode::ServiceSpecific {
+            let message = status.message().unwrap_or_default().to_owned();
+            return ClientError::Refused { code: status.service_specific_error(), message };
+        }
+        ClientError::Call { method, status }
+    }
+}
+
+/// The name of a service-specific code.
+fn code_name(code: i32) -> &'static str {
+    match AllocationError(code) {
+        AllocationError::BAD_DESCRIPTOR => "BAD_DESCRIPTOR",
+        AllocationError::NO_RESOURCES => "NO_RESOURCES",
+        AllocationError::UNSUPPORTED => "UNSUPPORTED",
+        _ => "a code that AllocationError has not",
+    }
+}
+
+impl From<DoorError> for ClientError {
+    fn from(error: DoorError) -> ClientError {
+        ClientError::Door(error)
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ClientError::Socket { source, .. } | ClientError::Size(source) | ClientError::Dump(source) => Some(source),
+            ClientError::Handle { error, .. } => Some(error),
+            ClientError::Door(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientError::Door(error) => write!(f, "{DOOR_VARIABLE}: {error}"),
+            ClientError::Driver { node, reason } => write!(
+                f,
+                "binder driver {}: {}; without binder, name the allocator's socket: {DOOR_VARIABLE}=unix:PATH",
+                node.display(),
+                reason.trim_end()
+            ),
+            ClientError::NoServiceManager { waited, status } => write!(
+                f,
+                "the service manager did not answer for {} s ({status}); start servicemanager (Android) or rsb_hub \
+                 (Linux), or name the allocator's socket: {DOOR_VARIABLE}=unix:PATH",
+                waited.as_secs()
+            ),
+            ClientError::NotRegistered { name, waited } => write!(
+                f,
+                "\"{name}\" is not registered, asked for {} s; start the allocator service, and see its log if it \
+                 runs already",
+                waited.as_secs()
+            ),
+            ClientError::NotAnAllocator { name } => write!(f, "what is registered as \"{name}\" is no IAllocator"),
+            ClientError::Socket { path, source } => {
+                write!(f, "{}: {source}{}", path.display(), socket_help(source))
+            }
+            ClientError::Handshake { path, status } => write!(
+                f,
+                "{}: whoever listens there hung up ({status}): not the allocator, or it has too many clients",
+                path.display()
+            ),
+            ClientError::Refused { code, message } => {
+                write!(f, "the allocator refuses: {} ({code})", code_name(*code))?;
+                if message.is_empty() {
+                    return Ok(());
+                }
+                write!(f, ": {message}")
+            }
+            ClientError::Call { method, status } => write!(f, "{method}: {status}{}", call_help(status)),
+            ClientError::Count { asked, got } => {
+                write!(f, "the allocator gave {got} buffers for a request of {asked}: it breaks its contract")
+            }
+            ClientError::Handle { index, error } => write!(f, "buffer {index}: {error}"),
+            ClientError::Stride { index, result, handle } => {
+                write!(f, "buffer {index}: the result's stride is {result}, the handle's {handle}")
+            }
+            ClientError::Size(error) => write!(f, "how large the buffer is: {error}"),
+            ClientError::Dump(error) => write!(f, "dump: {error}"),
+            ClientError::DumpTimeout(waited) => write!(f, "dump: not finished after {} s", waited.as_secs()),
+        }
+    }
+}
+
+fn socket_help(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "; start the allocator service with this socket",
+        io::ErrorKind::ConnectionRefused => "; nobody listens there any more: start the allocator service again",
+        io::ErrorKind::PermissionDenied => "; this user may not use the socket: see its mode and its directory's",
+        io::ErrorKind::TimedOut => "; whoever listens there takes no connections",
+        _ => "",
+    }
+}
+
+fn call_help(status: &Status) -> &'static str {
+    match status.transaction_error() {
+        StatusCode::DeadObject => "; the service is gone",
+        StatusCode::FailedTransaction => {
+            "; the reply did not fit: too many buffers in one call, or too few free file descriptors here"
+        }
+        StatusCode::TimedOut => "; the service did not answer in time",
+        StatusCode::PermissionDenied => "; this process may not call the service",
+        _ => "",
+    }
+}

@@ -1,0 +1,112 @@
+//! A small allocator behind a socket.
+
+use allocator_aidl::{
+    interface_with_dump, new_allocator, parcel_fd, service_specific, AllocationError, AllocationResult, BinderResult,
+    BufferDescriptorInfo, IAllocator, NativeHandle, SocketDoor, SocketOptions,
+};
+use gralloc_client::DescriptorBuilder;
+use gralloc_core::layout::Needs;
+use gralloc_core::plan::METADATA_BYTES;
+use gralloc_core::{BufferName, Layout, PixelFormat, Usage};
+use gralloc_handle::{encode, BufferInfo};
+use std::io::Write;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// Allocates RGBA from temporary files. By some names of buffers it breaks its contract.
+struct Files;
+
+impl Files {
+    fn write_dump(&self, out: &mut dyn Write, args: &[String]) -> std::io::Result<()> {
+        match args {
+            // More than a pipe holds.
+            [only] if only == "large" => out.write_all(&vec![b'x'; 300_000]),
+            _ => writeln!(out, "{args:?}"),
+        }
+    }
+
+    fn handle(&self, descriptor: &BufferDescriptorInfo, id: u64) -> NativeHandle {
+        let (width, height) = (descriptor.width.try_into().unwrap(), descriptor.height.try_into().unwrap());
+        let layout = Layout::Rgba8888;
+        let arrangement = layout.measure(width, height, 1, &Needs::default()).unwrap().narrow().unwrap();
+        let name = BufferName::from_wire(&descriptor.name);
+        let info = BufferInfo {
+            id,
+            name,
+            width,
+            height,
+            layers: 1,
+            format: PixelFormat::Rgba8888,
+            usage: Usage(u64::from_ne_bytes(descriptor.usage.0.to_ne_bytes())),
+            layout,
+            modifier: 0,
+            stride: arrangement.stride,
+            planes: arrangement.planes,
+            layer_bytes: arrangement.layer_bytes,
+            buffer_bytes: arrangement.layer_bytes,
+            metadata_bytes: METADATA_BYTES,
+            reserved_bytes: 0,
+            protected: false,
+            cached: true,
+            contiguous: false,
+        };
+        let short = u64::from(name.bytes() == b"too small");
+        let mut pixels = tempfile::tempfile().unwrap();
+        pixels.set_len(info.buffer_bytes - short).unwrap();
+        write!(pixels, "{id}").unwrap();
+        let metadata = tempfile::tempfile().unwrap();
+        metadata.set_len(METADATA_BYTES).unwrap();
+        let mut fds = vec![parcel_fd(pixels.into()), parcel_fd(metadata.into())];
+        let mut ints = encode(&info).to_vec();
+        match name.bytes() {
+            b"one fd" => fds.truncate(1),
+            b"garbage" => ints.fill(7),
+            _ => {}
+        }
+        NativeHandle { fds, ints }
+    }
+}
+
+interface_with_dump!(Files, Files::write_dump);
+
+impl IAllocator for Files {
+    fn allocate(&self, _descriptor: &[u8], _count: i32) -> BinderResult<AllocationResult> {
+        Err(service_specific(AllocationError::UNSUPPORTED, "mapper 4"))
+    }
+
+    fn allocate2(&self, descriptor: &BufferDescriptorInfo, count: i32) -> BinderResult<AllocationResult> {
+        if !self.isSupported(descriptor)? {
+            return Err(service_specific(AllocationError::UNSUPPORTED, "RGBA_8888 only"));
+        }
+        let mut buffers: Vec<_> = (1..).take(count.try_into().unwrap()).map(|id| self.handle(descriptor, id)).collect();
+        let mut stride = descriptor.width;
+        match BufferName::from_wire(&descriptor.name).bytes() {
+            b"too few" => drop(buffers.pop()),
+            b"other stride" => stride += 1,
+            _ => {}
+        }
+        Ok(AllocationResult { stride, buffers })
+    }
+
+    fn isSupported(&self, descriptor: &BufferDescriptorInfo) -> BinderResult<bool> {
+        Ok(descriptor.format.0 == 1)
+    }
+
+    fn getIMapperLibrarySuffix(&self) -> BinderResult<String> {
+        Ok("files".to_owned())
+    }
+}
+
+/// A service of its own, and where it is.
+pub(crate) fn served() -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("allocator.sock");
+    let door = SocketDoor::bind(&path, SocketOptions::default()).unwrap();
+    std::thread::spawn(move || panic!("the door closed: {:?}", door.serve(&new_allocator(Files)).err()));
+    (dir, path)
+}
+
+/// 64 by 32 pixels.
+pub(crate) fn rgba(name: &str) -> BufferDescriptorInfo {
+    DescriptorBuilder::new(name, 64, 32, PixelFormat::Rgba8888, Usage::CPU_READ_OFTEN).build()
+}
