@@ -86,11 +86,11 @@ impl<'de> Visitor<'de> for TreeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
         let mut table: Vec<(String, Tree)> = Vec::new();
-        while let Some((key, value)) = entries.next_entry::<String, Tree>()? {
+        while let Some(key) = entries.next_key::<String>()? {
             if table.iter().any(|(known, _)| *known == key) {
                 return Err(A::Error::custom(format_args!("the key \"{}\" is written twice", key.escape_default())));
             }
-            table.push((key, value));
+            table.push((key, entries.next_value()?));
         }
         Ok(Tree::Table(table))
     }

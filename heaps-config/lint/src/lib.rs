@@ -81,6 +81,11 @@ impl Linted {
         (self.count(Severity::Error) == 0).then_some(document)
     }
 
+    /// Document and policy as far as they could be read, errors or not; `None` after a syntax error.
+    pub fn as_read(&self) -> Option<(&Document, &Policy)> {
+        self.read.as_ref().map(|(document, policy)| (document, policy))
+    }
+
     /// The JSON that the service loads; `None` when there are errors. The same policy gives the same bytes.
     pub fn compile(&self) -> Option<String> {
         heaps_config::to_json(self.document()?).ok()

@@ -292,3 +292,6 @@ fn meet(a: &Cube, b: &Cube) -> Cube {
 fn is_empty(cube: &Cube, space: &Space) -> bool {
     cube.formats == 0 || cube.sizes == 0 || space.usage_variables().any(|variable| cube.usage & variable == 0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! What the service loads: good JSON, and every way for it to be bad.
+// A failed unwrap is a failed test.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use heaps_config::{from_json, parse_json, validate, Code, ConfigError, Tree};
+use proptest::prelude::*;
+
+const GOOD: &str = r#"{
+  "schema": 1,
+  "name": "test",
+  "limits": { "request": "256MiB", "client": "1GiB", "total": 4294967296, "reserve": 0, "buffers_per_request": 8 },
+  "metadata": { "heap": "system" },
+  "vendor_usage": { "NPU": 49, "FACE": 28 },
+  "format_group": { "RGB": ["RGBA_8888", "RGB_565"] },
+  "option": [{ "name": "a.b", "values": [-1, 2] }],
+  "heap": [
+    { "name": "system", "uncached_twin": "uncached" },
+    { "name": "uncached", "nodes": ["system-uncached"], "cached": false },
+    { "name": "cma", "nodes": ["cma", "reserved"], "contiguous": true, "max_buffer": "8MiB", "budget": "64MiB" }
+  ],
+  "rule": [
+    { "name": "no", "all_of": ["PROTECTED"], "deny": "none here" },
+    { "name": "camera", "any_of": ["CAMERA_OUTPUT", "NPU"], "none_of": ["CPU_WRITE_MASK"], "not_formats": ["BLOB"],
+      "min_size": "4KiB", "max_size": "8MiB", "heaps": ["cma", "system"], "cached_when": ["CPU_READ_OFTEN"] },
+    { "name": "rest", "heaps": ["system"] }
+  ],
+  "align": [{ "name": "rgb", "formats": ["RGB"], "stride_bytes": 64, "height_lines": 4 }],
+  "resolve": [{ "format": "YCBCR_420_888", "all_of": ["CPU_READ_NEVER"], "to": "NV12" }]
+}"#;
+
+#[test]
+fn good_json_becomes_what_it_says() {
+    use gralloc_core::policy::{Action, HeapId, Term};
+    use gralloc_core::{Layout, PixelFormat, Usage};
+    let policy = from_json(GOOD).unwrap();
+    assert_eq!(policy.limits.request_bytes, 256 << 20);
+    assert_eq!(policy.limits.client_bytes, Some(1 << 30));
+    assert_eq!(policy.limits.total_bytes, Some(4 << 30));
+    assert_eq!(policy.vendor_bits(), Usage(1 << 49 | 1 << 28));
+    assert_eq!(policy.options[0].values, [-1, 2]);
+    assert_eq!(policy.heap(HeapId(0)).unwrap().nodes, ["system"], "a heap's node has its name by default");
+    assert!(policy.heap(HeapId(0)).unwrap().cached && !policy.heap(HeapId(1)).unwrap().cached);
+    assert_eq!(policy.heap(HeapId(2)).unwrap().budget_bytes, Some(64 << 20));
+    assert_eq!(policy.rules[0].action, Action::Deny("none here".to_owned()));
+    let often = Term::Equals { mask: Usage::CPU_READ_MASK, value: Usage::CPU_READ_OFTEN };
+    assert_eq!(
+        policy.rules[1].action,
+        Action::Heaps {
+            heaps: vec![HeapId(2), HeapId(0)],
+            uncached: vec![HeapId(2), HeapId(1), HeapId(0)],
+            cached_when: vec![often],
+        },
+        "each heap's uncached twin comes before it"
+    );
+    let when = &policy.rules[1].when;
+    assert_eq!(when.any_of, [Term::Any(Usage::CAMERA_OUTPUT), Term::Any(Usage(1 << 49))]);
+    assert_eq!(when.none_of, [Term::Any(Usage::CPU_WRITE_MASK)]);
+    assert_eq!((when.min_bytes, when.max_bytes), (Some(4096), Some(8 << 20)));
+    assert_eq!(policy.alignments[0].when.formats, [PixelFormat::Rgba8888, PixelFormat::Rgb565], "groups are expanded");
+    assert_eq!((policy.alignments[0].stride_bytes, policy.alignments[0].stride_pixels), (64, 1));
+    let never = Term::Equals { mask: Usage::CPU_READ_MASK, value: Usage::NONE };
+    assert_eq!((policy.resolutions[0].layout, policy.resolutions[0].when.all_of[0]), (Layout::Nv12, never));
+}
+
+fn refused(old: &str, new: &str) -> String {
+    assert!(GOOD.contains(old), "{old}");
+    let error = from_json(&GOOD.replacen(old, new, 1)).unwrap_err();
+    assert!(matches!(error, ConfigError::Refused(_)), "{error}");
+    error.to_string()
+}
+
+#[test]
+fn errors_name_the_key_and_what_is_allowed() {
+    let says = refused("\"cma\", \"system\"]", "\"cma\", \"sytem\"]");
+    assert_eq!(
+        says,
+        "error[unknown-heap] rule[1].heaps[1]: heap \"sytem\" is not known; allowed: system, uncached, cma"
+    );
+    let says = refused("\"deny\"", "\"denied\"");
+    assert!(says.contains("error[unknown-key] rule[0].denied: key \"denied\" is not known; allowed: name,"), "{says}");
+    let says = refused("\"schema\": 1", "\"schema\": 7");
+    assert_eq!(says, "error[schema-version] schema: schema 7 is not one that this version reads; allowed: 1");
+    let says = refused("\"256MiB\"", "\"lots\"");
+    assert!(says.contains("limits.request: \"lots\" is not a size; allowed: bytes as a number, or a string"), "{says}");
+    let says = refused("\"cached\": false", "\"cached\": null");
+    assert!(says.contains("heap[1].cached: this takes true or false, not null"), "{says}");
+}
+
+#[test]
+fn every_error_is_named_not_only_the_first() {
+    let text = GOOD.replacen("\"schema\": 1", "\"schema\": 2", 1).replacen("\"NPU\": 49", "\"NPU\": 47", 1);
+    let says = from_json(&text).unwrap_err().to_string();
+    assert!(says.contains("schema") && says.contains("vendor_usage.NPU"), "{says}");
+}
+
+#[test]
+fn warnings_do_not_keep_a_policy_from_being_loaded() {
+    assert!(from_json(&GOOD.replacen("[\"cma\", \"reserved\"]", "[\"cma\", \"cma\"]", 1)).is_ok());
+}
+
+#[test]
+fn protected_and_ordinary_in_one_rule_are_never_loaded() {
+    let says = refused("\"contiguous\": true", "\"protected\": true");
+    assert!(says.contains("error[protected-mixed] rule[1].heaps[1]"), "{says}");
+}
+
+#[test]
+fn broken_json_names_line_and_column() {
+    for (text, line, column) in [("", 1, 0), ("{\n  \"schema\": 1,\n}", 3, 1), ("[1, 2", 1, 5)] {
+        let Err(ConfigError::Syntax { line: at, column: col, message }) = from_json(text) else {
+            unreachable!("{text}")
+        };
+        assert_eq!((at, col), (line, column), "{text}: {message}");
+        assert!(!message.contains(" at line "), "{message}");
+    }
+}
+
+#[test]
+fn a_key_written_twice_is_refused() {
+    let error =
+        from_json(&GOOD.replacen("\"name\": \"test\",", "\"name\": \"test\", \"name\": \"b\",", 1)).unwrap_err();
+    assert_eq!(error.to_string(), "line 3, column 24: the key \"name\" is written twice");
+}
+
+#[test]
+fn too_long_and_too_deep_are_refused() {
+    let long = " ".repeat(heaps_config::MAX_TEXT_BYTES + 1);
+    assert_eq!(from_json(&long), Err(ConfigError::TooLong(long.len())));
+    assert!(matches!(from_json(&"[".repeat(100_000)), Err(ConfigError::Syntax { .. })));
+}
+
+#[test]
+fn numbers_beyond_63_bits_and_fractions_are_refused() {
+    for number in ["18446744073709551615", "1e3", "1.0", "-1"] {
+        let says = refused("\"total\": 4294967296", &format!("\"total\": {number}"));
+        assert!(says.contains("limits.total"), "{number}: {says}");
+    }
+}
+
+#[test]
+fn other_values_than_a_table_are_refused() {
+    for text in ["null", "[]", "1", "\"x\""] {
+        let Err(ConfigError::Refused(findings)) = from_json(text) else { unreachable!("{text}") };
+        assert_eq!(findings[0].code, Code::WrongType, "{text}");
+    }
+}
+
+fn any_tree() -> impl Strategy<Value = Tree> {
+    let keys = [
+        "schema",
+        "name",
+        "limits",
+        "request",
+        "reserve",
+        "metadata",
+        "heap",
+        "rule",
+        "align",
+        "resolve",
+        "option",
+        "vendor_usage",
+        "format_group",
+        "nodes",
+        "heaps",
+        "deny",
+        "cached_when",
+        "all_of",
+        "formats",
+        "format",
+        "to",
+        "values",
+        "uncached_twin",
+        "max_buffer",
+        "stride_bytes",
+        "x",
+    ];
+    let words = ["system", "NV12", "YV12", "PROTECTED", "4KiB", "99999999999GiB", "", "\u{0}", "ä"];
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(Tree::Bool),
+        any::<i64>().prop_map(Tree::Integer),
+        prop::sample::select(words.to_vec()).prop_map(|word| Tree::Text(word.to_owned())),
+        Just(Tree::Other("null")),
+    ];
+    leaf.prop_recursive(4, 64, 8, move |inner| {
+        let key = prop::sample::select(keys.to_vec());
+        let entry = (key, inner.clone()).prop_map(|(key, value)| (key.to_owned(), value));
+        prop_oneof![
+            prop::collection::vec(inner, 0..5).prop_map(Tree::List),
+            prop::collection::vec(entry, 0..8).prop_map(Tree::Table),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn no_tree_makes_it_panic(tree in any_tree()) {
+        let _ = validate(&tree);
+        let _ = heaps_config::lint(&tree);
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in ".{0,200}") {
+        let _ = from_json(&text);
+    }
+
+    /// One byte of a good policy changed: it loads or it is refused with words, and it never panics.
+    #[test]
+    fn a_flipped_byte_is_survived(at in 0..GOOD.len(), byte in any::<u8>()) {
+        let mut bytes = GOOD.as_bytes().to_vec();
+        bytes[at] = byte;
+        if let Ok(text) = String::from_utf8(bytes) {
+            if let Err(error) = from_json(&text) {
+                prop_assert!(!error.to_string().is_empty());
+            }
+            if let Ok(tree) = parse_json(&text) {
+                let _ = heaps_config::lint(&tree);
+            }
+        }
+    }
+}
