@@ -4,12 +4,15 @@
 //! Source: `include/uapi/linux/dma-buf.h`, Linux 6.12.
 
 use nix::sys::mman::{mmap, munmap, MapFlags, ProtFlags};
+use nix::sys::statfs::FsType;
 use nix::unistd::{lseek, Whence};
 use std::ffi::c_void;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
+/// `DMA_BUF_MAGIC` (linux/magic.h).
+const DMA_BUF_MAGIC: FsType = FsType(0x444d_4142);
 /// `DMA_BUF_SYNC_READ` and `DMA_BUF_SYNC_WRITE`.
 const SYNC_READ: u64 = 1;
 const SYNC_RW: u64 = 3;
@@ -29,6 +32,40 @@ pub fn size_of(fd: BorrowedFd<'_>) -> nix::Result<u64> {
     let end = lseek(fd.as_raw_fd(), 0, Whence::SeekEnd)?;
     lseek(fd.as_raw_fd(), 0, Whence::SeekSet)?;
     u64::try_from(end).map_err(|_| nix::Error::EOVERFLOW)
+}
+
+/// True when this is a dma-buf. Nothing else may be mapped when it comes from strangers: a memfd's owner can shrink it
+/// under the mapping, and the next access is SIGBUS.
+///
+/// # Errors
+/// What fstatfs says.
+pub fn is_dma_buf(fd: BorrowedFd<'_>) -> nix::Result<bool> {
+    Ok(nix::sys::statfs::fstatfs(fd)?.filesystem_type() == DMA_BUF_MAGIC)
+}
+
+/// What the kernel tells of a dma-buf in fdinfo.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Who made it: the heap's node name for dma-heaps.
+    pub exporter: Option<String>,
+    /// The name it was given.
+    pub name: Option<String>,
+}
+
+impl Origin {
+    /// Reads `/proc/self/fdinfo`; what is not there is `None`.
+    pub fn of(fd: BorrowedFd<'_>) -> Origin {
+        let path = format!("/proc/self/fdinfo/{}", fd.as_raw_fd());
+        Origin::parse(&std::fs::read_to_string(path).unwrap_or_default())
+    }
+
+    fn parse(fdinfo: &str) -> Origin {
+        let field = |key: &str| {
+            let value = fdinfo.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?.trim();
+            (!value.is_empty()).then(|| value.to_owned())
+        };
+        Origin { exporter: field("exp_name"), name: field("name") }
+    }
 }
 
 /// A dma-buf, owned and mapped.
@@ -155,5 +192,28 @@ impl Drop for Access<'_> {
     fn drop(&mut self) {
         // The kernel reports a failure at the end only for a buffer whose memory is gone; there is nothing to undo.
         let _ = self.mapped.sync(self.flags | SYNC_END);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origin_of_fdinfo_finds_exporter_and_name() {
+        let fdinfo = "pos:\t0\nflags:\t02000002\nsize:\t4096\ncount:\t1\nexp_name:\tsystem\nname:\tcamera 0\n";
+        let origin = Origin::parse(fdinfo);
+        assert_eq!(origin, Origin { exporter: Some("system".to_owned()), name: Some("camera 0".to_owned()) });
+        assert_eq!(Origin::parse("pos:\t0\nname:\t\n"), Origin::default());
+    }
+
+    #[test]
+    fn other_files_are_no_dma_bufs() {
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(is_dma_buf(file.as_fd()), Ok(false));
+        assert_eq!(size_of(file.as_fd()), Ok(0));
+        assert_eq!(Mapped::new(file.into(), false).unwrap_err(), nix::Error::EINVAL);
+        let (pipe, _) = nix::unistd::pipe().unwrap();
+        assert_eq!(size_of(pipe.as_fd()), Err(nix::Error::ESPIPE));
     }
 }

@@ -5,7 +5,7 @@
 //! XBGR32, and both are `XR24`, bytes B, G, R, X.
 //! Sources: `drm_fourcc.h` and `videodev2.h` of Linux 6.12, AOSP `PixelFormat.aidl`.
 
-use gralloc_core::PixelFormat;
+use gralloc_core::{Layout, PixelFormat};
 
 /// A format of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
@@ -26,6 +26,16 @@ impl Format {
             Format::Xr24 => PixelFormat::Bgra8888,
             Format::Xb24 => PixelFormat::Rgbx8888,
             Format::Nv12 => PixelFormat::Ycbcr420_888,
+        }
+    }
+
+    /// The format of a buffer's bytes; `None` for a layout that these clients do not speak. Alpha is not looked at.
+    pub const fn of(layout: Layout) -> Option<Format> {
+        match layout {
+            Layout::Bgra8888 => Some(Format::Xr24),
+            Layout::Rgbx8888 | Layout::Rgba8888 => Some(Format::Xb24),
+            Layout::Nv12 => Some(Format::Nv12),
+            _ => None,
         }
     }
 

@@ -164,10 +164,7 @@ mod tests {
         assert_eq!(err(Format::Xr24, 0, 4, &[plane(0, 16)], 64), ImageError::Size(0, 4));
         assert_eq!(err(Format::Xr24, 4, 70_000, &[plane(0, 16)], 64), ImageError::Size(4, 70_000));
         assert_eq!(err(Format::Nv12, 4, 4, &[plane(0, 16)], 64), ImageError::PlaneCount { expected: 2, got: 1 });
-        assert_eq!(
-            err(Format::Xr24, 4, 4, &[plane(0, 15)], 64),
-            ImageError::Stride { plane: 0, line: 16, stride: 15 }
-        );
+        assert_eq!(err(Format::Xr24, 4, 4, &[plane(0, 15)], 64), ImageError::Stride { plane: 0, line: 16, stride: 15 });
         assert_eq!(err(Format::Xr24, 4, 4, &[plane(0, 16)], 63), ImageError::Beyond { plane: 0, end: 64, bytes: 63 });
         assert_eq!(
             err(Format::Xr24, 4, 4, &[plane(u64::MAX, 16)], 64),

@@ -358,11 +358,7 @@ fn mode_names(modes: &[Mode]) -> String {
 
 /// The formats that the primary plane of a CRTC scans out: those of the first plane that can go there. Drivers list
 /// primary planes first.
-fn primary_formats(
-    card: &Card,
-    resources: &drm::control::ResourceHandles,
-    crtc: crtc::Handle,
-) -> io::Result<Vec<u32>> {
+fn primary_formats(card: &Card, resources: &drm::control::ResourceHandles, crtc: crtc::Handle) -> io::Result<Vec<u32>> {
     for handle in card.plane_handles()? {
         let plane = card.get_plane(handle)?;
         if resources.filter_crtcs(plane.possible_crtcs()).contains(&crtc) {

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod buffer;
 pub mod convert;
 pub mod dmabuf;
 pub mod format;
@@ -13,6 +14,9 @@ pub mod image;
 pub mod kms;
 pub mod picture;
 pub mod presenter;
+pub mod report;
+pub mod service;
+pub mod size;
 pub mod socket;
 pub mod v4l2;
 pub mod wire;

@@ -1,11 +1,11 @@
-//! A picture in ordinary memory: taken out of a buffer, written as a file, compared with another, judged.
+//! A picture in ordinary memory: taken out of a buffer, written as a file, judged.
 
 use crate::convert::{line_to_bgrx, Matrix};
 use crate::dmabuf::Access;
-use crate::format::{ColorEncoding, Format};
+use crate::format::ColorEncoding;
 use crate::image::Image;
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 /// Red, green and blue bytes, line by line, without padding.
 #[derive(Clone, PartialEq, Eq)]
@@ -13,17 +13,6 @@ pub struct Picture {
     width: u32,
     height: u32,
     rgb: Vec<u8>,
-}
-
-/// How two pictures differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Difference {
-    /// Pixels compared.
-    pub pixels: u64,
-    /// Pixels of which some component differs by more than the tolerance.
-    pub differing: u64,
-    /// The largest difference of a component.
-    pub largest: u8,
 }
 
 /// The eight bars, left to right: which of red, green and blue are lit.
@@ -85,31 +74,6 @@ impl Picture {
     pub fn write_ppm(&self, mut to: impl Write) -> io::Result<()> {
         write!(to, "P6\n{} {}\n255\n", self.width, self.height)?;
         to.write_all(&self.rgb)
-    }
-
-    /// Reads a binary PPM of 8 bits a component.
-    ///
-    /// # Errors
-    /// The reader's, and `InvalidData` for anything else than such a file.
-    pub fn read_ppm(mut from: impl Read) -> io::Result<Picture> {
-        let mut data = Vec::new();
-        from.read_to_end(&mut data)?;
-        parse_ppm(&data).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a binary PPM of 8 bits"))
-    }
-
-    /// Compares two pictures; components may differ by `tolerance`. `None` when the sizes differ.
-    pub fn difference(&self, other: &Picture, tolerance: u8) -> Option<Difference> {
-        if (self.width, self.height) != (other.width, other.height) {
-            return None;
-        }
-        let mut result = Difference { pixels: 0, differing: 0, largest: 0 };
-        for (ours, theirs) in self.rgb.chunks_exact(3).zip(other.rgb.chunks_exact(3)) {
-            let largest = ours.iter().zip(theirs).map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0);
-            result.pixels += 1;
-            result.differing += u64::from(largest > tolerance);
-            result.largest = result.largest.max(largest);
-        }
-        Some(result)
     }
 
     /// Looks for the test bars in the lower part of the picture (the upper carries text).
@@ -190,49 +154,10 @@ fn copy_line(access: &Access<'_>, offset: u64, length: u64, into: &mut Vec<u8>) 
     access.copy_out(offset, into)
 }
 
-/// Width, height and maximum are separated by white space, perhaps with comments; one white space ends the header.
-fn parse_ppm(data: &[u8]) -> Option<Picture> {
-    let mut rest = data.strip_prefix(b"P6")?;
-    let mut numbers = [0u32; 3];
-    for number in &mut numbers {
-        loop {
-            rest = rest.trim_ascii_start();
-            let Some(comment) = rest.strip_prefix(b"#") else { break };
-            let end = comment.iter().position(|byte| *byte == b'\n')?;
-            rest = comment.get(end..)?;
-        }
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        *number = std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()?;
-        rest = rest.get(digits..)?;
-    }
-    let [width, height, 255] = numbers else { return None };
-    let (separator, rgb) = rest.split_first()?;
-    separator.is_ascii_whitespace().then_some(())?;
-    Picture::from_rgb(width, height, rgb.to_vec())
-}
-
 impl fmt::Debug for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Picture({}x{})", self.width, self.height)
     }
-}
-
-/// The raw frame's format, for a reader of the file that [`copy_raw`] makes.
-pub fn picture_of_raw(format: Format, width: u32, height: u32, color: ColorEncoding, raw: &[u8]) -> Option<Picture> {
-    let matrix = Matrix::new(color);
-    let (line, lines) = format.plane_extent(0, width, height);
-    let line = usize::try_from(line).ok().filter(|line| *line > 0)?;
-    let (first, second) = raw.split_at_checked(line.checked_mul(usize::try_from(lines).ok()?)?)?;
-    let (chroma_line, _) = format.plane_extent(1, width, height);
-    let chroma_line = usize::try_from(chroma_line).ok()?.max(1);
-    let mut out = vec![0; usize::try_from(width).ok()?.checked_mul(4)?];
-    let mut rgb = Vec::new();
-    for (number, pixels) in first.chunks_exact(line).enumerate() {
-        let chroma = second.chunks_exact(chroma_line).nth(number / 2).unwrap_or_default();
-        line_to_bgrx(format, &matrix, pixels, chroma, &mut out);
-        rgb.extend(out.chunks_exact(4).flat_map(|pixel| pixel.iter().rev().skip(1)));
-    }
-    Picture::from_rgb(width, height, rgb)
 }
 
 #[cfg(test)]
@@ -262,50 +187,19 @@ mod tests {
     }
 
     #[test]
-    fn ppm_there_and_back_is_the_same() {
-        let picture = bars(40, 3);
+    fn write_ppm_is_header_and_bytes() {
         let mut file = Vec::new();
-        picture.write_ppm(&mut file).unwrap();
-        assert_eq!(Picture::read_ppm(&file[..]).unwrap(), picture);
-        let commented = [b"P6 # made by hand\n2\t1 255\n".as_slice(), &[1, 2, 3, 4, 5, 6]].concat();
-        assert_eq!(Picture::read_ppm(&commented[..]).unwrap().pixel(1, 0), Some([4, 5, 6]));
+        Picture::from_rgb(2, 1, vec![1, 2, 3, 4, 5, 6]).unwrap().write_ppm(&mut file).unwrap();
+        assert_eq!(file, b"P6\n2 1\n255\n\x01\x02\x03\x04\x05\x06");
     }
 
     #[test]
-    fn read_ppm_of_bad_files_is_an_error() {
-        for bad in [
-            b"".as_slice(),
-            b"P5 1 1 255\nabc",
-            b"P6 1 1 65535\nabcdef",
-            b"P6 2 1 255\nabc",
-            b"P6 1 1 255\nabcd",
-            b"P6 99999999999 1 255\n",
-            b"P6 4294967295 4294967295 255\n",
-            b"P6 # no end",
-            b"P6 1 1 255",
-        ] {
-            assert!(Picture::read_ppm(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn difference_counts_pixels_beyond_the_tolerance() {
-        let a = Picture::from_rgb(2, 1, vec![0, 0, 0, 10, 10, 10]).unwrap();
-        let b = Picture::from_rgb(2, 1, vec![0, 1, 0, 10, 10, 20]).unwrap();
-        assert_eq!(a.difference(&b, 0), Some(Difference { pixels: 2, differing: 2, largest: 10 }));
-        assert_eq!(a.difference(&b, 1), Some(Difference { pixels: 2, differing: 1, largest: 10 }));
-        assert_eq!(a.difference(&a, 0), Some(Difference { pixels: 2, differing: 0, largest: 0 }));
-        let other = Picture::from_rgb(1, 2, vec![0; 6]).unwrap();
-        assert_eq!(a.difference(&other, 0), None);
-    }
-
-    #[test]
-    fn picture_of_raw_nv12_reads_both_planes() {
-        let grey = ColorEncoding { bt709: false, full_range: true };
-        let raw = [10, 20, 30, 40, 50, 60, 70, 80, 90, 128, 128, 128, 128, 128, 128, 128, 128];
-        let picture = picture_of_raw(Format::Nv12, 3, 3, grey, &raw).unwrap();
-        assert_eq!(picture.pixel(0, 0), Some([10, 10, 10]));
-        assert_eq!(picture.pixel(2, 2), Some([90, 90, 90]));
-        assert_eq!(picture_of_raw(Format::Nv12, 3, 3, grey, &raw[..8]), None);
+    fn from_rgb_of_another_number_of_bytes_is_none() {
+        assert_eq!(Picture::from_rgb(2, 1, vec![0; 5]), None);
+        assert_eq!(Picture::from_rgb(0, 1, vec![]), None);
+        assert_eq!(Picture::from_rgb(u32::MAX, u32::MAX, vec![]), None);
+        let picture = Picture::from_rgb(1, 2, vec![0, 0, 0, 7, 8, 9]).unwrap();
+        assert_eq!(picture.pixel(0, 1), Some([7, 8, 9]));
+        assert_eq!(picture.pixel(1, 0), None);
     }
 }

@@ -148,13 +148,9 @@ impl Connection {
     /// # Errors
     /// The kernel's.
     pub fn pair() -> Result<(Connection, Connection), Error> {
-        let (a, b) = nix::sys::socket::socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )
-        .map_err(system("socketpair"))?;
+        let (a, b) =
+            nix::sys::socket::socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+                .map_err(system("socketpair"))?;
         Ok((Connection { fd: a }, Connection { fd: b }))
     }
 

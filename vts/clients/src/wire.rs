@@ -165,8 +165,7 @@ impl Message {
                 let dataspace = from.word("the dataspace")?.cast_signed();
                 let fds = from.limited("the number of fds", MAX_FDS)?;
                 let count = from.limited("the number of ints", MAX_INTS)?;
-                let ints =
-                    (0..count).map(|_| from.word("the ints").map(u32::cast_signed)).collect::<Result<_, _>>()?;
+                let ints = (0..count).map(|_| from.word("the ints").map(u32::cast_signed)).collect::<Result<_, _>>()?;
                 Message::Buffer { slot, dataspace, fds, ints }
             }
             3 => Message::Attached {

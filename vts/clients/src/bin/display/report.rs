@@ -1,0 +1,78 @@
+//! What `display` writes down.
+
+use serde::Serialize;
+use std::path::PathBuf;
+use vts_clients::buffer::Facts;
+use vts_clients::report::Checks;
+use vts_clients::wire::Path;
+
+/// Everything about a run, filled in as far as it came.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    pub(crate) client: &'static str,
+    pub(crate) ok: bool,
+    /// Why it ended early.
+    pub(crate) error: Option<String>,
+    pub(crate) uid: u32,
+    /// How the service was reached.
+    pub(crate) service: Option<String>,
+    pub(crate) screen: Option<ScreenFacts>,
+    /// The display's own buffers.
+    pub(crate) buffers: Vec<Own>,
+    pub(crate) cameras: Vec<Session>,
+    pub(crate) held: Option<Held>,
+    pub(crate) checks: Checks,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ScreenFacts {
+    pub(crate) node: PathBuf,
+    pub(crate) driver: String,
+    pub(crate) connector: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Own {
+    /// From the call to the decoded handle, µs.
+    pub(crate) allocate_us: u64,
+    #[serde(flatten)]
+    pub(crate) facts: Facts,
+}
+
+/// One camera, from its connection to its end.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Session {
+    pub(crate) uid: u32,
+    pub(crate) pid: i32,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) frames: u32,
+    pub(crate) scanned_out: u32,
+    pub(crate) composed: u32,
+    /// All conversions by the CPU, µs.
+    pub(crate) compose_us: u64,
+    /// All flips, from the request to the event, µs.
+    pub(crate) flip_us: u64,
+    /// Why it ended other than by being finished.
+    pub(crate) error: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Slot {
+    pub(crate) slot: u32,
+    pub(crate) path: Path,
+    /// Why the controller does not read the buffer itself.
+    pub(crate) reason: Option<String>,
+    #[serde(flatten)]
+    pub(crate) facts: Facts,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Held {
+    /// Which camera, from 0.
+    pub(crate) camera: usize,
+    pub(crate) slot: u32,
+    pub(crate) sequence: u32,
+    pub(crate) path: Path,
+}
