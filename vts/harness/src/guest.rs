@@ -29,6 +29,8 @@ const FETCH_LIMIT: Duration = Duration::from_secs(60);
 /// Longest power-off.
 const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
 const LOG_LINES: usize = 20;
+/// Runs whose logs are kept, the newest.
+const KEPT_RUNS: usize = 20;
 const INITRAMFS: &str = "initramfs";
 const CONSOLE: &str = "console.log";
 const SERVICES: &str = "services.log";
@@ -415,6 +417,19 @@ fn create(into: &Path, name: &str) -> Result<File> {
 
 fn run_folder(runs: &Path) -> Result<RunFolder> {
     fs::create_dir_all(runs).at(runs.display())?;
+    forget_old(runs);
     let path = tempfile::Builder::new().prefix("run-").tempdir_in(runs).at(runs.display())?.keep();
     Ok(RunFolder { path, keep: AtomicBool::new(false) })
+}
+
+/// Removes all but the newest kept runs.
+fn forget_old(runs: &Path) {
+    let Ok(entries) = fs::read_dir(runs) else { return };
+    let mut kept: Vec<_> =
+        entries.flatten().filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+    kept.sort();
+    let old = kept.len().saturating_sub(KEPT_RUNS);
+    for (_, path) in kept.into_iter().take(old) {
+        let _only_space = fs::remove_dir_all(path);
+    }
 }

@@ -44,8 +44,8 @@ const NODES: [(&str, u32, u32, u32); 13] = [
 
 /// Where the service's program lies in the guest, as on a device.
 pub const SERVICE_PATH: &str = "/vendor/bin/hw/android.hardware.graphics.allocator-service.dmaheap";
-/// Where the service's policy lies in the guest.
-pub const POLICY_PATH: &str = "/vendor/etc/gralloc-policy.json";
+/// Where the service's policy lies in the guest: where the service looks by itself.
+pub const POLICY_PATH: &str = "/vendor/etc/gralloc/heaps.json";
 /// Longest wait for the service's registration, milliseconds.
 const SERVICE_LIMIT_MS: u64 = 30_000;
 
@@ -100,7 +100,7 @@ impl Rootfs {
     /// One of the two cannot be read.
     pub fn service(&mut self, program: &Path, policy: &Path, arguments: &[String]) -> Result<()> {
         self.files.copy(SERVICE_PATH, program)?.copy(POLICY_PATH, policy)?;
-        let mut argv = [SERVICE_PATH, "--policy", POLICY_PATH].map(str::to_owned).to_vec();
+        let mut argv = vec![SERVICE_PATH.to_owned()];
         argv.extend_from_slice(arguments);
         self.config.service = Some(ServiceConfig {
             argv,

@@ -2,6 +2,7 @@
 
 mod context;
 mod guest_options;
+mod service;
 mod vm;
 
 use std::process::ExitCode;

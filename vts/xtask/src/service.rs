@@ -1,0 +1,55 @@
+//! Puts the allocator, its compiled policy and the command-line tool into a guest.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{ensure, Context as _, Result};
+use vm_harness::binaries::{self, cargo, Program};
+use vm_harness::progress::run_visible;
+use vm_harness::rootfs::Rootfs;
+
+use crate::context::Context;
+
+/// The service.
+pub(crate) const SERVER: Program = Program { package: "gralloc_server", bin: "gralloc_server" };
+/// The command-line tool.
+pub(crate) const HEAPCTL: Program = Program { package: "heapctl", bin: "heapctl" };
+
+/// Builds the service, the tool and `more` programs, puts them in, and has the service started with `policy`: a shipped
+/// profile's name, or a file in TOML or compiled JSON.
+pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, policy: &str, more: &[Program]) -> Result<()> {
+    context.progress.step("building the service for the guest");
+    let mut programs = vec![SERVER, HEAPCTL];
+    programs.extend_from_slice(more);
+    let built = binaries::build(&context.workspace, &programs, &context.progress)?;
+    let compiled = compile(context, policy)?;
+    for (program, path) in programs.iter().zip(&built) {
+        if *program == SERVER {
+            rootfs.service(path, &compiled, &[])?;
+        } else {
+            rootfs.program(program.bin, path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The JSON of a policy. A JSON file is taken as it is, so that a broken one can be tried.
+fn compile(context: &Context, policy: &str) -> Result<PathBuf> {
+    if Path::new(policy).extension().is_some_and(|extension| extension == "json") {
+        ensure!(Path::new(policy).is_file(), "--policy {policy}: no such file");
+        return Ok(policy.into());
+    }
+    let folder = context.cache().join("policies");
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let stem = Path::new(policy).file_stem().unwrap_or_default();
+    let output = folder.join(stem).with_extension("json");
+    context.progress.step(format_args!("compiling policy {policy}"));
+    run_visible(
+        Command::new(cargo())
+            .args(["run", "--quiet", "--manifest-path"])
+            .arg(context.workspace.join("Cargo.toml"))
+            .args(["-p", HEAPCTL.package, "--bin", HEAPCTL.bin, "--", "compile", policy, "-o"])
+            .arg(&output),
+    )?;
+    Ok(output)
+}
