@@ -32,8 +32,6 @@ pub type BufferKey = u64;
 pub struct Ledger {
     policy: Arc<Policy>,
     page_bytes: u64,
-    /// Whether releases are observed; if not, what was held once cannot be counted against a budget.
-    tracks_release: bool,
     state: Mutex<State>,
     memory: Memory,
 }
@@ -49,14 +47,13 @@ pub struct Client {
 
 impl Ledger {
     /// An empty account. `page_bytes` is the kernel's page size: what a heap gives is a multiple of it.
-    pub fn new(policy: Arc<Policy>, page_bytes: u64, tracks_release: bool) -> Ledger {
-        let state = Mutex::new(State::new(policy.heaps.len()));
-        Ledger { policy, page_bytes: page_bytes.max(1), tracks_release, state, memory: Memory::default() }
-    }
-
-    /// True when releases are observed, so that live bytes and budgets are exact.
-    pub fn tracks_release(&self) -> bool {
-        self.tracks_release
+    pub fn new(policy: Arc<Policy>, page_bytes: u64) -> Ledger {
+        Ledger {
+            page_bytes: page_bytes.max(1),
+            state: Mutex::new(State::new(policy.heaps.len())),
+            memory: Memory::default(),
+            policy,
+        }
     }
 
     /// Admits `count` buffers of `bytes` each, with `metadata_bytes` beside each, or says what there is too little of.
@@ -145,6 +142,9 @@ pub struct About {
     pub usage: Usage,
     /// Milliseconds of the service's clock.
     pub born_ms: u64,
+    /// Somebody calls [`Ledger::release`] for each of them. If not, they only grow the totals: bytes whose release nobody
+    /// sees cannot be held against a budget.
+    pub tracked: bool,
 }
 
 /// Bytes that were admitted and are not yet in a client's hands. Dropped, it gives them back.
@@ -194,13 +194,13 @@ impl Reservation<'_> {
         let bytes = self.ledger.charged(self.sizes.bytes, self.sizes.metadata_bytes).unwrap_or(u64::MAX);
         let name = Arc::new(about.name);
         let Client { uid, pid } = self.client;
-        let About { usage, born_ms, .. } = *about;
+        let About { usage, born_ms, tracked, .. } = *about;
         let mut state = self.ledger.lock();
         state.unreserve(uid, self.bytes);
         for ((heap, heap_bytes), key) in self.heaps.drain(..).zip(keys) {
             let name = Arc::clone(&name);
             let entry = Entry { heap, heap_bytes, bytes, uid, pid, usage, born_ms, name };
-            state.hold(key, entry, self.ledger.tracks_release);
+            state.hold(key, entry, tracked);
         }
         drop(state);
         self.ledger.memory.granted(self.bytes);

@@ -1,6 +1,6 @@
 //! What the service does, without binder: a descriptor in, handles out.
 
-use crate::housekeeper::{is_readable, Chores};
+use crate::housekeeper::{is_readable, Chores, Waker};
 use crate::ids::BufferIds;
 use crate::stats::Stats;
 use crate::stock::Stocked;
@@ -14,7 +14,7 @@ use gralloc_handle::BufferInfo;
 use gralloc_kernel::Backend;
 use log::{info, warn};
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// One buffer, ready to travel.
@@ -41,8 +41,9 @@ pub struct Engine<H, G> {
     heaps: H,
     gauge: G,
     ledger: Arc<Ledger>,
-    /// `None` where the kernel does not say when a buffer dies.
-    tracker: Option<Arc<Tracker>>,
+    /// Empty where the kernel does not say when a buffer dies, and while there is no buffer to try it with.
+    tracker: OnceLock<Tracker>,
+    waker: Arc<Waker>,
     stats: Stats,
     ids: BufferIds,
     started: Instant,
@@ -50,9 +51,26 @@ pub struct Engine<H, G> {
 
 impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
     /// Puts the parts together.
-    pub fn new(policy: Arc<Policy>, heaps: H, gauge: G, ledger: Arc<Ledger>, tracker: Option<Arc<Tracker>>) -> Self {
+    pub fn new(policy: Arc<Policy>, heaps: H, gauge: G, ledger: Arc<Ledger>, waker: Arc<Waker>) -> Self {
         let stats = Stats::new(&policy);
-        Engine { policy, heaps, gauge, ledger, tracker, stats, ids: BufferIds::default(), started: Instant::now() }
+        let (tracker, ids, started) = (OnceLock::new(), BufferIds::default(), Instant::now());
+        Engine { policy, heaps, gauge, ledger, tracker, waker, stats, ids, started }
+    }
+
+    /// Begins to see releases, if there is a way and the heap to try it with.
+    pub fn watch_releases(&self) {
+        let heap = self.policy.metadata_heap;
+        if self.tracker.get().is_some() || !self.heaps.present().contains(heap) {
+            return;
+        }
+        match Tracker::choose(&self.heaps, heap, Arc::clone(&self.ledger), Arc::clone(&self.waker)) {
+            Ok(tracker) => {
+                info!("releases are seen through {}", tracker.source());
+                // Lost only to another thread that has just set one as good.
+                let _ = self.tracker.set(tracker);
+            }
+            Err(why) => warn!("live bytes are unknown, and budgets of clients and heaps bound nothing: {why}"),
+        }
     }
 
     /// The policy in force.
@@ -87,12 +105,12 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
 
     /// How releases are seen, if they are.
     pub fn tracker(&self) -> Option<&Tracker> {
-        self.tracker.as_deref()
+        self.tracker.get()
     }
 
     /// Books all releases that have happened.
     pub fn settle(&self) {
-        if let Some(tracker) = &self.tracker {
+        if let Some(tracker) = self.tracker.get() {
             tracker.settle();
         }
     }
@@ -165,11 +183,16 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
         handles: &[Handle],
         reservation: Reservation<'_>,
     ) -> Result<(), Refusal> {
-        let watches = match &self.tracker {
+        let watches = match self.tracker.get() {
             Some(tracker) => Some((tracker, tracker.prepare(handles)?)),
             None => None,
         };
-        let about = About { name: descriptor.name, usage: plan.request.usage, born_ms: self.now_ms() };
+        let about = About {
+            name: descriptor.name,
+            usage: plan.request.usage,
+            born_ms: self.now_ms(),
+            tracked: watches.is_some(),
+        };
         reservation.commit(&about, handles.iter().map(|handle| handle.info.id));
         if let Some((tracker, watches)) = watches {
             tracker.watch(watches);
@@ -181,12 +204,12 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
 /// What the service does beside requests, for the heaps that the kernel crate has.
 impl<G: MemoryGauge + Send + Sync> Chores for Engine<Stocked<Backend>, G> {
     fn ready_fds(&self) -> Vec<BorrowedFd<'_>> {
-        let releases = self.tracker.as_ref().and_then(|tracker| tracker.fd());
+        let releases = self.tracker.get().and_then(|tracker| tracker.fd());
         releases.into_iter().chain(self.heaps.heaps().change_fd()).collect()
     }
 
     fn interval(&self) -> Option<Duration> {
-        self.tracker.as_ref().and_then(|tracker| tracker.interval())
+        self.tracker.get().and_then(|tracker| tracker.interval())
     }
 
     fn run(&self) {
@@ -196,7 +219,7 @@ impl<G: MemoryGauge + Send + Sync> Chores for Engine<Stocked<Backend>, G> {
     }
 }
 
-impl<G> Engine<Stocked<Backend>, G> {
+impl<G: MemoryGauge> Engine<Stocked<Backend>, G> {
     /// Opens heaps that have come and closes those that have gone, when the kernel says that nodes changed. Where it
     /// cannot say, every look is for real.
     fn look_for_heaps(&self) {
@@ -205,6 +228,7 @@ impl<G> Engine<Stocked<Backend>, G> {
             return;
         }
         let change = heaps.refresh();
+        self.watch_releases();
         for (id, heap) in self.policy.heap_ids() {
             if change.appeared.contains(id) {
                 info!("heap {} has come", heap.name);

@@ -5,16 +5,12 @@ use crate::args::Args;
 use crate::engine::Engine;
 use crate::housekeeper::{self, Chores, Waker};
 use crate::stock::Stocked;
-use crate::tracker::Tracker;
 use anyhow::{Context, Result};
 use gralloc_core::ledger::Ledger;
-use gralloc_core::plan::METADATA_BYTES;
-use gralloc_core::ports::{HeapBackend, HeapFailure};
-use gralloc_core::{BufferName, Policy};
-use gralloc_kernel::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, ReleaseWatch};
-use log::{info, warn};
+use gralloc_core::Policy;
+use gralloc_kernel::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo};
+use log::info;
 use nix::unistd::{sysconf, SysconfVar};
-use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,13 +41,12 @@ pub fn engine(args: &Args) -> Result<Arc<ServiceEngine>> {
     for line in describe(&heaps.describe()) {
         info!("{line}");
     }
-    let watch = release_watch(&heaps, &policy);
-    let ledger = Arc::new(Ledger::new(Arc::clone(&policy), page_bytes(), watch.is_some()));
+    let ledger = Arc::new(Ledger::new(Arc::clone(&policy), page_bytes()));
     let waker = Arc::new(Waker::new().context("eventfd")?);
-    let tracker = watch.map(|watch| Arc::new(Tracker::new(Arc::clone(&ledger), watch, Arc::clone(&waker))));
     let heaps = Stocked::new(heaps, policy.metadata_heap, Arc::clone(&waker));
     let gauge = MemInfo::new().context("the memory figure")?;
-    let engine = Arc::new(Engine::new(policy, heaps, gauge, ledger, tracker));
+    let engine = Arc::new(Engine::new(policy, heaps, gauge, ledger, Arc::clone(&waker)));
+    engine.watch_releases();
     let chores: Arc<dyn Chores> = engine.clone();
     housekeeper::spawn(waker, chores).context("the housekeeper's thread")?;
     Ok(engine)
@@ -66,7 +61,7 @@ fn open_heaps(args: &Args, policy: &Policy) -> Result<Backend> {
 
 /// The heaps in lines for the log and for `--check`.
 pub fn describe(report: &HeapReport) -> Vec<String> {
-    let mut lines: Vec<String> = report.stand_in.iter().map(|warning| format!("STAND-IN: {warning}")).collect();
+    let mut lines: Vec<String> = report.stand_in.iter().cloned().collect();
     for heap in &report.heaps {
         let node = heap.node.as_deref().unwrap_or("-");
         lines.push(format!("heap {}: {}/{node}: {}", heap.name, report.source, heap.state));
@@ -77,43 +72,6 @@ pub fn describe(report: &HeapReport) -> Vec<String> {
     lines.extend(report.unclaimed.iter().map(|node| format!("node {node}: no heap of the policy names it")));
     lines.extend(report.problems.iter().cloned());
     lines
-}
-
-/// The release watch: tried with a buffer such as it will watch.
-fn release_watch(heaps: &Backend, policy: &Policy) -> Option<ReleaseWatch> {
-    let name = BufferName::from_text("gralloc-probe");
-    let sample = || heaps.allocate(policy.metadata_heap, METADATA_BYTES, &name).map_err(Trial::Heap);
-    match ReleaseWatch::choose(sample) {
-        Ok(watch) => {
-            info!("releases are seen through {}", watch.source());
-            Some(watch)
-        }
-        Err(trial) => {
-            warn!("live bytes are unknown, and budgets of clients and heaps bound nothing: {trial}");
-            None
-        }
-    }
-}
-
-/// Why there is no release watch.
-enum Trial {
-    Heap(HeapFailure),
-    Watch(gralloc_kernel::Error),
-}
-
-impl From<gralloc_kernel::Error> for Trial {
-    fn from(error: gralloc_kernel::Error) -> Trial {
-        Trial::Watch(error)
-    }
-}
-
-impl fmt::Display for Trial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Trial::Heap(failure) => write!(f, "the metadata heap gives no buffer to try: {}", failure.cause),
-            Trial::Watch(error) => error.fmt(f),
-        }
-    }
 }
 
 fn page_bytes() -> u64 {

@@ -7,11 +7,15 @@
 use crate::engine::Handle;
 use crate::housekeeper::Waker;
 use gralloc_core::ledger::{BufferKey, Ledger};
-use gralloc_core::Shortage;
+use gralloc_core::plan::METADATA_BYTES;
+use gralloc_core::policy::HeapId;
+use gralloc_core::ports::{HeapBackend, HeapFailure};
+use gralloc_core::{BufferName, Shortage};
 use gralloc_kernel::watch::{Source, WatchId};
 use gralloc_kernel::{Error, ReleaseWatch};
 use log::{error, warn};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,29 +27,47 @@ pub struct Tracker {
     waker: Arc<Waker>,
     watch: ReleaseWatch,
     pending: Mutex<Vec<Pending>>,
-    /// Which buffer a watch stands for. Held while watches are added and events read, so that no event comes before
-    /// its key is known.
-    keys: Mutex<HashMap<WatchId, BufferKey>>,
+    /// Held while watches are added and events read, so that no event comes before its key is known.
+    watched: Mutex<Watched>,
     untracked: AtomicU64,
+}
+
+#[derive(Default)]
+struct Watched {
+    /// Which buffer a watch stands for.
+    keys: HashMap<WatchId, BufferKey>,
+    /// Buffers whose two parts both still live. A reserved region may be as large as the pixels, so that such a buffer
+    /// counts as held until both parts are gone; one page of metadata without the pixels is not worth a second watch.
+    both_live: HashSet<BufferKey>,
 }
 
 /// A buffer that waits for its watch.
 pub struct Pending {
     key: BufferKey,
-    fd: OwnedFd,
+    buffer: OwnedFd,
+    /// The metadata, when it carries a reserved region.
+    reserved: Option<OwnedFd>,
 }
 
 impl Tracker {
-    /// A tracker that watches nothing yet.
-    pub fn new(ledger: Arc<Ledger>, watch: ReleaseWatch, waker: Arc<Waker>) -> Tracker {
-        Tracker {
+    /// Finds out how this kernel tells of releases, by a buffer such as will be watched.
+    ///
+    /// # Errors
+    /// The heap gives no such buffer, or nothing tells.
+    pub fn choose<H>(heaps: &H, heap: HeapId, ledger: Arc<Ledger>, waker: Arc<Waker>) -> Result<Tracker, NoTracker>
+    where
+        H: HeapBackend<Buffer = OwnedFd>,
+    {
+        let name = BufferName::from_text("gralloc-probe");
+        let watch = ReleaseWatch::choose(|| heaps.allocate(heap, METADATA_BYTES, &name).map_err(NoTracker::Heap))?;
+        Ok(Tracker {
             ledger,
             waker,
             watch,
             pending: Mutex::default(),
-            keys: Mutex::default(),
+            watched: Mutex::default(),
             untracked: AtomicU64::new(0),
-        }
+        })
     }
 
     /// Duplicates what must be watched, before the handles leave.
@@ -53,9 +75,14 @@ impl Tracker {
     /// # Errors
     /// `Bookkeeping` when the process has no descriptor left.
     pub fn prepare(&self, handles: &[Handle]) -> Result<Vec<Pending>, Shortage> {
+        let no_fd = |_| Shortage::Bookkeeping("file descriptors");
         let duplicate = |handle: &Handle| {
-            let fd = handle.buffer.try_clone().map_err(|_| Shortage::Bookkeeping("file descriptors"))?;
-            Ok(Pending { key: handle.info.id, fd })
+            let reserved = (handle.info.reserved_bytes > 0).then(|| handle.metadata.try_clone()).transpose();
+            Ok(Pending {
+                key: handle.info.id,
+                buffer: handle.buffer.try_clone().map_err(no_fd)?,
+                reserved: reserved.map_err(no_fd)?,
+            })
         };
         handles.iter().map(duplicate).collect()
     }
@@ -88,22 +115,36 @@ impl Tracker {
 
     /// Adds the watches that wait and books every release that has happened.
     pub fn settle(&self) {
-        let mut keys = lock(&self.keys);
+        let mut watched = lock(&self.watched);
         let pending = std::mem::take(&mut *lock(&self.pending));
-        for Pending { key, fd } in pending {
-            match self.watch.add(fd.as_fd()) {
-                Ok(id) => drop(keys.insert(id, key)),
-                Err(error) => self.forget(key, &error),
+        for buffer in pending {
+            if let Err(error) = self.add(&buffer, &mut watched) {
+                self.forget(buffer.key, &error);
             }
         }
         match self.watch.read() {
             Ok(released) => {
-                for key in released.ids.iter().filter_map(|id| keys.remove(id)) {
-                    self.ledger.release(key);
+                for id in released.ids {
+                    let Some(key) = watched.keys.remove(&id) else { continue };
+                    // The first of two parts to go leaves the buffer held.
+                    if !watched.both_live.remove(&key) {
+                        self.ledger.release(key);
+                    }
                 }
             }
             Err(error) => error!("releases are not seen: {error}"),
         }
+    }
+
+    fn add(&self, Pending { key, buffer, reserved }: &Pending, watched: &mut Watched) -> Result<(), Error> {
+        let id = self.watch.add(buffer.as_fd())?;
+        watched.keys.insert(id, *key);
+        if let Some(reserved) = reserved {
+            let id = self.watch.add(reserved.as_fd())?;
+            watched.keys.insert(id, *key);
+            watched.both_live.insert(*key);
+        }
+        Ok(())
     }
 
     /// A buffer that cannot be watched must not stay charged for ever: it leaves the account, and is counted.
@@ -117,4 +158,30 @@ impl Tracker {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why releases are not seen.
+#[derive(Debug)]
+pub enum NoTracker {
+    /// There is no buffer to try with.
+    Heap(HeapFailure),
+    /// The kernel tells nothing.
+    Watch(Error),
+}
+
+impl From<Error> for NoTracker {
+    fn from(error: Error) -> NoTracker {
+        NoTracker::Watch(error)
+    }
+}
+
+impl std::error::Error for NoTracker {}
+
+impl fmt::Display for NoTracker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoTracker::Heap(failure) => write!(f, "the metadata heap gives no buffer to try with: {}", failure.cause),
+            NoTracker::Watch(error) => error.fmt(f),
+        }
+    }
 }

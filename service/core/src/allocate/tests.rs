@@ -130,7 +130,7 @@ fn run(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32) -> Outcome {
 
 fn setup() -> (Heaps, Policy, Ledger) {
     let policy = policy();
-    let ledger = Ledger::new(Arc::new(policy.clone()), 4096, true);
+    let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
     (Heaps::default(), policy, ledger)
 }
 
@@ -199,7 +199,7 @@ fn every_heap_empty_names_the_last() {
 fn heap_over_its_budget_falls_back() {
     let (heaps, mut policy, _) = setup();
     policy.heaps[1].budget_bytes = Some(20_000);
-    let ledger = Ledger::new(Arc::new(policy.clone()), 4096, true);
+    let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
     assert_eq!(run(&heaps, &policy, &ledger, 3).unwrap(), vec![HeapId(1), HeapId(0), HeapId(0)]);
     assert_clean(&heaps, &ledger);
 }

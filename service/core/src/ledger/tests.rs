@@ -34,7 +34,7 @@ fn sizes(bytes: u64, count: u32) -> Sizes {
 }
 
 fn about() -> About {
-    About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0 }
+    About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0, tracked: true }
 }
 
 fn hold(ledger: &Ledger, client: Client, key: BufferKey, bytes: u64) -> Result<(), Shortage> {
@@ -51,7 +51,7 @@ fn ledger() -> Ledger {
     policy.limits.total_bytes = Some(24 * MIB);
     policy.limits.reserve_bytes = 8 * MIB;
     policy.heaps[1].budget_bytes = Some(2 * MIB);
-    Ledger::new(Arc::new(policy), PAGE, true)
+    Ledger::new(Arc::new(policy), PAGE)
 }
 
 #[test]
@@ -180,9 +180,11 @@ fn granted_bytes_use_up_a_reading_so_that_it_is_not_spent_twice() {
 fn without_release_events_totals_grow_and_budgets_do_not_lock_up() {
     let mut policy = policy();
     policy.limits.client_bytes = Some(MIB);
-    let ledger = Ledger::new(Arc::new(policy), PAGE, false);
+    let ledger = Ledger::new(Arc::new(policy), PAGE);
     for key in 0..100 {
-        hold(&ledger, APP, key, MIB / 2).unwrap();
+        let mut reservation = ledger.reserve(APP, sizes(MIB / 2, 1), 0, &gauge(1024 * MIB)).unwrap();
+        reservation.charge_heap(HeapId(0), MIB / 2).unwrap();
+        reservation.commit(&About { tracked: false, ..about() }, [key].into_iter());
     }
     let snapshot = ledger.snapshot();
     assert_eq!(snapshot.all.account.total_buffers, 100);
