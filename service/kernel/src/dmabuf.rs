@@ -10,7 +10,7 @@ use nix::sys::stat::fstat;
 use nix::sys::statfs::fstatfs;
 use nix::unistd::{lseek64, Whence};
 use std::ffi::CStr;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// What tells one buffer from another, and its size.
@@ -112,29 +112,30 @@ pub struct DebugName {
 }
 
 impl DebugName {
-    /// Makes one without allocating. An escape that does not fit whole is left out.
+    /// Makes one without allocating: it happens for every buffer. An escape that does not fit whole is left out.
     pub fn new(name: &BufferName) -> DebugName {
         let mut text = DebugName { bytes: [0; uapi::DMA_BUF_NAME_LEN], len: 0 };
-        // An error means that the rest did not fit, which is what a cut is.
-        let _ = write!(text, "{name}");
+        for byte in name.bytes() {
+            if text.push(std::ascii::escape_default(*byte)).is_none() {
+                break;
+            }
+        }
         text
+    }
+
+    /// Adds one escape; `None` when it does not fit. One byte stays zero: the terminator.
+    fn push(&mut self, escape: std::ascii::EscapeDefault) -> Option<()> {
+        let end = self.len.checked_add(escape.len())?;
+        let last = self.bytes.len().checked_sub(1)?;
+        let room = self.bytes.get_mut(..last)?.get_mut(self.len..end)?;
+        room.iter_mut().zip(escape).for_each(|(to, from)| *to = from);
+        self.len = end;
+        Some(())
     }
 
     /// The text with its terminator.
     pub fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
-    }
-}
-
-impl Write for DebugName {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        // One byte stays zero: the terminator.
-        let last = self.bytes.len().saturating_sub(1);
-        let end = self.len.saturating_add(text.len());
-        let room = self.bytes.get_mut(..last).and_then(|bytes| bytes.get_mut(self.len..end)).ok_or(fmt::Error)?;
-        room.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
     }
 }
 

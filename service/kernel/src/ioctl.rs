@@ -146,3 +146,30 @@ pub fn udmabuf_create(device: BorrowedFd<'_>, memfd: BorrowedFd<'_>, size: u64) 
     // SAFETY: the ioctl's positive answer is a new descriptor (udmabuf.h); nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn retry_of_interrupted_calls_goes_on_and_other_errors_return() {
+        let mut answers = [Err(Errno::EINTR), Err(Errno::EINTR), Ok(7), Err(Errno::EIO)].into_iter();
+        assert_eq!(retry(|| answers.next().unwrap()), Ok(7));
+        assert_eq!(retry(|| answers.next().unwrap()), Err(Errno::EIO));
+    }
+
+    #[test]
+    fn every_ioctl_on_the_wrong_kind_of_file_enotty() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let fd = file.as_fd();
+        assert_eq!(dma_heap_alloc(fd, 4096).unwrap_err(), Errno::ENOTTY);
+        assert_eq!(dma_buf_sync(fd, uapi::DMA_BUF_SYNC_RW).unwrap_err(), Errno::ENOTTY);
+        assert_eq!(dma_buf_set_name(fd, c"name").unwrap_err(), Errno::ENOTTY);
+        assert_eq!(dma_buf_export_sync_file(fd, 1).unwrap_err(), Errno::ENOTTY);
+        assert_eq!(dma_buf_import_sync_file(fd, 1, fd).unwrap_err(), Errno::ENOTTY);
+        assert_eq!(sync_merge(fd, fd, c"merged").unwrap_err(), Errno::ENOTTY);
+        assert_eq!(sync_file_status(fd).unwrap_err(), Errno::ENOTTY);
+        assert_eq!(udmabuf_create(fd, fd, 4096).unwrap_err(), Errno::ENOTTY);
+    }
+}

@@ -31,4 +31,28 @@ mod tests {
     fn set_fifo_priority_out_of_range_einval() {
         assert_eq!(set_fifo(1000).unwrap_err().errno(), Errno::EINVAL);
     }
+
+    #[test]
+    fn set_fifo_with_the_right_to_changes_this_thread_alone() {
+        // Fields 40 and 41 of proc(5)'s stat, counted after the command's closing bracket (field 2).
+        fn priority_and_policy() -> (String, String) {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            let mut fields = stat.rsplit(") ").next().unwrap().split(' ').skip(37).map(str::to_owned);
+            (fields.next().unwrap(), fields.next().unwrap())
+        }
+        let other = ("0".to_owned(), "0".to_owned());
+        let in_thread = std::thread::spawn(move || match set_fifo(2) {
+            Ok(()) => {
+                assert_eq!(priority_and_policy(), ("2".to_owned(), "1".to_owned()));
+                let child = std::thread::spawn(priority_and_policy).join().unwrap();
+                assert_eq!(child, other, "threads that it starts are normal");
+            }
+            Err(error) => {
+                assert_eq!(error.errno(), Errno::EPERM);
+                println!("SKIP: this user may not use SCHED_FIFO");
+            }
+        });
+        in_thread.join().unwrap();
+        assert_eq!(priority_and_policy().1, "0");
+    }
 }

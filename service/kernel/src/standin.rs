@@ -18,7 +18,7 @@ use gralloc_core::policy::{HeapId, HeapSet};
 use gralloc_core::ports::{HeapBackend, HeapFailure};
 use gralloc_core::{BufferName, Policy};
 use nix::errno::Errno;
-use nix::fcntl::{fallocate, fcntl, FallocateFlags, FcntlArg, SealFlag};
+use nix::fcntl::{fcntl, posix_fallocate, FcntlArg, SealFlag};
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 use nix::unistd::{sysconf, SysconfVar};
 use std::fs::File;
@@ -135,7 +135,7 @@ impl StandIn {
         let file = memfd_create(name.as_c_str(), flags)?;
         let size = bytes.checked_next_multiple_of(self.page_bytes).and_then(|size| size.try_into().ok());
         let size = size.filter(|size| *size > 0).ok_or(Errno::EFBIG)?;
-        while let Err(errno) = fallocate(file.as_raw_fd(), FallocateFlags::empty(), 0, size) {
+        while let Err(errno) = posix_fallocate(file.as_raw_fd(), 0, size) {
             // The kernel takes back what an interrupted call had allocated.
             if errno != Errno::EINTR {
                 return Err(errno);

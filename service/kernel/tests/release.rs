@@ -14,7 +14,8 @@ use gralloc_kernel::{Backend, Error, ReleaseWatch};
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -78,6 +79,24 @@ fn buffer_mapped_alone_reported_at_its_unmap() {
         drop(one);
         assert_eq!(watch.wait(NOT_YET).unwrap(), Released::default(), "the mapping holds it");
         drop(mapping);
+        assert_eq!(watch.wait(SOON).unwrap().ids, [id]);
+    }
+}
+
+/// Anybody who may look into the holder's /proc can try to open the buffer anew; that is not the buffer's end.
+#[test]
+fn buffer_opened_through_proc_not_reported_before_its_close() {
+    for (backend, watch) in watches() {
+        let one = buffer(&backend);
+        let id = watch.add(one.as_fd()).unwrap();
+        let path = format!("/proc/self/fd/{}", one.as_raw_fd());
+        let again = std::fs::OpenOptions::new().read(true).write(true).open(&path);
+        assert_eq!(again.is_ok(), !dmabuf::is_dma_buf(one.as_fd()).unwrap(), "{backend:?}: a dma-buf cannot be opened");
+        drop(again);
+        let looked_at = std::fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_PATH).open(&path).unwrap();
+        drop(looked_at);
+        assert_eq!(watch.wait(NOT_YET).unwrap(), Released::default());
+        drop(one);
         assert_eq!(watch.wait(SOON).unwrap().ids, [id]);
     }
 }
@@ -153,7 +172,7 @@ fn child_maps_its_input() {
     mapping.write(0, b"held").unwrap();
     drop(input);
     let null = std::fs::File::open("/dev/null").unwrap();
-    nix::unistd::dup2(std::os::fd::AsRawFd::as_raw_fd(&null), 0).unwrap();
+    nix::unistd::dup2(null.as_raw_fd(), 0).unwrap();
     println!("mapped");
     std::thread::sleep(Duration::from_secs(60));
     assert_eq!(mapping.len(), 4096);

@@ -9,13 +9,16 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// One epoll instance for all buffers.
 #[derive(Debug)]
 pub(super) struct List {
     epoll: Epoll,
     table: Mutex<Table>,
+    last_scan_ns: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -27,7 +30,7 @@ struct Table {
 impl List {
     pub(super) fn new() -> Result<List, Error> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(Error::call("epoll_create1"))?;
-        Ok(List { epoll, table: Mutex::default() })
+        Ok(List { epoll, table: Mutex::default(), last_scan_ns: AtomicU64::new(0) })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -68,6 +71,7 @@ impl List {
         if table.watches.is_empty() {
             return Ok(Released::default());
         }
+        let start = Instant::now();
         let text = fdinfo(self.epoll.0.as_fd())?;
         let lines = text.lines().filter(|line| line.starts_with("tfd:"));
         let alive: HashSet<WatchId> = lines.filter_map(|line| hex_field(line, "data:")).map(WatchId).collect();
@@ -79,7 +83,14 @@ impl List {
             }
             stays
         });
+        let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.last_scan_ns.store(took, Ordering::Relaxed);
         Ok(released)
+    }
+
+    /// How long the last read took.
+    pub(super) fn last_scan(&self) -> Duration {
+        Duration::from_nanos(self.last_scan_ns.load(Ordering::Relaxed))
     }
 }
 

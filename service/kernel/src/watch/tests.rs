@@ -167,3 +167,10 @@ fn fdinfo_lines_parsed() {
     assert_eq!(FileKey::of_line(epoll), Some(FileKey { inode: 0x61af, device: (0, 7) }));
     assert_eq!(FileKey::of_line("inotify wd:3 ino:xyz sdev:1"), None);
 }
+
+#[test]
+fn device_parts_agree_with_the_c_library() {
+    for (major, minor) in [(0, 15), (8, 19), (251, 0), (0xfff, 0xf_ffff), (259, 0x1ff)] {
+        assert_eq!(device_parts(nix::libc::makedev(major, minor)), (u64::from(major), u64::from(minor)));
+    }
+}
