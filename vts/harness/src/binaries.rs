@@ -23,13 +23,15 @@ pub fn cargo() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// A program to build.
+/// A program that was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     /// Its package.
-    pub package: &'static str,
+    pub package: String,
     /// Its `[[bin]]` name.
-    pub bin: &'static str,
+    pub name: String,
+    /// The executable.
+    pub path: PathBuf,
 }
 
 /// A test program that was built.
@@ -43,25 +45,22 @@ pub struct TestProgram {
     pub path: PathBuf,
 }
 
-/// Builds the workspace's programs for the guest and returns their paths, in the given order.
+/// Builds all programs of some packages for the guest.
 ///
 /// # Errors
-/// The build fails, or brings no such program.
-pub fn build(workspace: &Path, programs: &[Program], progress: &Progress) -> Result<Vec<PathBuf>> {
-    let mut command = static_cargo(workspace, &["build", "--profile", "guest"], progress);
-    for program in programs {
-        command.args(["-p", program.package, "--bin", program.bin]);
+/// The build fails.
+pub fn build(workspace: &Path, packages: &[&str], progress: &Progress) -> Result<Vec<Program>> {
+    let mut command = static_cargo(workspace, &["build", "--bins", "--profile", "guest"], progress);
+    for package in packages {
+        command.args(["-p", package]);
     }
-    let artifacts = run(command)?;
-    programs
-        .iter()
-        .map(|program| {
-            let built = artifacts.iter().find(|a| a.target.name == program.bin && a.target.is_kind(TargetKind::Bin));
-            built.and_then(|a| a.executable.as_ref()).map(|path| path.clone().into_std_path_buf()).ok_or_else(|| {
-                Error::Protocol(format!("cargo built no program {} of {}", program.bin, program.package))
-            })
+    let artifacts = run(command)?.into_iter().filter(|artifact| artifact.target.is_kind(TargetKind::Bin));
+    Ok(artifacts
+        .filter_map(|artifact| {
+            let package = package_name(&artifact);
+            Some(Program { package, path: artifact.executable?.into_std_path_buf(), name: artifact.target.name })
         })
-        .collect()
+        .collect())
 }
 
 /// Builds the guest's own program, `vmctl`.
@@ -94,13 +93,17 @@ pub fn build_tests(
     let tests = run(command)?.into_iter().filter(|artifact| artifact.profile.test);
     Ok(tests
         .filter_map(|artifact| {
-            let path = artifact.executable?.into_std_path_buf();
-            // `path+file:///…/service/kernel#gralloc_kernel@0.1.0`, or without the name where the folder has it.
-            let id = artifact.package_id.repr;
-            let name = id.rsplit(['#', '/']).find_map(|part| part.split('@').next().filter(|n| !is_version(n)));
-            Some(TestProgram { package: name.unwrap_or_default().to_owned(), target: artifact.target.name, path })
+            let package = package_name(&artifact);
+            Some(TestProgram { package, path: artifact.executable?.into_std_path_buf(), target: artifact.target.name })
         })
         .collect())
+}
+
+/// The name in `path+file:///…/service/kernel#gralloc_kernel@0.1.0`; Cargo leaves it out, `…/bench#0.1.0`, where the
+/// folder has it.
+fn package_name(artifact: &Artifact) -> String {
+    let mut parts = artifact.package_id.repr.rsplit(['#', '/']);
+    parts.find_map(|part| part.split('@').next().filter(|name| !is_version(name))).unwrap_or_default().to_owned()
 }
 
 fn is_version(text: &str) -> bool {

@@ -3,6 +3,7 @@
 mod context;
 mod guest_options;
 mod service;
+mod test;
 mod vm;
 
 use std::process::ExitCode;
@@ -20,11 +21,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    Test(test::Args),
     Vm(vm::Args),
 }
 
 fn main() -> ExitCode {
     let result: Result<ExitCode> = match Cli::parse().command {
+        Task::Test(args) => test::run(&args),
         Task::Vm(args) => vm::run(&args),
     };
     result.unwrap_or_else(|error| {

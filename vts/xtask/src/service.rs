@@ -4,32 +4,32 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{ensure, Context as _, Result};
-use vm_harness::binaries::{self, cargo, Program};
+use vm_harness::binaries::{self, cargo};
 use vm_harness::progress::run_visible;
 use vm_harness::rootfs::Rootfs;
 
 use crate::context::Context;
 
-/// The service.
-pub(crate) const SERVER: Program = Program { package: "gralloc_server", bin: "gralloc_server" };
-/// The command-line tool.
-pub(crate) const HEAPCTL: Program = Program { package: "heapctl", bin: "heapctl" };
+/// The package of the service.
+const SERVER: &str = "gralloc_server";
+/// The package of the command-line tool.
+const HEAPCTL: &str = "heapctl";
 
-/// Builds the service, the tool and `more` programs, puts them in, and has the service started with `policy`: a shipped
-/// profile's name, or a file in TOML or compiled JSON.
-pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, policy: &str, more: &[Program]) -> Result<()> {
+/// Builds the service, the tool and the programs of `more` packages, puts them in, and has the service started with
+/// `policy`: a shipped profile's name, or a file in TOML or compiled JSON.
+pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, policy: &str, more: &[&str]) -> Result<()> {
     context.progress.step("building the service for the guest");
-    let mut programs = vec![SERVER, HEAPCTL];
-    programs.extend_from_slice(more);
-    let built = binaries::build(&context.workspace, &programs, &context.progress)?;
+    let packages = [&[SERVER, HEAPCTL], more].concat();
+    let built = binaries::build(&context.workspace, &packages, &context.progress)?;
     let compiled = compile(context, policy)?;
-    for (program, path) in programs.iter().zip(&built) {
-        if *program == SERVER {
-            rootfs.service(path, &compiled, &[])?;
+    for program in built {
+        if program.package == SERVER {
+            rootfs.service(&program.path, &compiled, &[])?;
         } else {
-            rootfs.program(program.bin, path)?;
+            rootfs.program(&program.name, &program.path)?;
         }
     }
+    ensure!(rootfs.has_service(), "package {SERVER} has no program");
     Ok(())
 }
 
@@ -48,7 +48,7 @@ fn compile(context: &Context, policy: &str) -> Result<PathBuf> {
         Command::new(cargo())
             .args(["run", "--quiet", "--manifest-path"])
             .arg(context.workspace.join("Cargo.toml"))
-            .args(["-p", HEAPCTL.package, "--bin", HEAPCTL.bin, "--", "compile", policy, "-o"])
+            .args(["-p", HEAPCTL, "--", "compile", policy, "-o"])
             .arg(&output),
     )?;
     Ok(output)

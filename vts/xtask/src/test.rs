@@ -1,0 +1,60 @@
+//! `cargo xtask test`: the workspace's tests on this machine, and those that need a real kernel in a guest.
+
+mod guest;
+mod libtest;
+mod native;
+mod report;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args as ClapArgs;
+use vm_harness::prerequisites::{ensure, Need};
+
+use crate::context::Context;
+use crate::guest_options::MachineArgs;
+use report::Report;
+
+/// Run the tests: natively, and in a guest with a real kernel and the service up
+///
+/// Test programs print their own output; the run ends with what failed, what was skipped everywhere and why, and one
+/// line `N passed, N failed, N skipped`. A test that was skipped on this machine and ran in the guest is not skipped.
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Only tests whose name contains this
+    filter: Option<String>,
+    /// Only on this machine
+    #[arg(long, conflicts_with = "guest")]
+    native: bool,
+    /// Only in the guest
+    #[arg(long)]
+    guest: bool,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+/// Runs them; the exit code is 1 when any failed.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let context = Context::new(false)?;
+    run_in(&context, args)
+}
+
+/// The same, as a part of a longer run.
+pub(crate) fn run_in(context: &Context, args: &Args) -> Result<ExitCode> {
+    ensure(&[Need::Linker, Need::Libclang], &context.progress)?;
+    let mut report = Report::default();
+    let filter = args.filter.as_deref();
+    let mut outcome = if args.guest { Ok(()) } else { native::run(context, filter, &mut report) };
+    if outcome.is_ok() && !args.native {
+        outcome = guest::run(context, &args.machine, filter, &mut report);
+    }
+    // What was run is told even when the rest could not be.
+    if let Err(error) = &outcome {
+        println!("the run ended early: {error:#}");
+    }
+    println!();
+    for line in report.summary() {
+        println!("{line}");
+    }
+    Ok(if outcome.is_err() || report.has_failures() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,155 @@
+//! Tests in a guest, on a real kernel with the service up: which programs, as whom, with what around them.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use vm_harness::binaries::{build_tests, TestProgram};
+use vm_harness::guest::{Guest, GuestCommand};
+use vm_harness::protocol::{Identity, Status, Stream};
+use vm_harness::rootfs::{service_identity, SERVICE_PATH};
+
+use super::libtest::Parser;
+use super::report::{Outcome, Report};
+use crate::context::Context;
+use crate::guest_options::{MachineArgs, Prepared};
+use crate::service;
+
+/// Longest run of one test program.
+const LIMIT: Duration = Duration::from_secs(300);
+/// How test programs are built for the guest.
+const PROFILE: &str = "guest-test";
+/// Where they lie in the guest.
+const FOLDER: &str = "/vendor/tests";
+
+/// Who a program runs as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Root,
+    /// As the service does: uid 1000 with its groups and SYS_NICE.
+    Service,
+}
+
+impl Who {
+    fn identity(self) -> Identity {
+        match self {
+            Self::Root => Identity::root(),
+            Self::Service => service_identity(),
+        }
+    }
+}
+
+/// Test programs that gain something by a real kernel.
+struct Row {
+    package: &'static str,
+    /// One target of the package; `None` for all.
+    target: Option<&'static str>,
+    who: Who,
+    /// Whether the guest's own service must be out of the way.
+    alone: bool,
+}
+
+const ROWS: [Row; 4] = [
+    // The client's test registers as the allocator itself.
+    Row { package: "gralloc_client", target: Some("binder"), who: Who::Root, alone: true },
+    Row { package: "gralloc_kernel", target: None, who: Who::Root, alone: false },
+    Row { package: "gralloc_kernel", target: None, who: Who::Service, alone: false },
+    Row { package: "service_tests", target: None, who: Who::Root, alone: false },
+];
+
+/// Boots one guest and runs all rows in it.
+pub(crate) fn run(context: &Context, machine: &MachineArgs, filter: Option<&str>, report: &mut Report) -> Result<()> {
+    let mut prepared = Prepared::new(context, machine)?;
+    service::add(context, &mut prepared.rootfs, "generic", &[])?;
+    context.progress.step("building the guest's tests");
+    let mut packages: Vec<&str> = ROWS.iter().map(|row| row.package).collect();
+    packages.dedup();
+    let mut programs = build_tests(&context.workspace, &packages, PROFILE, &context.progress)?;
+    programs.retain(|program| ROWS.iter().any(|row| row.takes(program)));
+    programs.sort_by(|a, b| (&a.package, &a.target).cmp(&(&b.package, &b.target)));
+    for program in &programs {
+        prepared.rootfs.file(&in_guest(program), &program.path)?;
+    }
+    let guest = prepared.boot(context, &context.cache().join("out"))?;
+    for row in &ROWS {
+        if row.alone {
+            control(&guest, "stop")?;
+        }
+        for program in programs.iter().filter(|program| row.takes(program)) {
+            report.add(run_one(context, &guest, row, program, filter)?);
+        }
+        if row.alone {
+            control(&guest, "start")?;
+        }
+    }
+    let lost = guest.lost();
+    report.add(lost.iter().map(|what| service_lost(what)).collect());
+    if report.has_failures() {
+        context.progress.step(format_args!("guest's logs: {}", guest.keep_logs().display()));
+    }
+    Ok(guest.power_off()?)
+}
+
+impl Row {
+    fn takes(&self, program: &TestProgram) -> bool {
+        self.package == program.package && self.target.is_none_or(|target| target == program.target)
+    }
+}
+
+fn in_guest(program: &TestProgram) -> String {
+    format!("{FOLDER}/{}-{}", program.package, program.target)
+}
+
+/// The guest's service has to outlive every test.
+fn service_lost(what: &str) -> Outcome {
+    Outcome {
+        program: "guest".to_owned(),
+        place: "guest".to_owned(),
+        test: what.to_owned(),
+        verdict: super::report::Verdict::Failed,
+    }
+}
+
+fn control(guest: &Guest, verb: &str) -> Result<()> {
+    let done = guest.capture(&GuestCommand::new(["vmctl", "service", verb]).limit(LIMIT))?;
+    anyhow::ensure!(done.status.success(), "vmctl service {verb}: {}", String::from_utf8_lossy(&done.stderr));
+    Ok(())
+}
+
+fn run_one(
+    context: &Context,
+    guest: &Guest,
+    row: &Row,
+    program: &TestProgram,
+    filter: Option<&str>,
+) -> Result<Vec<Outcome>> {
+    let name = format!("{}::{}", program.package, program.target);
+    let identity = row.who.identity();
+    let place = format!("guest as uid {}", identity.uid);
+    context.progress.step(format_args!("{place}: {name}"));
+    let mut argv = vec![in_guest(program)];
+    argv.extend(filter.map(str::to_owned));
+    argv.push("--show-output".to_owned());
+    let mut command = GuestCommand::new(argv).user(identity).limit(LIMIT);
+    command.env.push(("ALLOCATOR_SERVICE".to_owned(), SERVICE_PATH.to_owned()));
+    let mut parser = Parser::new(&name, &place);
+    let mut rest = Vec::new();
+    let job = guest.start(&command)?;
+    let status = job.wait(|stream, bytes| match stream {
+        Stream::Stdout => {
+            rest.extend_from_slice(bytes);
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line);
+                print!("{line}");
+                parser.line(&line);
+            }
+        }
+        Stream::Stderr => eprint!("{}", String::from_utf8_lossy(bytes)),
+    });
+    let status = status.with_context(|| format!("{name} ({place})"))?;
+    parser.line(&String::from_utf8_lossy(&rest));
+    if status != Status::Exited(0) {
+        context.progress.step(format_args!("{name} ({place}): {status}"));
+    }
+    Ok(parser.finish(&status))
+}
