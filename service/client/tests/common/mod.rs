@@ -1,8 +1,11 @@
-//! A small allocator behind a socket.
+//! A small allocator, and a socket for it.
+
+// Each test file uses its part.
+#![allow(dead_code)]
 
 use allocator_aidl::{
-    interface_with_dump, new_allocator, parcel_fd, service_specific, AllocationError, AllocationResult, BinderResult,
-    BufferDescriptorInfo, IAllocator, NativeHandle, SocketDoor, SocketOptions,
+    calling_identity, interface_with_dump, new_allocator, parcel_fd, service_specific, AllocationError,
+    AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, NativeHandle, SocketDoor, SocketOptions,
 };
 use gralloc_client::DescriptorBuilder;
 use gralloc_core::layout::Needs;
@@ -11,15 +14,24 @@ use gralloc_core::{BufferName, Layout, PixelFormat, Usage};
 use gralloc_handle::{encode, BufferInfo};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Allocates RGBA from temporary files. By some names of buffers it breaks its contract.
-struct Files;
+#[derive(Default)]
+pub(crate) struct Files {
+    /// Calls of the slow kind that are being served.
+    slow: AtomicUsize,
+    /// Most of them at once.
+    peak: AtomicUsize,
+}
 
 impl Files {
     fn write_dump(&self, out: &mut dyn Write, args: &[String]) -> std::io::Result<()> {
         match args {
             // More than a pipe holds.
+            [only] if only == "peak" => writeln!(out, "{}", self.peak.load(Ordering::SeqCst)),
             [only] if only == "large" => out.write_all(&vec![b'x'; 300_000]),
             _ => writeln!(out, "{args:?}"),
         }
@@ -71,7 +83,8 @@ interface_with_dump!(Files, Files::write_dump);
 
 impl IAllocator for Files {
     fn allocate(&self, _descriptor: &[u8], _count: i32) -> BinderResult<AllocationResult> {
-        Err(service_specific(AllocationError::UNSUPPORTED, "mapper 4"))
+        let (uid, pid) = calling_identity();
+        Err(service_specific(AllocationError::UNSUPPORTED, &format!("uid {uid} pid {pid}")))
     }
 
     fn allocate2(&self, descriptor: &BufferDescriptorInfo, count: i32) -> BinderResult<AllocationResult> {
@@ -89,6 +102,12 @@ impl IAllocator for Files {
     }
 
     fn isSupported(&self, descriptor: &BufferDescriptorInfo) -> BinderResult<bool> {
+        if BufferName::from_wire(&descriptor.name).bytes() == b"slow" {
+            let now = self.slow.fetch_add(1, Ordering::SeqCst) + 1;
+            self.peak.fetch_max(now, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(200));
+            self.slow.fetch_sub(1, Ordering::SeqCst);
+        }
         Ok(descriptor.format.0 == 1)
     }
 
@@ -102,7 +121,7 @@ pub(crate) fn served() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("allocator.sock");
     let door = SocketDoor::bind(&path, SocketOptions::default()).unwrap();
-    std::thread::spawn(move || panic!("the door closed: {:?}", door.serve(&new_allocator(Files)).err()));
+    std::thread::spawn(move || panic!("the door closed: {:?}", door.serve(&new_allocator(Files::default())).err()));
     (dir, path)
 }
 
