@@ -1,8 +1,8 @@
 //! Why a plan is what it is, or why there is none: for people and tools.
 //!
 //! [`explain`] takes the steps that [`plan()`] takes, through the same functions, and writes down what each of them saw;
-//! the answer itself is `plan()`'s. After a step that refuses nothing more is filled in, except that the rules, which
-//! depend on the size alone, are always shown once the size is known.
+//! the answer itself is `plan()`'s. After a step that refuses nothing more is filled in; what is too large still has its
+//! picture.
 
 pub mod words;
 
@@ -175,8 +175,9 @@ impl Explanation<'_> {
         shape::check(&request, resolved.layout)?;
         self.alignments = alignment_notes(&request, resolved.layout, policy);
         let measured = size::measure(&request, resolved.layout, policy)?;
-        let sizes = size::limit(&request, &measured, policy)?;
+        let sizes = size::of(&request, &measured, policy)?;
         self.picture = measured.narrow().map(|arranged| picture(&request, resolved.layout, &arranged, &sizes));
+        size::limit(&sizes, policy)?;
         self.rules = rule_notes(&request, sizes.bytes, policy);
         let (_, rule) = condition::first_rule(&request, sizes.bytes, policy)?;
         self.heap_list = words::heap_list(&request, rule, policy);

@@ -144,7 +144,8 @@ layouts! {
     Rgba1010102 = 6, "RGBA_1010102", drm(b"AB30"), shape::RGBA_1010102;
     /// `DRM_FORMAT_ABGR16161616F`.
     RgbaFp16 = 7, "RGBA_FP16", drm(b"AB4H"), shape::RGBA_FP16;
-    /// `DRM_FORMAT_AXBXGXRX106106106106`: 16 bits a component, the upper ten used.
+    /// `DRM_FORMAT_AXBXGXRX106106106106`: 16 bits a component, the upper ten used. `PixelFormat.aidl` says "40-bit"; the
+    /// NDK's `hardware_buffer.h` says `VK_FORMAT_R10X6G10X6B10X6A10X6_UNORM_4PACK16`, which is what GPUs read.
     Rgba10101010 = 8, "RGBA_10101010", drm(b"AB10"), shape::RGBA_10101010;
     /// `DRM_FORMAT_R8`.
     R8 = 9, "R_8", drm(b"R8  "), shape::R_8;

@@ -69,7 +69,8 @@ pub fn plan<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -
     let resolved = shape::resolve(&request, policy)?;
     shape::check(&request, resolved.layout)?;
     let measured = size::measure(&request, resolved.layout, policy)?;
-    let sizes = size::limit(&request, &measured, policy)?;
+    let sizes = size::of(&request, &measured, policy)?;
+    size::limit(&sizes, policy)?;
     let (index, rule) = condition::first_rule(&request, sizes.bytes, policy)?;
     let heaps = heaps::of_rule(&request, rule)?;
     let candidates = heaps::candidates(&request, rule, heaps, sizes.bytes, policy, present)?;

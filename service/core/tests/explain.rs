@@ -127,6 +127,16 @@ fn picture_counts_the_padding() {
 }
 
 #[test]
+fn what_is_too_large_still_has_a_picture() {
+    let mut policy = policy();
+    policy.limits.request_bytes = KIB;
+    let explanation = explained(RGBA, CPU, &policy);
+    assert_eq!(explanation.outcome.map_err(|refusal| refusal.cause()).err(), Some("request-limit"));
+    assert_eq!(explanation.picture.map(|picture| picture.bytes), Some(16 * KIB));
+    assert!(explanation.rules.is_empty());
+}
+
+#[test]
 fn resolution_and_those_before_it_are_named() {
     let policy = policy();
     let explanation = explained(PixelFormat::ImplementationDefined, Usage::CAMERA_OUTPUT, &policy);

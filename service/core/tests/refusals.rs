@@ -127,7 +127,7 @@ fn contradictory_usages_are_refused() {
     assert_eq!(refused(cube, (64, 64, 6)), Ok(()));
     assert_eq!(refused(cube, (64, 64, 12)), Ok(()));
     assert_eq!(refused(cube, (64, 64, 1)), Err("combination"));
-    assert_eq!(refused(cube, (64, 64, 7)), Err("combination"));
+    assert_eq!(refused(cube, (64, 64, 9)), Err("combination"));
     assert_eq!(refused(cube, (64, 32, 6)), Err("combination"));
 }
 
@@ -225,7 +225,16 @@ fn first_rule_that_holds_takes_the_request() {
     let rule_of = |format, width| planned(&descriptor(format, width, 64, CPU), &policy).unwrap().rule;
     assert_eq!(rule_of(RGBA, 64), 0, "exactly 16 KiB");
     assert_eq!(rule_of(RGBA, 65), 1);
+    assert_eq!(rule_of(PixelFormat::Rgbx8888, 64), 0);
     assert_eq!(rule_of(PixelFormat::Rgbx8888, 65), 2);
+}
+
+#[test]
+fn bounds_of_a_condition_are_inclusive() {
+    let exactly = Condition { min_bytes: Some(16 * KIB), max_bytes: Some(16 * KIB), ..always() };
+    let policy = Policy { rules: vec![rule("exactly", exactly, &[SYSTEM])], ..policy() };
+    let takes = |width| planned(&descriptor(RGBA, width, 64, CPU), &policy).is_ok();
+    assert_eq!([takes(63), takes(64), takes(65)], [false, true, false]);
 }
 
 /// CPU_READ_RARELY is 2 and OFTEN is 3: values of a field, no flags.
@@ -283,6 +292,17 @@ fn budget_of_a_heap_bounds_one_buffer_in_pages() {
     // 16,640 bytes fit; the pages that hold them do not.
     let expected = Shortage::BufferTooLarge { bytes: 65 * 64 * 4, limit: 17 * KIB };
     assert_eq!(refusal(&asked, &budget(17 * KIB)), expected.into());
+}
+
+#[test]
+fn smaller_of_two_bounds_of_a_heap_is_named() {
+    let heaps = vec![Heap { max_buffer_bytes: Some(64 * KIB), budget_bytes: Some(32 * KIB), ..heap("system") }];
+    let policy = Policy { heaps, rules: vec![rule("all", always(), &[SYSTEM])], ..policy() };
+    for width in [256i32, 512] {
+        let bytes = 64 * 4 * u64::from(width.unsigned_abs());
+        let expected = Shortage::BufferTooLarge { bytes, limit: 32 * KIB };
+        assert_eq!(refusal(&descriptor(RGBA, width, 64, CPU), &policy), expected.into());
+    }
 }
 
 #[test]

@@ -42,22 +42,30 @@ pub fn measure(request: &Request, layout: Layout, policy: &Policy) -> Result<Mea
         .ok_or_else(|| too_large(None, &policy.limits))
 }
 
-/// The sizes, if the limits of a request, of a client and of all clients together hold one such buffer.
+/// The sizes of one buffer.
+///
+/// # Errors
+/// `Shortage::RequestTooLarge` beyond 64 bits.
+pub fn of(request: &Request, measured: &Measured, policy: &Policy) -> Result<Sizes, Refusal> {
+    let bytes = measured.layer_bytes.checked_mul(u64::from(request.layers));
+    let metadata_bytes = METADATA_BYTES.checked_add(request.reserved_bytes);
+    match (bytes, metadata_bytes) {
+        (Some(bytes), Some(metadata_bytes)) => Ok(Sizes { bytes, metadata_bytes }),
+        _ => Err(too_large(None, &policy.limits)),
+    }
+}
+
+/// Checks that the limits of a request, of a client and of all clients together hold one such buffer.
 ///
 /// # Errors
 /// `Shortage::RequestTooLarge` with the least of these limits.
-pub fn limit(request: &Request, measured: &Measured, policy: &Policy) -> Result<Sizes, Refusal> {
-    let bytes = measured.layer_bytes.checked_mul(u64::from(request.layers));
-    let metadata_bytes = METADATA_BYTES.checked_add(request.reserved_bytes);
-    let (Some(bytes), Some(metadata_bytes)) = (bytes, metadata_bytes) else {
-        return Err(too_large(None, &policy.limits));
-    };
-    let charged = match (pages(bytes), pages(metadata_bytes)) {
+pub fn limit(sizes: &Sizes, policy: &Policy) -> Result<(), Refusal> {
+    let charged = match (pages(sizes.bytes), pages(sizes.metadata_bytes)) {
         (Some(pixels), Some(metadata)) => pixels.checked_add(metadata),
         _ => None,
     };
     match charged {
-        Some(charged) if charged <= least(&policy.limits) => Ok(Sizes { bytes, metadata_bytes }),
+        Some(charged) if charged <= least(&policy.limits) => Ok(()),
         charged => Err(too_large(charged, &policy.limits)),
     }
 }
