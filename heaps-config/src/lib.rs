@@ -82,22 +82,18 @@ pub struct Validated {
     pub policy: Policy,
     /// What is wrong.
     pub findings: Vec<Finding>,
+    /// The service would load it: nothing that [`validate`] checks is an error, whatever [`lint()`] says beyond.
+    pub loadable: bool,
 }
 
-impl Validated {
-    /// True when some finding is an error.
-    pub fn refused(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity() == Severity::Error)
-    }
-}
-
-/// Reads and validates a parsed text. What the service checks, and no more: [`lint`] looks harder.
+/// Reads and validates a parsed text. What the service checks, and no more: [`lint()`] looks harder.
 pub fn validate(tree: &Tree) -> Validated {
     let mut findings = Vec::new();
     let document = Document::read(tree, &mut findings);
     let policy = resolve::resolve(&document, &mut findings);
     check::check(&document, &policy, &mut findings);
-    Validated { document, policy, findings }
+    let loadable = findings.iter().all(|finding| finding.severity() != Severity::Error);
+    Validated { document, policy, findings, loadable }
 }
 
 /// Parses JSON as far as a [`Tree`].
@@ -121,7 +117,7 @@ pub fn parse_json(text: &str) -> Result<Tree, ConfigError> {
 /// What is wrong, with line and column or with the path of the key and what would be allowed.
 pub fn from_json(text: &str) -> Result<Policy, ConfigError> {
     let validated = validate(&parse_json(text)?);
-    if validated.refused() {
+    if !validated.loadable {
         return Err(ConfigError::Refused(validated.findings));
     }
     Ok(validated.policy)

@@ -21,7 +21,7 @@ pub fn lint(tree: &Tree) -> Validated {
     if validated.findings.iter().any(|finding| clouds(finding.code)) {
         return validated;
     }
-    let Validated { document, policy, findings } = &mut validated;
+    let Validated { document, policy, findings, .. } = &mut validated;
     let mut more = Vec::new();
     let reach = reach::Reach::of(policy);
     if let Some(reach) = &reach {

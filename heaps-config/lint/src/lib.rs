@@ -26,21 +26,23 @@ pub struct Linted {
     /// What is wrong, in the order of the file.
     pub findings: Vec<Located>,
     read: Option<(Document, Policy)>,
+    loadable: bool,
 }
 
 /// Reads, validates and lints a source.
 pub fn lint(source: Source) -> Linted {
     let (parsed, spans, mut findings) = parse(&source);
-    let mut read = None;
+    let (mut read, mut loadable) = (None, false);
     if let Some(tree) = parsed {
         let validated = heaps_config::lint(&tree);
         findings.extend(validated.findings);
+        loadable = validated.loadable;
         read = Some((validated.document, validated.policy));
     }
     let mut findings: Vec<Located> =
         findings.into_iter().map(|finding| Located::new(finding, &source.text, &spans)).collect();
     findings.sort_by_key(|located| (located.span.as_ref().map_or(0, |span| span.start), located.finding.severity()));
-    Linted { source, findings, read }
+    Linted { source, findings, read, loadable }
 }
 
 fn parse(source: &Source) -> (Option<Tree>, locate::Spans, Vec<Finding>) {
@@ -73,6 +75,12 @@ impl Linted {
     pub fn policy(&self) -> Option<&Policy> {
         let (_, policy) = self.read.as_ref()?;
         (self.count(Severity::Error) == 0).then_some(policy)
+    }
+
+    /// The policy if the service would load it, whatever lint has against it beyond that.
+    pub fn loadable(&self) -> Option<&Policy> {
+        let (_, policy) = self.read.as_ref()?;
+        self.loadable.then_some(policy)
     }
 
     /// The document; `None` when there are errors.

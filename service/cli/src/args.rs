@@ -1,17 +1,19 @@
 //! The command line.
 
+mod request;
+
+pub(crate) use request::{DoorArgs, PolicyArgs, RequestArgs};
+
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
-#[cfg(feature = "host")]
 use std::path::PathBuf;
 
-/// The graphics memory allocator's tool: checks and compiles heap policies, explains what a policy does with a buffer,
+/// The graphics memory allocator's tool: checks and compiles heap policies, explains what a policy does with a request,
 /// and asks a running allocator.
 #[derive(Parser)]
-#[command(name = "heapctl", version, propagate_version = true, arg_required_else_help = true)]
-#[command(
-    after_help = "Exit status: 0 done; 1 findings, or the answer is no; 2 wrong usage, or a file that cannot be read."
-)]
+#[command(name = "heapctl", version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "\
+Exit status: 0 done; 1 findings, or the answer is no; 2 wrong usage, or what was asked could not be done.")]
 pub(crate) struct Args {
     /// Print one JSON value for scripts instead of text
     #[arg(long, global = true)]
@@ -52,6 +54,10 @@ pub(crate) enum Command {
     Lint(LintArgs),
     #[cfg(feature = "host")]
     Compile(CompileArgs),
+    Explain(ExplainArgs),
+    Heaps(HeapsArgs),
+    Alloc(AllocArgs),
+    Dump(DumpArgs),
 }
 
 /// Say what is wrong with policies, with file, line and key
@@ -61,7 +67,7 @@ pub(crate) enum Command {
 #[cfg(feature = "host")]
 #[derive(clap::Args)]
 pub(crate) struct LintArgs {
-    /// Policies in TOML, or compiled ones in JSON; or the name of a shipped profile
+    /// Policies in TOML, or compiled ones in JSON; or the names of shipped profiles
     #[arg(required_unless_present = "codes", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -70,7 +76,7 @@ pub(crate) struct LintArgs {
     pub(crate) deny_warnings: bool,
 
     /// List every kind of finding with its explanation
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["files", "deny_warnings"])]
     pub(crate) codes: bool,
 }
 
@@ -90,4 +96,82 @@ pub(crate) struct CompileArgs {
     /// Refuse a policy with warnings too
     #[arg(long)]
     pub(crate) deny_warnings: bool,
+}
+
+/// Show what a policy does with a request: rule, heaps, planes, stride, bytes
+///
+/// Takes the very steps that allocate2 and isSupported take, and writes down what each of them saw: which rule takes the
+/// request and why not the earlier ones, what a flexible format becomes, which alignment changed what. Allocates nothing.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  heapctl explain --policy reference-soc --format YCBCR_420_888 --usage 'CAMERA_OUTPUT|CPU_READ_OFTEN' --size 1920x1080
+  heapctl explain --policy my.toml --format RGBA_8888 --usage COMPOSER_OVERLAY,GPU_RENDER_TARGET \\
+      --size 1080x2400 --count 3 --svg review.svg")]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+
+    /// Assume that the kernel has exactly these heaps of the policy, by name
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with_all = ["all_heaps", "heap_dir"])]
+    pub(crate) heaps: Option<Vec<String>>,
+
+    /// Assume that the kernel has every heap of the policy
+    #[arg(long, conflicts_with = "heap_dir")]
+    pub(crate) all_heaps: bool,
+
+    /// Look for the kernel's heaps here [default: /dev/dma_heap; --all-heaps on a machine without it]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) heap_dir: Option<PathBuf>,
+
+    /// Draw the planes and the padding to scale
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+/// Show which nodes this kernel has, whether they can be opened, and which heap of the policy each one serves
+///
+/// Exit status 1 when a heap's node exists and cannot be opened, or when the heap for shared metadata has no node.
+#[derive(clap::Args)]
+pub(crate) struct HeapsArgs {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+
+    /// Where the nodes are
+    #[arg(long, value_name = "DIR", default_value = gralloc_kernel::heap::DMA_HEAP_DIRECTORY)]
+    pub(crate) heap_dir: PathBuf,
+}
+
+/// Allocate buffers from the running service and print their decoded handles
+///
+/// The buffers are freed when the command ends. A refusal is exit status 1, with the service's reason.
+#[derive(clap::Args)]
+pub(crate) struct AllocArgs {
+    #[command(flatten)]
+    pub(crate) door: DoorArgs,
+
+    /// Where vendor usages get their names: a policy, as for `explain` [default: none, numbers work always]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+
+    /// Print the handles int by int, undecoded ones too
+    #[arg(long)]
+    pub(crate) raw: bool,
+
+    /// Keep the buffers for so many seconds before they are freed
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) hold: u64,
+}
+
+/// Print the running service's state: heaps, rules hit, buffers, clients, refusals by cause
+#[derive(clap::Args)]
+pub(crate) struct DumpArgs {
+    #[command(flatten)]
+    pub(crate) door: DoorArgs,
 }

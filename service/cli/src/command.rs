@@ -1,6 +1,10 @@
 //! The commands, one file each.
 
+pub(crate) mod alloc;
 #[cfg(feature = "host")]
 pub(crate) mod compile;
+pub(crate) mod dump;
+pub(crate) mod explain;
+pub(crate) mod heaps;
 #[cfg(feature = "host")]
 pub(crate) mod lint;

@@ -1,12 +1,15 @@
 //! lint, compile, explain, heaps, alloc, dump: one tool for the allocator and its policy.
 //!
-//! Exit status: 0 done, 1 findings or refused, 2 wrong usage or a file that cannot be read.
+//! Exit status: 0 done, 1 findings or refused, 2 wrong usage, or what was asked could not be done.
 
 #![forbid(unsafe_code)]
 
 mod args;
 mod command;
 mod output;
+mod policy;
+mod request;
+mod svg;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -21,6 +24,10 @@ fn main() -> ExitCode {
         Command::Lint(command) => command::lint::run(command, &out),
         #[cfg(feature = "host")]
         Command::Compile(command) => command::compile::run(command, &out),
+        Command::Explain(command) => command::explain::run(command, &out),
+        Command::Heaps(command) => command::heaps::run(command, &out),
+        Command::Alloc(command) => command::alloc::run(command, &out),
+        Command::Dump(command) => command::dump::run(command, &out),
     };
     match done {
         Ok(Status::Done) => ExitCode::SUCCESS,

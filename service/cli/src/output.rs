@@ -31,13 +31,51 @@ impl Output {
         self.text(&format!("{value:#}\n"));
     }
 
+    /// Says something beside the result, on standard error.
+    pub(crate) fn notes(&self, notes: &[String]) {
+        for note in notes.iter().filter(|_| !self.json) {
+            eprintln!("heapctl: note: {note}");
+        }
+    }
+
     /// Reports why a command could not do its work.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         let message = format!("{error:#}");
         if self.json {
-            self.json(&json!({ "error": message }));
+            self.json(&json!({ "ok": false, "error": message }));
         } else {
             eprintln!("heapctl: {message}");
         }
     }
+
+    /// Sets a word off, on a terminal.
+    pub(crate) fn strong(&self, text: &str) -> String {
+        if self.colour {
+            format!("\x1b[1m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Rows with aligned columns, the first one the headings.
+pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            let pad = width.saturating_sub(cell.chars().count()).saturating_add(2);
+            line.push_str(cell);
+            line.push_str(&" ".repeat(pad));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
 }

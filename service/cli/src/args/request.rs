@@ -1,0 +1,131 @@
+//! Arguments that several commands share: a policy, a request, a way to the service.
+
+use gralloc_client::Door;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Which policy.
+#[derive(clap::Args)]
+pub(crate) struct PolicyArgs {
+    /// The policy: compiled JSON, TOML, or a shipped profile's name
+    /// [default: the device's, /vendor/etc/gralloc/heaps.json; without it the profile generic]
+    #[cfg(feature = "host")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// The compiled policy [default: /vendor/etc/gralloc/heaps.json]
+    #[cfg(not(feature = "host"))]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+/// What a client would ask for, in AIDL's names. Impossible values are let through: the answer to them is of interest.
+#[derive(clap::Args)]
+pub(crate) struct RequestArgs {
+    /// A PixelFormat: its AIDL name, or any number
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: String,
+
+    /// BufferUsage: AIDL and vendor names, joined by `|` or `,`; numbers such as 0x200000000 too
+    #[arg(long, value_name = "USAGE", default_value = "")]
+    pub(crate) usage: String,
+
+    /// Width and height in pixels; of a BLOB, its bytes and 1
+    #[arg(long, value_name = "WIDTHxHEIGHT", allow_hyphen_values = true)]
+    pub(crate) size: Size,
+
+    /// Layers of an array
+    #[arg(long, value_name = "N", default_value_t = 1, allow_hyphen_values = true)]
+    pub(crate) layers: i32,
+
+    /// Bytes that clients share beside the pixels
+    #[arg(long, value_name = "BYTES", default_value_t = 0, allow_hyphen_values = true)]
+    pub(crate) reserved: i64,
+
+    /// One of additionalOptions; may be given several times
+    #[arg(long = "option", value_name = "NAME=VALUE")]
+    pub(crate) options: Vec<NameValue>,
+
+    /// How many buffers in one request
+    #[arg(long, value_name = "N", default_value_t = 1, allow_hyphen_values = true)]
+    pub(crate) count: i32,
+
+    /// The buffers' name
+    #[arg(long, value_name = "TEXT", default_value = "heapctl")]
+    pub(crate) name: String,
+}
+
+/// How to reach the service.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Way to the service")]
+pub(crate) struct DoorArgs {
+    /// `binder`, or `unix:PATH` for the service's socket [default: $GRALLOC_ALLOCATOR, else binder if there is one]
+    #[arg(long, value_name = "DOOR")]
+    service: Option<Door>,
+
+    /// The service's socket; short for --service unix:PATH
+    #[arg(long, value_name = "PATH", conflicts_with = "service")]
+    socket: Option<PathBuf>,
+}
+
+impl DoorArgs {
+    /// The door that is asked for, if any is.
+    pub(crate) fn door(&self) -> Option<Door> {
+        self.socket.clone().map(Door::Socket).or_else(|| self.service.clone())
+    }
+}
+
+/// `1920x1080`; any 32-bit numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: i32,
+    pub(crate) height: i32,
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Size, String> {
+        let parsed = text.split_once('x').and_then(|(width, height)| {
+            Some(Size { width: width.trim().parse().ok()?, height: height.trim().parse().ok()? })
+        });
+        parsed.ok_or_else(|| "a size is two 32-bit numbers, such as 1920x1080".to_owned())
+    }
+}
+
+/// `name=value`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NameValue {
+    pub(crate) name: String,
+    pub(crate) value: i64,
+}
+
+impl FromStr for NameValue {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<NameValue, String> {
+        let parsed = text
+            .rsplit_once('=')
+            .and_then(|(name, value)| Some(NameValue { name: name.to_owned(), value: value.trim().parse().ok()? }));
+        parsed.ok_or_else(|| "an option is a name and a number, such as com.example.x=1".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_may_be_impossible_but_are_two_numbers() {
+        assert_eq!("-1x0".parse(), Ok(Size { width: -1, height: 0 }));
+        for text in ["1920", "1920*1080", "x", "1x", "1x2x3", "4294967296x1", "1.5x2"] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_option_s_name_may_hold_an_equals_sign() {
+        assert_eq!("a=b=-3".parse(), Ok(NameValue { name: "a=b".to_owned(), value: -3 }));
+        assert!("a".parse::<NameValue>().is_err() && "a=b".parse::<NameValue>().is_err());
+    }
+}

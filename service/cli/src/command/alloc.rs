@@ -1,0 +1,133 @@
+//! `heapctl alloc`
+
+use crate::args::AllocArgs;
+use crate::output::{Output, Status};
+use crate::{policy, request};
+use anyhow::{anyhow, Result};
+use gralloc_client::{Allocation, Buffer, ClientError, Connection};
+use gralloc_handle::BufferInfo;
+use serde_json::{json, Value};
+use std::time::{Duration, Instant};
+
+pub(crate) fn run(args: &AllocArgs, out: &Output) -> Result<Status> {
+    let vendor = match &args.policy {
+        Some(file) => policy::read(file)?.policy.vendor_usage,
+        None => Vec::new(),
+    };
+    let descriptor = request::descriptor(&args.request, &vendor)?;
+    let connection = Connection::from_env_or(args.door.door())
+        .map_err(|error| anyhow!("the allocator service was not found: {error}"))?;
+    let wire = gralloc_client::to_wire(&descriptor);
+    let supported = connection.is_supported(&wire).map_err(failed)?;
+    let start = Instant::now();
+    let answer = connection.allocate_raw(&wire, args.request.count);
+    let took = start.elapsed();
+    let result = match answer {
+        Ok(result) => result,
+        Err(error @ ClientError::Refused { .. }) => {
+            refused(&connection, &error, supported, out);
+            return Ok(Status::Refused);
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    // The fds live as long as `result` or `allocation`: closing the last one frees the memory.
+    let hold = || std::thread::sleep(Duration::from_secs(args.hold));
+    if args.raw {
+        let ints: Vec<&[i32]> = result.buffers.iter().map(|handle| handle.ints.as_slice()).collect();
+        raw(&ints, result.stride, out);
+        hold();
+        return Ok(Status::Done);
+    }
+    let allocation = Allocation::from_result(result, args.request.count).map_err(failed)?;
+    for buffer in &allocation.buffers {
+        buffer.check_sizes().map_err(failed)?;
+    }
+    report(&connection, &allocation, supported, took, out);
+    hold();
+    Ok(Status::Done)
+}
+
+/// Its words hold those of its source already.
+fn failed(error: ClientError) -> anyhow::Error {
+    anyhow!("{error}")
+}
+
+fn refused(connection: &Connection, error: &ClientError, supported: bool, out: &Output) {
+    if out.json {
+        let ClientError::Refused { code, message } = error else { return };
+        let code = json!({ "code": code, "message": message });
+        let door = connection.door().to_string();
+        out.json(&json!({ "ok": false, "service": door, "is_supported": supported, "refused": code }));
+    } else {
+        out.text(&format!("{error}\nisSupported: {supported}\n"));
+    }
+}
+
+fn raw(handles: &[&[i32]], stride: i32, out: &Output) {
+    let fields = |ints: &[i32]| gralloc_handle::fields(ints);
+    if out.json {
+        let field = |field: gralloc_handle::Field| json!({ "name": field.name, "first_int": field.ints.start, "ints": field.ints.len(), "value": field.value });
+        let handle =
+            |ints: &&[i32]| json!({ "ints": ints, "fields": fields(ints).into_iter().map(field).collect::<Vec<_>>() });
+        out.json(&json!({ "ok": true, "stride": stride, "handles": handles.iter().map(handle).collect::<Vec<_>>() }));
+        return;
+    }
+    for (index, ints) in handles.iter().enumerate() {
+        out.text(&format!("handle {index}: {} ints, stride {stride}\n", ints.len()));
+        for field in fields(ints) {
+            let places = match field.ints.len() {
+                1 => field.ints.start.to_string(),
+                _ => format!("{}-{}", field.ints.start, field.ints.end.saturating_sub(1)),
+            };
+            out.text(&format!("  {places:>7}  {:<15} {}\n", field.name, field.value));
+        }
+    }
+}
+
+fn report(connection: &Connection, allocation: &Allocation, supported: bool, took: Duration, out: &Output) {
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    if out.json {
+        let buffers: Vec<Value> = allocation.buffers.iter().map(buffer_json).collect();
+        out.json(&json!({
+            "ok": true,
+            "service": connection.door().to_string(),
+            "is_supported": supported,
+            "stride": allocation.stride,
+            "call_us": micros,
+            "buffers": buffers,
+        }));
+        return;
+    }
+    for buffer in &allocation.buffers {
+        out.text(&format!("{}\n\n", buffer.info));
+    }
+    let count = allocation.buffers.len();
+    out.text(&format!("{count} buffers through {} in {micros} us; isSupported: {supported}\n", connection.door()));
+}
+
+fn buffer_json(buffer: &Buffer) -> Value {
+    let BufferInfo { planes, .. } = &buffer.info;
+    let info = &buffer.info;
+    let plane = |plane: &gralloc_core::layout::Plane| json!({ "offset_bytes": plane.offset_bytes, "stride_bytes": plane.stride_bytes, "lines": plane.lines });
+    json!({
+        "id": format!("{:#018x}", info.id),
+        "name": info.name.to_string(),
+        "width": info.width,
+        "height": info.height,
+        "layers": info.layers,
+        "format": info.format.name(),
+        "layout": info.layout.name(),
+        "modifier": info.modifier,
+        "usage": info.usage.names(),
+        "usage_bits": info.usage.0,
+        "stride": info.stride,
+        "planes": planes.as_slice().iter().map(plane).collect::<Vec<_>>(),
+        "layer_bytes": info.layer_bytes,
+        "bytes": info.buffer_bytes,
+        "metadata_bytes": info.metadata_bytes,
+        "reserved_bytes": info.reserved_bytes,
+        "cached": info.cached,
+        "contiguous": info.contiguous,
+        "protected": info.protected,
+    })
+}
