@@ -35,7 +35,8 @@ fn service() -> (tempfile::TempDir, String) {
 fn alloc_prints_the_decoded_handles() {
     let (_dir, socket) = service();
     let request = ["--format", "YCBCR_420_888", "--usage", "CPU_READ_OFTEN|CAMERA_OUTPUT", "--size", "640x480"];
-    let alloc = |more: &[&str]| [&["alloc", "--socket", &socket][..], &request, more].concat();
+    let head = ["alloc", "--socket", &socket];
+    let alloc = |more: &[&'static str]| [&head[..], &request, more].concat();
     let Run { status, out, err } = run(&alloc(&["--count", "2", "--name", "Hi\u{1b}"]));
     assert_eq!(status, 0, "{err}");
     assert!(out.contains("640x480 YCBCR_420_888, laid out as NV12") && out.contains("\"Hi\\x1b\""), "{out}");
