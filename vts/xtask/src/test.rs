@@ -23,6 +23,9 @@ use report::Report;
 pub(crate) struct Args {
     /// Only tests whose name contains this
     filter: Option<String>,
+    /// Only tests of this package; may be given again
+    #[arg(long = "package", short, value_name = "PACKAGE")]
+    packages: Vec<String>,
     /// Only on this machine
     #[arg(long, conflicts_with = "guest")]
     native: bool,
@@ -31,6 +34,21 @@ pub(crate) struct Args {
     guest: bool,
     #[command(flatten)]
     machine: MachineArgs,
+}
+
+/// Which tests are asked for.
+#[derive(Clone, Copy)]
+struct Choice<'a> {
+    /// Of these packages; of all when empty.
+    packages: &'a [String],
+    /// With this in their names.
+    filter: Option<&'a str>,
+}
+
+impl Choice<'_> {
+    fn has(&self, package: &str) -> bool {
+        self.packages.is_empty() || self.packages.iter().any(|name| name == package)
+    }
 }
 
 /// Runs them; the exit code is 1 when any failed.
@@ -43,10 +61,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 pub(crate) fn run_in(context: &Context, args: &Args) -> Result<ExitCode> {
     ensure(&[Need::Linker, Need::Libclang], &context.progress)?;
     let mut report = Report::default();
-    let filter = args.filter.as_deref();
-    let mut outcome = if args.guest { Ok(()) } else { native::run(context, filter, &mut report) };
+    let choice = Choice { packages: &args.packages, filter: args.filter.as_deref() };
+    let mut outcome = if args.guest { Ok(()) } else { native::run(context, choice, &mut report) };
     if outcome.is_ok() && !args.native {
-        outcome = guest::run(context, &args.machine, filter, &mut report);
+        outcome = guest::run(context, &args.machine, choice, &mut report);
     }
     // What was run is told even when the rest could not be.
     if let Err(error) = &outcome {

@@ -10,6 +10,7 @@ use vm_harness::rootfs::{service_identity, SERVICE_PATH};
 
 use super::libtest::Parser;
 use super::report::{Outcome, Report};
+use super::Choice;
 use crate::context::Context;
 use crate::guest_options::{MachineArgs, Prepared};
 use crate::service;
@@ -57,25 +58,29 @@ const ROWS: [Row; 4] = [
 ];
 
 /// Boots one guest and runs all rows in it.
-pub(crate) fn run(context: &Context, machine: &MachineArgs, filter: Option<&str>, report: &mut Report) -> Result<()> {
+pub(crate) fn run(context: &Context, machine: &MachineArgs, choice: Choice<'_>, report: &mut Report) -> Result<()> {
+    let rows: Vec<&Row> = ROWS.iter().filter(|row| choice.has(row.package)).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
     let mut prepared = Prepared::new(context, machine)?;
     service::add(context, &mut prepared.rootfs, "generic", &[])?;
     context.progress.step("building the guest's tests");
-    let mut packages: Vec<&str> = ROWS.iter().map(|row| row.package).collect();
+    let mut packages: Vec<&str> = rows.iter().map(|row| row.package).collect();
     packages.dedup();
     let mut programs = build_tests(&context.workspace, &packages, PROFILE, &context.progress)?;
-    programs.retain(|program| ROWS.iter().any(|row| row.takes(program)));
+    programs.retain(|program| rows.iter().any(|row| row.takes(program)));
     programs.sort_by(|a, b| (&a.package, &a.target).cmp(&(&b.package, &b.target)));
     for program in &programs {
         prepared.rootfs.file(&in_guest(program), &program.path)?;
     }
     let guest = prepared.boot(context, &context.cache().join("out"))?;
-    for row in &ROWS {
+    for row in &rows {
         if row.alone {
             control(&guest, "stop")?;
         }
         for program in programs.iter().filter(|program| row.takes(program)) {
-            report.add(run_one(context, &guest, row, program, filter)?);
+            report.add(run_one(context, &guest, row, program, choice.filter)?);
         }
         if row.alone {
             control(&guest, "start")?;

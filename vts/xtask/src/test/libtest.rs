@@ -22,6 +22,8 @@ pub(crate) struct Parser {
     /// Reasons that stand outside of any test's output.
     reasons: Vec<String>,
     has_result: bool,
+    /// All verdicts are given; what follows is output, which may itself look like a test program's.
+    listing: bool,
 }
 
 impl Parser {
@@ -35,6 +37,7 @@ impl Parser {
             section: None,
             reasons: Vec::new(),
             has_result: false,
+            listing: false,
         }
     }
 
@@ -43,9 +46,12 @@ impl Parser {
         let line = line.trim_end();
         if line.starts_with("test result: ") {
             self.has_result = true;
-            self.section = None;
+        } else if line == "successes:" || line == "failures:" {
+            self.listing = true;
         } else if let Some(name) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----")) {
             self.section = Some(name.to_owned());
+        } else if self.listing {
+            self.skip_line(line);
         } else if let Some((name, rest)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ...")) {
             let name = name.trim().to_owned();
             match verdict(rest) {
@@ -157,6 +163,13 @@ mod tests {
         let text = "test bad::input ... a line of its own\nanother\nFAILED\ntest good ... ok\ntest result: FAILED.\n";
         let got = read(text, Status::Exited(101));
         assert_eq!(got, [("bad::input".to_owned(), Verdict::Failed), ("good".to_owned(), Verdict::Passed)]);
+    }
+
+    #[test]
+    fn output_that_looks_like_a_test_program_counts_for_nothing() {
+        let text = "test outer ... ok\n\nsuccesses:\n\n---- outer stdout ----\nrunning 1 test\ntest inner ... ok\n\n\
+            test result: ok. 1 passed; 0 failed\nSKIP: after all\n\nsuccesses:\n    outer\n\ntest result: ok. 1 passed\n";
+        assert_eq!(read(text, Status::Exited(0)), [("outer".to_owned(), skipped("after all"))]);
     }
 
     #[test]

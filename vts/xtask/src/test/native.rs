@@ -11,35 +11,38 @@ use vm_harness::protocol::Status;
 
 use super::libtest::Parser;
 use super::report::{Outcome, Report};
+use super::Choice;
 use crate::context::Context;
 
 const PLACE: &str = "native";
 
-/// Builds and runs them all; `filter` goes to each program.
-pub(crate) fn run(context: &Context, filter: Option<&str>, report: &mut Report) -> Result<()> {
+/// Builds and runs them; the filter goes to each program.
+pub(crate) fn run(context: &Context, choice: Choice<'_>, report: &mut Report) -> Result<()> {
     context.progress.step("building the native tests");
     let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec().context("cargo metadata")?;
-    for (program, folder, path) in build(context, &metadata)? {
+    for (program, folder, path) in build(context, &metadata, choice)? {
         context.progress.step(format_args!("{PLACE}: {program}"));
         let mut command = Command::new(path);
         // As `cargo test` does.
         command.current_dir(&folder).env("CARGO_MANIFEST_DIR", &folder).env("CARGO", cargo());
-        command.args(filter).arg("--show-output");
+        command.args(choice.filter).arg("--show-output");
         report.add(run_one(command, &program)?);
     }
     context.progress.step(format_args!("{PLACE}: examples in the documentation"));
     let mut command = Command::new(cargo());
-    command.current_dir(&context.workspace).args(["test", "--quiet", "--doc", "--workspace", "--no-fail-fast", "--"]);
-    command.args(filter).args(["--format", "pretty"]);
+    command.current_dir(&context.workspace).args(["test", "--quiet", "--doc", "--no-fail-fast"]);
+    command.args(packages(choice)).arg("--");
+    command.args(choice.filter).args(["--format", "pretty"]);
     report.add(run_one(command, "documentation")?);
     Ok(())
 }
 
 /// Builds; answers name, folder of the package and path of each program.
-fn build(context: &Context, metadata: &Metadata) -> Result<Vec<(String, String, String)>> {
+fn build(context: &Context, metadata: &Metadata, choice: Choice<'_>) -> Result<Vec<(String, String, String)>> {
     let mut child = Command::new(cargo())
         .current_dir(&context.workspace)
-        .args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"])
+        .args(["test", "--no-run", "--message-format", "json-render-diagnostics"])
+        .args(packages(choice))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -56,6 +59,13 @@ fn build(context: &Context, metadata: &Metadata) -> Result<Vec<(String, String, 
     anyhow::ensure!(child.wait()?.success(), "the native tests do not build");
     programs.sort();
     Ok(programs)
+}
+
+fn packages(choice: Choice<'_>) -> Vec<&str> {
+    if choice.packages.is_empty() {
+        return vec!["--workspace"];
+    }
+    choice.packages.iter().flat_map(|package| ["--package", package]).collect()
 }
 
 fn run_one(mut command: Command, program: &str) -> Result<Vec<Outcome>> {
