@@ -1,1 +1,52 @@
-//! The service's answers to good and bad requests, over binder and over the socket.
+//! What the tests of the service stand on. The tests are in `tests/service/`.
+//!
+//! The service is seen from outside alone: a process that is started, called through its front doors, looked at through
+//! /proc, and ended. Nothing of `gralloc_server` is linked.
+//!
+//! - [`service`]: one started service, with a policy of the test's own; or the guest's, over binder.
+//! - [`client`]: one caller: descriptors, answers, buffers.
+//! - [`still`]: that nothing is left behind: fds of the service, fds of the client, dma-bufs of the kernel.
+//! - [`process`], [`dmabufs`], [`dump`]: what /proc, debugfs and the service itself say.
+//! - [`policy`]: policies to start from.
+//! - [`helper`]: this program again, as another process: another user, a holder of buffers, a crowd.
+//! - [`place`]: what this machine has, and the reason to skip a test for what it has not.
+//! - [`suite`]: names, order, skips.
+//!
+//! | variable | means |
+//! |---|---|
+//! | `ALLOCATOR_SERVICE` | path of the service's program; without it Cargo builds it |
+//! | `SERVICE_TESTS_NO_SKIP=1` | a skip is a failure, with its reason |
+
+// Support for tests: a failed unwrap is a failed test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+pub mod client;
+pub mod dmabufs;
+pub mod dump;
+pub mod helper;
+pub mod place;
+pub mod policy;
+pub mod process;
+pub mod service;
+pub mod still;
+pub mod suite;
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Longest wait for what happens soon: a service that starts, a figure that settles. Generous, for an emulated machine.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// Asks again and again until there is an answer; `None` after `limit`.
+pub fn wait_for<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        if start.elapsed() > limit {
+            return None;
+        }
+        sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,242 @@
+//! This program again, as another process: another user, a holder of buffers, a crowd, a hand that breaks system calls.
+
+use crate::client::{rgba, Client, Failure};
+use gralloc_client::{Allocation, Door};
+use seccompiler::{
+    apply_filter, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::time::Duration;
+
+/// Says which helper this process is.
+const ROLE: &str = "SERVICE_TESTS_HELPER";
+/// The door that a helper knocks at.
+const DOOR: &str = "SERVICE_TESTS_DOOR";
+/// The system call that is to fail.
+const FAULT: &str = "SERVICE_TESTS_FAULT";
+/// A helper whose test has died ends by itself.
+const LIFETIME: Duration = Duration::from_secs(120);
+
+/// Runs as a helper when this process was started as one.
+pub fn main_if_helper() -> Option<ExitCode> {
+    match std::env::var(ROLE).ok()?.as_str() {
+        "client" => obey(&connect()),
+        "churn" => churn(&connect()),
+        "hold" => std::thread::sleep(LIFETIME),
+        "fault" => {
+            let error = exec_with_fault();
+            eprintln!("{error}");
+            return Some(ExitCode::FAILURE);
+        }
+        other => panic!("no helper is called {other}"),
+    }
+    Some(ExitCode::SUCCESS)
+}
+
+fn helper(role: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.env(ROLE, role);
+    command
+}
+
+fn for_door(command: &mut Command, door: &Door) {
+    let door = match door {
+        Door::Socket(path) => path.display().to_string(),
+        Door::Binder => "binder".to_owned(),
+    };
+    command.env(DOOR, door);
+}
+
+fn connect() -> Client {
+    let door = std::env::var(DOOR).unwrap();
+    let door = if door == "binder" { Door::Binder } else { Door::Socket(PathBuf::from(door)) };
+    Client::connect(&door).unwrap_or_else(|why| {
+        println!("no connection: {why}");
+        std::process::exit(0)
+    })
+}
+
+/// A client in a process of its own.
+pub struct RemoteClient {
+    child: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl RemoteClient {
+    /// Starts one; `user` and `group` say who it is.
+    pub fn start(door: &Door, identity: Option<(u32, u32)>) -> RemoteClient {
+        let mut command = helper("client");
+        for_door(&mut command, door);
+        if let Some((user, group)) = identity {
+            command.uid(user).gid(group);
+        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        RemoteClient { orders: child.stdin.take(), child, answers }
+    }
+
+    /// The first line: `connected`, or why not.
+    pub fn greeting(&mut self) -> String {
+        self.answer()
+    }
+
+    /// Has it allocate RGBA buffers and keep them; the answer is `ok ID…`, `refused ERROR WORDS` or `failed WORDS`.
+    pub fn allocate(&mut self, name: &str, width: i32, height: i32, count: i32) -> String {
+        self.ask(&format!("allocate {name} {width} {height} {count}"))
+    }
+
+    /// Has it let go of all that it keeps.
+    pub fn let_go(&mut self) {
+        assert_eq!(self.ask("drop"), "dropped");
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// Ends it without a chance to tidy up.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+    }
+
+    /// Sends an order without waiting for its answer.
+    pub fn order(&mut self, line: &str) {
+        writeln!(self.orders.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    fn ask(&mut self, line: &str) -> String {
+        self.order(line);
+        self.answer()
+    }
+
+    /// The next answer.
+    pub fn answer(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for RemoteClient {
+    fn drop(&mut self) {
+        // Its orders end; killed all the same, should it be stuck. Both fail when it is gone already.
+        self.orders = None;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn obey(client: &Client) {
+    println!("connected");
+    let mut kept: Vec<Allocation> = Vec::new();
+    for line in std::io::stdin().lines() {
+        let line = line.unwrap();
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["allocate", name, width, height, count] => {
+                let info = rgba(name, width.parse().unwrap(), height.parse().unwrap());
+                match client.allocate(&info, count.parse().unwrap()) {
+                    Ok(allocation) => {
+                        let ids: Vec<String> =
+                            allocation.buffers.iter().map(|buffer| buffer.info.id.to_string()).collect();
+                        kept.push(allocation);
+                        println!("ok {}", ids.join(" "));
+                    }
+                    Err(Failure::Refused { error, words }) => println!("refused {error} {words}"),
+                    Err(Failure::Call(words)) => println!("failed {}", words.replace('\n', " ")),
+                }
+            }
+            ["drop"] => {
+                kept.clear();
+                println!("dropped");
+            }
+            _ => panic!("no such order: {line}"),
+        }
+    }
+}
+
+/// Starts a process that allocates and lets go without a pause, until it is killed.
+pub fn start_churning(door: &Door) -> Child {
+    let mut command = helper("churn");
+    for_door(&mut command, door);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "connected\n");
+    child
+}
+
+fn churn(client: &Client) {
+    println!("connected");
+    loop {
+        // A refusal is as good: the point is to be in the middle of a call at any time.
+        let _ = client.allocate(&rgba("churn", 1280, 720), 4);
+    }
+}
+
+/// Starts a process that holds a reference to a buffer and does nothing else.
+pub fn hold(buffer: OwnedFd) -> Child {
+    helper("hold").stdin(buffer).spawn().unwrap()
+}
+
+/// A system call that fails, always, with an errno.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// Its number (`libc::SYS_*`).
+    pub call: i64,
+    /// Its first argument, when only that is to fail.
+    pub first: Option<u64>,
+    /// Its second argument, when only that is to fail.
+    pub second: Option<u64>,
+    /// The errno.
+    pub errno: i32,
+}
+
+impl Fault {
+    /// What a service's options need to run with this fault in place: a seccomp filter, put on before it is executed.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let number = |value: Option<u64>| value.map_or("-".to_owned(), |value| value.to_string());
+        let fault = format!("{} {} {} {}", self.call, number(self.first), number(self.second), self.errno);
+        vec![(ROLE.to_owned(), "fault".to_owned()), (FAULT.to_owned(), fault)]
+    }
+
+    fn read() -> Fault {
+        let text = std::env::var(FAULT).unwrap();
+        let words: Vec<&str> = text.split(' ').collect();
+        let number = |word: &str| word.parse::<u64>().ok();
+        Fault {
+            call: words[0].parse().unwrap(),
+            first: number(words[1]),
+            second: number(words[2]),
+            errno: words[3].parse().unwrap(),
+        }
+    }
+
+    fn filter(&self) -> BpfProgram {
+        let equal = |argument, value| {
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value).unwrap()
+        };
+        let conditions: Vec<SeccompCondition> =
+            [(0, self.first), (1, self.second)].into_iter().filter_map(|(at, value)| Some(equal(at, value?))).collect();
+        // No condition: every such call.
+        let rules = if conditions.is_empty() { vec![] } else { vec![SeccompRule::new(conditions).unwrap()] };
+        let answer = SeccompAction::Errno(u32::try_from(self.errno).unwrap());
+        let architecture = std::env::consts::ARCH.try_into().unwrap();
+        let filter =
+            SeccompFilter::new([(self.call, rules)].into(), SeccompAction::Allow, answer, architecture).unwrap();
+        filter.try_into().unwrap()
+    }
+}
+
+fn exec_with_fault() -> std::io::Error {
+    apply_filter(&Fault::read().filter()).unwrap();
+    let mut arguments = std::env::args_os().skip(1);
+    Command::new(arguments.next().unwrap()).args(arguments).env_remove(ROLE).exec()
+}

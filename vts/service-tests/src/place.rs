@@ -1,0 +1,77 @@
+//! What this machine has, and the reason to skip a test for what it has not.
+
+use crate::suite::Skip;
+use std::fs::File;
+use std::path::Path;
+
+/// The node of the heap that every kernel with dma-heaps has.
+pub const SYSTEM_HEAP: &str = "/dev/dma_heap/system";
+
+/// Where the service takes memory from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heaps {
+    /// /dev/dma_heap.
+    Kernel,
+    /// Stand-in.
+    Udmabuf,
+    /// Stand-in.
+    Memfd,
+}
+
+impl Heaps {
+    /// The kernel's heaps where there are some, memfd where there are none. What a machine gives is a fact of the
+    /// machine: nothing falls back when the heaps are there and broken.
+    pub fn of_this_machine() -> Heaps {
+        if Path::new(SYSTEM_HEAP).exists() {
+            Heaps::Kernel
+        } else {
+            Heaps::Memfd
+        }
+    }
+
+    /// The service's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Heaps::Kernel => "kernel",
+            Heaps::Udmabuf => "udmabuf",
+            Heaps::Memfd => "memfd",
+        }
+    }
+}
+
+/// True when buffers are dma-bufs here.
+pub fn has_kernel_heaps() -> bool {
+    Heaps::of_this_machine() == Heaps::Kernel
+}
+
+/// Needs /dev/dma_heap/system.
+///
+/// # Errors
+/// A reason to skip.
+pub fn kernel_heaps() -> Result<(), Skip> {
+    if has_kernel_heaps() {
+        Ok(())
+    } else {
+        Err(Skip(format!("needs {SYSTEM_HEAP}")))
+    }
+}
+
+/// Needs /dev/udmabuf.
+///
+/// # Errors
+/// A reason to skip.
+pub fn udmabuf() -> Result<(), Skip> {
+    File::open("/dev/udmabuf").map(drop).map_err(|error| Skip(format!("needs /dev/udmabuf: {error}")))
+}
+
+/// Needs to be root: other users, device nodes, other processes' fds.
+///
+/// # Errors
+/// A reason to skip.
+pub fn root() -> Result<(), Skip> {
+    if rustix::process::geteuid().is_root() {
+        Ok(())
+    } else {
+        Err(Skip("needs to run as root".to_owned()))
+    }
+}

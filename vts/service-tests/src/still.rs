@@ -1,0 +1,67 @@
+//! That nothing is left behind: the figures of a quiet moment, and that they come back.
+
+use crate::dmabufs::{census, Census};
+use crate::process::{fds, own_fds};
+use crate::service::Subject;
+use crate::{wait_for, SOON};
+use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// What is open and what memory there is, at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Moment {
+    service: Vec<String>,
+    client: Vec<String>,
+    buffers: Option<Census>,
+}
+
+/// The figures of a quiet moment.
+pub struct Still<'s> {
+    subject: &'s Subject,
+    before: Moment,
+}
+
+impl<'s> Still<'s> {
+    /// Waits until the service is at rest and remembers how things are. Connections that a test uses should be open
+    /// already.
+    pub fn of(subject: &'s Subject) -> Still<'s> {
+        let mut last = Moment::now(subject);
+        let before = wait_for(SOON, || {
+            sleep(Duration::from_millis(30));
+            let now = Moment::now(subject);
+            let rests = now == last;
+            last = now;
+            rests.then(|| last.clone())
+        });
+        Still { subject, before: before.expect("the service does not come to rest") }
+    }
+
+    /// Fails the test unless everything is as it was, soon: the service tidies up after its answers.
+    pub fn assert_nothing_left(&self) {
+        let mut now = Moment::now(self.subject);
+        let same = wait_for(SOON, || {
+            now = Moment::now(self.subject);
+            (now == self.before).then_some(())
+        });
+        if same.is_none() {
+            panic!("something is left behind.\nbefore: {:#?}\nnow: {:#?}", self.before, now);
+        }
+    }
+}
+
+impl Moment {
+    fn now(subject: &Subject) -> Moment {
+        let targets = |fds: BTreeMap<i32, String>| {
+            let mut targets: Vec<String> = fds.into_values().map(|target| without_numbers(&target)).collect();
+            targets.sort();
+            targets
+        };
+        Moment { service: targets(fds(subject.pid())), client: targets(own_fds()), buffers: census() }
+    }
+}
+
+/// What an fd leads to, without what differs from one buffer or socket to the next.
+fn without_numbers(target: &str) -> String {
+    target.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned()
+}

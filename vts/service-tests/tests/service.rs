@@ -1,0 +1,50 @@
+//! The service, through its public contract: what it answers, and that nothing is left behind.
+
+// Tests: a failed unwrap is a failed test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "service/agreement.rs"]
+mod agreement;
+#[path = "service/answers.rs"]
+mod answers;
+#[path = "service/bad_input.rs"]
+mod bad_input;
+#[path = "service/budgets.rs"]
+mod budgets;
+#[path = "service/crowd.rs"]
+mod crowd;
+#[path = "service/dumping.rs"]
+mod dumping;
+#[path = "service/heaps.rs"]
+mod heaps;
+#[path = "service/names.rs"]
+mod names;
+#[path = "service/policies.rs"]
+mod policies;
+#[path = "service/shortage.rs"]
+mod shortage;
+#[path = "service/standing.rs"]
+mod standing;
+
+use service_tests::{helper, suite};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if let Some(code) = helper::main_if_helper() {
+        return code;
+    }
+    let groups = [
+        answers::tests(),
+        bad_input::tests(),
+        names::tests(),
+        agreement::tests(),
+        policies::tests(),
+        heaps::tests(),
+        shortage::tests(),
+        budgets::tests(),
+        crowd::tests(),
+        dumping::tests(),
+        standing::tests(),
+    ];
+    suite::main(groups.into_iter().flatten().collect())
+}

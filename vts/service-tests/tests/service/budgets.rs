@@ -1,0 +1,196 @@
+//! Budgets: used up, given back at the last reference wherever it is, and nobody else's affair.
+
+use gralloc_client::Buffer;
+use rustix::process::geteuid;
+use service_tests::client::{blob, rgba, Client, NO_RESOURCES};
+use service_tests::helper::{hold, RemoteClient};
+use service_tests::place::root;
+use service_tests::policy::PolicyText;
+use service_tests::service::{Options, Service, Subject};
+use service_tests::still::Still;
+use service_tests::suite::{Skip, Test, Verdict};
+use service_tests::{tests, tests_of_both, wait_for, SOON};
+use std::os::fd::OwnedFd;
+
+pub(crate) fn tests() -> Vec<Test> {
+    let both = tests_of_both!["budgets":
+        live_bytes_rise_and_fall_with_the_buffers,
+        release_in_another_process_is_seen,
+        mapping_keeps_a_buffer_alive,
+    ];
+    let own = tests!["budgets":
+        client_budget_used_up_has_no_resources_and_frees_at_once,
+        client_budget_is_freed_by_the_last_reference_in_another_process,
+        client_budget_of_one_uid_leaves_others_alone,
+        total_budget_bounds_all_uids_together,
+        request_beyond_what_a_budget_can_ever_give_is_not_supported,
+    ];
+    both.into_iter().chain(own).collect()
+}
+
+const KIB: u64 = 1024;
+
+fn with_limits(limits: &str) -> Service {
+    let limits = format!("reserve = \"16MiB\"\nbuffers_per_request = 32\n{limits}");
+    Service::start(&PolicyText { limits, ..PolicyText::default() }, &Options::default())
+}
+
+/// Needs the kernel to say when a buffer dies: budgets are counted by it.
+fn tracked(subject: &Subject) -> Result<(), Skip> {
+    match subject.dump().0["releases_seen_through"].as_str() {
+        Some(_) => Ok(()),
+        None => Err(Skip("this kernel does not say when a buffer dies".to_owned())),
+    }
+}
+
+fn live(subject: &Subject) -> (u64, u64) {
+    let dump = subject.dump();
+    (dump.number("/all/live_buffers"), dump.number("/all/live_bytes"))
+}
+
+fn live_bytes_rise_and_fall_with_the_buffers(subject: &Subject) {
+    let client = subject.connect();
+    let before = live(subject);
+    let first = client.allocate(&blob("four", 4096), 4).unwrap();
+    // A page of pixels and a page of metadata each.
+    assert_eq!(live(subject), (before.0 + 4, before.1 + 4 * 8 * KIB));
+    let second = client.one(&blob("large", 1 << 20));
+    assert_eq!(live(subject), (before.0 + 5, before.1 + 4 * 8 * KIB + 1028 * KIB));
+    drop(first);
+    assert_eq!(live(subject), (before.0 + 1, before.1 + 1028 * KIB));
+    drop(second);
+    assert_eq!(live(subject), before);
+    assert!(subject.dump().number("/all/high_water_bytes") >= before.1 + 1028 * KIB);
+}
+
+fn release_in_another_process_is_seen(subject: &Subject) {
+    let before = live(subject);
+    let buffer = subject.connect().one(&blob("passed on", 4096));
+    let mut holder = hold(buffer.pixels);
+    drop(buffer.metadata);
+    // Our own connection and fd are gone; the other process holds the last reference.
+    assert_eq!(live(subject).0, before.0 + 1);
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert_eq!(live(subject), before);
+}
+
+fn mapping_keeps_a_buffer_alive(subject: &Subject) {
+    use gralloc_kernel::mmap::{Mapping, Protection};
+    use std::os::fd::AsFd;
+    let before = live(subject);
+    let buffer = subject.connect().one(&blob("mapped", 4096));
+    let mapping = Mapping::new(buffer.pixels.as_fd(), 4096, Protection::ReadWrite).unwrap();
+    drop(buffer);
+    assert_eq!(live(subject).0, before.0 + 1);
+    mapping.write(0, b"still here").unwrap();
+    drop(mapping);
+    assert_eq!(live(subject), before);
+}
+
+/// Buffers of 16 KiB with their metadata, until there are no more.
+fn use_up(client: &Client, name: &str) -> Vec<Buffer> {
+    let mut kept = Vec::new();
+    loop {
+        match client.allocate(&rgba(name, 64, 64), 1) {
+            Ok(allocation) => kept.extend(allocation.buffers),
+            Err(failure) => {
+                assert_eq!(failure.error(), NO_RESOURCES);
+                return kept;
+            }
+        }
+        assert!(kept.len() < 1000, "the budget bounds nothing");
+    }
+}
+
+fn client_budget_used_up_has_no_resources_and_frees_at_once() -> Verdict {
+    let service = with_limits("request = \"256KiB\"\nclient = \"256KiB\"");
+    tracked(&service)?;
+    let client = service.connect();
+    let still = Still::of(&service);
+    for _ in 0..20 {
+        let kept = use_up(&client, "budget");
+        // 20 KiB each: 16 of pixels, 4 of metadata.
+        assert_eq!(kept.len(), 12);
+        drop(kept);
+        // No pause: the next request finds the budget free.
+    }
+    let kept = use_up(&client, "budget");
+    let failure = client.refusal(&rgba("budget", 64, 64), 1);
+    let uid = geteuid().as_raw();
+    assert!(failure.words().contains(&format!("uid {uid}")), "{failure:?}");
+    drop(kept);
+    still.assert_nothing_left();
+    let dump = service.dump();
+    assert_eq!(dump.refusals("client-budget"), 22);
+    assert_eq!(dump.client(uid).unwrap()["refusals"], 22);
+    Ok(())
+}
+
+fn client_budget_is_freed_by_the_last_reference_in_another_process() -> Verdict {
+    let service = with_limits("request = \"256KiB\"\nclient = \"256KiB\"");
+    tracked(&service)?;
+    let client = service.connect();
+    let mut kept = use_up(&client, "held");
+    let passed: OwnedFd = kept.remove(0).pixels;
+    drop(kept);
+    let mut holder = hold(passed);
+    // 11 fit beside the one that another process holds.
+    let kept = use_up(&client, "beside");
+    assert_eq!(kept.len(), 11);
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let one_more = client.allocate(&rgba("freed", 64, 64), 1);
+    assert!(one_more.is_ok(), "{one_more:?}");
+    Ok(())
+}
+
+fn client_budget_of_one_uid_leaves_others_alone() -> Verdict {
+    root()?;
+    let service = with_limits("request = \"256KiB\"\nclient = \"256KiB\"");
+    tracked(&service)?;
+    let kept = use_up(&service.connect(), "mine");
+    // The socket lets its owner's group in.
+    let mut other = RemoteClient::start(service.door(), Some((12_345, 0)));
+    assert_eq!(other.greeting(), "connected");
+    let answer = other.allocate("theirs", 64, 64, 12);
+    assert!(answer.starts_with("ok "), "{answer}");
+    let answer = other.allocate("theirs", 64, 64, 1);
+    assert!(answer.starts_with("refused 1 ") && answer.contains("uid 12345"), "{answer}");
+    let dump = service.dump();
+    assert_eq!(dump.client(12_345).unwrap()["live_buffers"], 12);
+    assert_eq!(dump.client(0).unwrap()["live_buffers"], 12);
+    drop(other);
+    let gone = wait_for(SOON, || (service.dump().client(12_345)?["live_buffers"] == 0).then_some(()));
+    assert!(gone.is_some(), "what a dead client held is still on its account");
+    drop(kept);
+    Ok(())
+}
+
+fn total_budget_bounds_all_uids_together() -> Verdict {
+    root()?;
+    let service = with_limits("request = \"256KiB\"\nclient = \"256KiB\"\ntotal = \"400KiB\"");
+    tracked(&service)?;
+    let kept = use_up(&service.connect(), "mine");
+    let mut other = RemoteClient::start(service.door(), Some((12_345, 0)));
+    assert_eq!(other.greeting(), "connected");
+    // 240 of 400 KiB are taken.
+    assert!(other.allocate("theirs", 64, 64, 8).starts_with("ok "));
+    let answer = other.allocate("theirs", 64, 64, 1);
+    assert!(answer.starts_with("refused 1 ") && answer.contains("all clients together"), "{answer}");
+    drop(kept);
+    assert!(other.allocate("theirs", 64, 64, 4).starts_with("ok "));
+    assert_eq!(service.dump().refusals("total-budget"), 1);
+    Ok(())
+}
+
+fn request_beyond_what_a_budget_can_ever_give_is_not_supported() -> Verdict {
+    let service = with_limits("request = \"1MiB\"\nclient = \"256KiB\"");
+    let client = service.connect();
+    assert!(client.supports(&blob("fits", 128 << 10)));
+    client.one(&blob("fits", 128 << 10));
+    let info = blob("never", 300 << 10);
+    assert!(!client.supports(&info));
+    assert_eq!(client.refusal(&info, 1).error(), NO_RESOURCES);
+    Ok(())
+}

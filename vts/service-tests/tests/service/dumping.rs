@@ -1,0 +1,125 @@
+//! The dump, for people and as JSON: it agrees with what was done.
+
+use gralloc_core::Usage;
+use rustix::process::geteuid;
+use service_tests::client::{blob, descriptor, rgba, CPU};
+use service_tests::dump::Dump;
+use service_tests::policy::{heap, rule, PolicyText};
+use service_tests::process::own_pid;
+use service_tests::service::{Options, Service, Subject};
+use service_tests::suite::{Test, Verdict};
+use service_tests::{tests, tests_of_both};
+
+pub(crate) fn tests() -> Vec<Test> {
+    let both = tests_of_both!["dump":
+        dump_names_the_service_and_its_version,
+        dump_lists_live_buffers_with_their_owner,
+        dump_text_and_json_tell_the_same,
+        dump_of_more_than_a_pipe_holds_arrives_whole,
+    ];
+    let own = tests!["dump":
+        dump_counts_rules_heaps_and_refusals,
+        dump_to_a_reader_that_leaves_does_no_harm,
+    ];
+    both.into_iter().chain(own).collect()
+}
+
+fn dump_names_the_service_and_its_version(subject: &Subject) {
+    let dump = subject.dump();
+    assert_eq!(dump.0["service"], "android.hardware.graphics.allocator.IAllocator/default");
+    assert_eq!(dump.0["interface_version"], 2);
+    assert!(dump.number("/memory/available_bytes") > 0);
+    assert!(dump.number("/limits/request_bytes") > 0);
+}
+
+fn dump_lists_live_buffers_with_their_owner(subject: &Subject) {
+    let allocation = subject.connect().allocate(&blob("listed", 5000), 2).unwrap();
+    let dump = subject.dump();
+    let lines = dump.buffers("listed");
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        let id = line["id"].as_u64().unwrap();
+        assert!(allocation.buffers.iter().any(|buffer| buffer.info.id == id));
+        // Two pages of pixels and one of metadata.
+        assert_eq!(line["bytes"], 3 * 4096);
+        assert_eq!((&line["uid"], &line["pid"]), (&geteuid().as_raw().into(), &own_pid().into()));
+        assert_eq!(line["usage"], CPU.to_string());
+        assert!(line["age_ms"].as_u64().unwrap() < 60_000);
+    }
+    drop(allocation);
+    assert_eq!(subject.dump().buffers("listed").len(), 0);
+}
+
+fn dump_text_and_json_tell_the_same(subject: &Subject) {
+    let client = subject.connect();
+    let buffer = client.one(&rgba("both ways", 16, 16));
+    let (text, dump) = (client.dump(&[]), Dump::of(&client));
+    let requests = dump.number("/requests");
+    assert!(text.contains(&format!("requests {requests}")), "{text}");
+    assert!(text.contains(&format!("{:#018x}", buffer.info.id)) && text.contains("\"both ways\""), "{text}");
+    for rule in dump.0["rules"].as_array().unwrap() {
+        let (name, hits) = (rule["name"].as_str().unwrap(), rule["hits"].as_u64().unwrap());
+        let mut lines = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+        assert!(lines.any(|words| words == [hits.to_string().as_str(), name]), "{name} {hits} is not in {text}");
+    }
+    for heap in dump.0["heaps"].as_array().unwrap() {
+        assert!(text.contains(heap["name"].as_str().unwrap()), "{text}");
+    }
+}
+
+fn dump_of_more_than_a_pipe_holds_arrives_whole(subject: &Subject) {
+    let client = subject.connect();
+    let name = "n".repeat(127);
+    let kept: Vec<_> = (0..20).map(|_| client.allocate(&rgba(&name, 1, 1), 16).unwrap()).collect();
+    let text = client.dump(&["--json"]);
+    assert!(text.len() > 1 << 16, "{} bytes", text.len());
+    assert_eq!(Dump::of(&client).buffers(&name).len(), 16 * kept.len());
+}
+
+fn dump_counts_rules_heaps_and_refusals() -> Verdict {
+    let policy = PolicyText {
+        heaps: heap("system", &["system"], "") + &heap("blobs", &["system"], "budget = \"1MiB\""),
+        rules: rule("protected", "all_of = [\"PROTECTED\"]\ndeny = \"this device has no protected heap\"")
+            + &rule("blobs", "formats = [\"BLOB\"]\nheaps = [\"blobs\"]")
+            + &rule("everything-else", "heaps = [\"system\"]"),
+        ..PolicyText::default()
+    };
+    let service = Service::start(&policy, &Options::default());
+    let client = service.connect();
+    let blobs = client.allocate(&blob("counted", 4096), 3).unwrap();
+    let pictures = client.allocate(&rgba("counted", 32, 32), 2).unwrap();
+    drop(client.allocate(&rgba("gone", 32, 32), 1).unwrap());
+    assert!(client.allocate(&rgba("bad", 0, 1), 1).is_err());
+    assert!(client.allocate(&rgba("bad", 1, 1), -1).is_err());
+    assert!(client.allocate(&rgba("bad", 0, 2), 1).is_err());
+    let secret = descriptor("bad", 1, 1, gralloc_core::PixelFormat::Rgba8888, Usage::PROTECTED);
+    assert!(client.allocate(&secret, 1).is_err());
+    // What only asks is no request.
+    client.supports(&rgba("asked", 1, 1));
+
+    let dump = service.dump();
+    assert_eq!(dump.number("/requests"), 7);
+    assert_eq!((dump.hits("protected"), dump.hits("blobs"), dump.hits("everything-else")), (0, 1, 2));
+    assert_eq!((dump.refusals("size"), dump.refusals("count"), dump.refusals("denied")), (2, 1, 1));
+    let (system, budgeted) = (dump.heap("system"), dump.heap("blobs"));
+    assert_eq!((&system["live_buffers"], &system["total_buffers"]), (&2.into(), &3.into()));
+    assert_eq!((&budgeted["live_buffers"], &budgeted["live_bytes"]), (&3.into(), &(3 * 4096).into()));
+    assert_eq!(budgeted["budget_bytes"], 1 << 20);
+    let own = dump.client(geteuid().as_raw()).unwrap();
+    assert_eq!((&own["live_buffers"], &own["refusals"], &own["reserved_bytes"]), (&5.into(), &4.into(), &0.into()));
+    assert_eq!(dump.number("/all/total_buffers"), 6);
+    drop((blobs, pictures));
+    assert_eq!(service.dump().number("/all/live_bytes"), 0);
+    Ok(())
+}
+
+fn dump_to_a_reader_that_leaves_does_no_harm() -> Verdict {
+    let service = Service::plain();
+    let client = service.connect();
+    let kept: Vec<_> = (0..20).map(|_| client.allocate(&rgba(&"n".repeat(127), 1, 1), 16).unwrap()).collect();
+    client.dump_to_nobody();
+    assert!(service.lives(), "{}", service.log());
+    drop(kept);
+    service.connect().one(&rgba("good", 16, 16));
+    Ok(())
+}
