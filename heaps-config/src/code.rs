@@ -58,6 +58,7 @@ codes! {
     UnresolvedRaw = "unresolved-raw", Warning, "RAW_OPAQUE can reach a heap and no [[resolve]] says what it becomes: every such request is refused, without a rule that says so.";
     Contradiction = "contradiction", Warning, "The conditions exclude one another: nothing can ever match.";
     Unreachable = "unreachable", Warning, "Earlier entries take everything that this one could.";
+    TooIntricate = "too-intricate", Warning, "The rules tell too many kinds of requests apart to decide which of them can match: rules that never match and protected content that leaks are not looked for.";
     UnusedHeap = "unused-heap", Warning, "No rule, twin or [metadata] uses the heap.";
     UnusedGroup = "unused-group", Warning, "Nothing uses the format group.";
     UnusedTwins = "unused-twins", Warning, "`cached_when` is given and none of the rule's heaps has an uncached twin.";

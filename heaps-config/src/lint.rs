@@ -12,7 +12,7 @@ mod region;
 mod unused;
 
 use crate::code::Code;
-use crate::{validate, Tree, Validated};
+use crate::{validate, Finding, KeyPath, Tree, Validated};
 
 /// Everything that [`validate`] finds, and more. Findings of this stage need a document whose names resolve: as long as
 /// some do not, only those are reported.
@@ -28,6 +28,10 @@ pub fn lint(tree: &Tree) -> Validated {
         reach::check(reach, policy, &mut more);
         protected::check(reach, policy, findings, &mut more);
         flexible::check(reach, policy, &mut more);
+    } else {
+        let message = "the rules tell too many kinds of requests apart to decide which of them can match";
+        let help = "fewer different sizes in min_size and max_size, fewer usages in one any_of";
+        more.push(Finding::new(Code::TooIntricate, KeyPath::ROOT.key("rule"), message).help(help));
     }
     unused::check(document, policy, reach.as_ref(), &mut more);
     align::check(document, policy, &mut more);

@@ -511,6 +511,16 @@ fn rule_that_several_earlier_rules_take_together() {
 }
 
 #[test]
+fn a_policy_that_cannot_be_decided_is_told_so() {
+    let rule = |size: usize| format!("[[rule]]\nname = \"r{size}\"\nmax_size = {size}\nheaps = [\"system\"]\n");
+    let protected = "[[rule]] #!\nname = \"protected\"\nall_of = [\"PROTECTED\"]\ndeny = \"no\"\n";
+    let rest = "[[rule]]\nname = \"rest\"\nheaps = [\"system\"]";
+    let rules = |count: usize| (1..=count).map(|n| rule(n * 4096)).collect::<String>();
+    only(&with_rules(&format!("{protected}{}{rest}", rules(128))), Code::TooIntricate, "rule");
+    assert!(lint_text(&with_rules(&format!("{protected}{}{rest}", rules(127)))).findings.is_empty());
+}
+
+#[test]
 fn unused_heap() {
     only(&with("[[heap]]\nname = \"camera\" #!"), Code::UnusedHeap, "heap[1].name");
     let text = with("[[heap]]\nname = \"camera\" #!\n[[rule]]\nname = \"late\"\nheaps = [\"camera\"]");

@@ -1,7 +1,7 @@
 //! Flexible formats: resolutions that nothing reaches, and requests that nothing resolves.
 
 use super::reach::{in_order, Entries, Reach};
-use super::region::{only_format, Region};
+use super::region::{only_format, Left, Region};
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
 use gralloc_core::policy::{Action, Condition, Policy};
@@ -19,11 +19,12 @@ pub(super) fn check(reach: &Reach, policy: &Policy, findings: &mut Vec<Finding>)
         let resolutions = policy.resolutions.iter().enumerate().filter(|(_, resolution)| resolution.format == format);
         let (places, conditions): (Vec<KeyPath>, Vec<&Condition>) =
             resolutions.map(|(at, resolution)| (KeyPath::item("resolve", at), &resolution.when)).unzip();
-        let Some((own, taken)) = in_order(&reach.space, &conditions) else { return };
+        let own: Option<Vec<Region>> = conditions.iter().map(|when| reach.space.condition(when)).collect();
+        let Some(own) = own else { return };
         let names = places.iter().map(|path| format!("{path} of {}", format.name())).collect();
         let entries = Entries { space: &reach.space, own: &own, places, names, word: "resolution" };
-        for (nth, (when, left)) in conditions.iter().zip(&taken).enumerate() {
-            if left.is_empty() {
+        for (nth, (when, left)) in conditions.iter().zip(in_order(&reach.space, &own)).enumerate() {
+            if left == Left::Nothing {
                 findings.extend(entries.unreachable(nth, when));
             }
         }
@@ -39,18 +40,13 @@ fn unresolved(
     resolved: &[Region],
     findings: &mut Vec<Finding>,
 ) {
-    for (at, (rule, taken)) in policy.rules.iter().zip(&reach.taken).enumerate() {
+    let Some(sensible) = reach.space.sensible() else { return };
+    let asked = only_format(sensible, format);
+    for (at, rule) in policy.rules.iter().enumerate() {
         if matches!(rule.action, Action::Deny(_)) {
             continue;
         }
-        let left = || {
-            let mut left = only_format(reach.space.intersect(taken, &reach.space.sensible()?)?, format);
-            for region in resolved {
-                left = reach.space.subtract(&left, region)?;
-            }
-            reach.space.witness(&left)
-        };
-        let Some(witness) = left() else { continue };
+        let Left::Some(witness) = reach.taken(at, &asked, resolved) else { continue };
         let message = format!(
             "rule \"{}\" takes {} with usage {}, and no [[resolve]] says what it becomes",
             rule.name,

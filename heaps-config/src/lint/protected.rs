@@ -1,7 +1,7 @@
 //! Protected requests that could get ordinary memory, and the other way round.
 
 use super::reach::Reach;
-use super::region::{Cube, Witness};
+use super::region::{Cube, Left, Witness};
 use crate::bytes::show;
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
@@ -12,9 +12,10 @@ use gralloc_core::Usage;
 pub(super) fn check(reach: &Reach, policy: &Policy, known: &[Finding], findings: &mut Vec<Finding>) {
     let space = &reach.space;
     let Some(sensible) = space.sensible() else { return };
-    let protected = space.term(Term::Any(Usage::PROTECTED));
-    let Some(ordinary) = space.subtract(&[space.all()], &protected) else { return };
-    for (at, (rule, taken)) in policy.rules.iter().zip(&reach.taken).enumerate() {
+    let is_set = space.term(Term::Any(Usage::PROTECTED));
+    let kinds = (space.intersect(&sensible, &is_set), space.subtract(&sensible, &is_set));
+    let (Some(protected), Some(ordinary)) = kinds else { return };
+    for (at, rule) in policy.rules.iter().enumerate() {
         let Action::Heaps { heaps, .. } = &rule.action else { continue };
         let path = KeyPath::item("rule", at).key("heaps");
         let same = |finding: &Finding| finding.path.parent().as_ref() == Some(&path);
@@ -22,7 +23,10 @@ pub(super) fn check(reach: &Reach, policy: &Policy, known: &[Finding], findings:
             continue;
         }
         let is_protected = |id: &HeapId| policy.heap(*id).is_some_and(|heap| heap.protected);
-        let witness = |kind: &[Cube]| space.witness(&space.intersect(&space.intersect(taken, kind)?, &sensible)?);
+        let witness = |kind: &[Cube]| match reach.taken(at, kind, &[]) {
+            Left::Some(witness) => Some(witness),
+            Left::Nothing | Left::Undecided => None,
+        };
         if let (Some(heap), Some(witness)) = (heaps.iter().find(|id| !is_protected(id)), witness(&protected)) {
             let message = format!(
                 "rule \"{}\" takes protected requests, such as {}, and \"{}\" is not protected",

@@ -1,7 +1,7 @@
 //! Which requests each rule really takes, once the rules before it had their pick.
 
 use super::contradiction::contradiction;
-use super::region::{Region, Space};
+use super::region::{Cube, Left, Region, Space};
 use crate::bytes::show;
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
@@ -13,41 +13,38 @@ pub(crate) struct Reach {
     /// What each rule's own conditions take.
     own: Vec<Region>,
     /// What is left of it after the rules before.
-    pub(super) taken: Vec<Region>,
+    left: Vec<Left>,
 }
 
 impl Reach {
-    /// `None` when the policy is too intricate to decide; then nothing is said, rather than something wrong.
+    /// `None` when the policy has too many different sizes, or a condition with too many cases.
     pub(crate) fn of(policy: &Policy) -> Option<Reach> {
         let space = Space::of(policy)?;
-        let conditions: Vec<&Condition> = policy.rules.iter().map(|rule| &rule.when).collect();
-        let (own, taken) = in_order(&space, &conditions)?;
-        Some(Reach { space, own, taken })
+        let own: Option<Vec<Region>> = policy.rules.iter().map(|rule| space.condition(&rule.when)).collect();
+        let own = own?;
+        let left = in_order(&space, &own);
+        Some(Reach { space, own, left })
     }
 
-    /// True when the rule takes some request.
+    /// False when the rule surely takes no request at all.
     pub(crate) fn reaches(&self, rule: usize) -> bool {
-        self.taken.get(rule).map_or(true, |region| !region.is_empty())
+        self.left.get(rule) != Some(&Left::Nothing)
+    }
+
+    /// What the rule takes of `kind`, less what is in `also_cut`, once the rules before it had their pick.
+    pub(super) fn taken(&self, rule: usize, kind: &[Cube], also_cut: &[Region]) -> Left {
+        let Some(own) = self.own.get(rule) else { return Left::Undecided };
+        let Some(start) = self.space.intersect(own, kind) else { return Left::Undecided };
+        self.space.left(&start, self.own.iter().take(rule).chain(also_cut))
     }
 }
 
-/// Own and remaining regions of conditions of which the first match wins.
-pub(super) fn in_order(space: &Space, conditions: &[&Condition]) -> Option<(Vec<Region>, Vec<Region>)> {
-    let mut own: Vec<Region> = Vec::new();
-    let mut taken = Vec::new();
-    for condition in conditions {
-        let region = space.condition(condition)?;
-        let mut left = region.clone();
-        for earlier in &own {
-            left = space.subtract(&left, earlier)?;
-        }
-        own.push(region);
-        taken.push(left);
-    }
-    Some((own, taken))
+/// What each region has left after those before it.
+pub(super) fn in_order(space: &Space, own: &[Region]) -> Vec<Left> {
+    own.iter().enumerate().map(|(at, region)| space.left(region, own.iter().take(at))).collect()
 }
 
-/// Reports rules that nothing can reach.
+/// Reports rules that nothing can reach, and those of which that cannot be said.
 pub(super) fn check(reach: &Reach, policy: &Policy, findings: &mut Vec<Finding>) {
     let entries = Entries {
         space: &reach.space,
@@ -56,15 +53,22 @@ pub(super) fn check(reach: &Reach, policy: &Policy, findings: &mut Vec<Finding>)
         names: policy.rules.iter().map(|rule| format!("\"{}\"", rule.name)).collect(),
         word: "rule",
     };
-    for (at, rule) in policy.rules.iter().enumerate() {
+    for (at, (rule, left)) in policy.rules.iter().zip(&reach.left).enumerate() {
         let limit = policy.limits.request_bytes;
         if let Some(least) = rule.when.min_bytes.filter(|least| *least > limit) {
             let why = format!("no request may have {} (limits.request is {})", show(least), show(limit));
             let message = format!("rule \"{}\" can never match: {why}", rule.name);
             let finding = Finding::new(Code::Contradiction, KeyPath::item("rule", at).key("min_size"), message);
             findings.push(finding.related(KeyPath::ROOT.key("limits").key("request"), "the limit"));
-        } else if !reach.reaches(at) {
-            findings.extend(entries.unreachable(at, &rule.when));
+            continue;
+        }
+        match left {
+            Left::Some(_) => {}
+            Left::Nothing => findings.extend(entries.unreachable(at, &rule.when)),
+            Left::Undecided => {
+                let message = format!("whether rule \"{}\" can match is too intricate to decide", rule.name);
+                findings.push(Finding::new(Code::TooIntricate, KeyPath::item("rule", at), message));
+            }
         }
     }
 }
@@ -104,25 +108,20 @@ impl Entries<'_> {
     /// The fewest earlier entries that leave nothing: one alone if there is one, else those that cannot be spared.
     fn cover(&self, at: usize) -> Option<Vec<usize>> {
         let own = self.own.get(at)?;
-        let earlier: Vec<(usize, &Region)> = self.own.iter().enumerate().take(at).collect();
-        let left = |without: Option<usize>, among: &[(usize, &Region)]| -> Option<Region> {
-            let mut left = own.clone();
-            for (_, region) in among.iter().filter(|(index, _)| Some(*index) != without) {
-                left = self.space.subtract(&left, region)?;
-            }
-            Some(left)
+        let suffice = |some: &[usize]| {
+            let cuts = some.iter().filter_map(|index| self.own.get(*index));
+            self.space.left(own, cuts) == Left::Nothing
         };
-        for one in &earlier {
-            if left(None, std::slice::from_ref(one))?.is_empty() {
-                return Some(vec![one.0]);
+        if let Some(one) = (0..at).find(|one| suffice(&[*one])) {
+            return Some(vec![one]);
+        }
+        let mut needed: Vec<usize> = (0..at).collect();
+        for spared in (0..at).rev() {
+            let rest: Vec<usize> = needed.iter().copied().filter(|index| *index != spared).collect();
+            if suffice(&rest) {
+                needed = rest;
             }
         }
-        let mut needed = earlier.clone();
-        for (index, _) in earlier.iter().rev() {
-            if left(Some(*index), &needed)?.is_empty() {
-                needed.retain(|(kept, _)| kept != index);
-            }
-        }
-        Some(needed.into_iter().map(|(index, _)| index).collect())
+        Some(needed)
     }
 }

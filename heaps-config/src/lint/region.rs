@@ -2,14 +2,19 @@
 //!
 //! A set is a list of cubes. A cube says for every variable which of its values are in: the two CPU fields (never,
 //! rarely, often), every usage flag (clear, set), the format, and the interval of sizes between two bounds that the policy
-//! names. Cubes of a list may overlap; what [`Space::subtract`] returns does not grow beyond [`MOST_CUBES`], beyond
-//! which it gives up rather than to answer wrongly.
+//! names. Whether anything is left of a set after many others were taken away is searched for, cube by cube
+//! ([`Space::left`]). What would take too long is given up and said to be undecided, rather than answered wrongly.
 
 use gralloc_core::policy::{Condition, Policy, Term};
 use gralloc_core::{PixelFormat, Usage};
 
-/// Where the algebra gives up. Real policies stay below a hundred.
+/// Where a condition's own cubes become too many. Real conditions stay below a hundred.
 const MOST_CUBES: usize = 20_000;
+
+/// Where a search gives up.
+const MOST_STEPS: u32 = 300_000;
+/// Among so many examples the simplest one is taken.
+const EXAMPLES: u32 = 32;
 
 /// Values of a CPU field: never, rarely, often; as multiples of the field's lowest bit.
 const CPU_VALUES: [u64; 3] = [0, 2, 3];
@@ -41,10 +46,23 @@ pub(crate) struct Witness {
     pub(crate) bytes: u64,
 }
 
+/// The outcome of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Nothing is left, surely.
+    Nothing,
+    /// This is left, perhaps among others.
+    Some(Witness),
+    /// The search was given up.
+    Undecided,
+}
+
 /// The variables of one policy.
 #[derive(Clone, Debug)]
 pub(crate) struct Space {
     flags: Vec<Usage>,
+    /// The first bit of every flag in [`Cube::usage`].
+    flags_mask: u128,
     /// Where each interval of sizes starts; the last one ends at the largest request.
     starts: Vec<u64>,
 }
@@ -64,7 +82,11 @@ impl Space {
         starts.sort_unstable();
         starts.dedup();
         let fits = flags.len() <= 61 && starts.len() <= 128 && PixelFormat::ALL.len() <= 64;
-        fits.then_some(Space { flags, starts })
+        if !fits {
+            return None;
+        }
+        let flags_mask = (0u32..).zip(&flags).fold(0, |mask, (at, _)| mask | 1 << (FIRST_FLAG + 2 * at));
+        Some(Space { flags, flags_mask, starts })
     }
 
     /// Every request.
@@ -92,12 +114,6 @@ impl Space {
         self.flags.len().saturating_mul(2).saturating_add(6)
     }
 
-    /// The mask of each variable in [`Cube::usage`].
-    fn usage_variables(&self) -> impl Iterator<Item = u128> + '_ {
-        let flags = (0u32..).zip(&self.flags).map(|(at, _)| 0b11 << (FIRST_FLAG + 2 * at));
-        [CPU_READ, CPU_WRITE].into_iter().chain(flags)
-    }
-
     /// What a condition takes.
     pub(crate) fn condition(&self, when: &Condition) -> Option<Region> {
         let mut start = self.all();
@@ -111,7 +127,12 @@ impl Space {
             region = self.intersect(&region, &self.term(*term))?;
         }
         if !when.any_of.is_empty() {
-            let any: Region = when.any_of.iter().flat_map(|term| self.term(*term)).collect();
+            // Made disjoint first: cubes that overlap are taken apart once for each of them later on.
+            let mut any = Region::new();
+            for cube in when.any_of.iter().flat_map(|term| self.term(*term)) {
+                let mut new = self.subtract(&[cube], &any)?;
+                any.append(&mut new);
+            }
             region = self.intersect(&region, &any)?;
         }
         for term in &when.none_of {
@@ -199,12 +220,12 @@ impl Space {
             return;
         }
         let mut rest = cube;
-        for variable in self.usage_variables() {
-            let kept = rest.usage & variable & !cut.usage;
-            if kept != 0 {
-                out.push(Cube { usage: rest.usage & !variable | kept, ..rest });
-            }
+        let mut uncut = cube.usage & !cut.usage;
+        while uncut != 0 {
+            let variable = variable_of(uncut.trailing_zeros());
+            out.push(Cube { usage: rest.usage & !variable | uncut & variable, ..rest });
             rest.usage &= !variable | cut.usage;
+            uncut &= !variable;
         }
         let kept = rest.formats & !cut.formats;
         if kept != 0 {
@@ -217,9 +238,37 @@ impl Space {
         }
     }
 
-    /// The simplest request of a region.
-    pub(crate) fn witness(&self, region: &[Cube]) -> Option<Witness> {
-        region.iter().filter_map(|cube| self.witness_of(cube)).min_by_key(|witness| witness.usage.0.count_ones())
+    /// Whether something of `start` is left after all the cuts, and if so, a simple example of it.
+    ///
+    /// Goes into the depth and stops early: what is left after many rules has too many cubes to be written down, and
+    /// one of them is enough.
+    pub(crate) fn left<'r>(&self, start: &[Cube], cuts: impl Iterator<Item = &'r Region>) -> Left {
+        let cuts: Vec<&Cube> = cuts.flatten().collect();
+        let mut open: Vec<(Cube, usize)> = start.iter().map(|cube| (*cube, 0)).collect();
+        let mut found: Option<Witness> = None;
+        let (mut steps, mut examples) = (0u32, 0u32);
+        while let Some((cube, done)) = open.pop() {
+            steps += 1;
+            if found.is_some() && examples >= EXAMPLES || steps > MOST_STEPS {
+                break;
+            }
+            let rest = cuts.iter().enumerate().skip(done);
+            let next = rest.map(|(at, cut)| (at, *cut)).find(|(_, cut)| !is_empty(&meet(&cube, cut), self));
+            if let Some((at, cut)) = next {
+                let mut pieces = Region::new();
+                self.sharp(cube, cut, &mut pieces);
+                open.extend(pieces.into_iter().map(|piece| (piece, at + 1)));
+                continue;
+            }
+            let example = self.witness_of(&cube);
+            examples += 1;
+            found = [found, example].into_iter().flatten().min_by_key(|witness| witness.usage.0.count_ones());
+        }
+        match found {
+            Some(witness) => Left::Some(witness),
+            None if steps > MOST_STEPS => Left::Undecided,
+            None => Left::Nothing,
+        }
     }
 
     fn witness_of(&self, cube: &Cube) -> Option<Witness> {
@@ -290,7 +339,19 @@ fn meet(a: &Cube, b: &Cube) -> Cube {
 }
 
 fn is_empty(cube: &Cube, space: &Space) -> bool {
-    cube.formats == 0 || cube.sizes == 0 || space.usage_variables().any(|variable| cube.usage & variable == 0)
+    let usage = cube.usage;
+    let flags = (usage | usage >> 1) & space.flags_mask;
+    cube.formats == 0 || cube.sizes == 0 || usage & CPU_READ == 0 || usage & CPU_WRITE == 0 || flags != space.flags_mask
+}
+
+/// The mask of the variable that a bit of [`Cube::usage`] belongs to.
+fn variable_of(bit: u32) -> u128 {
+    match bit {
+        0..=2 => CPU_READ,
+        3..=5 => CPU_WRITE,
+        // Flags have two bits each, the first one even.
+        _ => 0b11 << (bit & !1),
+    }
 }
 
 #[cfg(test)]
