@@ -12,6 +12,8 @@
 //! - There is one encoding of an info: `encode(decode(x)) == x` for every handle that is accepted. Unused ints are zero.
 //! - Version 1 never changes. A later version gets a number, and its own decoder beside this one.
 //!
+//! [`metadata`] has the bytes of the standard metadata types, and the page in which the ones that change are shared.
+//!
 //! It does no I/O and holds no fd: a handle's fds are counted here and used elsewhere.
 
 #![forbid(unsafe_code)]
@@ -21,6 +23,7 @@ mod encode;
 mod error;
 mod fields;
 mod info;
+pub mod metadata;
 
 pub use decode::{decode, RawHandle};
 pub use encode::encode;

@@ -1,0 +1,123 @@
+//! The byte streams of metadata: little-endian numbers, and texts and lists with their length in front.
+
+use super::{StandardMetadata, STANDARD_NAME};
+
+/// Writes as much as fits and counts all, so that a caller with too little room learns how much it needs.
+///
+/// Once something did not fit, nothing more is written: what stands in the room is a prefix.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    room: &'a mut [u8],
+    needed: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// Writes into `room`, which may be empty.
+    pub fn new(room: &'a mut [u8]) -> Writer<'a> {
+        Writer { room, needed: 0 }
+    }
+
+    /// Bytes that were written, or would have been.
+    pub fn needed(&self) -> usize {
+        self.needed
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        let end = self.needed.saturating_add(bytes.len());
+        match self.room.get_mut(self.needed..end) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => self.room = &mut [],
+        }
+        self.needed = end;
+    }
+
+    pub(super) fn i32(&mut self, value: i32) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    pub(super) fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    pub(super) fn i64(&mut self, value: i64) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    pub(super) fn u64(&mut self, value: u64) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    /// A length or a count: 64 bits, never negative. Nothing here has more than a few thousand.
+    pub(super) fn count(&mut self, value: usize) {
+        self.i64(i64::try_from(value).unwrap_or(0));
+    }
+
+    pub(super) fn text(&mut self, text: &[u8]) {
+        self.count(text.len());
+        self.bytes(text);
+    }
+
+    /// What stands before every value: which type it is of.
+    pub(super) fn header(&mut self, kind: StandardMetadata) {
+        self.text(STANDARD_NAME.as_bytes());
+        self.i64(kind.number());
+    }
+}
+
+/// Takes values from the front of bytes that anybody may have written; `None` when there are not enough.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { rest: bytes }
+    }
+
+    pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let taken = self.rest.get(..count)?;
+        self.rest = self.rest.get(count..)?;
+        Some(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.bytes(N)?.try_into().ok()
+    }
+
+    pub(super) fn i32(&mut self) -> Option<i32> {
+        self.array().map(i32::from_le_bytes)
+    }
+
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn i64(&mut self) -> Option<i64> {
+        self.array().map(i64::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    pub(super) fn f32(&mut self) -> Option<f32> {
+        self.array().map(f32::from_le_bytes)
+    }
+
+    pub(super) fn count(&mut self) -> Option<usize> {
+        usize::try_from(self.i64()?).ok()
+    }
+
+    pub(super) fn text(&mut self) -> Option<&'a [u8]> {
+        let count = self.count()?;
+        self.bytes(count)
+    }
+
+    /// The header, when it is of this type.
+    pub(super) fn header(&mut self, kind: StandardMetadata) -> Option<()> {
+        let named = self.text()? == STANDARD_NAME.as_bytes();
+        let numbered = self.i64()? == kind.number();
+        (named && numbered).then_some(())
+    }
+}
