@@ -45,36 +45,39 @@ fn memory(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn heaps(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "\nheaps      live   bytes      peak       given out  state")?;
+    header(out, "heap", "node")?;
     for heap in &dump.heaps {
-        line(out, &heap.holdings)?;
-        let budget = heap.budget_bytes.map_or(String::new(), |bytes| format!(", budget {}", size(bytes)));
+        let node = heap.node.as_ref().map_or(String::new(), |node| format!("{node}, "));
         let protected = if heap.protected { ", protected" } else { "" };
-        let node = heap.node.as_ref().map_or(String::new(), |node| format!(" ({node})"));
-        writeln!(out, "{}{node}: {}{protected}{budget}", heap.name, heap.explanation)?;
+        let budget = heap.budget_bytes.map_or(String::new(), |bytes| format!(", budget {}", size(bytes)));
+        line(out, &heap.name, &heap.holdings, &format!("{node}{}{protected}{budget}", heap.explanation))?;
     }
+    line(out, "all", &dump.all, "metadata included")?;
     for node in &dump.unclaimed_nodes {
         writeln!(out, "  node {node}: no heap of the policy names it")?;
     }
     for problem in &dump.problems {
         writeln!(out, "! {problem}")?;
     }
-    line(out, &dump.all)?;
-    writeln!(out, "all, metadata included")
-}
-
-fn line(out: &mut dyn Write, holdings: &Holdings) -> io::Result<()> {
-    let Holdings { live_buffers, live_bytes, high_water_bytes, total_buffers, .. } = *holdings;
-    write!(out, "  {live_buffers:>13}   {:<10} {:<10} {total_buffers:<10} ", size(live_bytes), size(high_water_bytes))
+    Ok(())
 }
 
 fn clients(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "\nclients    live   bytes      peak       given out  uid, refusals")?;
+    header(out, "client", "refusals")?;
     for client in &dump.clients {
-        line(out, &client.holdings)?;
-        writeln!(out, "uid {}, {} refused", client.uid, client.refusals)?;
+        line(out, &format!("uid {}", client.uid), &client.holdings, &client.refusals.to_string())?;
     }
     Ok(())
+}
+
+fn header(out: &mut dyn Write, what: &str, rest: &str) -> io::Result<()> {
+    writeln!(out, "\n{what:<18} {:>6} {:>10} {:>10} {:>10}  {rest}", "live", "bytes", "peak", "given out")
+}
+
+fn line(out: &mut dyn Write, name: &str, holdings: &Holdings, rest: &str) -> io::Result<()> {
+    let Holdings { live_buffers, live_bytes, high_water_bytes, total_buffers, .. } = *holdings;
+    let (bytes, peak) = (size(live_bytes), size(high_water_bytes));
+    writeln!(out, "  {name:<16} {live_buffers:>6} {bytes:>10} {peak:>10} {total_buffers:>10}  {rest}")
 }
 
 fn buffers(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
