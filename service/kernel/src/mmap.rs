@@ -1,7 +1,7 @@
 //! A mapping of a buffer that ends with its value.
 //!
 //! Other processes and devices write the same bytes at the same time, so there is never a `&[u8]` over them: callers get
-//! the raw pointer, or copies made with volatile accesses. A CPU access to a dma-buf stands between
+//! the raw pointer, copies made with volatile accesses, or atomics. A CPU access to a dma-buf stands between
 //! [`crate::dmabuf::begin_access`] and [`crate::dmabuf::end_access`].
 
 #![allow(unsafe_code)] // mmap(2) and what one does with its pointer.
@@ -10,9 +10,11 @@ use crate::error::Error;
 use nix::errno::Errno;
 use nix::sys::mman::{mmap, munmap, MapFlags, ProtFlags};
 use std::ffi::c_void;
+use std::mem::{align_of, size_of};
 use std::num::NonZeroUsize;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU32;
 
 /// What a mapping allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +104,27 @@ impl Mapping {
         Ok(())
     }
 
+    /// `count` words of 32 bits from byte `offset` on, as values that several processes read and write.
+    ///
+    /// # Errors
+    /// `Range` when they do not all lie inside, or not on a word's boundary; `Call` with EACCES when the mapping cannot
+    /// be both read and written.
+    pub fn words(&self, offset: usize, count: usize) -> Result<&[AtomicU32], Error> {
+        if self.protection != Protection::ReadWrite {
+            return Err(Error::Call { name: "words of a mapping", errno: Errno::EACCES });
+        }
+        let fits = count.checked_mul(size_of::<AtomicU32>()).and_then(|len| offset.checked_add(len));
+        if offset % align_of::<AtomicU32>() != 0 || !fits.is_some_and(|end| end <= self.len()) {
+            return Err(Error::Range { offset, len: count, size: self.len() });
+        }
+        let start = self.as_ptr().wrapping_add(offset).cast::<AtomicU32>();
+        // SAFETY: mmap's address lies on a page's boundary and `offset` on a word's; the words lie inside the mapping,
+        // which lives as long as the slice, is readable and writable, and is never handed out as a reference to anything
+        // but atomics. Every bit pattern is an AtomicU32, and what other processes write is, to this one, an atomic's
+        // change: the kernel shares the memory by cache line.
+        Ok(unsafe { std::slice::from_raw_parts(start, count) })
+    }
+
     fn check(&self, offset: usize, len: usize, wrong: Protection, name: &'static str) -> Result<(), Error> {
         if self.protection == wrong {
             return Err(Error::Call { name, errno: Errno::EACCES });
@@ -119,5 +142,44 @@ impl Drop for Mapping {
         if let Err(errno) = unsafe { munmap(self.start, self.len()) } {
             log::error!("munmap of {} bytes: {}", self.len, errno.desc());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
+    use nix::unistd::ftruncate;
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::sync::atomic::Ordering;
+
+    fn page() -> OwnedFd {
+        let file = memfd_create(c"page", MemFdCreateFlag::MFD_CLOEXEC).unwrap();
+        ftruncate(&file, 4096).unwrap();
+        file
+    }
+
+    #[test]
+    fn words_of_two_mappings_are_the_same_memory() {
+        let file = page();
+        let one = Mapping::new(file.as_fd(), 4096, Protection::ReadWrite).unwrap();
+        let other = Mapping::new(file.as_fd(), 4096, Protection::ReadWrite).unwrap();
+        one.words(8, 2).unwrap()[1].store(0x0403_0201, Ordering::Relaxed);
+        assert_eq!(other.words(0, 1024).unwrap()[3].load(Ordering::Relaxed), 0x0403_0201);
+        let mut bytes = [0; 4];
+        other.read(12, &mut bytes).unwrap();
+        assert_eq!(bytes, 0x0403_0201u32.to_ne_bytes());
+    }
+
+    #[test]
+    fn words_outside_unaligned_or_without_both_rights_refused() {
+        let file = page();
+        let mapping = Mapping::new(file.as_fd(), 4096, Protection::ReadWrite).unwrap();
+        assert_eq!(mapping.words(4096, 0).unwrap().len(), 0);
+        for (offset, count) in [(0, 1025), (4096, 1), (2, 1), (usize::MAX - 3, 1), (0, usize::MAX)] {
+            assert!(matches!(mapping.words(offset, count), Err(Error::Range { .. })), "{offset} {count}");
+        }
+        let mapping = Mapping::new(file.as_fd(), 4096, Protection::Read).unwrap();
+        assert_eq!(mapping.words(0, 1).unwrap_err().errno(), Errno::EACCES);
     }
 }
