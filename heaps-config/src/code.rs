@@ -7,7 +7,7 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $word:literal, $severity:ident, $text:literal;)*) => {
         /// What kind of finding it is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Code { $(#[doc = $text] $variant,)* }
+        pub enum Code { $(#[doc = concat!("`", $word, "`; see [`Code::explanation`].")] $variant,)* }
 
         impl Code {
             /// Every code.

@@ -2,7 +2,7 @@
 
 use crate::locate::Located;
 use crate::Linted;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use heaps_config::Severity;
 use serde_json::{json, Value};
 
@@ -28,21 +28,31 @@ impl Linted {
             Severity::Warning => Level::WARNING,
         };
         let title = level.primary_title(finding.message.as_str()).id(finding.code.word());
-        let mut snippet = Snippet::source(self.source.text.as_str()).path(self.source.name.as_str());
         let path = finding.path.to_string();
-        match &located.span {
+        let mut group = match &located.span {
             Some(span) => {
                 let label = if finding.code == heaps_config::Code::Syntax { String::new() } else { path };
-                snippet = snippet.annotation(AnnotationKind::Primary.span(span.clone()).label(label));
+                let mut snippet = Snippet::source(self.source.text.as_str())
+                    .path(self.source.name.as_str())
+                    .annotation(AnnotationKind::Primary.span(span.clone()).label(label));
+                for ((_, what), span) in finding.related.iter().zip(&located.related) {
+                    if let Some(span) = span {
+                        let label = AnnotationKind::Context.span(span.clone()).label(what.as_str());
+                        snippet = snippet.annotation(label);
+                    }
+                }
+                title.element(snippet)
             }
-            None => snippet = snippet.annotation(AnnotationKind::Primary.span(0..0)),
-        }
-        for ((_, what), span) in finding.related.iter().zip(&located.related) {
-            if let Some(span) = span {
-                snippet = snippet.annotation(AnnotationKind::Context.span(span.clone()).label(what.as_str()));
+            // The whole file is meant, or a compiled policy, whose lines nobody wrote: the key has to say where.
+            None => {
+                let group = title.element(Origin::path(self.source.name.as_str()).line(1).char_column(1));
+                if path.is_empty() {
+                    group
+                } else {
+                    group.element(Level::NOTE.message(format!("the key is {path}")))
+                }
             }
-        }
-        let mut group = title.element(snippet);
+        };
         for help in helps(located) {
             group = group.element(Level::HELP.message(help));
         }

@@ -102,7 +102,8 @@ fn report(connection: &Connection, allocation: &Allocation, supported: bool, too
         out.text(&format!("{}\n\n", buffer.info));
     }
     let count = allocation.buffers.len();
-    out.text(&format!("{count} buffers through {} in {micros} us; isSupported: {supported}\n", connection.door()));
+    let buffers = if count == 1 { "buffer" } else { "buffers" };
+    out.text(&format!("{count} {buffers} through {} in {micros} us; isSupported: {supported}\n", connection.door()));
 }
 
 fn buffer_json(buffer: &Buffer) -> Value {

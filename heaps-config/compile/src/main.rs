@@ -1,0 +1,69 @@
+//! `heaps_compile [--deny-warnings] --output JSON TOML`
+
+use std::fs;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Lints a heap policy and compiles it to the JSON that the allocator service loads.
+
+Usage: heaps_compile [--deny-warnings] --output heaps.json POLICY.toml
+
+Warnings are printed and let pass, unless --deny-warnings is given. After an error nothing is written.
+`heapctl lint` finds the same and shows more of it.
+";
+
+struct Args {
+    policy: String,
+    output: String,
+    deny_warnings: bool,
+}
+
+fn main() -> ExitCode {
+    let args = match parse(std::env::args().skip(1)) {
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(message) => {
+            eprintln!("heaps_compile: {message}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Args>, String> {
+    let (mut policy, mut output, mut deny_warnings) = (None, None, false);
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--output" | "-o" => output = Some(arguments.next().ok_or("--output needs a file")?),
+            "--deny-warnings" => deny_warnings = true,
+            "--help" | "-h" => return Ok(None),
+            flag if flag.starts_with('-') => return Err(format!("unknown argument {flag}")),
+            file if policy.is_none() => policy = Some(file.to_owned()),
+            file => return Err(format!("one policy at a time, and {file} is the second")),
+        }
+    }
+    let policy = policy.ok_or("no policy is given")?;
+    let output = output.ok_or("no --output is given")?;
+    Ok(Some(Args { policy, output, deny_warnings }))
+}
+
+fn run(args: &Args) -> Result<(), String> {
+    let text = fs::read_to_string(&args.policy).map_err(|error| format!("{}: {error}", args.policy))?;
+    let compiled = heaps_compile::compile(&args.policy, &text);
+    eprint!("{}", compiled.report);
+    let json = compiled.json.ok_or_else(|| format!("{}: not compiled", args.policy))?;
+    if args.deny_warnings && compiled.warnings > 0 {
+        return Err(format!("{}: not compiled: {} warnings, which are denied", args.policy, compiled.warnings));
+    }
+    fs::write(&args.output, json).map_err(|error| format!("{}: {error}", args.output))
+}

@@ -1,0 +1,236 @@
+//! Reads a [`Document`]: section by section, each function the list of what its section may hold.
+
+use super::{
+    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, ResolveDoc, RuleDoc, SCHEMA,
+};
+use crate::code::Code;
+use crate::finding::{Finding, KeyPath};
+use crate::reader::{integer, text, Table};
+use crate::tree::Tree;
+use std::collections::BTreeMap;
+
+/// What a section's conditions may test.
+#[derive(Clone, Copy, PartialEq)]
+enum Scope {
+    Everything,
+    UsageAndFormat,
+    Usage,
+}
+
+impl Document {
+    /// Reads a document. What is wrong goes to `findings`; what can be read is in the result all the same.
+    pub fn read(tree: &Tree, findings: &mut Vec<Finding>) -> Document {
+        let mut top = Table::new(tree, KeyPath::ROOT, findings);
+        let schema = read_schema(&mut top, findings);
+        let name = top.name("name", findings);
+        let description = top.text("description", findings).unwrap_or_default();
+        let limits = read_limits(&mut top, findings);
+        let metadata = read_metadata(&mut top, findings);
+        let vendor_usage = read_vendor_usage(&mut top, findings);
+        let format_group = read_format_groups(&mut top, findings);
+        let options = section(&mut top, "option", findings, read_option);
+        let heaps = section(&mut top, "heap", findings, read_heap);
+        let rules = section(&mut top, "rule", findings, read_rule);
+        let alignments = section(&mut top, "align", findings, read_align);
+        let resolutions = section(&mut top, "resolve", findings, read_resolve);
+        for (key, empty) in [("heap", heaps.is_empty()), ("rule", rules.is_empty())] {
+            if empty {
+                let message = format!("no [[{key}]]: a policy needs at least one");
+                findings.push(Finding::new(Code::MissingKey, KeyPath::ROOT, message));
+            }
+        }
+        top.finish(findings);
+        Document {
+            schema,
+            name,
+            description,
+            limits,
+            metadata,
+            vendor_usage,
+            format_group,
+            options,
+            heaps,
+            rules,
+            alignments,
+            resolutions,
+        }
+    }
+}
+
+fn read_schema(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> i64 {
+    if top.get("schema").is_none() {
+        top.missing("schema", "1", findings);
+        return SCHEMA;
+    }
+    let schema = top.integer("schema", findings).unwrap_or(SCHEMA);
+    if schema != SCHEMA {
+        let message = format!("schema {schema} is not one that this version reads");
+        findings.push(Finding::new(Code::SchemaVersion, KeyPath::ROOT.key("schema"), message).help("allowed: 1"));
+    }
+    schema
+}
+
+fn section<T>(
+    top: &mut Table<'_>,
+    key: &'static str,
+    findings: &mut Vec<Finding>,
+    read: fn(&mut Table<'_>, &mut Vec<Finding>) -> T,
+) -> Vec<T> {
+    let mut entries = Vec::new();
+    for (path, item) in top.list(key, findings) {
+        let mut table = Table::new(item, path, findings);
+        entries.push(read(&mut table, findings));
+        table.finish(findings);
+    }
+    entries
+}
+
+fn subtable<'t>(top: &mut Table<'t>, key: &'static str, findings: &mut Vec<Finding>) -> Table<'t> {
+    let path = top.path().key(key);
+    match top.get(key) {
+        Some(tree) => Table::new(tree, path, findings),
+        None => Table::empty(path),
+    }
+}
+
+fn read_limits(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> LimitsDoc {
+    if top.get("limits").is_none() {
+        let message = "[limits] is missing: without bounds a single request can end in the OOM killer";
+        let help = "[limits] with request, reserve and buffers_per_request";
+        findings.push(Finding::new(Code::MissingKey, KeyPath::ROOT, message).help(help));
+        return LimitsDoc::default();
+    }
+    let mut table = subtable(top, "limits", findings);
+    let request = table.bytes("request", findings);
+    let client = table.bytes("client", findings);
+    let total = table.bytes("total", findings);
+    let reserve = table.bytes("reserve", findings);
+    let buffers = table.number("buffers_per_request", findings);
+    for (key, takes) in [("request", "\"256MiB\""), ("reserve", "\"64MiB\""), ("buffers_per_request", "32")] {
+        if !table.entries().any(|(name, _)| name == key) {
+            table.missing(key, takes, findings);
+        }
+    }
+    let path = table.path().clone();
+    for (key, value) in [("request", request), ("client", client), ("total", total)] {
+        if value == Some(0) {
+            findings.push(Finding::new(Code::BadValue, path.key(key), "0 bytes would refuse every request"));
+        }
+    }
+    if buffers == Some(0) {
+        let message = "0 buffers would refuse every request";
+        findings.push(Finding::new(Code::BadValue, path.key("buffers_per_request"), message));
+    }
+    table.finish(findings);
+    LimitsDoc {
+        request: request.unwrap_or_default(),
+        client,
+        total,
+        reserve: reserve.unwrap_or_default(),
+        buffers_per_request: buffers.unwrap_or_default(),
+    }
+}
+
+fn read_metadata(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> MetadataDoc {
+    if top.get("metadata").is_none() {
+        let message = "[metadata] is missing: it names the heap that holds the buffers' shared metadata";
+        findings.push(Finding::new(Code::MissingKey, KeyPath::ROOT, message).help("[metadata] with heap = \"system\""));
+        return MetadataDoc::default();
+    }
+    let mut table = subtable(top, "metadata", findings);
+    let heap = table.name("heap", findings);
+    table.finish(findings);
+    MetadataDoc { heap }
+}
+
+fn read_vendor_usage(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> BTreeMap<String, i64> {
+    let table = subtable(top, "vendor_usage", findings);
+    let path = table.path().clone();
+    let bit = |(name, value): (&str, &Tree)| Some((name.to_owned(), integer(value, &path.key(name), findings)?));
+    table.entries().filter_map(bit).collect()
+}
+
+fn read_format_groups(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> BTreeMap<String, Vec<String>> {
+    let table = subtable(top, "format_group", findings);
+    let mut groups = BTreeMap::new();
+    for (name, value) in table.entries() {
+        let path = table.path().key(name);
+        if let Tree::List(items) = value {
+            let formats = items.iter().enumerate();
+            let formats = formats.map(|(at, item)| text(item, &path.index(at), findings).unwrap_or_default()).collect();
+            groups.insert(name.to_owned(), formats);
+        } else {
+            let message = format!("a group takes an array of format names, not {}", value.kind());
+            findings.push(Finding::new(Code::WrongType, path, message));
+        }
+    }
+    groups
+}
+
+fn read_option(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> OptionDoc {
+    let name = table.name("name", findings);
+    let values = table.list("values", findings);
+    let values = values.into_iter().filter_map(|(path, item)| integer(item, &path, findings)).collect();
+    OptionDoc { name, values }
+}
+
+fn read_heap(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> HeapDoc {
+    let name = table.name("name", findings);
+    HeapDoc {
+        nodes: table.texts("nodes", findings).unwrap_or_else(|| vec![name.clone()]),
+        cached: table.flag("cached", findings).unwrap_or(true),
+        contiguous: table.flag("contiguous", findings).unwrap_or(false),
+        protected: table.flag("protected", findings).unwrap_or(false),
+        uncached_twin: table.text("uncached_twin", findings),
+        max_buffer: table.bytes("max_buffer", findings),
+        budget: table.bytes("budget", findings),
+        name,
+    }
+}
+
+fn read_condition(table: &mut Table<'_>, scope: Scope, findings: &mut Vec<Finding>) -> ConditionDoc {
+    let mut when = ConditionDoc {
+        all_of: table.texts("all_of", findings).unwrap_or_default(),
+        any_of: table.texts("any_of", findings).unwrap_or_default(),
+        none_of: table.texts("none_of", findings).unwrap_or_default(),
+        ..ConditionDoc::default()
+    };
+    if scope != Scope::Usage {
+        when.formats = table.texts("formats", findings).unwrap_or_default();
+        when.not_formats = table.texts("not_formats", findings).unwrap_or_default();
+    }
+    if scope == Scope::Everything {
+        when.min_size = table.bytes("min_size", findings);
+        when.max_size = table.bytes("max_size", findings);
+    }
+    when
+}
+
+fn read_rule(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> RuleDoc {
+    RuleDoc {
+        name: table.name("name", findings),
+        when: read_condition(table, Scope::Everything, findings),
+        heaps: table.texts("heaps", findings),
+        cached_when: table.texts("cached_when", findings),
+        deny: table.text("deny", findings),
+    }
+}
+
+fn read_align(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> AlignDoc {
+    AlignDoc {
+        name: table.name("name", findings),
+        when: read_condition(table, Scope::UsageAndFormat, findings),
+        stride_bytes: table.number("stride_bytes", findings),
+        stride_pixels: table.number("stride_pixels", findings),
+        height_lines: table.number("height_lines", findings),
+        size_bytes: table.number("size_bytes", findings),
+    }
+}
+
+fn read_resolve(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> ResolveDoc {
+    ResolveDoc {
+        format: table.name("format", findings),
+        when: read_condition(table, Scope::Usage, findings),
+        to: table.name("to", findings),
+    }
+}
