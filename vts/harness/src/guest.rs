@@ -11,19 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use crate::command::{print, Captured, GuestCommand, Job};
 use crate::error::{At, Error, Result};
 use crate::kernel::Kernel;
 use crate::machine::{self, Options};
 use crate::progress::{tail, Progress};
-use crate::protocol::{GuestFacts, Identity, Run, Status, Stream, ToGuest};
+use crate::protocol::{GuestFacts, Run, Status, Stream, ToGuest};
 use crate::rootfs::Rootfs;
-use crate::session::{BootEvent, FetchEvent, JobEvent, Session};
+use crate::session::{BootEvent, FetchEvent, Session};
 use crate::terminal;
 
 /// Longest boot to the agent's first word.
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
-/// What a command's own limit is exceeded by before the guest counts as hung.
-const GRACE: Duration = Duration::from_secs(20);
 /// Longest silence while files are fetched.
 const FETCH_LIMIT: Duration = Duration::from_secs(60);
 /// Longest power-off.
@@ -34,49 +33,6 @@ const KEPT_RUNS: usize = 20;
 const INITRAMFS: &str = "initramfs";
 const CONSOLE: &str = "console.log";
 const SERVICES: &str = "services.log";
-
-/// A command for [`Guest::start`].
-#[derive(Debug, Clone, Default)]
-pub struct GuestCommand {
-    /// Program and arguments; the program is looked for in /data, /vendor/bin, /vendor/bin/hw and /bin.
-    pub argv: Vec<String>,
-    /// Further environment.
-    pub env: Vec<(String, String)>,
-    /// Who it runs as.
-    pub identity: Identity,
-    /// Longest run; killed then, with [`Status::TimedOut`].
-    pub limit: Option<Duration>,
-}
-
-impl GuestCommand {
-    /// A command of root's without a limit.
-    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
-        Self { argv: argv.into_iter().map(Into::into).collect(), ..Self::default() }
-    }
-
-    /// The same, as another user.
-    pub fn user(mut self, identity: Identity) -> Self {
-        self.identity = identity;
-        self
-    }
-
-    /// The same, with a time limit.
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-}
-
-/// A command's end and all its output.
-#[derive(Debug, Clone)]
-pub struct Captured {
-    /// How it ended.
-    pub status: Status,
-    /// Its standard output.
-    pub stdout: Vec<u8>,
-    /// Its standard error.
-    pub stderr: Vec<u8>,
-}
 
 /// The folder of one run: initramfs while booting, logs.
 struct RunFolder {
@@ -110,15 +66,6 @@ pub struct Guest {
     folder: RunFolder,
     facts: GuestFacts,
     progress: Progress,
-}
-
-/// A command that runs.
-pub struct Job<'a> {
-    guest: &'a Guest,
-    id: u32,
-    what: String,
-    limit: Option<Duration>,
-    events: Receiver<JobEvent>,
 }
 
 impl Guest {
@@ -348,7 +295,7 @@ impl Guest {
     }
 
     /// The next event, or why there is none.
-    fn next<T>(&self, events: &Receiver<T>, limit: Option<Duration>, doing: &str) -> Result<T> {
+    pub(crate) fn next<T>(&self, events: &Receiver<T>, limit: Option<Duration>, doing: &str) -> Result<T> {
         let Some(limit) = limit else { return events.recv().map_err(|_| self.down(doing)) };
         events.recv_timeout(limit).map_err(|error| match error {
             RecvTimeoutError::Disconnected => self.down(doing),
@@ -372,35 +319,6 @@ impl Drop for Guest {
         let _ended_already = self.process.kill();
         let _reaped = self.process.wait();
     }
-}
-
-impl Job<'_> {
-    /// Waits for the end, handing output over as it comes.
-    ///
-    /// # Errors
-    /// The guest goes down or is silent for longer than the command's limit allows.
-    pub fn wait(self, mut output: impl FnMut(Stream, &[u8])) -> Result<Status> {
-        let limit = self.limit.map(|limit| limit.saturating_add(GRACE));
-        loop {
-            match self.guest.next(&self.events, limit, &self.what)? {
-                JobEvent::Output(stream, bytes) => output(stream, &bytes),
-                JobEvent::Exit(status) => return Ok(status),
-            }
-        }
-    }
-}
-
-fn print(stream: Stream, bytes: &[u8]) {
-    // A closed pipe ends the reader, not the run.
-    let _ = match stream {
-        Stream::Stdout => write_flushed(&mut std::io::stdout().lock(), bytes),
-        Stream::Stderr => write_flushed(&mut std::io::stderr().lock(), bytes),
-    };
-}
-
-fn write_flushed(to: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
-    to.write_all(bytes)?;
-    to.flush()
 }
 
 fn create(into: &Path, name: &str) -> Result<File> {

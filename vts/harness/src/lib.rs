@@ -16,6 +16,8 @@ pub mod apt;
 #[cfg(feature = "host")]
 pub mod binaries;
 #[cfg(feature = "host")]
+pub mod command;
+#[cfg(feature = "host")]
 pub mod error;
 #[cfg(feature = "host")]
 pub mod guest;

@@ -1,6 +1,9 @@
 //! demo, test, ci, vm, bench: the project's commands.
 
+mod bench;
+mod ci;
 mod context;
+mod demo;
 mod guest_options;
 mod service;
 mod test;
@@ -21,12 +24,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    Demo(demo::Args),
     Test(test::Args),
+    Ci(ci::Args),
+    Bench(bench::Args),
     Vm(vm::Args),
 }
 
 fn main() -> ExitCode {
     let result: Result<ExitCode> = match Cli::parse().command {
+        Task::Bench(args) => bench::run(&args),
+        Task::Ci(args) => ci::run(&args),
+        Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Vm(args) => vm::run(&args),
     };

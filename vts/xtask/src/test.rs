@@ -36,6 +36,13 @@ pub(crate) struct Args {
     machine: MachineArgs,
 }
 
+impl Args {
+    /// All tests, the guest's in such a machine.
+    pub(crate) fn all(machine: MachineArgs) -> Self {
+        Self { filter: None, packages: Vec::new(), native: false, guest: false, machine }
+    }
+}
+
 /// Which tests are asked for.
 #[derive(Clone, Copy)]
 struct Choice<'a> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{bail, Result};
 use clap::Args as ClapArgs;
-use vm_harness::guest::{Guest, GuestCommand};
+use vm_harness::command::GuestCommand;
+use vm_harness::guest::Guest;
 use vm_harness::protocol::{Identity, Status, OUT_DIR};
 
 use crate::context::Context;

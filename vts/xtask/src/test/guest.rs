@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use vm_harness::binaries::{build_tests, TestProgram};
-use vm_harness::guest::{Guest, GuestCommand};
+use vm_harness::command::GuestCommand;
+use vm_harness::guest::Guest;
 use vm_harness::protocol::{Identity, Status, Stream};
 use vm_harness::rootfs::{service_identity, SERVICE_PATH};
 
@@ -137,22 +138,14 @@ fn run_one(
     let mut command = GuestCommand::new(argv).user(identity).limit(LIMIT);
     command.env.push(("ALLOCATOR_SERVICE".to_owned(), SERVICE_PATH.to_owned()));
     let mut parser = Parser::new(&name, &place);
-    let mut rest = Vec::new();
-    let job = guest.start(&command)?;
-    let status = job.wait(|stream, bytes| match stream {
+    let status = guest.start(&command)?.wait_lines(|stream, line| match stream {
         Stream::Stdout => {
-            rest.extend_from_slice(bytes);
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = rest.drain(..=end).collect();
-                let line = String::from_utf8_lossy(&line);
-                print!("{line}");
-                parser.line(&line);
-            }
+            println!("{line}");
+            parser.line(line);
         }
-        Stream::Stderr => eprint!("{}", String::from_utf8_lossy(bytes)),
+        Stream::Stderr => eprintln!("{line}"),
     });
     let status = status.with_context(|| format!("{name} ({place})"))?;
-    parser.line(&String::from_utf8_lossy(&rest));
     if status != Status::Exited(0) {
         context.progress.step(format_args!("{name} ({place}): {status}"));
     }

@@ -1,0 +1,64 @@
+//! `cargo xtask bench`: the benchmarks, run in a guest.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args as ClapArgs;
+use vm_harness::command::GuestCommand;
+use vm_harness::protocol::OUT_DIR;
+
+use crate::context::Context;
+use crate::guest_options::{MachineArgs, Prepared};
+use crate::service;
+
+/// Longest run.
+const LIMIT: Duration = Duration::from_secs(1800);
+/// What the benchmark writes its rows to, in the guest's /out.
+const ROWS: &str = "bench.json";
+
+/// Measure the service in a guest: a table, a plot, and the rows as JSON
+///
+/// Each sample of ours is interleaved with the raw ioctl and a binder ping in the same process. Absolute times are the
+/// emulator's; ratios hold better.
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Write the rows as a JSON array
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Where table, plot and rows go [default: bench in Cargo's target folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The service's policy: a shipped profile's name, or a file in TOML or compiled JSON
+    #[arg(long, value_name = "PROFILE|FILE", default_value = "generic")]
+    policy: String,
+    #[command(flatten)]
+    machine: MachineArgs,
+    /// Arguments for the benchmark itself (`-- --help` lists them)
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<String>,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let context = Context::new(false)?;
+    let mut prepared = Prepared::new(&context, &args.machine)?;
+    service::add(&context, &mut prepared.rootfs, &args.policy, &["vts_bench"])?;
+    let out = args.out.clone().unwrap_or_else(|| context.target.join("bench"));
+    let guest = prepared.boot(&context, &out)?;
+    let rows = format!("{OUT_DIR}/{ROWS}");
+    let mut argv = ["bench", "--json", &rows, "--out", OUT_DIR].map(str::to_owned).to_vec();
+    argv.extend(args.arguments.iter().cloned());
+    let status = guest.run(&GuestCommand::new(argv).limit(LIMIT), false)?;
+    let files = guest.fetch(OUT_DIR, &out)?;
+    context.progress.step(format_args!("{} in {}", files.join(", "), out.display()));
+    if let Some(json) = &args.json {
+        std::fs::copy(out.join(ROWS), json).with_context(|| json.display().to_string())?;
+    }
+    if !status.success() {
+        context.progress.step(format_args!("{status}; guest's logs: {}", guest.keep_logs().display()));
+    }
+    guest.power_off()?;
+    Ok(ExitCode::from(u8::try_from(status.code()).unwrap_or(1)))
+}

@@ -1,0 +1,88 @@
+//! `cargo xtask ci`: the one gate, at a desk and in CI.
+
+mod deny;
+mod layers;
+mod steps;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Args as ClapArgs;
+use vm_harness::prerequisites::{ensure, Need};
+
+use crate::context::Context;
+use crate::guest_options::MachineArgs;
+use crate::test;
+
+/// Run every check: format, layers, lints, docs, licences, then all tests
+///
+/// All steps run even when one fails; each is told with its time. The tests come last, so that their summary ends the
+/// output. The exit code is 0 only when every step and every test is well.
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Only this step, without the tests; may be given again
+    #[arg(long = "step", value_name = "STEP", value_parser = STEPS.map(|(name, _)| name))]
+    steps: Vec<String>,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+/// What a step found.
+enum Finding {
+    /// All well, with a word to it.
+    Well(String),
+    /// It could not be looked at, and why.
+    Skipped(String),
+}
+
+type Step = (&'static str, fn(&Context) -> Result<Finding>);
+
+const STEPS: [Step; 7] = [
+    ("format", steps::format),
+    ("layers", layers::check),
+    ("lints", steps::lints),
+    ("features", steps::features),
+    ("documentation", steps::documentation),
+    ("licences", deny::policy),
+    ("advisories", deny::advisories),
+];
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let context = Context::new(false)?;
+    ensure(&[Need::Linker, Need::StaticLibc, Need::Libclang, Need::Qemu], &context.progress)?;
+    let mut failed = Vec::new();
+    for (name, step) in
+        STEPS.into_iter().filter(|(name, _)| args.steps.is_empty() || args.steps.iter().any(|s| s == name))
+    {
+        context.progress.step(format_args!("== {name}"));
+        let start = Instant::now();
+        let found = step(&context);
+        let seconds = start.elapsed().as_secs_f64();
+        match found {
+            Ok(Finding::Well(word)) => println!("{name}: well{word} ({seconds:.1} s)"),
+            Ok(Finding::Skipped(why)) => println!("{name}: SKIPPED: {why} ({seconds:.1} s)"),
+            Err(error) => {
+                println!("{name}: FAILED: {error:#} ({seconds:.1} s)");
+                failed.push(name);
+            }
+        }
+    }
+    let mut code = ExitCode::SUCCESS;
+    if !failed.is_empty() {
+        println!("steps that failed: {}", failed.join(", "));
+        code = ExitCode::FAILURE;
+    }
+    if args.steps.is_empty() {
+        context.progress.step("== tests");
+        let tests = test::run_in(&context, &test::Args::all(args.machine.clone()))?;
+        if !failed.is_empty() {
+            // Again, beside the summary that everybody reads.
+            println!("and these steps failed: {}", failed.join(", "));
+        } else {
+            code = tests;
+        }
+    }
+    Ok(code)
+}

@@ -1,0 +1,194 @@
+//! The layers, checked by looking: which words may stand in whose code, who may depend on whom, and what may stand nowhere.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{ensure, Context as _, Result};
+use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
+use vm_harness::progress::run_captured;
+
+use super::Finding;
+use crate::context::Context;
+
+/// Words that may not stand in the code (comments apart) below these folders.
+struct Rule {
+    folders: &'static [&'static str],
+    words: &'static [&'static str],
+    /// Paths where they may.
+    except: &'static [&'static str],
+    why: &'static str,
+}
+
+const PURE: &[&str] = &["service/core/src", "service/handle/src", "heaps-config/src"];
+
+const RULES: &[Rule] = &[
+    Rule {
+        folders: &[
+            "service/core/src",
+            "service/handle/src",
+            "service/kernel/src",
+            "heaps-config/src",
+            "heaps-config/lint/src",
+        ],
+        words: &["rsbinder", "allocator_aidl", "binder::", "Binder"],
+        except: &[],
+        why: "only the server and the clients know binder",
+    },
+    Rule {
+        folders: &["service", "heaps-config", "aidl"],
+        words: &["unsafe ", "ioctl_", "libc::ioctl"],
+        except: &["service/kernel/src", "service/mapper/src"],
+        why: "unsafe code and ioctls live in service/kernel and in the mapper's C entry",
+    },
+    Rule {
+        folders: PURE,
+        words: &[
+            "std::fs",
+            "std::net",
+            "std::env",
+            "std::process",
+            "std::thread",
+            "std::time::Instant",
+            "SystemTime",
+            "File::open",
+            "OwnedFd",
+            "log::",
+        ],
+        except: &[],
+        why: "the core, the handle format and the policy open no file, hold no fd, read no clock and log nothing",
+    },
+];
+
+/// Crates that may not reach these, not even through another crate.
+const APART: &[(&[&str], &[&str])] = &[
+    (&["gralloc_core", "gralloc_handle", "gralloc_kernel", "heaps_config"], &["rsbinder", "allocator_aidl"]),
+    (&["gralloc_core", "gralloc_handle", "heaps_config"], &["nix", "rustix", "libc", "log"]),
+];
+
+/// Lines a file may have without a reason.
+const FILE_LINES: usize = 500;
+/// How the reason begins.
+const REASON: &str = "Longer than others because";
+/// Paths of somebody's machine, which belong into no file.
+const LEAKS: &[&str] = &["/home/", "/Users/", concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/tmp/tar", "get")];
+/// Ends of names of text files.
+const TEXTS: &[&str] = &[".rs", ".toml", ".md", ".aidl", ".bp", ".te", ".rc", ".xml", ".json", "/run", "_contexts"];
+
+/// Looks at all of it.
+pub(super) fn check(context: &Context) -> Result<Finding> {
+    let files = run_captured(Command::new("git").current_dir(&context.workspace).args(["ls-files", "-z"]))?;
+    let files = String::from_utf8(files).context("file names")?;
+    let mut problems = Vec::new();
+    let mut count = 0_usize;
+    for name in files.split('\0').filter(|name| TEXTS.iter().any(|end| name.ends_with(end))) {
+        // Deleted and not yet committed, or not UTF-8.
+        let Ok(text) = fs::read_to_string(context.workspace.join(name)) else { continue };
+        count = count.saturating_add(1);
+        look_at(name, &text, &mut problems);
+    }
+    dependencies(&context.workspace, &mut problems)?;
+    for problem in &problems {
+        println!("{problem}");
+    }
+    ensure!(problems.is_empty(), "{} problems", problems.len());
+    Ok(Finding::Well(format!(" in {count} files")))
+}
+
+fn look_at(name: &str, text: &str, problems: &mut Vec<String>) {
+    let lines = text.lines().count();
+    if name.ends_with(".rs") && lines > FILE_LINES && !text.contains(REASON) {
+        problems.push(format!(
+            "{name}: {lines} lines; beyond {FILE_LINES} it takes a comment \"{REASON} …\", about 300 are the rule"
+        ));
+    }
+    for (number, line) in (1..).zip(text.lines()) {
+        if let Some(leak) = LEAKS.iter().find(|leak| line.contains(**leak)) {
+            problems.push(format!("{name}:{number}: {leak} is a path of one machine"));
+        }
+    }
+    if !name.ends_with(".rs") {
+        return;
+    }
+    // Tests may do what they test for.
+    if Path::new(name).components().any(|part| part.as_os_str() == "tests") {
+        return;
+    }
+    for rule in RULES {
+        let inside = |folder: &&str| Path::new(name).starts_with(folder);
+        if !rule.folders.iter().any(inside) || rule.except.iter().any(inside) {
+            continue;
+        }
+        for (number, line) in (1..).zip(text.lines()) {
+            let code = code_of(line);
+            if let Some(word) = rule.words.iter().find(|word| code.contains(**word)) {
+                problems.push(format!("{name}:{number}: {}: {}", word.trim_end(), rule.why));
+            }
+        }
+    }
+}
+
+/// The line without its comment. A `//` in a string cuts too much, which only makes the check milder there.
+fn code_of(line: &str) -> &str {
+    line.split("//").next().unwrap_or_default()
+}
+
+/// Follows normal dependencies as Cargo resolved them.
+fn dependencies(workspace: &Path, problems: &mut Vec<String>) -> Result<()> {
+    let metadata =
+        MetadataCommand::new().manifest_path(workspace.join("Cargo.toml")).exec().context("cargo metadata")?;
+    let names: HashMap<&PackageId, &str> =
+        metadata.packages.iter().map(|package| (&package.id, package.name.as_str())).collect();
+    let nodes = &metadata.resolve.as_ref().context("cargo metadata resolved nothing")?.nodes;
+    let edges: HashMap<&PackageId, Vec<&PackageId>> = nodes
+        .iter()
+        .map(|node| {
+            let normal =
+                node.deps.iter().filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal));
+            (&node.id, normal.map(|dep| &dep.pkg).collect())
+        })
+        .collect();
+    for (crates, forbidden) in APART {
+        for (id, name) in names.iter().filter(|(_, name)| crates.contains(name)) {
+            let mut reached = BTreeSet::new();
+            let mut open = vec![*id];
+            while let Some(next) = open.pop() {
+                if reached.insert(next) {
+                    open.extend(edges.get(next).into_iter().flatten());
+                }
+            }
+            let found = reached.iter().filter_map(|id| names.get(*id)).filter(|found| forbidden.contains(found));
+            problems.extend(found.map(|found| format!("{name} depends on {found}")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(name: &str, text: &str) -> Vec<String> {
+        let mut problems = Vec::new();
+        look_at(name, text, &mut problems);
+        problems
+    }
+
+    #[test]
+    fn words_of_another_layer_are_found_in_code_and_not_in_comments() {
+        assert_eq!(problems("service/core/src/plan.rs", "use rsbinder::Parcel;").len(), 1);
+        assert!(problems("service/core/src/plan.rs", "// rsbinder is for others").is_empty());
+        assert!(problems("service/server/src/adapter.rs", "use rsbinder::Parcel;").is_empty());
+        assert_eq!(problems("service/server/src/x.rs", "    unsafe { f() }").len(), 1);
+        assert!(problems("service/kernel/src/ioctl.rs", "    unsafe { f() }").is_empty());
+        assert_eq!(problems("heaps-config/src/x.rs", "let f = File::open(path);").len(), 1);
+    }
+
+    #[test]
+    fn long_files_and_paths_of_a_machine_are_found() {
+        assert_eq!(problems("vts/x/src/a.rs", &"\n".repeat(501)).len(), 1);
+        assert_eq!(problems("README.md", &["see /ho", "me/me/x"].concat()).len(), 1);
+        assert!(problems("README.md", "see target/vm").is_empty());
+    }
+}

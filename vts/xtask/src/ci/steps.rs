@@ -1,0 +1,74 @@
+//! The steps that are Cargo's own commands.
+
+use std::process::Command;
+
+use anyhow::{ensure, Context as _, Result};
+use cargo_metadata::{MetadataCommand, Package};
+use vm_harness::binaries::cargo;
+use vm_harness::progress::run_visible;
+
+use super::Finding;
+use crate::context::Context;
+
+/// The AOSP branch's compiler that device crates must be content with. No second compiler is needed: with `rust-version`
+/// in the manifest, clippy's `incompatible_msrv` refuses what came later to the standard library, and Cargo refuses
+/// dependencies that ask for more.
+const DEVICE_RUST: &str = "1.78";
+/// Folders of device crates.
+const DEVICE_FOLDERS: [&str; 6] =
+    ["service/core", "service/handle", "service/kernel", "service/server", "service/mapper", "heaps-config"];
+
+fn run(context: &Context, arguments: &[&str]) -> Result<()> {
+    Ok(run_visible(Command::new(cargo()).current_dir(&context.workspace).args(arguments))?)
+}
+
+/// rustfmt.
+pub(super) fn format(context: &Context) -> Result<Finding> {
+    run(context, &["fmt", "--all", "--check"])?;
+    Ok(Finding::Well(String::new()))
+}
+
+/// clippy over everything, and the manifests that its `incompatible_msrv` goes by.
+pub(super) fn lints(context: &Context) -> Result<Finding> {
+    for package in packages(context)? {
+        let folder = package.manifest_path.parent().and_then(|path| path.strip_prefix(&context.workspace).ok());
+        if folder.is_some_and(|folder| DEVICE_FOLDERS.contains(&folder.as_str())) {
+            let version = package.rust_version.as_ref().map(|version| format!("{}.{}", version.major, version.minor));
+            ensure!(version.as_deref() == Some(DEVICE_RUST), "{}: rust-version has to be {DEVICE_RUST}", package.name);
+            ensure!(
+                !package.targets.iter().any(|target| target.is_custom_build()),
+                "{}: a device crate has no build.rs",
+                package.name
+            );
+        }
+    }
+    let deny = ["-D", "warnings", "-D", "clippy::incompatible_msrv"];
+    run(context, &[&["clippy", "--workspace", "--all-targets", "--"], deny.as_slice()].concat())?;
+    Ok(Finding::Well(format!("; device crates are content with Rust {DEVICE_RUST}")))
+}
+
+/// Every package that has features, without them: what the lints saw was with the default ones.
+pub(super) fn features(context: &Context) -> Result<Finding> {
+    let mut seen = Vec::new();
+    for package in packages(context)?.iter().filter(|package| !package.features.is_empty()) {
+        run(context, &["clippy", "-p", &package.name, "--no-default-features", "--", "-D", "warnings"])?;
+        seen.push(package.name.to_string());
+    }
+    Ok(Finding::Well(format!(": {} without features", seen.join(", "))))
+}
+
+/// rustdoc.
+pub(super) fn documentation(context: &Context) -> Result<Finding> {
+    run_visible(
+        Command::new(cargo())
+            .current_dir(&context.workspace)
+            .args(["doc", "--workspace", "--no-deps"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    Ok(Finding::Well(String::new()))
+}
+
+fn packages(context: &Context) -> Result<Vec<Package>> {
+    let manifest = context.workspace.join("Cargo.toml");
+    Ok(MetadataCommand::new().manifest_path(manifest).no_deps().exec().context("cargo metadata")?.packages)
+}

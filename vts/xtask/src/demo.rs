@@ -1,0 +1,109 @@
+//! `cargo xtask demo`: a camera's frames on a screen, through buffers that the service allocated.
+
+mod checks;
+mod clients;
+mod picture;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args as ClapArgs;
+use serde_json::json;
+use vm_harness::guest::Guest;
+use vm_harness::protocol::OUT_DIR;
+
+use crate::context::Context;
+use crate::guest_options::{MachineArgs, Prepared};
+use crate::service;
+use checks::Checks;
+use clients::Told;
+
+/// Show a camera's frames on a screen, through buffers that the service allocated
+///
+/// Boots a real kernel in QEMU, starts the allocator as a system service over binder, and two clients of it, as other
+/// users: cameras (vivid, V4L2) that capture into its buffers, first NV12, then XR24; and a display (cirrus, DRM) that
+/// shows the NV12 frames after conversion and scans the XR24 ones out where they lie. Ends with a table of all buffers,
+/// the checks, and in --out:
+///
+///   screen.png    what QEMU's screen shows: the camera's test bars, compared pixel by pixel with what the camera wrote
+///
+///   report.json   everything: checks, buffers, the clients' own reports, the service's dump
+///
+/// The exit code is 1 when any check fails.
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Where the picture and the report go [default: demo in Cargo's target folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The service's policy: a shipped profile's name, or a file in TOML or compiled JSON
+    #[arg(long, value_name = "PROFILE|FILE", default_value = "generic")]
+    policy: String,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let context = Context::new(false)?;
+    let out = args.out.clone().unwrap_or_else(|| context.target.join("demo"));
+    let mut prepared = Prepared::new(&context, &args.machine)?;
+    service::add(&context, &mut prepared.rootfs, &args.policy, &["vts_clients"])?;
+    forget_last(&out)?;
+    let guest = prepared.boot(&context, &out)?;
+    let told = clients::run(&context, &guest)?;
+    guest.fetch(OUT_DIR, &out)?;
+    let mut checks = Checks::of_clients(&told);
+    checks.of_service(&told, &guest);
+    checks.of_screen(&out.join("screen.png"), &out.join(clients::LAST_FRAME));
+    let buffers = table::rows(&told);
+    let good = finish(&context, &guest, args, &told, &checks, &buffers, &out)?;
+    guest.power_off()?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A picture of an earlier run must not pass for this one's.
+fn forget_last(out: &std::path::Path) -> Result<()> {
+    for name in ["screen.png", "report.json"] {
+        let path = out.join(name);
+        if path.exists() {
+            std::fs::remove_file(&path).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+fn finish(
+    context: &Context,
+    guest: &Guest,
+    args: &Args,
+    told: &Told,
+    checks: &Checks,
+    buffers: &[table::Row],
+    out: &std::path::Path,
+) -> Result<bool> {
+    println!("\n{}", table::print(buffers));
+    println!("{checks}");
+    let good = checks.all_ok();
+    let report = json!({
+        "ok": good,
+        "seconds": context.progress.seconds(),
+        "kernel": guest.facts().release,
+        "policy": args.policy,
+        "checks": checks,
+        "buffers": buffers,
+        "display": told.display,
+        "cameras": told.cameras,
+        "service": told.dump_shown,
+    });
+    let path = out.join("report.json");
+    std::fs::write(&path, format!("{report:#}\n")).with_context(|| path.display().to_string())?;
+    println!("picture: {}", out.join("screen.png").display());
+    println!("report:  {}", path.display());
+    println!("{} of {} checks held, in {:.0} s", checks.held(), checks.len(), context.progress.seconds());
+    if !good {
+        println!("guest's logs: {}", guest.keep_logs().display());
+    }
+    Ok(good)
+}

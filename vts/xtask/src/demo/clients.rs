@@ -1,0 +1,170 @@
+//! The play: the display first, then one camera after the other; what they and the service tell about it.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{ensure, Context as _, Result};
+use serde_json::Value;
+use vm_harness::command::{Captured, GuestCommand};
+use vm_harness::guest::Guest;
+use vm_harness::protocol::{Identity, Status};
+
+use crate::context::Context;
+
+/// Longest run of one client.
+const LIMIT: Duration = Duration::from_secs(180);
+/// Where the cameras find the display.
+const SOCKET: &str = "/tmp/display.sock";
+/// What the last camera wrote last, in the out folder.
+pub(super) const LAST_FRAME: &str = "camera-xr24.ppm";
+
+/// One camera's turn.
+struct Turn {
+    format: &'static str,
+    frames: &'static str,
+    /// Whether the display has to read the camera's buffers where they lie.
+    scanout: bool,
+}
+
+const TURNS: [Turn; 2] =
+    [Turn { format: "nv12", frames: "30", scanout: false }, Turn { format: "xr24", frames: "120", scanout: true }];
+
+/// What everybody told.
+pub(super) struct Told {
+    /// The display's report.
+    pub(super) display: Value,
+    /// The cameras' reports, in order, by name.
+    pub(super) cameras: Vec<(String, Value)>,
+    /// How every client ended, by name.
+    pub(super) ends: Vec<(String, Status)>,
+    /// The service's dump while the last frame is shown.
+    pub(super) dump_shown: Value,
+    /// And after all clients have gone.
+    pub(super) dump_after: Value,
+    /// What the policy foretells for each request, as `heapctl explain` says, by format, usage and size.
+    pub(super) foretold: Vec<(Request, Value)>,
+}
+
+/// What a buffer was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) format: String,
+    pub(super) usage: String,
+    pub(super) size: String,
+}
+
+impl Request {
+    /// Of a buffer in a client's report.
+    pub(super) fn of(buffer: &Value) -> Self {
+        let text = |key: &str| buffer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let number = |key: &str| buffer.get(key).and_then(Value::as_u64).unwrap_or_default();
+        let usage = buffer.get("usage").and_then(Value::as_array).into_iter().flatten();
+        let usage: Vec<&str> = usage.filter_map(Value::as_str).collect();
+        Self {
+            format: text("format"),
+            usage: usage.join("|"),
+            size: format!("{}x{}", number("width"), number("height")),
+        }
+    }
+}
+
+/// The display's user is the system's, with the graphics group; the cameras' is cameraserver, with the camera group
+/// (AOSP, android_filesystem_config.h).
+fn display_identity() -> Identity {
+    Identity { groups: vec![1003], ..Identity::user(1000) }
+}
+
+fn camera_identity() -> Identity {
+    Identity { groups: vec![1006], ..Identity::user(1047) }
+}
+
+/// Plays it.
+pub(super) fn run(context: &Context, guest: &Guest) -> Result<Told> {
+    let cameras = TURNS.len().to_string();
+    let display = ["display", "--listen", SOCKET, "--cameras", &cameras, "--report", "/out/display.json"];
+    let display = GuestCommand::new(display).user(display_identity()).limit(LIMIT);
+    thread::scope(|scope| {
+        let job = guest.start(&display)?;
+        let shown = scope.spawn(move || job.wait_lines(|_, line| say("display", line)));
+        let played = cameras_in_turn(context, guest);
+        // Also after a failure: it would wait for the next camera.
+        let stopped = guest.capture(&GuestCommand::new(["killall", "-TERM", "display"]).limit(LIMIT));
+        let end = shown.join().map_err(|_| anyhow::anyhow!("the display's reader panicked"))??;
+        let (mut ends, dump_shown) = played?;
+        stopped?;
+        ends.push(("display".to_owned(), end));
+        tell(guest, ends, dump_shown)
+    })
+}
+
+fn cameras_in_turn(context: &Context, guest: &Guest) -> Result<(Vec<(String, Status)>, Value)> {
+    let mut ends = Vec::new();
+    for turn in &TURNS {
+        let name = format!("camera-{}", turn.format);
+        context.progress.step(format_args!("{name}: {} frames into the service's buffers", turn.frames));
+        let (report, picture) = (format!("/out/{name}.json"), format!("/out/{name}.ppm"));
+        let mut argv = vec!["camera", "--connect", SOCKET, "--format", turn.format, "--frames", turn.frames];
+        argv.extend(["--report", &report, "--save", &picture]);
+        if turn.scanout {
+            argv.push("--require-scanout");
+        }
+        let command = GuestCommand::new(argv).user(camera_identity()).limit(LIMIT);
+        let end = guest.start(&command)?.wait_lines(|_, line| say(&name, line))?;
+        ends.push((name, end));
+    }
+    context.progress.step("taking a picture of the screen");
+    guest.screendump("screen")?;
+    Ok((ends, dump(guest)?))
+}
+
+fn tell(guest: &Guest, ends: Vec<(String, Status)>, dump_shown: Value) -> Result<Told> {
+    let dump_after = dump(guest)?;
+    let display = read(guest, "/out/display.json")?;
+    let mut cameras = Vec::new();
+    for turn in &TURNS {
+        let name = format!("camera-{}", turn.format);
+        let report = read(guest, &format!("/out/{name}.json"))?;
+        cameras.push((name, report));
+    }
+    let mut foretold: Vec<(Request, Value)> = Vec::new();
+    let reports = cameras.iter().map(|(_, report)| report).chain([&display]);
+    for buffer in reports.filter_map(|report| report.get("buffers")?.as_array()).flatten() {
+        let request = Request::of(buffer);
+        if !foretold.iter().any(|(known, _)| *known == request) {
+            let explained = explain(guest, &request)?;
+            foretold.push((request, explained));
+        }
+    }
+    Ok(Told { display, cameras, ends, dump_shown, dump_after, foretold })
+}
+
+fn explain(guest: &Guest, request: &Request) -> Result<Value> {
+    let argv = ["heapctl", "--json", "explain", "--format", &request.format, "--usage", &request.usage];
+    // Status 1 is the answer no, which is an answer.
+    let captured = guest.capture(&GuestCommand::new(argv.into_iter().chain(["--size", &request.size])).limit(LIMIT))?;
+    parse("heapctl explain", &captured)
+}
+
+fn dump(guest: &Guest) -> Result<Value> {
+    let captured = guest.capture(&GuestCommand::new(["heapctl", "--json", "dump"]).limit(LIMIT))?;
+    ensure!(captured.status.success(), "heapctl dump: {}", String::from_utf8_lossy(&captured.stderr));
+    parse("heapctl dump", &captured)
+}
+
+fn read(guest: &Guest, path: &str) -> Result<Value> {
+    let captured = guest.capture(&GuestCommand::new(["cat", path]).limit(LIMIT))?;
+    ensure!(captured.status.success(), "{path}: the client wrote no report");
+    parse(path, &captured)
+}
+
+fn parse(what: &str, captured: &Captured) -> Result<Value> {
+    serde_json::from_slice(&captured.stdout)
+        .with_context(|| format!("{what}: {}", String::from_utf8_lossy(&captured.stderr)))
+}
+
+/// A client's line as it comes. What held comes again in the table of checks.
+fn say(who: &str, line: &str) {
+    if !line.starts_with("ok ") {
+        eprintln!("    {who:>11} | {line}");
+    }
+}
