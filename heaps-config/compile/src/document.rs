@@ -10,22 +10,22 @@ use toml::Spanned;
 const MAX_DEPTH: usize = 16;
 
 /// Lines, from 1, by path: of the key where there is one, of the value in an array.
-pub type Lines = HashMap<KeyPath, usize>;
+pub(crate) type Lines = HashMap<KeyPath, usize>;
 
 /// Why a text has no tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
+pub(crate) struct SyntaxError {
     /// From 1; the first when the whole text is meant.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The parser's words.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// Parses a text.
 ///
 /// # Errors
 /// What is not TOML, and a text that is too long.
-pub fn parse(text: &str) -> Result<(Tree, Lines), SyntaxError> {
+pub(crate) fn parse(text: &str) -> Result<(Tree, Lines), SyntaxError> {
     if text.len() > MAX_TEXT_BYTES {
         let message = format!("{} bytes: a policy has at most {MAX_TEXT_BYTES}", text.len());
         return Err(SyntaxError { line: 1, message });
@@ -40,7 +40,7 @@ pub fn parse(text: &str) -> Result<(Tree, Lines), SyntaxError> {
 }
 
 /// The line of a path, or of what contains it. The first when the whole document is meant.
-pub fn find(lines: &Lines, path: &KeyPath) -> usize {
+pub(crate) fn find(lines: &Lines, path: &KeyPath) -> usize {
     match (lines.get(path), path.parent()) {
         (Some(line), _) => *line,
         (None, Some(parent)) => find(lines, &parent),
