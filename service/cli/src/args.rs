@@ -16,11 +16,11 @@ use std::path::PathBuf;
 Exit status: 0 done; 1 findings, or the answer is no; 2 wrong usage, or what was asked could not be done.")]
 pub(crate) struct Args {
     /// Print one JSON value for scripts instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     pub(crate) json: bool,
 
     /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", display_order = 901)]
     pub(crate) color: Color,
 
     #[command(subcommand)]
@@ -105,9 +105,10 @@ pub(crate) struct CompileArgs {
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  heapctl explain --policy reference-soc --format YCBCR_420_888 --usage 'CAMERA_OUTPUT|CPU_READ_OFTEN' --size 1920x1080
-  heapctl explain --policy my.toml --format RGBA_8888 --usage COMPOSER_OVERLAY,GPU_RENDER_TARGET \\
-      --size 1080x2400 --count 3 --svg review.svg")]
+  heapctl explain --policy reference-soc --format YCBCR_420_888 --size 1920x1080 \\
+      --usage 'CAMERA_OUTPUT|CPU_READ_OFTEN'
+  heapctl explain --policy my.toml --format RGBA_8888 --size 1080x2400 --count 3 \\
+      --usage COMPOSER_OVERLAY,GPU_RENDER_TARGET --svg review.svg")]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,

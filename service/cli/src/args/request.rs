@@ -55,16 +55,18 @@ pub(crate) struct RequestArgs {
     pub(crate) name: String,
 }
 
+/// The help's heading for what is not about the request.
+const WAY: &str = "Way to the service";
+
 /// How to reach the service.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Way to the service")]
 pub(crate) struct DoorArgs {
     /// `binder`, or `unix:PATH` for the service's socket [default: $GRALLOC_ALLOCATOR, else binder if there is one]
-    #[arg(long, value_name = "DOOR")]
+    #[arg(long, value_name = "DOOR", help_heading = WAY)]
     service: Option<Door>,
 
     /// The service's socket; short for --service unix:PATH
-    #[arg(long, value_name = "PATH", conflicts_with = "service")]
+    #[arg(long, value_name = "PATH", conflicts_with = "service", help_heading = WAY)]
     socket: Option<PathBuf>,
 }
 
