@@ -1,10 +1,11 @@
-//! demo, test, ci, vm, bench: the project's commands.
+//! demo, test, ci, vm, bench, serve: the project's commands.
 
 mod bench;
 mod ci;
 mod context;
 mod demo;
 mod guest_options;
+mod serve;
 mod service;
 mod test;
 mod vm;
@@ -29,6 +30,7 @@ enum Task {
     Ci(ci::Args),
     Bench(bench::Args),
     Vm(vm::Args),
+    Serve(serve::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Ci(args) => ci::run(&args),
         Task::Demo(args) => demo::run(&args),
+        Task::Serve(args) => serve::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Vm(args) => vm::run(&args),
     };

@@ -11,7 +11,7 @@ use vm_harness::rootfs::Rootfs;
 use crate::context::Context;
 
 /// The package of the service.
-const SERVER: &str = "gralloc_server";
+pub(crate) const SERVER: &str = "gralloc_server";
 /// The package of the command-line tool.
 const HEAPCTL: &str = "heapctl";
 
@@ -34,7 +34,7 @@ pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, policy: &str, more: &[
 }
 
 /// The JSON of a policy. A JSON file is taken as it is, so that a broken one can be tried.
-fn compile(context: &Context, policy: &str) -> Result<PathBuf> {
+pub(crate) fn compile(context: &Context, policy: &str) -> Result<PathBuf> {
     if Path::new(policy).extension().is_some_and(|extension| extension == "json") {
         ensure!(Path::new(policy).is_file(), "--policy {policy}: no such file");
         return Ok(policy.into());
