@@ -31,6 +31,10 @@ fn usages() -> Vec<Usage> {
     usages
 }
 
+/// How many of the sizes each pair of format and usage is asked with. They take turns, so that every format and every
+/// usage meets every size.
+const SIZES_A_PAIR: usize = 2;
+
 /// (width, height, layers): small ones, odd ones, and ones that no limit lets through.
 const SIZES: &[(i32, i32, i32)] = &[
     (1, 1, 1),
@@ -45,7 +49,7 @@ const SIZES: &[(i32, i32, i32)] = &[
     (0, 1, 1),
 ];
 
-/// Asks both and compares; returns how many were served and how many refused.
+/// Asks both and compares; true when the request was served.
 fn compare(client: &Client, info: &BufferDescriptorInfo) -> bool {
     let supported = client.supports(info);
     match client.allocate(info, 1) {
@@ -66,9 +70,12 @@ fn sweep(subject: &Subject) -> (u32, u32) {
     let client = subject.connect();
     let still = Still::of(subject);
     let (mut served, mut refused) = (0, 0);
+    let mut sizes = SIZES.iter().cycle();
     for format in Format::ALL {
+        // One further each time, lest the turns fall on the same usages again.
+        sizes.next();
         for usage in usages() {
-            for (width, height, layers) in SIZES {
+            for (width, height, layers) in sizes.by_ref().take(SIZES_A_PAIR) {
                 let info = BufferDescriptorInfo {
                     layerCount: *layers,
                     ..descriptor("sweep", *width, *height, *format, usage)
@@ -87,7 +94,7 @@ fn sweep(subject: &Subject) -> (u32, u32) {
 fn sweep_finds_no_request_on_which_the_two_differ(subject: &Subject) {
     let (served, refused) = sweep(subject);
     // What a sweep is worth when it is all of one kind: nothing.
-    assert!(served > 1000 && refused > 1000, "{served} served, {refused} refused");
+    assert!(served > 500 && refused > 500, "{served} served, {refused} refused");
 }
 
 fn sweep_of_a_policy_with_bounds_and_absent_heaps() -> Verdict {
@@ -107,6 +114,6 @@ fn sweep_of_a_policy_with_bounds_and_absent_heaps() -> Verdict {
     // A stand-in has every unprotected heap, so `absent` is there too; the kernel's nodes are what this is about.
     let service = Service::start(&policy, &Options::default());
     let (served, refused) = sweep(&service);
-    assert!(served > 1000 && refused > 1000, "{served} served, {refused} refused");
+    assert!(served > 500 && refused > 500, "{served} served, {refused} refused");
     Ok(())
 }
