@@ -35,16 +35,14 @@ impl Matrix {
         }
     }
 
-    /// One pixel, as B, G, R, X.
-    fn bgrx(&self, y: u8, cb: u8, cr: u8) -> [u8; 4] {
-        let luma = (i32::from(y) - self.luma_black) * self.luma_gain;
+    /// Pixels that share their chroma, as B, G, R, X each.
+    fn write_bgrx(&self, luma: &[u8], cb: u8, cr: u8, out: &mut [u8]) {
         let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
-        [
-            byte(luma + self.blue_cb * cb),
-            byte(luma - self.green_cb * cb - self.green_cr * cr),
-            byte(luma + self.red_cr * cr),
-            0xff,
-        ]
+        let (blue, green, red) = (self.blue_cb * cb, self.green_cb * cb + self.green_cr * cr, self.red_cr * cr);
+        for (to, y) in out.chunks_exact_mut(4).zip(luma) {
+            let luma = (i32::from(*y) - self.luma_black) * self.luma_gain;
+            to.copy_from_slice(&[byte(luma + blue), byte(luma - green), byte(luma + red), 0xff]);
+        }
     }
 }
 
@@ -62,25 +60,23 @@ fn byte(value: i32) -> u8 {
 /// Converts one line. `first` is the line of the first plane; `second` the line of the second one that belongs to it,
 /// empty where the format has none. Writes as many pixels as `out` has room for and the input gives.
 pub fn line_to_bgrx(format: Format, matrix: &Matrix, first: &[u8], second: &[u8], out: &mut [u8]) {
-    let pixels = out.chunks_exact_mut(4);
     match format {
         Format::Xr24 => {
-            for (to, from) in pixels.zip(first.chunks_exact(4)) {
+            for (to, from) in out.chunks_exact_mut(4).zip(first.chunks_exact(4)) {
                 to.copy_from_slice(from);
             }
         }
         Format::Xb24 => {
-            for (to, from) in pixels.zip(first.chunks_exact(4)) {
+            for (to, from) in out.chunks_exact_mut(4).zip(first.chunks_exact(4)) {
                 if let [r, g, b, x] = *from {
                     to.copy_from_slice(&[b, g, r, x]);
                 }
             }
         }
         Format::Nv12 => {
-            let chroma = second.chunks_exact(2).flat_map(|pair| [pair, pair]);
-            for ((to, y), pair) in pixels.zip(first).zip(chroma) {
-                if let [cb, cr] = *pair {
-                    to.copy_from_slice(&matrix.bgrx(*y, cb, cr));
+            for ((to, luma), chroma) in out.chunks_mut(8).zip(first.chunks(2)).zip(second.chunks_exact(2)) {
+                if let [cb, cr] = *chroma {
+                    matrix.write_bgrx(luma, cb, cr, to);
                 }
             }
         }
@@ -97,12 +93,14 @@ mod tests {
 
     /// B, G, R of a pixel.
     fn bgr(color: ColorEncoding, y: u8, cb: u8, cr: u8) -> [u8; 3] {
-        let [b, g, r, _] = Matrix::new(color).bgrx(y, cb, cr);
+        let mut out = [0; 4];
+        Matrix::new(color).write_bgrx(&[y], cb, cr, &mut out);
+        let [b, g, r, _] = out;
         [b, g, r]
     }
 
     #[test]
-    fn bgrx_of_black_white_and_grey_is_exact() {
+    fn write_bgrx_of_black_white_and_grey_is_exact() {
         for color in [LIMITED_601, LIMITED_709] {
             assert_eq!(bgr(color, 16, 128, 128), [0, 0, 0]);
             assert_eq!(bgr(color, 235, 128, 128), [255, 255, 255]);
@@ -112,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn bgrx_of_the_primaries_is_that_of_the_standards() {
+    fn write_bgrx_of_the_primaries_is_that_of_the_standards() {
         // BT.601 and BT.709 tables of 100 % colour bars, 8 bits, limited range: Y, Cb, Cr.
         let near = |got: [u8; 3], want: [u8; 3]| {
             assert!(got.iter().zip(want).all(|(got, want)| got.abs_diff(want) <= 2), "{got:?} is not {want:?}");
@@ -127,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn bgrx_of_impossible_values_is_clamped() {
+    fn write_bgrx_of_impossible_values_is_clamped() {
         assert_eq!(bgr(LIMITED_601, 0, 128, 128), [0, 0, 0]);
         assert_eq!(bgr(LIMITED_601, 255, 255, 255), [255, 125, 255]);
     }

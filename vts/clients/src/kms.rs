@@ -34,12 +34,12 @@ pub enum Error {
         cards: Vec<String>,
     },
     /// The controller cannot read this picture where it lies.
-    #[error("driver {driver} does not scan out {format:?} (it scans out {scans_out})")]
+    #[error("driver {driver} does not scan out {format} (it scans out {scans_out})")]
     Format {
         /// The driver.
         driver: String,
-        /// The picture's format.
-        format: DrmFourcc,
+        /// The picture's format, in four characters.
+        format: String,
         /// What it can.
         scans_out: String,
     },
@@ -190,10 +190,10 @@ impl Screen {
     /// # Errors
     /// [`Error::Format`] and [`Error::Size`] when the controller cannot show it as it is; else the driver's refusal.
     pub fn attach(&mut self, dmabuf: BorrowedFd<'_>, image: &Image) -> Result<Scanout, Error> {
-        let format = image.format().drm();
-        if !self.formats.contains(&image.format().v4l2()) {
+        let code = image.format().v4l2();
+        if !self.formats.contains(&code) {
             let scans_out = self.formats.iter().map(|code| fourcc_name(*code)).collect::<Vec<_>>().join(", ");
-            return Err(Error::Format { driver: self.driver.clone(), format, scans_out });
+            return Err(Error::Format { driver: self.driver.clone(), format: fourcc_name(code), scans_out });
         }
         let (width, height) = self.size();
         if (image.width(), image.height()) != (width, height) {

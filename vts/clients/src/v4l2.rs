@@ -7,13 +7,16 @@
 //! to a dma-buf for good when QBUF claims more, so [`Capture::queue`] compares before it calls.
 //! Source: `Documentation/userspace-api/media/v4l/dmabuf.rst`, Linux 6.12.
 
+mod error;
 mod sys;
+
+pub use error::Error;
 
 use crate::format::{ColorEncoding, Format};
 use crate::image::Image;
+use error::request;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use std::fs::{self, File, OpenOptions};
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -21,73 +24,6 @@ use sys::ioctl;
 
 /// Where the kernel lists its video nodes, each with its `name`.
 const VIDEO_CLASS: &str = "/sys/class/video4linux";
-
-/// Why the capture device does not do what is wanted.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No node of that name.
-    #[error("no capture device named \"{wanted}\": this kernel has {found}. Is the vivid module loaded?")]
-    NoDevice {
-        /// What was looked for.
-        wanted: String,
-        /// What there is, in words.
-        found: String,
-    },
-    /// The node is there and does not open.
-    #[error("{}: {source}", node.display())]
-    Open {
-        /// The node.
-        node: PathBuf,
-        /// The kernel's word.
-        source: io::Error,
-    },
-    /// The node is not a device that captures by streaming.
-    #[error("{}: driver {driver} captures no video by streaming (capabilities {capabilities:#010x})", node.display())]
-    NotACamera {
-        /// The node.
-        node: PathBuf,
-        /// The driver's name.
-        driver: String,
-        /// `device_caps`.
-        capabilities: u32,
-    },
-    /// No input of that name.
-    #[error("no input named \"{wanted}\": the device has {found}")]
-    NoInput {
-        /// What was looked for.
-        wanted: String,
-        /// What there is.
-        found: String,
-    },
-    /// A request to the driver failed.
-    #[error("{request}: {source}")]
-    Request {
-        /// The ioctl's name.
-        request: &'static str,
-        /// The kernel's word.
-        source: nix::Error,
-    },
-    /// The driver changed something that must be as it was asked for.
-    #[error("the driver changed {what}: asked for {asked}, it set {got}")]
-    Changed {
-        /// What, in words.
-        what: &'static str,
-        /// The value asked for.
-        asked: String,
-        /// The value the driver set.
-        got: String,
-    },
-    /// The allocated buffer and the driver's idea of the frame do not fit together.
-    #[error("a buffer does not fit the driver: {0}")]
-    Buffer(String),
-    /// No frame came.
-    #[error("no frame within {0} ms")]
-    Timeout(u16),
-}
-
-fn request(name: &'static str) -> impl Fn(nix::Error) -> Error {
-    move |source| Error::Request { request: name, source }
-}
 
 /// What the driver agreed to.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -341,8 +277,8 @@ impl Capture {
     /// to the dma-buf until [`Capture::stop`].
     ///
     /// # Errors
-    /// [`Error::Buffer`] when the dma-buf is smaller than `bytes`; else the driver's refusal (EFAULT: it needs
-    /// contiguous memory and this is scattered).
+    /// [`Error::Buffer`] when the dma-buf is smaller than `bytes`; [`Error::Scattered`] when the device needs contiguous
+    /// memory; else the driver's refusal.
     pub fn queue(&self, index: u32, dmabuf: BorrowedFd<'_>, bytes: u64) -> Result<(), Error> {
         let real = crate::dmabuf::size_of(dmabuf).map_err(request("lseek of a dma-buf"))?;
         let length = u32::try_from(bytes).ok().filter(|length| *length > 0 && u64::from(*length) <= real);
@@ -353,7 +289,12 @@ impl Capture {
         buffer.m.fd = dmabuf.as_raw_fd();
         // SAFETY: VIDIOC_QBUF reads and writes one v4l2_buffer; its fd is borrowed for the call, in which the driver
         // takes a reference of its own.
-        unsafe { ioctl::qbuf(self.file.as_raw_fd(), &mut buffer) }.map_err(request("VIDIOC_QBUF")).map(drop)
+        match unsafe { ioctl::qbuf(self.file.as_raw_fd(), &mut buffer) } {
+            Ok(_) => Ok(()),
+            // videobuf2-dma-contig's answer to a scatter list of more than one piece.
+            Err(nix::Error::EFAULT) => Err(Error::Scattered { driver: self.driver.clone(), index }),
+            Err(source) => Err(Error::Request { request: "VIDIOC_QBUF", source }),
+        }
     }
 
     /// Starts to capture.

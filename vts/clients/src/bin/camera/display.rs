@@ -11,6 +11,8 @@ use vts_clients::wire::{Message, Path};
 
 /// How long a display may take to begin to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take to greet, ms: it serves one camera after the other.
+const GREETING_MS: u16 = 60_000;
 /// How long it may take to answer, ms.
 const ANSWER_MS: u16 = 5_000;
 
@@ -31,7 +33,7 @@ impl Display {
     /// Connects and sends every buffer's handle.
     pub(crate) fn connect(path: &FilePath, buffers: &[Buffer], color: ColorEncoding) -> Result<Display> {
         let connection = Connection::open(path, PATIENCE)?;
-        let screen = match answer(&connection)? {
+        let screen = match answer(&connection, GREETING_MS)? {
             Message::Welcome { width, height } => (width, height),
             other => bail!("the display began with {other:?}"),
         };
@@ -45,7 +47,7 @@ impl Display {
                 ints: buffer.ints().to_vec(),
             };
             display.connection.send(&message, &fds).with_context(|| format!("sending buffer {slot}"))?;
-            match answer(&display.connection)? {
+            match answer(&display.connection, ANSWER_MS)? {
                 Message::Attached { slot: its, path } if its == slot => display.paths.push(path),
                 other => bail!("the display answered buffer {slot} with {other:?}"),
             }
@@ -73,7 +75,7 @@ impl Display {
 
     /// Takes a message that is there; answers the slot that is ours again, if it is about that.
     pub(crate) fn hear(&mut self) -> Result<Option<u32>> {
-        let message = answer(&self.connection)?;
+        let message = answer(&self.connection, ANSWER_MS)?;
         self.take(&message)
     }
 
@@ -98,7 +100,7 @@ impl Display {
     pub(crate) fn finish(&mut self) -> Result<u32> {
         self.connection.send(&Message::Finish, &[])?;
         loop {
-            match answer(&self.connection)? {
+            match answer(&self.connection, ANSWER_MS)? {
                 Message::Held { sequence } => return Ok(sequence),
                 message => drop(self.take(&message)?),
             }
@@ -113,8 +115,8 @@ impl AsFd for Display {
 }
 
 /// The display's next message, unless it is a refusal.
-fn answer(connection: &Connection) -> Result<Message> {
-    match connection.receive_within(ANSWER_MS).context("waiting for the display")? {
+fn answer(connection: &Connection, timeout_ms: u16) -> Result<Message> {
+    match connection.receive_within(timeout_ms).context("waiting for the display")? {
         (Message::Refused { reason }, _) => bail!("the display refuses: {reason}"),
         (message, _) => Ok(message),
     }

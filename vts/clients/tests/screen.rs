@@ -1,0 +1,202 @@
+//! The two programs on a real kernel: vivid, a display controller, and the allocator service around them.
+//!
+//! Needs root, a vivid camera, a DRM display that imports dma-bufs, and the allocator's binder; says what is missing where
+//! it skips. The programs are those that Cargo built, or `camera` and `display` on the PATH.
+
+// A failed unwrap is a failed test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "screen/place.rs"]
+mod place;
+#[path = "screen/program.rs"]
+mod program;
+
+use place::Place;
+use program::Program;
+use serde_json::Value;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path as FilePath;
+use std::time::Duration;
+use vts_clients::buffer::Buffer;
+use vts_clients::service::Wish;
+use vts_clients::socket::Connection;
+use vts_clients::wire::{Message, Path};
+
+#[test]
+fn camera_alone_captures_every_format() {
+    let Some(place) = Place::find() else { return };
+    for (format, layout) in [("xr24", "BGRA_8888"), ("xb24", "RGBX_8888"), ("nv12", "NV12")] {
+        let (code, report) = place.camera(&["--format", format, "--frames", "5"]);
+        assert_eq!(code, Some(0), "{report:#}");
+        assert_eq!(report["frames"]["captured"], 5);
+        assert_eq!(report["buffers"][3]["layout"], layout);
+        assert!(report["buffers"][3]["heap"].is_string(), "the kernel names the heap: {report:#}");
+    }
+    place.nothing_is_left();
+}
+
+#[test]
+fn frames_reach_the_screen_scanned_out_or_composed() {
+    let Some(place) = Place::find() else { return };
+    let display = place.display(&["--cameras", "3", "--save", &place.path("screen.ppm")]);
+    let socket = place.path("display.sock");
+    let small = ["--connect", &socket, "--format", "nv12", "--size", "640x360", "--frames", "5"];
+    assert_eq!(place.camera(&small).0, Some(0));
+    let (code, report) = place.camera(&["--connect", &socket, "--format", "nv12", "--frames", "8", "--fps", "30"]);
+    assert_eq!((code, &report["buffers"][0]["path"]), (Some(0), &Value::from("composed")), "{report:#}");
+    let saved = place.path("camera.ppm");
+    let (code, report) = place.camera(&["--connect", &socket, "--require-scanout", "--frames", "30", "--save", &saved]);
+    assert_eq!((code, &report["buffers"][0]["path"]), (Some(0), &Value::from("scanout")), "{report:#}");
+    display.terminate();
+    let (code, display) = display.end();
+    assert_eq!(code, Some(0), "{display:#}");
+    assert_eq!(display["cameras"][0]["composed"], 5);
+    assert_eq!(display["cameras"][1]["composed"], 8);
+    assert_eq!(display["cameras"][2]["scanned_out"], 30);
+    assert_eq!(display["held"]["sequence"], report["frames"]["last_sequence"]);
+    // The camera has gone; its last frame was read from the screen's buffer afterwards.
+    assert!(std::fs::read(&saved).unwrap() == std::fs::read(place.path("screen.ppm")).unwrap(), "other pixels");
+    place.nothing_is_left();
+}
+
+/// What a hostile camera does once it has been greeted.
+type Attack = fn(&Place, &Connection);
+
+#[test]
+fn hostile_cameras_are_refused_and_the_next_one_is_served() {
+    let Some(place) = Place::find() else { return };
+    let attacks: [(&str, Attack); 6] = [
+        ("the handle is refused", |place, display| {
+            let buffer = place.buffer();
+            let mut ints = buffer.ints().to_vec();
+            ints[5] = -1;
+            send(display, &buffer.fds(), ints);
+        }),
+        ("no dma-buf", |place, display| {
+            let file: OwnedFd = std::fs::File::open("/proc/self/exe").unwrap().into();
+            send(display, &[file.as_fd(), file.as_fd()], place.buffer().ints().to_vec());
+        }),
+        ("has a buffer already", |place, display| {
+            let buffer = place.buffer();
+            send(display, &buffer.fds(), buffer.ints().to_vec());
+            assert_eq!(display.receive().unwrap().0, Message::Attached { slot: 0, path: Path::Scanout });
+            send(display, &buffer.fds(), buffer.ints().to_vec());
+        }),
+        ("slot 7 has no buffer", |_, display| {
+            display.send(&Message::Frame { slot: 7, sequence: 0 }, &[]).unwrap();
+        }),
+        ("not a camera's to say", |_, display| display.send(&Message::Released { slot: 0 }, &[]).unwrap()),
+        ("finished without a frame", |_, display| display.send(&Message::Finish, &[]).unwrap()),
+    ];
+    let cameras = (attacks.len() + 1).to_string();
+    let display = place.display(&["--cameras", &cameras]);
+    let socket = place.path("display.sock");
+    for (reason, attack) in attacks {
+        let connection = Connection::open(FilePath::new(&socket), Duration::from_secs(10)).unwrap();
+        assert_eq!(connection.receive().unwrap().0, Message::Welcome { width: 1280, height: 720 });
+        attack(&place, &connection);
+        match connection.receive().unwrap().0 {
+            Message::Refused { reason: said } => assert!(said.contains(reason), "{said} for {reason}"),
+            other => panic!("{other:?} for {reason}"),
+        }
+    }
+    assert_eq!(place.camera(&["--connect", &socket, "--frames", "5"]).0, Some(0));
+    display.terminate();
+    let (code, report) = display.end();
+    assert_eq!(code, Some(1), "attacks are failures: {report:#}");
+    assert_eq!(report["held"]["camera"], 6);
+    assert_eq!(check(&report, "every fd is closed again"), Some(true));
+    place.nothing_is_left();
+}
+
+#[test]
+fn camera_killed_amid_frames_leaves_a_display_that_serves_the_next() {
+    let Some(place) = Place::find() else { return };
+    let display = place.display(&["--cameras", "2"]);
+    let socket = place.path("display.sock");
+    let camera = Program::start("camera", &["--connect", &socket, "--frames", "100000"], place.folder());
+    camera.wait_for("progress");
+    camera.kill();
+    assert_eq!(place.camera(&["--connect", &socket, "--frames", "5"]).0, Some(0));
+    display.terminate();
+    let (code, report) = display.end();
+    assert_eq!(code, Some(1));
+    assert!(report["cameras"][0]["error"].as_str().unwrap().contains("closed"), "{report:#}");
+    assert_eq!(report["cameras"][1]["error"], Value::Null);
+    place.nothing_is_left();
+}
+
+#[test]
+fn display_killed_amid_frames_ends_the_camera_with_a_reason() {
+    let Some(place) = Place::find() else { return };
+    let display = place.display(&[]);
+    let socket = place.path("display.sock");
+    let camera = Program::start("camera", &["--connect", &socket, "--frames", "100000"], place.folder());
+    camera.wait_for("progress");
+    display.kill();
+    let (code, report) = camera.end();
+    assert_eq!(code, Some(1));
+    assert!(report["error"].as_str().unwrap().contains("closed"), "{report:#}");
+    assert_eq!(check(&report, "every fd is closed again"), Some(true));
+    place.nothing_is_left();
+}
+
+#[test]
+fn what_is_missing_or_impossible_is_said_and_fails() {
+    let Some(place) = Place::find() else { return };
+    let socket = place.path("nobody.sock");
+    let cases: [(&[&str], &str); 6] = [
+        (&["--service", "unix:/nonexistent.sock"], "/nonexistent.sock"),
+        (&["--camera", "no-such-camera"], "vivid-000-vid-cap"),
+        (&["--input", "periscope"], "Webcam"),
+        (&["--size", "1000x700"], "the driver changed the frame size: asked for 1000x700"),
+        (&["--usage", "PROTECTED"], "the allocator supports no"),
+        (&["--connect", &socket], "Is the display running?"),
+    ];
+    for (args, reason) in cases {
+        let (code, report) = place.camera(args);
+        assert_eq!(code, Some(1), "{args:?}");
+        assert!(report["error"].as_str().unwrap().contains(reason), "{args:?}: {report:#}");
+    }
+    let display = Program::start("display", &["--listen", &socket, "--mode", "123x45"], place.folder());
+    let (code, report) = display.end();
+    assert_eq!(code, Some(1));
+    assert!(report["error"].as_str().unwrap().contains("1280x720"), "names the modes there are: {report:#}");
+    place.nothing_is_left();
+}
+
+#[test]
+fn contiguous_camera_with_scattered_memory_says_so() {
+    let Some(place) = Place::find() else { return };
+    if !place::has_camera("vivid-001-vid-cap") {
+        println!("SKIP: no second vivid camera (n_devs=2 allocators=0,1)");
+        return;
+    }
+    let (code, report) = place.camera(&["--camera", "vivid-001-vid-cap", "--frames", "5"]);
+    assert_eq!(code, Some(1));
+    assert!(report["error"].as_str().unwrap().contains("needs contiguous memory"), "{report:#}");
+    place.nothing_is_left();
+}
+
+fn send(display: &Connection, fds: &[std::os::fd::BorrowedFd<'_>], ints: Vec<i32>) {
+    let message = Message::Buffer { slot: 0, dataspace: 0, fds: u32::try_from(fds.len()).unwrap(), ints };
+    display.send(&message, fds).unwrap();
+}
+
+fn check(report: &Value, name: &str) -> Option<bool> {
+    report["checks"].as_array()?.iter().find(|check| check["name"] == name)?["ok"].as_bool()
+}
+
+impl Place {
+    /// A buffer that a camera could have.
+    fn buffer(&self) -> Buffer {
+        let wish = Wish {
+            name: "camera of a stranger".to_owned(),
+            width: 1280,
+            height: 720,
+            format: gralloc_core::PixelFormat::Bgra8888,
+            usage: gralloc_core::Usage::CAMERA_OUTPUT | gralloc_core::Usage::COMPOSER_OVERLAY,
+        };
+        self.service().allocate(&wish, false).unwrap().0
+    }
+}
