@@ -18,7 +18,7 @@
 use std::sync::atomic::{fence, AtomicU32, Ordering};
 
 /// Slots of a cell: one is published, two writers can be at work, or one of them dead.
-const SLOTS: usize = 3;
+const SLOTS: u32 = 3;
 /// Words of a slot before its data: claim, length, checksum.
 const HEAD_WORDS: usize = 3;
 /// How often a reader starts again before it gives up: only a hostile writer keeps it from reading so long.
@@ -49,8 +49,10 @@ struct Slot<'a> {
 
 impl Cell {
     /// Words of all slots.
+    // Compilers before 1.80 do not count a use by assertions alone. `as` widens; `usize::try_from` is no const fn.
+    #[allow(dead_code, clippy::as_conversions)]
     pub(super) const fn slot_words(self) -> usize {
-        SLOTS * (HEAD_WORDS + self.data_words)
+        SLOTS as usize * (HEAD_WORDS + self.data_words)
     }
 
     fn slot<'a>(&self, page: &'a [AtomicU32], number: u32) -> Option<Slot<'a>> {
@@ -101,7 +103,7 @@ impl Cell {
             return false;
         };
         for attempt in 0..WRITE_TRIES {
-            for number in 1..=3 {
+            for number in 1..=SLOTS {
                 let Some(slot) = self.slot(page, number) else { return false };
                 if published(control.load(Ordering::Acquire)) == Some(number) || !take(&slot, token, attempt) {
                     continue;

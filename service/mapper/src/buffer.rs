@@ -1,0 +1,202 @@
+//! One imported buffer.
+
+use crate::abi::ARect;
+use crate::error::Error;
+use crate::lock::Locks;
+use crate::memory::{Kind, Memory};
+use gralloc_core::plan::METADATA_BYTES;
+use gralloc_core::Usage;
+use gralloc_handle::metadata::{SharedPage, PAGE_WORDS};
+use gralloc_handle::{BufferInfo, BUFFER_FD, FDS, METADATA_FD};
+use gralloc_kernel::dmabuf::{self, Access};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// An imported buffer: what its handle says, checked, and its memory.
+///
+/// Both of its dma-bufs are mapped when they are first needed, and stay mapped until it is freed: a mapping costs twenty
+/// times what the brackets around an access cost (`benches/lock.rs` measures it), and a camera locks the same few
+/// buffers for every frame.
+#[derive(Debug)]
+pub struct Buffer {
+    info: BufferInfo,
+    locks: Locks,
+    pixels: Memory,
+    metadata: Memory,
+}
+
+impl Buffer {
+    /// Takes over the clones of a handle's fds.
+    ///
+    /// # Errors
+    /// `NotMemory` when one of them is not what the handle says; both are closed.
+    pub fn new(info: BufferInfo, pixels: OwnedFd, metadata: OwnedFd) -> Result<Buffer, Error> {
+        let pixels = Memory::new(pixels, BUFFER_FD, info.buffer_bytes)?;
+        let metadata = Memory::new(metadata, METADATA_FD, info.metadata_bytes)?;
+        Ok(Buffer { info, locks: Locks::default(), pixels, metadata })
+    }
+
+    /// What it is.
+    pub fn info(&self) -> &BufferInfo {
+        &self.info
+    }
+
+    /// The numbers of its fds, in the order of the handle.
+    pub fn raw_fds(&self) -> [i32; FDS] {
+        [self.pixels.fd().as_raw_fd(), self.metadata.fd().as_raw_fd()]
+    }
+
+    /// Bytes of the pixels' memory as the kernel holds it.
+    ///
+    /// # Errors
+    /// `Kernel`: none in practice.
+    pub fn allocated_bytes(&self) -> Result<u64, Error> {
+        self.pixels.size()
+    }
+
+    /// What a lock with this usage and region would be for.
+    ///
+    /// # Errors
+    /// `CpuUsage`, `Region` or `Protected`, in this order.
+    pub fn check_lock(&self, usage: u64, region: ARect) -> Result<Access, Error> {
+        let access = self.access(usage)?;
+        if !contains(region, self.info.width, self.info.height) {
+            return Err(Error::Region(region));
+        }
+        if self.info.protected {
+            return Err(Error::Protected);
+        }
+        Ok(access)
+    }
+
+    /// Reading and writing, as asked for: CPU usage alone, and none that the buffer was not allocated for.
+    fn access(&self, usage: u64) -> Result<Access, Error> {
+        let (asked, allocated) = (Usage(usage), self.info.usage);
+        let cpu = Usage::CPU_READ_MASK | Usage::CPU_WRITE_MASK;
+        let (reads, writes) = (!asked.cpu_read().is_empty(), !asked.cpu_write().is_empty());
+        let allowed = (!reads || !allocated.cpu_read().is_empty()) && (!writes || !allocated.cpu_write().is_empty());
+        match (reads, writes) {
+            _ if !allowed || asked.intersects(!cpu) => Err(Error::CpuUsage { asked: usage, allocated: allocated.0 }),
+            (true, true) => Ok(Access::ReadWrite),
+            (true, false) => Ok(Access::Read),
+            (false, true) => Ok(Access::Write),
+            (false, false) => Err(Error::CpuUsage { asked: usage, allocated: allocated.0 }),
+        }
+    }
+
+    /// Locks it: begins access, and says where its memory begins.
+    ///
+    /// # Errors
+    /// `NotMemory`, `Exhausted` or `Kernel` when it cannot be mapped or accessed; `TooManyLocks`.
+    pub fn begin(&self, access: Access) -> Result<*mut u8, Error> {
+        let mapping = self.pixels.map(self.info.buffer_bytes)?;
+        if self.needs_brackets() {
+            dmabuf::begin_access(self.pixels.fd(), access)?;
+        }
+        match self.locks.add(access) {
+            Ok(()) => Ok(mapping.as_ptr()),
+            Err(error) => {
+                self.close_bracket(access);
+                Err(error)
+            }
+        }
+    }
+
+    /// Unlocks it once.
+    ///
+    /// # Errors
+    /// `NotLocked`.
+    pub fn end(&self) -> Result<(), Error> {
+        let access = self.locks.remove()?;
+        self.close_bracket(access);
+        Ok(())
+    }
+
+    /// Ends access and begins it again, so that both sides see what the other wrote.
+    ///
+    /// # Errors
+    /// `NotLocked`; `Kernel` when the exporter refuses.
+    pub fn synchronise(&self) -> Result<(), Error> {
+        let access = self.locks.held().ok_or(Error::NotLocked)?;
+        if self.needs_brackets() {
+            dmabuf::end_access(self.pixels.fd(), access)?;
+            dmabuf::begin_access(self.pixels.fd(), access)?;
+        }
+        Ok(())
+    }
+
+    /// An uncached mapping has nothing to make visible, and a memfd takes no brackets.
+    fn needs_brackets(&self) -> bool {
+        self.info.cached && self.pixels.kind() == Kind::DmaBuf
+    }
+
+    fn close_bracket(&self, access: Access) {
+        if self.needs_brackets() {
+            // The lock has ended all the same: there is nothing that a client could do about it.
+            if let Err(error) = dmabuf::end_access(self.pixels.fd(), access) {
+                log::warn!("unlock of buffer {:#x}: {error}", self.info.id);
+            }
+        }
+    }
+
+    /// The metadata that processes share, mapped.
+    ///
+    /// # Errors
+    /// `NotMemory`, `Exhausted` or `Kernel` when it cannot be mapped.
+    pub fn shared_page(&self) -> Result<SharedPage<'_>, Error> {
+        let mapping = self.metadata.map(self.info.metadata_bytes)?;
+        Ok(SharedPage::new(mapping.words(0, PAGE_WORDS)?))
+    }
+
+    /// The client's own region behind the metadata: where it begins, null when it has no bytes, and its size in bytes.
+    ///
+    /// # Errors
+    /// As [`Buffer::shared_page`].
+    pub fn reserved_region(&self) -> Result<(*mut u8, u64), Error> {
+        if self.info.reserved_bytes == 0 {
+            return Ok((std::ptr::null_mut(), 0));
+        }
+        let mapping = self.metadata.map(self.info.metadata_bytes)?;
+        // The handle's decoder holds: the metadata are as many bytes as the page and the region together.
+        let start = usize::try_from(METADATA_BYTES).unwrap_or(0);
+        Ok((mapping.as_ptr().wrapping_add(start), self.info.reserved_bytes))
+    }
+}
+
+impl Drop for Buffer {
+    /// A buffer may be freed while it is locked: access ends then, before its memory goes.
+    fn drop(&mut self) {
+        if let Some(access) = self.locks.held() {
+            self.close_bracket(access);
+        }
+    }
+}
+
+/// Whether a region lies inside a buffer; all zero is the whole of it.
+fn contains(region: ARect, width: u32, height: u32) -> bool {
+    let inside = |start: i32, end: i32, size: u32| 0 <= start && start <= end && i64::from(end) <= i64::from(size);
+    region == ARect::default() || inside(region.left, region.right, width) && inside(region.top, region.bottom, height)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn region_zero_is_the_whole_and_others_lie_inside() {
+        let region = |left, top, right, bottom| ARect { left, top, right, bottom };
+        for inside in [(0, 0, 0, 0), (0, 0, 64, 48), (63, 47, 64, 48), (5, 5, 5, 5), (64, 48, 64, 48)] {
+            assert!(contains(region(inside.0, inside.1, inside.2, inside.3), 64, 48), "{inside:?}");
+        }
+        for outside in [
+            (0, 0, 65, 48),
+            (0, 0, 64, 49),
+            (-1, 0, 64, 48),
+            (0, -1, 64, 48),
+            (9, 0, 8, 48),
+            (0, 9, 64, 8),
+            (0, 0, i32::MAX, 1),
+        ] {
+            assert!(!contains(region(outside.0, outside.1, outside.2, outside.3), 64, 48), "{outside:?}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! IMapper 5, the stable-C mapper: imports buffers into a process, locks them for the CPU, says and sets what they are.
+//!
+//! It runs inside SurfaceFlinger, camera, codecs and apps, on handles that any app can forge. A call goes through:
+//! - [`abi`]: the C types; nothing happens there.
+//! - `entry`: the C functions. They check pointers for null, copy what comes through them, call the safe function of the
+//!   same name, and return its code. With `gralloc_kernel` the only unsafe code that the library has.
+//! - [`mapper`]: one safe function a callback.
+//! - [`import`], [`buffer`], [`lock`], [`fence`], [`metadata`]: what they do.
+//! - [`table`]: which buffers are imported, by the address of the handle that the client was given.
+//!
+//! # Invariants
+//! - A handle that comes back from a client is a number until the table knows it: what was freed, never imported or made
+//!   up is BAD_BUFFER, and is not dereferenced.
+//! - Nothing is mapped before it is proven that its size cannot change ([`memory`]), so no access can end in SIGBUS.
+//! - A call on one buffer waits for nobody who works on another; nothing waits for a fence with a lock held.
+//! - Locking, unlocking and getting metadata allocate nothing once the buffer's memory is mapped.
+//! - No panic, no unwinding, no abort on anything that comes from outside.
+//!
+//! # What it does not do
+//! It knows no binder, no policy and no allocator: all that it knows of a buffer is in the handle.
+//!
+//! Source of the interface: AOSP `hardware/interfaces/graphics/mapper/stable-c/include/.../IMapper.h` (main of March
+//! 2025); `include/dmaheap_mapper.h` says the same in this project's own words.
+
+#![deny(unsafe_code)]
+
+pub mod abi;
+pub mod buffer;
+mod dump;
+mod entry;
+pub mod error;
+pub mod fence;
+pub mod import;
+pub mod lock;
+mod logging;
+pub mod mapper;
+pub mod memory;
+pub mod metadata;
+pub mod table;
+
+pub use entry::{AIMapper_loadIMapper, ANDROID_HAL_MAPPER_VERSION, ANDROID_HAL_STABLEC_VERSION};
+pub use error::Error;
+pub use mapper::Mapper;

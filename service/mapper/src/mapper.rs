@@ -1,0 +1,146 @@
+//! The callbacks of the interface as safe functions: addresses, slices and fds that are owned.
+
+use crate::abi::ARect;
+use crate::dump;
+use crate::error::Error;
+use crate::fence;
+use crate::import;
+use crate::metadata;
+use crate::table::{HandleMemory, Table};
+use gralloc_handle::metadata::StandardMetadata;
+use gralloc_handle::{RawHandle, FDS, INTS};
+use std::os::fd::OwnedFd;
+
+/// A mapper: the buffers that are imported through it.
+#[derive(Debug, Default)]
+pub struct Mapper {
+    table: Table,
+}
+
+impl Mapper {
+    /// One without buffers.
+    pub const fn new() -> Mapper {
+        Mapper { table: Table::new() }
+    }
+
+    /// Imports a raw handle. `clone` gives a clone of its fd of an index.
+    ///
+    /// # Errors
+    /// `Handle`, `NotAnFd` or `NotMemory` for a handle that is wrong; `Exhausted`.
+    pub fn import(
+        &self,
+        raw: RawHandle<'_>,
+        clone: impl FnMut(usize) -> Result<OwnedFd, Error>,
+    ) -> Result<&HandleMemory, Error> {
+        let buffer = import::import(raw, clone)?;
+        // The decoder holds that there are as many.
+        let ints: &[i32; INTS] = raw.ints.try_into().map_err(|_| Error::NotAHandle("another number of ints"))?;
+        self.table.insert(buffer, ints)
+    }
+
+    /// Frees an imported buffer, locked or not: access to it ends, its memory is unmapped, its fds are closed. Waits
+    /// for calls of other threads that are inside the buffer.
+    ///
+    /// # Errors
+    /// `NotImported`.
+    pub fn free(&self, address: usize) -> Result<(), Error> {
+        self.table.remove(address).map(drop)
+    }
+
+    /// How many fds and ints of an imported handle have to travel: all, since it has nothing of the process's own.
+    ///
+    /// # Errors
+    /// `NotImported`.
+    pub fn transport_size(&self, address: usize) -> Result<(usize, usize), Error> {
+        self.table.with(address, |_| Ok((FDS, INTS)))
+    }
+
+    /// Locks a buffer for the CPU, after the fence has signalled, and says where its memory begins. The fence is closed
+    /// in any case.
+    ///
+    /// # Errors
+    /// `NotImported`, `CpuUsage`, `Region`, `Protected`; `NotAFence`, `FenceTimeout`; `NotMemory`, `Exhausted`, `Kernel`,
+    /// `TooManyLocks`.
+    #[inline]
+    pub fn lock(&self, address: usize, usage: u64, region: ARect, fence: Option<OwnedFd>) -> Result<*mut u8, Error> {
+        if let Some(fence) = fence {
+            // Checked before the wait too, so that a wrong call is told so at once.
+            self.table.with(address, |buffer| buffer.check_lock(usage, region))?;
+            fence::wait(fence, fence::MENTION_AFTER, fence::GIVE_UP_AFTER)?;
+        }
+        self.table.with(address, |buffer| buffer.begin(buffer.check_lock(usage, region)?))
+    }
+
+    /// Ends one lock.
+    ///
+    /// # Errors
+    /// `NotImported`, `NotLocked`.
+    #[inline]
+    pub fn unlock(&self, address: usize) -> Result<(), Error> {
+        self.table.with(address, |buffer| buffer.end())
+    }
+
+    /// Makes what the CPU wrote into a locked buffer visible to devices, and what devices wrote to the CPU.
+    ///
+    /// # Errors
+    /// `NotImported`, `NotLocked`; `Kernel` when the exporter refuses.
+    pub fn synchronise(&self, address: usize) -> Result<(), Error> {
+        self.table.with(address, |buffer| buffer.synchronise())
+    }
+
+    /// Writes a standard type's bytes into `room` as far as they fit, and says how many there are.
+    ///
+    /// # Errors
+    /// `NotImported`, then `UnknownMetadata`; `NotMemory`, `Exhausted` or `Kernel` when the shared page cannot be mapped.
+    #[inline]
+    pub fn get(&self, address: usize, number: i64, room: &mut [u8]) -> Result<usize, Error> {
+        self.table.with(address, |buffer| {
+            let kind = StandardMetadata::from_number(number).ok_or(Error::UnknownMetadata)?;
+            metadata::get(buffer, kind, room)
+        })
+    }
+
+    /// Sets a standard type from its bytes.
+    ///
+    /// # Errors
+    /// `NotImported`, then `UnknownMetadata`; `Set`; as for [`Mapper::get`].
+    pub fn set(&self, address: usize, number: i64, bytes: &[u8]) -> Result<(), Error> {
+        self.table.with(address, |buffer| {
+            let kind = StandardMetadata::from_number(number).ok_or(Error::UnknownMetadata)?;
+            metadata::set(buffer, kind, bytes)
+        })
+    }
+
+    /// Whether the handle is imported.
+    ///
+    /// # Errors
+    /// `NotImported`.
+    pub fn check(&self, address: usize) -> Result<(), Error> {
+        self.table.with(address, |_| Ok(()))
+    }
+
+    /// Hands out all metadata of a buffer.
+    ///
+    /// # Errors
+    /// `NotImported`; as for [`Mapper::get`].
+    pub fn dump(&self, address: usize, each: impl FnMut(StandardMetadata, &[u8])) -> Result<(), Error> {
+        dump::dump(self, address, each)
+    }
+
+    /// Hands out all metadata of all imported buffers, `None` before each buffer's.
+    pub fn dump_all(&self, mut each: impl FnMut(Option<(StandardMetadata, &[u8])>)) {
+        for address in self.table.addresses() {
+            each(None);
+            // One that is freed meanwhile has no more to say.
+            let _ = dump::dump(self, address, |kind, bytes| each(Some((kind, bytes))));
+        }
+    }
+
+    /// Where a buffer's reserved region begins, null for one of no bytes, and its size in bytes.
+    ///
+    /// # Errors
+    /// `NotImported`; `NotMemory`, `Exhausted` or `Kernel` when it cannot be mapped.
+    pub fn reserved_region(&self, address: usize) -> Result<(*mut u8, u64), Error> {
+        self.table.with(address, |buffer| buffer.reserved_region())
+    }
+}
