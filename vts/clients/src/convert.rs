@@ -73,10 +73,12 @@ pub fn line_to_bgrx(format: Format, matrix: &Matrix, first: &[u8], second: &[u8]
                 }
             }
         }
-        Format::Nv12 => {
+        Format::Nv12 | Format::Nv21 => {
             for ((to, luma), chroma) in out.chunks_mut(8).zip(first.chunks(2)).zip(second.chunks_exact(2)) {
-                if let [cb, cr] = *chroma {
-                    matrix.write_bgrx(luma, cb, cr, to);
+                match *chroma {
+                    [cb, cr] if format == Format::Nv12 => matrix.write_bgrx(luma, cb, cr, to),
+                    [cr, cb] => matrix.write_bgrx(luma, cb, cr, to),
+                    _ => {}
                 }
             }
         }
@@ -148,6 +150,9 @@ mod tests {
         let [b0, _, r0, _, b1, _, r1, _, b2, _, r2, _] = out;
         assert!(r0 > 250 && b0 < 5 && r1 == r0 && b1 == b0, "{out:?}");
         assert!(b2 > 250 && r2 < 5, "{out:?}");
+        let mut swapped = [0; 12];
+        line_to_bgrx(Format::Nv21, &matrix, &[81, 81, 41], &[240, 90, 110, 240], &mut swapped);
+        assert_eq!(swapped, out);
     }
 
     #[test]

@@ -17,15 +17,19 @@ pub enum Format {
     Xb24,
     /// A plane of Y, then a plane of interleaved Cb and Cr at half the resolution: one answer to `YCBCR_420_888`.
     Nv12,
+    /// The same with Cr before Cb: AIDL `YCRCB_420_SP`, and another answer to `YCBCR_420_888`.
+    Nv21,
 }
 
 impl Format {
-    /// What to ask the allocator for.
+    /// What to ask the allocator for. For NV12, which has no AIDL name, the flexible format: what comes back is the
+    /// policy's choice.
     pub const fn aidl(self) -> PixelFormat {
         match self {
             Format::Xr24 => PixelFormat::Bgra8888,
             Format::Xb24 => PixelFormat::Rgbx8888,
             Format::Nv12 => PixelFormat::Ycbcr420_888,
+            Format::Nv21 => PixelFormat::Ycrcb420Sp,
         }
     }
 
@@ -35,6 +39,7 @@ impl Format {
             Layout::Bgra8888 => Some(Format::Xr24),
             Layout::Rgbx8888 | Layout::Rgba8888 => Some(Format::Xb24),
             Layout::Nv12 => Some(Format::Nv12),
+            Layout::Nv21 => Some(Format::Nv21),
             _ => None,
         }
     }
@@ -45,33 +50,35 @@ impl Format {
             Format::Xr24 => *b"XR24",
             Format::Xb24 => *b"XB24",
             Format::Nv12 => *b"NV12",
+            Format::Nv21 => *b"NV21",
         }
     }
 
-    /// `V4L2_PIX_FMT_XBGR32`, `V4L2_PIX_FMT_RGBX32`, `V4L2_PIX_FMT_NV12`.
+    /// `V4L2_PIX_FMT_XBGR32`, `V4L2_PIX_FMT_RGBX32`, `V4L2_PIX_FMT_NV12`, `V4L2_PIX_FMT_NV21`.
     pub const fn v4l2(self) -> u32 {
         u32::from_le_bytes(self.code())
     }
 
-    /// `DRM_FORMAT_XRGB8888`, `DRM_FORMAT_XBGR8888`, `DRM_FORMAT_NV12`.
+    /// `DRM_FORMAT_XRGB8888`, `DRM_FORMAT_XBGR8888`, `DRM_FORMAT_NV12`, `DRM_FORMAT_NV21`.
     pub const fn drm(self) -> drm::buffer::DrmFourcc {
         match self {
             Format::Xr24 => drm::buffer::DrmFourcc::Xrgb8888,
             Format::Xb24 => drm::buffer::DrmFourcc::Xbgr8888,
             Format::Nv12 => drm::buffer::DrmFourcc::Nv12,
+            Format::Nv21 => drm::buffer::DrmFourcc::Nv21,
         }
     }
 
     /// True for luma and chroma, false for RGB.
     pub const fn is_yuv(self) -> bool {
-        matches!(self, Format::Nv12)
+        matches!(self, Format::Nv12 | Format::Nv21)
     }
 
     /// Number of planes.
     pub const fn planes(self) -> usize {
         match self {
             Format::Xr24 | Format::Xb24 => 1,
-            Format::Nv12 => 2,
+            Format::Nv12 | Format::Nv21 => 2,
         }
     }
 
@@ -79,8 +86,8 @@ impl Format {
     pub fn plane_extent(self, plane: usize, width: u32, height: u32) -> (u64, u32) {
         match (self, plane) {
             (Format::Xr24 | Format::Xb24, _) => (u64::from(width) * 4, height),
-            (Format::Nv12, 0) => (u64::from(width), height),
-            (Format::Nv12, _) => (u64::from(width.div_ceil(2)) * 2, height.div_ceil(2)),
+            (Format::Nv12 | Format::Nv21, 0) => (u64::from(width), height),
+            (Format::Nv12 | Format::Nv21, _) => (u64::from(width.div_ceil(2)) * 2, height.div_ceil(2)),
         }
     }
 }
@@ -130,7 +137,7 @@ mod tests {
         assert_eq!(Format::Xr24.v4l2(), 0x3432_5258);
         assert_eq!(Format::Xb24.v4l2(), 0x3432_4258);
         assert_eq!(Format::Nv12.v4l2(), 0x3231_564e);
-        for format in [Format::Xr24, Format::Xb24, Format::Nv12] {
+        for format in [Format::Xr24, Format::Xb24, Format::Nv12, Format::Nv21] {
             assert_eq!(format.v4l2().to_le_bytes(), format.code());
             assert_eq!(drm::buffer::DrmFourcc::try_from(format.v4l2()), Ok(format.drm()));
         }
