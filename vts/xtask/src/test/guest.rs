@@ -17,7 +17,7 @@ use crate::guest_options::{MachineArgs, Prepared};
 use crate::service;
 
 /// Longest run of one test program.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(1200);
 /// How test programs are built for the guest.
 const PROFILE: &str = "guest-test";
 /// Where they lie in the guest.
@@ -48,14 +48,23 @@ struct Row {
     who: Who,
     /// Whether the guest's own service must be out of the way.
     alone: bool,
+    /// Packages whose programs the tests start.
+    programs: &'static [&'static str],
 }
 
-const ROWS: [Row; 4] = [
+impl Row {
+    const fn of(package: &'static str) -> Self {
+        Self { package, target: None, who: Who::Root, alone: false, programs: &[] }
+    }
+}
+
+const ROWS: [Row; 5] = [
     // The client's test registers as the allocator itself.
-    Row { package: "gralloc_client", target: Some("binder"), who: Who::Root, alone: true },
-    Row { package: "gralloc_kernel", target: None, who: Who::Root, alone: false },
-    Row { package: "gralloc_kernel", target: None, who: Who::Service, alone: false },
-    Row { package: "service_tests", target: None, who: Who::Root, alone: false },
+    Row { target: Some("binder"), alone: true, ..Row::of("gralloc_client") },
+    Row::of("gralloc_kernel"),
+    Row { who: Who::Service, ..Row::of("gralloc_kernel") },
+    Row::of("service_tests"),
+    Row { target: Some("screen"), programs: &["vts_clients"], ..Row::of("vts_clients") },
 ];
 
 /// Boots one guest and runs all rows in it.
@@ -65,7 +74,8 @@ pub(crate) fn run(context: &Context, machine: &MachineArgs, choice: Choice<'_>, 
         return Ok(());
     }
     let mut prepared = Prepared::new(context, machine)?;
-    service::add(context, &mut prepared.rootfs, "generic", &[])?;
+    let started: Vec<&str> = rows.iter().flat_map(|row| row.programs).copied().collect();
+    service::add(context, &mut prepared.rootfs, "generic", &started)?;
     context.progress.step("building the guest's tests");
     let mut packages: Vec<&str> = rows.iter().map(|row| row.package).collect();
     packages.dedup();
