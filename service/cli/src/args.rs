@@ -57,6 +57,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     Heaps(HeapsArgs),
     Alloc(AllocArgs),
+    Decode(DecodeArgs),
     Dump(DumpArgs),
 }
 
@@ -175,4 +176,22 @@ pub(crate) struct AllocArgs {
 pub(crate) struct DumpArgs {
     #[command(flatten)]
     pub(crate) door: DoorArgs,
+}
+
+/// Explain a buffer handle's ints in words, and say whether a mapper would take them
+///
+/// The ints are decimal or 0x-hexadecimal, with spaces, commas, brackets or line breaks between them, as debuggers and
+/// `alloc --raw --json` print them. Exit status 1 when the handle is refused; its fields are shown all the same.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Example:
+  heapctl --json alloc --raw --format RGBA_8888 --size 64x64 | jq -c .handles[0].ints | heapctl decode -")]
+pub(crate) struct DecodeArgs {
+    /// The file with the ints; `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// How many fds came with them
+    #[arg(long, value_name = "N", default_value_t = gralloc_handle::FDS)]
+    pub(crate) fds: usize,
 }

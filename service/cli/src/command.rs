@@ -3,6 +3,7 @@
 pub(crate) mod alloc;
 #[cfg(feature = "host")]
 pub(crate) mod compile;
+pub(crate) mod decode;
 pub(crate) mod dump;
 pub(crate) mod explain;
 pub(crate) mod heaps;

@@ -1,4 +1,4 @@
-//! lint, compile, explain, heaps, alloc, dump: one tool for the allocator and its policy.
+//! lint, compile, explain, heaps, alloc, decode, dump: one tool for the allocator and its policy.
 //!
 //! Exit status: 0 done, 1 findings or refused, 2 wrong usage, or what was asked could not be done.
 
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Explain(command) => command::explain::run(command, &out),
         Command::Heaps(command) => command::heaps::run(command, &out),
         Command::Alloc(command) => command::alloc::run(command, &out),
+        Command::Decode(command) => command::decode::run(command, &out),
         Command::Dump(command) => command::dump::run(command, &out),
     };
     match done {

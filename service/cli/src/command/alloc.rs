@@ -1,10 +1,11 @@
 //! `heapctl alloc`
 
 use crate::args::AllocArgs;
+use crate::command::decode;
 use crate::output::{Output, Status};
 use crate::{policy, request};
 use anyhow::{anyhow, Result};
-use gralloc_client::{Allocation, Buffer, ClientError, Connection};
+use gralloc_client::{Allocation, ClientError, Connection};
 use gralloc_handle::BufferInfo;
 use serde_json::{json, Value};
 use std::time::{Duration, Instant};
@@ -64,30 +65,20 @@ fn refused(connection: &Connection, error: &ClientError, supported: bool, out: &
 }
 
 fn raw(handles: &[&[i32]], stride: i32, out: &Output) {
-    let fields = |ints: &[i32]| gralloc_handle::fields(ints);
     if out.json {
-        let field = |field: gralloc_handle::Field| json!({ "name": field.name, "first_int": field.ints.start, "ints": field.ints.len(), "value": field.value });
-        let handle =
-            |ints: &&[i32]| json!({ "ints": ints, "fields": fields(ints).into_iter().map(field).collect::<Vec<_>>() });
+        let handle = |ints: &&[i32]| json!({ "ints": ints, "fields": decode::fields_json(ints) });
         out.json(&json!({ "ok": true, "stride": stride, "handles": handles.iter().map(handle).collect::<Vec<_>>() }));
         return;
     }
     for (index, ints) in handles.iter().enumerate() {
-        out.text(&format!("handle {index}: {} ints, stride {stride}\n", ints.len()));
-        for field in fields(ints) {
-            let places = match field.ints.len() {
-                1 => field.ints.start.to_string(),
-                _ => format!("{}-{}", field.ints.start, field.ints.end.saturating_sub(1)),
-            };
-            out.text(&format!("  {places:>7}  {:<15} {}\n", field.name, field.value));
-        }
+        out.text(&format!("handle {index}: {} ints, stride {stride}\n{}", ints.len(), decode::fields_text(ints)));
     }
 }
 
 fn report(connection: &Connection, allocation: &Allocation, supported: bool, took: Duration, out: &Output) {
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     if out.json {
-        let buffers: Vec<Value> = allocation.buffers.iter().map(buffer_json).collect();
+        let buffers: Vec<Value> = allocation.buffers.iter().map(|buffer| info_json(&buffer.info)).collect();
         out.json(&json!({
             "ok": true,
             "service": connection.door().to_string(),
@@ -106,9 +97,8 @@ fn report(connection: &Connection, allocation: &Allocation, supported: bool, too
     out.text(&format!("{count} {buffers} through {} in {micros} us; isSupported: {supported}\n", connection.door()));
 }
 
-fn buffer_json(buffer: &Buffer) -> Value {
-    let BufferInfo { planes, .. } = &buffer.info;
-    let info = &buffer.info;
+/// A decoded handle for scripts.
+pub(crate) fn info_json(info: &BufferInfo) -> Value {
     let plane = |plane: &gralloc_core::layout::Plane| json!({ "offset_bytes": plane.offset_bytes, "stride_bytes": plane.stride_bytes, "lines": plane.lines });
     json!({
         "id": format!("{:#018x}", info.id),
@@ -122,7 +112,7 @@ fn buffer_json(buffer: &Buffer) -> Value {
         "usage": info.usage.names(),
         "usage_bits": info.usage.0,
         "stride": info.stride,
-        "planes": planes.as_slice().iter().map(plane).collect::<Vec<_>>(),
+        "planes": info.planes.as_slice().iter().map(plane).collect::<Vec<_>>(),
         "layer_bytes": info.layer_bytes,
         "bytes": info.buffer_bytes,
         "metadata_bytes": info.metadata_bytes,

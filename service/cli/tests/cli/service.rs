@@ -116,3 +116,30 @@ fn without_a_service_the_answer_says_where_it_was_looked_for() {
     assert_eq!(status, 2);
     assert!(err.contains("allowed: binder, unix:PATH"), "{err}");
 }
+
+#[test]
+fn decode_explains_what_alloc_printed_and_refuses_what_was_changed() {
+    let (dir, socket) = service();
+    let (_, value) =
+        run_json(&["alloc", "--socket", &socket, "--raw", "--format", "YV12", "--size", "66x34", "--json"]);
+    let mut ints = value["handles"][0]["ints"].as_array().unwrap().clone();
+    let file = dir.path().join("ints");
+    let write = |ints: &[serde_json::Value]| std::fs::write(&file, serde_json::to_string(ints).unwrap()).unwrap();
+    let path = file.to_str().unwrap();
+
+    write(&ints);
+    let (status, said) = run_json(&["decode", path, "--json"]);
+    assert_eq!((status, &said["buffer"]["layout"], &said["buffer"]["width"]), (0, &json!("YV12"), &json!(66)));
+    assert_eq!(run(&["decode", path, "--fds", "1"]).status, 1);
+
+    ints[0] = json!(0);
+    write(&ints);
+    let Run { status, out, .. } = run(&["decode", path]);
+    assert_eq!(status, 1);
+    assert!(out.contains("a mapper refuses this handle") && out.contains("magic"), "{out}");
+
+    std::fs::write(&file, "1, two").unwrap();
+    let Run { status, err, .. } = run(&["decode", path]);
+    assert_eq!(status, 2);
+    assert!(err.contains("\"two\"") && err.contains("32 bits"), "{err}");
+}

@@ -1,0 +1,102 @@
+//! `heapctl decode`
+
+use crate::args::DecodeArgs;
+use crate::command::alloc::info_json;
+use crate::output::{Output, Status};
+use anyhow::{ensure, Context, Result};
+use gralloc_handle::{decode, fields, Field, RawHandle};
+use serde_json::{json, Value};
+use std::io::Read;
+use std::path::Path;
+
+/// Most text that is read: a native handle has at most 1,024 ints (`NATIVE_HANDLE_MAX_INTS`, AOSP
+/// system/core/libcutils), of at most a dozen characters each.
+const MAX_TEXT_BYTES: u64 = 64 << 10;
+
+pub(crate) fn run(args: &DecodeArgs, out: &Output) -> Result<Status> {
+    let name = if args.file == Path::new("-") { "standard input".into() } else { args.file.display().to_string() };
+    let ints = parse(&read(&args.file).with_context(|| name.clone())?).with_context(|| name)?;
+    let answer = decode(RawHandle { num_fds: args.fds, ints: &ints });
+    if out.json {
+        let (info, refused) = match &answer {
+            Ok(info) => (info_json(info), Value::Null),
+            Err(error) => (Value::Null, json!(error.to_string())),
+        };
+        out.json(&json!({ "ok": answer.is_ok(), "refused": refused, "buffer": info, "fields": fields_json(&ints) }));
+    } else {
+        let verdict = match &answer {
+            Ok(info) => info.to_string(),
+            Err(error) => format!("a mapper refuses this handle: {error}"),
+        };
+        out.text(&format!("{} ints\n{}\n{verdict}\n", ints.len(), fields_text(&ints)));
+    }
+    Ok(if answer.is_ok() { Status::Done } else { Status::Refused })
+}
+
+/// A handle int by int, broken ones too.
+pub(crate) fn fields_text(ints: &[i32]) -> String {
+    let line = |field: Field| {
+        let places = match field.ints.len() {
+            1 => field.ints.start.to_string(),
+            _ => format!("{}-{}", field.ints.start, field.ints.end.saturating_sub(1)),
+        };
+        format!("  {places:>7}  {:<15} {}\n", field.name, field.value)
+    };
+    fields(ints).into_iter().map(line).collect()
+}
+
+/// The same for scripts.
+pub(crate) fn fields_json(ints: &[i32]) -> Value {
+    let field = |field: Field| json!({ "name": field.name, "first_int": field.ints.start, "ints": field.ints.len(), "value": field.value });
+    fields(ints).into_iter().map(field).collect()
+}
+
+fn read(file: &Path) -> Result<String> {
+    let mut text = String::new();
+    let mut take = |source: &mut dyn Read| source.take(MAX_TEXT_BYTES.saturating_add(1)).read_to_string(&mut text);
+    let read = match file {
+        file if file == Path::new("-") => take(&mut std::io::stdin())?,
+        file => take(&mut std::fs::File::open(file)?)?,
+    };
+    ensure!(u64::try_from(read)? <= MAX_TEXT_BYTES, "more than {MAX_TEXT_BYTES} bytes: that is no handle");
+    Ok(text)
+}
+
+fn parse(text: &str) -> Result<Vec<i32>> {
+    let words = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}'));
+    words.filter(|word| !word.is_empty()).map(int).collect()
+}
+
+/// An int of 32 bits, written with a sign, without, or in hexadecimal.
+fn int(word: &str) -> Result<i32> {
+    let value = match word.strip_prefix("0x") {
+        Some(digits) => i64::from_str_radix(digits, 16),
+        None => word.parse(),
+    };
+    let value = value.ok().and_then(|value| i32::try_from(value).ok().or_else(|| wrapped(value)));
+    value.with_context(|| format!("\"{}\": allowed are ints of 32 bits, decimal or 0x…", word.escape_default()))
+}
+
+/// A debugger shows the int's bits without a sign.
+fn wrapped(value: i64) -> Option<i32> {
+    u32::try_from(value).ok().map(|bits| i32::from_ne_bytes(bits.to_ne_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ints_are_read_as_debuggers_print_them() {
+        assert_eq!(parse("[1, -2,\n0xffffffff 4294967294]").unwrap(), [1, -2, -1, -2]);
+        assert!(parse("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_int_is_named() {
+        for bad in ["4294967296", "0x1ffffffff", "seven", "-2147483649"] {
+            let message = parse(bad).unwrap_err().to_string();
+            assert!(message.contains(bad) && message.contains("32 bits"), "{message}");
+        }
+    }
+}
