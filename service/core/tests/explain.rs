@@ -50,9 +50,9 @@ fn each_rule_before_the_winner_says_why_not() {
         [
             ("protected", vec!["all_of asks for PROTECTED, which the usage has not"]),
             ("no-cpu", vec!["none_of has any of CPU_READ_MASK"]),
-            ("video", vec!["formats does not list RGBA_8888", "min_bytes 1 MiB > 16 KiB"]),
+            ("video", vec!["formats does not list RGBA_8888", "min_size 1 MiB > 16 KiB"]),
             ("isp", vec!["any_of lists VENDOR_ISP, CAMERA_INPUT, the usage has none of them"]),
-            ("small", vec!["not_formats lists RGBA_8888", "max_bytes 1 KiB < 16 KiB"]),
+            ("small", vec!["not_formats lists RGBA_8888", "max_size 1 KiB < 16 KiB"]),
             ("all", vec![]),
         ]
     );

@@ -57,8 +57,8 @@ pub fn misses(condition: &Condition, request: &Request, bytes: Option<u64>, poli
         Miss::NoneOf(barred) => format!("none_of has {}", term(barred, policy)),
         Miss::Formats => format!("formats does not list {}", request.format.name()),
         Miss::NotFormats => format!("not_formats lists {}", request.format.name()),
-        Miss::MinBytes(least) => format!("min_bytes {} > {}", self::bytes(least), self::bytes(bytes.unwrap_or(0))),
-        Miss::MaxBytes(most) => format!("max_bytes {} < {}", self::bytes(most), self::bytes(bytes.unwrap_or(0))),
+        Miss::MinBytes(least) => format!("min_size {} > {}", self::bytes(least), self::bytes(bytes.unwrap_or(0))),
+        Miss::MaxBytes(most) => format!("max_size {} < {}", self::bytes(most), self::bytes(bytes.unwrap_or(0))),
     };
     condition.misses(request.usage, request.format, bytes).map(one).collect()
 }
