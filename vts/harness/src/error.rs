@@ -15,6 +15,9 @@ pub enum Error {
         /// The exact command.
         remedy: String,
     },
+    /// KVM was asked for and does not work here.
+    #[error("--accel kvm does not work here: {0}\n  without it QEMU emulates, which works everywhere")]
+    Kvm(String),
     /// A program on the host failed.
     #[error("{command} failed ({status}){output}")]
     Command {

@@ -15,7 +15,7 @@ use crate::command::{print, Captured, GuestCommand, Job};
 use crate::error::{At, Error, Result};
 use crate::kernel::Kernel;
 use crate::machine::{self, Options};
-use crate::progress::{tail, Progress};
+use crate::progress::{last_words, Progress};
 use crate::protocol::{GuestFacts, Run, Status, Stream, ToGuest};
 use crate::rootfs::Rootfs;
 use crate::session::{BootEvent, FetchEvent, Session};
@@ -46,7 +46,8 @@ impl RunFolder {
         self.keep.store(true, Ordering::Relaxed);
         let _gone_after_boot = fs::remove_file(self.path.join(INITRAMFS));
         let log = self.path.join(log);
-        let lines = fs::read(&log).map(|bytes| tail(&String::from_utf8_lossy(&bytes), LOG_LINES)).unwrap_or_default();
+        let lines =
+            fs::read(&log).map(|bytes| last_words(&String::from_utf8_lossy(&bytes), LOG_LINES)).unwrap_or_default();
         (log, lines)
     }
 }

@@ -124,18 +124,15 @@ fn inheritable(socket: &UnixStream) -> Result<i32> {
 
 /// Asks QEMU itself: the node may be there and not work.
 fn check_kvm() -> Result<()> {
-    let refuse = |why: String| {
-        Err(Error::Missing { what: format!("working KVM: {why}"), remedy: "or leave --accel kvm out".to_owned() })
-    };
     if let Err(error) = File::options().read(true).write(true).open("/dev/kvm").map(OwnedFd::from) {
-        return refuse(format!("/dev/kvm: {error}"));
+        return Err(Error::Kvm(format!("/dev/kvm: {error}")));
     }
     // Paused and without a kernel, it ends at once on the monitor's word.
     let mut probe = Command::new("qemu-system-x86_64");
     probe.args(["-accel", "kvm", "-cpu", "host", "-nodefaults", "-display", "none", "-S", "-monitor", "stdio"]);
     match run_captured(&mut probe) {
         Ok(_) => Ok(()),
-        Err(Error::Command { output, .. }) => refuse(tail(&output, 3)),
+        Err(Error::Command { output, .. }) => Err(Error::Kvm(tail(&output, 3))),
         Err(other) => Err(other),
     }
 }

@@ -76,3 +76,29 @@ pub fn tail(text: &str, lines: usize) -> String {
     let from = all.len().saturating_sub(lines);
     all.iter().skip(from).map(|line| format!("\n    {}", line.trim_end())).collect()
 }
+
+/// What a kernel says when it gives up.
+const LAST_WORDS: [&str; 6] =
+    ["Kernel panic", "BUG: ", "Oops: ", "general protection fault", "Out of memory", "Unable to handle"];
+
+/// The lines of a console log that say what went wrong: from the first of a kernel's last words on, else the last ones.
+pub fn last_words(log: &str, lines: usize) -> String {
+    let all: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let Some(first) = all.iter().position(|line| LAST_WORDS.iter().any(|word| line.contains(word))) else {
+        return tail(log, lines);
+    };
+    all.iter().skip(first).take(lines).map(|line| format!("\n    {}", line.trim_end())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_begin_where_the_kernel_gives_up() {
+        let log = "booting\n\nBUG: kernel NULL pointer\nRIP: f+0x1\nmore\nmore\n";
+        assert_eq!(last_words(log, 2), "\n    BUG: kernel NULL pointer\n    RIP: f+0x1");
+        assert_eq!(last_words("a\nb\nc\n", 2), "\n    b\n    c");
+        assert_eq!(last_words("", 2), "");
+    }
+}

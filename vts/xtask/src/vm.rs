@@ -75,6 +75,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if !files.is_empty() {
         context.progress.step(format_args!("{} in {}", files.join(", "), out.display()));
     }
+    if let Status::NotStarted(why) = &status {
+        eprintln!("error: {why}");
+    }
     if !status.success() {
         context.progress.step(format_args!("{status}; guest's logs: {}", guest.keep_logs().display()));
     }
