@@ -24,12 +24,12 @@ pub enum BufferError {
     #[error(transparent)]
     Image(#[from] ImageError),
     /// The kernel's word.
-    #[error("{what}: {source}")]
+    #[error("{what}: {cause}")]
     System {
         /// What was tried.
         what: &'static str,
         /// The kernel's word.
-        source: nix::Error,
+        cause: nix::Error,
     },
 }
 
@@ -168,7 +168,7 @@ pub struct Facts {
 }
 
 fn system(what: &'static str) -> impl Fn(nix::Error) -> BufferError {
-    move |source| BufferError::System { what, source }
+    move |cause| BufferError::System { what, cause }
 }
 
 /// The picture that a handle describes, when it is one that the clients know.

@@ -47,12 +47,12 @@ pub enum Error {
     #[error("the picture has {0}x{1} pixels, the mode {2}x{3}")]
     Size(u32, u32, u32, u32),
     /// A request to the driver failed.
-    #[error("{request}: {source}")]
+    #[error("{request}: {cause}")]
     Request {
         /// What was tried.
         request: &'static str,
         /// The kernel's word.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The controller did not say in time that a flip was done.
     #[error("the page flip did not finish within {0} ms")]
@@ -60,7 +60,7 @@ pub enum Error {
 }
 
 fn request(name: &'static str) -> impl Fn(io::Error) -> Error {
-    move |source| Error::Request { request: name, source }
+    move |cause| Error::Request { request: name, cause }
 }
 
 #[derive(Debug)]
@@ -133,8 +133,8 @@ impl Screen {
         }
         // The kernel makes the first opener master; whoever comes later is told here, not at the first mode set.
         card.acquire_master_lock().map_err(said("somebody else is master of this display"))?;
-        card.set_client_capability(ClientCapability::UniversalPlanes, true).map_err(said("universal planes"))?;
         let resources = card.resource_handles().map_err(said("no mode setting"))?;
+        card.set_client_capability(ClientCapability::UniversalPlanes, true).map_err(said("universal planes"))?;
         let mut seen = Vec::new();
         for handle in resources.connectors() {
             let Ok(info) = card.get_connector(*handle, true) else { continue };
@@ -204,9 +204,9 @@ impl Screen {
         let planar = Planar { image, gem };
         match self.card.add_planar_framebuffer(&planar, FbCmd2Flags::empty()) {
             Ok(framebuffer) => Ok(Scanout { framebuffer, gem }),
-            Err(source) => {
+            Err(cause) => {
                 self.release_gem(gem);
-                Err(Error::Request { request: "ADDFB2", source })
+                Err(Error::Request { request: "ADDFB2", cause })
             }
         }
     }
@@ -262,7 +262,7 @@ impl Screen {
         let events = match self.card.receive_events() {
             Ok(events) => events,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(source) => return Err(Error::Request { request: "read of DRM events", source }),
+            Err(cause) => return Err(Error::Request { request: "read of DRM events", cause }),
         };
         let done = events.filter(|event| matches!(event, Event::PageFlip(_))).count() > 0;
         self.flipping &= !done;
@@ -279,7 +279,7 @@ impl Screen {
             match poll(&mut fds, PollTimeout::from(timeout_ms)) {
                 Ok(0) => return Err(Error::Timeout(timeout_ms)),
                 Ok(_) | Err(nix::Error::EINTR) => {}
-                Err(errno) => return Err(Error::Request { request: "poll of the display", source: errno.into() }),
+                Err(errno) => return Err(Error::Request { request: "poll of the display", cause: errno.into() }),
             }
             self.flip_done()?;
         }

@@ -1,8 +1,8 @@
 //! The allocator service, as both clients use it.
 
 use crate::buffer::Buffer;
-use anyhow::{bail, Context, Result};
-use gralloc_client::{Connection, DescriptorBuilder, Door};
+use anyhow::{anyhow, bail, Context, Error, Result};
+use gralloc_client::{ClientError, Connection, DescriptorBuilder, Door};
 use gralloc_core::{PixelFormat, Usage};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -52,7 +52,8 @@ impl Service {
     /// # Errors
     /// Why it was not found, and what to do.
     pub fn connect(args: &ServiceArgs) -> Result<Service> {
-        Ok(Service(Connection::from_env_or(args.service.clone()).context("the allocator service was not found")?))
+        let connection = Connection::from_env_or(args.service.clone()).map_err(flat);
+        Ok(Service(connection.context("the allocator service was not found")?))
     }
 
     /// How it was reached.
@@ -65,7 +66,7 @@ impl Service {
     /// # Errors
     /// When not, with the wish.
     pub fn must_support(&self, wish: &Wish) -> Result<()> {
-        if !self.0.is_supported(&wish.descriptor()?.build())? {
+        if !self.0.is_supported(&wish.descriptor()?.build()).map_err(flat)? {
             bail!("the allocator supports no {wish}: `heapctl explain` says why");
         }
         Ok(())
@@ -78,7 +79,7 @@ impl Service {
     pub fn allocate(&self, wish: &Wish, writable: bool) -> Result<(Buffer, Duration)> {
         let descriptor = wish.descriptor()?.build();
         let began = Instant::now();
-        let allocation = self.0.allocate(&descriptor, 1).with_context(|| wish.to_string())?;
+        let allocation = self.0.allocate(&descriptor, 1).map_err(flat).with_context(|| wish.to_string())?;
         let took = began.elapsed();
         let buffer = allocation.buffers.into_iter().next().context("the allocator gave no buffer")?;
         let info = &buffer.info;
@@ -89,6 +90,11 @@ impl Service {
             .context("the allocator's own buffer")?;
         Ok((buffer, took))
     }
+}
+
+/// The client library's errors say their causes themselves; as links of a chain they would be said twice.
+fn flat(error: ClientError) -> Error {
+    anyhow!("{error}")
 }
 
 #[cfg(test)]

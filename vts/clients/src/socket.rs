@@ -19,28 +19,28 @@ use std::time::{Duration, Instant};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The kernel's word on some call.
-    #[error("{what}: {source}")]
+    #[error("{what}: {cause}")]
     System {
         /// What was tried.
         what: &'static str,
         /// The kernel's word.
-        source: nix::Error,
+        cause: nix::Error,
     },
     /// Nobody listens.
-    #[error("{}: nobody listens there ({source}). Is the display running?", path.display())]
+    #[error("{}: nobody listens there ({cause}). Is the display running?", path.display())]
     Connect {
         /// The socket.
         path: PathBuf,
         /// The kernel's word.
-        source: nix::Error,
+        cause: nix::Error,
     },
     /// The socket cannot be made.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Listen {
         /// The socket.
         path: PathBuf,
         /// The kernel's word.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The other side has gone.
     #[error("the other side closed the connection")]
@@ -65,7 +65,7 @@ pub enum Error {
 }
 
 fn system(what: &'static str) -> impl Fn(nix::Error) -> Error {
-    move |source| Error::System { what, source }
+    move |cause| Error::System { what, cause }
 }
 
 /// A listening socket; its file goes with it.
@@ -81,7 +81,7 @@ impl Listener {
     /// # Errors
     /// [`Error::Listen`] or [`Error::System`].
     pub fn bind(path: &Path) -> Result<Listener, Error> {
-        let failed = |source| Error::Listen { path: path.to_owned(), source };
+        let failed = |cause| Error::Listen { path: path.to_owned(), cause };
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
@@ -138,7 +138,7 @@ impl Connection {
                 Err(nix::Error::ENOENT | nix::Error::ECONNREFUSED) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(20));
                 }
-                Err(source) => return Err(Error::Connect { path: path.to_owned(), source }),
+                Err(cause) => return Err(Error::Connect { path: path.to_owned(), cause }),
             }
         }
     }
@@ -175,7 +175,7 @@ impl Connection {
         match sendmsg::<()>(self.fd.as_raw_fd(), &[IoSlice::new(&bytes)], control, MsgFlags::MSG_NOSIGNAL, None) {
             Ok(_) => Ok(()),
             Err(nix::Error::EPIPE | nix::Error::ECONNRESET) => Err(Error::Closed),
-            Err(source) => Err(Error::System { what: "sendmsg", source }),
+            Err(cause) => Err(Error::System { what: "sendmsg", cause }),
         }
     }
 
@@ -229,7 +229,7 @@ impl Connection {
         match poll(&mut fds, PollTimeout::from(timeout_ms)) {
             Ok(0) | Err(nix::Error::EINTR) => Err(Error::Timeout(timeout_ms)),
             Ok(_) => self.receive(),
-            Err(source) => Err(Error::System { what: "poll", source }),
+            Err(cause) => Err(Error::System { what: "poll", cause }),
         }
     }
 }

@@ -97,7 +97,7 @@ impl Capture {
             .write(true)
             .custom_flags(nix::libc::O_CLOEXEC | nix::libc::O_NONBLOCK)
             .open(node)
-            .map_err(|source| Error::Open { node: node.to_owned(), source })?;
+            .map_err(|cause| Error::Open { node: node.to_owned(), cause })?;
         let mut caps = sys::Capability::default();
         // SAFETY: VIDIOC_QUERYCAP (videodev2.h) writes one v4l2_capability, which `caps` is.
         unsafe { ioctl::querycap(file.as_raw_fd(), &mut caps) }.map_err(request("VIDIOC_QUERYCAP"))?;
@@ -293,7 +293,7 @@ impl Capture {
             Ok(_) => Ok(()),
             // videobuf2-dma-contig's answer to a scatter list of more than one piece.
             Err(nix::Error::EFAULT) => Err(Error::Scattered { driver: self.driver.clone(), index }),
-            Err(source) => Err(Error::Request { request: "VIDIOC_QBUF", source }),
+            Err(cause) => Err(Error::Request { request: "VIDIOC_QBUF", cause }),
         }
     }
 
@@ -318,7 +318,7 @@ impl Capture {
         // SAFETY: VIDIOC_DQBUF reads and writes one v4l2_buffer.
         match unsafe { ioctl::dqbuf(self.file.as_raw_fd(), &mut buffer) } {
             Err(nix::Error::EAGAIN) => Ok(None),
-            Err(source) => Err(Error::Request { request: "VIDIOC_DQBUF", source }),
+            Err(cause) => Err(Error::Request { request: "VIDIOC_DQBUF", cause }),
             Ok(_) => {
                 let [seconds, micros] = buffer.timestamp.map(|part| u64::try_from(part).unwrap_or(0));
                 Ok(Some(Frame {

@@ -15,12 +15,12 @@ pub enum Error {
         found: String,
     },
     /// The node is there and does not open.
-    #[error("{}: {source}", node.display())]
+    #[error("{}: {cause}", node.display())]
     Open {
         /// The node.
         node: PathBuf,
         /// The kernel's word.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The node is not a device that captures by streaming.
     #[error("{}: driver {driver} captures no video by streaming (capabilities {capabilities:#010x})", node.display())]
@@ -41,12 +41,12 @@ pub enum Error {
         found: String,
     },
     /// A request to the driver failed.
-    #[error("{request}: {source}")]
+    #[error("{request}: {cause}")]
     Request {
         /// The ioctl's name.
         request: &'static str,
         /// The kernel's word.
-        source: nix::Error,
+        cause: nix::Error,
     },
     /// The driver changed something that must be as it was asked for.
     #[error("the driver changed {what}: asked for {asked}, it set {got}")]
@@ -76,5 +76,5 @@ pub enum Error {
 
 /// The error of a request that failed.
 pub(super) fn request(name: &'static str) -> impl Fn(nix::Error) -> Error {
-    move |source| Error::Request { request: name, source }
+    move |cause| Error::Request { request: name, cause }
 }
