@@ -1,0 +1,246 @@
+//! lock and unlock as a client calls them: usage, region, nesting, fences, both imports of a buffer.
+
+// Tests: a failed unwrap is a failed test; the interface is C's.
+#![allow(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::multiple_unsafe_ops_per_block,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used
+)]
+
+mod common;
+
+use common::*;
+use gralloc_core::Usage;
+use gralloc_handle::BufferInfo;
+use gralloc_kernel::{ioctl, uapi};
+use gralloc_mapper::abi::*;
+use nix::fcntl::{fcntl, FcntlArg};
+use std::io::Write;
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+fn is_open(fd: i32) -> bool {
+    fcntl(fd, FcntlArg::F_GETFD).is_ok()
+}
+
+/// Tests that look at the number of an fd after it was closed run one at a time: another test might have taken it.
+static FD_NUMBERS: Mutex<()> = Mutex::new(());
+
+#[test]
+fn what_one_import_writes_the_other_reads() {
+    for source in Source::here() {
+        let client = client();
+        let raw = Raw::new(source, &rgba());
+        let (one, other) = (client.import(&raw), client.import(&raw));
+        assert_ne!(one, other);
+        let written = client.lock_with(one, WRITE, WHOLE, -1).unwrap();
+        let read = client.lock_with(other, READ, WHOLE, -1).unwrap();
+        assert_ne!(written, read);
+        for offset in [0, 1, 15359] {
+            unsafe { written.wrapping_add(offset).write_volatile(0x5a) };
+        }
+        assert_eq!(client.flush(one), AIMAPPER_ERROR_NONE);
+        assert_eq!(client.reread(other), AIMAPPER_ERROR_NONE);
+        for offset in [0, 1, 15359] {
+            assert_eq!(unsafe { read.wrapping_add(offset).read_volatile() }, 0x5a, "{source:?}");
+        }
+        assert_eq!(client.unlock(other), AIMAPPER_ERROR_NONE);
+        assert_eq!(client.unlock(one), AIMAPPER_ERROR_NONE);
+        assert_eq!(client.free(one), AIMAPPER_ERROR_NONE);
+        // The other is on its own.
+        assert_eq!(client.lock(other), Ok(read));
+        assert_eq!(client.free(other), AIMAPPER_ERROR_NONE);
+    }
+}
+
+#[test]
+fn locks_nest_and_count_and_the_address_stays() {
+    for source in Source::here() {
+        let client = client();
+        let buffer = client.import(&Raw::new(source, &rgba()));
+        for call in [client.unlock(buffer), client.flush(buffer), client.reread(buffer)] {
+            assert_eq!(call, AIMAPPER_ERROR_BAD_BUFFER);
+        }
+        let data = client.lock_with(buffer, WRITE, WHOLE, -1).unwrap();
+        assert_eq!(client.lock_with(buffer, READ, WHOLE, -1), Ok(data));
+        assert_eq!(client.flush(buffer), AIMAPPER_ERROR_NONE);
+        assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_NONE);
+        assert_eq!(client.flush(buffer), AIMAPPER_ERROR_NONE);
+        assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_NONE);
+        for call in [client.unlock(buffer), client.flush(buffer), client.reread(buffer)] {
+            assert_eq!(call, AIMAPPER_ERROR_BAD_BUFFER);
+        }
+        assert_eq!(client.lock(buffer), Ok(data));
+        assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+    }
+}
+
+#[test]
+fn usage_that_is_no_cpu_usage_or_not_the_buffer_s_bad_value() {
+    let client = client();
+    let refused = [
+        (CPU, 0),
+        (CPU, 1 << 8),
+        (CPU, CPU | 1 << 11),
+        (CPU, 1 << 14 | READ),
+        (CPU, 1 << 63 | READ),
+        (READ, WRITE),
+        (READ, CPU),
+        (WRITE, READ),
+        (1 << 11, READ),
+        (1 << 11, CPU),
+        (1 << 11, 1 << 11),
+        (0, READ),
+    ];
+    for (allocated, asked) in refused {
+        let buffer = client.import(&Raw::new(Source::Memfd, &BufferInfo { usage: Usage(allocated), ..rgba() }));
+        assert_eq!(
+            client.lock_with(buffer, asked, WHOLE, -1),
+            Err(AIMAPPER_ERROR_BAD_VALUE),
+            "{allocated:#x} {asked:#x}"
+        );
+        assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_BAD_BUFFER);
+        assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+    }
+    // How often does not matter, whether does.
+    for (allocated, asked) in [(READ, 2), (2, READ), (CPU | 1 << 11, CPU), (CPU, WRITE), (0x20, 0x30)] {
+        let buffer = client.import(&Raw::new(Source::Memfd, &BufferInfo { usage: Usage(allocated), ..rgba() }));
+        client.lock_with(buffer, asked, WHOLE, -1).unwrap();
+        assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+    }
+}
+
+#[test]
+fn region_outside_bad_value_inside_the_whole_buffer() {
+    let client = client();
+    let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));
+    let region = |left, top, right, bottom| ARect { left, top, right, bottom };
+    let data = client.lock(buffer).unwrap();
+    // The address is the buffer's corner, whatever the region.
+    assert_eq!(client.lock_with(buffer, CPU, region(8, 8, 16, 16), -1), Ok(data));
+    assert_eq!(client.lock_with(buffer, CPU, region(0, 0, 64, 48), -1), Ok(data));
+    for outside in [
+        region(0, 0, 128, 96),
+        region(-1, 0, 4, 4),
+        region(4, 0, 3, 4),
+        region(0, 0, 64, 49),
+        region(0, i32::MIN, 64, i32::MAX),
+    ] {
+        assert_eq!(client.lock_with(buffer, CPU, outside, -1), Err(AIMAPPER_ERROR_BAD_VALUE), "{outside:?}");
+    }
+    for left in [AIMAPPER_ERROR_NONE, AIMAPPER_ERROR_NONE, AIMAPPER_ERROR_NONE, AIMAPPER_ERROR_BAD_BUFFER] {
+        assert_eq!(client.unlock(buffer), left);
+    }
+    assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+}
+
+#[test]
+fn protected_buffer_not_locked() {
+    let client = client();
+    let forged = BufferInfo { protected: true, ..rgba() };
+    let buffer = client.import(&Raw::new(Source::Memfd, &forged));
+    assert_eq!(client.lock(buffer), Err(AIMAPPER_ERROR_BAD_BUFFER));
+    assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+    let honest = BufferInfo { usage: Usage(1 << 14 | 1 << 11), ..forged };
+    let buffer = client.import(&Raw::new(Source::Memfd, &honest));
+    assert_eq!(client.lock(buffer), Err(AIMAPPER_ERROR_BAD_VALUE));
+    assert_eq!(client.get(buffer, 11), Ok(value(11, &1u64.to_le_bytes())));
+    assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+}
+
+/// A pipe stands for a fence: readable once it has signalled.
+fn fence() -> (OwnedFd, std::fs::File) {
+    let (read, write) = nix::unistd::pipe().unwrap();
+    (read, write.into())
+}
+
+#[test]
+fn fence_waited_for_and_closed() {
+    let _alone = FD_NUMBERS.lock().unwrap();
+    let client = client();
+    let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));
+    let (waits, mut signals) = fence();
+    let fd = waits.into_raw_fd();
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(80));
+            signals.write_all(b"!").unwrap();
+        });
+        client.lock_with(buffer, CPU, WHOLE, fd).unwrap();
+    });
+    assert!(start.elapsed() >= Duration::from_millis(80));
+    assert!(!is_open(fd));
+    assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_NONE);
+    assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+}
+
+#[test]
+fn fence_of_a_lock_that_is_refused_closed_without_a_wait() {
+    let _alone = FD_NUMBERS.lock().unwrap();
+    let client = client();
+    let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));
+    let outside = ARect { left: 0, top: 0, right: 65, bottom: 1 };
+    let refused: [(buffer_handle_t, u64, ARect, i32); 4] = [
+        (std::ptr::null(), CPU, WHOLE, AIMAPPER_ERROR_BAD_BUFFER),
+        (buffer.wrapping_byte_add(4), CPU, WHOLE, AIMAPPER_ERROR_BAD_BUFFER),
+        (buffer, 0, WHOLE, AIMAPPER_ERROR_BAD_VALUE),
+        (buffer, CPU, outside, AIMAPPER_ERROR_BAD_VALUE),
+    ];
+    for (handle, usage, region, code) in refused {
+        let (waits, _signals) = fence();
+        let fd = waits.into_raw_fd();
+        assert_eq!(client.lock_with(handle, usage, region, fd), Err(code));
+        assert!(!is_open(fd));
+    }
+    let (waits, _signals) = fence();
+    let fd = waits.into_raw_fd();
+    let code = unsafe { (client.0.lock)(buffer, CPU, WHOLE, fd, std::ptr::null_mut()) };
+    assert_eq!(code, AIMAPPER_ERROR_BAD_VALUE);
+    assert!(!is_open(fd));
+    // Not an fd at all, and one that signals nothing any more.
+    assert_eq!(client.lock_with(buffer, CPU, WHOLE, 1_000_000), Err(AIMAPPER_ERROR_BAD_VALUE));
+    let (waits, signals) = fence();
+    drop(signals);
+    let fd = waits.into_raw_fd();
+    assert_eq!(client.lock_with(buffer, CPU, WHOLE, fd), Err(AIMAPPER_ERROR_BAD_VALUE));
+    assert!(!is_open(fd));
+    assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_BAD_BUFFER);
+    assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+}
+
+#[test]
+fn buffer_freed_while_a_lock_waits_for_its_fence_bad_buffer() {
+    let client = client();
+    let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));
+    let (waits, mut signals) = fence();
+    let number = buffer as usize;
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            // Does not wait for the fence.
+            assert_eq!(client.free(number as buffer_handle_t), AIMAPPER_ERROR_NONE);
+            signals.write_all(b"!").unwrap();
+        });
+        assert_eq!(client.lock_with(buffer, CPU, WHOLE, waits.into_raw_fd()), Err(AIMAPPER_ERROR_BAD_BUFFER));
+    });
+}
+
+#[test]
+fn sync_file_of_the_kernel_signalled_taken() {
+    let _alone = FD_NUMBERS.lock().unwrap();
+    for source in Source::here().into_iter().filter(|source| *source != Source::Memfd) {
+        let client = client();
+        let raw = Raw::new(source, &rgba());
+        let buffer = client.import(&raw);
+        let flags = u32::try_from(uapi::DMA_BUF_SYNC_RW).unwrap();
+        let fence = ioctl::dma_buf_export_sync_file(raw.fds.first().unwrap().as_fd(), flags).unwrap();
+        let fd = fence.into_raw_fd();
+        client.lock_with(buffer, CPU, WHOLE, fd).unwrap();
+        assert!(!is_open(fd));
+        assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+    }
+}
