@@ -53,6 +53,9 @@ pub(crate) struct Frames {
     pub(crate) captured: u32,
     /// Frames that differ from the one before.
     pub(crate) changed: u32,
+    /// Frames that do not, although the driver counted on. (With the same counter it is the driver's own repeat: vivid
+    /// counts by a clock of 1/HZ s, and at 60 frames a second now and then gives the same frame twice.)
+    pub(crate) stale: u32,
     /// Frames that the driver called damaged or left short.
     pub(crate) damaged: u32,
     /// Gaps in the driver's counter: frames for which it had no buffer.
