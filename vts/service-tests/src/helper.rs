@@ -177,7 +177,7 @@ fn churn(client: &Client) {
     println!("connected");
     loop {
         // A refusal is as good: the point is to be in the middle of a call at any time.
-        let _ = client.allocate(&rgba("churn", 1280, 720), 4);
+        let _ = client.allocate(&rgba("churn", 320, 240), 4);
     }
 }
 

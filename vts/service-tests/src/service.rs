@@ -163,6 +163,7 @@ impl Service {
     pub fn start_with_json(policy: &str, options: &Options) -> Service {
         let folder = Folder::new(policy, options.user);
         let socket = folder.socket();
+        let door = Door::Socket(socket.clone());
         let mut command = command(&folder, options);
         let log = File::create(folder.log()).unwrap();
         let mut child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().expect("the service's program");
@@ -171,13 +172,15 @@ impl Service {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the service ended before it served: {status}\n{}", read(&folder.log()));
             }
-            UnixStream::connect(&socket).ok()
+            // A whole call: what the service opens once, at its first client, is no leak of a later one.
+            let answers = || Client::connect(&door).ok()?.allocator().getIMapperLibrarySuffix().ok();
+            UnixStream::connect(&socket).ok().and_then(|_| answers())
         });
         if up.is_none() {
             let _ = child.kill();
             panic!("the service does not serve:\n{}", read(&folder.log()));
         }
-        Service { subject: Subject { door: Door::Socket(socket), pid }, child, folder: folder.0 }
+        Service { subject: Subject { door, pid }, child, folder: folder.0 }
     }
 
     /// Runs a service that is expected to end by itself, and returns how it did and what it said.

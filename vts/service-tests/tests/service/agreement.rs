@@ -31,10 +31,6 @@ fn usages() -> Vec<Usage> {
     usages
 }
 
-/// How many of the sizes each pair of format and usage is asked with. They take turns, so that every format and every
-/// usage meets every size.
-const SIZES_A_PAIR: usize = 2;
-
 /// (width, height, layers): small ones, odd ones, and ones that no limit lets through.
 const SIZES: &[(i32, i32, i32)] = &[
     (1, 1, 1),
@@ -66,24 +62,24 @@ fn compare(client: &Client, info: &BufferDescriptorInfo) -> bool {
     supported
 }
 
+/// The sizes take turns, one a pair of format and usage, so that every format and every usage meets every size and an
+/// emulated machine is done in time. 7 has no divisor in common with their number.
+fn size_of_turn(turn: usize, step: usize) -> usize {
+    (turn * 7 + step) % SIZES.len()
+}
+
 fn sweep(subject: &Subject) -> (u32, u32) {
     let client = subject.connect();
     let still = Still::of(subject);
     let (mut served, mut refused) = (0, 0);
-    let mut sizes = SIZES.iter().cycle();
-    for format in Format::ALL {
-        // One further each time, lest the turns fall on the same usages again.
-        sizes.next();
-        for usage in usages() {
-            for (width, height, layers) in sizes.by_ref().take(SIZES_A_PAIR) {
-                let info = BufferDescriptorInfo {
-                    layerCount: *layers,
-                    ..descriptor("sweep", *width, *height, *format, usage)
-                };
-                match compare(&client, &info) {
-                    true => served += 1,
-                    false => refused += 1,
-                }
+    for (turn, format) in Format::ALL.iter().enumerate() {
+        for (step, usage) in usages().into_iter().enumerate() {
+            let (width, height, layers) = SIZES[size_of_turn(turn, step)];
+            let info =
+                BufferDescriptorInfo { layerCount: layers, ..descriptor("sweep", width, height, *format, usage) };
+            match compare(&client, &info) {
+                true => served += 1,
+                false => refused += 1,
             }
         }
     }
@@ -94,7 +90,7 @@ fn sweep(subject: &Subject) -> (u32, u32) {
 fn sweep_finds_no_request_on_which_the_two_differ(subject: &Subject) {
     let (served, refused) = sweep(subject);
     // What a sweep is worth when it is all of one kind: nothing.
-    assert!(served > 500 && refused > 500, "{served} served, {refused} refused");
+    assert!(served > 300 && refused > 300, "{served} served, {refused} refused");
 }
 
 fn sweep_of_a_policy_with_bounds_and_absent_heaps() -> Verdict {
@@ -114,6 +110,6 @@ fn sweep_of_a_policy_with_bounds_and_absent_heaps() -> Verdict {
     // A stand-in has every unprotected heap, so `absent` is there too; the kernel's nodes are what this is about.
     let service = Service::start(&policy, &Options::default());
     let (served, refused) = sweep(&service);
-    assert!(served > 500 && refused > 500, "{served} served, {refused} refused");
+    assert!(served > 300 && refused > 300, "{served} served, {refused} refused");
     Ok(())
 }

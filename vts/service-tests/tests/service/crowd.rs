@@ -64,11 +64,11 @@ fn hostile(round: u32) -> (BufferDescriptorInfo, i32) {
         5 => (descriptor("flood", 8, 8, gralloc_core::PixelFormat::Rgba8888, Usage(u64::MAX)), 1),
         6 => (BufferDescriptorInfo { reservedSize: i64::MAX, ..base }, 1),
         7 => {
-            let additional = (0..200).map(|number| option(&"x".repeat(200), number)).collect();
+            let additional = (0..50).map(|number| option(&"x".repeat(100), number)).collect();
             (BufferDescriptorInfo { additionalOptions: additional, ..base }, 1)
         }
         8 => (base, 4),
-        _ => (descriptor("flood", 640, 480, gralloc_core::PixelFormat::Yv12, CPU), 2),
+        _ => (descriptor("flood", 320, 240, gralloc_core::PixelFormat::Yv12, CPU), 2),
     }
 }
 
