@@ -2,7 +2,9 @@
 
 mod request;
 
-pub(crate) use request::{DoorArgs, PolicyArgs, RequestArgs};
+#[cfg(feature = "client")]
+pub(crate) use request::DoorArgs;
+pub(crate) use request::{PolicyArgs, RequestArgs};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
@@ -56,8 +58,10 @@ pub(crate) enum Command {
     Compile(CompileArgs),
     Explain(ExplainArgs),
     Heaps(HeapsArgs),
+    #[cfg(feature = "client")]
     Alloc(AllocArgs),
     Decode(DecodeArgs),
+    #[cfg(feature = "client")]
     Dump(DumpArgs),
 }
 
@@ -150,6 +154,7 @@ pub(crate) struct HeapsArgs {
 /// Allocate buffers from the running service and print their decoded handles
 ///
 /// The buffers are freed when the command ends. A refusal is exit status 1, with the service's reason.
+#[cfg(feature = "client")]
 #[derive(clap::Args)]
 pub(crate) struct AllocArgs {
     #[command(flatten)]
@@ -172,6 +177,7 @@ pub(crate) struct AllocArgs {
 }
 
 /// Print the running service's state: heaps, rules hit, buffers, clients, refusals by cause
+#[cfg(feature = "client")]
 #[derive(clap::Args)]
 pub(crate) struct DumpArgs {
     #[command(flatten)]

@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
+#[cfg(feature = "client")]
 pub(crate) mod alloc;
 #[cfg(feature = "host")]
 pub(crate) mod compile;
 pub(crate) mod decode;
+#[cfg(feature = "client")]
 pub(crate) mod dump;
 pub(crate) mod explain;
 pub(crate) mod heaps;

@@ -26,8 +26,10 @@ fn main() -> ExitCode {
         Command::Compile(command) => command::compile::run(command, &out),
         Command::Explain(command) => command::explain::run(command, &out),
         Command::Heaps(command) => command::heaps::run(command, &out),
+        #[cfg(feature = "client")]
         Command::Alloc(command) => command::alloc::run(command, &out),
         Command::Decode(command) => command::decode::run(command, &out),
+        #[cfg(feature = "client")]
         Command::Dump(command) => command::dump::run(command, &out),
     };
     match done {

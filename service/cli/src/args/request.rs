@@ -1,5 +1,6 @@
 //! Arguments that several commands share: a policy, a request, a way to the service.
 
+#[cfg(feature = "client")]
 use gralloc_client::Door;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -56,9 +57,11 @@ pub(crate) struct RequestArgs {
 }
 
 /// The help's heading for what is not about the request.
+#[cfg(feature = "client")]
 const WAY: &str = "Way to the service";
 
 /// How to reach the service.
+#[cfg(feature = "client")]
 #[derive(clap::Args)]
 pub(crate) struct DoorArgs {
     /// `binder`, or `unix:PATH` for the service's socket [default: $GRALLOC_ALLOCATOR, else binder if there is one]
@@ -70,6 +73,7 @@ pub(crate) struct DoorArgs {
     socket: Option<PathBuf>,
 }
 
+#[cfg(feature = "client")]
 impl DoorArgs {
     /// The door that is asked for, if any is.
     pub(crate) fn door(&self) -> Option<Door> {

@@ -1,12 +1,11 @@
 //! `heapctl alloc`
 
 use crate::args::AllocArgs;
-use crate::command::decode;
+use crate::command::decode::{self, info_json};
 use crate::output::{Output, Status};
 use crate::{policy, request};
 use anyhow::{anyhow, Result};
 use gralloc_client::{Allocation, ClientError, Connection};
-use gralloc_handle::BufferInfo;
 use serde_json::{json, Value};
 use std::time::{Duration, Instant};
 
@@ -95,30 +94,4 @@ fn report(connection: &Connection, allocation: &Allocation, supported: bool, too
     let count = allocation.buffers.len();
     let buffers = if count == 1 { "buffer" } else { "buffers" };
     out.text(&format!("{count} {buffers} through {} in {micros} us; isSupported: {supported}\n", connection.door()));
-}
-
-/// A decoded handle for scripts.
-pub(crate) fn info_json(info: &BufferInfo) -> Value {
-    let plane = |plane: &gralloc_core::layout::Plane| json!({ "offset_bytes": plane.offset_bytes, "stride_bytes": plane.stride_bytes, "lines": plane.lines });
-    json!({
-        "id": format!("{:#018x}", info.id),
-        "name": info.name.to_string(),
-        "width": info.width,
-        "height": info.height,
-        "layers": info.layers,
-        "format": info.format.name(),
-        "layout": info.layout.name(),
-        "modifier": info.modifier,
-        "usage": info.usage.names(),
-        "usage_bits": info.usage.0,
-        "stride": info.stride,
-        "planes": info.planes.as_slice().iter().map(plane).collect::<Vec<_>>(),
-        "layer_bytes": info.layer_bytes,
-        "bytes": info.buffer_bytes,
-        "metadata_bytes": info.metadata_bytes,
-        "reserved_bytes": info.reserved_bytes,
-        "cached": info.cached,
-        "contiguous": info.contiguous,
-        "protected": info.protected,
-    })
 }

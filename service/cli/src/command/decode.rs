@@ -1,10 +1,9 @@
 //! `heapctl decode`
 
 use crate::args::DecodeArgs;
-use crate::command::alloc::info_json;
 use crate::output::{Output, Status};
 use anyhow::{ensure, Context, Result};
-use gralloc_handle::{decode, fields, Field, RawHandle};
+use gralloc_handle::{decode, fields, BufferInfo, Field, RawHandle};
 use serde_json::{json, Value};
 use std::io::Read;
 use std::path::Path;
@@ -80,6 +79,32 @@ fn int(word: &str) -> Result<i32> {
 /// A debugger shows the int's bits without a sign.
 fn wrapped(value: i64) -> Option<i32> {
     u32::try_from(value).ok().map(|bits| i32::from_ne_bytes(bits.to_ne_bytes()))
+}
+
+/// A decoded handle for scripts.
+pub(crate) fn info_json(info: &BufferInfo) -> Value {
+    let plane = |plane: &gralloc_core::layout::Plane| json!({ "offset_bytes": plane.offset_bytes, "stride_bytes": plane.stride_bytes, "lines": plane.lines });
+    json!({
+        "id": format!("{:#018x}", info.id),
+        "name": info.name.to_string(),
+        "width": info.width,
+        "height": info.height,
+        "layers": info.layers,
+        "format": info.format.name(),
+        "layout": info.layout.name(),
+        "modifier": info.modifier,
+        "usage": info.usage.names(),
+        "usage_bits": info.usage.0,
+        "stride": info.stride,
+        "planes": info.planes.as_slice().iter().map(plane).collect::<Vec<_>>(),
+        "layer_bytes": info.layer_bytes,
+        "bytes": info.buffer_bytes,
+        "metadata_bytes": info.metadata_bytes,
+        "reserved_bytes": info.reserved_bytes,
+        "cached": info.cached,
+        "contiguous": info.contiguous,
+        "protected": info.protected,
+    })
 }
 
 #[cfg(test)]
