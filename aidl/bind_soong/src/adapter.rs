@@ -1,0 +1,83 @@
+//! Small things that every binder library has under another name.
+
+use crate::{AllocationError, BnAllocator, IAllocator, ParcelFileDescriptor, Status, StatusCode, Strong};
+use binder::{BinderFeatures, ThreadState};
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// Makes a service out of what answers the calls.
+///
+/// A caller's real-time priority is not lent to the thread that serves it: `BinderFeatures` has no such switch here.
+pub fn new_allocator<T: IAllocator + Send + Sync + 'static>(service: T) -> Strong<dyn IAllocator> {
+    BnAllocator::new_binder(service, BinderFeatures::default())
+}
+
+/// An exception `EX_SERVICE_SPECIFIC` with one of the interface's own codes, and words for whoever debugs the client.
+pub fn service_specific(error: AllocationError, message: &str) -> Status {
+    Status::new_service_specific_error_str(error.0, Some(message))
+}
+
+/// Gives a file to a parcel.
+pub fn parcel_fd(fd: OwnedFd) -> ParcelFileDescriptor {
+    ParcelFileDescriptor::new(fd)
+}
+
+/// Takes a file out of what a parcel carried.
+pub fn into_fd(fd: ParcelFileDescriptor) -> OwnedFd {
+    fd.into()
+}
+
+/// Who makes the call that this thread is serving, as the kernel says: the effective uid. Outside a call, this process.
+pub fn calling_uid() -> u32 {
+    ThreadState::get_calling_uid()
+}
+
+/// The process that makes the call. 0 when the kernel shows no pid for it (another pid namespace).
+pub fn calling_pid() -> i32 {
+    ThreadState::get_calling_pid()
+}
+
+/// [`calling_uid`] and [`calling_pid`].
+pub fn calling_identity() -> (u32, i32) {
+    (calling_uid(), calling_pid())
+}
+
+/// The arguments of a dump as the service takes them. What is not UTF-8 is no argument of ours; it stays readable.
+#[doc(hidden)]
+pub fn dump_arguments(args: &[&CStr]) -> Vec<String> {
+    args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()
+}
+
+/// What `dumpsys` is told when it stops reading or its pipe breaks. There is no code for every errno here.
+#[doc(hidden)]
+pub fn dump_failed(error: &io::Error) -> StatusCode {
+    log::debug!("a dump ended early: {error}");
+    match error.kind() {
+        io::ErrorKind::WouldBlock => StatusCode::WOULD_BLOCK,
+        io::ErrorKind::TimedOut => StatusCode::TIMED_OUT,
+        io::ErrorKind::OutOfMemory => StatusCode::NO_MEMORY,
+        _ => StatusCode::FAILED_TRANSACTION,
+    }
+}
+
+/// Implements [`Interface`](crate::Interface) for a service, with a dump.
+///
+/// `interface_with_dump!(Service, Service::write_dump)` wants
+/// `fn write_dump(&self, out: &mut dyn std::io::Write, args: &[String]) -> std::io::Result<()>`.
+#[macro_export]
+macro_rules! interface_with_dump {
+    ($service:ty, $dump:expr) => {
+        impl $crate::Interface for $service {
+            fn dump(
+                &self,
+                out: &mut dyn ::std::io::Write,
+                args: &[&::std::ffi::CStr],
+            ) -> ::std::result::Result<(), $crate::StatusCode> {
+                let dump: fn(&$service, &mut dyn ::std::io::Write, &[::std::string::String]) -> ::std::io::Result<()> =
+                    $dump;
+                dump(self, out, &$crate::dump_arguments(args)).map_err(|error| $crate::dump_failed(&error))
+            }
+        }
+    };
+}

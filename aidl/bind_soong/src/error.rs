@@ -1,0 +1,94 @@
+//! Why a front door did not open, or closed.
+
+use crate::{Status, StatusCode};
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{fmt, io};
+
+/// A front door that did not open, or closed.
+#[derive(Debug)]
+pub enum ServeError {
+    /// The binder driver cannot be used.
+    Driver {
+        /// The device node.
+        node: PathBuf,
+        /// What the library says of it.
+        reason: String,
+    },
+    /// No service manager answered in time.
+    NoServiceManager {
+        /// For how long it was asked.
+        waited: Duration,
+        /// Its last answer.
+        status: StatusCode,
+    },
+    /// The service manager does not want the service.
+    Refused {
+        /// The instance name.
+        name: String,
+        /// Its answer.
+        status: Status,
+    },
+    /// The thread pool ended.
+    PoolEnded(StatusCode),
+    /// Another process serves on this socket.
+    InUse(PathBuf),
+    /// Something that is not a socket is at the path; it is left alone.
+    NotASocket(PathBuf),
+    /// The path does not fit a socket address.
+    PathTooLong(PathBuf),
+    /// The file system or the network stack said no.
+    Socket {
+        /// The socket's path.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// Its answer.
+        source: io::Error,
+    },
+    /// The service is a remote one: only a process's own service can be put behind a socket.
+    NotLocal(StatusCode),
+    /// This build has no socket door.
+    NoSocketHere,
+}
+
+impl std::error::Error for ServeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ServeError::Socket { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServeError::Driver { node, reason } => write!(
+                f,
+                "binder driver {}: {}; is servicemanager running, and is this a vendor process?",
+                node.display(),
+                reason.trim_end()
+            ),
+            ServeError::NoServiceManager { waited, status } => write!(
+                f,
+                "no service manager answered for {} s ({status}); is servicemanager running?",
+                waited.as_secs()
+            ),
+            ServeError::Refused { name, status } => write!(
+                f,
+                "the service manager refuses \"{name}\" ({status}); it must be declared in the VINTF manifest, and \
+                 this domain be allowed to add it (service_contexts)"
+            ),
+            ServeError::PoolEnded(status) => write!(f, "the binder thread pool ended: {status}"),
+            ServeError::InUse(path) => write!(f, "{}: another process is serving here", path.display()),
+            ServeError::NotASocket(path) => write!(f, "{}: exists and is not a socket; left alone", path.display()),
+            ServeError::PathTooLong(path) => {
+                write!(f, "{}: too long for a socket; use a shorter path", path.display())
+            }
+            ServeError::Socket { path, doing, source } => write!(f, "{}: {doing}: {source}", path.display()),
+            ServeError::NotLocal(status) => write!(f, "only a service of this process can be served ({status})"),
+            ServeError::NoSocketHere => f.write_str("this build has no socket door; use binder"),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! IAllocator V2 and everything else that a process needs to speak it: the wire types, and the few places where two
+//! binder libraries differ. For an Android tree: over `libbinder_rs` and the crates that Soong generates.
+//!
+//! It has the name and the surface of `aidl/bind_rsbinder`, whose table says what both offer and what a caller may rely
+//! on. The service is written against that surface; the build graph picks the crate. Written for the shapes of Android 15
+//! and 16; what 14 would need is in `docs/android14.md`.
+//!
+//! # Invariants
+//! Nothing here looks into a request or decides anything about one. The interface is VINTF-stable; the caller's security
+//! context is not asked for (`libbinder_rs` does not offer it to vendor code).
+
+mod adapter;
+mod error;
+mod kernel_door;
+mod socket_door;
+
+use android_hardware_common::aidl::android::hardware::common;
+use android_hardware_graphics_allocator::aidl::android::hardware::graphics::allocator;
+use android_hardware_graphics_common::aidl::android::hardware::graphics::common as graphics;
+
+pub use allocator::AllocationError::AllocationError;
+pub use allocator::AllocationResult::AllocationResult;
+pub use allocator::BufferDescriptorInfo::BufferDescriptorInfo;
+pub use allocator::IAllocator::{BnAllocator, BpAllocator, IAllocator, HASH, VERSION};
+pub use common::NativeHandle::NativeHandle;
+pub use graphics::BufferUsage::BufferUsage;
+pub use graphics::ExtendableType::ExtendableType;
+pub use graphics::PixelFormat::PixelFormat;
+
+pub use binder::{Interface, ParcelFileDescriptor, Result as BinderResult, Status, StatusCode, Strong};
+
+#[doc(hidden)]
+pub use adapter::{dump_arguments, dump_failed};
+pub use adapter::{calling_identity, calling_pid, calling_uid, into_fd, new_allocator, parcel_fd, service_specific};
+pub use error::ServeError;
+pub use kernel_door::serve_binder;
+pub use socket_door::{SocketDoor, SocketOptions};
+
+/// The name under which the one allocator of a device is registered.
+pub const ALLOCATOR_INSTANCE: &str = "android.hardware.graphics.allocator.IAllocator/default";
+
+/// Where the allocator's socket would be. Here it has none.
+pub const DEFAULT_SOCKET: &str = "/run/gralloc/allocator.sock";

@@ -1,0 +1,50 @@
+//! The front door without a kernel driver, which an Android device has no use for: it does not open.
+
+use crate::{IAllocator, ServeError, Strong};
+use std::convert::Infallible;
+use std::path::Path;
+
+/// Who may come in, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Permission bits of the socket file; connecting takes the write bit.
+    pub mode: u32,
+    /// Most connections at once; each costs a thread. More are closed as they come.
+    pub connections: usize,
+    /// Most connections of one uid.
+    pub connections_per_uid: usize,
+}
+
+impl Default for SocketOptions {
+    /// Owner and group, 64 connections, 32 of a uid.
+    fn default() -> SocketOptions {
+        SocketOptions { mode: 0o660, connections: 64, connections_per_uid: 32 }
+    }
+}
+
+/// A bound socket. There is none: `bind` always fails.
+#[derive(Debug)]
+pub struct SocketDoor(Infallible);
+
+impl SocketDoor {
+    /// Binds nothing.
+    ///
+    /// # Errors
+    /// `NoSocketHere`, always.
+    pub fn bind(_path: &Path, _options: SocketOptions) -> Result<SocketDoor, ServeError> {
+        Err(ServeError::NoSocketHere)
+    }
+
+    /// The socket's path.
+    pub fn path(&self) -> &Path {
+        match self.0 {}
+    }
+
+    /// Serves.
+    ///
+    /// # Errors
+    /// Never called: there is no door.
+    pub fn serve(&self, _service: &Strong<dyn IAllocator>) -> Result<Infallible, ServeError> {
+        match self.0 {}
+    }
+}
