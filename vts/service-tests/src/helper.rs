@@ -162,22 +162,43 @@ fn obey(client: &Client) {
     }
 }
 
-/// Starts a process that allocates and lets go without a pause, until it is killed.
-pub fn start_churning(door: &Door) -> Child {
-    let mut command = helper("churn");
-    for_door(&mut command, door);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line, "connected\n");
-    child
+/// A process that allocates and lets go without a pause, until it is killed.
+pub struct Churner {
+    child: Child,
+    calls: BufReader<ChildStdout>,
+}
+
+impl Churner {
+    /// Starts one.
+    pub fn start(door: &Door) -> Churner {
+        let mut command = helper("churn");
+        for_door(&mut command, door);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let calls = BufReader::new(child.stdout.take().unwrap());
+        Churner { child, calls }
+    }
+
+    /// Waits until so many more of its calls have been answered; the next one is under way then.
+    pub fn wait_for_calls(&mut self, calls: u32) {
+        for _ in 0..calls {
+            let mut line = String::new();
+            self.calls.read_line(&mut line).unwrap();
+            assert_eq!(line, "answered\n");
+        }
+    }
+
+    /// Kills it and waits for its end.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }
 
 fn churn(client: &Client) {
-    println!("connected");
     loop {
         // A refusal is as good: the point is to be in the middle of a call at any time.
         let _ = client.allocate(&rgba("churn", 320, 240), 4);
+        println!("answered");
     }
 }
 
