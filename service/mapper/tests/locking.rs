@@ -19,18 +19,22 @@ use gralloc_mapper::abi::*;
 use nix::fcntl::{fcntl, FcntlArg};
 use std::io::Write;
 use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 fn is_open(fd: i32) -> bool {
     fcntl(fd, FcntlArg::F_GETFD).is_ok()
 }
 
-/// Tests that look at the number of an fd after it was closed run one at a time: another test might have taken it.
-static FD_NUMBERS: Mutex<()> = Mutex::new(());
+/// One test at a time: some look whether the number of an fd is free, and another test might have taken it.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[test]
 fn what_one_import_writes_the_other_reads() {
+    let _alone = alone();
     for source in Source::here() {
         let client = client();
         let raw = Raw::new(source, &rgba());
@@ -58,6 +62,7 @@ fn what_one_import_writes_the_other_reads() {
 
 #[test]
 fn locks_nest_and_count_and_the_address_stays() {
+    let _alone = alone();
     for source in Source::here() {
         let client = client();
         let buffer = client.import(&Raw::new(source, &rgba()));
@@ -80,6 +85,7 @@ fn locks_nest_and_count_and_the_address_stays() {
 
 #[test]
 fn usage_that_is_no_cpu_usage_or_not_the_buffer_s_bad_value() {
+    let _alone = alone();
     let client = client();
     let refused = [
         (CPU, 0),
@@ -115,6 +121,7 @@ fn usage_that_is_no_cpu_usage_or_not_the_buffer_s_bad_value() {
 
 #[test]
 fn region_outside_bad_value_inside_the_whole_buffer() {
+    let _alone = alone();
     let client = client();
     let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));
     let region = |left, top, right, bottom| ARect { left, top, right, bottom };
@@ -139,6 +146,7 @@ fn region_outside_bad_value_inside_the_whole_buffer() {
 
 #[test]
 fn protected_buffer_not_locked() {
+    let _alone = alone();
     let client = client();
     let forged = BufferInfo { protected: true, ..rgba() };
     let buffer = client.import(&Raw::new(Source::Memfd, &forged));
@@ -159,7 +167,7 @@ fn fence() -> (OwnedFd, std::fs::File) {
 
 #[test]
 fn fence_waited_for_and_closed() {
-    let _alone = FD_NUMBERS.lock().unwrap();
+    let _alone = alone();
     let client = client();
     let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));
     let (waits, mut signals) = fence();
@@ -180,7 +188,7 @@ fn fence_waited_for_and_closed() {
 
 #[test]
 fn fence_of_a_lock_that_is_refused_closed_without_a_wait() {
-    let _alone = FD_NUMBERS.lock().unwrap();
+    let _alone = alone();
     let client = client();
     let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));
     let outside = ARect { left: 0, top: 0, right: 65, bottom: 1 };
@@ -214,6 +222,7 @@ fn fence_of_a_lock_that_is_refused_closed_without_a_wait() {
 
 #[test]
 fn buffer_freed_while_a_lock_waits_for_its_fence_bad_buffer() {
+    let _alone = alone();
     let client = client();
     let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));
     let (waits, mut signals) = fence();
@@ -231,7 +240,7 @@ fn buffer_freed_while_a_lock_waits_for_its_fence_bad_buffer() {
 
 #[test]
 fn sync_file_of_the_kernel_signalled_taken() {
-    let _alone = FD_NUMBERS.lock().unwrap();
+    let _alone = alone();
     for source in Source::here().into_iter().filter(|source| *source != Source::Memfd) {
         let client = client();
         let raw = Raw::new(source, &rgba());
