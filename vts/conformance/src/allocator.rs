@@ -1,0 +1,210 @@
+//! The allocator under test: descriptors, and what comes back, taken as any allocator's.
+
+use crate::format::Format;
+use crate::handle::RawHandle;
+use crate::mapper::{usage, Imported, Mapper};
+use allocator_aidl::{
+    into_fd, AllocationResult, BufferDescriptorInfo, BufferUsage, ExtendableType, NativeHandle, PixelFormat,
+};
+use gralloc_client::{ClientError, Connection};
+
+/// A descriptor in the making.
+#[derive(Clone, Debug)]
+pub struct Descriptor {
+    /// As it travels; 127 bytes and a terminator for a client that keeps to the contract.
+    pub name: [u8; 128],
+    /// Pixels.
+    pub width: i32,
+    /// Lines.
+    pub height: i32,
+    /// Images.
+    pub layers: i32,
+    /// `PixelFormat`.
+    pub format: i32,
+    /// `BufferUsage`.
+    pub usage: u64,
+    /// Bytes for the clients' own use.
+    pub reserved: i64,
+    /// `additionalOptions`.
+    pub options: Vec<(String, i64)>,
+}
+
+impl Descriptor {
+    /// One layer for the CPU to read and write.
+    pub fn of(format: Format, width: i32, height: i32) -> Descriptor {
+        Descriptor {
+            name: name("conformance"),
+            width,
+            height,
+            layers: 1,
+            format: format.value(),
+            usage: usage::CPU,
+            reserved: 0,
+            options: Vec::new(),
+        }
+    }
+
+    /// What VTS allocates where nothing else is said: 64 × 64, `RGBA_8888`, written and read by the CPU.
+    pub fn generic() -> Descriptor {
+        Descriptor { name: name("VTS_TEMP"), ..Descriptor::of(Format::RGBA_8888, 64, 64) }
+    }
+
+    /// Another usage.
+    #[must_use]
+    pub fn usage(self, usage: u64) -> Descriptor {
+        Descriptor { usage, ..self }
+    }
+
+    /// Another name.
+    #[must_use]
+    pub fn named(self, text: &str) -> Descriptor {
+        Descriptor { name: name(text), ..self }
+    }
+
+    /// As it travels.
+    pub fn wire(&self) -> BufferDescriptorInfo {
+        let option = |(name, value): &(String, i64)| ExtendableType { name: name.clone(), value: *value };
+        BufferDescriptorInfo {
+            name: self.name,
+            width: self.width,
+            height: self.height,
+            layerCount: self.layers,
+            format: PixelFormat(self.format),
+            usage: BufferUsage(i64::from_ne_bytes(self.usage.to_ne_bytes())),
+            reservedSize: self.reserved,
+            additionalOptions: self.options.iter().map(option).collect(),
+        }
+    }
+}
+
+/// A text as a terminated name.
+fn name(text: &str) -> [u8; 128] {
+    let mut wire = [0; 128];
+    for (to, from) in wire.iter_mut().take(127).zip(text.bytes()) {
+        *to = from;
+    }
+    wire
+}
+
+/// Why there is no buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The allocator said no, with this `AllocationError`.
+    Error(i32, String),
+    /// The call itself broke.
+    Call(String),
+}
+
+/// The allocator under test.
+#[derive(Clone)]
+pub struct Allocator {
+    connection: Connection,
+}
+
+/// Buffers of one call.
+pub struct Allocation {
+    /// As the allocator says.
+    pub stride: i32,
+    /// The handles.
+    pub buffers: Vec<RawHandle>,
+}
+
+/// One buffer and what was asked for.
+pub struct Buffer {
+    /// Its handle.
+    pub raw: RawHandle,
+    /// As the allocator says.
+    pub stride: i32,
+    /// As asked.
+    pub descriptor: Descriptor,
+}
+
+impl Allocator {
+    /// Takes a connection over.
+    pub fn new(connection: Connection) -> Allocator {
+        Allocator { connection }
+    }
+
+    /// The connection.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// `allocate2`.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn allocate(&self, descriptor: &Descriptor, count: i32) -> Result<Allocation, Refusal> {
+        let result = self.connection.allocate_raw(&descriptor.wire(), count).map_err(|error| match error {
+            ClientError::Refused { code, message } => Refusal::Error(code, message),
+            other => Refusal::Call(other.to_string()),
+        })?;
+        Ok(Allocation::from(result))
+    }
+
+    /// One buffer; fails the test when there is none.
+    pub fn one(&self, descriptor: &Descriptor) -> Buffer {
+        let Allocation { stride, mut buffers } = self
+            .allocate(descriptor, 1)
+            .unwrap_or_else(|refusal| panic!("allocate2 of {}: {refusal:?}", summary(descriptor)));
+        assert_eq!(buffers.len(), 1, "allocate2 of one buffer gives another number");
+        Buffer { raw: buffers.remove(0), stride, descriptor: descriptor.clone() }
+    }
+
+    /// What VTS calls `allocateGeneric`.
+    pub fn generic(&self) -> Buffer {
+        self.one(&Descriptor::generic())
+    }
+
+    /// `isSupported`; fails the test when the call does.
+    pub fn supports(&self, descriptor: &Descriptor) -> bool {
+        let supported = self.connection.is_supported(&descriptor.wire());
+        supported.unwrap_or_else(|error| panic!("isSupported of {}: {error}", summary(descriptor)))
+    }
+
+    /// A buffer that need not exist: `None` when `isSupported` and `allocate2` agree that there is none. A disagreement
+    /// fails the test, as does a refusal that is no `AllocationError`.
+    pub fn optional(&self, descriptor: &Descriptor) -> Option<Buffer> {
+        let supported = self.supports(descriptor);
+        match self.allocate(descriptor, 1) {
+            Ok(_) if !supported => {
+                panic!("isSupported denies {} and allocate2 gives it", summary(descriptor))
+            }
+            Ok(Allocation { stride, mut buffers }) => {
+                let raw = buffers.pop().expect("allocate2 succeeds with no buffer");
+                Some(Buffer { raw, stride, descriptor: descriptor.clone() })
+            }
+            Err(refusal) if supported => {
+                panic!("isSupported promises {} and allocate2 refuses: {refusal:?}", summary(descriptor))
+            }
+            Err(Refusal::Error(..)) => None,
+            Err(refusal) => panic!("allocate2 of {} breaks: {refusal:?}", summary(descriptor)),
+        }
+    }
+}
+
+impl From<AllocationResult> for Allocation {
+    fn from(result: AllocationResult) -> Allocation {
+        let handle = |NativeHandle { fds, ints }| RawHandle::new(fds.into_iter().map(into_fd).collect(), ints);
+        Allocation { stride: result.stride, buffers: result.buffers.into_iter().map(handle).collect() }
+    }
+}
+
+impl Buffer {
+    /// Imports it.
+    pub fn import(&self, mapper: Mapper) -> Imported {
+        Imported::of(mapper, &self.raw)
+    }
+
+    /// The stride as a size.
+    pub fn stride(&self) -> i64 {
+        self.stride.into()
+    }
+}
+
+/// A descriptor in few words.
+pub fn summary(descriptor: &Descriptor) -> String {
+    let Descriptor { width, height, layers, format, usage, reserved, .. } = descriptor;
+    let format = Format::from_value(*format).map_or_else(|| format!("{format:#x}"), |format| format.name().to_owned());
+    format!("{width} x {height} {format}, {layers} layers, usage {usage:#x}, {reserved} bytes reserved")
+}

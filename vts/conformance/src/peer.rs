@@ -1,0 +1,170 @@
+//! Another process with the same mapper: it imports handles that it is sent, and does what it is told.
+//!
+//! The process is this program again. Orders and answers are packets of words over a socket pair; fds travel beside an
+//! order. An order that the peer cannot follow ends it, and the test that gave it.
+
+mod orders;
+mod wire;
+
+pub use orders::serve;
+
+use crate::abi::Error;
+use crate::format::Format;
+use crate::handle::RawHandle;
+use crate::metadata::Standard;
+use crate::subject::Subject;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+/// Says that this process is a peer, and which library it loads.
+const VARIABLE: &str = "CONFORMANCE_PEER_MAPPER";
+
+/// Runs as a peer when this process was started as one.
+pub fn main_if_peer() -> Option<std::process::ExitCode> {
+    let mapper = PathBuf::from(std::env::var_os(VARIABLE)?);
+    Some(serve(&mapper))
+}
+
+/// A peer.
+pub struct Peer {
+    child: Child,
+    socket: Option<OwnedFd>,
+}
+
+/// A buffer that a peer has imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerBuffer(usize);
+
+impl Peer {
+    /// Starts one.
+    pub fn start(subject: &Subject) -> Peer {
+        let (here, there) = wire::pair().expect("a socket pair");
+        let child = Command::new("/proc/self/exe").env(VARIABLE, subject.mapper_path()).stdin(there).spawn();
+        Peer { child: child.expect("another process"), socket: Some(here) }
+    }
+
+    fn ask(&self, order: &str, fds: &[std::os::fd::BorrowedFd<'_>]) -> String {
+        self.tell(order, fds);
+        self.answer(order)
+    }
+
+    fn tell(&self, order: &str, fds: &[std::os::fd::BorrowedFd<'_>]) {
+        wire::send(self.socket(), order, fds).unwrap_or_else(|errno| panic!("the other process is gone: {errno}"));
+    }
+
+    fn answer(&self, order: &str) -> String {
+        match wire::receive(self.socket()) {
+            Ok(Some((answer, _))) => answer,
+            Ok(None) => panic!("the other process died of the order \"{}\"", first_words(order)),
+            Err(errno) => panic!("the other process does not answer: {errno}"),
+        }
+    }
+
+    fn socket(&self) -> &OwnedFd {
+        self.socket.as_ref().expect("a living peer")
+    }
+
+    /// Has it import a handle.
+    ///
+    /// # Errors
+    /// Its mapper's.
+    pub fn import(&self, raw: &RawHandle) -> Result<PeerBuffer, Error> {
+        let ints: Vec<String> = raw.ints().iter().map(i32::to_string).collect();
+        let answer = self.ask(&format!("import {}", ints.join(" ")), &raw.fds());
+        result(&answer).map(|index| PeerBuffer(index.parse().expect("an index")))
+    }
+
+    /// Has it get a standard value.
+    ///
+    /// # Errors
+    /// Its mapper's.
+    pub fn get(&self, buffer: PeerBuffer, kind: Standard) -> Result<Vec<u8>, Error> {
+        result(&self.ask(&format!("get {} {}", buffer.0, kind.0), &[])).map(wire::from_hex)
+    }
+
+    /// Has it set a standard value.
+    ///
+    /// # Errors
+    /// Its mapper's.
+    pub fn set(&self, buffer: PeerBuffer, kind: Standard, bytes: &[u8]) -> Result<(), Error> {
+        let order = format!("set {} {} {}", buffer.0, kind.0, wire::to_hex(bytes));
+        result(&self.ask(&order, &[])).map(drop)
+    }
+
+    /// Has it lock and write the pattern of a seed.
+    pub fn fill(&self, buffer: PeerBuffer, format: Format, seed: u64) {
+        let answer = self.ask(&format!("fill {} {} {seed}", buffer.0, format.value()), &[]);
+        assert_eq!(answer, "ok ", "in the other process");
+    }
+
+    /// Has it lock and compare with the pattern of a seed.
+    ///
+    /// # Errors
+    /// What it found instead.
+    pub fn verify(&self, buffer: PeerBuffer, format: Format, seed: u64) -> Result<(), String> {
+        let answer = self.ask(&format!("verify {} {} {seed}", buffer.0, format.value()), &[]);
+        match answer.strip_prefix("wrong ") {
+            Some(what) => Err(format!("in the other process: {what}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Has it set two values in turn for a time, beside what happens here; [`Peer::wait`] tells how often.
+    pub fn start_setting(&self, buffer: PeerBuffer, kind: Standard, values: &[Vec<u8>; 2], time: Duration) {
+        let [a, b] = values.each_ref().map(|value| wire::to_hex(value));
+        self.tell(&format!("churn {} {} {} {a} {b}", buffer.0, kind.0, time.as_millis()), &[]);
+    }
+
+    /// Waits for what was started.
+    ///
+    /// # Errors
+    /// Its mapper's.
+    pub fn wait(&self) -> Result<u64, Error> {
+        result(&self.answer("churn")).map(|count| count.parse().expect("a count"))
+    }
+
+    /// Has it read the whole reserved region.
+    ///
+    /// # Errors
+    /// Its mapper's.
+    pub fn read_region(&self, buffer: PeerBuffer) -> Result<Vec<u8>, Error> {
+        result(&self.ask(&format!("region {}", buffer.0), &[])).map(wire::from_hex)
+    }
+
+    /// Has it fill the whole reserved region with one byte.
+    ///
+    /// # Errors
+    /// Its mapper's.
+    pub fn fill_region(&self, buffer: PeerBuffer, byte: u8) -> Result<(), Error> {
+        result(&self.ask(&format!("fill_region {} {byte}", buffer.0), &[])).map(drop)
+    }
+
+    /// Ends it without a chance to tidy up.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a living peer");
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // The end of its orders ends it; it is killed all the same, should it be stuck.
+        self.socket = None;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `ok VALUE` or `error CODE`.
+fn result(answer: &str) -> Result<&str, Error> {
+    match answer.split_once(' ') {
+        Some(("ok", value)) => Ok(value),
+        Some(("error", code)) => Err(Error(code.parse().expect("a code"))),
+        _ => panic!("the other process answers \"{answer}\""),
+    }
+}
+
+fn first_words(order: &str) -> &str {
+    order.char_indices().nth(60).map_or(order, |(end, _)| order.split_at(end).0)
+}

@@ -1,0 +1,159 @@
+//! Who is under test.
+
+use crate::allocator::{Allocator, Buffer, Descriptor};
+use crate::mapper::{Imported, LoadError, Mapper};
+use crate::options::{Options, MAPPER_VARIABLE};
+use crate::suite::Skip;
+use gralloc_client::{ClientError, Connection, Door, DoorError};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Where a device keeps its mappers (libui, and the loader of AOSP's servicemanager).
+const FOLDERS: [&str; 2] = ["/vendor/lib64/hw", "/vendor/lib/hw"];
+/// How long a restart may take.
+const RESTART_LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks at a restart.
+const POLL: Duration = Duration::from_millis(50);
+
+/// What to test, by name; nothing is loaded yet.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The allocator's door.
+    pub door: Door,
+    /// The mapper's file.
+    pub mapper: PathBuf,
+    /// What restarts the allocator.
+    pub restart: Option<String>,
+}
+
+/// Why nothing can be tested.
+#[derive(Debug)]
+pub enum SubjectError {
+    /// The environment names no door.
+    Door(DoorError),
+    /// The allocator cannot be reached.
+    Allocator(ClientError),
+    /// There is no library where devices keep them.
+    NoMapper(String),
+    /// The library is none.
+    Mapper(LoadError),
+}
+
+impl std::error::Error for SubjectError {}
+
+impl fmt::Display for SubjectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SubjectError::Door(error) => write!(f, "{error}"),
+            SubjectError::Allocator(error) => write!(f, "the allocator: {error}"),
+            SubjectError::NoMapper(name) => {
+                write!(f, "no {name} in {}; name it: --mapper FILE or {MAPPER_VARIABLE}=FILE", FOLDERS.join(" or "))
+            }
+            SubjectError::Mapper(error) => write!(f, "the mapper: {error}"),
+        }
+    }
+}
+
+impl Target {
+    /// Finds out what the command line, the environment and the device name.
+    ///
+    /// # Errors
+    /// The allocator cannot be reached, though it has to say which mapper is its own; or there is no such mapper.
+    pub fn find(options: &Options) -> Result<Target, SubjectError> {
+        let door = Door::choose(options.allocator.clone()).map_err(SubjectError::Door)?;
+        let mapper = match options.named_mapper() {
+            Some(mapper) => mapper,
+            None => mapper_of_device(&Connection::open(&door).map_err(SubjectError::Allocator)?)?,
+        };
+        // A bare file name would be looked for among the system's libraries.
+        let mapper = mapper.canonicalize().unwrap_or(mapper);
+        Ok(Target { door, mapper, restart: options.restart_command() })
+    }
+
+    /// Connects and loads.
+    ///
+    /// # Errors
+    /// Either cannot be had.
+    pub fn open(&self) -> Result<Subject, SubjectError> {
+        let connection = Connection::open(&self.door).map_err(SubjectError::Allocator)?;
+        let mapper = Mapper::load(&self.mapper).map_err(SubjectError::Mapper)?;
+        Ok(Subject { target: self.clone(), allocator: Allocator::new(connection), mapper })
+    }
+}
+
+fn mapper_of_device(connection: &Connection) -> Result<PathBuf, SubjectError> {
+    let suffix = connection.mapper_suffix().map_err(SubjectError::Allocator)?;
+    let name = format!("mapper.{suffix}.so");
+    let found = FOLDERS.iter().map(|folder| Path::new(folder).join(&name)).find(|path| path.exists());
+    found.ok_or(SubjectError::NoMapper(name))
+}
+
+/// An allocator and a mapper.
+pub struct Subject {
+    target: Target,
+    /// The allocator.
+    pub allocator: Allocator,
+    /// The mapper.
+    pub mapper: Mapper,
+}
+
+impl Subject {
+    /// The mapper's file.
+    pub fn mapper_path(&self) -> &Path {
+        &self.target.mapper
+    }
+
+    /// A new connection to the allocator; fails the test when there is none.
+    pub fn reconnect(&self) -> Allocator {
+        Allocator::new(Connection::open(&self.target.door).unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// One buffer, allocated and imported.
+    pub fn import(&self, descriptor: &Descriptor) -> (Buffer, Imported) {
+        let buffer = self.allocator.one(descriptor);
+        let imported = buffer.import(self.mapper);
+        (buffer, imported)
+    }
+
+    /// What VTS calls `allocateGeneric`, imported.
+    pub fn generic(&self) -> (Buffer, Imported) {
+        self.import(&Descriptor::generic())
+    }
+
+    /// Restarts the allocator and connects to the new one. The connection of `self` is dead afterwards.
+    ///
+    /// # Errors
+    /// A reason to skip: nobody said how.
+    pub fn restart(&self) -> Result<Allocator, Skip> {
+        let command = self.target.restart.as_ref();
+        let command =
+            command.ok_or_else(|| Skip("needs a way to restart the allocator: --restart COMMAND".to_owned()))?;
+        let status = Command::new("sh").args(["-c", command]).status().expect("a shell");
+        assert!(status.success(), "{command}: {status}");
+        let start = Instant::now();
+        // The old one first has to be gone: a restart need not wait for that.
+        while self.allocator.connection().ping().is_ok() {
+            assert!(start.elapsed() < RESTART_LIMIT, "{command}: the old allocator still answers");
+            std::thread::sleep(POLL);
+        }
+        loop {
+            match Connection::open(&self.target.door) {
+                Ok(connection) if connection.ping().is_ok() => return Ok(Allocator::new(connection)),
+                other => {
+                    let why = other.err().map_or("it does not answer".to_owned(), |error| error.to_string());
+                    assert!(start.elapsed() < RESTART_LIMIT, "{command}: no new allocator: {why}");
+                    std::thread::sleep(POLL);
+                }
+            }
+        }
+    }
+}
+
+/// The one subject of a process that runs all tests itself.
+pub(crate) fn shared(target: &Target) -> &'static Result<Subject, SubjectError> {
+    static SHARED: OnceLock<Result<Subject, SubjectError>> = OnceLock::new();
+    SHARED.get_or_init(|| target.open())
+}

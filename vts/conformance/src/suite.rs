@@ -1,0 +1,119 @@
+//! Names, order, skips, and a process for each test.
+
+mod alone;
+mod table;
+
+use crate::options::Options;
+use crate::subject::{shared, Subject, Target};
+use libtest_mimic::{Completion, Failed, Trial};
+use std::process::ExitCode;
+
+pub use table::row;
+
+/// Why a test cannot run here: printed and counted as ignored.
+#[derive(Clone, Debug)]
+pub struct Skip(pub String);
+
+/// What a test returns; it fails by panicking.
+pub type Verdict = Result<(), Skip>;
+
+/// One test.
+#[derive(Clone, Copy)]
+pub struct Test {
+    /// `group::name`.
+    pub name: &'static str,
+    /// What it asks for, in a sentence.
+    pub demand: &'static str,
+    run: fn(&Subject) -> Verdict,
+}
+
+impl Test {
+    /// A test that runs `run`.
+    pub const fn new(name: &'static str, demand: &'static str, run: fn(&Subject) -> Verdict) -> Test {
+        Test { name, demand, run }
+    }
+}
+
+/// Makes tests out of functions `fn(&Subject) -> Verdict`, named `group::function`.
+#[macro_export]
+macro_rules! tests {
+    ($group:literal: $($function:ident = $demand:literal),* $(,)?) => {
+        vec![$($crate::suite::Test::new(concat!($group, "::", stringify!($function)), $demand, $function)),*]
+    };
+}
+
+/// The process's exit status for a skipped test; the reason stands on its standard output.
+const SKIPPED: u8 = 77;
+
+/// Runs what the command line asks for.
+pub fn run(options: &Options) -> ExitCode {
+    let tests = crate::tests::all();
+    if options.table {
+        print!("{}", table::markdown(&tests));
+        return ExitCode::SUCCESS;
+    }
+    if options.run.list {
+        return libtest_mimic::run(&options.run, trials(&tests, options, None)).exit_code();
+    }
+    let target = match Target::find(options) {
+        Ok(target) => target,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Some(name) = &options.run_one {
+        return run_one(&tests, name, &target);
+    }
+    eprintln!("allocator: {}\nmapper: {}", target.door, target.mapper.display());
+    let mut arguments = options.run.clone();
+    // One after the other: a test may restart the allocator, others compare figures of a process before and after.
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, trials(&tests, options, Some(&target))).exit_code()
+}
+
+fn trials(tests: &[Test], options: &Options, target: Option<&Target>) -> Vec<Trial> {
+    let trial = |test: &Test| {
+        let (test, options, target) = (*test, options.clone(), target.cloned());
+        Trial::ignorable_test(test.name, move || {
+            let target = target.as_ref().ok_or("no target")?;
+            let verdict =
+                if options.in_process { in_process(&test, target) } else { alone::run(&test, target, &options) };
+            match verdict? {
+                Ok(()) => Ok(Completion::Completed),
+                Err(Skip(reason)) if options.may_skip() => Ok(Completion::ignored_with(reason)),
+                Err(Skip(reason)) => Err(Failed::from(format!("skips are forbidden here, and: {reason}"))),
+            }
+        })
+    };
+    tests.iter().map(trial).collect()
+}
+
+fn in_process(test: &Test, target: &Target) -> Result<Verdict, Failed> {
+    match shared(target) {
+        Ok(subject) => Ok((test.run)(subject)),
+        Err(error) => Err(Failed::from(error.to_string())),
+    }
+}
+
+/// The test that this process was started for.
+fn run_one(tests: &[Test], name: &str, target: &Target) -> ExitCode {
+    let Some(test) = tests.iter().find(|test| test.name == name) else {
+        eprintln!("error: no test is called {name}");
+        return ExitCode::FAILURE;
+    };
+    let subject = match target.open() {
+        Ok(subject) => subject,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match (test.run)(&subject) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Skip(reason)) => {
+            println!("{reason}");
+            ExitCode::from(SKIPPED)
+        }
+    }
+}

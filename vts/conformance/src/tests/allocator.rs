@@ -1,0 +1,75 @@
+//! `VtsHalGraphicsAllocatorAidl_TargetTest`. Its last two draw with EGL; without a GPU what remains is that the two
+//! answers agree and the buffer can be used by a CPU.
+
+#![allow(non_snake_case)] // The VTS's names.
+
+use crate::allocator::{Descriptor, Refusal};
+use crate::image::{Image, Memory};
+use crate::mapper::usage;
+use crate::subject::Subject;
+use crate::suite::{Test, Verdict};
+use crate::{format::Format, tests};
+
+pub(super) fn tests() -> Vec<Test> {
+    tests!["allocator":
+        CanAllocate = "64 × 64 RGBA_8888 for the CPU is allocated, its stride at least 64",
+        RejectsUnknownUsages = "usage bit 33: isSupported is false, allocate2 fails with a service-specific error that is not 0",
+        RejectsUnknownOptions = "a made-up additionalOption: isSupported is false, allocate2 fails in the same way",
+        FrontBufferGpuToCpu = "FRONT_BUFFER for the GPU to draw and the CPU to read: isSupported and allocate2 agree on yes, and the CPU reads it",
+        FrontBufferGpuToGpu = "FRONT_BUFFER for the GPU alone: isSupported and allocate2 agree on yes, and it imports",
+    ]
+}
+
+fn CanAllocate(subject: &Subject) -> Verdict {
+    let buffer = subject.allocator.one(&Descriptor::generic().named("CPU_8888"));
+    assert!(buffer.stride >= 64, "stride {}", buffer.stride);
+    Ok(())
+}
+
+fn RejectsUnknownUsages(subject: &Subject) -> Verdict {
+    let info = Descriptor::generic().named("CPU_8888");
+    assert!(subject.allocator.supports(&info));
+    subject.allocator.one(&info);
+    rejects(subject, &info.clone().usage(info.usage | usage::UNKNOWN));
+    Ok(())
+}
+
+fn RejectsUnknownOptions(subject: &Subject) -> Verdict {
+    let mut info = Descriptor::generic().named("CPU_8888");
+    info.options.push(("android.hardware.graphics.common.NotARealOption".to_owned(), 1));
+    rejects(subject, &info);
+    Ok(())
+}
+
+/// The error is not 0: the mapper's VTS takes 0 for success ("Failed to set error properly").
+fn rejects(subject: &Subject, info: &Descriptor) {
+    assert!(!subject.allocator.supports(info), "isSupported is true");
+    match subject.allocator.allocate(info, 1) {
+        Err(Refusal::Error(code, _)) => assert_ne!(code, 0, "the error's code says OK"),
+        Err(Refusal::Call(words)) => panic!("not refused but broken: {words}"),
+        Ok(_) => panic!("allocate2 succeeds"),
+    }
+}
+
+fn FrontBufferGpuToCpu(subject: &Subject) -> Verdict {
+    let usage = usage::GPU_RENDER_TARGET | usage::CPU_READ_OFTEN | usage::FRONT_BUFFER;
+    let info = Descriptor::generic().named("CPU_8888").usage(usage);
+    let buffer = subject.allocator.optional(&info).expect("FRONT_BUFFER is called unsupported");
+    let imported = buffer.import(subject.mapper);
+    let image = Image::of(&imported, Format::RGBA_8888);
+    let lock = imported.lock(usage::CPU_READ_OFTEN);
+    let memory = Memory::new(lock.data(), image.bytes);
+    // The pixels that the VTS compares.
+    let stride = u64::try_from(buffer.stride).unwrap();
+    let pixel = |x: u64, y: u64| (0..4).map(|byte| memory.read((y * stride + x) * 4 + byte)).collect::<Vec<_>>();
+    assert_eq!((pixel(0, 0), pixel(32, 32)), (vec![0; 4], vec![0; 4]), "a buffer that nobody has drawn on");
+    Ok(())
+}
+
+fn FrontBufferGpuToGpu(subject: &Subject) -> Verdict {
+    let usage = usage::GPU_RENDER_TARGET | usage::GPU_TEXTURE | usage::FRONT_BUFFER;
+    let info = Descriptor::generic().named("CPU_8888").usage(usage);
+    let buffer = subject.allocator.optional(&info).expect("FRONT_BUFFER is called unsupported");
+    drop(buffer.import(subject.mapper));
+    Ok(())
+}

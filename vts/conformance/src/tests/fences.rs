@@ -1,0 +1,193 @@
+//! Fences: `lock` owns the one that it is given, whatever happens; `unlock`'s is the caller's.
+
+use crate::abi::{Error, Handle, Rect};
+use crate::fence::{signalled, signals_within, Pending, Watched};
+use crate::format::Format;
+use crate::image::{Image, Memory};
+use crate::mapper::{usage, Imported};
+use crate::subject::Subject;
+use crate::suite::{Skip, Test, Verdict};
+use crate::tests;
+use std::fs::File;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(super) fn tests() -> Vec<Test> {
+    tests!["fences":
+        acquire_fence_is_closed_when_the_lock_succeeds = "lock takes the acquire fence over and closes it (a readable fd in place of a sync file)",
+        acquire_fence_is_closed_when_the_lock_fails = "so it does for null, for a handle that was not imported, without CPU usage and with a region outside",
+        signalled_sync_file_is_taken_at_once = "a sync file that has signalled: locked within a second, and the fd is closed",
+        pending_sync_file_is_waited_for = "a sync file that has not: lock waits until it signals and no longer, and the fd is closed",
+        pending_fence_of_one_buffer_does_not_hold_up_another = "while one lock waits for its fence, another buffer is imported, locked, unlocked and freed",
+        what_is_no_fence_does_no_harm = "/dev/null, a dead pipe, a number that is no fd and one below −1: lock answers, and the buffer can be used afterwards",
+        release_fence_signals = "unlock gives −1 or an fd of the caller's own that signals within a second",
+        no_fence_is_left_behind = "100 locks with fences, good and bad: as many fds are open as before",
+    ]
+}
+
+/// A lock that must answer, either way; what it locked is unlocked again.
+fn lock_either_way(imported: &Imported, fence: i32) -> Result<(), Error> {
+    imported.mapper().lock(imported.handle(), usage::CPU, Rect::default(), fence)?;
+    assert_eq!(imported.unlock(), Error::NONE);
+    Ok(())
+}
+
+fn acquire_fence_is_closed_when_the_lock_succeeds(subject: &Subject) -> Verdict {
+    let (_buffer, imported) = subject.generic();
+    let (watched, fence) = Watched::ready();
+    assert!(!watched.is_closed());
+    // A mapper may refuse what is no sync file; it is its own in either case.
+    let answer = lock_either_way(&imported, fence.into_raw_fd());
+    assert!(watched.is_closed(), "the fence is open after lock: {answer:?}");
+    Ok(())
+}
+
+fn acquire_fence_is_closed_when_the_lock_fails(subject: &Subject) -> Verdict {
+    let (buffer, imported) = subject.generic();
+    let outside = Rect { left: 0, top: 0, right: 65, bottom: 65 };
+    let cases: [(&str, Handle, u64, Rect); 4] = [
+        ("null", std::ptr::null(), usage::CPU, Rect::default()),
+        ("not imported", buffer.raw.pointer(), usage::CPU, Rect::default()),
+        ("no CPU usage", imported.handle(), 0, Rect::default()),
+        ("a region outside", imported.handle(), usage::CPU, outside),
+    ];
+    for (what, handle, usage, region) in cases {
+        let (watched, fence) = Watched::ready();
+        let answer = subject.mapper.lock(handle, usage, region, fence.into_raw_fd());
+        assert!(answer.is_err(), "{what}: locked");
+        assert!(watched.is_closed(), "{what}: the fence is open after {answer:?}");
+    }
+    Ok(())
+}
+
+/// True while the number leads to a sync file.
+fn is_sync_file(fd: i32) -> bool {
+    std::fs::read_link(format!("/proc/self/fd/{fd}")).is_ok_and(|target| target.to_string_lossy().contains("sync_file"))
+}
+
+fn signalled_sync_file_is_taken_at_once(subject: &Subject) -> Verdict {
+    let fence = signalled().map_err(Skip)?;
+    let (_buffer, imported) = subject.generic();
+    let number = fence.into_raw_fd();
+    assert!(is_sync_file(number));
+    let start = Instant::now();
+    assert_eq!(lock_either_way(&imported, number), Ok(()));
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(!is_sync_file(number), "the fence is still open");
+    Ok(())
+}
+
+fn pending_sync_file_is_waited_for(subject: &Subject) -> Verdict {
+    let (pending, fence) = Pending::new().map_err(Skip)?;
+    let (_buffer, imported) = subject.generic();
+    let number = fence.into_raw_fd();
+    let locked = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(lock_either_way(&imported, number), Ok(()));
+            locked.store(true, Ordering::SeqCst);
+        });
+        thread::sleep(Duration::from_millis(300));
+        assert!(!locked.load(Ordering::SeqCst), "lock does not wait for its fence");
+        pending.signal();
+        let start = Instant::now();
+        while !locked.load(Ordering::SeqCst) {
+            assert!(start.elapsed() < Duration::from_secs(3), "lock waits on when its fence has signalled");
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    assert!(!is_sync_file(number), "the fence is still open");
+    Ok(())
+}
+
+fn pending_fence_of_one_buffer_does_not_hold_up_another(subject: &Subject) -> Verdict {
+    let (pending, fence) = Pending::new().map_err(Skip)?;
+    let (_buffer, waiting) = subject.generic();
+    let other = subject.allocator.generic();
+    let number = fence.into_raw_fd();
+    let locked = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(lock_either_way(&waiting, number), Ok(()));
+            locked.store(true, Ordering::SeqCst);
+        });
+        thread::sleep(Duration::from_millis(200));
+        let start = Instant::now();
+        let imported = other.import(subject.mapper);
+        assert_eq!(lock_either_way(&imported, -1), Ok(()));
+        assert_eq!(imported.free(), Error::NONE);
+        let first_still_waits = !locked.load(Ordering::SeqCst);
+        pending.signal();
+        assert!(first_still_waits, "the other buffer took {:?}", start.elapsed());
+    });
+    Ok(())
+}
+
+/// A pipe that nobody will ever write to.
+fn dead_pipe() -> OwnedFd {
+    let (read, write) = nix::unistd::pipe().unwrap();
+    drop(write);
+    read
+}
+
+/// A number that is no open fd.
+fn closed_number() -> i32 {
+    // Far above what is open, below every limit.
+    900
+}
+
+fn what_is_no_fence_does_no_harm(subject: &Subject) -> Verdict {
+    let (_buffer, imported) = subject.generic();
+    let null = || File::open("/dev/null").unwrap().into_raw_fd();
+    for (what, fence) in
+        [("/dev/null", null()), ("a dead pipe", dead_pipe().into_raw_fd()), ("no fd", closed_number()), ("-2", -2)]
+    {
+        let start = Instant::now();
+        let answer = lock_either_way(&imported, fence);
+        assert!(start.elapsed() < Duration::from_secs(30), "{what}: {:?} to {answer:?}", start.elapsed());
+        assert_eq!(imported.unlock(), Error::BAD_BUFFER, "{what}: something is locked");
+        assert_eq!(lock_either_way(&imported, -1), Ok(()), "after {what}");
+    }
+    Ok(())
+}
+
+fn release_fence_signals(subject: &Subject) -> Verdict {
+    let (_buffer, imported) = subject.generic();
+    let Image { bytes, .. } = Image::of(&imported, Format::RGBA_8888);
+    for usage in [usage::CPU_WRITE_OFTEN, usage::CPU_READ_OFTEN, usage::CPU] {
+        let data = subject.mapper.lock(imported.handle(), usage, Rect::default(), -1).unwrap();
+        if usage != usage::CPU_READ_OFTEN {
+            Memory::new(data, bytes).fill(1);
+        }
+        match subject.mapper.unlock(imported.handle()).unwrap() {
+            -1 => {}
+            number => {
+                // SAFETY: unlock gives its caller an fd of the caller's own (IMapper.h, unlock).
+                let fence = unsafe { OwnedFd::from_raw_fd(number) };
+                assert!(signals_within(&fence, Duration::from_secs(1)), "fd {}", fence.as_raw_fd());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn no_fence_is_left_behind(subject: &Subject) -> Verdict {
+    let (_buffer, imported) = subject.generic();
+    let use_fences = |times: usize| {
+        for _ in 0..times {
+            let (_watched, fence) = Watched::ready();
+            let _ = lock_either_way(&imported, fence.into_raw_fd());
+            let _ = lock_either_way(&imported, dead_pipe().into_raw_fd());
+            let (_watched, fence) = Watched::ready();
+            assert!(subject.mapper.lock(imported.handle(), 0, Rect::default(), fence.into_raw_fd()).is_err());
+        }
+    };
+    // The first ones may open what stays open, such as a log.
+    use_fences(2);
+    let before = crate::process::fds();
+    use_fences(33);
+    assert_eq!(crate::process::fds(), before);
+    Ok(())
+}

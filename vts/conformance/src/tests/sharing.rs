@@ -1,0 +1,140 @@
+//! Metadata among imports, processes and threads.
+
+use super::values::settable;
+use crate::abi::Error;
+use crate::metadata::{Standard, DATASPACE_BT2020_PQ, DATASPACE_DISPLAY_P3};
+use crate::peer::Peer;
+use crate::subject::Subject;
+use crate::suite::{Test, Verdict};
+use crate::tests;
+use std::collections::HashSet;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(super) fn tests() -> Vec<Test> {
+    tests!["sharing":
+        second_import_sees_what_the_first_sets = "every settable type, both ways, between two imports of one process",
+        other_process_sees_what_is_set_here_and_the_other_way_round = "every settable type, both ways, between two processes",
+        value_outlives_the_import_that_set_it = "a value that was set is still there when its setter has freed the buffer, or died",
+        values_are_never_torn = "while two processes and a thread set SMPTE2086 and CTA861_3, every value that is read is one that was set",
+        types_are_not_torn_apart_by_neighbours = "while one process sets DATASPACE, another's SMPTE2094_40 stays what it was",
+        buffers_do_not_share_values = "what is set on one buffer is not seen on another of the same call",
+    ]
+}
+
+/// How long processes work against each other.
+const WHILE: Duration = Duration::from_millis(400);
+
+fn second_import_sees_what_the_first_sets(subject: &Subject) -> Verdict {
+    let (buffer, first) = subject.generic();
+    let second = buffer.import(subject.mapper);
+    for (kind, [a, b]) in settable(&first) {
+        assert_eq!(first.set_bytes(kind, &a), Error::NONE, "{kind:?}");
+        assert_eq!(second.get_bytes(kind), Ok(a), "{kind:?}");
+        assert_eq!(second.set_bytes(kind, &b), Error::NONE, "{kind:?}");
+        assert_eq!(first.get_bytes(kind), Ok(b), "{kind:?}");
+    }
+    Ok(())
+}
+
+fn other_process_sees_what_is_set_here_and_the_other_way_round(subject: &Subject) -> Verdict {
+    let (buffer, ours) = subject.generic();
+    let peer = Peer::start(subject);
+    let theirs = peer.import(&buffer.raw).unwrap();
+    for (kind, [a, b]) in settable(&ours) {
+        assert_eq!(ours.set_bytes(kind, &a), Error::NONE, "{kind:?}");
+        assert_eq!(peer.get(theirs, kind), Ok(a), "{kind:?}");
+        assert_eq!(peer.set(theirs, kind, &b), Ok(()), "{kind:?}");
+        assert_eq!(ours.get_bytes(kind), Ok(b), "{kind:?}");
+    }
+    Ok(())
+}
+
+fn value_outlives_the_import_that_set_it(subject: &Subject) -> Verdict {
+    let (buffer, first) = subject.generic();
+    let values = settable(&first);
+    for (kind, [a, _]) in &values {
+        assert_eq!(first.set_bytes(*kind, a), Error::NONE, "{kind:?}");
+    }
+    assert_eq!(first.free(), Error::NONE);
+    let second = buffer.import(subject.mapper);
+    let peer = Peer::start(subject);
+    let theirs = peer.import(&buffer.raw).unwrap();
+    for (kind, [a, b]) in &values {
+        assert_eq!(second.get_bytes(*kind).as_ref(), Ok(a), "{kind:?}, its setter's import freed");
+        assert_eq!(peer.set(theirs, *kind, b), Ok(()), "{kind:?}");
+    }
+    peer.kill();
+    for (kind, [_, b]) in &values {
+        assert_eq!(second.get_bytes(*kind).as_ref(), Ok(b), "{kind:?}, its setter dead");
+    }
+    Ok(())
+}
+
+fn values_are_never_torn(subject: &Subject) -> Verdict {
+    for kind in [Standard::SMPTE2086, Standard::CTA861_3] {
+        let (buffer, ours) = subject.generic();
+        let mapper = subject.mapper;
+        let values = kind.two_values().unwrap();
+        // The other process sets two values, a thread here sets the second and none.
+        assert_eq!(ours.set_bytes(kind, &values[0]), Error::NONE);
+        let allowed: HashSet<Vec<u8>> = values.iter().cloned().chain([vec![]]).collect();
+        let peer = Peer::start(subject);
+        let theirs = peer.import(&buffer.raw).unwrap();
+        peer.start_setting(theirs, kind, &values, WHILE);
+        let until = Instant::now() + WHILE;
+        let beside = buffer.import(mapper);
+        let mut seen = HashSet::new();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while Instant::now() < until {
+                    assert_eq!(beside.set_bytes(kind, &values[1]), Error::NONE);
+                    assert_eq!(beside.set_bytes(kind, &[]), Error::NONE);
+                }
+            });
+            let mut memory = vec![0; 256];
+            while Instant::now() < until {
+                let size = mapper.get_standard(ours.handle(), kind.0, &mut memory);
+                let size = usize::try_from(size).unwrap_or_else(|_| panic!("get: {:?}", Error(-size)));
+                let value = &memory[..size];
+                assert!(allowed.contains(value), "{kind:?} that nobody set: {value:02x?}");
+                seen.insert(value.to_vec());
+            }
+        });
+        assert!(peer.wait().unwrap() > 0);
+        assert!(seen.len() > 1, "{kind:?}: no change was seen in {WHILE:?}");
+    }
+    Ok(())
+}
+
+fn types_are_not_torn_apart_by_neighbours(subject: &Subject) -> Verdict {
+    let (buffer, ours) = subject.generic();
+    let quiet: Vec<_> = settable(&ours).into_iter().filter(|(kind, _)| *kind != Standard::DATASPACE).collect();
+    for (kind, [a, _]) in &quiet {
+        assert_eq!(ours.set_bytes(*kind, a), Error::NONE, "{kind:?}");
+    }
+    let peer = Peer::start(subject);
+    let theirs = peer.import(&buffer.raw).unwrap();
+    let values = [DATASPACE_DISPLAY_P3, DATASPACE_BT2020_PQ];
+    let values = values.map(|value| crate::metadata::encode(Standard::DATASPACE, &value));
+    peer.start_setting(theirs, Standard::DATASPACE, &values, WHILE);
+    let until = Instant::now() + WHILE;
+    while Instant::now() < until {
+        for (kind, [a, _]) in &quiet {
+            assert_eq!(ours.get_bytes(*kind).as_ref(), Ok(a), "{kind:?}");
+        }
+    }
+    assert!(peer.wait().unwrap() > 0);
+    Ok(())
+}
+
+fn buffers_do_not_share_values(subject: &Subject) -> Verdict {
+    let allocation = subject.allocator.allocate(&crate::allocator::Descriptor::generic(), 2).unwrap();
+    let [first, second] = [0, 1].map(|index| crate::mapper::Imported::of(subject.mapper, &allocation.buffers[index]));
+    for (kind, [a, _]) in settable(&first) {
+        let before = second.get_bytes(kind);
+        assert_eq!(first.set_bytes(kind, &a), Error::NONE, "{kind:?}");
+        assert_eq!(second.get_bytes(kind), before, "{kind:?}");
+    }
+    Ok(())
+}
