@@ -9,6 +9,7 @@
 //! built stays under the cache folder the caller names, so a second run needs no network; a boot that dies before any
 //! work began is repeated once, said aloud; nothing else is ever repeated.
 
+pub mod identity;
 pub mod protocol;
 
 #[cfg(feature = "host")]

@@ -1,5 +1,6 @@
 //! Progress on stderr: what is being done, with the time since the start.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -65,8 +66,9 @@ pub fn run_captured(command: &mut Command) -> Result<Vec<u8>> {
 }
 
 fn shown(command: &Command) -> String {
-    let words: Vec<_> =
-        std::iter::once(command.get_program()).chain(command.get_args()).map(|word| word.to_string_lossy()).collect();
+    // The program's name alone: where it lies is noise.
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words: Vec<_> = std::iter::once(program).chain(command.get_args()).map(|word| word.to_string_lossy()).collect();
     format!("`{}`", words.join(" "))
 }
 

@@ -1,11 +1,12 @@
 //! `cargo xtask bench`: the benchmarks, run in a guest.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
+use vm_harness::binaries::cargo;
 use vm_harness::command::GuestCommand;
 use vm_harness::protocol::OUT_DIR;
 
@@ -15,7 +16,9 @@ use crate::service;
 
 /// Longest run.
 const LIMIT: Duration = Duration::from_secs(1800);
-/// What the benchmark writes its rows to, in the guest's /out.
+/// What the benchmark writes its samples to, in the guest's /out.
+const SAMPLES: &str = "samples.json";
+/// What the report writes its rows to.
 const ROWS: &str = "bench.json";
 
 /// Measure the service in a guest: a table, a plot, and the rows as JSON
@@ -47,18 +50,33 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     service::add(&context, &mut prepared.rootfs, &args.policy, &["vts_bench"])?;
     let out = args.out.clone().unwrap_or_else(|| context.target.join("bench"));
     let guest = prepared.boot(&context, &out)?;
-    let rows = format!("{OUT_DIR}/{ROWS}");
-    let mut argv = ["bench", "--json", &rows, "--out", OUT_DIR].map(str::to_owned).to_vec();
+    let mut argv = ["bench", "--quiet", "--out", OUT_DIR].map(str::to_owned).to_vec();
     argv.extend(args.arguments.iter().cloned());
     let status = guest.run(&GuestCommand::new(argv).limit(LIMIT), false)?;
     let files = guest.fetch(OUT_DIR, &out)?;
-    context.progress.step(format_args!("{} in {}", files.join(", "), out.display()));
-    if let Some(json) = &args.json {
-        std::fs::copy(out.join(ROWS), json).with_context(|| json.display().to_string())?;
+    if status.success() && files.iter().any(|name| name == SAMPLES) {
+        report(&context, &out)?;
+        if let Some(json) = &args.json {
+            std::fs::copy(out.join(ROWS), json).with_context(|| json.display().to_string())?;
+        }
+        context.progress.step(format_args!("table, picture and rows are in {}", out.display()));
     }
     if !status.success() {
         context.progress.step(format_args!("{status}; guest's logs: {}", guest.keep_logs().display()));
     }
     guest.power_off()?;
     Ok(ExitCode::from(u8::try_from(status.code()).unwrap_or(1)))
+}
+
+/// Table, rows and picture of the samples that were fetched.
+fn report(context: &Context, out: &Path) -> Result<()> {
+    context.progress.step("making table and picture");
+    let status = Command::new(cargo())
+        .current_dir(&context.workspace)
+        .args(["run", "--quiet", "-p", "xtask", "--features", "plot", "--bin", "bench_report", "--"])
+        .args([std::path::absolute(out.join(SAMPLES))?, std::path::absolute(out)?])
+        .status()
+        .context("bench_report")?;
+    ensure!(status.success(), "bench_report: {status}");
+    Ok(())
 }

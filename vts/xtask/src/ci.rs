@@ -69,20 +69,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             }
         }
     }
-    let mut code = ExitCode::SUCCESS;
-    if !failed.is_empty() {
-        println!("steps that failed: {}", failed.join(", "));
-        code = ExitCode::FAILURE;
-    }
     if args.steps.is_empty() {
         context.progress.step("== tests");
-        let tests = test::run_in(&context, &test::Args::all(args.machine.clone()))?;
-        if !failed.is_empty() {
-            // Again, beside the summary that everybody reads.
-            println!("and these steps failed: {}", failed.join(", "));
-        } else {
-            code = tests;
-        }
+        return test::run_in(&context, &test::Args::all(args.machine.clone()), &failed);
     }
-    Ok(code)
+    if !failed.is_empty() {
+        println!("steps that failed: {}", failed.join(", "));
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{ensure, Context as _, Result};
 use vm_harness::binaries::{self, cargo};
-use vm_harness::progress::run_visible;
+use vm_harness::progress::{run_captured, run_visible};
 use vm_harness::rootfs::Rootfs;
 
 use crate::context::Context;
@@ -44,12 +44,16 @@ pub(crate) fn compile(context: &Context, policy: &str) -> Result<PathBuf> {
     let stem = Path::new(policy).file_stem().unwrap_or_default();
     let output = folder.join(stem).with_extension("json");
     context.progress.step(format_args!("compiling policy {policy}"));
-    run_visible(
-        Command::new(cargo())
-            .args(["run", "--quiet", "--manifest-path"])
-            .arg(context.workspace.join("Cargo.toml"))
-            .args(["-p", HEAPCTL, "--", "compile", policy, "-o"])
-            .arg(&output),
-    )?;
+    let mut command = Command::new(cargo());
+    command
+        .args(["run", "--quiet", "--manifest-path"])
+        .arg(context.workspace.join("Cargo.toml"))
+        .args(["-p", HEAPCTL, "--", "compile", policy, "-o"])
+        .arg(&output);
+    if context.progress.is_quiet() {
+        run_captured(&mut command)?;
+    } else {
+        run_visible(&mut command)?;
+    }
     Ok(output)
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the workspace's tests on this machine, and those that need a real kernel in a guest.
 
 mod guest;
+mod harness;
 mod libtest;
 mod native;
 mod report;
@@ -61,11 +62,11 @@ impl Choice<'_> {
 /// Runs them; the exit code is 1 when any failed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    run_in(&context, args)
+    run_in(&context, args, &[])
 }
 
-/// The same, as a part of a longer run.
-pub(crate) fn run_in(context: &Context, args: &Args) -> Result<ExitCode> {
+/// The same as the end of a longer run, whose failed steps stand in the summary too.
+pub(crate) fn run_in(context: &Context, args: &Args, failed_steps: &[&str]) -> Result<ExitCode> {
     ensure(&[Need::Linker, Need::Libclang], &context.progress)?;
     let mut report = Report::default();
     let choice = Choice { packages: &args.packages, filter: args.filter.as_deref() };
@@ -73,13 +74,20 @@ pub(crate) fn run_in(context: &Context, args: &Args) -> Result<ExitCode> {
     if outcome.is_ok() && !args.native {
         outcome = guest::run(context, &args.machine, choice, &mut report);
     }
+    println!();
     // What was run is told even when the rest could not be.
     if let Err(error) = &outcome {
         println!("the run ended early: {error:#}");
     }
-    println!();
+    for step in failed_steps {
+        println!("failed: step {step}");
+    }
     for line in report.summary() {
         println!("{line}");
     }
-    Ok(if outcome.is_err() || report.has_failures() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if outcome.is_err() || report.has_failures() || !failed_steps.is_empty() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }

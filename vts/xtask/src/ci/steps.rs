@@ -43,11 +43,11 @@ pub(super) fn lints(context: &Context) -> Result<Finding> {
         }
     }
     let deny = ["-D", "warnings", "-D", "clippy::incompatible_msrv"];
-    run(context, &[&["clippy", "--workspace", "--all-targets", "--"], deny.as_slice()].concat())?;
+    run(context, &[&["clippy", "--workspace", "--all-targets", "--all-features", "--"], deny.as_slice()].concat())?;
     Ok(Finding::Well(format!("; device crates are content with Rust {DEVICE_RUST}")))
 }
 
-/// Every package that has features, without them: what the lints saw was with the default ones.
+/// Every package that has features, without them: the lints saw all of them.
 pub(super) fn features(context: &Context) -> Result<Finding> {
     let mut seen = Vec::new();
     for package in packages(context)?.iter().filter(|package| !package.features.is_empty()) {
@@ -62,7 +62,7 @@ pub(super) fn documentation(context: &Context) -> Result<Finding> {
     run_visible(
         Command::new(cargo())
             .current_dir(&context.workspace)
-            .args(["doc", "--workspace", "--no-deps"])
+            .args(["doc", "--workspace", "--no-deps", "--all-features"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
     Ok(Finding::Well(String::new()))

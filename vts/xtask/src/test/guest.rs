@@ -9,6 +9,7 @@ use vm_harness::guest::Guest;
 use vm_harness::protocol::{Identity, Status, Stream};
 use vm_harness::rootfs::{service_identity, SERVICE_PATH};
 
+use super::harness;
 use super::libtest::Parser;
 use super::report::{Outcome, Report};
 use super::Choice;
@@ -18,6 +19,8 @@ use crate::service;
 
 /// Longest run of one test program.
 const LIMIT: Duration = Duration::from_secs(1200);
+/// The package whose promises are tried by this program.
+const HARNESS: &str = "vm_harness";
 /// How test programs are built for the guest.
 const PROFILE: &str = "guest-test";
 /// Where they lie in the guest.
@@ -70,7 +73,7 @@ const ROWS: [Row; 5] = [
 /// Boots one guest and runs all rows in it.
 pub(crate) fn run(context: &Context, machine: &MachineArgs, choice: Choice<'_>, report: &mut Report) -> Result<()> {
     let rows: Vec<&Row> = ROWS.iter().filter(|row| choice.has(row.package)).collect();
-    if rows.is_empty() {
+    if rows.is_empty() && !choice.has(HARNESS) {
         return Ok(());
     }
     let mut prepared = Prepared::new(context, machine)?;
@@ -79,13 +82,21 @@ pub(crate) fn run(context: &Context, machine: &MachineArgs, choice: Choice<'_>, 
     context.progress.step("building the guest's tests");
     let mut packages: Vec<&str> = rows.iter().map(|row| row.package).collect();
     packages.dedup();
-    let mut programs = build_tests(&context.workspace, &packages, PROFILE, &context.progress)?;
+    let mut programs = match packages.as_slice() {
+        [] => Vec::new(),
+        some => build_tests(&context.workspace, some, PROFILE, &context.progress)?,
+    };
     programs.retain(|program| rows.iter().any(|row| row.takes(program)));
     programs.sort_by(|a, b| (&a.package, &a.target).cmp(&(&b.package, &b.target)));
     for program in &programs {
         prepared.rootfs.file(&in_guest(program), &program.path)?;
     }
-    let guest = prepared.boot(context, &context.cache().join("out"))?;
+    let out = context.cache().join("out");
+    let guest = prepared.boot(context, &out)?;
+    if choice.has(HARNESS) {
+        context.progress.step("guest: the harness itself");
+        report.add(harness::run(&guest, &out, choice.filter));
+    }
     for row in &rows {
         if row.alone {
             control(&guest, "stop")?;
