@@ -40,7 +40,7 @@ pub fn unpack(package: &str, into: &Path, progress: &Progress) -> Result<()> {
     fs::create_dir_all(&work).at(work.display())?;
     progress.step(format_args!("downloading {package}"));
     // As root apt would drop to the user _apt, who cannot write here.
-    run_captured(
+    run_visible(
         Command::new("apt-get").args(["-q", "-o", "APT::Sandbox::User=root", "download", package]).current_dir(&work),
     )?;
     let archive = only_deb(&work)?;

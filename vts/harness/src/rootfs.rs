@@ -127,12 +127,21 @@ impl Rootfs {
         let name = from.canonicalize().at(from.display())?;
         let name = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         self.files.copy_tree(&format!("{DATA_DIR}/{name}"), from)?;
-        if from.is_file() {
-            for library in libraries::closure(from)? {
-                let path = library.display().to_string();
-                if !self.files.contains(&path) {
-                    self.files.copy(&path, &library)?;
-                }
+        self.libraries(from)
+    }
+
+    /// Takes the libraries of a program in, or of all programs in a folder.
+    fn libraries(&mut self, from: &Path) -> Result<()> {
+        if from.is_dir() {
+            for entry in std::fs::read_dir(from).at(from.display())? {
+                self.libraries(&entry.at(from.display())?.path())?;
+            }
+            return Ok(());
+        }
+        for library in libraries::closure(from)? {
+            let path = library.display().to_string();
+            if !self.files.contains(&path) {
+                self.files.copy(&path, &library)?;
             }
         }
         Ok(())

@@ -38,7 +38,8 @@ enum Finding {
 
 type Step = (&'static str, fn(&Context) -> Result<Finding>);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
+    ("lock", steps::lock),
     ("format", steps::format),
     ("layers", layers::check),
     ("lints", steps::lints),

@@ -1,5 +1,6 @@
 //! `cargo xtask vm`: a shell in a guest, or one command of the user's.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -60,6 +61,9 @@ pub(crate) struct Args {
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if args.command.is_empty() && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        bail!("a shell needs a terminal; give a command after --");
+    }
     let context = Context::new(args.quiet)?;
     let mut prepared = Prepared::new(&context, &args.machine)?;
     if !args.no_service {
@@ -88,9 +92,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn command(context: &Context, guest: &Guest, args: &Args) -> Result<Status> {
     let shell = args.command.is_empty();
     let argv = if shell { vec!["sh".to_owned(), "-l".to_owned()] } else { args.command.clone() };
-    if shell && !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-        bail!("a shell needs a terminal; give a command after --");
-    }
     let limit = args.timeout.or(if shell { None } else { Some(600) });
     let command = GuestCommand { argv, limit: limit.map(Duration::from_secs), ..GuestCommand::default() };
     let command = command.user(args.user.clone());

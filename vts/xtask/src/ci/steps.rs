@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{ensure, Context as _, Result};
 use cargo_metadata::{MetadataCommand, Package};
 use vm_harness::binaries::cargo;
-use vm_harness::progress::run_visible;
+use vm_harness::progress::{run_captured, run_visible};
 
 use super::Finding;
 use crate::context::Context;
@@ -20,6 +20,16 @@ const DEVICE_FOLDERS: [&str; 6] =
 
 fn run(context: &Context, arguments: &[&str]) -> Result<()> {
     Ok(run_visible(Command::new(cargo()).current_dir(&context.workspace).args(arguments))?)
+}
+
+/// Cargo.lock says what the manifests say, so that every clone builds the same.
+pub(super) fn lock(context: &Context) -> Result<Finding> {
+    run_captured(Command::new(cargo()).current_dir(&context.workspace).args([
+        "metadata",
+        "--locked",
+        "--format-version=1",
+    ]))?;
+    Ok(Finding::Well(String::new()))
 }
 
 /// rustfmt.
