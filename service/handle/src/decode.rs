@@ -27,49 +27,49 @@ pub fn decode(raw: RawHandle<'_>) -> Result<BufferInfo, HandleError> {
         return Err(HandleError::FdCount(raw.num_fds));
     }
     let ints: &[i32; INTS] = raw.ints.try_into().map_err(|_| HandleError::IntCount(raw.ints.len()))?;
-    let mut from = Reader { rest: ints.iter() };
-    read_head(&mut from)?;
-    let id = from.long();
-    let (width, height, layers) = (from.word(), from.word(), from.word());
-    let format = from.int();
+    // By position, in the order of `fields::TABLE`: every import comes through here.
+    let &[magic, version, count, id_low, id_high, width, height, layers, format, usage_low, usage_high, layout, modifier_low, modifier_high, stride, flags, buffer_low, buffer_high, layer_low, layer_high, metadata_low, metadata_high, reserved_low, reserved_high, plane_count, ref rest @ ..] =
+        ints;
+    check_head(magic, version, count)?;
+    let (width, height, layers) = (word(width), word(height), word(layers));
     let format = PixelFormat::from_wire(format).ok_or(HandleError::Format(format))?;
-    let usage = Usage(from.long());
-    let layout = from.word();
+    let layout = word(layout);
     let layout = Layout::from_id(layout).ok_or(HandleError::Layout(layout))?;
     if !can_be(format, layout) {
         return Err(HandleError::LayoutOfFormat { format, layout });
     }
-    let modifier = from.long();
+    let modifier = long(modifier_low, modifier_high);
     if modifier != 0 {
         return Err(HandleError::Modifier(modifier));
     }
-    let stride = from.word();
-    let flags = from.word();
+    let (stride, flags) = (word(stride), word(flags));
     if flags & !(PROTECTED | CACHED | CONTIGUOUS) != 0 {
         return Err(HandleError::Flags(flags));
     }
-    let (buffer_bytes, layer_bytes) = (from.long(), from.long());
-    let (metadata_bytes, reserved_bytes) = (from.long(), from.long());
+    let (buffer_bytes, layer_bytes) = (long(buffer_low, buffer_high), long(layer_low, layer_high));
+    let (metadata_bytes, reserved_bytes) = (long(metadata_low, metadata_high), long(reserved_low, reserved_high));
     check_bytes(layers, layer_bytes, buffer_bytes)?;
     check_metadata(metadata_bytes, reserved_bytes)?;
-    let planes = read_planes(&mut from)?;
+    let (planes, rest) = rest.split_at(PLANE_INTS);
+    let planes = read_planes(plane_count, planes)?;
     layout.check(&planes, layer_bytes, width, height).map_err(HandleError::Planes)?;
     let expected = planes.as_slice().first().map_or(0, |first| layout.stride_of(first.stride_bytes));
     if stride != expected {
         return Err(HandleError::Stride { found: stride, expected });
     }
-    let name = read_name(&mut from)?;
-    if from.rest.any(|int| *int != 0) {
+    let (name, spare) = rest.split_at(NAME_BYTES / 4);
+    let name = read_name(name)?;
+    if spare.iter().any(|int| *int != 0) {
         return Err(HandleError::Spare);
     }
     Ok(BufferInfo {
-        id,
+        id: long(id_low, id_high),
         name,
         width,
         height,
         layers,
         format,
-        usage,
+        usage: Usage(long(usage_low, usage_high)),
         layout,
         modifier,
         stride,
@@ -84,9 +84,12 @@ pub fn decode(raw: RawHandle<'_>) -> Result<BufferInfo, HandleError> {
     })
 }
 
+/// Ints of the planes, four each.
+const PLANE_INTS: usize = 4 * MAX_PLANES;
+const _: () = assert!(25 + PLANE_INTS + NAME_BYTES / 4 <= INTS);
+
 /// Whether the ints are ours at all, and of a version that is known here.
-fn read_head(from: &mut Reader<'_>) -> Result<(), HandleError> {
-    let (magic, version, count) = (from.int(), from.int(), from.int());
+fn check_head(magic: i32, version: i32, count: i32) -> Result<(), HandleError> {
     if magic != MAGIC {
         return Err(HandleError::Magic(magic));
     }
@@ -133,26 +136,29 @@ fn check_metadata(metadata_bytes: u64, reserved_bytes: u64) -> Result<(), Handle
 }
 
 /// As many planes as there are said to be; what stands in the places of others must be zero.
-fn read_planes(from: &mut Reader<'_>) -> Result<Planes, HandleError> {
-    let count = from.int();
-    let all: [Plane; MAX_PLANES] =
-        std::array::from_fn(|_| Plane { offset_bytes: from.long(), stride_bytes: from.word(), lines: from.word() });
+fn read_planes(count: i32, ints: &[i32]) -> Result<Planes, HandleError> {
     let bad = HandleError::PlaneCount(count);
-    let (used, unused) = match usize::try_from(count) {
-        Ok(count) if count <= all.len() => all.split_at(count),
-        _ => return Err(bad),
-    };
-    if unused.iter().any(|plane| *plane != Plane::default()) {
+    let used = usize::try_from(count).ok().filter(|count| *count <= MAX_PLANES).ok_or(bad)?;
+    let (used, unused) = ints.split_at(4 * used);
+    if unused.iter().any(|int| *int != 0) {
         return Err(HandleError::UnusedPlane);
     }
-    Planes::from_slice(used).ok_or(bad)
+    let mut planes = [Plane::default(); MAX_PLANES];
+    let mut filled = 0;
+    for (plane, four) in planes.iter_mut().zip(used.chunks_exact(4)) {
+        if let &[low, high, stride, lines] = four {
+            *plane = Plane { offset_bytes: long(low, high), stride_bytes: word(stride), lines: word(lines) };
+            filled += 1;
+        }
+    }
+    planes.get(..filled).and_then(Planes::from_slice).ok_or(bad)
 }
 
 /// The name, terminated, and nothing behind the terminator.
-fn read_name(from: &mut Reader<'_>) -> Result<BufferName, HandleError> {
+fn read_name(ints: &[i32]) -> Result<BufferName, HandleError> {
     let mut wire = [0; NAME_BYTES];
-    for four in wire.chunks_exact_mut(4) {
-        four.copy_from_slice(&from.int().to_le_bytes());
+    for (four, int) in wire.chunks_exact_mut(4).zip(ints) {
+        four.copy_from_slice(&int.to_le_bytes());
     }
     let name = BufferName::from_wire(&wire);
     if *name.to_wire() == wire {
@@ -162,22 +168,11 @@ fn read_name(from: &mut Reader<'_>) -> Result<BufferName, HandleError> {
     }
 }
 
-/// Takes ints from the front. There are always enough: the count was checked, and every handle is read the same way.
-struct Reader<'a> {
-    rest: std::slice::Iter<'a, i32>,
+fn word(int: i32) -> u32 {
+    u32::from_ne_bytes(int.to_ne_bytes())
 }
 
-impl Reader<'_> {
-    fn int(&mut self) -> i32 {
-        self.rest.next().copied().unwrap_or(0)
-    }
-
-    fn word(&mut self) -> u32 {
-        u32::from_ne_bytes(self.int().to_ne_bytes())
-    }
-
-    fn long(&mut self) -> u64 {
-        let (low, high) = (self.word(), self.word());
-        u64::from(high) << 32 | u64::from(low)
-    }
+/// The lower half comes first.
+fn long(low: i32, high: i32) -> u64 {
+    u64::from(word(high)) << 32 | u64::from(word(low))
 }

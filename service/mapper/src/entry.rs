@@ -75,11 +75,15 @@ pub unsafe extern "C" fn AIMapper_loadIMapper(outImplementation: *mut *mut AIMap
 fn code(call: &str, level: Level, answer: Result<(), Error>) -> AIMapper_Error {
     match answer {
         Ok(()) => AIMAPPER_ERROR_NONE,
-        Err(error) => {
-            log::log!(level, "{call}: {error}");
-            error.code()
-        }
+        Err(error) => refused(call, level, error),
     }
+}
+
+/// Kept out of the way of the calls that succeed.
+#[cold]
+fn refused(call: &str, level: Level, error: Error) -> AIMapper_Error {
+    log::log!(level, "{call}: {error}");
+    error.code()
 }
 
 /// The number that the table knows an imported handle by. Nothing is read through it.
@@ -199,30 +203,33 @@ unsafe extern "C" fn lock(
     outData: *mut *mut c_void,
 ) -> AIMapper_Error {
     // First of all, so that every way out closes it.
-    let fence = match take_fence(acquireFence) {
-        Ok(fence) => fence,
-        Err(error) => return code("lock", Level::Warn, Err(error)),
+    let fence = match acquireFence {
+        ..=-1 => None,
+        _ => match take_fence(acquireFence) {
+            Ok(fence) => Some(fence),
+            Err(error) => return refused("lock", Level::Warn, error),
+        },
     };
     if outData.is_null() {
-        let refused = BUFFERS.check(address(buffer)).and(Err(Error::NullArgument("outData")));
-        return code("lock", Level::Debug, refused);
+        let answer = BUFFERS.check(address(buffer)).and(Err(Error::NullArgument("outData")));
+        return code("lock", Level::Debug, answer);
     }
-    let locked = BUFFERS.lock(address(buffer), cpuUsage, accessRegion, fence).and_then(|data| {
-        // SAFETY: not null, so the caller vouches for it.
-        unsafe { answer(outData, "outData", data.cast()) }
-    });
-    code("lock", Level::Debug, locked)
+    match BUFFERS.lock(address(buffer), cpuUsage, accessRegion, fence) {
+        Ok(data) => {
+            // SAFETY: not null, so the caller vouches for it.
+            unsafe { outData.write(data.cast()) };
+            AIMAPPER_ERROR_NONE
+        }
+        Err(error) => refused("lock", Level::Debug, error),
+    }
 }
 
-/// Takes over a fence; none for a negative number.
-fn take_fence(fence: c_int) -> Result<Option<OwnedFd>, Error> {
-    if fence < 0 {
-        return Ok(None);
-    }
+/// Takes over a fence.
+fn take_fence(fence: c_int) -> Result<OwnedFd, Error> {
     // A number that is no fd is the client's mistake; closing it later could close what another thread opens meanwhile.
     fcntl(fence, FcntlArg::F_GETFD).map_err(Error::NotAFence)?;
     // SAFETY: it is open, and IMapper.h's lock passes its ownership to the callee.
-    Ok(Some(unsafe { OwnedFd::from_raw_fd(fence) }))
+    Ok(unsafe { OwnedFd::from_raw_fd(fence) })
 }
 
 unsafe extern "C" fn unlock(buffer: buffer_handle_t, releaseFence: *mut c_int) -> AIMapper_Error {
@@ -277,7 +284,7 @@ unsafe fn get(buffer: buffer_handle_t, number: i64, room: *mut c_void, size: usi
     let room = unsafe { std::slice::from_raw_parts_mut(room, size) };
     match BUFFERS.get(address(buffer), number, room) {
         Ok(needed) => i32::try_from(needed).unwrap_or(-AIMAPPER_ERROR_NO_RESOURCES),
-        Err(error) => -code("getMetadata", Level::Debug, Err(error)),
+        Err(error) => -refused("getMetadata", Level::Debug, error),
     }
 }
 

@@ -44,7 +44,7 @@ impl Mapper {
     /// # Errors
     /// `NotImported`.
     pub fn free(&self, address: usize) -> Result<(), Error> {
-        self.table.remove(address).map(drop)
+        self.table.remove(address)
     }
 
     /// How many fds and ints of an imported handle have to travel: all, since it has nothing of the process's own.
@@ -64,11 +64,17 @@ impl Mapper {
     #[inline]
     pub fn lock(&self, address: usize, usage: u64, region: ARect, fence: Option<OwnedFd>) -> Result<*mut u8, Error> {
         if let Some(fence) = fence {
-            // Checked before the wait too, so that a wrong call is told so at once.
-            self.table.with(address, |buffer| buffer.check_lock(usage, region))?;
-            fence::wait(fence, fence::MENTION_AFTER, fence::GIVE_UP_AFTER)?;
+            self.wait(address, usage, region, fence)?;
         }
         self.table.with(address, |buffer| buffer.begin(buffer.check_lock(usage, region)?))
+    }
+
+    /// Waits for a fence, if the lock would succeed after it: a wrong call is told so at once. Nobody waits for this one
+    /// meanwhile.
+    #[cold]
+    fn wait(&self, address: usize, usage: u64, region: ARect, fence: OwnedFd) -> Result<(), Error> {
+        self.table.with(address, |buffer| buffer.check_lock(usage, region))?;
+        fence::wait(fence, fence::MENTION_AFTER, fence::GIVE_UP_AFTER)
     }
 
     /// Ends one lock.

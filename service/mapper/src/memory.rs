@@ -84,10 +84,16 @@ impl Memory {
     ///
     /// # Errors
     /// `NotMemory` when it was no dma-buf after all; `Kernel` when it cannot be mapped.
+    #[inline]
     pub fn map(&self, bytes: u64) -> Result<&Mapping, Error> {
-        if let Some(mapping) = self.mapping.get() {
-            return Ok(mapping);
+        match self.mapping.get() {
+            Some(mapping) => Ok(mapping),
+            None => self.map_first(bytes),
         }
+    }
+
+    #[cold]
+    fn map_first(&self, bytes: u64) -> Result<&Mapping, Error> {
         if self.kind == Kind::DmaBuf && !dmabuf::is_dma_buf(self.fd())? {
             return Err(Error::NotMemory { index: self.index, what: "not a dma-buf" });
         }

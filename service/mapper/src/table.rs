@@ -98,17 +98,23 @@ impl Table {
         }
     }
 
-    /// Takes a buffer out; its handle is none from now on.
+    /// Drops a buffer, once nobody is inside it; its handle is none from now on.
     ///
     /// # Errors
     /// `NotImported`, as for [`Table::with`].
-    pub fn remove(&self, address: usize) -> Result<Buffer, Error> {
+    pub fn remove(&self, address: usize) -> Result<(), Error> {
         let (slot, place) = self.find(address).ok_or(Error::NotImported)?;
-        let buffer = slot.buffer.write().unwrap_or_else(PoisonError::into_inner).take().ok_or(Error::NotImported)?;
+        let mut buffer = slot.buffer.write().unwrap_or_else(PoisonError::into_inner);
+        if buffer.is_none() {
+            return Err(Error::NotImported);
+        }
         slot.handle.clear();
+        // In its place: it is not small.
+        *buffer = None;
+        drop(buffer);
         // There is room: every slot's place had some when its chunk came.
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push_back(place);
-        Ok(buffer)
+        Ok(())
     }
 
     /// The addresses of all handles that were imported when each was reached.
