@@ -1,24 +1,27 @@
 //! One thread for what no client should wait for: it watches new buffers, books releases, fills the metadata stock.
 //!
-//! It sleeps until there is something to do; while it is at work nobody pays for waking it.
+//! It sleeps until there is something to do. Whoever makes work for it sets a timer instead of waking it: a wake-up costs
+//! the client that waits for its reply more than the work (on an idle second processor an interrupt and a switch), a timer
+//! costs one short system call, and while one is set nobody pays at all.
 
 use log::error;
 use nix::errno::Errno;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// How long work gathers after the first piece, so that a burst costs one wake-up.
-const GATHER: Duration = Duration::from_millis(1);
+/// How long work gathers: the reply is out by then, and a burst costs one wake-up.
+const GATHER: Duration = Duration::from_millis(4);
 
-/// Wakes the housekeeper.
+/// Has the housekeeper look soon.
 pub struct Waker {
-    event: EventFd,
-    /// True from when the thread has found nothing to do until somebody has woken it.
+    timer: TimerFd,
+    /// True from when the thread has found nothing to do until somebody has set the timer.
     asleep: AtomicBool,
 }
 
@@ -28,16 +31,20 @@ impl Waker {
     /// # Errors
     /// No file descriptor left.
     pub fn new() -> nix::Result<Waker> {
-        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-        Ok(Waker { event, asleep: AtomicBool::new(false) })
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
+        Ok(Waker { timer, asleep: AtomicBool::new(false) })
     }
 
     /// There is work. One system call when the thread sleeps, none otherwise.
     pub fn wake(&self) {
-        // Either this sees `asleep` and wakes, or the thread, which sets it before it looks once more, sees the work.
+        // Either this sees `asleep` and sets the timer, or the thread, which sets it before it looks once more, sees the work.
         if self.asleep.swap(false, Ordering::SeqCst) {
-            // Fails only when 2^64 - 1 wake-ups are outstanding: the thread is awake then.
-            let _ = self.event.write(1);
+            let soon = Expiration::OneShot(TimeSpec::from(GATHER));
+            if let Err(errno) = self.timer.set(soon, TimerSetTimeFlags::empty()) {
+                // Cannot be: the timer is ours and the time is valid. The next piece of work tries again.
+                self.asleep.store(true, Ordering::SeqCst);
+                error!("housekeeper: timer: {errno}");
+            }
         }
     }
 }
@@ -66,9 +73,12 @@ pub fn spawn(waker: Arc<Waker>, chores: Arc<dyn Chores>) -> std::io::Result<()> 
         chores.run();
         wait(&waker, &chores.ready_fds(), chores.interval());
         waker.asleep.store(false, Ordering::SeqCst);
-        // Takes the wake-up back; there is none after an fd or the interval.
-        let _ = waker.event.read();
-        thread::sleep(GATHER);
+        if !is_readable(waker.timer.as_fd()) {
+            // Woken by something that has just begun: buffers are released in groups too.
+            thread::sleep(GATHER);
+        }
+        // Takes back a timer that is set or has run out; there is none after an fd or the interval.
+        let _ = waker.timer.unset();
     })?;
     Ok(())
 }
@@ -76,7 +86,7 @@ pub fn spawn(waker: Arc<Waker>, chores: Arc<dyn Chores>) -> std::io::Result<()> 
 fn wait(waker: &Waker, ready: &[BorrowedFd<'_>], interval: Option<Duration>) {
     let timeout = interval.and_then(|interval| PollTimeout::try_from(interval).ok()).unwrap_or(PollTimeout::NONE);
     let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-    let mut fds: Vec<PollFd<'_>> = ready.iter().copied().chain([waker.event.as_fd()]).map(readable).collect();
+    let mut fds: Vec<PollFd<'_>> = ready.iter().copied().chain([waker.timer.as_fd()]).map(readable).collect();
     match poll(&mut fds, timeout) {
         Ok(_) | Err(Errno::EINTR) => {}
         Err(errno) => {

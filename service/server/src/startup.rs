@@ -42,7 +42,7 @@ pub fn engine(args: &Args) -> Result<Arc<ServiceEngine>> {
         info!("{line}");
     }
     let ledger = Arc::new(Ledger::new(Arc::clone(&policy), page_bytes()));
-    let waker = Arc::new(Waker::new().context("eventfd")?);
+    let waker = Arc::new(Waker::new().context("the housekeeper's timer")?);
     let heaps = Stocked::new(heaps, policy.metadata_heap, Arc::clone(&waker));
     let gauge = MemInfo::new().context("the memory figure")?;
     let engine = Arc::new(Engine::new(policy, heaps, gauge, ledger, Arc::clone(&waker)));

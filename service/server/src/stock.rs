@@ -62,8 +62,13 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Stocked<H> {
 
     fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         if heap == self.metadata_heap && bytes == METADATA_BYTES {
-            let ready = self.lock().pop();
-            self.waker.wake();
+            let mut stock = self.lock();
+            let ready = stock.pop();
+            let low = stock.len() < CAPACITY / 2;
+            drop(stock);
+            if low {
+                self.waker.wake();
+            }
             if let Some(buffer) = ready {
                 return Ok(buffer);
             }
