@@ -1,0 +1,22 @@
+//! What an Android tree reads of this project, held against the sources and against each other, without a tree.
+//!
+//! - [`soong`]: every Android.bp against the files, the Cargo manifests and what a tree offers.
+//! - [`tree`]: the graph that the Android.bp files describe, compiled with the versions that a release carries and with
+//!   stubs of what only a tree has.
+//! - [`sepolicy`]: the SELinux rules against the heap policies, compiled over a small base policy.
+//!
+//! Each check answers a [`Report`]; nothing here stops at the first finding.
+
+pub mod bp;
+pub mod packages;
+pub mod platform;
+pub mod report;
+pub mod sepolicy;
+pub mod soong;
+pub mod sources;
+pub mod tree;
+
+pub use report::{Finding, Place, Report};
+
+/// The `<suffix>` of service, mapper, VINTF and labels, as the service answers it (`MAPPER_SUFFIX`).
+pub const SUFFIX: &str = "dmaheap";

@@ -1,0 +1,109 @@
+//! `aosp-check`: one of the checks, or all of them; and what the SELinux rules of a board's own policy are.
+
+use anyhow::{Context, Result};
+use aosp_check::platform::RELEASES;
+use aosp_check::{sepolicy, soong, tree, Report};
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Holds what an Android tree reads of this project against the sources.
+#[derive(Parser)]
+#[command(name = "aosp-check", max_term_width = 100)]
+#[command(after_help = "Exit status: 0 all is well; 1 something is wrong; 2 it could not be checked.")]
+struct Args {
+    /// The project's root
+    #[arg(long, global = true, default_value = ".")]
+    root: PathBuf,
+    /// Where things are built
+    #[arg(long, global = true, default_value = "target/aosp-check")]
+    target: PathBuf,
+    /// The report as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    check: Check,
+}
+
+#[derive(Subcommand)]
+enum Check {
+    /// Android.bp against the files, Cargo's manifests and what a tree offers
+    Soong,
+    /// The modules compiled with the crates of each release, and stubs of what only a tree has
+    Tree,
+    /// The SELinux rules against the policies, compiled, and their labels resolved
+    Sepolicy(Sepolicy),
+    /// All of them
+    All,
+}
+
+#[derive(clap::Args)]
+struct Sepolicy {
+    /// Write what the project's policies need into sepolicy/heaps instead of checking
+    #[arg(long, conflicts_with_all = ["policy", "out"])]
+    write: bool,
+    /// A board's own policy, in TOML: write what it needs into --out
+    #[arg(long, requires = "out", value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// A folder for BOARD_VENDOR_SEPOLICY_DIRS
+    #[arg(long, requires = "policy", value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<ExitCode> {
+    let report = match &args.check {
+        Check::Soong => soong::check(&args.root)?,
+        Check::Tree => trees(args)?,
+        Check::Sepolicy(Sepolicy { policy: Some(policy), out: Some(out), .. }) => return board(policy, out),
+        Check::Sepolicy(Sepolicy { write: true, .. }) => {
+            let written = sepolicy::write(&args.root)?;
+            written.iter().for_each(|file| println!("{}", file.display()));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Check::Sepolicy(_) => sepolicy::check(&args.root)?,
+        Check::All => {
+            let mut report = soong::check(&args.root)?;
+            report.merge(sepolicy::check(&args.root)?);
+            report.merge(trees(args)?);
+            report
+        }
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn trees(args: &Args) -> Result<Report> {
+    let mut report = Report::default();
+    for release in RELEASES {
+        report.merge(tree::check(&args.root, release, &args.target)?);
+    }
+    Ok(report)
+}
+
+/// What a board's policy needs, written for its tree.
+fn board(policy: &Path, out: &Path) -> Result<ExitCode> {
+    let here = std::env::current_dir().context("the current folder")?;
+    let profile = sepolicy::read_policy(&here, policy)?;
+    let generated = sepolicy::generate::of(&profile.document).map_err(anyhow::Error::msg)?;
+    if generated.heaps.is_empty() {
+        println!("{}: the platform's own rules are enough", policy.display());
+    }
+    for file in sepolicy::write_to(&here, out, &generated)? {
+        println!("{}", file.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,173 @@
+//! What an Android tree offers: the releases that this project is for, and of each the modules that it links.
+//!
+//! Sources: `external/rust/crates/*/Android.bp` and `external/rust/android-crates-io/crates/*/Android.bp`, fields
+//! `cargo_pkg_version`, `features`, `vendor_available`; `hardware/interfaces/graphics/Android.bp`. A version that a
+//! release's later updates moved is that of the release itself.
+
+/// An Android release.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Release {
+    /// As people call it.
+    pub name: &'static str,
+    /// Its place in [`Crate::versions`].
+    pub column: usize,
+    /// What the product sets with `soong_config_set`: namespace, variable, value.
+    pub config: &'static [(&'static str, &'static str, &'static str)],
+    /// The version of `android.hardware.graphics.common` that its allocator interface imports.
+    pub graphics_common: &'static str,
+}
+
+/// Oldest first.
+pub const RELEASES: &[Release] = &[
+    Release { name: "15", column: 0, config: &[("gralloc_dmaheap", "graphics_common", "V5")], graphics_common: "V5" },
+    Release { name: "16", column: 1, config: &[], graphics_common: "V6" },
+];
+
+/// The compiler of the oldest release (15: `build/soong/rust/config/global.go`, `RustDefaultVersion`).
+pub const RUST_VERSION: &str = "1.78";
+
+/// Where a module may be linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// `vendor_available` and `host_supported`.
+    Everywhere,
+    /// `vendor_available`, and not for the host.
+    Device,
+    /// `rust_library_host`.
+    Host,
+}
+
+/// A crate that the tree carries.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Crate {
+    /// Soong's name for it.
+    pub module: &'static str,
+    /// Cargo's name for it.
+    pub package: &'static str,
+    /// Where it may be linked.
+    pub availability: Availability,
+    /// Its version, one a release.
+    pub versions: [&'static str; 2],
+    /// The features that it is built with there; all its default ones are off and what is needed of them is listed.
+    pub features: &'static [&'static str],
+}
+
+/// What this project links of them.
+pub const CRATES: &[Crate] = &[
+    Crate {
+        module: "libandroid_logger",
+        package: "android_logger",
+        availability: Availability::Device,
+        versions: ["0.13.3", "0.15.0"],
+        features: &["default", "regex"],
+    },
+    Crate {
+        module: "libanyhow",
+        package: "anyhow",
+        availability: Availability::Everywhere,
+        versions: ["1.0.79", "1.0.97"],
+        features: &["default", "std"],
+    },
+    Crate {
+        module: "libclap",
+        package: "clap",
+        availability: Availability::Everywhere,
+        versions: ["4.1.8", "4.5.29"],
+        features: &["derive", "error-context", "help", "std", "string", "usage"],
+    },
+    Crate {
+        module: "liblibc",
+        package: "libc",
+        availability: Availability::Everywhere,
+        versions: ["0.2.153", "0.2.171"],
+        features: &["default", "extra_traits", "std"],
+    },
+    Crate {
+        module: "liblibloading",
+        package: "libloading",
+        availability: Availability::Everywhere,
+        versions: ["0.8.1", "0.8.6"],
+        features: &[],
+    },
+    Crate {
+        module: "liblibtest_mimic",
+        package: "libtest-mimic",
+        availability: Availability::Everywhere,
+        versions: ["0.6.1", "0.6.1"],
+        features: &[],
+    },
+    Crate {
+        module: "liblog_rust",
+        package: "log",
+        availability: Availability::Everywhere,
+        versions: ["0.4.17", "0.4.26"],
+        features: &["std"],
+    },
+    Crate {
+        module: "libnix",
+        package: "nix",
+        availability: Availability::Everywhere,
+        versions: ["0.28.0", "0.29.0"],
+        // `resource` came with 0.31.
+        features: &[
+            "event", "feature", "fs", "inotify", "ioctl", "mman", "mount", "net", "poll", "process", "sched", "signal",
+            "socket", "term", "time", "uio", "user",
+        ],
+    },
+    Crate {
+        module: "libserde",
+        package: "serde",
+        availability: Availability::Everywhere,
+        versions: ["1.0.158", "1.0.219"],
+        features: &["default", "derive", "rc", "std"],
+    },
+    Crate {
+        module: "libserde_json",
+        package: "serde_json",
+        availability: Availability::Everywhere,
+        versions: ["1.0.94", "1.0.140"],
+        features: &["default", "std"],
+    },
+    Crate {
+        module: "libtoml",
+        package: "toml",
+        availability: Availability::Host,
+        versions: ["0.8.10", "0.8.19"],
+        features: &["default", "display", "parse"],
+    },
+];
+
+/// What those crates are built with there, where the newest that their manifests admit would not do. The first of each
+/// is what fits the crate's own release date.
+pub const BELOW: &[(&str, [&str; 2])] = &[("toml_edit", ["0.22.4", "0.22.20"])];
+
+/// A module of the platform that is no crate of a registry: of the Rust ones, `stubs/` has the signatures.
+pub const RUST_STUBS: &[(&str, &str)] = &[
+    ("libbinder_rs", "binder"),
+    ("android.hardware.common-V2-rust", "android_hardware_common"),
+    ("android.hardware.graphics.allocator-V2-rust", "android_hardware_graphics_allocator"),
+    ("android.hardware.graphics.common-V5-rust", "android_hardware_graphics_common"),
+    ("android.hardware.graphics.common-V6-rust", "android_hardware_graphics_common"),
+];
+
+/// Other modules of the tree that are referred to by name.
+pub const OTHER_MODULES: &[&str] = &[
+    "com.android.hardware.certificate", // hardware/interfaces/apexkey
+    "com.android.hardware.key",         // the same
+    "libdl",                            // bionic
+    "libimapper_stablec",               // hardware/interfaces/graphics/mapper/stable-c
+    "liblog",                           // system/logging/liblog
+];
+
+/// Modules that a product defines for itself, where a variable says so.
+pub const OF_THE_PRODUCT: &[&str] = &["gralloc_dmaheap_board_policy"];
+
+/// The crate of a Soong module.
+pub fn crate_of(module: &str) -> Option<&'static Crate> {
+    CRATES.iter().find(|entry| entry.module == module)
+}
+
+/// The Soong module of a Cargo package that is not the project's own.
+pub fn module_of(package: &str) -> Option<&'static str> {
+    CRATES.iter().find(|entry| entry.package == package).map(|entry| entry.module)
+}

@@ -1,0 +1,185 @@
+//! `sepolicy/` against the heap policies, and compiled over a small base policy with AOSP's names and prohibitions.
+//!
+//! - [`generate`]: what a policy's heaps need: a type and a rule each, labels, ueventd lines.
+//! - [`check`]: that the files in the tree are that; that all of it compiles with Android's own compilers, which refuse what
+//!   the platform forbids; that the labels resolve to what the service and its clients need; that the service may do what
+//!   it does.
+
+mod compile;
+pub mod generate;
+mod labels;
+
+use crate::report::{Place, Report};
+use anyhow::{Context, Result};
+use generate::Generated;
+use heaps_config::Document;
+use heaps_lint::{Format, Source};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub use compile::PACKAGES;
+
+/// The rules of every device.
+pub const VENDOR: &str = "sepolicy/vendor";
+/// The rules of each policy's heaps, a folder a policy.
+pub const HEAPS: &str = "sepolicy/heaps";
+/// The policies.
+pub const PROFILES: &str = "heaps-config/profiles";
+
+/// A policy of the project.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Its file's name without `.toml`.
+    pub name: String,
+    /// Its file, from the root.
+    pub file: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// As it was read.
+    pub document: Document,
+}
+
+/// Reads one policy, in TOML.
+///
+/// # Errors
+/// A file that cannot be read, or that lint refuses.
+pub fn read_policy(root: &Path, file: &Path) -> Result<Profile> {
+    let shown = file.display().to_string();
+    let text = fs::read_to_string(root.join(file)).with_context(|| shown.clone())?;
+    let linted = heaps_lint::lint(Source::text(&shown, &text, Format::Toml));
+    let document = linted.document().with_context(|| format!("{shown}: lint refuses it\n{}", linted.render(false)))?;
+    let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Profile { name, file: file.to_owned(), document: document.clone(), text })
+}
+
+/// Reads all policies of the project.
+///
+/// # Errors
+/// As [`read_policy`].
+pub fn profiles(root: &Path) -> Result<Vec<Profile>> {
+    let folder = root.join(PROFILES);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(Path::new(PROFILES).join(path.file_name().context("a file has a name")?));
+        }
+    }
+    files.sort();
+    files.iter().map(|file| read_policy(root, file)).collect()
+}
+
+/// Checks everything.
+///
+/// # Errors
+/// A policy that cannot be read, a tool that is missing.
+pub fn check(root: &Path) -> Result<Report> {
+    let root = &root.canonicalize().with_context(|| root.display().to_string())?;
+    let mut report = Report::default();
+    let profiles = profiles(root)?;
+    let mut heaps = 0_usize;
+    for profile in &profiles {
+        let generated = match generate::of(&profile.document) {
+            Ok(generated) => generated,
+            Err(words) => {
+                report.found(Place::file(&profile.file), words);
+                continue;
+            }
+        };
+        heaps = heaps.saturating_add(generated.heaps.len());
+        same(root, profile, &generated, &mut report)?;
+        if let Some(work) = compile::check(root, profile, &generated, &mut report)? {
+            labels::check(root, profile, &generated, &work.binary()?, &mut report)?;
+        }
+    }
+    // What is wrong on every device is found with every policy.
+    report.findings.sort();
+    report.findings.dedup_by(|one, other| one.place == other.place && one.message == other.message);
+    strangers(root, &profiles, &mut report)?;
+    report.note(format!("{} policies with {heaps} heaps of their own", profiles.len()));
+    report.note("compiled by checkpolicy and secilc, labels by selabel_lookup");
+    Ok(report)
+}
+
+/// Writes what is generated for every policy of the project into the tree. Answers the files that changed.
+///
+/// # Errors
+/// A policy that cannot be read, a file that cannot be written.
+pub fn write(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    for profile in profiles(root)? {
+        let folder = Path::new(HEAPS).join(&profile.name);
+        let generated = generate::of(&profile.document).map_err(anyhow::Error::msg)?;
+        written.extend(write_to(root, &folder, &generated)?);
+    }
+    Ok(written)
+}
+
+/// Writes what one policy needs into a folder below a root. Answers the files that changed.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_to(root: &Path, folder: &Path, generated: &Generated) -> Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    for (name, text) in generated.files() {
+        let file = folder.join(name);
+        let path = root.join(&file);
+        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            continue;
+        }
+        fs::create_dir_all(root.join(folder)).with_context(|| folder.display().to_string())?;
+        fs::write(&path, text).with_context(|| file.display().to_string())?;
+        written.push(file);
+    }
+    Ok(written)
+}
+
+/// The files in the tree are what is generated; what is missing is said by heap.
+fn same(root: &Path, profile: &Profile, generated: &Generated, report: &mut Report) -> Result<()> {
+    let folder = Path::new(HEAPS).join(&profile.name);
+    let mut missing = false;
+    let rules = fs::read_to_string(root.join(&folder).join(generate::RULES)).unwrap_or_default();
+    for heap in &generated.heaps {
+        let words = format!("type {},", heap.selinux_type);
+        if !rules.contains(&words) {
+            missing = true;
+            let message = format!(
+                "the heap {} has no SELinux type {}; `aosp-check sepolicy --write` adds it",
+                heap.name, heap.selinux_type
+            );
+            let place = Place::find(&profile.file, &profile.text, &format!("name = \"{}\"", heap.name));
+            report.contradiction(place, message, Place::file(folder.join(generate::RULES)));
+        }
+    }
+    for (name, text) in generated.files() {
+        let file = folder.join(name);
+        let have = fs::read_to_string(root.join(&file)).unwrap_or_default();
+        if have != text && !missing {
+            let same = have.lines().zip(text.lines()).take_while(|(one, other)| one == other).count();
+            let message = "is not what its policy asks for; `aosp-check sepolicy --write` writes it anew";
+            let place = Place::line(&file, same.saturating_add(1));
+            report.contradiction(place, message, Place::file(&profile.file));
+        }
+    }
+    Ok(())
+}
+
+/// A folder of rules without a policy.
+fn strangers(root: &Path, profiles: &[Profile], report: &mut Report) -> Result<()> {
+    let folder = root.join(HEAPS);
+    if !folder.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let policy = profiles.iter().find(|profile| profile.name == name);
+        let wanted = policy
+            .is_some_and(|profile| generate::of(&profile.document).is_ok_and(|generated| !generated.heaps.is_empty()));
+        if !wanted {
+            let other = Place::file(Path::new(PROFILES).join(format!("{name}.toml")));
+            let place = Place::file(Path::new(HEAPS).join(name));
+            report.contradiction(place, "no policy has heaps that need it", other);
+        }
+    }
+    Ok(())
+}

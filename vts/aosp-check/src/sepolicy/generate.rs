@@ -1,0 +1,151 @@
+//! What a policy's heaps need on a device with SELinux.
+//!
+//! The platform labels `/dev/dma_heap/system`, `system-uncached` and `system-secure*` and lets the allocator's domain read
+//! them. Every other node is `dmabuf_heap_device`, which nobody may open, and belongs to root alone. So each heap of a
+//! policy gets a type, one rule, a label for each of its nodes and a line for ueventd.
+//!
+//! Sources: AOSP `system/sepolicy/private/file_contexts`, `public/hal_graphics_allocator.te`,
+//! `system/core/rootdir/ueventd.rc` (15).
+
+use heaps_config::{Document, HeapDoc};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The file with types and rules.
+pub const RULES: &str = "heaps.te";
+/// The file with labels.
+pub const LABELS: &str = "file_contexts";
+/// The file with owners and modes.
+pub const UEVENTD: &str = "ueventd.rc";
+
+/// The domain that the service runs in; the platform's own.
+pub const DOMAIN: &str = "hal_graphics_allocator_default";
+
+/// A heap that the platform does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VendorHeap {
+    /// In the policy.
+    pub name: String,
+    /// In SELinux.
+    pub selinux_type: String,
+    /// Its nodes, without those that the platform labels.
+    pub nodes: Vec<String>,
+}
+
+/// What a policy needs. Empty when all its nodes are the platform's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Generated {
+    /// In the order of the policy.
+    pub heaps: Vec<VendorHeap>,
+    policy: String,
+}
+
+/// Finds what a policy needs.
+///
+/// # Errors
+/// Two heaps that claim one node or come out as one type: a node has one label.
+pub fn of(document: &Document) -> Result<Generated, String> {
+    let mut heaps: Vec<VendorHeap> = Vec::new();
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    for heap in &document.heaps {
+        for node in &heap.nodes {
+            if let Some(first) = owners.insert(node, &heap.name) {
+                if first != heap.name {
+                    let both = format!("the heaps {first} and {} both have the node {node}", heap.name);
+                    return Err(format!("{both}; a node has one SELinux label, so one heap"));
+                }
+            }
+        }
+        let own = vendor_heap(heap);
+        if let Some(first) = heaps.iter().find(|first| first.selinux_type == own.selinux_type) {
+            return Err(format!("the heaps {} and {} both come out as {}", first.name, own.name, own.selinux_type));
+        }
+        if !own.nodes.is_empty() {
+            heaps.push(own);
+        }
+    }
+    Ok(Generated { heaps, policy: document.name.clone() })
+}
+
+fn vendor_heap(heap: &HeapDoc) -> VendorHeap {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let name: String = heap.name.chars().map(plain).collect();
+    VendorHeap {
+        name: heap.name.clone(),
+        selinux_type: format!("dmabuf_{name}_heap_device"),
+        nodes: heap.nodes.iter().filter(|node| !is_platform(node)).cloned().collect(),
+    }
+}
+
+/// Whether the platform labels a node and gives the allocator access.
+pub fn is_platform(node: &str) -> bool {
+    matches!(node, "system" | "system-uncached") || node.starts_with("system-secure")
+}
+
+impl Generated {
+    /// Name and text of each file; none when nothing is needed.
+    pub fn files(&self) -> Vec<(&'static str, String)> {
+        if self.heaps.is_empty() {
+            return Vec::new();
+        }
+        vec![(RULES, self.rules()), (LABELS, self.labels()), (UEVENTD, self.ueventd())]
+    }
+
+    fn head(&self, what: &str) -> String {
+        format!(
+            "# {what} of the policy \"{}\".\n# Generated from it by `aosp-check sepolicy`; change the policy instead.\n",
+            self.policy
+        )
+    }
+
+    fn rules(&self) -> String {
+        let mut text = self.head("The heaps");
+        for heap in &self.heaps {
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
+                "\n# {}\ntype {1}, dmabuf_heap_device_type, dev_type;\nallow {DOMAIN} {1}:chr_file r_file_perms;\n",
+                heap.name, heap.selinux_type
+            );
+        }
+        text
+    }
+
+    fn labels(&self) -> String {
+        let mut text = self.head("Labels for the heaps");
+        for (heap, node) in self.nodes() {
+            let path = format!("/dev/dma_heap/{}", escaped(node));
+            let _ = writeln!(text, "{path:<48}  u:object_r:{}:s0", heap.selinux_type);
+        }
+        text
+    }
+
+    fn ueventd(&self) -> String {
+        let mut text = self.head("Owners and modes for the heaps");
+        text.push_str(
+            "# For the vendor's ueventd.rc. Read access is all that allocating takes, and the service's alone.\n",
+        );
+        for (_, node) in self.nodes() {
+            let path = format!("/dev/dma_heap/{node}");
+            let _ = writeln!(text, "{path:<48}  0440  system  graphics");
+        }
+        text
+    }
+
+    /// Every node with its heap.
+    pub fn nodes(&self) -> impl Iterator<Item = (&VendorHeap, &str)> {
+        self.heaps.iter().flat_map(|heap| heap.nodes.iter().map(move |node| (heap, node.as_str())))
+    }
+}
+
+/// A name as a regular expression.
+fn escaped(name: &str) -> String {
+    let mut escaped = String::new();
+    for c in name.chars() {
+        if !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ',')) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}

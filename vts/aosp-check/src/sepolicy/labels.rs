@@ -1,0 +1,139 @@
+//! The labels: that every path and name gets the one that it needs, from the platform's entries and ours together.
+
+use super::compile::{tool, words, BASE};
+use super::generate::{is_platform, Generated, LABELS};
+use super::{Profile, HEAPS, VENDOR};
+use crate::report::{Place, Report};
+use crate::SUFFIX;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A path, what kind of file is there, and its type.
+struct Expected {
+    path: String,
+    kind: &'static str,
+    selinux_type: String,
+    /// The project's file that has to say so.
+    said_in: PathBuf,
+}
+
+pub(super) fn check(
+    root: &Path,
+    profile: &Profile,
+    generated: &Generated,
+    policy: &Path,
+    report: &mut Report,
+) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let own = Path::new(HEAPS).join(&profile.name).join(LABELS);
+    let vendor = Path::new(VENDOR).join(LABELS);
+    let read = |file: &Path| fs::read_to_string(root.join(file)).unwrap_or_default();
+    let mut text = read(&Path::new(BASE).join(LABELS));
+    text.push_str(&read(&vendor));
+    text.push_str(&read(&own));
+    let merged = folder.path().join("file_contexts");
+    fs::write(&merged, text)?;
+    if let Err(words) = valid(&merged, policy)? {
+        report.found(Place::file(&own), format!("sefcontext_compile refuses it: {words}"));
+        return Ok(());
+    }
+    let mut expected = of_every_device(&vendor);
+    for (heap, node) in generated.nodes() {
+        expected.push(Expected {
+            path: format!("/dev/dma_heap/{node}"),
+            kind: "char_dev",
+            selinux_type: heap.selinux_type.clone(),
+            said_in: own.clone(),
+        });
+    }
+    for node in profile.document.heaps.iter().flat_map(|heap| &heap.nodes).filter(|node| is_platform(node)) {
+        let secure = if node.starts_with("system-secure") { "system_secure" } else { "system" };
+        expected.push(Expected {
+            path: format!("/dev/dma_heap/{node}"),
+            kind: "char_dev",
+            selinux_type: format!("dmabuf_{secure}_heap_device"),
+            said_in: own.clone(),
+        });
+    }
+    for wanted in expected {
+        let mut command = Command::new("selabel_lookup");
+        command.args(["-b", "file", "-t", wanted.kind, "-k", &wanted.path, "-f"]).arg(&merged);
+        let got = label(&mut command)?;
+        if got != wanted.selinux_type {
+            let message = format!("{} is labelled {got} and has to be {}", wanted.path, wanted.selinux_type);
+            report.contradiction(Place::file(&wanted.said_in), message, Place::file(&profile.file));
+        }
+    }
+    services(root, policy, report).context("service_contexts")
+}
+
+fn of_every_device(vendor: &Path) -> Vec<Expected> {
+    let mut expected = Vec::new();
+    let paths = [
+        (
+            format!("/vendor/bin/hw/android.hardware.graphics.allocator-service.{SUFFIX}"),
+            "hal_graphics_allocator_default_exec",
+        ),
+        (format!("/vendor/lib64/hw/mapper.{SUFFIX}.so"), "same_process_hal_file"),
+        (format!("/vendor/lib/hw/mapper.{SUFFIX}.so"), "same_process_hal_file"),
+        ("/vendor/etc/gralloc/heaps.json".to_owned(), "vendor_configs_file"),
+    ];
+    for (path, selinux_type) in paths {
+        let selinux_type = selinux_type.to_owned();
+        expected.push(Expected { path, kind: "file", selinux_type, said_in: vendor.to_owned() });
+    }
+    expected
+}
+
+/// Whether every label of a file is one of a policy. The inner error is the compiler's words.
+fn valid(labels: &Path, policy: &Path) -> Result<std::result::Result<(), String>> {
+    let mut command = Command::new("sefcontext_compile");
+    let output = labels.with_extension("bin");
+    let compiled = tool("sefcontext_compile", command.arg("-p").arg(policy).arg("-o").arg(output).arg(labels))?;
+    Ok(if compiled.status.success() { Ok(()) } else { Err(words(&compiled).trim().to_owned()) })
+}
+
+/// The names that servicemanager is asked for. Debian's selabel_lookup knows no services, so they are looked up here as
+/// libselinux's backend does: by the whole name, else by `*`. Their labels are validated as if they were files'.
+fn services(root: &Path, policy: &Path, report: &mut Report) -> Result<()> {
+    let file = Path::new(VENDOR).join("service_contexts");
+    let mut text = fs::read_to_string(root.join(&file)).unwrap_or_default();
+    text.push_str(&fs::read_to_string(root.join(BASE).join("service_contexts"))?);
+    let entries: Vec<(&str, &str)> = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .filter_map(|line| line.split_once(char::is_whitespace))
+        .map(|(name, label)| (name, label.trim()))
+        .collect();
+    let folder = tempfile::tempdir()?;
+    let as_files = folder.path().join("service_contexts");
+    fs::write(&as_files, entries.iter().map(|(_, label)| format!("/.* {label}\n")).collect::<String>())?;
+    if let Err(words) = valid(&as_files, policy)? {
+        report.found(Place::file(&file), format!("a label that the policy does not know: {words}"));
+    }
+    let names = [
+        (format!("mapper/{SUFFIX}"), "hal_graphics_mapper_service"),
+        ("android.hardware.graphics.allocator.IAllocator/default".to_owned(), "hal_graphics_allocator_service"),
+    ];
+    for (name, wanted) in names {
+        let entry = entries
+            .iter()
+            .find(|(entry, _)| *entry == name)
+            .or_else(|| entries.iter().find(|(entry, _)| *entry == "*"));
+        let got = entry.and_then(|(_, label)| label.split(':').nth(2)).unwrap_or("nothing");
+        if got != wanted {
+            report.found(Place::file(&file), format!("{name} is labelled {got} and has to be {wanted}"));
+        }
+    }
+    Ok(())
+}
+
+/// The type in the label that is found, `nothing` when none is.
+fn label(command: &mut Command) -> Result<String> {
+    let output = tool("selabel_lookup", command)?;
+    let text = words(&output);
+    let context = text.split_whitespace().find(|word| word.starts_with("u:object_r:"));
+    Ok(context.and_then(|context| context.split(':').nth(2)).unwrap_or("nothing").to_owned())
+}

@@ -1,0 +1,303 @@
+//! The graph that the Android.bp files describe, compiled.
+//!
+//! For each release the Rust modules become a Cargo workspace under the target folder: every module a package with its
+//! crate root, edition, features and nothing but its `rustlibs`; every crate of the tree pinned to the version and the
+//! features that the release carries; every crate that only a tree has (libbinder_rs, the generated AIDL) a stub with its
+//! signatures. So a missing `rustlibs` entry, a use of what an older version lacks, and a difference between the two
+//! binder libraries fail here as they would there.
+
+use crate::bp::{self, Blueprints, Module};
+use crate::packages::{self, CargoPackage};
+use crate::platform::{self, Release};
+use crate::report::{Place, Report};
+use anyhow::{bail, ensure, Context, Result};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Module types that become packages, and the kind of crate that they make.
+const KINDS: &[(&str, Kind)] = &[
+    ("rust_binary", Kind::Program),
+    ("rust_binary_host", Kind::Program),
+    ("rust_ffi_static", Kind::StaticLibrary),
+    ("rust_library", Kind::Library),
+    ("rust_library_host", Kind::Library),
+    ("rust_test", Kind::Test),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Library,
+    StaticLibrary,
+    Program,
+    Test,
+}
+
+/// A workspace that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Names of its packages that a device has.
+    pub device: Vec<String>,
+    /// Names of its packages that only the host has.
+    pub host: Vec<String>,
+}
+
+/// Writes the workspace of a release.
+///
+/// # Errors
+/// An Android.bp that cannot be read, a module that links what nobody defines.
+pub fn write(root: &Path, release: &Release, folder: &Path) -> Result<Workspace> {
+    let root = &root.canonicalize().with_context(|| root.display().to_string())?;
+    let blueprints = bp::read(root)?.resolve(release, &[]);
+    let packages = packages::read(root)?;
+    let mut workspace = Workspace { folder: folder.to_owned(), device: Vec::new(), host: Vec::new() };
+    let mut stubs = BTreeSet::new();
+    let mut members = Vec::new();
+    for module in &blueprints.modules {
+        let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == module.kind) else { continue };
+        let name = package_name(&module.name);
+        let mut manifest = package(root, &blueprints, module, *kind, &mut stubs)?;
+        manifest.push_str(&elsewhere(&packages, module)?);
+        put(&folder.join(&name).join("Cargo.toml"), &manifest)?;
+        let side = if module.kind.ends_with("_host") { &mut workspace.host } else { &mut workspace.device };
+        side.push(name.clone());
+        members.push(name);
+    }
+    // A stub needs the stubs that it is written with, whoever links it.
+    while let Some((module, name)) = platform::RUST_STUBS
+        .iter()
+        .find(|(module, name)| stubs.contains(*module) && !members.contains(&format!("stub_{name}")))
+    {
+        put(&folder.join(format!("stub_{name}")).join("Cargo.toml"), &stub(root, module, name, release)?)?;
+        members.push(format!("stub_{name}"));
+        stubs.extend(stub_dependencies(name, release));
+    }
+    put(&folder.join("pins").join("Cargo.toml"), &below(release)?)?;
+    put(&folder.join("pins").join("lib.rs"), "//! Pins.\n")?;
+    members.push("pins".to_owned());
+    let listed = members.iter().fold(String::new(), |mut listed, member| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(listed, "    {member:?},");
+        listed
+    });
+    let manifest = format!("[workspace]\nresolver = \"2\"\nmembers = [\n{listed}]\n{}", pins(release)?);
+    put(&folder.join("Cargo.toml"), &manifest)?;
+    Ok(workspace)
+}
+
+/// Writes a file unless it is there already, so that Cargo rebuilds nothing for a new date.
+fn put(file: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(file).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    let folder = file.parent().context("a file in a folder")?;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    fs::write(file, text).with_context(|| file.display().to_string())
+}
+
+fn package_name(module: &str) -> String {
+    module.replace(['.', '@'], "_")
+}
+
+fn package(
+    root: &Path,
+    blueprints: &Blueprints,
+    module: &Module,
+    kind: Kind,
+    stubs: &mut BTreeSet<&'static str>,
+) -> Result<String> {
+    let name = &module.name;
+    let crate_root = module.string("crate_root").with_context(|| format!("{name} has no crate_root"))?;
+    let path = root.join(module.folder()).join(crate_root);
+    let crate_name = module.string("crate_name").with_context(|| format!("{name} has no crate_name"))?;
+    let edition = module.string("edition").unwrap_or("2021");
+    let version = module.string("cargo_pkg_version").unwrap_or("0.0.0");
+    let mut text = String::new();
+    writeln!(text, "[package]\nname = {:?}\nversion = {version:?}\nedition = {edition:?}", package_name(name))?;
+    writeln!(text, "rust-version = {:?}\npublish = false\nautobins = false\n", platform::RUST_VERSION)?;
+    // Soong's strict set, as far as it asks for more than compiling.
+    writeln!(text, "[lints.rust]\nmissing_docs = \"deny\"\nunsafe_op_in_unsafe_fn = \"deny\"\n")?;
+    match kind {
+        Kind::Library => writeln!(text, "[lib]\nname = {crate_name:?}\npath = {path:?}\n")?,
+        Kind::StaticLibrary => {
+            writeln!(text, "[lib]\nname = {crate_name:?}\npath = {path:?}\ncrate-type = [\"staticlib\", \"rlib\"]\n")?;
+        }
+        Kind::Program | Kind::Test => writeln!(text, "[[bin]]\nname = {crate_name:?}\npath = {path:?}\n")?,
+    }
+    let features = module.strings("features");
+    if !features.is_empty() {
+        writeln!(text, "[features]\ndefault = {features:?}")?;
+        features.iter().try_for_each(|feature| writeln!(text, "{feature} = []"))?;
+        writeln!(text)?;
+    }
+    writeln!(text, "[dependencies]")?;
+    for library in module.strings("rustlibs").into_iter().chain(module.strings("rlibs")) {
+        text.push_str(&dependency(blueprints, name, library, stubs)?);
+    }
+    Ok(text)
+}
+
+/// What stands in off a device for a crate that only a device has: as in Cargo's own manifest, which knows both.
+fn elsewhere(packages: &[CargoPackage], module: &Module) -> Result<String> {
+    let mut text = String::new();
+    let own = packages.iter().filter(|package| package.folder == module.folder());
+    for package in own.filter(|_| !module.kind.ends_with("_host")) {
+        for (name, version) in package.host_extras()? {
+            writeln!(
+                text,
+                "\n[target.'cfg(not(target_os = \"android\"))'.dependencies.{name}]\nversion = {version:?}"
+            )?;
+            writeln!(text, "default-features = false")?;
+        }
+    }
+    Ok(text)
+}
+
+fn dependency(
+    blueprints: &Blueprints,
+    name: &str,
+    library: &str,
+    stubs: &mut BTreeSet<&'static str>,
+) -> Result<String> {
+    if let Some(linked) = blueprints.get(library) {
+        let crate_name = linked.string("crate_name").with_context(|| format!("{library} has no crate_name"))?;
+        let package = package_name(library);
+        return Ok(format!("{crate_name} = {{ path = \"../{package}\", package = {package:?} }}\n"));
+    }
+    if let Some((module, crate_name)) = platform::RUST_STUBS.iter().find(|(module, _)| *module == library) {
+        stubs.insert(module);
+        return Ok(format!("{crate_name} = {{ path = \"../stub_{crate_name}\", package = \"stub_{crate_name}\" }}\n"));
+    }
+    let Some(entry) = platform::crate_of(library) else { bail!("{name} links {library}, which nobody defines") };
+    Ok(format!("{} = {{ workspace = true }}\n", entry.package))
+}
+
+fn stub(root: &Path, module: &str, name: &str, release: &Release) -> Result<String> {
+    let path = root.join("vts/aosp-check/stubs").join(format!("{name}.rs"));
+    ensure!(path.exists(), "{module}: there is no stub {}", path.display());
+    let mut text = format!(
+        "[package]\nname = \"stub_{name}\"\nversion = \"0.0.0\"\nedition = \"2021\"\npublish = false\n\n[lib]\nname = \
+         {name:?}\npath = {path:?}\n\n[features]\ndefault = [{:?}]\nV5 = []\nV6 = []\n\n[dependencies]\n",
+        release.graphics_common
+    );
+    for dependency in stub_dependencies(name, release) {
+        if let Some((_, crate_name)) = platform::RUST_STUBS.iter().find(|(module, _)| *module == dependency) {
+            writeln!(text, "{crate_name} = {{ path = \"../stub_{crate_name}\", package = \"stub_{crate_name}\" }}")?;
+        }
+    }
+    Ok(text)
+}
+
+/// What the generated crates import of each other.
+fn stub_dependencies(name: &str, release: &Release) -> Vec<&'static str> {
+    let common = platform::RUST_STUBS
+        .iter()
+        .map(|(module, _)| *module)
+        .find(|module| *module == format!("android.hardware.graphics.common-{}-rust", release.graphics_common));
+    match name {
+        "binder" => Vec::new(),
+        "android_hardware_graphics_allocator" => {
+            [Some("libbinder_rs"), Some("android.hardware.common-V2-rust"), common].into_iter().flatten().collect()
+        }
+        _ => vec!["libbinder_rs"],
+    }
+}
+
+/// The pins of a release, for the workspace's manifest.
+fn pins(release: &Release) -> Result<String> {
+    let mut text = String::from("\n[workspace.dependencies]\n");
+    for entry in platform::CRATES {
+        let version = entry.versions.get(release.column).context("a version a release")?;
+        let features = entry.features;
+        writeln!(
+            text,
+            "{} = {{ version = \"={version}\", default-features = false, features = {features:?} }}",
+            entry.package
+        )?;
+    }
+    Ok(text)
+}
+
+/// A package that does nothing but hold what lies below the tree's crates to a version.
+fn below(release: &Release) -> Result<String> {
+    let mut text =
+        String::from("[package]\nname = \"pins\"\nversion = \"0.0.0\"\nedition = \"2021\"\npublish = false\n\n");
+    text.push_str("[lib]\npath = \"lib.rs\"\n\n[dependencies]\n");
+    for (package, versions) in platform::BELOW {
+        let version = versions.get(release.column).context("a version a release")?;
+        writeln!(text, "{package} = {{ version = \"={version}\", default-features = false }}")?;
+    }
+    Ok(text)
+}
+
+/// Writes and compiles the workspace of a release with the Cargo that is at hand.
+///
+/// # Errors
+/// What keeps it from being written or compiled at all; what the compiler finds is in the report.
+pub fn check(root: &Path, release: &Release, target: &Path) -> Result<Report> {
+    let folder = target.join(format!("tree-{}", release.name));
+    let workspace = write(root, release, &folder)?;
+    let manifest = folder.join("Cargo.toml");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["check", "--workspace", "--message-format=json", "--target-dir"])
+        .arg(target.join("tree-build"))
+        .current_dir(&folder)
+        .env_remove("RUSTFLAGS")
+        .output()
+        .context("cargo check")?;
+    let mut report = Report::default();
+    compiled(root, release, &String::from_utf8_lossy(&output.stdout), &mut report);
+    if !output.status.success() && report.is_clean() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        report.found(Place::file(&manifest), format!("Android {}: {}", release.name, words.trim()));
+    }
+    let modules = workspace.device.len().saturating_add(workspace.host.len());
+    report.note(format!("{modules} Rust modules compiled as in Android {}", release.name));
+    Ok(report)
+}
+
+/// The compiler's errors as findings.
+fn compiled(root: &Path, release: &Release, messages: &str, report: &mut Report) {
+    let base = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    for message in messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        let Some(message) = message.get("message") else { continue };
+        let message = Words(message);
+        if message.text("level") != Some("error") {
+            continue;
+        }
+        let words = message.text("message").unwrap_or("an error without words");
+        let Some(span) = message.list("spans").iter().map(Words).find(|span| span.is("is_primary")) else { continue };
+        let file = Path::new(span.text("file_name").unwrap_or(""));
+        let file = file.strip_prefix(&base).unwrap_or(file);
+        let line = span.number("line_start").unwrap_or(0);
+        report.found(Place::line(file, line), format!("Android {}: {words}", release.name));
+    }
+}
+
+/// A value of the compiler's JSON, read without surprises.
+#[derive(Clone, Copy)]
+struct Words<'a>(&'a Value);
+
+impl<'a> Words<'a> {
+    fn text(self, key: &str) -> Option<&'a str> {
+        self.0.get(key)?.as_str()
+    }
+
+    fn is(self, key: &str) -> bool {
+        self.0.get(key).and_then(Value::as_bool) == Some(true)
+    }
+
+    fn number(self, key: &str) -> Option<usize> {
+        usize::try_from(self.0.get(key)?.as_u64()?).ok()
+    }
+
+    fn list(self, key: &str) -> &'a [Value] {
+        self.0.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,19 @@
+//! `android.hardware.common` V2 as Soong generates it for Rust: names and shapes, for type checking.
+
+#![allow(non_snake_case, missing_docs)]
+
+pub mod aidl {
+    pub mod android {
+        pub mod hardware {
+            pub mod common {
+                pub mod NativeHandle {
+                    #[derive(Debug, Default, PartialEq, Eq)]
+                    pub struct NativeHandle {
+                        pub fds: Vec<binder::ParcelFileDescriptor>,
+                        pub ints: Vec<i32>,
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `android.hardware.graphics.allocator` V2 as Soong generates it for Rust: names and shapes, for type checking.
+
+#![allow(non_snake_case, missing_docs)]
+
+pub mod aidl {
+    pub mod android {
+        pub mod hardware {
+            pub mod graphics {
+                pub mod allocator {
+                    pub mod AllocationError {
+                        #[derive(Debug, Default, Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+                        pub struct AllocationError(pub i32);
+                        impl AllocationError {
+                            pub const BAD_DESCRIPTOR: Self = Self(0);
+                            pub const NO_RESOURCES: Self = Self(1);
+                            pub const UNSUPPORTED: Self = Self(2);
+                        }
+                    }
+                    pub mod AllocationResult {
+                        use android_hardware_common::aidl::android::hardware::common::NativeHandle::NativeHandle;
+                        #[derive(Debug, Default, PartialEq, Eq)]
+                        pub struct AllocationResult {
+                            pub stride: i32,
+                            pub buffers: Vec<NativeHandle>,
+                        }
+                    }
+                    pub mod BufferDescriptorInfo {
+                        use android_hardware_graphics_common::aidl::android::hardware::graphics::common;
+                        #[derive(Debug, Clone, PartialEq, Eq)]
+                        pub struct BufferDescriptorInfo {
+                            pub name: [u8; 128],
+                            pub width: i32,
+                            pub height: i32,
+                            pub layerCount: i32,
+                            pub format: common::PixelFormat::PixelFormat,
+                            pub usage: common::BufferUsage::BufferUsage,
+                            pub reservedSize: i64,
+                            pub additionalOptions: Vec<common::ExtendableType::ExtendableType>,
+                        }
+                        impl Default for BufferDescriptorInfo {
+                            fn default() -> Self {
+                                panic!("a stub: for type checking only")
+                            }
+                        }
+                    }
+                    pub mod IAllocator {
+                        use super::AllocationResult::AllocationResult;
+                        use super::BufferDescriptorInfo::BufferDescriptorInfo;
+                        use binder::{BinderFeatures, FromIBinder, Interface, SpIBinder, StatusCode, Strong};
+
+                        pub const VERSION: i32 = 2;
+                        pub const HASH: &str = "9499fec09c544e9de5be3c87125721600f8ade66";
+
+                        pub trait IAllocator: Interface {
+                            fn allocate(&self, descriptor: &[u8], count: i32) -> binder::Result<AllocationResult>;
+                            fn allocate2(
+                                &self,
+                                descriptor: &BufferDescriptorInfo,
+                                count: i32,
+                            ) -> binder::Result<AllocationResult>;
+                            fn isSupported(&self, descriptor: &BufferDescriptorInfo) -> binder::Result<bool>;
+                            fn getIMapperLibrarySuffix(&self) -> binder::Result<String>;
+                            fn getInterfaceVersion(&self) -> binder::Result<i32> {
+                                Ok(VERSION)
+                            }
+                            fn getInterfaceHash(&self) -> binder::Result<String> {
+                                Ok(HASH.into())
+                            }
+                        }
+
+                        impl FromIBinder for dyn IAllocator {
+                            fn try_from(_: SpIBinder) -> std::result::Result<Strong<dyn IAllocator>, StatusCode> {
+                                panic!("a stub: for type checking only")
+                            }
+                        }
+
+                        pub struct BnAllocator(());
+                        impl BnAllocator {
+                            pub fn new_binder<T>(inner: T, _features: BinderFeatures) -> Strong<dyn IAllocator>
+                            where
+                                T: IAllocator + Sync + Send + 'static,
+                            {
+                                Strong::new(Box::new(inner))
+                            }
+                        }
+
+                        pub struct BpAllocator(());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The rules pass; with a fault planted in them or in a policy, they do not, and the message names the places.
+
+// In a test a failed unwrap is a failure with a place.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+
+use aosp_check::sepolicy;
+use common::{finding, root, Copy};
+use std::fs;
+
+const REFERENCE: &str = "heaps-config/profiles/reference-soc.toml";
+const RULES: &str = "sepolicy/heaps/reference-soc/heaps.te";
+
+#[test]
+fn the_project_is_clean() {
+    let report = sepolicy::check(&root()).unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+/// The file, what is there, what is put in its place; the place of the finding and words of it.
+struct Fault(&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const FAULTS: &[Fault] = &[
+    // What the platform forbids.
+    Fault(
+        RULES,
+        "\n# camera\n",
+        "\nallow surfaceflinger dmabuf_system_uncached_heap_device:chr_file { open read };\n# camera\n",
+        "sepolicy/",
+        "checkpolicy refuses it",
+    ),
+    Fault(
+        "sepolicy/vendor/hal_graphics_allocator_default.te",
+        "proc_meminfo:file r_file_perms;",
+        "proc_meminfo:file r_file_perms;\nallow untrusted_app hal_graphics_allocator_service:service_manager add;",
+        "sepolicy/vendor/hal_graphics_allocator_default.te:5",
+        "checkpolicy refuses it",
+    ),
+    Fault(
+        "sepolicy/vendor/hal_graphics_allocator_default.te",
+        "proc_meminfo:file r_file_perms;",
+        "proc_meminfo:file r_file_perms;\nallow hal_graphics_allocator_default self:process execmem;",
+        "sepolicy/vendor/hal_graphics_allocator_default.te:5",
+        "checkpolicy refuses it",
+    ),
+    // What the service needs.
+    Fault(
+        "sepolicy/vendor/hal_graphics_allocator_default.te",
+        "allow hal_graphics_allocator_default proc_meminfo:file r_file_perms;",
+        "",
+        "sepolicy/vendor",
+        "does not allow hal_graphics_allocator_default proc_meminfo:file open",
+    ),
+    Fault(
+        RULES,
+        "allow hal_graphics_allocator_default dmabuf_camera_heap_device:chr_file r_file_perms;\n",
+        "",
+        RULES,
+        "does not allow hal_graphics_allocator_default dmabuf_camera_heap_device:chr_file open",
+    ),
+    // Rules and policy.
+    Fault(
+        RULES,
+        "type dmabuf_sensor_heap_device, dmabuf_heap_device_type, dev_type;\nallow hal_graphics_allocator_default dmabuf_sensor_heap_device:chr_file r_file_perms;\n",
+        "",
+        "heaps-config/profiles/reference-soc.toml:",
+        "the heap sensor has no SELinux type dmabuf_sensor_heap_device",
+    ),
+    Fault(
+        REFERENCE,
+        "nodes = [\"sensor_direct_heap\"]",
+        "nodes = [\"sensor_direct_heap\", \"sensors\"]",
+        "sepolicy/heaps/reference-soc/",
+        "is not what its policy asks for",
+    ),
+    // Labels.
+    Fault(
+        "sepolicy/vendor/file_contexts",
+        "mapper\\.dmaheap",
+        "mapper\\.dmahaep",
+        "sepolicy/vendor/file_contexts",
+        "/vendor/lib64/hw/mapper.dmaheap.so is labelled vendor_file and has to be same_process_hal_file",
+    ),
+    Fault(
+        "sepolicy/vendor/file_contexts",
+        "hal_graphics_allocator_default_exec",
+        "hal_graphics_allocator_exec",
+        "sepolicy/",
+        "sefcontext_compile refuses it",
+    ),
+    Fault(
+        "sepolicy/vendor/service_contexts",
+        "mapper/dmaheap",
+        "mapper/heap",
+        "sepolicy/vendor/service_contexts",
+        "mapper/dmaheap is labelled default_android_service",
+    ),
+];
+
+#[test]
+fn every_fault_is_found_and_its_file_named() {
+    for Fault(file, from, to, place, words) in FAULTS {
+        let copy = Copy::new();
+        copy.replace(file, from, to);
+        let report = sepolicy::check(copy.root()).unwrap();
+        let found = finding(&report, words);
+        assert!(found.place.to_string().starts_with(place), "{found}");
+    }
+}
+
+#[test]
+fn a_heap_that_a_policy_gains_has_no_type_until_it_is_written() {
+    let copy = Copy::new();
+    let policy = copy.root().join("heaps-config/profiles/cuttlefish.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    let more = text
+        .replacen("[[heap]]", "[[heap]]\nname = \"gpu\"\nnodes = [\"gpu-carveout\"]\n\n[[heap]]", 1)
+        .replacen("heaps = [\"system\"]", "heaps = [\"gpu\", \"system\"]", 1);
+    assert_ne!(more, text);
+    fs::write(&policy, more).unwrap();
+    let report = sepolicy::check(copy.root()).unwrap();
+    let found = finding(&report, "the heap gpu has no SELinux type dmabuf_gpu_heap_device");
+    assert_eq!(found.other.as_ref().unwrap().file, "sepolicy/heaps/cuttlefish/heaps.te");
+
+    let written = sepolicy::write(copy.root()).unwrap();
+    assert_eq!(written.len(), 3, "{written:?}");
+    let report = sepolicy::check(copy.root()).unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert!(sepolicy::write(copy.root()).unwrap().is_empty(), "the same policy gives the same bytes");
+}
+
+#[test]
+fn rules_without_a_policy_are_found() {
+    let copy = Copy::new();
+    let folder = copy.root().join("sepolicy/heaps/old-board");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("heaps.te"), "").unwrap();
+    let report = sepolicy::check(copy.root()).unwrap();
+    finding(&report, "sepolicy/heaps/old-board: no policy has heaps that need it");
+}
+
+#[test]
+fn a_node_of_two_heaps_has_no_label() {
+    let copy = Copy::new();
+    copy.replace(REFERENCE, "nodes = [\"faprev-secure\"]", "nodes = [\"faprev-secure\", \"farawimg-secure\"]");
+    let report = sepolicy::check(copy.root()).unwrap();
+    let found = finding(&report, "the heaps secure-raw and secure-preview both have the node farawimg-secure");
+    assert_eq!(found.place.file, REFERENCE);
+}

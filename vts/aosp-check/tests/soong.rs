@@ -1,0 +1,223 @@
+//! The project passes; with a fault planted in it, it does not, and the message names the places.
+
+// In a test a failed unwrap is a failure with a place.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+
+use aosp_check::platform::RELEASES;
+use aosp_check::{soong, tree};
+use common::{finding, root, Copy};
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn the_project_is_clean() {
+    let report = soong::check(&root()).unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert!(report.notes.iter().any(|note| note.contains("modules in")), "{report}");
+}
+
+/// One fault: the file, what is there, what is put in its place; the place of the finding and words of it.
+struct Fault(&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const FAULTS: &[Fault] = &[
+    // Files.
+    Fault(
+        "heaps-config/compile/Android.bp",
+        "        \"src/document.rs\",\n",
+        "",
+        "heaps-config/compile/Android.bp:",
+        "srcs lacks heaps-config/compile/src/document.rs",
+    ),
+    Fault(
+        "heaps-config/compile/Android.bp",
+        "\"src/document.rs\"",
+        "\"src/gone.rs\"",
+        "heaps-config/compile/Android.bp:",
+        "there is no such file",
+    ),
+    Fault(
+        "heaps-config/compile/Android.bp",
+        "    srcs: [\"src/main.rs\"]",
+        "    srcs: [\"src/main.rs\", \"src/document.rs\"]",
+        "heaps-config/compile/Android.bp:",
+        "is no part of the crate",
+    ),
+    Fault(
+        "service/server/Android.bp",
+        "allocator-service.dmaheap.rc",
+        "allocator.rc",
+        "service/server/Android.bp:",
+        "init_rc names allocator.rc",
+    ),
+    // Cargo.
+    Fault("Android.bp", "edition: \"2021\"", "edition: \"2018\"", "", "edition 2018, and Cargo says 2021"),
+    Fault(
+        "service/kernel/Android.bp",
+        "        \"libnix\",\n",
+        "",
+        "service/kernel/Android.bp:",
+        "rustlibs lacks libnix; Cargo links nix",
+    ),
+    Fault(
+        "service/handle/Android.bp",
+        "[\"libgralloc_core\"]",
+        "[\"libgralloc_core\", \"libanyhow\"]",
+        "service/handle/Android.bp:",
+        "rustlibs has libanyhow, which Cargo does not link",
+    ),
+    Fault(
+        "service/core/Cargo.toml",
+        "[dependencies]\n",
+        "[dependencies]\ntempfile.workspace = true\n",
+        "service/core/Android.bp:",
+        "the crate tempfile is not available in a tree",
+    ),
+    Fault(
+        "service/cli/Android.bp",
+        "cargo_pkg_version: \"0.1.0\"",
+        "cargo_pkg_version: \"7.0.0\"",
+        "service/cli/Android.bp:",
+        "cargo_pkg_version 7.0.0, and Cargo says",
+    ),
+    Fault(
+        "service/cli/Android.bp",
+        "    rustlibs: [",
+        "    features: [\"colour\"],\n    rustlibs: [",
+        "service/cli/Android.bp:",
+        "Cargo knows no feature colour",
+    ),
+    Fault(
+        "service/core/Android.bp",
+        "crate_name: \"gralloc_core\"",
+        "crate_name: \"core\"",
+        "service/core/Android.bp:",
+        "crate_name has to be gralloc_core",
+    ),
+    // Modules.
+    Fault(
+        "service/handle/Android.bp",
+        "[\"libgralloc_core\"]",
+        "[\"libgralloc_cora\"]",
+        "service/handle/Android.bp:",
+        "names the module libgralloc_cora, which nobody defines",
+    ),
+    Fault(
+        "heaps-config/Android.bp",
+        "src: \":gralloc_dmaheap_policy\"",
+        "src: \":gralloc_dmaheap_polity\"",
+        "heaps-config/Android.bp:",
+        "names the module gralloc_dmaheap_polity",
+    ),
+    Fault(
+        "service/core/Android.bp",
+        "\"libgralloc_core\"",
+        "\"libgralloc_handle\"",
+        "",
+        "the module libgralloc_handle is defined twice",
+    ),
+    // What a tree offers.
+    Fault(
+        "heaps-config/Android.bp",
+        "        \"libserde_json\",\n",
+        "        \"libserde_json\",\n        \"libtoml\",\n",
+        "heaps-config/Android.bp:",
+        "libtoml is not available for the device",
+    ),
+    Fault(
+        "heaps-config/compile/Android.bp",
+        "\"libtoml\",",
+        "\"libtoml\",\n        \"libandroid_logger\",",
+        "heaps-config/compile/Android.bp:",
+        "libandroid_logger is not available for the host",
+    ),
+    Fault(
+        "service/kernel/Android.bp",
+        "\"liblog_rust\",",
+        "\"liblog_rust\",\n        \"libheaps_compile\",",
+        "service/kernel/Android.bp:",
+        "links libheaps_compile, which is built for the other side alone",
+    ),
+    Fault(
+        "aidl/bind_soong/Android.bp",
+        "rustlibs: [\"android.hardware.graphics.common-V5-rust\"]",
+        "rustlibs: [\"android.hardware.graphics.common-V6-rust\"]",
+        "aidl/bind_soong/Android.bp:",
+        "the allocator's interface imports android.hardware.graphics.common-V5-rust",
+    ),
+];
+
+#[test]
+fn every_fault_is_found_and_its_file_named() {
+    for Fault(file, from, to, place, words) in FAULTS {
+        let copy = Copy::new();
+        copy.replace(file, from, to);
+        let report = soong::check(copy.root()).unwrap();
+        let found = finding(&report, words);
+        assert!(found.place.to_string().starts_with(place), "{found}");
+    }
+}
+
+#[test]
+fn an_included_file_has_to_be_listed() {
+    let copy = Copy::new();
+    let lib = copy.root().join("service/handle/src/lib.rs");
+    let text = fs::read_to_string(&lib).unwrap();
+    fs::write(&lib, format!("{text}\nconst MANIFEST: &str = include_str!(\"../Cargo.toml\");\n")).unwrap();
+    let report = soong::check(copy.root()).unwrap();
+    finding(&report, "compile_data lacks service/handle/Cargo.toml");
+}
+
+#[test]
+fn a_crate_that_ships_without_a_module_is_found() {
+    let copy = Copy::new();
+    fs::remove_file(copy.root().join("service/handle/Android.bp")).unwrap();
+    let report = soong::check(copy.root()).unwrap();
+    finding(&report, "gralloc_handle ships, and service/handle/Android.bp makes nothing of it");
+}
+
+#[test]
+fn a_file_that_is_no_blueprint_is_named() {
+    let copy = Copy::new();
+    copy.replace("service/core/Android.bp", "rust_library {", "rust_library [");
+    let error = soong::check(copy.root()).unwrap_err();
+    assert!(format!("{error:#}").contains("service/core/Android.bp"), "{error:#}");
+}
+
+fn build_folder() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// What one binder library has and the other has not, and what a release's crate has not yet.
+#[test]
+fn code_that_only_compiles_outside_a_tree_is_found() {
+    let release = &RELEASES[0];
+    let target = build_folder().join("faults");
+    let copy = Copy::new();
+    let convert = copy.root().join("service/server/src/convert.rs");
+    let text = fs::read_to_string(&convert).unwrap();
+    let fault = "
+/// Enumerators joined: rsbinder's have `|`, Soong's have not.
+pub fn both(one: allocator_aidl::BufferUsage, other: allocator_aidl::BufferUsage) -> allocator_aidl::BufferUsage {
+    one | other
+}
+";
+    fs::write(&convert, format!("{text}{fault}")).unwrap();
+    let report = tree::check(copy.root(), release, &target).unwrap();
+    let found = finding(&report, "no implementation for `BufferUsage | BufferUsage`");
+    assert!(found.place.file.ends_with("service/server/src/convert.rs"), "{found}");
+}
+
+#[test]
+fn a_library_that_is_used_and_not_linked_is_found_by_the_compiler() {
+    let copy = Copy::new();
+    copy.replace(
+        "service/server/Android.bp",
+        "        \"libgralloc_kernel\",\n        \"libgralloc_server\",",
+        "        \"libgralloc_server\",",
+    );
+    let report = tree::check(copy.root(), &RELEASES[0], &build_folder().join("faults")).unwrap();
+    let found = finding(&report, "gralloc_kernel");
+    assert!(found.place.file.ends_with("service/server/src/main.rs"), "{found}");
+}
