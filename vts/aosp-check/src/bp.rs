@@ -56,9 +56,17 @@ impl Module {
         }
     }
 
-    /// A property that is true or false.
+    /// A property that is true or false; false when it is not there.
     pub fn flag(&self, key: &str) -> bool {
-        matches!(self.properties.get(key), Some(Value::Boolean(true)))
+        self.flag_or(key, false)
+    }
+
+    /// A property that is true or false, with what it is when it is not there.
+    pub fn flag_or(&self, key: &str, default: bool) -> bool {
+        match self.properties.get(key) {
+            Some(Value::Boolean(value)) => *value,
+            _ => default,
+        }
     }
 
     /// Where something of this module is written.

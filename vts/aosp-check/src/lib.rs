@@ -4,10 +4,12 @@
 //! - [`tree`]: the graph that the Android.bp files describe, compiled with the versions that a release carries and with
 //!   stubs of what only a tree has.
 //! - [`sepolicy`]: the SELinux rules against the heap policies, compiled over a small base policy.
+//! - [`consistency`]: what is written in more than one place.
 //!
 //! Each check answers a [`Report`]; nothing here stops at the first finding.
 
 pub mod bp;
+pub mod consistency;
 pub mod packages;
 pub mod platform;
 pub mod report;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use aosp_check::platform::RELEASES;
-use aosp_check::{sepolicy, soong, tree, Report};
+use aosp_check::{consistency, sepolicy, soong, tree, Report};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,6 +33,8 @@ enum Check {
     Tree,
     /// The SELinux rules against the policies, compiled, and their labels resolved
     Sepolicy(Sepolicy),
+    /// Suffix, versions, names and paths that are written in more than one place
+    Consistency,
     /// All of them
     All,
 }
@@ -71,8 +73,10 @@ fn run(args: &Args) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Check::Sepolicy(_) => sepolicy::check(&args.root)?,
+        Check::Consistency => consistency::check(&args.root)?,
         Check::All => {
             let mut report = soong::check(&args.root)?;
+            report.merge(consistency::check(&args.root)?);
             report.merge(sepolicy::check(&args.root)?);
             report.merge(trees(args)?);
             report
