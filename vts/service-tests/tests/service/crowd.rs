@@ -2,8 +2,9 @@
 
 use allocator_aidl::BufferDescriptorInfo;
 use gralloc_core::Usage;
-use service_tests::client::{assert_distinct, descriptor, option, rgba, Client, CPU};
+use service_tests::client::{assert_distinct, descriptor, option, rgba, Client, Failure, CPU};
 use service_tests::helper::{Churner, RemoteClient};
+use service_tests::process::{fds, own_fds};
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Test, Verdict};
@@ -72,36 +73,53 @@ fn hostile(round: u32) -> (BufferDescriptorInfo, i32) {
     }
 }
 
+/// Whether a call was served; an error when it was neither served nor refused.
+type Outcome = Result<bool, String>;
+
+fn flood_once(client: &Client, round: u32) -> Outcome {
+    let (info, count) = hostile(round);
+    match client.allocate(&info, count) {
+        Ok(allocation) => {
+            assert_distinct(&allocation.buffers);
+            Ok(true)
+        }
+        Err(Failure::Refused { error: 0..=2, .. }) => Ok(false),
+        Err(failure) => Err(format!("{failure:?}")),
+    }
+}
+
 fn flood_of_bad_and_good_requests_is_survived(subject: &Subject) {
     const THREADS: u32 = 64;
     const CALLS: u32 = 50;
     // Fewer connections than the socket lets one user have, shared; binder has one for the process anyway.
     let clients: Vec<Client> = (0..16).map(|_| subject.connect()).collect();
     let still = Still::of(subject);
-    let (served, refused) = (AtomicU32::new(0), AtomicU32::new(0));
     let calls = subject.dump().number("/requests");
-    thread::scope(|scope| {
-        for number in 0..THREADS {
-            let client = &clients[usize::try_from(number).unwrap() % clients.len()];
-            let (served, refused) = (&served, &refused);
-            scope.spawn(move || {
-                for call in 0..CALLS {
-                    let (info, count) = hostile(number.wrapping_mul(7).wrapping_add(call));
-                    match client.allocate(&info, count) {
-                        Ok(allocation) => {
-                            assert_distinct(&allocation.buffers);
-                            served.fetch_add(1, Ordering::Relaxed);
-                        }
-                        Err(failure) => {
-                            assert!((0..=2).contains(&failure.error()), "{failure:?}");
-                            refused.fetch_add(1, Ordering::Relaxed);
-                        }
-                    }
-                }
-            });
+    let done = AtomicU32::new(0);
+    let (outcomes, peak) = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|number| {
+                let client = &clients[usize::try_from(number).unwrap() % clients.len()];
+                let done = &done;
+                scope.spawn(move || {
+                    let outcomes: Vec<Outcome> = (0..CALLS).map(|call| flood_once(client, number * 7 + call)).collect();
+                    done.fetch_add(1, Ordering::Relaxed);
+                    outcomes
+                })
+            })
+            .collect();
+        let mut peak = (0, 0);
+        while done.load(Ordering::Relaxed) < THREADS {
+            peak = (peak.0.max(fds(subject.pid()).len()), peak.1.max(own_fds().len()));
+            thread::sleep(Duration::from_millis(5));
         }
+        (threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>(), peak)
     });
-    let (served, refused) = (served.into_inner(), refused.into_inner());
+    let broken: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    let peaks = format!("at most {} fds in the service, {} here", peak.0, peak.1);
+    assert!(broken.is_empty(), "{} calls broke, the first: {}; {peaks}", broken.len(), broken[0]);
+    let served = u32::try_from(outcomes.iter().filter(|outcome| **outcome == Ok(true)).count()).unwrap();
+    let refused = u32::try_from(outcomes.len()).unwrap() - served;
     assert_eq!(served + refused, THREADS * CALLS);
     // Three of ten kinds are good ones.
     assert_eq!(served, THREADS * CALLS * 3 / 10);
