@@ -75,7 +75,34 @@ pub fn build_vmctl(workspace: &Path, progress: &Progress) -> Result<PathBuf> {
     built.map(|path| path.clone().into_std_path_buf()).ok_or_else(|| Error::Protocol("cargo built no vmctl".to_owned()))
 }
 
-/// Builds the test programs of some packages for the guest; `profile` decides how fast they run and build.
+/// Builds the shared library of a package, for programs in the guest that load it: not static, since a static program
+/// cannot load libraries.
+///
+/// # Errors
+/// The build fails, or the package has no `cdylib`.
+pub fn build_library(workspace: &Path, package: &str, progress: &Progress) -> Result<PathBuf> {
+    let mut command = plain_cargo(workspace, &["build", "--lib", "--profile", "guest"], progress);
+    command.args(["-p", package]);
+    let files = run(command)?.into_iter().filter(|a| package_name(a) == package).flat_map(|a| a.filenames);
+    files
+        .map(|file| file.into_std_path_buf())
+        .find(|file| file.extension().is_some_and(|extension| extension == "so"))
+        .ok_or_else(|| Error::Protocol(format!("cargo built no shared library of {package}")))
+}
+
+/// Builds the test programs of some packages as `cargo test` does, linked dynamically.
+///
+/// # Errors
+/// The build fails.
+pub fn build_shared_tests(workspace: &Path, packages: &[&str], progress: &Progress) -> Result<Vec<TestProgram>> {
+    let mut command = plain_cargo(workspace, &["test", "--no-run", "--lib", "--bins", "--tests"], progress);
+    for package in packages {
+        command.args(["-p", package]);
+    }
+    test_programs(command)
+}
+
+/// Builds the test programs of some packages for the guest, statically; `profile` decides how fast they run and build.
 ///
 /// # Errors
 /// The build fails.
@@ -90,6 +117,10 @@ pub fn build_tests(
     for package in packages {
         command.args(["-p", package]);
     }
+    test_programs(command)
+}
+
+fn test_programs(command: Command) -> Result<Vec<TestProgram>> {
     let tests = run(command)?.into_iter().filter(|artifact| artifact.profile.test);
     Ok(tests
         .filter_map(|artifact| {
@@ -111,12 +142,14 @@ fn is_version(text: &str) -> bool {
 }
 
 fn static_cargo(workspace: &Path, arguments: &[&str], progress: &Progress) -> Command {
-    let mut command = Command::new(cargo());
+    let mut command = plain_cargo(workspace, arguments, progress);
+    command.args(["--target", TARGET]).env(STATIC_FLAGS_VARIABLE, STATIC_FLAGS);
     command
-        .current_dir(workspace)
-        .args(arguments)
-        .args(["--target", TARGET, "--message-format", "json-render-diagnostics"])
-        .env(STATIC_FLAGS_VARIABLE, STATIC_FLAGS);
+}
+
+fn plain_cargo(workspace: &Path, arguments: &[&str], progress: &Progress) -> Command {
+    let mut command = Command::new(cargo());
+    command.current_dir(workspace).args(arguments).args(["--message-format", "json-render-diagnostics"]);
     if progress.is_quiet() {
         command.arg("--quiet");
     }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use object::{Object, ObjectSegment as _};
+use object::elf::DT_NEEDED;
+use object::read::elf::{Dyn as _, ElfFile64};
+use object::Endianness;
 
 use crate::error::{At, Error, Result};
 use crate::progress::run_captured;
@@ -22,11 +24,15 @@ pub fn closure(program: &Path) -> Result<Vec<PathBuf>> {
     parse(&String::from_utf8_lossy(&listing)).map_err(|problem| Error::BadFile { path: program.to_owned(), problem })
 }
 
-/// An ELF file that names a loader. `ldd` also takes static-pie files, for which there is nothing to bring.
+/// An ELF file that needs others: a dynamically linked program or a shared library, but no static-pie program, which has
+/// a dynamic section too.
 fn is_dynamic(bytes: &[u8]) -> bool {
-    let Ok(file) = object::File::parse(bytes) else { return false };
-    // `.interp` is the section of PT_INTERP; a file without sections is taken to be static.
-    file.section_by_name(".interp").is_some() && file.segments().any(|segment| segment.size() > 0)
+    let needs = || -> object::Result<bool> {
+        let file = ElfFile64::<Endianness>::parse(bytes)?;
+        let Some((entries, _)) = file.elf_section_table().dynamic(file.endian(), bytes)? else { return Ok(false) };
+        Ok(entries.iter().any(|entry| entry.tag(file.endian()) == DT_NEEDED))
+    };
+    needs().unwrap_or(false)
 }
 
 /// Reads ldd's lines: `libc.so.6 => /lib/… (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`, `linux-vdso.so.1 (0x…)`.
@@ -58,6 +64,13 @@ mod tests {
         );
         assert!(parse("\tlibfoo.so => not found").unwrap_err().contains("libfoo.so"));
         assert!(parse("\tstatically linked\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn this_test_needs_the_c_library() {
+        // Tests on the host are linked dynamically.
+        let libraries = closure(&std::env::current_exe().unwrap()).unwrap();
+        assert!(libraries.iter().any(|path| path.ends_with("libc.so.6")), "{libraries:?}");
     }
 
     #[test]

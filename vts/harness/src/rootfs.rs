@@ -44,6 +44,8 @@ const NODES: [(&str, u32, u32, u32); 13] = [
 
 /// Where the service's program lies in the guest, as on a device.
 pub const SERVICE_PATH: &str = "/vendor/bin/hw/android.hardware.graphics.allocator-service.dmaheap";
+/// Where the mapper lies in the guest, as on a device.
+pub const MAPPER_PATH: &str = "/vendor/lib64/hw/mapper.dmaheap.so";
 /// Where the service's policy lies in the guest: where the service looks by itself.
 pub const POLICY_PATH: &str = "/vendor/etc/gralloc/heaps.json";
 /// Longest wait for the service's registration, milliseconds.
@@ -126,8 +128,7 @@ impl Rootfs {
     pub fn user_file(&mut self, from: &Path) -> Result<()> {
         let name = from.canonicalize().at(from.display())?;
         let name = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        self.files.copy_tree(&format!("{DATA_DIR}/{name}"), from)?;
-        self.libraries(from)
+        self.file(&format!("{DATA_DIR}/{name}"), from)
     }
 
     /// Takes the libraries of a program in, or of all programs in a folder.
@@ -147,12 +148,13 @@ impl Rootfs {
         Ok(())
     }
 
-    /// Any other file: an absolute path in the guest.
+    /// Puts any other file or folder at an absolute path in the guest, with the libraries that programs in it need.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// It cannot be read, or a library is missing on the host.
     pub fn file(&mut self, path: &str, from: &Path) -> Result<()> {
-        self.files.copy_tree(path, from)
+        self.files.copy_tree(path, from)?;
+        self.libraries(from)
     }
 
     /// Whether a service is in it.

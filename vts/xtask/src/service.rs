@@ -6,21 +6,25 @@ use std::process::Command;
 use anyhow::{ensure, Context as _, Result};
 use vm_harness::binaries::{self, cargo};
 use vm_harness::progress::{run_captured, run_visible};
-use vm_harness::rootfs::Rootfs;
+use vm_harness::rootfs::{Rootfs, MAPPER_PATH};
 
 use crate::context::Context;
 
 /// The package of the service.
 pub(crate) const SERVER: &str = "gralloc_server";
+/// The package of the mapper.
+const MAPPER: &str = "gralloc_mapper";
 /// The package of the command-line tool.
 const HEAPCTL: &str = "heapctl";
 
-/// Builds the service, the tool and the programs of `more` packages, puts them in, and has the service started with
+/// Builds the service, the mapper, the tool and the programs of `more` packages, puts them in, and has the service started with
 /// `policy`: a shipped profile's name, or a file in TOML or compiled JSON.
 pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, policy: &str, more: &[&str]) -> Result<()> {
     context.progress.step("building the service for the guest");
     let packages = [&[SERVER, HEAPCTL], more].concat();
     let built = binaries::build(&context.workspace, &packages, &context.progress)?;
+    let mapper = binaries::build_library(&context.workspace, MAPPER, &context.progress)?;
+    rootfs.file(MAPPER_PATH, &mapper)?;
     let compiled = compile(context, policy)?;
     for program in built {
         if program.package == SERVER {

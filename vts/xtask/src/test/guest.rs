@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use vm_harness::binaries::{build_tests, TestProgram};
+use vm_harness::binaries::{build_shared_tests, build_tests, TestProgram};
 use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
 use vm_harness::protocol::{Identity, Status, Stream};
@@ -46,28 +46,51 @@ impl Who {
 /// Test programs that gain something by a real kernel.
 struct Row {
     package: &'static str,
-    /// One target of the package; `None` for all.
-    target: Option<&'static str>,
+    /// Only these targets of the package; all when empty.
+    only: &'static [&'static str],
+    /// Not these.
+    except: &'static [&'static str],
     who: Who,
     /// Whether the guest's own service must be out of the way.
     alone: bool,
+    /// Whether the tests load libraries, which a static program cannot.
+    shared: bool,
     /// Packages whose programs the tests start.
     programs: &'static [&'static str],
+    /// Arguments for the tests.
+    arguments: &'static [&'static str],
 }
 
 impl Row {
     const fn of(package: &'static str) -> Self {
-        Self { package, target: None, who: Who::Root, alone: false, programs: &[] }
+        Self {
+            package,
+            only: &[],
+            except: &[],
+            who: Who::Root,
+            alone: false,
+            shared: false,
+            programs: &[],
+            arguments: &[],
+        }
+    }
+
+    fn takes(&self, program: &TestProgram) -> bool {
+        let named = |list: &[&str]| list.contains(&program.target.as_str());
+        self.package == program.package && (self.only.is_empty() || named(self.only)) && !named(self.except)
     }
 }
 
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 7] = [
     // The client's test registers as the allocator itself.
-    Row { target: Some("binder"), alone: true, ..Row::of("gralloc_client") },
+    Row { only: &["binder"], alone: true, ..Row::of("gralloc_client") },
     Row::of("gralloc_kernel"),
     Row { who: Who::Service, ..Row::of("gralloc_kernel") },
+    // The one that is left out compiles C, for which a guest has no compiler.
+    Row { except: &["c_client"], ..Row::of("gralloc_mapper") },
     Row::of("service_tests"),
-    Row { target: Some("screen"), programs: &["vts_clients"], ..Row::of("vts_clients") },
+    Row { shared: true, arguments: &["--restart", "vmctl service restart"], ..Row::of("conformance") },
+    Row { only: &["screen"], programs: &["vts_clients"], ..Row::of("vts_clients") },
 ];
 
 /// Boots one guest and runs all rows in it.
@@ -80,14 +103,8 @@ pub(crate) fn run(context: &Context, machine: &MachineArgs, choice: Choice<'_>, 
     let started: Vec<&str> = rows.iter().flat_map(|row| row.programs).copied().collect();
     service::add(context, &mut prepared.rootfs, "generic", &started)?;
     context.progress.step("building the guest's tests");
-    let mut packages: Vec<&str> = rows.iter().map(|row| row.package).collect();
-    packages.dedup();
-    let mut programs = match packages.as_slice() {
-        [] => Vec::new(),
-        some => build_tests(&context.workspace, some, PROFILE, &context.progress)?,
-    };
+    let mut programs = build(context, &rows)?;
     programs.retain(|program| rows.iter().any(|row| row.takes(program)));
-    programs.sort_by(|a, b| (&a.package, &a.target).cmp(&(&b.package, &b.target)));
     for program in &programs {
         prepared.rootfs.file(&in_guest(program), &program.path)?;
     }
@@ -116,10 +133,23 @@ pub(crate) fn run(context: &Context, machine: &MachineArgs, choice: Choice<'_>, 
     Ok(guest.power_off()?)
 }
 
-impl Row {
-    fn takes(&self, program: &TestProgram) -> bool {
-        self.package == program.package && self.target.is_none_or(|target| target == program.target)
+/// Builds the rows' tests, in their two ways.
+fn build(context: &Context, rows: &[&Row]) -> Result<Vec<TestProgram>> {
+    let packages = |shared: bool| {
+        let mut packages: Vec<&str> = rows.iter().filter(|row| row.shared == shared).map(|row| row.package).collect();
+        packages.dedup();
+        packages
+    };
+    let mut programs = Vec::new();
+    let (stand_alone, shared) = (packages(false), packages(true));
+    if !stand_alone.is_empty() {
+        programs.extend(build_tests(&context.workspace, &stand_alone, PROFILE, &context.progress)?);
     }
+    if !shared.is_empty() {
+        programs.extend(build_shared_tests(&context.workspace, &shared, &context.progress)?);
+    }
+    programs.sort_by(|a, b| (&a.package, &a.target).cmp(&(&b.package, &b.target)));
+    Ok(programs)
 }
 
 fn in_guest(program: &TestProgram) -> String {
@@ -156,6 +186,7 @@ fn run_one(
     let mut argv = vec![in_guest(program)];
     argv.extend(filter.map(str::to_owned));
     argv.push("--show-output".to_owned());
+    argv.extend(row.arguments.iter().map(|word| (*word).to_owned()));
     let mut command = GuestCommand::new(argv).user(identity).limit(LIMIT);
     command.env.push(("ALLOCATOR_SERVICE".to_owned(), SERVICE_PATH.to_owned()));
     let mut parser = Parser::new(&name, &place);

@@ -21,7 +21,10 @@ pub(crate) struct Parser {
     section: Option<String>,
     /// Reasons that stand outside of any test's output.
     reasons: Vec<String>,
-    has_result: bool,
+    /// How many tests the program itself says passed, failed and were ignored.
+    counted: Option<[usize; 3]>,
+    /// The same as read.
+    read: [usize; 3],
     /// All verdicts are given; what follows is output, which may itself look like a test program's.
     listing: bool,
 }
@@ -36,7 +39,8 @@ impl Parser {
             pending: None,
             section: None,
             reasons: Vec::new(),
-            has_result: false,
+            counted: None,
+            read: [0; 3],
             listing: false,
         }
     }
@@ -44,8 +48,9 @@ impl Parser {
     /// Takes one line of standard output.
     pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim_end();
-        if line.starts_with("test result: ") {
-            self.has_result = true;
+        if let Some(result) = line.strip_prefix("test result: ") {
+            // The last one is the program's own; those before are in the output of its tests.
+            self.counted = counts(result);
         } else if line == "successes:" || line == "failures:" {
             self.listing = true;
         } else if let Some(name) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----")) {
@@ -55,17 +60,30 @@ impl Parser {
         } else if let Some((name, rest)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ...")) {
             let name = name.trim().to_owned();
             match verdict(rest) {
-                Some(verdict) => self.found.push((name, verdict)),
+                Some(verdict) => self.found(name, verdict),
                 None => {
                     self.skip_line(rest);
                     self.pending = Some(name);
                 }
             }
         } else if let Some(verdict) = verdict(line).filter(|_| self.pending.is_some()) {
-            self.found.extend(self.pending.take().map(|name| (name, verdict)));
+            if let Some(name) = self.pending.take() {
+                self.found(name, verdict);
+            }
         } else {
             self.skip_line(line);
         }
+    }
+
+    fn found(&mut self, name: String, verdict: Verdict) {
+        let [passed, failed, ignored] = &mut self.read;
+        let count = match &verdict {
+            Verdict::Passed => passed,
+            Verdict::Failed => failed,
+            Verdict::Skipped(_) => ignored,
+        };
+        *count = count.saturating_add(1);
+        self.found.push((name, verdict));
     }
 
     /// A line of a test's own output that says it is skipped.
@@ -89,7 +107,7 @@ impl Parser {
         if let Some(name) = self.pending.take() {
             self.found.push((name, Verdict::Failed));
         }
-        if !self.has_result && self.found.is_empty() {
+        if self.counted.is_none() && self.found.is_empty() {
             let verdict = match (good, self.reasons.first()) {
                 (false, _) => Verdict::Failed,
                 (true, Some(reason)) => Verdict::Skipped(reason.clone()),
@@ -98,6 +116,11 @@ impl Parser {
             self.found.push(("(the program)".to_owned(), verdict));
         } else if !good && !self.found.iter().any(|(_, verdict)| *verdict == Verdict::Failed) {
             self.found.push((format!("(the program: {status})"), Verdict::Failed));
+        }
+        if let Some(counted) = self.counted.filter(|counted| *counted != self.read) {
+            // What was not understood must not pass for good.
+            let why = format!("(the program counts {counted:?} passed, failed, ignored; read {:?})", self.read);
+            self.found.push((why, Verdict::Failed));
         }
         let is_test = |verdict: &Verdict| !matches!(verdict, Verdict::Skipped(reason) if reason.starts_with(HELPER));
         let (program, place) = (self.program, self.place);
@@ -109,13 +132,24 @@ impl Parser {
     }
 }
 
+/// The first three numbers of `ok. 3 passed; 0 failed; 1 ignored; …`.
+fn counts(result: &str) -> Option<[usize; 3]> {
+    let mut numbers = result.split([' ', ';']).filter_map(|word| word.parse().ok());
+    Some([numbers.next()?, numbers.next()?, numbers.next()?])
+}
+
 fn verdict(text: &str) -> Option<Verdict> {
     // `ok <0.1s>` with --report-time.
     match text.split(" <").next().unwrap_or(text).trim() {
         "ok" => Some(Verdict::Passed),
         "FAILED" | "failed" => Some(Verdict::Failed),
         "ignored" => Some(Verdict::Skipped("no reason given".to_owned())),
-        other => other.strip_prefix("ignored, ").map(|reason| Verdict::Skipped(reason.to_owned())),
+        other => {
+            // libtest writes `ignored, reason`, libtest-mimic `ignored (reason)`.
+            let mimic = || other.strip_prefix("ignored (")?.strip_suffix(')');
+            let reason = other.strip_prefix("ignored, ").or_else(mimic);
+            reason.map(|reason| Verdict::Skipped(reason.to_owned()))
+        }
     }
 }
 
@@ -160,7 +194,8 @@ mod tests {
 
     #[test]
     fn verdict_after_a_tests_own_output_is_found() {
-        let text = "test bad::input ... a line of its own\nanother\nFAILED\ntest good ... ok\ntest result: FAILED.\n";
+        let text = "test bad::input ... a line of its own\nanother\nFAILED\ntest good ... ok\n\
+            test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured\n";
         let got = read(text, Status::Exited(101));
         assert_eq!(got, [("bad::input".to_owned(), Verdict::Failed), ("good".to_owned(), Verdict::Passed)]);
     }
@@ -168,7 +203,7 @@ mod tests {
     #[test]
     fn output_that_looks_like_a_test_program_counts_for_nothing() {
         let text = "test outer ... ok\n\nsuccesses:\n\n---- outer stdout ----\nrunning 1 test\ntest inner ... ok\n\n\
-            test result: ok. 1 passed; 0 failed\nSKIP: after all\n\nsuccesses:\n    outer\n\ntest result: ok. 1 passed\n";
+            test result: ok. 1 passed; 0 failed\nSKIP: after all\n\nsuccesses:\n    outer\n\ntest result: ok. 1 passed; 0 failed; 0 ignored\n";
         assert_eq!(read(text, Status::Exited(0)), [("outer".to_owned(), skipped("after all"))]);
     }
 
@@ -178,6 +213,22 @@ mod tests {
         assert_eq!(got.last().map(|(_, verdict)| verdict), Some(&Verdict::Failed));
         let got = read("test a ... ok\ntest b ... ", Status::Signalled(11));
         assert_eq!(got.last(), Some(&("b".to_owned(), Verdict::Failed)));
+    }
+
+    #[test]
+    fn ignored_tests_of_either_form_are_read_with_their_reasons() {
+        let text = "test a    ... ignored (no binder)\ntest b ... ignored, no heap\ntest c ... ignored\n\
+            test result: ok. 0 passed; 0 failed; 3 ignored; 0 measured\n";
+        let expected = [("a", "no binder"), ("b", "no heap"), ("c", "no reason given")];
+        let expected = expected.map(|(name, reason)| (name.to_owned(), skipped(reason)));
+        assert_eq!(read(text, Status::Exited(0)), expected);
+    }
+
+    #[test]
+    fn verdict_that_is_not_understood_fails_the_program() {
+        let text = "test a ... marvellous\ntest b ... ok\ntest result: ok. 2 passed; 0 failed; 0 ignored\n";
+        let got = read(text, Status::Exited(0));
+        assert!(got.iter().any(|(name, verdict)| name.contains("[2, 0, 0]") && *verdict == Verdict::Failed), "{got:?}");
     }
 
     #[test]
