@@ -1,0 +1,70 @@
+//! Each target with inputs that are mutated from good ones; the same ones every time.
+
+// A broken promise is a panic.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use fuzz_targets::{handle, import, metadata, seeds};
+
+/// xorshift64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
+    }
+
+    /// Bytes changed, cut, repeated or set to what is often an edge.
+    fn mutate(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..self.below(4) {
+            let at = self.below(bytes.len());
+            match self.below(6) {
+                0 => bytes.truncate(at),
+                1 => bytes.extend_from_within(at..),
+                2 => bytes.extend([0; 4]),
+                choice => {
+                    let Some(byte) = bytes.get_mut(at) else { continue };
+                    *byte = match choice {
+                        3 => [0, 1, 0x7f, 0x80, 0xff][self.below(5)],
+                        4 => *byte ^ 1 << self.below(8),
+                        _ => u8::try_from(self.next() & 0xff).unwrap(),
+                    };
+                }
+            }
+        }
+    }
+}
+
+fn run(target: fn(&[u8]), rounds: u32) {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let seeds = seeds();
+    for seed in &seeds {
+        target(seed);
+    }
+    for _ in 0..rounds {
+        let mut bytes = seeds[random.below(seeds.len())].clone();
+        random.mutate(&mut bytes);
+        target(&bytes);
+    }
+}
+
+#[test]
+fn handles_mutated_are_refused_or_whole() {
+    run(handle, 60_000);
+}
+
+#[test]
+fn metadata_mutated_is_refused_or_comes_back() {
+    run(metadata, 8_000);
+}
+
+#[test]
+fn imports_mutated_are_refused_or_have_their_memory() {
+    run(import, 40_000);
+}
