@@ -89,7 +89,12 @@ const ROWS: [Row; 7] = [
     // The one that is left out compiles C, for which a guest has no compiler.
     Row { except: &["c_client"], ..Row::of("gralloc_mapper") },
     Row::of("service_tests"),
-    Row { shared: true, arguments: &["--restart", "vmctl service restart"], ..Row::of("conformance") },
+    Row {
+        only: &["suite"],
+        shared: true,
+        arguments: &["--restart", "vmctl service restart"],
+        ..Row::of("conformance")
+    },
     Row { only: &["screen"], programs: &["vts_clients"], ..Row::of("vts_clients") },
 ];
 
