@@ -1,3 +1,99 @@
-//! Benchmarks: the service against the raw ioctl and a binder ping, interleaved.
+//! `bench`: takes the samples, beside the service.
 
-fn main() {}
+mod measure;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use measure::{Bench, Options};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use vts_bench::report;
+use vts_bench::rows::{self, Row, ROWS};
+use vts_bench::samples::{Machine, Samples};
+use vts_bench::table::table;
+
+/// Measure the allocator against the raw ioctl and a call that does nothing, sample by sample in turn
+///
+/// The service is found through binder, or where GRALLOC_ALLOCATOR says. Prints a table; floors that are missed are
+/// printed as such and are no failure.
+#[derive(Parser)]
+#[command(name = "bench", version, max_term_width = 110)]
+struct Args {
+    /// Only these rows, with commas between them [default: all]
+    #[arg(long, value_name = "ROWS", value_delimiter = ',', value_parser = parse_row)]
+    rows: Vec<&'static Row>,
+    /// Samples a row [default: the row's own number]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// Write the rows as a JSON array
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write all samples to samples.json in this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The heap node of the raw ioctl: the one that the service's policy takes for these buffers
+    #[arg(long, value_name = "NODE", default_value = "/dev/dma_heap/system")]
+    heap: PathBuf,
+    /// The compiled policy that row `plan` plans with
+    #[arg(long, value_name = "FILE", default_value = "/vendor/etc/gralloc/heaps.json")]
+    policy: PathBuf,
+    /// Print no table
+    #[arg(long, short)]
+    quiet: bool,
+    /// Serve as one of several processes that measure at once (started by the program itself)
+    #[arg(long, hide = true)]
+    worker: bool,
+}
+
+fn parse_row(name: &str) -> Result<&'static Row, String> {
+    rows::row(name).ok_or_else(|| {
+        let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+        format!("no such row; there are {}", names.join(", "))
+    })
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    let options = Options { heap: args.heap.clone(), policy: args.policy.clone() };
+    if args.worker {
+        return measure::serve_as_worker(&options);
+    }
+    let chosen: Vec<&Row> = if args.rows.is_empty() { ROWS.iter().collect() } else { args.rows.clone() };
+    let mut bench = Bench::new(options);
+    let mut samples = Samples::new(machine());
+    for row in chosen {
+        let rounds = args.rounds.map_or(row.rounds, |rounds| usize::try_from(rounds).unwrap_or(usize::MAX));
+        if row != &rows::RSS {
+            eprintln!("{}: {} samples of {}", row.name, rounds, row.what);
+        }
+        samples.put(bench.measure(row, rounds).with_context(|| format!("row {}", row.name))?);
+    }
+    if let Some(folder) = &args.out {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        samples.write(&folder.join("samples.json"))?;
+    }
+    let summaries = report::summaries(&samples);
+    if let Some(path) = &args.json {
+        report::write_json(&summaries, path)?;
+    }
+    if !args.quiet {
+        print!("{}", table(&summaries));
+    }
+    Ok(())
+}
+
+/// What `uname` and the scheduler say.
+fn machine() -> Machine {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    Machine { kernel, processors }
+}

@@ -1,0 +1,34 @@
+//! The service's process, as the kernel shows it.
+
+use anyhow::{ensure, Context as _, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use vts_bench::samples::Sample;
+
+/// The end of the service's path.
+const PROGRAM: &str = "android.hardware.graphics.allocator-service.dmaheap";
+
+/// Its resident memory in KiB: `VmRSS` of proc(5)'s status.
+pub(crate) fn resident() -> Result<Sample> {
+    let path = process()?.join("status");
+    let status = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let figure = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    let figure = figure.with_context(|| format!("{}: no VmRSS", path.display()))?;
+    Ok(Sample::alone(figure.trim().parse()?))
+}
+
+/// The one process of that name.
+fn process() -> Result<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").context("/proc")? {
+        let path = entry?.path();
+        // Processes come and go, and most entries are none.
+        let Ok(words) = fs::read(path.join("cmdline")) else { continue };
+        let program = words.split(|byte| *byte == 0).next().unwrap_or_default();
+        if Path::new(&*String::from_utf8_lossy(program)).ends_with(PROGRAM) {
+            found.push(path);
+        }
+    }
+    ensure!(found.len() == 1, "{} processes run {PROGRAM}, one is measured", found.len());
+    found.pop().context("a process")
+}

@@ -1,0 +1,133 @@
+//! The rows: what each measures, in which unit, against which limit, and what it must reach.
+//!
+//! A new row is an entry here and an arm in `measure::row`.
+
+/// What nobody can beat, made of the same round's samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// One raw ioctl (or as many as there are buffers) and one ping: what must allocate.
+    RawAndPing,
+    /// The ping alone: what need not allocate.
+    Ping,
+    /// The raw system calls alone: what makes no call to the service.
+    Raw,
+    /// There is none to compare with.
+    Nothing,
+}
+
+/// What a row must reach; to be beaten.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Floor {
+    /// The median of ours ÷ limit is at most this.
+    RatioLimit(f64),
+    /// The median of ours ÷ raw is at most this.
+    RatioRaw(f64),
+    /// Half of the samples are at most this, in the row's unit.
+    Median(f64),
+    /// All samples are at most this, in the row's unit.
+    Most(f64),
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row {
+    /// Its name on the command line, in the table and in JSON.
+    pub name: &'static str,
+    /// What is measured, for people.
+    pub what: &'static str,
+    /// The unit of its samples: `us`, `ns` or `KiB`.
+    pub unit: &'static str,
+    /// What it is compared with.
+    pub limit: Limit,
+    /// What it must reach.
+    pub floor: Floor,
+    /// How many samples are taken unless somebody says otherwise.
+    pub rounds: usize,
+}
+
+/// Buffers of [`BATCH`] in one call.
+pub const BATCH_BUFFERS: u32 = 8;
+/// Processes of [`PARALLEL`].
+pub const PARALLEL_CLIENTS: u32 = 4;
+/// Calls that each process of [`PARALLEL`] makes, one after the other.
+pub const PARALLEL_CALLS: u32 = 4;
+
+/// One buffer of 1080p.
+pub const COLD_1080P: Row = Row {
+    name: "cold-1080p",
+    what: "one buffer, 1920 × 1080 RGBA_8888",
+    unit: "us",
+    limit: Limit::RawAndPing,
+    floor: Floor::RatioLimit(1.05),
+    rounds: 200,
+};
+/// One buffer of 4K.
+pub const COLD_4K: Row = Row {
+    name: "cold-4k",
+    what: "one buffer, 3840 × 2160 RGBA_8888",
+    unit: "us",
+    limit: Limit::RawAndPing,
+    floor: Floor::RatioLimit(1.05),
+    rounds: 80,
+};
+/// One page.
+pub const COLD_4KIB: Row = Row {
+    name: "cold-4kib",
+    what: "one buffer, 4096 × 1 BLOB",
+    unit: "us",
+    limit: Limit::RawAndPing,
+    floor: Floor::RatioLimit(1.25),
+    rounds: 600,
+};
+/// Eight buffers in one call.
+pub const BATCH: Row = Row {
+    name: "batch-8x1080p",
+    what: "eight buffers of 1920 × 1080 RGBA_8888 in one call, against eight ioctls and one ping",
+    unit: "us",
+    limit: Limit::RawAndPing,
+    floor: Floor::RatioLimit(1.03),
+    rounds: 40,
+};
+/// Four processes at once.
+pub const PARALLEL: Row = Row {
+    name: "parallel-4",
+    what: "four processes at once, four buffers of 1920 × 1080 RGBA_8888 one after the other in each: first start to last end",
+    unit: "us",
+    limit: Limit::RawAndPing,
+    floor: Floor::RatioLimit(1.1),
+    rounds: 30,
+};
+/// The pure function.
+pub const PLAN: Row = Row {
+    name: "plan",
+    what: "a request becomes a plan: 1920 × 1080 YCBCR_420_888 of a camera",
+    unit: "ns",
+    limit: Limit::Nothing,
+    floor: Floor::Median(1000.0),
+    rounds: 100,
+};
+/// Memory of the service.
+pub const RSS: Row = Row {
+    name: "rss",
+    what: "the service's resident memory, at the start and after each other row",
+    unit: "KiB",
+    limit: Limit::Nothing,
+    floor: Floor::Most(4096.0),
+    rounds: 1,
+};
+
+/// All rows, in the order in which they are run and shown.
+pub const ROWS: [Row; 7] = [COLD_1080P, COLD_4K, COLD_4KIB, BATCH, PARALLEL, PLAN, RSS];
+
+/// The row of this name.
+pub fn row(name: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.name == name)
+}
+
+/// A unit as people write it.
+pub fn shown(unit: &str) -> &str {
+    match unit {
+        "us" => "µs",
+        other => other,
+    }
+}

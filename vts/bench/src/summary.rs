@@ -1,0 +1,147 @@
+//! What the samples of a row say: percentiles, and ratios made round by round.
+
+use crate::rows::{shown, Floor, Limit, Row};
+use crate::samples::{RowSamples, Sample};
+use serde::Serialize;
+
+/// One row's figures; times in the row's unit. What does not apply is null in JSON.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// The row's name.
+    pub row: String,
+    /// The unit of the times.
+    pub unit: &'static str,
+    /// Rounds.
+    pub n: usize,
+    /// Half of ours took at most this.
+    pub p50: f64,
+    /// 99 of 100 of ours took at most this.
+    pub p99: f64,
+    /// Half of the raw system calls took at most this.
+    pub raw_p50: Option<f64>,
+    /// Half of the pings took at most this.
+    pub ping_p50: Option<f64>,
+    /// Median over the rounds of ours ÷ raw.
+    pub ratio_raw: Option<f64>,
+    /// Median over the rounds of ours ÷ limit, both of the same round.
+    pub ratio_limit: Option<f64>,
+}
+
+/// Whether a row reaches what it must.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// It does.
+    pub met: bool,
+    /// What it must reach, in words.
+    pub floor: String,
+}
+
+impl Summary {
+    /// Sums a row up; `None` without samples.
+    pub fn of(row: &Row, samples: &RowSamples) -> Option<Summary> {
+        let all = |pick: fn(&Sample) -> Option<f64>| -> Option<Vec<f64>> { samples.samples.iter().map(pick).collect() };
+        let ours = all(|sample| Some(sample.ours))?;
+        let (raw, ping) = (all(|sample| sample.raw), all(|sample| sample.ping));
+        let limit: Option<Vec<f64>> = samples.samples.iter().map(|sample| limit_of(row.limit, sample)).collect();
+        Some(Summary {
+            row: row.name.to_owned(),
+            unit: row.unit,
+            n: ours.len(),
+            p50: percentile(&ours, 50.0)?,
+            p99: percentile(&ours, 99.0)?,
+            raw_p50: raw.as_deref().and_then(|raw| percentile(raw, 50.0)),
+            ping_p50: ping.as_deref().and_then(|ping| percentile(ping, 50.0)),
+            ratio_raw: raw.and_then(|raw| median_ratio(&ours, &raw)),
+            ratio_limit: limit.and_then(|limit| median_ratio(&ours, &limit)),
+        })
+    }
+
+    /// Holds the figures against the row's floor.
+    pub fn verdict(&self, row: &Row) -> Verdict {
+        let (value, most, floor) = match row.floor {
+            Floor::RatioLimit(most) => (self.ratio_limit, most, format!("÷ limit ≤ {most}")),
+            Floor::RatioRaw(most) => (self.ratio_raw, most, format!("÷ raw ≤ {most}")),
+            Floor::Median(most) => (Some(self.p50), most, format!("p50 ≤ {most} {}", shown(row.unit))),
+            Floor::Most(most) => (Some(self.p99), most, format!("≤ {most} {}", shown(row.unit))),
+        };
+        Verdict { met: value.is_some_and(|value| value <= most), floor }
+    }
+}
+
+/// What nobody can beat in this round.
+fn limit_of(limit: Limit, sample: &Sample) -> Option<f64> {
+    match limit {
+        Limit::RawAndPing => Some(sample.raw? + sample.ping?),
+        Limit::Ping => sample.ping,
+        Limit::Raw => sample.raw,
+        Limit::Nothing => None,
+    }
+}
+
+fn median_ratio(ours: &[f64], other: &[f64]) -> Option<f64> {
+    let ratios: Vec<f64> = ours.iter().zip(other).map(|(ours, other)| ours / other).collect();
+    percentile(&ratios, 50.0)
+}
+
+/// The smallest value that `percent` of 100 are no larger than (nearest rank); `None` without values.
+pub fn percentile(values: &[f64], percent: f64) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let before = sorted.iter().enumerate().find(|(index, _)| {
+        let rank = u32::try_from(index.saturating_add(1)).unwrap_or(u32::MAX);
+        let all = u32::try_from(sorted.len()).unwrap_or(u32::MAX);
+        f64::from(rank) * 100.0 >= percent * f64::from(all)
+    });
+    before.map(|(_, value)| *value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::{COLD_4KIB, PLAN, RSS};
+
+    fn of(samples: &[(f64, f64, f64)]) -> RowSamples {
+        let samples = samples.iter().map(|&(ours, raw, ping)| Sample { ours, raw: Some(raw), ping: Some(ping) });
+        RowSamples { row: String::new(), samples: samples.collect() }
+    }
+
+    #[test]
+    fn percentiles_are_values_that_were_measured() {
+        let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(percentile(&values, 50.0), Some(100.0));
+        assert_eq!(percentile(&values, 99.0), Some(198.0));
+        assert_eq!(percentile(&values, 100.0), Some(200.0));
+        assert_eq!(percentile(&[7.0], 99.0), Some(7.0));
+        assert_eq!(percentile(&[], 50.0), None);
+    }
+
+    #[test]
+    fn ratios_are_made_round_by_round() {
+        // The machine was ten times slower in the second and third round; the ratio does not see it.
+        let summary = Summary::of(&COLD_4KIB, &of(&[(12.0, 5.0, 5.0), (120.0, 50.0, 50.0), (140.0, 50.0, 50.0)])).unwrap();
+        assert_eq!((summary.n, summary.p50, summary.raw_p50, summary.ping_p50), (3, 120.0, Some(50.0), Some(50.0)));
+        assert_eq!((summary.ratio_raw, summary.ratio_limit), (Some(2.4), Some(1.2)));
+        assert!(summary.verdict(&COLD_4KIB).met);
+    }
+
+    #[test]
+    fn what_does_not_apply_is_null() {
+        let alone = |value| RowSamples { row: String::new(), samples: vec![Sample::alone(value)] };
+        let summary = Summary::of(&PLAN, &alone(1200.0)).unwrap();
+        assert!(!summary.verdict(&PLAN).met);
+        let json = serde_json::to_value(&summary).unwrap();
+        for key in ["raw_p50", "ping_p50", "ratio_raw", "ratio_limit"] {
+            assert!(json[key].is_null(), "{key}");
+        }
+        assert!(Summary::of(&RSS, &alone(4096.0)).unwrap().verdict(&RSS).met);
+        assert_eq!(Summary::of(&RSS, &RowSamples { row: String::new(), samples: Vec::new() }), None);
+    }
+
+    #[test]
+    fn limit_without_its_parts_is_not_met() {
+        let alone = RowSamples { row: String::new(), samples: vec![Sample::alone(1.0)] };
+        let summary = Summary::of(&COLD_4KIB, &alone).unwrap();
+        assert_eq!(summary.ratio_limit, None);
+        assert!(!summary.verdict(&COLD_4KIB).met);
+    }
+}
