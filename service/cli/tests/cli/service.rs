@@ -124,7 +124,7 @@ fn decode_explains_what_alloc_printed_and_refuses_what_was_changed() {
         run_json(&["alloc", "--socket", &socket, "--raw", "--format", "YV12", "--size", "66x34", "--json"]);
     let mut ints = value["handles"][0]["ints"].as_array().unwrap().clone();
     let file = dir.path().join("ints");
-    let write = |ints: &[serde_json::Value]| std::fs::write(&file, serde_json::to_string(ints).unwrap()).unwrap();
+    let write = |ints: &[serde_json::Value]| fs::write(&file, serde_json::to_string(ints).unwrap()).unwrap();
     let path = file.to_str().unwrap();
 
     write(&ints);
@@ -138,7 +138,7 @@ fn decode_explains_what_alloc_printed_and_refuses_what_was_changed() {
     assert_eq!(status, 1);
     assert!(out.contains("a mapper refuses this handle") && out.contains("magic"), "{out}");
 
-    std::fs::write(&file, "1, two").unwrap();
+    fs::write(&file, "1, two").unwrap();
     let Run { status, err, .. } = run(&["decode", path]);
     assert_eq!(status, 2);
     assert!(err.contains("\"two\"") && err.contains("32 bits"), "{err}");
