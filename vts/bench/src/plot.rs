@@ -102,7 +102,8 @@ fn panel(out: &mut String, spread: &Spread, top: f64) {
 /// One spread: 5 to 95, 25 to 75, the median.
 fn strip(out: &mut String, values: &[f64], y: f64, colour: &str) {
     let at = |percent| percentile(values, percent).map(place);
-    let (Some(p5), Some(p25), Some(p50), Some(p75), Some(p95)) = (at(5.0), at(25.0), at(50.0), at(75.0), at(95.0)) else {
+    let (Some(p5), Some(p25), Some(p50), Some(p75), Some(p95)) = (at(5.0), at(25.0), at(50.0), at(75.0), at(95.0))
+    else {
         return;
     };
     let mut line = |from: f64, to: f64, width: u32| {
@@ -139,7 +140,8 @@ fn place(value: f64) -> f64 {
 
 fn text(out: &mut String, x: f64, y: f64, anchor: &str, size: &str, words: &str) {
     let words = words.replace('&', "&amp;").replace('<', "&lt;");
-    let _ = writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{size}\">{words}</text>");
+    let _ =
+        writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{size}\">{words}</text>");
 }
 
 #[cfg(test)]

@@ -118,7 +118,8 @@ mod tests {
     #[test]
     fn ratios_are_made_round_by_round() {
         // The machine was ten times slower in the second and third round; the ratio does not see it.
-        let summary = Summary::of(&COLD_4KIB, &of(&[(12.0, 5.0, 5.0), (120.0, 50.0, 50.0), (140.0, 50.0, 50.0)])).unwrap();
+        let summary =
+            Summary::of(&COLD_4KIB, &of(&[(12.0, 5.0, 5.0), (120.0, 50.0, 50.0), (140.0, 50.0, 50.0)])).unwrap();
         assert_eq!((summary.n, summary.p50, summary.raw_p50, summary.ping_p50), (3, 120.0, Some(50.0), Some(50.0)));
         assert_eq!((summary.ratio_raw, summary.ratio_limit), (Some(2.4), Some(1.2)));
         assert!(summary.verdict(&COLD_4KIB).met);
