@@ -1,5 +1,6 @@
 //! Every kind of finding, each with a small policy that has it: the code, the key, and the very line, which the policy
 //! itself marks with `#!`.
+// Longer than others because each kind of finding stands beside the policy that has it.
 // A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,10 +1,10 @@
 //! Holds any allocator and any IMapper 5 library to their contract, through that contract alone: the allocator over
 //! binder or its socket, the mapper through dlopen and its C interface. Handles are fds and ints of unknown meaning.
 //!
-//! - [`tests`]: what is demanded: one test for each of the VTS's, under its name, and what the VTS leaves out.
+//! - [`mod@tests`]: what is demanded: one test for each of the VTS's, under its name, and what the VTS leaves out.
 //! - [`suite`]: runs them, each in a process of its own, so that a mapper that crashes or hangs fails one test and not the
 //!   run. [`options`]: the command line. [`subject`]: who is under test.
-//! - [`allocator`], [`handle`], [`mapper`]: calls; [`abi`]: the C interface. [`metadata`], [`format`], [`image`]: what
+//! - [`allocator`], [`handle`], [`mapper`]: calls; [`abi`]: the C interface. [`metadata`], [`mod@format`], [`image`]: what
 //!   the contract says of values, formats and layouts. [`fence`]: sync files. [`peer`]: another process.
 //!
 //! # Invariants

@@ -1,7 +1,7 @@
 //! Standard metadata: the types by number, and their encoding, both ways. Shares no code with any mapper.
 //!
-//! A value travels as an i64 length and the text [`STANDARD_NAME`], an i64 type, then the value; an optional value that
-//! is not set travels as no bytes at all. Decoding is strict: what does not decode makes libui abort its process, so a
+//! A value travels as an i64 length and the text [`STANDARD_NAME`](crate::abi::STANDARD_NAME), an i64 type, then the
+//! value; an optional value that is not set travels as no bytes at all. Decoding is strict: what does not decode makes libui abort its process, so a
 //! wrong name, a wrong type, a length beyond the end and bytes behind the end are all errors here.
 //!
 //! Source: AOSP `hardware/interfaces/graphics/mapper/stable-c/implutils/.../IMapperMetadataTypes.h`,
