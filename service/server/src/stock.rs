@@ -62,13 +62,8 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Stocked<H> {
 
     fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         if heap == self.metadata_heap && bytes == METADATA_BYTES {
-            let mut stock = self.lock();
-            let ready = stock.pop();
-            let low = stock.len() < CAPACITY / 2;
-            drop(stock);
-            if low {
-                self.waker.wake();
-            }
+            let ready = self.lock().pop();
+            self.waker.wake();
             if let Some(buffer) = ready {
                 return Ok(buffer);
             }
