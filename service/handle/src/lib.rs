@@ -15,6 +15,9 @@
 //! [`metadata`] has the bytes of the standard metadata types, and the page in which the ones that change are shared.
 //!
 //! It does no I/O and holds no fd: a handle's fds are counted here and used elsewhere.
+//!
+//! All of it runs under miri, the threads of the shared page too, on a nightly compiler that has it:
+//! `MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p gralloc_handle`.
 
 #![forbid(unsafe_code)]
 
