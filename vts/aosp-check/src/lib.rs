@@ -3,11 +3,13 @@
 //! - [`soong`]: every Android.bp against the files, the Cargo manifests and what a tree offers.
 //! - [`tree`]: the graph that the Android.bp files describe, compiled with the versions that a release carries and with
 //!   stubs of what only a tree has.
+//! - [`android`]: the same crates type-checked for Android's targets, and the mapper's exports.
 //! - [`sepolicy`]: the SELinux rules against the heap policies, compiled over a small base policy.
 //! - [`consistency`]: what is written in more than one place.
 //!
 //! Each check answers a [`Report`]; nothing here stops at the first finding.
 
+pub mod android;
 pub mod bp;
 pub mod consistency;
 pub mod packages;

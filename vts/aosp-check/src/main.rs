@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result};
 use aosp_check::platform::RELEASES;
-use aosp_check::{consistency, sepolicy, soong, tree, Report};
+use aosp_check::{android, consistency, sepolicy, soong, tree, Report};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use vm_harness::progress::Progress;
 
 /// Holds what an Android tree reads of this project against the sources.
 #[derive(Parser)]
@@ -35,6 +36,8 @@ enum Check {
     Sepolicy(Sepolicy),
     /// Suffix, versions, names and paths that are written in more than one place
     Consistency,
+    /// The device's crates for Android's targets, and what the mapper exports; fetches a compiler at first (150 MB)
+    Android,
     /// All of them
     All,
 }
@@ -73,12 +76,14 @@ fn run(args: &Args) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Check::Sepolicy(_) => sepolicy::check(&args.root)?,
+        Check::Android => device(args)?,
         Check::Consistency => consistency::check(&args.root)?,
         Check::All => {
             let mut report = soong::check(&args.root)?;
             report.merge(consistency::check(&args.root)?);
             report.merge(sepolicy::check(&args.root)?);
             report.merge(trees(args)?);
+            report.merge(device(args)?);
             report
         }
     };
@@ -96,6 +101,12 @@ fn trees(args: &Args) -> Result<Report> {
         report.merge(tree::check(&args.root, release, &args.target)?);
     }
     Ok(report)
+}
+
+/// As in the oldest release: what it lacks, nobody has.
+fn device(args: &Args) -> Result<Report> {
+    let release = RELEASES.first().context("a release")?;
+    android::check(&args.root, release, &args.target, &Progress::new(args.json))
 }
 
 /// What a board's policy needs, written for its tree.

@@ -63,6 +63,7 @@ pub fn write(root: &Path, release: &Release, folder: &Path) -> Result<Workspace>
         let name = package_name(&module.name);
         let mut manifest = package(root, &blueprints, module, *kind, &mut stubs)?;
         manifest.push_str(&elsewhere(&packages, module)?);
+        manifest.push_str(&unchosen(&packages, module)?);
         put(&folder.join(&name).join("Cargo.toml"), &manifest)?;
         let side = if module.kind.ends_with("_host") { &mut workspace.host } else { &mut workspace.device };
         side.push(name.clone());
@@ -129,15 +130,19 @@ fn package(
         }
         Kind::Program | Kind::Test => writeln!(text, "[[bin]]\nname = {crate_name:?}\npath = {path:?}\n")?,
     }
-    let features = module.strings("features");
-    if !features.is_empty() {
-        writeln!(text, "[features]\ndefault = {features:?}")?;
-        features.iter().try_for_each(|feature| writeln!(text, "{feature} = []"))?;
-        writeln!(text)?;
-    }
     writeln!(text, "[dependencies]")?;
     for library in module.strings("rustlibs").into_iter().chain(module.strings("rlibs")) {
         text.push_str(&dependency(blueprints, name, library, stubs)?);
+    }
+    Ok(text)
+}
+
+/// The features of Cargo's manifest, those on that Soong's module has on: so that the compiler knows the others' names.
+fn unchosen(packages: &[CargoPackage], module: &Module) -> Result<String> {
+    let mut text = format!("\n[features]\ndefault = {:?}\n", module.strings("features"));
+    let own = packages.iter().filter(|package| package.folder == module.folder());
+    for feature in own.flat_map(CargoPackage::features).filter(|feature| *feature != "default") {
+        writeln!(text, "{feature} = []")?;
     }
     Ok(text)
 }
@@ -252,7 +257,7 @@ pub fn check(root: &Path, release: &Release, target: &Path) -> Result<Report> {
         .output()
         .context("cargo check")?;
     let mut report = Report::default();
-    compiled(root, release, &String::from_utf8_lossy(&output.stdout), &mut report);
+    compiled(root, &format!("Android {}", release.name), &String::from_utf8_lossy(&output.stdout), &mut report);
     if !output.status.success() && report.is_clean() {
         let words = String::from_utf8_lossy(&output.stderr);
         report.found(Place::file(&manifest), format!("Android {}: {}", release.name, words.trim()));
@@ -263,7 +268,7 @@ pub fn check(root: &Path, release: &Release, target: &Path) -> Result<Report> {
 }
 
 /// The compiler's errors as findings.
-fn compiled(root: &Path, release: &Release, messages: &str, report: &mut Report) {
+pub(crate) fn compiled(root: &Path, whose: &str, messages: &str, report: &mut Report) {
     let base = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     for message in messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let Some(message) = message.get("message") else { continue };
@@ -276,7 +281,7 @@ fn compiled(root: &Path, release: &Release, messages: &str, report: &mut Report)
         let file = Path::new(span.text("file_name").unwrap_or(""));
         let file = file.strip_prefix(&base).unwrap_or(file);
         let line = span.number("line_start").unwrap_or(0);
-        report.found(Place::line(file, line), format!("Android {}: {words}", release.name));
+        report.found(Place::line(file, line), format!("{whose}: {words}"));
     }
 }
 

@@ -1,0 +1,123 @@
+//! A compiler that knows Android's targets and has the standard library's sources, put together from Debian's archive in a
+//! folder of its own. Nothing is installed; the folder is kept.
+
+use anyhow::{Context, Result};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use vm_harness::apt;
+use vm_harness::progress::{run_captured, Progress};
+
+/// Debian packages the compiler of its browsers apart from its own: the newest Rust that the archive has.
+const COMPILER: &str = "rustc-web";
+const SOURCES: &str = "rust-web-src";
+const HOST_LIBRARY: &str = "libstd-rust-web-dev";
+/// The linker, by the package that depends on the one with the version in its name.
+const LINKER: &str = "lld";
+
+/// The unpacked toolchain.
+#[derive(Clone, Debug)]
+pub(super) struct Toolchain {
+    folder: PathBuf,
+}
+
+impl Toolchain {
+    /// The toolchain in a folder; fetched when it is not there.
+    ///
+    /// # Errors
+    /// No apt, no such packages, no network.
+    pub(super) fn get(folder: &Path, progress: &Progress) -> Result<Toolchain> {
+        let toolchain = Toolchain { folder: folder.to_owned() };
+        if folder.exists() {
+            return Ok(toolchain);
+        }
+        apt::refresh_if_unknown(COMPILER, progress)?;
+        let work = folder.with_extension("part");
+        let _nothing_left_over = fs::remove_dir_all(&work);
+        let merged = work.join("merged");
+        fs::create_dir_all(&merged).with_context(|| merged.display().to_string())?;
+        for package in packages()? {
+            let unpacked = work.join(&package);
+            apt::unpack(&package, &unpacked, progress)?;
+            if package == SOURCES {
+                only_the_library(&unpacked)?;
+            }
+            run_captured(Command::new("cp").arg("-a").arg(unpacked.join("usr")).arg(&merged))?;
+            fs::remove_dir_all(&unpacked).with_context(|| unpacked.display().to_string())?;
+        }
+        fs::rename(&merged, folder).with_context(|| folder.display().to_string())?;
+        fs::remove_dir_all(&work).with_context(|| work.display().to_string())?;
+        Ok(toolchain)
+    }
+
+    /// Cargo with this compiler, the standard library built with the crates.
+    pub(super) fn cargo(&self, verb: &str, triple: &str, workspace: &Path, build: &Path) -> Command {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command
+            .args([verb, "-Z", "build-std=std,panic_abort", "--target", triple, "--target-dir"])
+            .arg(build)
+            .current_dir(workspace)
+            .env("RUSTC", self.folder.join("usr/bin/rustc"))
+            // `-Z` on a released compiler.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("LD_LIBRARY_PATH", self.libraries())
+            // As on a device (`panic=abort`), and without what only a debugger reads.
+            .env("CARGO_PROFILE_DEV_PANIC", "abort")
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env_remove("RUSTFLAGS")
+            .env_remove("RUSTUP_TOOLCHAIN");
+        command
+    }
+
+    /// The linker that Android's build has, too.
+    pub(super) fn linker(&self) -> Command {
+        let versioned = fs::read_dir(self.folder.join("usr/lib")).into_iter().flatten().flatten();
+        let found = versioned.map(|entry| entry.path().join("bin/ld.lld")).find(|path| path.exists());
+        let mut command = Command::new(found.unwrap_or_else(|| "ld.lld".into()));
+        command.env("LD_LIBRARY_PATH", self.libraries());
+        command
+    }
+
+    /// Where the compiler's own shared libraries are.
+    fn libraries(&self) -> OsString {
+        let folders = fs::read_dir(self.folder.join("usr/lib")).into_iter().flatten().flatten();
+        let paths = folders.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("-linux-gnu"));
+        std::env::join_paths(paths).unwrap_or_default()
+    }
+}
+
+/// The packages, those with a version in their names found along the dependencies.
+fn packages() -> Result<Vec<String>> {
+    let compiler = dependency(HOST_LIBRARY, "libstd-rust-web-")?;
+    let code = dependency(&compiler, "libllvm")?;
+    let linker = dependency(LINKER, "lld-")?;
+    let linker_code = dependency(&linker, "libllvm")?;
+    let mut packages: Vec<String> = [COMPILER, SOURCES, HOST_LIBRARY].map(str::to_owned).into();
+    packages.extend([compiler, code, linker, linker_code]);
+    packages.dedup();
+    Ok(packages)
+}
+
+/// The dependency of a package whose name begins so.
+fn dependency(package: &str, prefix: &str) -> Result<String> {
+    let output = run_captured(Command::new("apt-cache").args(["depends", "--important", package]))?;
+    let text = String::from_utf8_lossy(&output).into_owned();
+    let mut names = text.lines().filter_map(|line| line.split_once("Depends: ")).map(|(_, name)| name.trim());
+    let found = names.find(|name| name.starts_with(prefix));
+    found.map(str::to_owned).with_context(|| format!("the package {package} depends on no {prefix}…"))
+}
+
+/// Drops what is not the standard library: most of the package.
+fn only_the_library(unpacked: &Path) -> Result<()> {
+    let sources = unpacked.join("usr/src");
+    for version in fs::read_dir(&sources).with_context(|| sources.display().to_string())?.flatten() {
+        for entry in fs::read_dir(version.path())?.flatten() {
+            let keep = ["library", "Cargo.lock", "Cargo.toml"].iter().any(|name| entry.file_name() == *name);
+            if !keep && entry.path().is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+    }
+    Ok(())
+}
