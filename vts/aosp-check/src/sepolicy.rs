@@ -17,7 +17,7 @@ use heaps_lint::{Format, Source};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use compile::PACKAGES;
+pub use compile::{missing_tools, PACKAGES};
 
 /// The rules of every device.
 pub const VENDOR: &str = "sepolicy/vendor";

@@ -9,11 +9,23 @@ use aosp_check::sepolicy;
 use common::{finding, root, Copy};
 use std::fs;
 
+/// Whether the SELinux tools are there; says so when they are not.
+fn tools() -> bool {
+    let missing = sepolicy::missing_tools();
+    if !missing.is_empty() {
+        println!("SKIP: {} missing; apt-get install {}", missing.join(", "), sepolicy::PACKAGES.join(" "));
+    }
+    missing.is_empty()
+}
+
 const REFERENCE: &str = "heaps-config/profiles/reference-soc.toml";
 const RULES: &str = "sepolicy/heaps/reference-soc/heaps.te";
 
 #[test]
 fn the_project_is_clean() {
+    if !tools() {
+        return;
+    }
     let report = sepolicy::check(&root()).unwrap();
     assert!(report.is_clean(), "{report}");
 }
@@ -100,6 +112,9 @@ const FAULTS: &[Fault] = &[
 
 #[test]
 fn every_fault_is_found_and_its_file_named() {
+    if !tools() {
+        return;
+    }
     for Fault(file, from, to, place, words) in FAULTS {
         let copy = Copy::new();
         copy.replace(file, from, to);
@@ -111,6 +126,9 @@ fn every_fault_is_found_and_its_file_named() {
 
 #[test]
 fn a_heap_that_a_policy_gains_has_no_type_until_it_is_written() {
+    if !tools() {
+        return;
+    }
     let copy = Copy::new();
     let policy = copy.root().join("heaps-config/profiles/cuttlefish.toml");
     let text = fs::read_to_string(&policy).unwrap();
@@ -132,6 +150,9 @@ fn a_heap_that_a_policy_gains_has_no_type_until_it_is_written() {
 
 #[test]
 fn rules_without_a_policy_are_found() {
+    if !tools() {
+        return;
+    }
     let copy = Copy::new();
     let folder = copy.root().join("sepolicy/heaps/old-board");
     fs::create_dir(&folder).unwrap();
@@ -142,6 +163,9 @@ fn rules_without_a_policy_are_found() {
 
 #[test]
 fn a_node_of_two_heaps_has_no_label() {
+    if !tools() {
+        return;
+    }
     let copy = Copy::new();
     copy.replace(REFERENCE, "nodes = [\"faprev-secure\"]", "nodes = [\"faprev-secure\", \"farawimg-secure\"]");
     let report = sepolicy::check(copy.root()).unwrap();
