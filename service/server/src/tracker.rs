@@ -21,6 +21,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Most buffers that may wait for their watch: each holds an fd, and a flood of requests outruns the housekeeper. The
+/// request that finds more does the work itself.
+const MOST_PENDING: usize = 64;
+
 /// Watches buffers on behalf of a ledger.
 pub struct Tracker {
     ledger: Arc<Ledger>,
@@ -89,8 +93,15 @@ impl Tracker {
 
     /// Has the buffers watched soon. They are in the ledger already.
     pub fn watch(&self, buffers: Vec<Pending>) {
-        lock(&self.pending).extend(buffers);
-        self.waker.wake();
+        let mut pending = lock(&self.pending);
+        pending.extend(buffers);
+        let crowded = pending.len() > MOST_PENDING;
+        drop(pending);
+        if crowded {
+            self.settle();
+        } else {
+            self.waker.wake();
+        }
     }
 
     /// How the kernel tells, for the dump.
