@@ -5,7 +5,7 @@
 //! F_SEAL_SHRINK.
 //!
 //! Importing is on the way of every buffer, so it asks the kernel as little as will tell an ordinary file, a pipe, a
-//! socket or a buffer that is too small from a dma-buf ([`check`]): lseek(2), which is hardly more than a system call's
+//! socket or a buffer that is too small from a dma-buf (`check`): lseek(2), which is hardly more than a system call's
 //! own cost. That the fd *is* a dma-buf is proven by the magic number of its file system when it is mapped for the first
 //! time ([`Memory::map`]): until then, nothing can go wrong with it.
 //!
