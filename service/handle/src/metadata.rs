@@ -1,12 +1,13 @@
 //! Buffer metadata: the 23 standard types, their bytes, and the page in which the ones that change are shared.
 //!
-//! What never changes comes from the handle ([`BufferInfo`]); what clients set ([`StandardMetadata::is_shared`]) lies in
-//! the metadata buffer, at its start, and is the same for every process that imported the buffer ([`SharedPage`]).
+//! What never changes comes from the handle ([`BufferInfo`](crate::BufferInfo)); what clients set
+//! ([`StandardMetadata::is_shared`]) lies in the metadata buffer, at its start, and is the same for every process that
+//! imported the buffer ([`SharedPage`]).
 //!
 //! # Invariants
 //! - What [`encode_constant`] and [`encode_shared`] write always decodes, whatever stands in the page: lengths are
 //!   bounded, enums and crops are values that exist, floats are finite. libui takes these bytes inside SurfaceFlinger.
-//! - A value that is read was written by one set, never mixed from two ([`cell`] says how).
+//! - A value that is read was written by one set, never mixed from two (`metadata/cell.rs` says how).
 //! - A page of zeros has every default: nobody has to initialise it.
 //!
 //! Nothing here maps memory or allocates it: the page comes as a slice of atomics. Sources: AOSP

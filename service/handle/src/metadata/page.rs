@@ -15,7 +15,7 @@
 //! | 120–569 | SMPTE 2094-40: up to 584 bytes, their count first |
 //! | 572–1021 | SMPTE 2094-10: the same |
 //!
-//! Single words cannot tear; the rest are [`cell`](super::cell)s.
+//! Single words cannot tear; the rest are `metadata/cell.rs`.
 
 use super::cell::Cell;
 use gralloc_core::layout::MAX_PLANES;

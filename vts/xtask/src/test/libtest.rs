@@ -23,6 +23,8 @@ pub(crate) struct Parser {
     reasons: Vec<String>,
     /// How many tests the program itself says passed, failed and were ignored.
     counted: Option<[usize; 3]>,
+    /// Several programs speak, one after the other.
+    several: bool,
     /// The same as read.
     read: [usize; 3],
     /// All verdicts are given; what follows is output, which may itself look like a test program's.
@@ -42,15 +44,28 @@ impl Parser {
             counted: None,
             read: [0; 3],
             listing: false,
+            several: false,
         }
+    }
+
+    /// Nothing read yet of several programs that run one after the other, as `cargo test --doc` has one a package: their
+    /// own counts add up.
+    pub(crate) fn of_several(program: &str, place: &str) -> Self {
+        Self { several: true, ..Self::new(program, place) }
     }
 
     /// Takes one line of standard output.
     pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim_end();
         if let Some(result) = line.strip_prefix("test result: ") {
-            // The last one is the program's own; those before are in the output of its tests.
-            self.counted = counts(result);
+            let counted = counts(result);
+            if self.several {
+                self.counted = added(self.counted, counted);
+                self.listing = false;
+            } else {
+                // The last one is the program's own; those before are in the output of its tests.
+                self.counted = counted;
+            }
         } else if line == "successes:" || line == "failures:" {
             self.listing = true;
         } else if let Some(name) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----")) {
@@ -130,6 +145,13 @@ impl Parser {
             .map(|(test, verdict)| Outcome { program: program.clone(), place: place.clone(), test, verdict })
             .collect()
     }
+}
+
+/// The counts of two programs; none when either is not understood.
+fn added(before: Option<[usize; 3]>, more: Option<[usize; 3]>) -> Option<[usize; 3]> {
+    let (Some([passed, failed, ignored]), Some(more)) = (before.or(Some([0; 3])), more) else { return None };
+    let [more_passed, more_failed, more_ignored] = more;
+    Some([passed.saturating_add(more_passed), failed.saturating_add(more_failed), ignored.saturating_add(more_ignored)])
 }
 
 /// The first three numbers of `ok. 3 passed; 0 failed; 1 ignored; …`.
@@ -237,5 +259,21 @@ mod tests {
         assert_eq!(read("", Status::TimedOut), [("(the program)".to_owned(), Verdict::Failed)]);
         let got = read("skip: this machine has no binder driver\n", Status::Exited(0));
         assert_eq!(got, [("(the program)".to_owned(), skipped("this machine has no binder driver"))]);
+    }
+
+    #[test]
+    fn counts_of_several_programs_add_up() {
+        let mut parser = Parser::of_several("documentation", "here");
+        for line in [
+            "running 1 test",
+            "test src/lib.rs - (line 4) - compile ... ok",
+            "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.03s",
+            "running 0 tests",
+            "test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+        ] {
+            parser.line(line);
+        }
+        let outcomes = parser.finish(&Status::Exited(0));
+        assert_eq!(outcomes.len(), 1, "{outcomes:?}");
     }
 }

@@ -26,14 +26,14 @@ pub(crate) fn run(context: &Context, choice: Choice<'_>, report: &mut Report) ->
         // As `cargo test` does.
         command.current_dir(&folder).env("CARGO_MANIFEST_DIR", &folder).env("CARGO", cargo());
         command.args(choice.filter).arg("--show-output");
-        report.add(run_one(command, &program)?);
+        report.add(run_one(command, Parser::new(&program, PLACE))?);
     }
     context.progress.step(format_args!("{PLACE}: examples in the documentation"));
     let mut command = Command::new(cargo());
     command.current_dir(&context.workspace).args(["test", "--quiet", "--doc", "--no-fail-fast"]);
     command.args(packages(choice)).arg("--");
     command.args(choice.filter).args(["--format", "pretty"]);
-    report.add(run_one(command, "documentation")?);
+    report.add(run_one(command, Parser::of_several("documentation", PLACE))?);
     Ok(())
 }
 
@@ -68,10 +68,9 @@ fn packages(choice: Choice<'_>) -> Vec<&str> {
     choice.packages.iter().flat_map(|package| ["--package", package]).collect()
 }
 
-fn run_one(mut command: Command, program: &str) -> Result<Vec<Outcome>> {
+fn run_one(mut command: Command, mut parser: Parser) -> Result<Vec<Outcome>> {
     let shown = Path::new(command.get_program()).display().to_string();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context(shown)?;
-    let mut parser = Parser::new(program, PLACE);
     echo(child.stdout.take().context("the test's output")?, &mut parser)?;
     let status = child.wait()?;
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
