@@ -100,6 +100,14 @@ pub fn on_path(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
+/// `libclang.so`, with or without versions on either side of the dot. Not `libclang-cpp.so.14`, another library, which
+/// comes with LLVM's tools and reads no header for bindgen.
+fn is_libclang(file_name: &str) -> bool {
+    let Some((name, _)) = file_name.split_once(".so") else { return false };
+    let version = name.strip_prefix("libclang").map(|rest| rest.trim_start_matches('-'));
+    version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
+}
+
 /// Looks where clang-sys looks: `LIBCLANG_PATH`, then the distribution's folders.
 fn libclang_present() -> bool {
     if std::env::var_os("LIBCLANG_PATH").is_some() {
@@ -107,7 +115,7 @@ fn libclang_present() -> bool {
     }
     let has = |folder: &Path| {
         std::fs::read_dir(folder).is_ok_and(|entries| {
-            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libclang"))
+            entries.flatten().any(|entry| is_libclang(&entry.file_name().to_string_lossy()))
         })
     };
     let llvm = std::fs::read_dir("/usr/lib").map(|entries| {
@@ -117,4 +125,19 @@ fn libclang_present() -> bool {
             .any(|e| has(&e.path().join("lib")))
     });
     llvm.unwrap_or(false) || has(Path::new("/usr/lib/x86_64-linux-gnu")) || has(Path::new("/usr/lib64"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_libclang;
+
+    #[test]
+    fn libclang_is_told_from_libraries_of_like_names() {
+        for name in ["libclang.so", "libclang-14.so", "libclang-14.so.1", "libclang.so.14.0.6", "libclang-14.0.6.so.1"] {
+            assert!(is_libclang(name), "{name}");
+        }
+        for name in ["libclang-cpp.so.14", "libclang-cpp14.so", "libclang", "libclang-14.a", "libclangAST.so"] {
+            assert!(!is_libclang(name), "{name}");
+        }
+    }
 }
