@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Once;
 
 use crate::error::{At, Error, Result};
 use crate::prerequisites::on_path;
@@ -14,13 +15,19 @@ pub fn names(prefix: &str) -> Vec<String> {
     String::from_utf8_lossy(&output).lines().map(str::to_owned).collect()
 }
 
-/// Fetches the package lists when apt knows no package with this prefix and this is root.
-pub fn refresh_if_unknown(prefix: &str, progress: &Progress) -> Result<()> {
-    if on_path("apt-get") && names(prefix).is_empty() && rustix::process::geteuid().is_root() {
-        progress.step("apt knows no such package yet: fetching the package lists");
-        run_visible(Command::new("apt-get").args(["-q", "update"]))?;
+/// Fetches the package lists anew, once a run and only as root. A machine's lists are as old as its image: what they
+/// name may be gone from the archive, and what is newest there they do not name. Without a network the old ones serve.
+pub fn refresh(progress: &Progress) {
+    static ONCE: Once = Once::new();
+    if !on_path("apt-get") || !rustix::process::geteuid().is_root() {
+        return;
     }
-    Ok(())
+    ONCE.call_once(|| {
+        progress.step("fetching the package lists");
+        if let Err(error) = run_visible(Command::new("apt-get").args(["-q", "update"])) {
+            progress.step(format_args!("going on with the package lists that are here: {error}"));
+        }
+    });
 }
 
 /// Downloads a package and unpacks it to `into`, which appears only when whole.
@@ -40,9 +47,14 @@ pub fn unpack(package: &str, into: &Path, progress: &Progress) -> Result<()> {
     fs::create_dir_all(&work).at(work.display())?;
     progress.step(format_args!("downloading {package}"));
     // As root apt would drop to the user _apt, who cannot write here.
-    run_visible(
-        Command::new("apt-get").args(["-q", "-o", "APT::Sandbox::User=root", "download", package]).current_dir(&work),
-    )?;
+    let download = || {
+        let arguments = ["-q", "-o", "APT::Sandbox::User=root", "download", package];
+        run_visible(Command::new("apt-get").args(arguments).current_dir(&work))
+    };
+    if download().is_err() {
+        refresh(progress);
+        download()?;
+    }
     let archive = only_deb(&work)?;
     let files = work.join("files");
     progress.step(format_args!("unpacking {package}"));

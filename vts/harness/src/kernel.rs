@@ -44,7 +44,7 @@ impl Kernel {
             }
         }
         fs::create_dir_all(&folder).at(folder.display())?;
-        apt::refresh_if_unknown(PREFIX, progress)?;
+        apt::refresh(progress);
         let mut refused = Vec::new();
         for package in candidates(apt::names(PREFIX)).into_iter().take(TRIES) {
             let unpacked = folder.join(&package);

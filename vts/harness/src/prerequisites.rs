@@ -114,9 +114,8 @@ fn libclang_present() -> bool {
         return true;
     }
     let has = |folder: &Path| {
-        std::fs::read_dir(folder).is_ok_and(|entries| {
-            entries.flatten().any(|entry| is_libclang(&entry.file_name().to_string_lossy()))
-        })
+        std::fs::read_dir(folder)
+            .is_ok_and(|entries| entries.flatten().any(|entry| is_libclang(&entry.file_name().to_string_lossy())))
     };
     let llvm = std::fs::read_dir("/usr/lib").map(|entries| {
         entries
@@ -133,7 +132,8 @@ mod tests {
 
     #[test]
     fn libclang_is_told_from_libraries_of_like_names() {
-        for name in ["libclang.so", "libclang-14.so", "libclang-14.so.1", "libclang.so.14.0.6", "libclang-14.0.6.so.1"] {
+        for name in ["libclang.so", "libclang-14.so", "libclang-14.so.1", "libclang.so.14.0.6", "libclang-14.0.6.so.1"]
+        {
             assert!(is_libclang(name), "{name}");
         }
         for name in ["libclang-cpp.so.14", "libclang-cpp14.so", "libclang", "libclang-14.a", "libclangAST.so"] {

@@ -185,7 +185,6 @@ fn add_busybox(files: &mut Initramfs, cache: &Path, progress: &Progress) -> Resu
     let busybox = match places().or_else(static_on_host) {
         Some(path) => path,
         None => {
-            apt::refresh_if_unknown("busybox-static", progress)?;
             apt::unpack("busybox-static", &unpacked, progress)?;
             places().ok_or_else(|| Error::BadFile { path: unpacked.clone(), problem: "no busybox in it".to_owned() })?
         }

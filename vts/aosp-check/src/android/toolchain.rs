@@ -32,7 +32,7 @@ impl Toolchain {
         if folder.exists() {
             return Ok(toolchain);
         }
-        apt::refresh_if_unknown(COMPILER, progress)?;
+        apt::refresh(progress);
         let work = folder.with_extension("part");
         let _nothing_left_over = fs::remove_dir_all(&work);
         let merged = work.join("merged");
