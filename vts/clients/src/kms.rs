@@ -20,6 +20,9 @@ const CARDS: &str = "/dev/dri";
 /// `DRM_PRIME_CAP_IMPORT` (drm.h): the driver takes dma-bufs of others.
 const PRIME_CAP_IMPORT: u64 = 1;
 
+/// A driver whose screen nobody sees: taken only when its card is named.
+const UNSEEN: &str = "vkms";
+
 /// Why there is nothing to be seen.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -99,7 +102,8 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Opens `card`, or the first card that imports dma-bufs and has a connected screen with a mode of this size.
+    /// Opens `card`, or the first card that imports dma-bufs and has a connected screen with a mode of this size. One
+    /// that only pretends to show pictures has to be named.
     ///
     /// # Errors
     /// [`Error::NoDisplay`], with the reason for every card that was looked at.
@@ -110,7 +114,7 @@ impl Screen {
         };
         let mut reasons = Vec::new();
         for node in nodes {
-            match Screen::try_open(&node, width, height) {
+            match Screen::try_open(&node, card.is_some(), width, height) {
                 Ok(screen) => return Ok(screen),
                 Err(reason) => reasons.push(format!("{}: {reason}", node.display())),
             }
@@ -118,7 +122,7 @@ impl Screen {
         Err(Error::NoDisplay { width, height, cards: reasons })
     }
 
-    fn try_open(node: &Path, width: u32, height: u32) -> Result<Screen, String> {
+    fn try_open(node: &Path, named: bool, width: u32, height: u32) -> Result<Screen, String> {
         let said = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
         let file = OpenOptions::new()
             .read(true)
@@ -128,6 +132,9 @@ impl Screen {
             .map_err(|error| error.to_string())?;
         let card = Card(file);
         let driver = card.get_driver().map_err(said("no DRM driver"))?.name().to_string_lossy().into_owned();
+        if driver == UNSEEN && !named {
+            return Err(format!("driver {driver} shows nothing to anybody; name the card to use it all the same"));
+        }
         if card.get_driver_capability(DriverCapability::Prime).unwrap_or(0) & PRIME_CAP_IMPORT == 0 {
             return Err(format!("driver {driver} imports no dma-bufs"));
         }

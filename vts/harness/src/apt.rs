@@ -9,6 +9,9 @@ use crate::error::{At, Error, Result};
 use crate::prerequisites::on_path;
 use crate::progress::{run_captured, run_visible, Progress};
 
+/// The file beside an unpacked package's own that holds its version.
+const VERSION: &str = "package-version";
+
 /// Names of all packages that apt knows with this prefix; empty where there is no apt.
 pub fn names(prefix: &str) -> Vec<String> {
     let Ok(output) = run_captured(Command::new("apt-cache").args(["pkgnames", prefix])) else { return Vec::new() };
@@ -59,9 +62,20 @@ pub fn unpack(package: &str, into: &Path, progress: &Progress) -> Result<()> {
     let files = work.join("files");
     progress.step(format_args!("unpacking {package}"));
     run_captured(Command::new("dpkg-deb").arg("-x").args([&archive, &files]))?;
+    let version = run_captured(Command::new("dpkg-deb").arg("-f").arg(&archive).arg("Version"))?;
+    fs::write(files.join(VERSION), version).at(files.display())?;
     let _replaced = fs::remove_dir_all(into);
     fs::rename(&files, into).at(into.display())?;
     fs::remove_dir_all(&work).at(work.display())
+}
+
+/// The version of a package that [`unpack`] has unpacked.
+///
+/// # Errors
+/// It has not.
+pub fn version(unpacked: &Path) -> Result<String> {
+    let path = unpacked.join(VERSION);
+    Ok(fs::read_to_string(&path).at(path.display())?.trim().to_owned())
 }
 
 fn only_deb(folder: &Path) -> Result<PathBuf> {

@@ -27,6 +27,8 @@ pub struct Kernel {
     pub modules: Option<PathBuf>,
     /// `uname -r` to be.
     pub release: String,
+    /// Words that it needs on its command line.
+    pub words: &'static str,
 }
 
 impl Kernel {
@@ -100,7 +102,7 @@ impl Kernel {
             });
         }
         let modules = modules.map(Path::to_owned).or_else(|| beside.into_iter().find(|folder| folder.is_dir()));
-        Ok(Self { image: path.to_owned(), modules, release })
+        Ok(Self { image: path.to_owned(), modules, release, words: "" })
     }
 
     fn from_unpacked(root: &Path) -> Result<Self> {
@@ -117,7 +119,7 @@ impl Kernel {
         let release = image_release(&image)?;
         // Since the merged /usr, packages carry their modules there.
         let modules = ["lib/modules", "usr/lib/modules"].map(|folder| root.join(folder).join(&release));
-        Ok(Self { image, modules: modules.into_iter().find(|folder| folder.is_dir()), release })
+        Ok(Self { image, modules: modules.into_iter().find(|folder| folder.is_dir()), release, words: "" })
     }
 }
 

@@ -61,10 +61,11 @@ pub struct Machine {
 /// An oops ends the guest at once (panic=-1 with -no-reboot makes QEMU exit), so that it is seen and not waited for.
 /// SELinux instead of AppArmor because binder's security contexts fail under the latter; no policy is loaded. The
 /// module parameters are for kernels that have these drivers built in; with modules they are passed at loading.
-fn command_line(options: &Options) -> String {
+fn command_line(kernel: &Kernel, options: &Options) -> String {
     let line = "console=ttyS0 loglevel=5 panic=-1 oops=panic security=selinux selinux=1 enforcing=0 \
                 vivid.n_devs=2 vivid.allocators=0,1 vivid.node_types=0x1,0x1";
-    format!("{line} {}", options.append).trim_end().to_owned()
+    let words = [line, kernel.words, &options.append];
+    words.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Starts QEMU on a kernel and an initramfs; the guest's console goes to `console`.
@@ -93,7 +94,7 @@ pub fn start(kernel: &Kernel, initramfs: &Path, console: &Path, options: &Option
         .arg(&kernel.image)
         .arg("-initrd")
         .arg(initramfs)
-        .args(["-append", &command_line(options)])
+        .args(["-append", &command_line(kernel, options)])
         // The one display whose driver takes foreign dma-bufs.
         .args(["-vga", "cirrus"])
         .args(["-chardev", &format!("file,id=console,append=on,path={log_path}"), "-serial", "chardev:console"])

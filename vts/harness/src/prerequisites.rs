@@ -1,8 +1,9 @@
 //! What the machine must have: said, and installed with apt-get when running as root. The only place that installs
 //! anything into the system.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
 use crate::progress::{run_captured, run_visible, Progress};
@@ -20,6 +21,20 @@ pub enum Need {
     Libclang,
     /// `ldd`, `dpkg-deb` and `apt-get` style tools for unpacking packages.
     DpkgDeb,
+    /// make, and the tools that the kernel's own build calls.
+    Make,
+    /// bc.
+    Bc,
+    /// flex.
+    Flex,
+    /// bison.
+    Bison,
+    /// libelf's headers, for the kernel's objtool.
+    Libelf,
+    /// lz4, which packs the image: it unpacks fastest under emulation.
+    Lz4,
+    /// xz, in which the source comes.
+    Xz,
 }
 
 impl Need {
@@ -30,6 +45,13 @@ impl Need {
             Self::StaticLibc => "libc.a, to link the guest's programs statically",
             Self::Libclang => "libclang.so, with which the kernel's headers are read",
             Self::DpkgDeb => "dpkg-deb, with which the kernel package is unpacked",
+            Self::Make => "make, to build the second guest kernel",
+            Self::Bc => "bc, to build the second guest kernel",
+            Self::Flex => "flex, to build the second guest kernel",
+            Self::Bison => "bison, to build the second guest kernel",
+            Self::Libelf => "libelf.h, to build the second guest kernel",
+            Self::Lz4 => "lz4, to pack the second guest kernel",
+            Self::Xz => "xz, to unpack the kernel's source",
         }
     }
 
@@ -40,6 +62,13 @@ impl Need {
             Self::StaticLibc => "libc6-dev",
             Self::Libclang => "libclang-dev",
             Self::DpkgDeb => "dpkg",
+            Self::Make => "make",
+            Self::Bc => "bc",
+            Self::Flex => "flex",
+            Self::Bison => "bison",
+            Self::Libelf => "libelf-dev",
+            Self::Lz4 => "lz4",
+            Self::Xz => "xz-utils",
         }
     }
 
@@ -51,6 +80,13 @@ impl Need {
                 .is_ok_and(|path| Path::new(String::from_utf8_lossy(&path).trim()).is_absolute()),
             Self::Libclang => libclang_present(),
             Self::DpkgDeb => on_path("dpkg-deb"),
+            Self::Make => on_path("make"),
+            Self::Bc => on_path("bc"),
+            Self::Flex => on_path("flex"),
+            Self::Bison => on_path("bison"),
+            Self::Libelf => compiles("#include <libelf.h>\n"),
+            Self::Lz4 => on_path("lz4"),
+            Self::Xz => on_path("xz"),
         }
     }
 }
@@ -98,6 +134,19 @@ fn install(packages: &[&str]) -> Result<()> {
 /// Whether a program is on the PATH.
 pub fn on_path(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}
+
+/// Whether the C compiler finds the headers of this text.
+fn compiles(text: &str) -> bool {
+    let child = Command::new("cc")
+        .args(["-x", "c", "-fsyntax-only", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else { return false };
+    let written = child.stdin.take().is_some_and(|mut input| input.write_all(text.as_bytes()).is_ok());
+    child.wait().is_ok_and(|status| status.success()) && written
 }
 
 /// `libclang.so`, with or without versions on either side of the dot. Not `libclang-cpp.so.14`, another library, which

@@ -38,7 +38,7 @@ enum Finding {
 
 type Step = (&'static str, fn(&Context) -> Result<Finding>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("lock", steps::lock),
     ("format", steps::format),
     ("layers", layers::check),
@@ -47,6 +47,7 @@ const STEPS: [Step; 8] = [
     ("documentation", steps::documentation),
     ("licences", deny::policy),
     ("advisories", deny::advisories),
+    ("kernel", steps::kernel),
 ];
 
 /// Runs it.

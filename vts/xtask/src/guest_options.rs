@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use vm_harness::full_kernel;
 use vm_harness::guest::Guest;
 use vm_harness::kernel::Kernel;
 use vm_harness::machine::{Accel, Options};
@@ -25,9 +26,10 @@ pub(crate) enum AccelName {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Machine")]
 pub(crate) struct MachineArgs {
-    /// Another kernel: a bzImage, or the folder of an unpacked kernel package [default: the newest package of the
-    /// archive that has binder and dma-buf heaps]
-    #[arg(long, value_name = "PATH")]
+    /// Another kernel: a bzImage, or the folder of an unpacked kernel package, or "full": our own build of Debian's
+    /// source with a contiguous heap, writeback, binderfs, dma-buf statistics and fault injection, made once (5 to 15
+    /// minutes) [default: the newest package of the archive that has binder and dma-buf heaps]
+    #[arg(long, value_name = "full|PATH")]
     kernel: Option<PathBuf>,
     /// The modules of --kernel (its lib/modules/RELEASE), where they are not found beside it
     #[arg(long, value_name = "DIR", requires = "kernel")]
@@ -72,6 +74,7 @@ impl Prepared {
         ensure(&[Need::Qemu, Need::Linker, Need::StaticLibc], progress)?;
         let cache = context.cache();
         let kernel = match &machine.kernel {
+            Some(path) if path == Path::new(full_kernel::NAME) => full_kernel::get(&cache, progress)?,
             Some(path) => Kernel::from_path(path, machine.modules.as_deref())?,
             None => Kernel::from_archive(&cache, progress)?,
         };

@@ -1,0 +1,220 @@
+//! The second guest kernel, `--kernel full`: built once from Debian's kernel source with our own configuration.
+//!
+//! It has what Debian's kernel lacks: a contiguous heap, a display that writes back what it composed, binderfs, dma-buf
+//! statistics in sysfs, and faults on purpose. The source package is unpacked into the cache, not installed. A finished
+//! kernel lies in a folder named by the hash of all that went into it (source, compiler, fragment), so that a change of
+//! any builds anew and nothing else does; the source tree goes after the build, its archive stays.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{flock, FlockOperation};
+use sha2::{Digest, Sha256};
+
+use crate::apt;
+use crate::error::{At, Error, Result};
+use crate::kernel::Kernel;
+use crate::prerequisites::{ensure, Need};
+use crate::progress::{run_captured, tail, Progress};
+
+/// The word that asks for this kernel where a path may stand.
+pub const NAME: &str = "full";
+/// The package with the source.
+const PACKAGE: &str = "linux-source-6.12";
+/// Where the package has it.
+const ARCHIVE: &str = "usr/src/linux-source-6.12.tar.xz";
+/// Our configuration, over tinyconfig.
+const FRAGMENT: &str = include_str!("../kernels/full.config");
+/// Words for its command line: the size of its contiguous region, and what its display needs. The camera's parameters
+/// stand on every kernel's.
+const WORDS: &str = "cma=64M vkms.enable_writeback=1";
+/// How many lines `make` prints for one build of this configuration: what progress is measured by.
+const BUILD_LINES: usize = 2330;
+/// How often progress is told.
+const TELL: Duration = Duration::from_secs(20);
+/// What must not reach make from a caller's environment.
+const FOREIGN: [&str; 8] =
+    ["ARCH", "CROSS_COMPILE", "KCONFIG_ALLCONFIG", "KCONFIG_CONFIG", "KBUILD_OUTPUT", "LLVM", "MAKEFLAGS", "MAKELEVEL"];
+
+/// The kernel from the cache, built first where the cache has none.
+///
+/// # Errors
+/// No such package, no network at the first time, a tool that is missing, or a build that fails: then its log is named.
+pub fn get(cache: &Path, progress: &Progress) -> Result<Kernel> {
+    let folder = cache.join("kernel-full");
+    fs::create_dir_all(&folder).at(folder.display())?;
+    // Two runs at the same time build it once.
+    let lock = File::create(folder.join("lock")).at(folder.display())?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(std::io::Error::from).at(folder.display())?;
+    ensure(&[Need::Linker], progress)?;
+    let source = folder.join("source");
+    if !source.join(ARCHIVE).is_file() {
+        apt::unpack(PACKAGE, &source, progress)?;
+    }
+    let inputs = inputs(&source)?;
+    let built = folder.join(key(&inputs));
+    if built.join("bzImage").is_file() {
+        let kernel = as_kernel(&built)?;
+        progress.step(format_args!("kernel {} (cached)", kernel.release));
+        return Ok(kernel);
+    }
+    let needs = [Need::Make, Need::Bc, Need::Flex, Need::Bison, Need::Libelf, Need::Lz4, Need::Xz];
+    ensure(&needs, progress)?;
+    let tree = folder.join("tree");
+    let log = folder.join("build.log");
+    unpack_source(&source.join(ARCHIVE), &tree, progress)?;
+    configure(&tree, &log)?;
+    make_image(&tree, &log, progress)?;
+    keep(&tree, &built, &inputs)?;
+    let _only_space = fs::remove_dir_all(&tree);
+    as_kernel(&built)
+}
+
+fn as_kernel(built: &Path) -> Result<Kernel> {
+    let kernel = Kernel::from_path(&built.join("bzImage"), None)?;
+    Ok(Kernel { words: WORDS, ..kernel })
+}
+
+/// All that the image depends on, in words.
+fn inputs(source: &Path) -> Result<String> {
+    let source = apt::version(source)?;
+    let compiler = run_captured(Command::new("cc").arg("--version"))?;
+    let compiler = String::from_utf8_lossy(&compiler);
+    Ok(format!("source {source}\ncompiler {}\n{FRAGMENT}", compiler.lines().next().unwrap_or_default()))
+}
+
+/// The first half of a SHA-256, in hexadecimal.
+fn key(inputs: &str) -> String {
+    Sha256::digest(inputs).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unpack_source(archive: &Path, tree: &Path, progress: &Progress) -> Result<()> {
+    progress.step("unpacking the kernel's source");
+    let _nothing_left_over = fs::remove_dir_all(tree);
+    fs::create_dir_all(tree).at(tree.display())?;
+    run_captured(Command::new("tar").args(["-x", "-J", "--strip-components=1", "-C"]).arg(tree).arg("-f").arg(archive))
+        .map(drop)
+}
+
+/// Lays the fragment over tinyconfig, and sees that all of it is still there afterwards: what depends on something that
+/// is off is dropped without a word.
+fn configure(tree: &Path, log: &Path) -> Result<()> {
+    let _old = fs::remove_file(log);
+    run_logged(&mut make(tree, &["tinyconfig"]), log, |_| {})?;
+    let path = tree.join(".config");
+    let config = fs::read_to_string(&path).at(path.display())?;
+    fs::write(&path, format!("{config}\n{FRAGMENT}")).at(path.display())?;
+    run_logged(&mut make(tree, &["olddefconfig"]), log, |_| {})?;
+    let config = fs::read_to_string(&path).at(path.display())?;
+    let lost = lost_lines(&config);
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(Error::BadFile {
+        path: "vts/harness/kernels/full.config".into(),
+        problem: format!("the kernel's configuration drops {}", lost.join(", ")),
+    })
+}
+
+fn lost_lines(config: &str) -> Vec<&'static str> {
+    let wanted = FRAGMENT.lines().filter(|line| line.starts_with("CONFIG_"));
+    wanted.filter(|wanted| !config.lines().any(|line| line == *wanted)).collect()
+}
+
+fn make_image(tree: &Path, log: &Path, progress: &Progress) -> Result<()> {
+    let jobs = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    progress
+        .step(format_args!("compiling the kernel: once, 5 to 15 minutes on two processors; log: {}", log.display()));
+    let (mut lines, mut told) = (0_usize, Instant::now());
+    run_logged(&mut make(tree, &[&format!("-j{jobs}"), "bzImage"]), log, |_| {
+        lines = lines.saturating_add(1);
+        if told.elapsed() > TELL {
+            told = Instant::now();
+            let percent = lines.saturating_mul(100).checked_div(BUILD_LINES).unwrap_or(0).min(99);
+            progress.step(format_args!("compiling the kernel: about {percent} %"));
+        }
+    })
+}
+
+fn make(tree: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("nice");
+    command.arg("make").arg("-C").arg(tree).args(arguments);
+    // The same image for everybody: no name, host and time of whoever built it.
+    command.env("KBUILD_BUILD_USER", "guest").env("KBUILD_BUILD_HOST", "guest");
+    command.env("KBUILD_BUILD_TIMESTAMP", "1970-01-01");
+    for name in FOREIGN {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs a step of the build; its output goes to the log, and line by line to `line`.
+fn run_logged(command: &mut Command, log: &Path, mut line: impl FnMut(&str)) -> Result<()> {
+    use std::io::Write;
+    let what = "make, for the kernel";
+    let mut file = File::options().create(true).append(true).open(log).at(log.display())?;
+    let errors = file.try_clone().at(log.display())?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).spawn().at(what)?;
+    let output = child.stdout.take().ok_or_else(|| Error::Protocol("make has no output".to_owned()))?;
+    for text in BufReader::new(output).lines() {
+        let text = text.at(what)?;
+        writeln!(file, "{text}").at(log.display())?;
+        line(&text);
+    }
+    let status = child.wait().at(what)?;
+    if status.success() {
+        return Ok(());
+    }
+    let said = fs::read(log).unwrap_or_default();
+    Err(Error::Command {
+        command: format!("building the kernel (log: {})", log.display()),
+        status: status.to_string(),
+        output: tail(&String::from_utf8_lossy(&said), 12),
+    })
+}
+
+/// Puts image and configuration where the next run finds them; the folder appears only when whole.
+fn keep(tree: &Path, built: &Path, inputs: &str) -> Result<()> {
+    let part = PathBuf::from(format!("{}.part", built.display()));
+    let _left_over = fs::remove_dir_all(&part);
+    fs::create_dir_all(&part).at(part.display())?;
+    fs::copy(tree.join("arch/x86/boot/bzImage"), part.join("bzImage")).at(part.display())?;
+    fs::copy(tree.join(".config"), part.join("config")).at(part.display())?;
+    fs::write(part.join("inputs"), inputs).at(part.display())?;
+    fs::rename(&part, built).at(built.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_differs_with_each_input_and_not_without() {
+        assert_eq!(key("source 1\n"), key("source 1\n"));
+        assert_ne!(key("source 1\n"), key("source 2\n"));
+        assert_eq!(key("").len(), 32);
+    }
+
+    #[test]
+    fn lost_lines_names_what_the_configuration_dropped() {
+        assert_eq!(lost_lines(FRAGMENT), Vec::<&str>::new());
+        let without = FRAGMENT.replace("CONFIG_CMA=y", "# CONFIG_CMA is not set");
+        assert_eq!(lost_lines(&without), ["CONFIG_CMA=y"]);
+    }
+
+    #[test]
+    fn fragment_sets_no_option_twice() {
+        let mut names: Vec<&str> = FRAGMENT
+            .lines()
+            .filter_map(|line| line.strip_prefix("# ").unwrap_or(line).split(['=', ' ']).next())
+            .filter(|name| name.starts_with("CONFIG_"))
+            .collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}
