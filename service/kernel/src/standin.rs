@@ -20,7 +20,7 @@ use gralloc_core::{BufferName, Policy};
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, posix_fallocate, FcntlArg, SealFlag};
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
-use nix::unistd::{sysconf, SysconfVar};
+use nix::unistd::{ftruncate, sysconf, SysconfVar};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
@@ -129,22 +129,35 @@ impl StandIn {
         }
     }
 
-    /// A memfd with all its pages, of a size that cannot change.
+    /// A memfd of a size that cannot change.
+    ///
+    /// One that is to be the buffer itself gets all its pages now: later there would be no error but SIGBUS. One for
+    /// udmabuf must have none yet. Linux 6.12 pins the pages of a memfd as fallocate leaves them, which is not zeroed
+    /// (`memfd_pin_folios`; seen on a kernel without `INIT_ON_ALLOC_DEFAULT_ON`), and the buffer would show whose they
+    /// were before; those that it has to add itself it zeroes.
     fn sealed_memfd(&self, bytes: u64, name: &DebugName) -> Result<OwnedFd, Errno> {
         let flags = MemFdCreateFlag::MFD_CLOEXEC | MemFdCreateFlag::MFD_ALLOW_SEALING;
         let file = memfd_create(name.as_c_str(), flags)?;
         let size = bytes.checked_next_multiple_of(self.page_bytes).and_then(|size| size.try_into().ok());
         let size = size.filter(|size| *size > 0).ok_or(Errno::EFBIG)?;
-        while let Err(errno) = posix_fallocate(file.as_raw_fd(), 0, size) {
-            // The kernel takes back what an interrupted call had allocated.
-            if errno != Errno::EINTR {
-                return Err(errno);
-            }
+        match self.source {
+            Source::Udmabuf { .. } => ftruncate(&file, size)?,
+            Source::Memfd => all_pages(&file, size)?,
         }
         // udmabuf insists on SHRINK and refuses WRITE.
         let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
         fcntl(file.as_raw_fd(), FcntlArg::F_ADD_SEALS(seals))?;
         Ok(file)
+    }
+}
+
+fn all_pages(file: &OwnedFd, size: i64) -> Result<(), Errno> {
+    loop {
+        match posix_fallocate(file.as_raw_fd(), 0, size) {
+            // The kernel takes back what an interrupted call had allocated.
+            Err(Errno::EINTR) => {}
+            other => return other,
+        }
     }
 }
 
