@@ -11,6 +11,10 @@ pub const FDS_PER_REPLY: u32 = 64;
 /// The buffer's own fd and that of its metadata.
 pub const FDS_PER_BUFFER: u32 = 2;
 
+/// Nodes of ordinary memory on every kernel: the upstream heaps (linux v6.12, `drivers/dma-buf/heaps/system_heap.c`, and
+/// the names that the default CMA region has had) and the uncached twin of Android's common kernels.
+const ORDINARY_NODES: [&str; 5] = ["system", "system-uncached", "linux,cma", "reserved", "default_cma_region"];
+
 /// Runs them all.
 pub(crate) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Finding>) {
     duplicates("heap", document.heaps.iter().map(|heap| heap.name.as_str()), findings);
@@ -22,6 +26,7 @@ pub(crate) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
     metadata(document, policy, findings);
     reply(policy, findings);
     protected_mixed(policy, findings);
+    protected_nodes(document, findings);
 }
 
 fn duplicates<'n>(section: &str, names: impl Iterator<Item = &'n str>, findings: &mut Vec<Finding>) {
@@ -149,5 +154,34 @@ fn protected_mixed(policy: &Policy, findings: &mut Vec<Finding>) {
         let index = heaps.iter().position(|id| id == other).unwrap_or(0);
         let finding = Finding::new(Code::ProtectedMixed, KeyPath::item("rule", at).key("heaps").index(index), message);
         findings.push(finding.help("one rule for PROTECTED with protected heaps alone, another one for the rest"));
+    }
+}
+
+/// What is protected is a heap's word; what gives memory is its node. So no node may be both.
+fn protected_nodes(document: &Document, findings: &mut Vec<Finding>) {
+    let ordinary = |node: &String| {
+        let gives = |heap: &crate::document::HeapDoc| !heap.protected && heap.nodes.contains(node);
+        document.heaps.iter().position(gives)
+    };
+    for (at, heap) in document.heaps.iter().enumerate().filter(|(_, heap)| heap.protected) {
+        for (index, node) in heap.nodes.iter().enumerate().filter(|(_, node)| !node.is_empty()) {
+            let path = KeyPath::item("heap", at).key("nodes").index(index);
+            let other = ordinary(node);
+            let why = match other.and_then(|other| document.heaps.get(other)) {
+                Some(other) => format!("heap \"{}\" gives ordinary memory from it", other.name),
+                None if ORDINARY_NODES.contains(&node.as_str()) => {
+                    "the kernel's own heap of ordinary memory".to_owned()
+                }
+                None => continue,
+            };
+            let message = format!("\"{}\" is protected, and its node \"{node}\" is not: {why}", heap.name);
+            let finding = Finding::new(Code::ProtectedNode, path, message);
+            let finding =
+                finding.help("only nodes of protected memory; where none of them exists the request is refused");
+            findings.push(match other {
+                Some(other) => finding.related(KeyPath::item("heap", other).key("nodes"), "the ordinary heap"),
+                None => finding,
+            });
+        }
     }
 }

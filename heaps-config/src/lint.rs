@@ -48,6 +48,7 @@ fn clouds(code: Code) -> bool {
         Code::DuplicateName,
         Code::InconsistentTwin,
         Code::ProtectedMixed,
+        Code::ProtectedNode,
         Code::MetadataHeap,
         Code::ReplyFds,
         Code::AlignPowerOfTwo,

@@ -139,7 +139,7 @@ impl<'t> Table<'t> {
         if !matches!(given, Tree::List(_)) {
             return Some(vec![String::new()]);
         }
-        Some(items.into_iter().map(|(path, item)| text(item, &path, findings).unwrap_or_default()).collect())
+        Some(items.into_iter().map(|(path, item)| listed_name(item, &path, findings)).collect())
     }
 
     /// Ends the reading: reports every key that nobody asked for.
@@ -164,6 +164,16 @@ pub(crate) fn text(value: &Tree, path: &KeyPath, findings: &mut Vec<Finding>) ->
             None
         }
     }
+}
+
+/// One name of a list. An empty one is refused: left out, it would be a condition or a heap that is silently missing.
+/// What comes back empty was reported.
+pub(crate) fn listed_name(item: &Tree, path: &KeyPath, findings: &mut Vec<Finding>) -> String {
+    let name = text(item, path, findings);
+    if name.as_deref() == Some("") {
+        findings.push(Finding::new(Code::BadValue, path.clone(), "an empty name").help("take it out of the list"));
+    }
+    name.unwrap_or_default()
 }
 
 pub(crate) fn integer(value: &Tree, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<i64> {

@@ -105,6 +105,19 @@ fn protected_and_ordinary_in_one_rule_are_never_loaded() {
 }
 
 #[test]
+fn a_protected_heap_with_an_ordinary_node_is_never_loaded() {
+    let secure = "\"heap\": [{ \"name\": \"secure\", \"nodes\": [\"secure\", \"system\"], \"protected\": true },";
+    let says = refused("\"heap\": [", secure);
+    assert!(says.contains("error[protected-node] heap[0].nodes[1]"), "{says}");
+}
+
+#[test]
+fn an_empty_name_is_refused_and_does_not_widen_its_rule() {
+    let says = refused("[\"PROTECTED\"]", "[\"\"]");
+    assert!(says.contains("error[bad-value] rule[0].all_of[0]: an empty name"), "{says}");
+}
+
+#[test]
 fn broken_json_names_line_and_column() {
     for (text, line, column) in [("", 1, 0), ("{\n  \"schema\": 1,\n}", 3, 1), ("[1, 2", 1, 5)] {
         let Err(ConfigError::Syntax { line: at, column: col, message }) = from_json(text) else {

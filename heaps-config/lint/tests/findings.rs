@@ -179,6 +179,24 @@ fn bad_values() {
 }
 
 #[test]
+fn an_empty_name_in_a_list_is_refused_not_left_out() {
+    for key in ["all_of", "any_of", "none_of", "formats", "not_formats", "cached_when"] {
+        let text = instead("heaps = [\"system\"]", &format!("heaps = [\"system\"]\n{key} = [\"\"] #!"));
+        among(&text, Code::BadValue, &format!("rule[1].{key}[0]"));
+    }
+    only(&instead("heaps = [\"system\"]", "heaps = [\"\", \"system\"] #!"), Code::BadValue, "rule[1].heaps[0]");
+    only(&instead("name = \"system\"", "name = \"system\"\nnodes = [\"\"] #!"), Code::BadValue, "heap[0].nodes[0]");
+    let twin = instead("name = \"system\"", "name = \"system\"\nuncached_twin = \"\" #!");
+    only(&twin, Code::BadValue, "heap[0].uncached_twin");
+    only(&with("[format_group]\nG = [\"BLOB\", \"\"] #!"), Code::BadValue, "format_group.G[1]");
+}
+
+#[test]
+fn an_option_with_an_empty_list_of_values_does_not_accept_any() {
+    only(&with("[[option]]\nname = \"x\"\nvalues = [] #!"), Code::BadValue, "option[0].values");
+}
+
+#[test]
 fn a_node_name_does_not_lead_out_of_its_folder() {
     for node in ["../binder", "/dev/dma_heap/system", "..", "a/b"] {
         let text = instead("name = \"system\"", &format!("name = \"system\"\nnodes = [\"{node}\"] #!"));
@@ -317,6 +335,28 @@ fn protected_falls_back_to_ordinary() {
     assert!(found.finding.message.contains("\"secure\" is protected, and falls back to \"system\""), "{found:?}");
     let text = with_rules(&format!("{SECURE}{}", rules.replace("\"secure\", \"system\"", "\"system\", \"secure\"")));
     only(&text, Code::ProtectedMixed, "rule[0].heaps[1]");
+}
+
+#[test]
+fn protected_heap_has_no_node_of_ordinary_memory() {
+    let rules = "[[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\nheaps = [\"secure\"]\n\
+                 [[rule]]\nname = \"rest\"\nheaps = [\"system\"]";
+    let with_nodes = |nodes: &str| with_rules(&format!("{SECURE}nodes = {nodes} #!\n{rules}"));
+    for (nodes, index) in [("[\"secure\", \"system\"]", 1), ("[\"reserved\"]", 0), ("[\"s\", \"linux,cma\"]", 1)] {
+        only(&with_nodes(nodes), Code::ProtectedNode, &format!("heap[1].nodes[{index}]"));
+    }
+    let camera = "[[heap]]\nname = \"camera\"\nnodes = [\"camera\", \"carveout\"]\n";
+    let shared =
+        with_nodes("[\"secure\", \"carveout\"]").replace("heaps = [\"system\"]", "heaps = [\"camera\", \"system\"]");
+    let found =
+        only(&shared.replacen(SECURE, &format!("{camera}{SECURE}"), 1), Code::ProtectedNode, "heap[2].nodes[1]");
+    assert!(found.finding.message.contains("\"camera\" gives ordinary memory"), "{found:?}");
+    assert_eq!(found.finding.related.first().unwrap().0.to_string(), "heap[1].nodes");
+    // Without `nodes` the node has the heap's name; the finding points at the heap.
+    let named = SECURE.replace("[[heap]]", "[[heap]] #!").replace("\"secure\"", "\"linux,cma\"");
+    let by_name = with_rules(&format!("{named}{}", rules.replace("[\"secure\"]", "[\"linux,cma\"]")));
+    among(&by_name, Code::ProtectedNode, "heap[1].nodes[0]");
+    assert!(lint_text(&with_nodes("[\"secure\", \"vframe-secure\"]")).findings.is_empty());
 }
 
 #[test]

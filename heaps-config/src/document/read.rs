@@ -5,7 +5,7 @@ use super::{
 };
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
-use crate::reader::{integer, text, Table};
+use crate::reader::{integer, listed_name, Table};
 use crate::tree::Tree;
 use std::collections::BTreeMap;
 
@@ -157,7 +157,7 @@ fn read_format_groups(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> BTree
         let path = table.path().key(name);
         if let Tree::List(items) = value {
             let formats = items.iter().enumerate();
-            let formats = formats.map(|(at, item)| text(item, &path.index(at), findings).unwrap_or_default()).collect();
+            let formats = formats.map(|(at, item)| listed_name(item, &path.index(at), findings)).collect();
             groups.insert(name.to_owned(), formats);
         } else {
             let message = format!("a group takes an array of format names, not {}", value.kind());
@@ -169,6 +169,10 @@ fn read_format_groups(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> BTree
 
 fn read_option(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> OptionDoc {
     let name = table.name("name", findings);
+    if table.get("values") == Some(&Tree::List(Vec::new())) {
+        let finding = Finding::new(Code::BadValue, table.path().key("values"), "no values");
+        findings.push(finding.help("leave it out to accept any value; without the [[option]] all are refused"));
+    }
     let values = table.list("values", findings);
     let values = values.into_iter().filter_map(|(path, item)| integer(item, &path, findings)).collect();
     OptionDoc { name, values }
@@ -176,12 +180,17 @@ fn read_option(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> OptionDoc 
 
 fn read_heap(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> HeapDoc {
     let name = table.name("name", findings);
+    let uncached_twin = table.text("uncached_twin", findings);
+    if uncached_twin.as_deref() == Some("") {
+        let finding = Finding::new(Code::BadValue, table.path().key("uncached_twin"), "an empty name");
+        findings.push(finding.help("leave it out when there is no twin"));
+    }
     HeapDoc {
         nodes: table.texts("nodes", findings).unwrap_or_else(|| vec![name.clone()]),
         cached: table.flag("cached", findings).unwrap_or(true),
         contiguous: table.flag("contiguous", findings).unwrap_or(false),
         protected: table.flag("protected", findings).unwrap_or(false),
-        uncached_twin: table.text("uncached_twin", findings),
+        uncached_twin,
         max_buffer: table.bytes("max_buffer", findings),
         budget: table.bytes("budget", findings),
         name,
