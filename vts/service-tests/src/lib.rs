@@ -7,6 +7,7 @@
 //! - [`client`]: one caller: descriptors, answers, buffers.
 //! - [`still`]: that nothing is left behind: fds of the service, fds of the client, dma-bufs of the kernel.
 //! - [`process`], [`dmabufs`], [`dump`]: what /proc, debugfs and the service itself say.
+//! - [`faults`]: that a thread's next attempts at the kernel fail, one after the other.
 //! - [`policy`]: policies to start from.
 //! - [`helper`]: this program again, as another process: another user, a holder of buffers, a crowd.
 //! - [`place`]: what this machine has, and the reason to skip a test for what it has not.
@@ -23,6 +24,7 @@
 pub mod client;
 pub mod dmabufs;
 pub mod dump;
+pub mod faults;
 pub mod helper;
 pub mod place;
 pub mod policy;

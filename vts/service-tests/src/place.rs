@@ -2,7 +2,7 @@
 
 use crate::suite::Skip;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The node of the heap that every kernel with dma-heaps has.
 pub const SYSTEM_HEAP: &str = "/dev/dma_heap/system";
@@ -62,6 +62,18 @@ pub fn kernel_heaps() -> Result<(), Skip> {
 /// A reason to skip.
 pub fn udmabuf() -> Result<(), Skip> {
     File::open("/dev/udmabuf").map(drop).map_err(|error| Skip(format!("needs /dev/udmabuf: {error}")))
+}
+
+/// The names that kernels have given the node of the contiguous heap.
+pub const CONTIGUOUS_NAMES: [&str; 3] = ["default_cma_region", "linux,cma", "reserved"];
+
+/// Needs a contiguous heap; answers its node.
+///
+/// # Errors
+/// A reason to skip.
+pub fn contiguous_heap() -> Result<PathBuf, Skip> {
+    let mut nodes = CONTIGUOUS_NAMES.iter().map(|name| Path::new("/dev/dma_heap").join(name));
+    nodes.find(|node| node.exists()).ok_or_else(|| Skip("needs a contiguous heap (--kernel full)".to_owned()))
 }
 
 /// Needs to be root: other users, device nodes, other processes' fds.

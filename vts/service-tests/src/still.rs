@@ -37,6 +37,11 @@ impl<'s> Still<'s> {
         Still { subject, before: before.expect("the service does not come to rest") }
     }
 
+    /// Whether everything is as it was, at this moment.
+    pub fn holds_now(&self) -> bool {
+        Moment::now(self.subject) == self.before
+    }
+
     /// Fails the test unless everything is as it was, soon: the service tidies up after its answers.
     pub fn assert_nothing_left(&self) {
         let mut now = Moment::now(self.subject);

@@ -11,10 +11,14 @@ mod answers;
 mod bad_input;
 #[path = "service/budgets.rs"]
 mod budgets;
+#[path = "service/contiguous.rs"]
+mod contiguous;
 #[path = "service/crowd.rs"]
 mod crowd;
 #[path = "service/dumping.rs"]
 mod dumping;
+#[path = "service/faults.rs"]
+mod faults;
 #[path = "service/heaps.rs"]
 mod heaps;
 #[path = "service/names.rs"]
@@ -25,6 +29,8 @@ mod policies;
 mod shortage;
 #[path = "service/standing.rs"]
 mod standing;
+#[path = "service/statistics.rs"]
+mod statistics;
 
 use service_tests::{helper, suite};
 use std::process::ExitCode;
@@ -45,6 +51,9 @@ fn main() -> ExitCode {
         crowd::tests(),
         dumping::tests(),
         standing::tests(),
+        contiguous::tests(),
+        statistics::tests(),
+        faults::tests(),
     ];
     suite::main(groups.into_iter().flatten().collect())
 }

@@ -1,0 +1,108 @@
+//! That the Nth attempt of a thread at the kernel's memory fails: slab, pages, copies from and to user space.
+//!
+//! Linux, Documentation/fault-injection/fault-injection.rst: `/proc/PID/task/TID/fail-nth` counts the points at which
+//! something may fail, and fails the one at which it arrives at 0. Written by root, for any process.
+//!
+//! Copies count only below the heap's ioctl. Where binder's own copies to or from a thread fail, the thread has lost its
+//! memory, and the process is to end and be started again; that is no allocation's failure.
+
+use crate::suite::Skip;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the kernel leaves out unless it is told: allocations that may wait, pages above, single pages.
+const SETTINGS: [(&str, &str); 5] = [
+    ("failslab/ignore-gfp-wait", "N"),
+    ("failslab/cache-filter", "N"),
+    ("fail_page_alloc/ignore-gfp-wait", "N"),
+    ("fail_page_alloc/ignore-gfp-highmem", "N"),
+    ("fail_page_alloc/min-order", "0"),
+];
+
+/// One process whose threads fail.
+pub struct Faults {
+    tasks: PathBuf,
+    spared: &'static [&'static str],
+}
+
+impl Faults {
+    /// Faults in a process, but not in its threads of these names.
+    ///
+    /// # Errors
+    /// A reason to skip: the kernel cannot fail on purpose, or this is not root.
+    pub fn in_process(pid: i32, spared: &'static [&'static str]) -> Result<Faults, Skip> {
+        if !Path::new("/proc/self/fail-nth").exists() {
+            return Err(Skip("needs a kernel with fault injection (--kernel full)".to_owned()));
+        }
+        crate::place::root()?;
+        for (file, value) in SETTINGS {
+            let path = Path::new("/sys/kernel/debug").join(file);
+            fs::write(&path, value).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+        // Nothing fails but what fail-nth says.
+        for kind in ["failslab", "fail_page_alloc", "fail_usercopy"] {
+            fs::write(format!("/sys/kernel/debug/{kind}/probability"), "0").unwrap();
+            fs::write(format!("/sys/kernel/debug/{kind}/task-filter"), "Y").unwrap();
+            fs::write(format!("/sys/kernel/debug/{kind}/verbose"), "0").unwrap();
+        }
+        let (start, end) = heap_ioctl();
+        for (file, value) in [("require-start", start), ("require-end", end), ("stacktrace-depth", "32".to_owned())] {
+            fs::write(format!("/sys/kernel/debug/fail_usercopy/{file}"), value).unwrap();
+        }
+        Ok(Faults { tasks: PathBuf::from(format!("/proc/{pid}/task")), spared })
+    }
+
+    /// Runs `body` while each thread's `nth` attempt fails; answers with what became of that.
+    pub fn at<T>(&self, nth: u32, body: impl FnOnce() -> T) -> (T, Fate) {
+        let threads = self.threads();
+        for thread in &threads {
+            // A thread that has ended fails no more.
+            let _ = fs::write(thread, nth.to_string());
+        }
+        let result = body();
+        let mut fate = Fate { struck: false, ended: false };
+        for thread in &threads {
+            match fs::read_to_string(thread) {
+                Ok(left) => fate.struck |= left.trim() == "0",
+                Err(_) => fate.ended = true,
+            }
+            let _ = fs::write(thread, "0");
+        }
+        (result, fate)
+    }
+
+    fn threads(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.tasks).unwrap().flatten().map(|entry| entry.path());
+        let name = |task: &Path| fs::read_to_string(task.join("comm")).unwrap_or_default().trim_end().to_owned();
+        let chosen = entries.filter(|task| !self.spared.contains(&name(task).as_str()));
+        chosen.map(|task| task.join("fail-nth")).collect()
+    }
+}
+
+/// What became of a fault.
+#[derive(Clone, Copy, Debug)]
+pub struct Fate {
+    /// A thread's attempt failed.
+    pub struck: bool,
+    /// A thread has ended, and how far it was is not known.
+    pub ended: bool,
+}
+
+/// Where the kernel's function is that a heap's ioctl ends in: first address, and the next function's; hexadecimal.
+fn heap_ioctl() -> (String, String) {
+    let symbols = fs::read_to_string("/proc/kallsyms").unwrap();
+    let mut functions: Vec<(u64, &str)> = symbols
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            let address = u64::from_str_radix(words.next()?, 16).ok()?;
+            words.next().filter(|kind| kind.eq_ignore_ascii_case("t"))?;
+            Some((address, words.next()?))
+        })
+        .collect();
+    functions.sort_unstable();
+    let at = functions.iter().position(|(_, name)| *name == "dma_heap_ioctl").expect("dma_heap_ioctl in kallsyms");
+    let (start, _) = functions[at];
+    let end = functions[at..].iter().find(|(address, _)| *address > start).unwrap().0;
+    (format!("0x{start:x}"), format!("0x{end:x}"))
+}
