@@ -40,9 +40,24 @@ struct Args {
     /// Print no table
     #[arg(long, short)]
     quiet: bool,
+    /// Of the rows, only those that need no service, or only those that need one [default: both]
+    #[arg(long, value_enum)]
+    part: Option<Part>,
+    /// Serve as the bare service that ours is compared with (started by the program itself)
+    #[arg(long, hide = true)]
+    bare: bool,
     /// Serve as one of several processes that measure at once (started by the program itself)
     #[arg(long, hide = true)]
     worker: bool,
+}
+
+/// Rows by what they need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// No service: pure code, measured where no emulator slows it
+    Alone,
+    /// The service
+    Service,
 }
 
 fn parse_row(name: &str) -> Result<&'static Row, String> {
@@ -64,13 +79,17 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     let options = Options { heap: args.heap.clone(), policy: args.policy.clone() };
+    if args.bare {
+        return measure::serve_barely(&options.heap);
+    }
     if args.worker {
         return measure::serve_as_worker(&options);
     }
     let chosen: Vec<&Row> = if args.rows.is_empty() { ROWS.iter().collect() } else { args.rows.clone() };
+    let in_part = |row: &&Row| args.part.is_none_or(|part| row.alone == (part == Part::Alone));
     let mut bench = Bench::new(options);
     let mut samples = Samples::new(machine());
-    for row in chosen {
+    for row in chosen.into_iter().filter(in_part) {
         let rounds = args.rounds.map_or(row.rounds, |rounds| usize::try_from(rounds).unwrap_or(usize::MAX));
         if row != &rows::RSS {
             eprintln!("{}: {} samples of {}", row.name, rounds, row.what);

@@ -1,17 +1,20 @@
 //! Taking samples: one module a kind of row.
 //!
-//! A round takes one sample of each of ours, raw and ping, right after each other, in an order that changes from round to
-//! round, so that none profits from what another leaves behind. What the service does after a reply (it watches new
-//! buffers and fills its stock a few milliseconds later) falls into any of the three alike. Buffers are let go at the end
+//! A round takes one sample of each of ours, raw, ping and the bare service, right after each other, in an order that
+//! changes from round to round, so that none profits from what another leaves behind. What the service does after a reply
+//! (it watches new buffers and fills its stock a few milliseconds later) falls into any of them alike. Buffers are let go at the end
 //! of the round, out of every timed stretch, ours and raw's alike.
 
 mod allocation;
+mod bare;
+mod mapper;
 mod parallel;
 mod plan;
 mod service;
 
 use allocation::Allocations;
 use anyhow::{Context as _, Result};
+use bare::BareService;
 use gralloc_client::{BufferDescriptorInfo, Connection, DescriptorBuilder};
 use gralloc_core::{PixelFormat, Usage};
 use parallel::Workers;
@@ -20,6 +23,7 @@ use std::time::Duration;
 use vts_bench::rows::{self, Row};
 use vts_bench::samples::{RowSamples, Sample};
 
+pub(crate) use bare::serve_barely;
 pub(crate) use parallel::serve_as_worker;
 
 /// Rounds before the first that counts: caches, lazily made threads and tables.
@@ -34,22 +38,24 @@ pub(crate) enum Kind {
     Raw,
     /// A call that does nothing.
     Ping,
+    /// A binder service around the ioctl that does nothing else: for comparison.
+    Bare,
 }
 
-/// Every order of the three.
-const ORDERS: [[Kind; 3]; 6] = [
-    [Kind::Ours, Kind::Raw, Kind::Ping],
-    [Kind::Raw, Kind::Ping, Kind::Ours],
-    [Kind::Ping, Kind::Ours, Kind::Raw],
-    [Kind::Ours, Kind::Ping, Kind::Raw],
-    [Kind::Ping, Kind::Raw, Kind::Ours],
-    [Kind::Raw, Kind::Ours, Kind::Ping],
-];
-
-/// Something that can be measured in three ways.
+/// Something that can be measured in several ways.
 pub(crate) trait Subject {
+    /// In which.
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Ours, Kind::Raw, Kind::Ping]
+    }
+
     /// Does it once and says how long it took. What it made is kept.
     fn measure(&mut self, kind: Kind) -> Result<Duration>;
+
+    /// A sample's time in the row's unit.
+    fn unit_of(&self, took: Duration) -> f64 {
+        micros(took)
+    }
 
     /// Lets go of what was made.
     fn release(&mut self) -> Result<()>;
@@ -67,30 +73,51 @@ pub(crate) struct Options {
 /// A run.
 pub(crate) struct Bench {
     options: Options,
+    /// Runs from when it is first needed.
+    bare: Option<BareService>,
     /// The service's resident memory so far.
     resident: Vec<Sample>,
 }
 
 impl Bench {
     pub(crate) fn new(options: Options) -> Bench {
-        Bench { options, resident: Vec::new() }
+        Bench { options, bare: None, resident: Vec::new() }
     }
 
     /// Takes the samples of a row.
     pub(crate) fn measure(&mut self, row: &Row, rounds: usize) -> Result<RowSamples> {
-        if self.resident.is_empty() && row != &rows::PLAN {
+        if row.alone {
+            let samples = match row {
+                row if row == &rows::PLAN => plan::samples(&self.options.policy, rounds)?,
+                _ => mapper::gets(rounds)?,
+            };
+            return Ok(RowSamples { row: row.name.to_owned(), samples });
+        }
+        if self.resident.is_empty() {
             self.resident.push(service::resident()?);
         }
         let samples = match row {
-            row if row == &rows::PLAN => plan::samples(&self.options.policy, rounds)?,
             row if row == &rows::RSS => self.resident.clone(),
-            row if row == &rows::PARALLEL => interleave(&mut Workers::start(&self.options)?, rounds)?,
-            row => interleave(&mut self.allocations(row)?, rounds)?,
+            row if row == &rows::PARALLEL => {
+                self.start_bare()?;
+                interleave(&mut Workers::start(&self.options)?, rounds)?
+            }
+            row if row == &rows::IMPORT_FREE => interleave(&mut mapper::Imports::new(&self.options.heap)?, rounds)?,
+            row if row == &rows::LOCK_UNLOCK => interleave(&mut mapper::Locks::new(&self.options.heap)?, rounds)?,
+            row => {
+                self.start_bare()?;
+                interleave(&mut self.allocations(row)?, rounds)?
+            }
         };
-        if row != &rows::PLAN {
-            self.resident.push(service::resident()?);
-        }
+        self.resident.push(service::resident()?);
         Ok(RowSamples { row: row.name.to_owned(), samples })
+    }
+
+    fn start_bare(&mut self) -> Result<()> {
+        if self.bare.is_none() {
+            self.bare = Some(BareService::start(&self.options.heap).context("the bare service")?);
+        }
+        Ok(())
     }
 
     fn allocations(&self, row: &Row) -> Result<Allocations> {
@@ -107,24 +134,36 @@ impl Bench {
 
 /// Takes the samples of rounds.
 fn interleave(subject: &mut impl Subject, rounds: usize) -> Result<Vec<Sample>> {
-    let orders = ORDERS.iter().cycle().take(rounds.saturating_add(WARM_UP));
+    let kinds = subject.kinds();
     let mut samples = Vec::new();
-    for (round, order) in orders.enumerate() {
-        let (mut ours, mut raw, mut ping) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-        for kind in order {
-            let took = subject.measure(*kind)?;
+    for round in 0..rounds.saturating_add(WARM_UP) {
+        let mut sample = Sample::default();
+        for kind in order(kinds, round) {
+            let took = subject.measure(kind)?;
+            let took = subject.unit_of(took);
             match kind {
-                Kind::Ours => ours = took,
-                Kind::Raw => raw = took,
-                Kind::Ping => ping = took,
+                Kind::Ours => sample.ours = took,
+                Kind::Raw => sample.raw = Some(took),
+                Kind::Ping => sample.ping = Some(took),
+                Kind::Bare => sample.bare = Some(took),
             }
         }
         subject.release()?;
         if round >= WARM_UP {
-            samples.push(Sample { ours: micros(ours), raw: Some(micros(raw)), ping: Some(micros(ping)) });
+            samples.push(sample);
         }
     }
     Ok(samples)
+}
+
+/// Each begins in its turn; every second time round, backwards.
+fn order(kinds: &[Kind], round: usize) -> Vec<Kind> {
+    let all = kinds.len().max(1);
+    let mut order: Vec<Kind> = kinds.iter().cycle().skip(round % all).take(all).copied().collect();
+    if (round / all) % 2 == 1 {
+        order.reverse();
+    }
+    order
 }
 
 fn micros(time: Duration) -> f64 {

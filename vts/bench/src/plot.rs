@@ -24,6 +24,8 @@ struct Spread {
     name: String,
     ours: Vec<f64>,
     limit: Vec<f64>,
+    /// Empty where there is none.
+    bare: Vec<f64>,
     floor: Option<f64>,
 }
 
@@ -81,20 +83,22 @@ fn spread(samples: &RowSamples) -> Option<Spread> {
     };
     let ours = samples.samples.iter().map(|sample| sample.ours / unit).collect();
     let limit = limits.iter().map(|limit| limit / unit).collect();
-    Some(Spread { name: row.name.to_owned(), ours, limit, floor })
+    let bare = samples.samples.iter().filter_map(|sample| Some(sample.bare? / unit)).collect();
+    Some(Spread { name: row.name.to_owned(), ours, limit, bare, floor })
 }
 
 fn panel(out: &mut String, spread: &Spread, top: f64) {
     text(out, LEFT - 12.0, top + 36.0, "end", "14", &spread.name);
-    strip(out, &spread.limit, top + 22.0, "#9aa5b1");
-    strip(out, &spread.ours, top + 42.0, "#1f6feb");
+    strip(out, &spread.limit, top + 14.0, "#9aa5b1");
+    strip(out, &spread.bare, top + 32.0, "#d4a72c");
+    strip(out, &spread.ours, top + 50.0, "#1f6feb");
     if let Some(floor) = spread.floor {
         let x = place(floor);
         let _ = writeln!(
             out,
             "<line x1=\"{x:.1}\" y1=\"{:.1}\" x2=\"{x:.1}\" y2=\"{:.1}\" stroke=\"#cf222e\" stroke-dasharray=\"4 3\"/>",
-            top + 10.0,
-            top + 54.0
+            top + 4.0,
+            top + 60.0
         );
     }
 }
@@ -129,7 +133,14 @@ fn axis(out: &mut String, bottom: f64) {
         let _ = writeln!(out, "<line x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{bottom}\" stroke=\"#e6e8eb\"/>");
         text(out, x, bottom + 18.0, "middle", "12", &format!("{value:.1}"));
     }
-    text(out, LEFT, bottom + 42.0, "start", "12", "× the limit's median. Grey: the limit, round by round. Blue: ours.");
+    text(
+        out,
+        LEFT,
+        bottom + 42.0,
+        "start",
+        "12",
+        "× the limit's median. Grey: the limit, round by round. Yellow: a bare service around the ioctl. Blue: ours.",
+    );
 }
 
 /// Where a multiple of the limit lies; what is beyond the axis lies at its end.
@@ -152,7 +163,7 @@ mod tests {
     #[test]
     fn picture_has_a_strip_for_each_row_with_a_limit_and_becomes_a_png() {
         let mut samples = Samples::new(Machine { kernel: "6.12 <&>".to_owned(), processors: 2 });
-        let sample = |ours: f64| Sample { ours, raw: Some(10.0), ping: Some(2.0) };
+        let sample = |ours: f64| Sample { ours, raw: Some(10.0), ping: Some(2.0), bare: Some(12.5) };
         samples.put(RowSamples { row: "cold-4k".to_owned(), samples: vec![sample(12.0), sample(13.0), sample(90.0)] });
         samples.put(RowSamples { row: "rss".to_owned(), samples: vec![Sample::alone(2000.0)] });
         let picture = svg(&samples);

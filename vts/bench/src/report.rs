@@ -13,7 +13,8 @@ pub fn summaries(samples: &Samples) -> Vec<Summary> {
     ROWS.iter().filter_map(|row| Summary::of(row, of(row.name)?)).collect()
 }
 
-/// Writes the rows as a JSON array of `row, unit, n, p50, p99, raw_p50, ping_p50, ratio_raw, ratio_limit`.
+/// Writes the rows as a JSON array of `row, unit, n, p50, p99, raw_p50, ping_p50, ratio_raw, ratio_limit,
+/// bare_p50, bare_ratio_limit`.
 ///
 /// # Errors
 /// The file cannot be written.

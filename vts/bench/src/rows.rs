@@ -43,6 +43,8 @@ pub struct Row {
     pub floor: Floor,
     /// How many samples are taken unless somebody says otherwise.
     pub rounds: usize,
+    /// Needs no service, no heap and no kernel of its own: taken natively, where no emulator slows it.
+    pub alone: bool,
 }
 
 /// Buffers of [`BATCH`] in one call.
@@ -60,6 +62,7 @@ pub const COLD_1080P: Row = Row {
     limit: Limit::RawAndPing,
     floor: Floor::RatioLimit(1.05),
     rounds: 200,
+    alone: false,
 };
 /// One buffer of 4K.
 pub const COLD_4K: Row = Row {
@@ -69,6 +72,7 @@ pub const COLD_4K: Row = Row {
     limit: Limit::RawAndPing,
     floor: Floor::RatioLimit(1.05),
     rounds: 80,
+    alone: false,
 };
 /// One page.
 pub const COLD_4KIB: Row = Row {
@@ -78,6 +82,7 @@ pub const COLD_4KIB: Row = Row {
     limit: Limit::RawAndPing,
     floor: Floor::RatioLimit(1.25),
     rounds: 600,
+    alone: false,
 };
 /// Eight buffers in one call.
 pub const BATCH: Row = Row {
@@ -87,6 +92,7 @@ pub const BATCH: Row = Row {
     limit: Limit::RawAndPing,
     floor: Floor::RatioLimit(1.03),
     rounds: 40,
+    alone: false,
 };
 /// Four processes at once.
 pub const PARALLEL: Row = Row {
@@ -96,6 +102,7 @@ pub const PARALLEL: Row = Row {
     limit: Limit::RawAndPing,
     floor: Floor::RatioLimit(1.1),
     rounds: 30,
+    alone: false,
 };
 /// The pure function.
 pub const PLAN: Row = Row {
@@ -105,6 +112,37 @@ pub const PLAN: Row = Row {
     limit: Limit::Nothing,
     floor: Floor::Median(1000.0),
     rounds: 100,
+    alone: true,
+};
+/// The mapper's import.
+pub const IMPORT_FREE: Row = Row {
+    name: "import-free",
+    what: "the mapper imports a handle and frees it, against two dup and two close",
+    unit: "ns",
+    limit: Limit::Raw,
+    floor: Floor::RatioLimit(1.5),
+    rounds: 200,
+    alone: false,
+};
+/// The mapper's lock, once mapped.
+pub const LOCK_UNLOCK: Row = Row {
+    name: "lock-unlock",
+    what: "the mapper locks a mapped buffer and unlocks it, against the two SYNC ioctls",
+    unit: "ns",
+    limit: Limit::Raw,
+    floor: Floor::RatioLimit(1.1),
+    rounds: 200,
+    alone: false,
+};
+/// The mapper's metadata.
+pub const METADATA_GET: Row = Row {
+    name: "metadata-get",
+    what: "the mapper gives a standard metadata value: mean over NAME, PLANE_LAYOUTS, DATASPACE and SMPTE2086",
+    unit: "ns",
+    limit: Limit::Nothing,
+    floor: Floor::Median(200.0),
+    rounds: 100,
+    alone: true,
 };
 /// Memory of the service.
 pub const RSS: Row = Row {
@@ -114,10 +152,12 @@ pub const RSS: Row = Row {
     limit: Limit::Nothing,
     floor: Floor::Most(4096.0),
     rounds: 1,
+    alone: false,
 };
 
 /// All rows, in the order in which they are run and shown.
-pub const ROWS: [Row; 7] = [COLD_1080P, COLD_4K, COLD_4KIB, BATCH, PARALLEL, PLAN, RSS];
+pub const ROWS: [Row; 10] =
+    [COLD_1080P, COLD_4K, COLD_4KIB, BATCH, PARALLEL, IMPORT_FREE, LOCK_UNLOCK, PLAN, METADATA_GET, RSS];
 
 /// The row of this name.
 pub fn row(name: &str) -> Option<&'static Row> {

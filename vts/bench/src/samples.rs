@@ -41,7 +41,7 @@ pub struct RowSamples {
 }
 
 /// One round, in the row's unit.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sample {
     /// The service's client.
@@ -52,12 +52,15 @@ pub struct Sample {
     /// A call that does nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ping: Option<f64>,
+    /// A binder service that does nothing but the ioctl.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bare: Option<f64>,
 }
 
 impl Sample {
     /// A sample with nothing to compare it with.
     pub const fn alone(ours: f64) -> Sample {
-        Sample { ours, raw: None, ping: None }
+        Sample { ours, raw: None, ping: None, bare: None }
     }
 }
 

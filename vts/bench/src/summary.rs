@@ -25,6 +25,10 @@ pub struct Summary {
     pub ratio_raw: Option<f64>,
     /// Median over the rounds of ours ÷ limit, both of the same round.
     pub ratio_limit: Option<f64>,
+    /// Half of the bare service's took at most this.
+    pub bare_p50: Option<f64>,
+    /// Median over the rounds of the bare service's ÷ limit: what a service that does nothing else reaches.
+    pub bare_ratio_limit: Option<f64>,
 }
 
 /// Whether a row reaches what it must.
@@ -41,7 +45,7 @@ impl Summary {
     pub fn of(row: &Row, samples: &RowSamples) -> Option<Summary> {
         let all = |pick: fn(&Sample) -> Option<f64>| -> Option<Vec<f64>> { samples.samples.iter().map(pick).collect() };
         let ours = all(|sample| Some(sample.ours))?;
-        let (raw, ping) = (all(|sample| sample.raw), all(|sample| sample.ping));
+        let (raw, ping, bare) = (all(|sample| sample.raw), all(|sample| sample.ping), all(|sample| sample.bare));
         let limit: Option<Vec<f64>> = samples.samples.iter().map(|sample| limit_of(row.limit, sample)).collect();
         Some(Summary {
             row: row.name.to_owned(),
@@ -52,7 +56,9 @@ impl Summary {
             raw_p50: raw.as_deref().and_then(|raw| percentile(raw, 50.0)),
             ping_p50: ping.as_deref().and_then(|ping| percentile(ping, 50.0)),
             ratio_raw: raw.and_then(|raw| median_ratio(&ours, &raw)),
-            ratio_limit: limit.and_then(|limit| median_ratio(&ours, &limit)),
+            ratio_limit: limit.as_deref().and_then(|limit| median_ratio(&ours, limit)),
+            bare_p50: bare.as_deref().and_then(|bare| percentile(bare, 50.0)),
+            bare_ratio_limit: bare.zip(limit).and_then(|(bare, limit)| median_ratio(&bare, &limit)),
         })
     }
 
@@ -101,7 +107,8 @@ mod tests {
     use crate::rows::{COLD_4KIB, PLAN, RSS};
 
     fn of(samples: &[(f64, f64, f64)]) -> RowSamples {
-        let samples = samples.iter().map(|&(ours, raw, ping)| Sample { ours, raw: Some(raw), ping: Some(ping) });
+        let samples =
+            samples.iter().map(|&(ours, raw, ping)| Sample { ours, raw: Some(raw), ping: Some(ping), bare: None });
         RowSamples { row: String::new(), samples: samples.collect() }
     }
 

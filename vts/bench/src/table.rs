@@ -4,7 +4,8 @@ use crate::rows::{row, shown};
 use crate::summary::Summary;
 use std::fmt::Write as _;
 
-const HEADERS: [&str; 10] = ["row", "n", "unit", "p50", "p99", "raw p50", "ping p50", "÷ raw", "÷ limit", "must reach"];
+const HEADERS: [&str; 11] =
+    ["row", "n", "unit", "p50", "p99", "raw p50", "ping p50", "÷ raw", "÷ limit", "bare ÷ limit", "must reach"];
 
 /// The rows in lines, and what is met and missed.
 pub fn table(summaries: &[Summary]) -> String {
@@ -32,6 +33,7 @@ pub fn table(summaries: &[Summary]) -> String {
             number(summary.ping_p50),
             ratio(summary.ratio_raw),
             ratio(summary.ratio_limit),
+            ratio(summary.bare_ratio_limit),
             floor,
         ]);
     }
@@ -56,8 +58,8 @@ fn ratio(value: Option<f64>) -> String {
 }
 
 /// Columns two spaces apart; the first, the unit and the last to the left, numbers to the right.
-fn aligned(lines: &[[String; 10]]) -> String {
-    let mut widths = [0; 10];
+fn aligned(lines: &[[String; 11]]) -> String {
+    let mut widths = [0; 11];
     for line in lines {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = cell.chars().count().max(*width);
@@ -68,7 +70,7 @@ fn aligned(lines: &[[String; 10]]) -> String {
         let mut out = String::new();
         for ((column, cell), width) in line.iter().enumerate().zip(widths) {
             let _ = match column {
-                0 | 2 | 9 => write!(out, "{cell:<width$}  "),
+                0 | 2 | 10 => write!(out, "{cell:<width$}  "),
                 _ => write!(out, "{cell:>width$}  "),
             };
         }
@@ -93,6 +95,8 @@ mod tests {
             ping_p50: Some(500.25),
             ratio_raw: Some(1.1),
             ratio_limit: Some(ratio_limit),
+            bare_p50: Some(10_200.0),
+            bare_ratio_limit: Some(1.07),
         }
     }
 
@@ -102,7 +106,10 @@ mod tests {
         assert!(text.contains("÷ limit ≤ 1.05: met"), "{text}");
         assert!(text.contains("÷ limit ≤ 1.05: MISSED"), "{text}");
         assert!(text.ends_with("1 floors met, 1 missed: cold-4k\n"), "{text}");
-        assert!(text.contains("cold-1080p  10  µs    10000  12000     9000     500.2  1.100    1.040"), "{text}");
+        assert!(
+            text.contains("cold-1080p  10  µs    10000  12000     9000     500.2  1.100    1.040         1.070"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
-use vm_harness::binaries::cargo;
+use vm_harness::binaries::{self, cargo};
 use vm_harness::command::GuestCommand;
 use vm_harness::protocol::OUT_DIR;
 
@@ -14,6 +14,8 @@ use crate::context::Context;
 use crate::guest_options::{MachineArgs, Prepared};
 use crate::service;
 
+/// The benchmark's package.
+const PACKAGE: &str = "vts_bench";
 /// Longest run.
 const LIMIT: Duration = Duration::from_secs(1800);
 /// What the benchmark writes its samples to, in the guest's /out.
@@ -23,8 +25,8 @@ const ROWS: &str = "bench.json";
 
 /// Measure the service in a guest: a table, a plot, and the rows as JSON
 ///
-/// Each sample of ours is interleaved with the raw ioctl and a binder ping in the same process. Absolute times are the
-/// emulator's; ratios hold better.
+/// Each sample of ours is interleaved with the raw ioctl, a binder ping and a bare service in the same process. Absolute
+/// times are the emulator's; ratios hold better. Rows that need no service are taken natively.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Write the rows as a JSON array
@@ -47,15 +49,16 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
     let mut prepared = Prepared::new(&context, &args.machine)?;
-    service::add(&context, &mut prepared.rootfs, &args.policy, &["vts_bench"])?;
+    service::add(&context, &mut prepared.rootfs, &args.policy, &[PACKAGE])?;
     let out = args.out.clone().unwrap_or_else(|| context.target.join("bench"));
     let guest = prepared.boot(&context, &out)?;
-    let mut argv = ["bench", "--quiet", "--out", OUT_DIR].map(str::to_owned).to_vec();
+    let mut argv = ["bench", "--quiet", "--part", "service", "--out", OUT_DIR].map(str::to_owned).to_vec();
     argv.extend(args.arguments.iter().cloned());
     let status = guest.run(&GuestCommand::new(argv).limit(LIMIT), false)?;
     let files = guest.fetch(OUT_DIR, &out)?;
     if status.success() && files.iter().any(|name| name == SAMPLES) {
-        report(&context, &out)?;
+        let alone = measure_alone(&context, &out, args)?;
+        report(&context, &out, &[out.join(SAMPLES), alone])?;
         if let Some(json) = &args.json {
             std::fs::copy(out.join(ROWS), json).with_context(|| json.display().to_string())?;
         }
@@ -68,13 +71,37 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::try_from(status.code()).unwrap_or(1)))
 }
 
-/// Table, rows and picture of the samples that were fetched.
-fn report(context: &Context, out: &Path) -> Result<()> {
+/// The rows that need no service, on this machine: pure code says nothing in an emulator. Gives their samples' file.
+fn measure_alone(context: &Context, out: &Path, args: &Args) -> Result<PathBuf> {
+    context.progress.step("measuring what needs no guest");
+    // The same packages as for the guest: with others, Cargo would choose other features and build all of it again.
+    let built = binaries::build(&context.workspace, &[service::SERVER, service::HEAPCTL, PACKAGE], &context.progress)?;
+    let program = built
+        .into_iter()
+        .find(|program| program.package == PACKAGE)
+        .with_context(|| format!("package {PACKAGE} has no program"))?;
+    let folder = out.join("alone");
+    let status = Command::new(program.path)
+        .args(["--quiet", "--part", "alone", "--out"])
+        .arg(&folder)
+        .arg("--policy")
+        .arg(service::compile(context, &args.policy)?)
+        .args(&args.arguments)
+        .status()
+        .context("bench")?;
+    ensure!(status.success(), "bench, natively: {status}");
+    Ok(folder.join(SAMPLES))
+}
+
+/// Table, rows and picture of samples.
+fn report(context: &Context, out: &Path, samples: &[PathBuf]) -> Result<()> {
     context.progress.step("making table and picture");
+    let samples = samples.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
     let status = Command::new(cargo())
         .current_dir(&context.workspace)
         .args(["run", "--quiet", "-p", "xtask", "--features", "plot", "--bin", "bench_report", "--"])
-        .args([std::path::absolute(out.join(SAMPLES))?, std::path::absolute(out)?])
+        .arg(std::path::absolute(out)?)
+        .args(samples)
         .status()
         .context("bench_report")?;
     ensure!(status.success(), "bench_report: {status}");

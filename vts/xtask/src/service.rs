@@ -15,7 +15,7 @@ pub(crate) const SERVER: &str = "gralloc_server";
 /// The package of the mapper.
 const MAPPER: &str = "gralloc_mapper";
 /// The package of the command-line tool.
-const HEAPCTL: &str = "heapctl";
+pub(crate) const HEAPCTL: &str = "heapctl";
 
 /// Builds the service, the mapper, the tool and the programs of `more` packages, puts them in, and has the service started with
 /// `policy`: a shipped profile's name, or a file in TOML or compiled JSON.

@@ -1,6 +1,8 @@
 //! Buffers from the service, from the heap itself, and pings.
 
+use super::bare::BareClient;
 use super::{Kind, Subject};
+use allocator_aidl::AllocationResult;
 use anyhow::{Context as _, Result};
 use gralloc_client::{Allocation, BufferDescriptorInfo, Connection};
 use gralloc_kernel::ioctl::dma_heap_alloc;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 /// `calls` calls for `count` buffers each; the raw ioctl for as many of the same size; as many pings.
 pub(crate) struct Allocations {
     connection: Connection,
+    bare: BareClient,
     heap: File,
     wire: BufferDescriptorInfo,
     count: i32,
@@ -23,6 +26,7 @@ pub(crate) struct Allocations {
     bytes: u64,
     ours: Vec<Allocation>,
     raw: Vec<OwnedFd>,
+    bares: Vec<AllocationResult>,
 }
 
 impl Allocations {
@@ -41,6 +45,7 @@ impl Allocations {
         let calls = usize::try_from(calls)?;
         Ok(Allocations {
             connection,
+            bare: BareClient::find()?,
             heap,
             wire,
             count: i32::try_from(count)?,
@@ -50,11 +55,16 @@ impl Allocations {
             // Room for a round, so that no timed stretch makes any.
             ours: Vec::with_capacity(calls),
             raw: Vec::with_capacity(ioctls),
+            bares: Vec::with_capacity(calls),
         })
     }
 }
 
 impl Subject for Allocations {
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Ours, Kind::Raw, Kind::Ping, Kind::Bare]
+    }
+
     fn measure(&mut self, kind: Kind) -> Result<Duration> {
         let start = Instant::now();
         match kind {
@@ -74,6 +84,11 @@ impl Subject for Allocations {
                     self.connection.ping()?;
                 }
             }
+            Kind::Bare => {
+                for _ in 0..self.calls {
+                    self.bares.push(self.bare.allocate(self.bytes, self.count)?);
+                }
+            }
         }
         Ok(start.elapsed())
     }
@@ -81,6 +96,7 @@ impl Subject for Allocations {
     fn release(&mut self) -> Result<()> {
         self.ours.clear();
         self.raw.clear();
+        self.bares.clear();
         Ok(())
     }
 }

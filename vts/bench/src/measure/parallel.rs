@@ -38,6 +38,10 @@ impl Workers {
 }
 
 impl Subject for Workers {
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Ours, Kind::Raw, Kind::Ping, Kind::Bare]
+    }
+
     fn measure(&mut self, kind: Kind) -> Result<Duration> {
         let start = now()?.saturating_add(AHEAD);
         self.each(|worker| worker.tell(&format!("{} {}", word(kind), start.as_nanos())))?;
@@ -133,11 +137,12 @@ const fn word(kind: Kind) -> &'static str {
         Kind::Ours => "ours",
         Kind::Raw => "raw",
         Kind::Ping => "ping",
+        Kind::Bare => "bare",
     }
 }
 
 fn kind_of(text: &str) -> Result<Kind> {
-    match [Kind::Ours, Kind::Raw, Kind::Ping].into_iter().find(|kind| word(*kind) == text) {
+    match [Kind::Ours, Kind::Raw, Kind::Ping, Kind::Bare].into_iter().find(|kind| word(*kind) == text) {
         Some(kind) => Ok(kind),
         None => bail!("order {text:?}"),
     }
