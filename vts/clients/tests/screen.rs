@@ -14,6 +14,10 @@ mod program;
 use place::Place;
 use program::Program;
 use serde_json::Value;
+use service_tests::place::{contiguous_heap, CONTIGUOUS_NAMES};
+use service_tests::policy::{heap, rule, PolicyText};
+use service_tests::service::Options;
+use service_tests::suite::Skip;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path as FilePath;
 use std::time::Duration;
@@ -179,6 +183,33 @@ fn contiguous_camera_with_scattered_memory_says_so() {
     assert_eq!(code, Some(1));
     assert!(report["error"].as_str().unwrap().contains("needs contiguous memory"), "{report:#}");
     place.nothing_is_left();
+}
+
+/// The same camera, with a service whose policy gives cameras contiguous memory.
+#[test]
+fn contiguous_camera_captures_into_the_contiguous_heap_that_the_policy_chose() {
+    let Some(place) = Place::find() else { return };
+    if let Err(Skip(why)) = contiguous_heap() {
+        println!("SKIP: {why}");
+        return;
+    }
+    let policy = PolicyText {
+        heaps: heap("camera", &CONTIGUOUS_NAMES, "contiguous = true") + &heap("system", &["system"], ""),
+        rules: rule("camera", "all_of = [\"CAMERA_OUTPUT\"]\nheaps = [\"camera\"]")
+            + &rule("everything-else", "heaps = [\"system\"]"),
+        ..PolicyText::default()
+    };
+    let service = service_tests::service::Service::start(&policy, &Options::default());
+    let door = format!("unix:{}", service.socket().display());
+    for format in ["xr24", "nv12"] {
+        let args = ["--service", &door, "--camera", "vivid-001-vid-cap", "--format", format, "--frames", "10"];
+        let (code, report) = place.camera(&args);
+        assert_eq!((code, &report["frames"]["captured"]), (Some(0), &Value::from(10)), "{report:#}");
+        let heap = report["buffers"][0]["heap"].as_str().unwrap();
+        assert!(CONTIGUOUS_NAMES.contains(&heap), "{report:#}");
+    }
+    let dump = service.dump();
+    assert_eq!((&dump.heap("camera")["total_buffers"], dump.number("/all/live_buffers")), (&Value::from(8), 0));
 }
 
 fn send(display: &Connection, fds: &[std::os::fd::BorrowedFd<'_>], ints: Vec<i32>) {

@@ -49,6 +49,16 @@ pub(crate) struct MachineArgs {
 }
 
 impl MachineArgs {
+    /// Whether it is the second kernel already.
+    pub(crate) fn is_on_full_kernel(&self) -> bool {
+        self.kernel.as_deref() == Some(Path::new(full_kernel::NAME))
+    }
+
+    /// The same machine with the second kernel.
+    pub(crate) fn on_full_kernel(&self) -> Self {
+        Self { kernel: Some(full_kernel::NAME.into()), modules: None, ..self.clone() }
+    }
+
     fn options(&self) -> Options {
         let accel = match self.accel {
             AccelName::Tcg => Accel::Tcg,

@@ -35,12 +35,16 @@ pub(crate) struct Args {
     guest: bool,
     #[command(flatten)]
     machine: MachineArgs,
+    /// Whether the core of the suite runs on the second kernel too.
+    #[arg(skip)]
+    on_both_kernels: bool,
 }
 
 impl Args {
-    /// All tests, the guest's in such a machine.
+    /// All tests, the guest's in such a machine, and the core of them on the second kernel.
     pub(crate) fn all(machine: MachineArgs) -> Self {
-        Self { filter: None, packages: Vec::new(), native: false, guest: false, machine }
+        let on_both_kernels = !machine.is_on_full_kernel();
+        Self { filter: None, packages: Vec::new(), native: false, guest: false, machine, on_both_kernels }
     }
 }
 
@@ -73,6 +77,9 @@ pub(crate) fn run_in(context: &Context, args: &Args, failed_steps: &[&str]) -> R
     let mut outcome = if args.guest { Ok(()) } else { native::run(context, choice, &mut report) };
     if outcome.is_ok() && !args.native {
         outcome = guest::run(context, &args.machine, choice, &mut report);
+        if args.on_both_kernels {
+            outcome = outcome.and(guest::run_core_on_full(context, &args.machine, &mut report));
+        }
     }
     println!();
     // What was run is told even when the rest could not be.

@@ -95,8 +95,18 @@ const ROWS: [Row; 7] = [
         arguments: &["--restart", "vmctl service restart"],
         ..Row::of("conformance")
     },
-    Row { only: &["screen"], programs: &["vts_clients"], ..Row::of("vts_clients") },
+    Row { only: &["composition", "screen"], programs: &["vts_clients"], ..Row::of("vts_clients") },
 ];
+
+/// What a run in another guest than the first is restricted to in the gate: what depends on the kernel.
+const CORE: [&str; 3] = ["gralloc_kernel", "service_tests", "vts_clients"];
+
+/// The core of the suite once more, on the second kernel.
+pub(crate) fn run_core_on_full(context: &Context, machine: &MachineArgs, report: &mut Report) -> Result<()> {
+    let packages = CORE.map(str::to_owned);
+    let choice = Choice { packages: &packages, filter: None };
+    run(context, &machine.on_full_kernel(), choice, report)
+}
 
 /// Boots one guest and runs all rows in it.
 pub(crate) fn run(context: &Context, machine: &MachineArgs, choice: Choice<'_>, report: &mut Report) -> Result<()> {
@@ -186,7 +196,7 @@ fn run_one(
 ) -> Result<Vec<Outcome>> {
     let name = format!("{}::{}", program.package, program.target);
     let identity = row.who.identity();
-    let place = format!("guest as uid {}", identity.uid);
+    let place = format!("guest {} as uid {}", guest.facts().release, identity.uid);
     context.progress.step(format_args!("{place}: {name}"));
     let mut argv = vec![in_guest(program)];
     argv.extend(filter.map(str::to_owned));
