@@ -168,10 +168,10 @@ impl Format {
     pub const fn sizes(self) -> [(i32, i32); 2] {
         match self {
             Format::BLOB => [(4096, 1), (1001, 1)],
-            Format::RAW10 | Format::RAW12 | Format::RAW_OPAQUE => [(64, 48), (36, 22)],
-            Format::RAW16 | Format::Y8 | Format::Y16 | Format::YV12 => [(64, 48), (34, 22)],
-            _ if matches!(self.contract(), Packed(..) | Opaque(_)) => [(64, 48), (33, 17)],
-            _ => [(64, 48), (34, 22)],
+            Format::RAW10 | Format::RAW12 | Format::RAW_OPAQUE => [(64, 16), (20, 6)],
+            Format::RAW16 | Format::Y8 | Format::Y16 | Format::YV12 => [(64, 16), (18, 10)],
+            _ if matches!(self.contract(), Packed(..) | Opaque(_)) => [(64, 16), (19, 7)],
+            _ => [(64, 16), (18, 10)],
         }
     }
 

@@ -32,6 +32,12 @@ pub fn mappings() -> BTreeMap<String, usize> {
     found
 }
 
+/// A number that is no open fd: far above those that are, below every limit on their number.
+pub fn closed_number() -> i32 {
+    let is_open = |number: &i32| fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_ok();
+    (900..).find(|number| !is_open(number)).unwrap_or(i32::MAX)
+}
+
 /// The size of a page, in bytes.
 pub fn page_bytes() -> u64 {
     let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);

@@ -8,7 +8,7 @@ use gralloc_client::{ClientError, Connection, Door, DoorError};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Where a device keeps its mappers (libui, and the loader of AOSP's servicemanager).
@@ -123,11 +123,11 @@ impl Subject {
         self.import(&Descriptor::generic())
     }
 
-    /// Restarts the allocator and connects to the new one. The connection of `self` is dead afterwards.
+    /// Restarts the allocator that `old` is a connection to, and connects to the new one. The old one is dead afterwards.
     ///
     /// # Errors
     /// A reason to skip: nobody said how.
-    pub fn restart(&self) -> Result<Allocator, Skip> {
+    pub fn restart(&self, old: &Allocator) -> Result<Allocator, Skip> {
         let command = self.target.restart.as_ref();
         let command =
             command.ok_or_else(|| Skip("needs a way to restart the allocator: --restart COMMAND".to_owned()))?;
@@ -135,7 +135,7 @@ impl Subject {
         assert!(status.success(), "{command}: {status}");
         let start = Instant::now();
         // The old one first has to be gone: a restart need not wait for that.
-        while self.allocator.connection().ping().is_ok() {
+        while old.connection().ping().is_ok() {
             assert!(start.elapsed() < RESTART_LIMIT, "{command}: the old allocator still answers");
             std::thread::sleep(POLL);
         }
@@ -152,8 +152,15 @@ impl Subject {
     }
 }
 
-/// The one subject of a process that runs all tests itself.
-pub(crate) fn shared(target: &Target) -> &'static Result<Subject, SubjectError> {
-    static SHARED: OnceLock<Result<Subject, SubjectError>> = OnceLock::new();
-    SHARED.get_or_init(|| target.open())
+/// Runs a test on the one subject of a process that runs all of them. A test before may have restarted the allocator: the
+/// connection is made anew then.
+pub(crate) fn with_shared<T>(target: &Target, test: impl FnOnce(&Subject) -> T) -> Result<T, SubjectError> {
+    static SHARED: Mutex<Option<Subject>> = Mutex::new(None);
+    // A test that failed has not changed it.
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let subject = match shared.take() {
+        Some(subject) if subject.allocator.connection().ping().is_ok() => subject,
+        _ => target.open()?,
+    };
+    Ok(test(shared.insert(subject)))
 }

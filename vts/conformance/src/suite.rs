@@ -4,7 +4,7 @@ mod alone;
 mod table;
 
 use crate::options::Options;
-use crate::subject::{shared, Subject, Target};
+use crate::subject::{with_shared, Subject, Target};
 use libtest_mimic::{Completion, Failed, Trial};
 use std::process::ExitCode;
 
@@ -90,10 +90,7 @@ fn trials(tests: &[Test], options: &Options, target: Option<&Target>) -> Vec<Tri
 }
 
 fn in_process(test: &Test, target: &Target) -> Result<Verdict, Failed> {
-    match shared(target) {
-        Ok(subject) => Ok((test.run)(subject)),
-        Err(error) => Err(Failed::from(error.to_string())),
-    }
+    with_shared(target, test.run).map_err(|error| Failed::from(error.to_string()))
 }
 
 /// The test that this process was started for.

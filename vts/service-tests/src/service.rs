@@ -117,7 +117,7 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// Run it as this user and group.
     pub user: Option<u32>,
-    /// Start it through this program and its arguments, which execute what follows them.
+    /// Start it through a helper with this environment, which executes it; empty for none.
     pub through: Vec<(String, String)>,
 }
 

@@ -113,6 +113,8 @@ fn dump_goes_on_while_others_import_and_free(subject: &Subject) -> Verdict {
                 }
             });
         }
+        // Also when the dump panics, or the threads would go on for ever.
+        let _ends = Ends(&end);
         for _ in 0..50 {
             for dumped in dump_all(subject).0 {
                 for (kind, bytes) in dumped {
@@ -120,7 +122,15 @@ fn dump_goes_on_while_others_import_and_free(subject: &Subject) -> Verdict {
                 }
             }
         }
-        end.store(true, Ordering::SeqCst);
     });
     Ok(())
+}
+
+/// Says that it is over when it is dropped.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }

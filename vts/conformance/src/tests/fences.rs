@@ -5,6 +5,7 @@ use crate::fence::{signalled, signals_within, Pending, Watched};
 use crate::format::Format;
 use crate::image::{Image, Memory};
 use crate::mapper::{usage, Imported};
+use crate::process::closed_number;
 use crate::subject::Subject;
 use crate::suite::{Skip, Test, Verdict};
 use crate::tests;
@@ -130,12 +131,6 @@ fn dead_pipe() -> OwnedFd {
     let (read, write) = nix::unistd::pipe().unwrap();
     drop(write);
     read
-}
-
-/// A number that is no open fd.
-fn closed_number() -> i32 {
-    // Far above what is open, below every limit.
-    900
 }
 
 fn what_is_no_fence_does_no_harm(subject: &Subject) -> Verdict {

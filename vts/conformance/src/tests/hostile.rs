@@ -5,6 +5,7 @@ use crate::abi::{Error, Handle, Rect};
 use crate::handle::{Forged, RawHandle};
 use crate::mapper::{usage, Imported};
 use crate::metadata::{PlaneLayout, Standard};
+use crate::process::closed_number;
 use crate::subject::Subject;
 use crate::suite::{Test, Verdict};
 use crate::tests;
@@ -76,7 +77,7 @@ fn handle_that_is_cut_is_bad_buffer(subject: &Subject) -> Verdict {
 fn fd_that_is_closed_is_bad_buffer(subject: &Subject) -> Verdict {
     let raw = subject.allocator.generic().raw;
     for index in 0..raw.fds().len() {
-        for number in [-1, i32::MIN, i32::MAX, 900] {
+        for number in [-1, i32::MIN, i32::MAX, closed_number()] {
             let forged = raw.forged(|memory| memory[Forged::DATA + index] = number);
             assert_bad(subject, forged.pointer(), &format!("fd {index} is {number}"));
         }

@@ -18,8 +18,8 @@ pub(super) fn tests() -> Vec<Test> {
         data_is_the_top_left_corner_whatever_the_region = "the pointer is the same for a region inside and for the whole",
         locks_nest_and_count = "five locks to read and to write take five unlocks, and the memory stays mapped to the last",
         write_and_read_locks_of_two_imports_go_together = "both at once, in either order; each unlock counts for its own import",
-        one_import_is_locked_by_8_threads_at_once = "8 threads lock, write their own lines and unlock, 50 times each; then nothing is locked and every line is there",
-        each_of_8_threads_imports_locks_and_frees = "8 threads import one handle, lock, write their own lines, unlock and free, 30 times each; every line is there",
+        one_import_is_locked_by_8_threads_at_once = "8 threads lock, write their own lines and unlock, 50 times each, within a lock of another; then nothing is locked and every line is there",
+        each_of_8_threads_imports_locks_and_frees = "8 threads import one handle, lock, write their own lines, unlock and free, 30 times each, while one more import is locked; every line is there",
         one_thread_locks_and_another_unlocks = "a lock belongs to the import, not to the thread",
         blob_is_locked_in_place = "two processes' locks of a BLOB see each other's writes without an unlock, as IMapper.h demands",
         flush_and_reread_need_a_lock = "flush and reread of what is not locked: BAD_BUFFER; of what is: NONE, and it stays locked",
@@ -158,6 +158,7 @@ fn one_import_is_locked_by_8_threads_at_once(subject: &Subject) -> Verdict {
     let (buffer, imported) = subject.generic();
     let Image { bytes, .. } = Image::of(&imported, Format::RGBA_8888);
     let stride = u64::try_from(buffer.stride).unwrap() * 4;
+    let held = imported.lock(usage::CPU_READ_OFTEN);
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let imported = &imported;
@@ -170,6 +171,7 @@ fn one_import_is_locked_by_8_threads_at_once(subject: &Subject) -> Verdict {
             });
         }
     });
+    drop(held.unlock());
     check_all_lines(&imported, bytes, stride);
     Ok(())
 }
@@ -179,6 +181,7 @@ fn each_of_8_threads_imports_locks_and_frees(subject: &Subject) -> Verdict {
     let Image { bytes, .. } = Image::of(&imported, Format::RGBA_8888);
     let stride = u64::try_from(buffer.stride).unwrap() * 4;
     let mapper = subject.mapper;
+    let held = imported.lock(usage::CPU_READ_OFTEN);
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let raw = buffer.raw.clone_handle().unwrap();
@@ -193,6 +196,7 @@ fn each_of_8_threads_imports_locks_and_frees(subject: &Subject) -> Verdict {
             });
         }
     });
+    drop(held.unlock());
     check_all_lines(&imported, bytes, stride);
     Ok(())
 }

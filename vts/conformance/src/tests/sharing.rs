@@ -23,7 +23,7 @@ pub(super) fn tests() -> Vec<Test> {
 }
 
 /// How long processes work against each other.
-const WHILE: Duration = Duration::from_millis(400);
+const WHILE: Duration = Duration::from_millis(250);
 
 fn second_import_sees_what_the_first_sets(subject: &Subject) -> Verdict {
     let (buffer, first) = subject.generic();

@@ -167,8 +167,12 @@ fn node_that_appears_later_has_its_releases_tracked() -> Verdict {
     let nodes = Nodes::new();
     let service = Service::start(&PolicyText::default(), &nodes.options());
     let client = service.connect();
+    assert!(service.dump().0["releases_seen_through"].is_null(), "seen without a heap to try with");
     nodes.add_system("system", 0o444)?;
     supports_within_limit(&client, true);
+    // The service tries how this kernel tells of releases as soon as it has a heap to try with.
+    let tracked = wait_for(SOON, || service.dump().0["releases_seen_through"].is_string().then_some(()));
+    assert!(tracked.is_some(), "releases are not seen");
     let buffer = client.one(&rgba("late", 16, 16));
     assert_eq!(service.dump().number("/all/live_buffers"), 1, "a heap that came later is not accounted for");
     drop(buffer);

@@ -6,9 +6,8 @@ use service_tests::place::{has_kernel_heaps, kernel_heaps};
 use service_tests::policy::{heap, rule, PolicyText};
 use service_tests::service::{program, Options, Service};
 use service_tests::still::Still;
-use service_tests::suite::{Skip, Test, Verdict};
+use service_tests::suite::{Test, Verdict};
 use service_tests::tests;
-use std::fs;
 use std::process::{Command, Output};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -228,6 +227,5 @@ fn help_and_version_are_printed() -> Verdict {
         assert!(output.status.success());
         assert!(String::from_utf8(output.stdout).unwrap().contains(word));
     }
-    // The program that is tested is the one that was meant.
-    fs::metadata(program()).map(drop).map_err(|error| Skip(error.to_string()))
+    Ok(())
 }

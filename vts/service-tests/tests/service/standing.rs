@@ -126,7 +126,6 @@ fn socket_is_for_owner_and_group() -> Verdict {
 }
 
 fn socket_of_a_dead_service_is_replaced_and_of_a_live_one_left_alone() -> Verdict {
-    use service_tests::policy::PolicyText;
     use service_tests::service::{program, Options};
     let mut service = Service::plain();
     let policy = service.socket().with_file_name("policy.json");
@@ -152,6 +151,5 @@ fn socket_of_a_dead_service_is_replaced_and_of_a_live_one_left_alone() -> Verdic
     assert!(!fds(i32::try_from(child.id()).unwrap()).is_empty());
     child.kill().unwrap();
     child.wait().unwrap();
-    drop(PolicyText::default());
     Ok(())
 }
