@@ -4,7 +4,7 @@ use service_tests::place::Heaps;
 use service_tests::service::program;
 use std::fs;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// Between two looks at the process.
 const POLL: Duration = Duration::from_millis(10);
 
-/// The service, behind a socket, with a policy as people write it.
+/// An allocator behind a socket.
 pub(crate) struct Keeper {
     folder: TempDir,
     ends: Arc<AtomicBool>,
@@ -26,20 +26,21 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Starts it with a policy in TOML.
-    pub(crate) fn start(policy: &str) -> Keeper {
+    /// Starts what `command` makes, in a folder of its own; it has to serve `socket` there.
+    pub(crate) fn start(command: impl FnOnce(&Path) -> Command) -> Keeper {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("policy.json"), service_tests::policy::compile(policy)).unwrap();
-        let mut command = Command::new(program());
-        command.arg("--policy").arg(folder.path().join("policy.json"));
-        command.arg("--socket").arg(folder.path().join("socket"));
-        command.args(["--heaps", Heaps::of_this_machine().word()]).stdin(Stdio::null());
+        let mut command = command(folder.path());
+        command.stdin(Stdio::null());
         let log = fs::File::create(folder.path().join("log")).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);
         let pid_file = folder.path().join("pid");
         let mut start = move || {
+            // Never an old one's number while a new one serves: whoever restarts waits for the file.
+            let _ = fs::remove_file(&pid_file);
             let child = command.spawn().expect("the service's program");
-            fs::write(&pid_file, child.id().to_string()).unwrap();
+            let written = pid_file.with_extension("new");
+            fs::write(&written, child.id().to_string()).unwrap();
+            fs::rename(&written, &pid_file).unwrap();
             child
         };
         let child = Arc::new(Mutex::new(start()));
@@ -72,10 +73,30 @@ impl Keeper {
         self.folder.path().join("socket")
     }
 
+    /// The same for `--allocator`.
+    pub(crate) fn door(&self) -> String {
+        format!("unix:{}", self.socket().display())
+    }
+
     /// What restarts it: the process dies, and the keeper does the rest.
     pub(crate) fn restart_command(&self) -> String {
-        format!("kill -9 $(cat '{}')", self.folder.path().join("pid").display())
+        let pid_file = self.folder.path().join("pid");
+        let pid_file = pid_file.display();
+        format!("until test -e '{pid_file}'; do sleep 0.01; done; kill -9 $(cat '{pid_file}')")
     }
+}
+
+/// This project's service with the `generic` profile, on this machine's heaps or stand-ins.
+pub(crate) fn own_service() -> Keeper {
+    let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../heaps-config/profiles/generic.toml");
+    let policy = service_tests::policy::compile(&fs::read_to_string(profile).expect("the generic profile"));
+    Keeper::start(|folder| {
+        fs::write(folder.join("policy.json"), policy).unwrap();
+        let mut command = Command::new(program());
+        command.arg("--policy").arg(folder.join("policy.json")).arg("--socket").arg(folder.join("socket"));
+        command.args(["--heaps", Heaps::of_this_machine().word()]);
+        command
+    })
 }
 
 impl Drop for Keeper {

@@ -9,11 +9,10 @@ mod common;
 
 use clap::Parser;
 use common::artifacts;
-use common::keeper::Keeper;
+use common::keeper::own_service;
 use conformance::options::Options;
 use conformance::{peer, suite};
-use gralloc_client::{Connection, Door, DOOR_VARIABLE};
-use std::path::Path;
+use gralloc_client::{Connection, DOOR_VARIABLE};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,9 +27,8 @@ fn main() -> ExitCode {
     let mut own = None;
     let is_named = options.allocator.is_some() || std::env::var_os(DOOR_VARIABLE).is_some_and(|door| !door.is_empty());
     if !is_named && Connection::binder_within(Duration::ZERO).is_err() {
-        let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../heaps-config/profiles/generic.toml");
-        let keeper = Keeper::start(&std::fs::read_to_string(profile).expect("the generic profile"));
-        options.allocator = Some(Door::Socket(keeper.socket()));
+        let keeper = own_service();
+        options.allocator = Some(keeper.door().parse().expect("a door"));
         options.restart = Some(options.restart.unwrap_or_else(|| keeper.restart_command()));
         if options.named_mapper().is_none() {
             options.mapper = Some(artifacts::mapper());

@@ -1,0 +1,166 @@
+//! One run of the suite against one fault.
+
+use crate::common::artifacts;
+use crate::common::keeper::{own_service, Keeper};
+use crate::Mutant;
+use std::collections::BTreeSet;
+use std::io::{Read, Seek};
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longest time for one test, where each has a process of its own. A fault that hangs costs this.
+const TIME_LIMIT: &str = "10";
+
+/// Longest time for one run.
+const RUN_LIMIT: Duration = Duration::from_secs(300);
+
+/// What the fault is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Mapper,
+    Allocator,
+}
+
+impl Kind {
+    /// For names.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Kind::Mapper => "mapper",
+            Kind::Allocator => "allocator",
+        }
+    }
+}
+
+/// Everything that is needed, built once.
+pub(crate) struct Built {
+    mapper: PathBuf,
+    broken_mapper: PathBuf,
+    broken_allocator: PathBuf,
+}
+
+impl Built {
+    pub(crate) fn new() -> Built {
+        let examples = artifacts::build(&["-p", "conformance", "--examples"]);
+        let find = |name: &str| {
+            let mut found = examples.iter().filter(|path| path.file_name().is_some_and(|file| file == name));
+            found.next().unwrap_or_else(|| panic!("Cargo built no {name}")).clone()
+        };
+        Built {
+            mapper: artifacts::mapper(),
+            broken_mapper: find("libbroken_mapper.so"),
+            broken_allocator: find("broken_allocator"),
+        }
+    }
+}
+
+/// How a run compares with what it should be.
+pub(crate) struct Comparison {
+    /// Tests that fail and should not.
+    pub(crate) besides: Vec<String>,
+    /// Tests that should fail and do not.
+    pub(crate) missing: Vec<String>,
+    /// Whether none of those that should fail can run here.
+    pub(crate) all_skipped: bool,
+}
+
+/// Runs the suite against a mutant. A test that is skipped here, with or without the fault, need not fail.
+pub(crate) fn compare(built: &Built, kind: Kind, mutant: &Mutant) -> Comparison {
+    let Outcome { failed, skipped } = run(built, kind, mutant);
+    let listed = expected(mutant);
+    let expected: BTreeSet<String> = listed.difference(&skipped).cloned().collect();
+    let minus = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>();
+    Comparison {
+        besides: minus(&failed, &expected),
+        missing: minus(&expected, &failed),
+        all_skipped: expected.is_empty() && !listed.is_empty(),
+    }
+}
+
+/// The names of a mutant's tests: groups written out, those that begin with `!` left out again.
+pub(crate) fn expected(mutant: &Mutant) -> BTreeSet<String> {
+    let all = conformance::tests::all();
+    let names = |pattern: &str| -> Vec<String> {
+        let matches = |name: &str| match pattern.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == pattern,
+        };
+        let found: Vec<_> = all.iter().filter(|test| matches(test.name)).map(|test| test.name.to_owned()).collect();
+        assert!(!found.is_empty(), "{}: no test is called {pattern}", mutant.name);
+        found
+    };
+    let mut found = BTreeSet::new();
+    for pattern in mutant.fails {
+        match pattern.strip_prefix('!') {
+            Some(left_out) => names(left_out).iter().for_each(|name| assert!(found.remove(name), "{name} is not in")),
+            None => found.extend(names(pattern)),
+        }
+    }
+    found
+}
+
+/// What a program prints; without a status when it had to be killed.
+fn output_within(mut command: Command, limit: Duration) -> (String, Option<ExitStatus>) {
+    let mut file = tempfile::tempfile().unwrap();
+    let mut child = command.stdout(file.try_clone().unwrap()).stderr(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break Some(status),
+            None if start.elapsed() > limit => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                break None;
+            }
+            None => thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    (String::from_utf8_lossy(&bytes).into_owned(), status)
+}
+
+/// What the suite has said.
+struct Outcome {
+    failed: BTreeSet<String>,
+    skipped: BTreeSet<String>,
+}
+
+fn run(built: &Built, kind: Kind, mutant: &Mutant) -> Outcome {
+    let service = own_service();
+    let mut suite = Command::new(env!("CARGO_BIN_EXE_gralloc-conformance"));
+    suite.env_remove("GRALLOC_NO_SKIP").args(["--color", "never"]);
+    let _broken;
+    match kind {
+        Kind::Mapper => {
+            suite.arg("--allocator").arg(service.door()).args(["--restart", &service.restart_command()]);
+            suite.arg("--mapper").arg(&built.broken_mapper);
+            suite.env("BROKEN_MAPPER", mutant.name).env("BROKEN_MAPPER_OF", &built.mapper);
+        }
+        Kind::Allocator => {
+            let socket = service.socket();
+            let broken = Keeper::start(|folder| {
+                let mut command = Command::new(&built.broken_allocator);
+                command.arg(mutant.name).arg(folder.join("socket")).arg(&socket);
+                command
+            });
+            suite.arg("--allocator").arg(broken.door()).args(["--restart", &broken.restart_command()]);
+            suite.arg("--mapper").arg(&built.mapper);
+            _broken = broken;
+        }
+    }
+    if mutant.alone {
+        suite.args(["--time-limit", TIME_LIMIT]);
+    } else {
+        suite.arg("--in-process");
+    }
+    let (text, status) = output_within(suite, RUN_LIMIT);
+    assert!(text.contains("test result: "), "{}: the suite did not end well: {status:?}", mutant.name);
+    // The list at the end has the names of those that failed; a skipped one's line is `test NAME ... ignored (REASON)`.
+    let list = text.rsplit_once("\nfailures:\n").map_or("", |(_, list)| list);
+    let failed = list.lines().take_while(|line| line.starts_with("    ")).map(|line| line.trim().to_owned());
+    let skipped = text.lines().filter_map(|line| line.strip_prefix("test ")?.split_once(" ... ignored"));
+    Outcome { failed: failed.collect(), skipped: skipped.map(|(name, _)| name.trim().to_owned()).collect() }
+}
