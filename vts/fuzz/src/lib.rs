@@ -1,17 +1,26 @@
 //! Hostile bytes for what takes them. A target takes any bytes and panics when a promise is broken.
 //!
-//! The tests beside it give each target some tens of thousands of inputs, mutated from good ones, on a stable compiler
-//! and in seconds. With coverage and without end, on a nightly one:
+//! The tests beside it run each target over the corpus that is kept (`corpus/TARGET/`), over what once failed
+//! (`corpus/found/TARGET/`) and over some tens of thousands of inputs mutated from good ones, on a stable compiler and in
+//! seconds. With coverage, on a nightly one, which it says how to get:
 //!
 //! ```text
-//! cd vts/fuzz/libfuzzer
-//! cargo +nightly run --release --bin fuzz-handle -- -max_total_time=600 CORPUS_FOLDER
+//! cargo xtask fuzz                        # every target, ten seconds each
+//! cargo xtask fuzz handle --seconds 600
 //! ```
 //!
-//! and `fuzz-metadata`, `fuzz-import` likewise. (A file that made one fail comes back with its path as the argument.)
+//! An input that makes one fail is left in `target/fuzz/artifacts/TARGET`; it belongs into `corpus/found/TARGET`.
 
 // A broken promise is a panic here.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod calls;
+mod parcel;
+mod plan;
+
+pub use calls::calls;
+pub use parcel::{good_parcel, parcel};
+pub use plan::{plan, policy};
 
 use gralloc_core::layout::{Plane, Planes};
 use gralloc_core::{BufferName, Layout, PixelFormat, Usage};
@@ -143,13 +152,31 @@ pub fn import(bytes: &[u8]) {
     assert!(MAPPER.check(buffer).is_err());
 }
 
+/// A target: bytes in, a panic when a promise is broken.
+pub type Target = fn(&[u8]);
+
+/// All of them, by name.
+pub const TARGETS: [(&str, Target); 7] = [
+    ("plan", plan),
+    ("policy", policy),
+    ("handle", handle),
+    ("metadata", metadata),
+    ("import", import),
+    ("parcel", parcel),
+    ("calls", calls),
+];
+
 /// Inputs from which a mutation gets far.
 pub fn seeds() -> Vec<Vec<u8>> {
     let handle: Vec<u8> = encode(&good_info()).iter().flat_map(|int| int.to_le_bytes()).collect();
     assert_eq!(handle.len(), 4 * INTS);
     let mut import = vec![1, 1, 0x33, 0, 0, 0, 0];
     import.extend(&handle);
-    let mut seeds = vec![handle, import];
+    let policies = [include_str!("../policies/generic.json"), include_str!("../policies/reference-soc.json")];
+    let mut seeds = vec![handle, import, good_parcel()];
+    seeds.extend(policies.map(|text| text.as_bytes().to_vec()));
+    seeds.push((0..64).flat_map(|call: u8| [call, call / 3, call.wrapping_mul(7), call]).collect());
+    seeds.push(vec![0, 0xff, 3, 1, 0, 0, 64, 0, 0, 64, 0, 0x33, 0, 0, 0, 0, 0, 0, 0]);
     let words: Vec<AtomicU32> = (0..PAGE_WORDS).map(|_| AtomicU32::new(0)).collect();
     for (index, kind) in (0..).zip(StandardMetadata::ALL) {
         let value = get(*kind, &good_info(), SharedPage::new(&words));

@@ -3,7 +3,7 @@
 // A broken promise is a panic.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use fuzz_targets::{handle, import, metadata, seeds};
+use fuzz_targets::{calls, handle, import, metadata, parcel, plan, policy, seeds};
 
 /// xorshift64.
 struct Random(u64);
@@ -67,4 +67,24 @@ fn metadata_mutated_is_refused_or_comes_back() {
 #[test]
 fn imports_mutated_are_refused_or_have_their_memory() {
     run(import, 40_000);
+}
+
+#[test]
+fn descriptors_mutated_are_refused_or_planned_within_bounds() {
+    run(plan, 60_000);
+}
+
+#[test]
+fn policies_mutated_are_refused_or_come_back() {
+    run(policy, 3_000);
+}
+
+#[test]
+fn parcels_mutated_are_answered_and_leave_nothing() {
+    run(parcel, 4_000);
+}
+
+#[test]
+fn calls_mutated_do_what_a_model_says() {
+    run(calls, 3_000);
 }

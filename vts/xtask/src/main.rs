@@ -1,9 +1,10 @@
-//! demo, test, ci, vm, bench, serve: the project's commands.
+//! demo, test, ci, vm, bench, fuzz, serve: the project's commands.
 
 mod bench;
 mod ci;
 mod context;
 mod demo;
+mod fuzz;
 mod guest_options;
 mod serve;
 mod service;
@@ -29,6 +30,7 @@ enum Task {
     Test(test::Args),
     Ci(ci::Args),
     Bench(bench::Args),
+    Fuzz(fuzz::Args),
     Vm(vm::Args),
     Serve(serve::Args),
 }
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Ci(args) => ci::run(&args),
         Task::Demo(args) => demo::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Serve(args) => serve::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Vm(args) => vm::run(&args),

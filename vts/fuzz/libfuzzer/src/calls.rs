@@ -1,0 +1,5 @@
+//! libFuzzer around `fuzz_targets::calls`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::calls(bytes));

@@ -1,0 +1,5 @@
+//! libFuzzer around `fuzz_targets::plan`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::plan(bytes));
