@@ -1,5 +1,6 @@
 //! What `dumpsys` and `heapctl dump` print: heaps, rules hit, buffers, refusals by cause; for people, and as JSON.
 
+mod seats;
 mod text;
 
 use crate::adapter::ServiceEngine;
@@ -110,8 +111,11 @@ struct BufferLine {
 /// Writes the dump; `--json` asks for JSON.
 ///
 /// # Errors
-/// What the writer said: the reader went away.
+/// What the writer said: the reader went away. [`io::ErrorKind::WouldBlock`] while readers of earlier dumps hold all that are
+/// written at once.
 pub fn write(engine: &ServiceEngine, out: &mut dyn io::Write, args: &[String]) -> io::Result<()> {
+    static SEATS: seats::Seats = seats::Seats::new();
+    let _seat = SEATS.take()?;
     engine.settle();
     let dump = collect(engine);
     if args.iter().any(|argument| argument == "--json") {

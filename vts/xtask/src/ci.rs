@@ -3,6 +3,7 @@
 mod deny;
 mod layers;
 mod steps;
+mod unsafety;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -38,10 +39,11 @@ enum Finding {
 
 type Step = (&'static str, fn(&Context) -> Result<Finding>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("lock", steps::lock),
     ("format", steps::format),
     ("layers", layers::check),
+    ("unsafety", unsafety::check),
     ("lints", steps::lints),
     ("features", steps::features),
     ("documentation", steps::documentation),
