@@ -50,7 +50,18 @@ pub struct TestProgram {
 /// # Errors
 /// The build fails.
 pub fn build(workspace: &Path, packages: &[&str], progress: &Progress) -> Result<Vec<Program>> {
-    let mut command = static_cargo(workspace, &["build", "--bins", "--profile", "guest"], progress);
+    programs(static_cargo(workspace, &["build", "--bins", "--profile", "guest"], progress), packages)
+}
+
+/// The same for programs that load libraries, which a static program cannot.
+///
+/// # Errors
+/// The build fails.
+pub fn build_shared(workspace: &Path, packages: &[&str], progress: &Progress) -> Result<Vec<Program>> {
+    programs(plain_cargo(workspace, &["build", "--bins", "--profile", "guest"], progress), packages)
+}
+
+fn programs(mut command: Command, packages: &[&str]) -> Result<Vec<Program>> {
     for package in packages {
         command.args(["-p", package]);
     }

@@ -113,12 +113,13 @@ impl Rootfs {
         Ok(())
     }
 
-    /// Puts a program of ours at `/vendor/bin/NAME`, where commands find it.
+    /// Puts a program of ours at `/vendor/bin/NAME`, where commands find it, with the libraries that it is linked to.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// It cannot be read, or a library is missing on the host.
     pub fn program(&mut self, name: &str, from: &Path) -> Result<()> {
-        self.files.copy(&format!("/vendor/bin/{name}"), from).map(|_| ())
+        self.files.copy(&format!("/vendor/bin/{name}"), from)?;
+        self.libraries(from)
     }
 
     /// Puts a user's file or folder into [`DATA_DIR`] under its own name, with the libraries it is linked to.

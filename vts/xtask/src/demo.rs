@@ -24,10 +24,12 @@ use clients::Told;
 ///
 /// Boots a real kernel in QEMU, starts the allocator as a system service over binder, and two clients of it, as other
 /// users: cameras (vivid, V4L2) that capture into its buffers, first NV12, then XR24; and a display (cirrus, DRM) that
-/// shows the NV12 frames after conversion and scans the XR24 ones out where they lie. Ends with a table of all buffers,
+/// shows the NV12 frames after conversion and scans the XR24 ones out where they lie, once it has drawn each frame's number
+/// over it through the mapper. Ends with a table of all buffers,
 /// the checks, and in --out:
 ///
-///   screen.png    what QEMU's screen shows: the camera's test bars, compared pixel by pixel with what the camera wrote
+///   screen.png    what QEMU's screen shows: the camera's test bars under the display's overlay, compared pixel by pixel with what the
+///                 camera wrote and the display drew over it
 ///
 ///   report.json   everything: checks, buffers, the clients' own reports, the service's dump
 ///
@@ -49,14 +51,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
     let out = args.out.clone().unwrap_or_else(|| context.target.join("demo"));
     let mut prepared = Prepared::new(&context, &args.machine)?;
-    service::add(&context, &mut prepared.rootfs, &args.policy, &["vts_clients"])?;
+    service::add(&context, &mut prepared.rootfs, &args.policy, &[service::CLIENTS])?;
     forget_last(&out)?;
     let guest = prepared.boot(&context, &out)?;
     let told = clients::run(&context, &guest)?;
     guest.fetch(OUT_DIR, &out)?;
     let mut checks = Checks::of_clients(&told);
     checks.of_service(&told, &guest);
-    checks.of_screen(&out.join("screen.png"), &out.join(clients::LAST_FRAME));
+    checks.of_screen(&out.join("screen.png"), &out.join(clients::LAST_FRAME), &told);
     let buffers = table::rows(&told);
     let good = finish(&context, &guest, args, &told, &checks, &buffers, &out)?;
     guest.power_off()?;

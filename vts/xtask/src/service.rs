@@ -14,6 +14,8 @@ use crate::context::Context;
 pub(crate) const SERVER: &str = "gralloc_server";
 /// The package of the mapper.
 const MAPPER: &str = "gralloc_mapper";
+/// The package of the camera and the display.
+pub(crate) const CLIENTS: &str = "vts_clients";
 /// The package of the command-line tool.
 pub(crate) const HEAPCTL: &str = "heapctl";
 
@@ -21,8 +23,13 @@ pub(crate) const HEAPCTL: &str = "heapctl";
 /// `policy`: a shipped profile's name, or a file in TOML or compiled JSON.
 pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, policy: &str, more: &[&str]) -> Result<()> {
     context.progress.step("building the service for the guest");
-    let packages = [&[SERVER, HEAPCTL], more].concat();
-    let built = binaries::build(&context.workspace, &packages, &context.progress)?;
+    // The clients load the mapper; all others carry what they need.
+    let (shared, alone): (Vec<&str>, Vec<&str>) =
+        [&[SERVER, HEAPCTL], more].concat().into_iter().partition(|package| *package == CLIENTS);
+    let mut built = binaries::build(&context.workspace, &alone, &context.progress)?;
+    if !shared.is_empty() {
+        built.extend(binaries::build_shared(&context.workspace, &shared, &context.progress)?);
+    }
     let mapper = binaries::build_library(&context.workspace, MAPPER, &context.progress)?;
     rootfs.file(MAPPER_PATH, &mapper)?;
     let compiled = compile(context, policy)?;

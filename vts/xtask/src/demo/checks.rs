@@ -112,10 +112,11 @@ impl Checks {
         );
     }
 
-    /// The screen's picture against the last frame that the camera wrote.
-    pub(super) fn of_screen(&mut self, screen: &Path, frame: &Path) {
-        const NAME: &str = "it shows exactly what the camera wrote";
-        match picture::compare(screen, frame) {
+    /// The screen's picture against the last frame that the camera wrote, with what the display says that it drew over it.
+    pub(super) fn of_screen(&mut self, screen: &Path, frame: &Path, told: &Told) {
+        const NAME: &str = "it shows exactly what the camera wrote and the display drew over it through the mapper";
+        let overlay = serde_json::from_value(Value::Array(list(&told.display, "overlay").to_vec())).unwrap_or_default();
+        match picture::compare(screen, frame, overlay) {
             Ok(outcome) => self.note("screen", NAME, outcome.same(), outcome),
             Err(error) => self.note("screen", NAME, false, error),
         }

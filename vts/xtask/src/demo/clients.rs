@@ -22,9 +22,12 @@ pub(super) const LAST_FRAME: &str = "camera-xr24.ppm";
 struct Turn {
     format: &'static str,
     frames: &'static str,
-    /// Whether the display has to read the camera's buffers where they lie.
+    /// Whether the display has to read the camera's buffers where they lie; it draws over them then.
     scanout: bool,
 }
+
+/// What a camera's buffers are for when a display draws over them.
+const DRAWN_OVER: &str = "CAMERA_OUTPUT,CPU_READ_OFTEN,CPU_WRITE_OFTEN,COMPOSER_OVERLAY";
 
 const TURNS: [Turn; 2] =
     [Turn { format: "nv12", frames: "30", scanout: false }, Turn { format: "xr24", frames: "120", scanout: true }];
@@ -81,7 +84,7 @@ fn camera_identity() -> Identity {
 /// Plays it.
 pub(super) fn run(context: &Context, guest: &Guest) -> Result<Told> {
     let cameras = TURNS.len().to_string();
-    let display = ["display", "--listen", SOCKET, "--cameras", &cameras, "--report", "/out/display.json"];
+    let display = ["display", "--listen", SOCKET, "--cameras", &cameras, "--overlay", "--report", "/out/display.json"];
     let display = GuestCommand::new(display).user(display_identity()).limit(LIMIT);
     thread::scope(|scope| {
         let job = guest.start(&display)?;
@@ -106,7 +109,7 @@ fn cameras_in_turn(context: &Context, guest: &Guest) -> Result<(Vec<(String, Sta
         let mut argv = vec!["camera", "--connect", SOCKET, "--format", turn.format, "--frames", turn.frames];
         argv.extend(["--report", &report, "--save", &picture]);
         if turn.scanout {
-            argv.push("--require-scanout");
+            argv.extend(["--require-scanout", "--usage", DRAWN_OVER]);
         }
         let command = GuestCommand::new(argv).user(camera_identity()).limit(LIMIT);
         let end = guest.start(&command)?.wait_lines(|_, line| say(&name, line))?;

@@ -95,7 +95,7 @@ const ROWS: [Row; 7] = [
         arguments: &["--restart", "vmctl service restart"],
         ..Row::of("conformance")
     },
-    Row { only: &["composition", "screen"], programs: &["vts_clients"], ..Row::of("vts_clients") },
+    Row { only: &["composition", "screen"], programs: &[service::CLIENTS], ..Row::of("vts_clients") },
 ];
 
 /// What a run in another guest than the first is restricted to in the gate: what depends on the kernel.

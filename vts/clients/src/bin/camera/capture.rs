@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use vts_clients::buffer::Buffer;
 use vts_clients::format::ColorEncoding;
-use vts_clients::picture::fingerprint;
+use vts_clients::picture::{copy_raw, fingerprint, Picture};
 use vts_clients::report::Voice;
 use vts_clients::v4l2::{Capture, Frame};
 use vts_clients::wire::Path;
@@ -22,6 +22,15 @@ const FINGERPRINT_STEP: usize = 4;
 /// How often people hear of progress.
 const PROGRESS: Duration = Duration::from_secs(1);
 
+/// The last frame, as it was before anybody else had it: a display may draw over it.
+#[derive(Debug)]
+pub(crate) struct LastFrame {
+    /// To look at.
+    pub(crate) picture: Picture,
+    /// Its planes' bytes without padding.
+    pub(crate) raw: Vec<u8>,
+}
+
 /// A device that is ready to stream into the buffers.
 pub(crate) struct Stream {
     capture: Capture,
@@ -29,6 +38,7 @@ pub(crate) struct Stream {
     color: ColorEncoding,
     size_image: u32,
     last: Option<Frame>,
+    last_frame: Option<LastFrame>,
     print: Option<u64>,
 }
 
@@ -76,12 +86,7 @@ impl Stream {
             }
         }
         capture.request_buffers(args.buffers)?;
-        Ok(Stream { capture, display, color, size_image, last: None, print: None })
-    }
-
-    /// How the frames' colours are meant.
-    pub(crate) fn color(&self) -> ColorEncoding {
-        self.color
+        Ok(Stream { capture, display, color, size_image, last: None, last_frame: None, print: None })
     }
 
     /// Streams until all frames have been captured, then stops the device.
@@ -154,9 +159,14 @@ impl Stream {
         let buffer = buffer_at(buffers, frame.index)?;
         let access = buffer.mapped().read().context("reading a frame")?;
         let print = fingerprint(buffer.image(), &access, FINGERPRINT_STEP).context("a frame beyond its buffer")?;
-        drop(access);
         let frames = &mut report.frames;
         frames.captured += 1;
+        if frames.captured == frames.asked {
+            let picture = Picture::copy(buffer.image(), self.color, &access).context("the last frame is no picture")?;
+            let raw = copy_raw(buffer.image(), &access).context("the last frame is no picture")?;
+            self.last_frame = Some(LastFrame { picture, raw });
+        }
+        drop(access);
         frames.damaged += u32::from(frame.damaged || frame.bytes_used != self.size_image);
         let same = self.print == Some(print);
         frames.changed += u32::from(self.print.is_some() && !same);
@@ -175,9 +185,9 @@ impl Stream {
         }
     }
 
-    /// The buffer of the last frame. Nobody writes there any more.
-    pub(crate) fn last_frame<'b>(&self, buffers: &'b [Buffer]) -> Result<&'b Buffer> {
-        buffer_at(buffers, self.last.context("no frame was captured")?.index)
+    /// The last frame, copied before it was shown.
+    pub(crate) fn last_frame(&self) -> Result<&LastFrame> {
+        self.last_frame.as_ref().context("no last frame was captured")
     }
 
     /// Waits until the last frame is on the screen, and stays there.

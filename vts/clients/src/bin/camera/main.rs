@@ -7,7 +7,7 @@ mod report;
 
 use anyhow::{Context, Result};
 use args::Args;
-use capture::Stream;
+use capture::{LastFrame, Stream};
 use clap::Parser;
 use report::{Report, Saved, Slot};
 use std::fs::File;
@@ -15,9 +15,6 @@ use std::io::{BufWriter, Write};
 use std::path::Path as FilePath;
 use std::process::ExitCode;
 use std::time::Duration;
-use vts_clients::buffer::Buffer;
-use vts_clients::format::ColorEncoding;
-use vts_clients::picture::{copy_raw, Picture};
 use vts_clients::report::{open_fds, write, Voice};
 use vts_clients::service::{Service, Wish};
 
@@ -82,37 +79,32 @@ fn film(args: &Args, voice: Voice, service: &Service, wish: &Wish, report: &mut 
     }
     let mut stream = Stream::prepare(args, &buffers, report)?;
     stream.run(args, voice, &buffers, report)?;
-    let last = stream.last_frame(&buffers)?;
-    let color = stream.color();
-    judge(args, last, color, report)?;
+    let last = stream.last_frame()?;
+    judge(args, last, report);
     if let Some(path) = &args.save {
-        let kind = save(path, last, color).with_context(|| path.display().to_string())?;
+        let kind = save(path, last).with_context(|| path.display().to_string())?;
         report.saved = Some(Saved { file: path.clone(), kind, sequence: report.frames.last_sequence });
     }
     stream.finish(voice, report)
 }
 
 /// Looks at the pixels of the last frame.
-fn judge(args: &Args, last: &Buffer, color: ColorEncoding, report: &mut Report) -> Result<()> {
+fn judge(args: &Args, last: &LastFrame, report: &mut Report) {
     if args.any_picture {
-        return Ok(());
+        return;
     }
-    let access = last.mapped().read().context("reading the last frame")?;
-    let picture = Picture::copy(last.image(), color, &access).context("the last frame is no picture")?;
-    let bars = picture.check_bars();
+    let bars = last.picture.check_bars();
     let detail = bars.as_ref().err().cloned().unwrap_or_else(|| "white to black, left to right".to_owned());
     report.checks.note("the last frame shows the eight test bars in order", bars.is_ok(), detail);
-    Ok(())
 }
 
-fn save(path: &FilePath, frame: &Buffer, color: ColorEncoding) -> Result<&'static str> {
-    let access = frame.mapped().read().context("reading the last frame")?;
+fn save(path: &FilePath, frame: &LastFrame) -> Result<&'static str> {
     let mut file = BufWriter::new(File::create(path)?);
     let kind = if path.extension().is_some_and(|extension| extension == "ppm") {
-        Picture::copy(frame.image(), color, &access).context("the frame is no picture")?.write_ppm(&mut file)?;
+        frame.picture.write_ppm(&mut file)?;
         "ppm"
     } else {
-        file.write_all(&copy_raw(frame.image(), &access).context("the frame is no picture")?)?;
+        file.write_all(&frame.raw)?;
         "raw"
     };
     file.flush()?;

@@ -31,6 +31,12 @@ pub(crate) struct Args {
     /// Hold the last frame for so many seconds at most; without it until a signal
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
     pub(crate) hold: Option<u32>,
+    /// Draw each frame's number over it, in the camera's buffer, where the controller reads that; through --mapper
+    #[arg(long)]
+    pub(crate) overlay: bool,
+    /// The mapper for --overlay
+    #[arg(long, value_name = "FILE", default_value = "/vendor/lib64/hw/mapper.dmaheap.so")]
+    pub(crate) mapper: PathBuf,
     /// Write what is on the screen at the end, read back from the buffer, as PPM
     #[arg(long, value_name = "FILE.ppm")]
     pub(crate) save: Option<PathBuf>,

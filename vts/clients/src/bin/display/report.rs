@@ -3,6 +3,7 @@
 use serde::Serialize;
 use std::path::PathBuf;
 use vts_clients::buffer::Facts;
+use vts_clients::overlay::Patch;
 use vts_clients::report::Checks;
 use vts_clients::wire::Path;
 
@@ -21,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) buffers: Vec<Own>,
     pub(crate) cameras: Vec<Session>,
     pub(crate) held: Option<Held>,
+    /// What was drawn over the held frame.
+    pub(crate) overlay: Vec<Patch>,
     pub(crate) checks: Checks,
 }
 
@@ -50,6 +53,10 @@ pub(crate) struct Session {
     pub(crate) frames: u32,
     pub(crate) scanned_out: u32,
     pub(crate) composed: u32,
+    /// Frames that were drawn over through the mapper.
+    pub(crate) overlaid: u32,
+    /// All of that, from lock to unlock, µs.
+    pub(crate) overlay_us: u64,
     /// All conversions by the CPU, µs.
     pub(crate) compose_us: u64,
     /// All flips, from the request to the event, µs.

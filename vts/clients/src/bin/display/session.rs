@@ -8,6 +8,7 @@ use std::time::Instant;
 use vts_clients::buffer::Buffer;
 use vts_clients::format::ColorEncoding;
 use vts_clients::kms::{Scanout, Screen};
+use vts_clients::overlay::{patches, Canvas, Painter, Patch};
 use vts_clients::presenter::{Frame, Presenter};
 use vts_clients::socket::{Connection, Error as SocketError};
 use vts_clients::wire::{Message, Path};
@@ -21,11 +22,14 @@ pub(crate) struct Slot {
     buffer: Buffer,
     color: ColorEncoding,
     scanout: Option<Scanout>,
+    /// The buffer through the mapper; freed before it.
+    canvas: Option<Canvas>,
 }
 
 impl Slot {
     /// Takes the buffer away from the screen and frees our share of it.
     pub(crate) fn release(self, screen: &mut Screen) {
+        drop(self.canvas);
         if let Some(scanout) = self.scanout {
             screen.detach(scanout);
         }
@@ -49,6 +53,8 @@ pub(crate) struct Remains {
     pub(crate) report: report::Session,
     /// The frame on the screen, and its buffer when the controller reads it.
     pub(crate) held: Option<(Held, Option<Slot>)>,
+    /// What was drawn over it.
+    pub(crate) overlay: Vec<Patch>,
 }
 
 /// A connected camera.
@@ -59,12 +65,15 @@ pub(crate) struct Session {
     slots: Vec<Option<Slot>>,
     finishing: bool,
     flip_began: Instant,
+    painter: Option<Painter>,
+    /// Of the frame that was flipped to last.
+    drawn: Vec<Patch>,
     report: report::Session,
 }
 
 impl Session {
-    /// Greets a camera.
-    pub(crate) fn begin(connection: Connection, screen: &Screen) -> Result<Session> {
+    /// Greets a camera. Frames that are scanned out are drawn over by `painter`.
+    pub(crate) fn begin(connection: Connection, screen: &Screen, painter: Option<Painter>) -> Result<Session> {
         let (uid, pid) = connection.peer()?;
         let (width, height) = screen.size();
         connection.send(&Message::Welcome { width, height }, &[])?;
@@ -74,6 +83,8 @@ impl Session {
             slots: Vec::new(),
             finishing: false,
             flip_began: Instant::now(),
+            painter,
+            drawn: Vec::new(),
             report: report::Session { uid, pid, ..Default::default() },
         })
     }
@@ -122,6 +133,10 @@ impl Session {
             Ok(scanout) => (Path::Scanout, Some(scanout), None),
             Err(error) => (Path::Composed, None, Some(error.to_string())),
         };
+        let canvas = match (&self.painter, &scanout) {
+            (Some(painter), Some(_)) => Some(painter.import(&buffer).with_context(|| format!("buffer {slot}"))?),
+            _ => None,
+        };
         self.report.slots.push(report::Slot { slot, path, reason, facts: buffer.facts() });
         self.presenter.attach(slot, path)?;
         let index = usize::try_from(slot)?;
@@ -130,7 +145,7 @@ impl Session {
         }
         let color = ColorEncoding::from_dataspace(dataspace);
         if let Some(entry) = self.slots.get_mut(index) {
-            *entry = Some(Slot { buffer, color, scanout });
+            *entry = Some(Slot { buffer, color, scanout, canvas });
         }
         self.connection.send(&Message::Attached { slot, path }, &[])?;
         Ok(())
@@ -141,8 +156,17 @@ impl Session {
         let Some((frame, path)) = self.presenter.take_next() else { return Ok(()) };
         let index = usize::try_from(frame.slot)?;
         let slot = self.slots.get(index).and_then(Option::as_ref).context("a frame without a buffer")?;
+        self.drawn.clear();
         match (path, &slot.scanout) {
             (Path::Scanout, Some(scanout)) => {
+                if let Some(canvas) = &slot.canvas {
+                    let began = Instant::now();
+                    let image = slot.buffer.image();
+                    self.drawn = patches(image.width(), image.height(), frame.sequence);
+                    canvas.draw(&self.drawn).with_context(|| format!("drawing over frame {}", frame.sequence))?;
+                    self.report.overlaid += 1;
+                    self.report.overlay_us = self.report.overlay_us.saturating_add(micros_since(began));
+                }
                 self.report.scanned_out += 1;
                 self.flip_began = Instant::now();
                 screen.flip(scanout)?;
@@ -206,7 +230,7 @@ impl Session {
         for slot in self.slots.into_iter().flatten() {
             slot.release(screen);
         }
-        Remains { report: self.report, held }
+        Remains { report: self.report, held, overlay: self.drawn }
     }
 }
 

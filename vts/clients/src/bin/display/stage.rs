@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use vts_clients::format::ColorEncoding;
 use vts_clients::kms::Screen;
+use vts_clients::overlay::{Painter, Patch};
 use vts_clients::picture::Picture;
 use vts_clients::report::Voice;
 use vts_clients::service::Service;
@@ -39,6 +40,9 @@ pub(crate) struct Stage {
     session: Option<Session>,
     /// The frame that the last session left on the screen, with its buffer when the controller reads that.
     held: Option<(Held, Option<Slot>)>,
+    /// What was drawn over it.
+    overlay: Vec<Patch>,
+    painter: Option<Painter>,
 }
 
 impl Stage {
@@ -47,8 +51,9 @@ impl Stage {
         let mut targets = Targets::new(service, &mut screen, &mut report.buffers)?;
         targets.paint_empty()?;
         screen.set_mode(targets.painted().1)?;
+        let painter = args.overlay.then(|| Painter::load(&args.mapper)).transpose()?;
         let listener = Some(Listener::bind(&args.listen)?);
-        Ok(Stage { screen, targets, listener, session: None, held: None })
+        Ok(Stage { screen, targets, listener, session: None, held: None, overlay: Vec::new(), painter })
     }
 
     /// Serves all cameras, one after the other.
@@ -65,6 +70,7 @@ impl Stage {
             let remains = session.end(number, text.clone(), &mut self.screen);
             if let Some(held) = remains.held {
                 self.replace_held(Some(held));
+                self.overlay = remains.overlay;
             }
             let name = format!("camera {} (uid {uid}) was served to its end", number + 1);
             let frames = remains.report.frames;
@@ -104,7 +110,7 @@ impl Stage {
                 }
                 (None, true) => {
                     let connection = self.listener.as_ref().context("nobody listens")?.accept()?;
-                    let session = Session::begin(connection, &self.screen)?;
+                    let session = Session::begin(connection, &self.screen, self.painter)?;
                     voice.say(
                         "connected",
                         format!("a camera of uid {}", session.uid()),
@@ -161,6 +167,7 @@ impl Stage {
     pub(crate) fn hold(&self, args: &Args, voice: Voice, signals: &SignalFd, report: &mut Report) -> Result<()> {
         let (held, slot) = self.held.as_ref().context("no frame came, nothing to hold")?;
         report.held = Some(held.clone());
+        report.overlay.clone_from(&self.overlay);
         if let Some(path) = &args.save {
             self.save(path, slot.as_ref()).with_context(|| path.display().to_string())?;
         }
