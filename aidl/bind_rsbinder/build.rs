@@ -1,4 +1,4 @@
-//! Generates the bindings of `../android/**.aidl` with rsbinder's AIDL compiler.
+//! Generates the bindings of `../android/**.aidl` and `../vendor/**.aidl` with rsbinder's AIDL compiler.
 
 use std::path::Path;
 
@@ -20,14 +20,31 @@ const ALLOCATOR: &str = "android/hardware/graphics/allocator/IAllocator.aidl";
 const VERSION: i32 = 2;
 const HASH: &str = "9499fec09c544e9de5be3c87125721600f8ade66";
 
+/// This project's own interface, leaves first.
+const STATISTICS: &[&str] = &[
+    "vendor/dmaheap/graphics/allocator/Holdings.aidl",
+    "vendor/dmaheap/graphics/allocator/LatencyStatistics.aidl",
+    "vendor/dmaheap/graphics/allocator/HeapStatistics.aidl",
+    "vendor/dmaheap/graphics/allocator/ClientStatistics.aidl",
+    "vendor/dmaheap/graphics/allocator/BufferStatistics.aidl",
+    "vendor/dmaheap/graphics/allocator/RefusalStatistics.aidl",
+    "vendor/dmaheap/graphics/allocator/PoolStatistics.aidl",
+    "vendor/dmaheap/graphics/allocator/AllocatorStatistics.aidl",
+    "vendor/dmaheap/graphics/allocator/IAllocatorStatistics.aidl",
+];
+
 fn main() {
     let root = Path::new("..");
-    let builder = FILES
-        .iter()
-        .fold(rsbinder_aidl::Builder::new().include_dir(root), |builder, file| builder.source(root.join(file)));
-    let generated = builder.source(root.join(ALLOCATOR)).version(VERSION).hash(HASH).output("allocator.rs").generate();
-    if let Err(error) = generated {
-        eprintln!("{error}\n{error:?}");
-        std::process::exit(1);
+    let with = |files: &[&str]| {
+        let builder = rsbinder_aidl::Builder::new().include_dir(root);
+        files.iter().fold(builder, |builder, file| builder.source(root.join(file)))
+    };
+    let allocator = with(FILES).source(root.join(ALLOCATOR)).version(VERSION).hash(HASH).output("allocator.rs");
+    let statistics = with(STATISTICS).output("statistics.rs");
+    for builder in [allocator, statistics] {
+        if let Err(error) = builder.generate() {
+            eprintln!("{error}\n{error:?}");
+            std::process::exit(1);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Small things that every binder library has under another name.
 
-use crate::{AllocationError, BnAllocator, IAllocator, ParcelFileDescriptor, Status, Strong};
-use rsbinder::BinderFeatures;
+use crate::{AllocationError, BnAllocator, BnAllocatorStatistics, IAllocator, IAllocatorStatistics};
+use crate::{ParcelFileDescriptor, Status, StatusCode, Strong};
+use rsbinder::{BinderFeatures, ExceptionCode};
 use std::os::fd::OwnedFd;
 
 /// Makes a service out of what answers the calls.
@@ -12,6 +13,27 @@ pub fn new_allocator<T: IAllocator + Send + Sync + 'static>(service: T) -> Stron
     let mut features = BinderFeatures::default();
     features.inherit_rt = true;
     BnAllocator::new_binder_with_features(service, features)
+}
+
+/// Makes the statistics' object out of what answers its calls.
+pub fn new_statistics<T: IAllocatorStatistics + Send + Sync + 'static>(service: T) -> Strong<dyn IAllocatorStatistics> {
+    BnAllocatorStatistics::new_binder(service)
+}
+
+/// Lets clients of the allocator find the statistics, as its binder's extension. Before it is registered or served.
+///
+/// # Errors
+/// The allocator is not an object of this process.
+pub fn set_extension(
+    allocator: &Strong<dyn IAllocator>,
+    statistics: &Strong<dyn IAllocatorStatistics>,
+) -> Result<(), StatusCode> {
+    allocator.as_binder().set_extension(&statistics.as_binder())
+}
+
+/// An exception `EX_SECURITY`: the caller may not ask that.
+pub fn may_not(message: &str) -> Status {
+    Status::from((ExceptionCode::Security, message))
 }
 
 /// An exception `EX_SERVICE_SPECIFIC` with one of the interface's own codes, and words for whoever debugs the client.

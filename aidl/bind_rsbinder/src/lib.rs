@@ -17,6 +17,8 @@
 //! | [`service_specific`] | `new_service_specific_error(i32, Option<String>)` | `new_service_specific_error_str` |
 //! | [`parcel_fd`], [`into_fd`] | `From<OwnedFd>` | through `File` on 14 |
 //! | [`calling_uid`], [`calling_pid`], [`calling_identity`] | free functions | `ThreadState` |
+//! | [`IAllocatorStatistics`] and its parcelables | our own interface, `rsbinder-aidl` | `vendor.dmaheap.graphics.allocator-V1-rust` |
+//! | [`new_statistics`], [`set_extension`], [`may_not`] | | `Binder::set_extension` of the native object |
 //! | [`serve_binder`] | `ProcessState::init` | static `ProcessState` |
 //! | [`SocketDoor`], [`SocketOptions`] | libbinder RPC over a unix socket | `bind` answers [`ServeError::NoSocketHere`] |
 //! | [`ServeError`], [`ALLOCATOR_INSTANCE`], [`VERSION`], [`HASH`] | | the same |
@@ -39,7 +41,16 @@ mod generated {
     rsbinder::include_aidl!("allocator");
 }
 
+/// What the AIDL compiler wrote of this project's own interface.
+mod generated_statistics {
+    // Generated: no docs, its own names and its own casts.
+    #![allow(missing_docs, unreachable_pub, unused_qualifications)]
+    #![allow(clippy::as_conversions, clippy::panic, clippy::indexing_slicing)]
+    rsbinder::include_aidl!("statistics");
+}
+
 use generated::android::hardware as hal;
+use generated_statistics::vendor::dmaheap::graphics::allocator as own;
 
 pub use hal::common::NativeHandle::NativeHandle;
 pub use hal::graphics::allocator::AllocationError::AllocationError;
@@ -50,9 +61,22 @@ pub use hal::graphics::common::BufferUsage::BufferUsage;
 pub use hal::graphics::common::ExtendableType::ExtendableType;
 pub use hal::graphics::common::PixelFormat::PixelFormat;
 
+pub use own::AllocatorStatistics::AllocatorStatistics;
+pub use own::BufferStatistics::BufferStatistics;
+pub use own::ClientStatistics::ClientStatistics;
+pub use own::HeapStatistics::HeapStatistics;
+pub use own::Holdings::Holdings;
+pub use own::IAllocatorStatistics::{BnAllocatorStatistics, IAllocatorStatistics};
+pub use own::LatencyStatistics::LatencyStatistics;
+pub use own::PoolStatistics::PoolStatistics;
+pub use own::RefusalStatistics::RefusalStatistics;
+
 pub use rsbinder::{BinderResult, Interface, ParcelFileDescriptor, Status, StatusCode, Strong};
 
-pub use adapter::{calling_identity, calling_pid, calling_uid, into_fd, new_allocator, parcel_fd, service_specific};
+pub use adapter::{
+    calling_identity, calling_pid, calling_uid, into_fd, may_not, new_allocator, new_statistics, parcel_fd,
+    service_specific, set_extension,
+};
 pub use error::ServeError;
 pub use kernel_door::serve_binder;
 pub use socket_door::{SocketDoor, SocketOptions};

@@ -1,8 +1,10 @@
 //! Small things that every binder library has under another name.
 
-use crate::{AllocationError, BnAllocator, IAllocator, ParcelFileDescriptor, Status, StatusCode, Strong};
-use binder::{BinderFeatures, ThreadState};
-use std::ffi::CStr;
+use crate::{AllocationError, BnAllocator, BnAllocatorStatistics, IAllocator, IAllocatorStatistics, Interface};
+use crate::{ParcelFileDescriptor, Status, StatusCode, Strong};
+use binder::binder_impl::Binder;
+use binder::{BinderFeatures, ExceptionCode, ThreadState};
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -11,6 +13,29 @@ use std::os::fd::OwnedFd;
 /// A caller's real-time priority is not lent to the thread that serves it: `BinderFeatures` has no such switch here.
 pub fn new_allocator<T: IAllocator + Send + Sync + 'static>(service: T) -> Strong<dyn IAllocator> {
     BnAllocator::new_binder(service, BinderFeatures::default())
+}
+
+/// Makes the statistics' object out of what answers its calls.
+pub fn new_statistics<T: IAllocatorStatistics + Send + Sync + 'static>(service: T) -> Strong<dyn IAllocatorStatistics> {
+    BnAllocatorStatistics::new_binder(service, BinderFeatures::default())
+}
+
+/// Lets clients of the allocator find the statistics, as its binder's extension. Before it is registered or served.
+///
+/// # Errors
+/// The allocator is not an object of this process.
+pub fn set_extension(
+    allocator: &Strong<dyn IAllocator>,
+    statistics: &Strong<dyn IAllocatorStatistics>,
+) -> Result<(), StatusCode> {
+    let mut native = Binder::<BnAllocator>::try_from(allocator.as_binder())?;
+    native.set_extension(&mut statistics.as_binder())
+}
+
+/// An exception `EX_SECURITY`: the caller may not ask that.
+pub fn may_not(message: &str) -> Status {
+    let message = CString::new(message).unwrap_or_default();
+    Status::new_exception(ExceptionCode::SECURITY, Some(&message))
 }
 
 /// An exception `EX_SERVICE_SPECIFIC` with one of the interface's own codes, and words for whoever debugs the client.

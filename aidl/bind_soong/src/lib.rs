@@ -17,6 +17,7 @@ mod socket_door;
 use android_hardware_common::aidl::android::hardware::common;
 use android_hardware_graphics_allocator::aidl::android::hardware::graphics::allocator;
 use android_hardware_graphics_common::aidl::android::hardware::graphics::common as graphics;
+use vendor_dmaheap_graphics_allocator::aidl::vendor::dmaheap::graphics::allocator as own;
 
 pub use allocator::AllocationError::AllocationError;
 pub use allocator::AllocationResult::AllocationResult;
@@ -27,11 +28,24 @@ pub use graphics::BufferUsage::BufferUsage;
 pub use graphics::ExtendableType::ExtendableType;
 pub use graphics::PixelFormat::PixelFormat;
 
+pub use own::AllocatorStatistics::AllocatorStatistics;
+pub use own::BufferStatistics::BufferStatistics;
+pub use own::ClientStatistics::ClientStatistics;
+pub use own::HeapStatistics::HeapStatistics;
+pub use own::Holdings::Holdings;
+pub use own::IAllocatorStatistics::{BnAllocatorStatistics, IAllocatorStatistics};
+pub use own::LatencyStatistics::LatencyStatistics;
+pub use own::PoolStatistics::PoolStatistics;
+pub use own::RefusalStatistics::RefusalStatistics;
+
 pub use binder::{Interface, ParcelFileDescriptor, Result as BinderResult, Status, StatusCode, Strong};
 
+pub use adapter::{
+    calling_identity, calling_pid, calling_uid, into_fd, may_not, new_allocator, new_statistics, parcel_fd,
+    service_specific, set_extension,
+};
 #[doc(hidden)]
 pub use adapter::{dump_arguments, dump_failed};
-pub use adapter::{calling_identity, calling_pid, calling_uid, into_fd, new_allocator, parcel_fd, service_specific};
 pub use error::ServeError;
 pub use kernel_door::serve_binder;
 pub use socket_door::{SocketDoor, SocketOptions};

@@ -4,8 +4,9 @@ use crate::allocation::Allocation;
 use crate::door::{driver_node, Door};
 use crate::error::ClientError;
 use crate::{dump, socket};
-use allocator_aidl::{AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, Strong, ALLOCATOR_INSTANCE};
-use rsbinder::{hub, Interface, ProcessState, SIBinder, StatusCode};
+use allocator_aidl::{AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, IAllocatorStatistics};
+use allocator_aidl::{Strong, ALLOCATOR_INSTANCE};
+use rsbinder::{hub, Interface, ProcessState, SIBinder, StatusCode, EXTENSION_TRANSACTION};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -165,6 +166,28 @@ impl Connection {
     /// `Call`.
     pub fn ping(&self) -> Result<(), ClientError> {
         self.binder.ping_binder().map_err(|status| ClientError::of_call("ping", status.into()))
+    }
+
+    /// The service's statistics, its binder's extension; `None` where the allocator has none.
+    ///
+    /// # Errors
+    /// `Call`.
+    pub fn statistics(&self) -> Result<Option<Strong<dyn IAllocatorStatistics>>, ClientError> {
+        let found = self.extension().and_then(|found| found.map(SIBinder::into_interface).transpose());
+        found.map_err(|status| ClientError::of_call("getExtension", status.into()))
+    }
+
+    /// On a socket the library's proxy does not ask for it by itself.
+    fn extension(&self) -> rsbinder::Result<Option<SIBinder>> {
+        if self.binder.as_proxy().is_some() {
+            return self.binder.get_extension();
+        }
+        let remote = self.binder.as_remote().ok_or(StatusCode::BadType)?;
+        let request = remote.prepare_transact(true)?;
+        match remote.submit_transact(EXTENSION_TRANSACTION, &request, 0)? {
+            Some(mut reply) => reply.read(),
+            None => Ok(None),
+        }
     }
 
     /// The service's dump, with its arguments, such as `--json`. Ten seconds at most.

@@ -2,8 +2,9 @@
 
 use crate::engine::Engine;
 use crate::stock::Stocked;
-use crate::{convert, dump, status};
-use allocator_aidl::{AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, Status};
+use crate::{access, convert, dump, status};
+use allocator_aidl::{AllocationResult, AllocatorStatistics, BinderResult, BufferDescriptorInfo, BufferStatistics};
+use allocator_aidl::{IAllocator, IAllocatorStatistics, Status, StatusCode, Strong};
 use gralloc_core::ledger::Client;
 use gralloc_core::{BufferName, Refusal, Unsupported};
 use gralloc_kernel::{Backend, MemInfo};
@@ -47,6 +48,41 @@ impl IAllocator for Allocator {
 
     fn getIMapperLibrarySuffix(&self) -> BinderResult<String> {
         Ok(MAPPER_SUFFIX.to_owned())
+    }
+}
+
+/// The extension `IAllocatorStatistics` over the same engine.
+pub struct Statistics(pub Arc<ServiceEngine>);
+
+impl allocator_aidl::Interface for Statistics {}
+
+impl IAllocatorStatistics for Statistics {
+    fn getStatistics(&self) -> BinderResult<AllocatorStatistics> {
+        watcher()?;
+        Ok(convert::statistics(dump::now(&self.0, None)))
+    }
+
+    fn getBuffers(&self, older_than_ms: i64, limit: i32) -> BinderResult<Vec<BufferStatistics>> {
+        watcher()?;
+        Ok(convert::buffers(dump::now(&self.0, None), older_than_ms, limit))
+    }
+}
+
+/// The service's binder object, its statistics attached.
+///
+/// # Errors
+/// Never in a working binder library.
+pub fn binder(engine: &Arc<ServiceEngine>) -> Result<Strong<dyn IAllocator>, StatusCode> {
+    let allocator = allocator_aidl::new_allocator(Allocator(Arc::clone(engine)));
+    let statistics = allocator_aidl::new_statistics(Statistics(Arc::clone(engine)));
+    allocator_aidl::set_extension(&allocator, &statistics)?;
+    Ok(allocator)
+}
+
+fn watcher() -> BinderResult<()> {
+    match access::may_see_all(allocator_aidl::calling_uid()) {
+        true => Ok(()),
+        false => Err(allocator_aidl::may_not("statistics name other clients' buffers: root, system and shell may ask")),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Wire types in and out: the only place that knows both AIDL's structs and the core's.
 
+use crate::dump::{BufferLine, ClientLine, Dump, HeapLine, Holdings, LatencyLine};
 use crate::engine::{Grant, Handle};
+use allocator_aidl as aidl;
 use allocator_aidl::{parcel_fd, AllocationResult, BufferDescriptorInfo, ExtendableType, NativeHandle};
 use gralloc_core::request::{Descriptor, DescriptorOption};
 use gralloc_core::BufferName;
@@ -30,4 +32,94 @@ fn native_handle(handle: Handle) -> NativeHandle {
     let ints = encode(&handle.info).to_vec();
     let fds = vec![parcel_fd(handle.buffer), parcel_fd(handle.metadata)];
     NativeHandle { fds, ints }
+}
+
+/// Most buffers of one reply: with names of 127 bytes, escaped, well below the megabyte of a transaction.
+const MAX_BUFFERS: usize = 1024;
+
+/// A dump's figures as the extension answers them.
+pub fn statistics(dump: Dump) -> aidl::AllocatorStatistics {
+    let refusal =
+        |(cause, count): (&'static str, u64)| aidl::RefusalStatistics { cause: cause.to_owned(), count: long(count) };
+    aidl::AllocatorStatistics {
+        policy: dump.policy,
+        uptimeMs: long(dump.uptime_ms),
+        releasesSeenThrough: dump.releases_seen_through.unwrap_or_default().to_owned(),
+        untrackedBuffers: long(dump.untracked_buffers),
+        requests: long(dump.requests),
+        availableBytes: dump.memory.available_bytes.map_or(-1, long),
+        reserveBytes: long(dump.memory.reserve_bytes),
+        all: holdings(&dump.all),
+        heaps: dump.heaps.into_iter().map(heap).collect(),
+        clients: dump.clients.iter().map(client).collect(),
+        refusals: dump.refusals.into_iter().map(refusal).collect(),
+        pool: None,
+    }
+}
+
+/// A dump's buffers: the oldest `limit` of those that are old enough.
+pub fn buffers(dump: Dump, older_than_ms: i64, limit: i32) -> Vec<aidl::BufferStatistics> {
+    let age = u64::try_from(older_than_ms).unwrap_or(0);
+    let limit =
+        usize::try_from(limit).ok().filter(|limit| *limit > 0).map_or(MAX_BUFFERS, |limit| limit.min(MAX_BUFFERS));
+    dump.buffers.into_iter().filter(|line| line.age_ms >= age).take(limit).map(buffer).collect()
+}
+
+fn heap(line: HeapLine) -> aidl::HeapStatistics {
+    aidl::HeapStatistics {
+        name: line.name,
+        node: line.node.unwrap_or_default(),
+        state: line.state.to_owned(),
+        isProtected: line.protected,
+        budgetBytes: line.budget_bytes.map_or(-1, long),
+        holdings: holdings(&line.holdings),
+        latency: latency(&line.latency),
+    }
+}
+
+fn latency(line: &LatencyLine) -> aidl::LatencyStatistics {
+    aidl::LatencyStatistics {
+        count: long(line.count),
+        sumUs: long(line.sum_us),
+        maxUs: long(line.max_us),
+        p50Us: long(line.p50_us),
+        p99Us: long(line.p99_us),
+        buckets: line.buckets.iter().copied().map(long).collect(),
+    }
+}
+
+fn client(line: &ClientLine) -> aidl::ClientStatistics {
+    aidl::ClientStatistics {
+        uid: i32::from_ne_bytes(line.uid.to_ne_bytes()),
+        reservedBytes: long(line.reserved_bytes),
+        refusals: long(line.refusals),
+        holdings: holdings(&line.holdings),
+    }
+}
+
+fn buffer(line: BufferLine) -> aidl::BufferStatistics {
+    aidl::BufferStatistics {
+        id: i64::from_ne_bytes(line.id.to_ne_bytes()),
+        name: line.name,
+        heap: line.heap,
+        bytes: long(line.bytes),
+        usage: i64::from_ne_bytes(line.usage_bits.to_ne_bytes()),
+        uid: i32::from_ne_bytes(line.uid.to_ne_bytes()),
+        pid: line.pid,
+        ageMs: long(line.age_ms),
+    }
+}
+
+fn holdings(held: &Holdings) -> aidl::Holdings {
+    aidl::Holdings {
+        liveBuffers: long(held.live_buffers),
+        liveBytes: long(held.live_bytes),
+        highWaterBytes: long(held.high_water_bytes),
+        totalBuffers: long(held.total_buffers),
+        totalBytes: long(held.total_bytes),
+    }
+}
+
+fn long(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }

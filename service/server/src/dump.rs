@@ -1,9 +1,11 @@
 //! What `dumpsys` and `heapctl dump` print: heaps, rules hit, buffers, refusals by cause; for people, and as JSON.
 
+mod leaks;
 mod seats;
 mod text;
 
 use crate::adapter::ServiceEngine;
+use crate::latency::{Latency, BUCKETS};
 use crate::tracker::Tracker;
 use gralloc_core::ledger::{Account, ClientAccount};
 use gralloc_core::policy::{Limits, Rule};
@@ -16,99 +18,148 @@ use std::iter::repeat;
 /// The dump of one moment, as `--json` prints it. Bytes are bytes, ages milliseconds.
 #[derive(Debug, Serialize)]
 pub struct Dump {
-    service: &'static str,
-    interface_version: i32,
-    policy: String,
+    pub(crate) service: &'static str,
+    pub(crate) interface_version: i32,
+    pub(crate) policy: String,
     /// The directory or device that the heaps come from.
-    heaps_from: String,
+    pub(crate) heaps_from: String,
     /// For a stand-in: a sentence that says so and what differs.
-    stand_in: Option<String>,
+    pub(crate) stand_in: Option<String>,
     /// The kernel's nodes that no heap of the policy names.
-    unclaimed_nodes: Vec<String>,
+    pub(crate) unclaimed_nodes: Vec<String>,
     /// What kept the heaps' report from being complete.
-    problems: Vec<String>,
-    uptime_ms: u64,
+    pub(crate) problems: Vec<String>,
+    pub(crate) uptime_ms: u64,
     /// How the kernel tells that a buffer died. Absent where it does not: then live figures are 0 and budgets bound nothing.
-    releases_seen_through: Option<&'static str>,
+    pub(crate) releases_seen_through: Option<&'static str>,
     /// Buffers that could not be watched: in no live figure.
-    untracked_buffers: u64,
-    requests: u64,
-    refusals: BTreeMap<&'static str, u64>,
-    memory: Memory,
-    limits: Bounds,
-    heaps: Vec<HeapLine>,
-    rules: Vec<RuleLine>,
-    all: Holdings,
-    clients: Vec<ClientLine>,
-    buffers: Vec<BufferLine>,
+    pub(crate) untracked_buffers: u64,
+    pub(crate) requests: u64,
+    pub(crate) refusals: BTreeMap<&'static str, u64>,
+    pub(crate) memory: Memory,
+    pub(crate) limits: Bounds,
+    pub(crate) heaps: Vec<HeapLine>,
+    pub(crate) rules: Vec<RuleLine>,
+    pub(crate) all: Holdings,
+    pub(crate) clients: Vec<ClientLine>,
+    pub(crate) buffers: Vec<BufferLine>,
+    /// Present when `--older-than` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) leaks: Option<leaks::Leaks>,
 }
 
+/// What the machine has left.
 #[derive(Debug, Serialize)]
-struct Memory {
-    available_bytes: Option<u64>,
-    reserve_bytes: u64,
+pub struct Memory {
+    pub(crate) available_bytes: Option<u64>,
+    pub(crate) reserve_bytes: u64,
 }
 
+/// The policy's limits.
 #[derive(Debug, Serialize)]
-struct Bounds {
-    request_bytes: u64,
-    client_bytes: Option<u64>,
-    total_bytes: Option<u64>,
-    buffers_per_request: u32,
+pub struct Bounds {
+    pub(crate) request_bytes: u64,
+    pub(crate) client_bytes: Option<u64>,
+    pub(crate) total_bytes: Option<u64>,
+    pub(crate) buffers_per_request: u32,
 }
 
+/// A heap.
 #[derive(Debug, Serialize)]
-struct HeapLine {
-    name: String,
+pub struct HeapLine {
+    pub(crate) name: String,
     /// The node that serves it, or would if it could be opened.
-    node: Option<String>,
+    pub(crate) node: Option<String>,
     /// One word, then a sentence.
-    state: &'static str,
-    explanation: String,
-    protected: bool,
-    budget_bytes: Option<u64>,
+    pub(crate) state: &'static str,
+    pub(crate) explanation: String,
+    pub(crate) protected: bool,
+    pub(crate) budget_bytes: Option<u64>,
     #[serde(flatten)]
-    holdings: Holdings,
+    pub(crate) holdings: Holdings,
+    pub(crate) latency: LatencyLine,
 }
 
+/// How long requests took whose first buffer a heap gave, in microseconds; buckets as in [`crate::latency`].
 #[derive(Debug, Serialize)]
-struct RuleLine {
-    name: String,
-    hits: u64,
+pub struct LatencyLine {
+    pub(crate) count: u64,
+    pub(crate) sum_us: u64,
+    pub(crate) max_us: u64,
+    pub(crate) p50_us: u64,
+    pub(crate) p99_us: u64,
+    pub(crate) buckets: [u64; BUCKETS],
 }
 
+/// A rule and the requests that it took.
+#[derive(Debug, Serialize)]
+pub struct RuleLine {
+    pub(crate) name: String,
+    pub(crate) hits: u64,
+}
+
+/// What somebody holds.
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Holdings {
-    live_buffers: u64,
-    live_bytes: u64,
-    high_water_bytes: u64,
-    total_buffers: u64,
-    total_bytes: u64,
+pub struct Holdings {
+    pub(crate) live_buffers: u64,
+    pub(crate) live_bytes: u64,
+    pub(crate) high_water_bytes: u64,
+    pub(crate) total_buffers: u64,
+    pub(crate) total_bytes: u64,
 }
 
+/// A uid.
 #[derive(Debug, Serialize)]
-struct ClientLine {
-    uid: u32,
-    reserved_bytes: u64,
-    refusals: u64,
+pub struct ClientLine {
+    pub(crate) uid: u32,
+    pub(crate) reserved_bytes: u64,
+    pub(crate) refusals: u64,
     #[serde(flatten)]
-    holdings: Holdings,
+    pub(crate) holdings: Holdings,
 }
 
+/// A live buffer.
 #[derive(Debug, Serialize)]
-struct BufferLine {
-    id: u64,
+pub struct BufferLine {
+    pub(crate) id: u64,
     /// Escaped.
-    name: String,
-    heap: String,
-    bytes: u64,
-    usage: String,
-    uid: u32,
-    pid: i32,
-    age_ms: u64,
+    pub(crate) name: String,
+    pub(crate) heap: String,
+    pub(crate) bytes: u64,
+    pub(crate) usage: String,
+    pub(crate) usage_bits: u64,
+    pub(crate) uid: u32,
+    pub(crate) pid: i32,
+    pub(crate) age_ms: u64,
 }
 
-/// Writes the dump; `--json` asks for JSON.
+/// What a dump was asked to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Wish {
+    json: bool,
+    /// All buffers, also in text.
+    buffers: bool,
+    /// The leak view: buffers at least so old, in milliseconds.
+    older_than_ms: Option<u64>,
+}
+
+/// What is not understood is ignored: dumpsys passes on what other tools say to every service, such as `-a`.
+fn wish(args: &[String]) -> Wish {
+    let mut wish = Wish::default();
+    let mut args = args.iter().map(String::as_str);
+    while let Some(argument) = args.next() {
+        match argument {
+            "--json" => wish.json = true,
+            "--buffers" => wish.buffers = true,
+            "--older-than" => wish.older_than_ms = args.next().and_then(leaks::milliseconds),
+            _ => {}
+        }
+    }
+    wish
+}
+
+/// Writes the dump; `--json` asks for JSON, `--buffers` for every buffer in text too, `--older-than TIME` for the leak
+/// view.
 ///
 /// # Errors
 /// What the writer said: the reader went away. [`io::ErrorKind::WouldBlock`] while readers of earlier dumps hold all that are
@@ -116,14 +167,22 @@ struct BufferLine {
 pub fn write(engine: &ServiceEngine, out: &mut dyn io::Write, args: &[String]) -> io::Result<()> {
     static SEATS: seats::Seats = seats::Seats::new();
     let _seat = SEATS.take()?;
-    engine.settle();
-    let dump = collect(engine);
-    if args.iter().any(|argument| argument == "--json") {
+    let wish = wish(args);
+    let dump = now(engine, wish.older_than_ms);
+    if wish.json {
         serde_json::to_writer_pretty(&mut *out, &dump).map_err(io::Error::from)?;
         writeln!(out)
     } else {
-        text::write(&dump, out)
+        text::write(&dump, wish.buffers, out)
     }
+}
+
+/// Everything of this moment, all releases that have happened booked.
+pub(crate) fn now(engine: &ServiceEngine, older_than_ms: Option<u64>) -> Dump {
+    engine.settle();
+    let mut dump = collect(engine);
+    dump.leaks = older_than_ms.map(|age_ms| leaks::Leaks::of(&dump.buffers, age_ms));
+    dump
 }
 
 fn collect(engine: &ServiceEngine) -> Dump {
@@ -135,15 +194,18 @@ fn collect(engine: &ServiceEngine) -> Dump {
     let available_bytes = engine.gauge().available_bytes();
     let report = engine.heaps().heaps().describe();
     let accounts = snapshot.heaps.iter().copied().chain(repeat(Account::default()));
-    let heap_lines = policy.heaps.iter().zip(&report.heaps).zip(accounts).map(|((heap, state), account)| HeapLine {
-        name: heap.name.clone(),
-        node: state.node.clone(),
-        state: state.state.word(),
-        explanation: state.state.to_string(),
-        protected: heap.protected,
-        budget_bytes: heap.budget_bytes,
-        holdings: account.into(),
-    });
+    let heap_lines = policy.heaps.iter().zip(&report.heaps).zip(accounts).zip(&counts.latencies).map(
+        |(((heap, state), account), latency)| HeapLine {
+            name: heap.name.clone(),
+            node: state.node.clone(),
+            state: state.state.word(),
+            explanation: state.state.to_string(),
+            protected: heap.protected,
+            budget_bytes: heap.budget_bytes,
+            holdings: account.into(),
+            latency: latency.into(),
+        },
+    );
     let rule_line = |(rule, hits): (&Rule, &u64)| RuleLine { name: rule.name.clone(), hits: *hits };
     Dump {
         service: allocator_aidl::ALLOCATOR_INSTANCE,
@@ -173,11 +235,21 @@ fn collect(engine: &ServiceEngine) -> Dump {
                 heap: policy.heap_name(entry.heap).to_owned(),
                 bytes: entry.bytes,
                 usage: entry.usage.to_string(),
+                usage_bits: entry.usage.0,
                 uid: entry.uid,
                 pid: entry.pid,
                 age_ms: now_ms.saturating_sub(entry.born_ms),
             })
             .collect(),
+        leaks: None,
+    }
+}
+
+impl From<&Latency> for LatencyLine {
+    fn from(latency: &Latency) -> LatencyLine {
+        let Latency { buckets, sum_us, max_us } = *latency;
+        let (p50_us, p99_us) = (latency.percentile_us(50), latency.percentile_us(99));
+        LatencyLine { count: latency.count(), sum_us, max_us, p50_us, p99_us, buckets }
     }
 }
 

@@ -133,8 +133,10 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
     }
 
     fn try_allocate(&self, descriptor: &Descriptor, count: i32, client: Client) -> Result<Grant, Refusal> {
+        let asked = Instant::now();
         let plan = plan(descriptor, &self.policy, self.heaps.present())?;
         let Batch { buffers, reservation } = self.allocate_planned(&plan, descriptor, count, client)?;
+        let first_heap = buffers.first().map(|first| first.heap);
         let stride = i32::try_from(plan.stride).map_err(|_| Shortage::Bookkeeping("stride"))?;
         let handles: Option<Vec<Handle>> =
             buffers.into_iter().map(|buffer| self.handle(&plan, descriptor, buffer)).collect();
@@ -142,6 +144,9 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
         let handles = handles.ok_or(Shortage::Bookkeeping("such heap"))?;
         self.hold(&plan, descriptor, &handles, reservation)?;
         self.stats.count_rule(plan.rule);
+        if let Some(heap) = first_heap {
+            self.stats.count_latency(heap, asked.elapsed());
+        }
         Ok(Grant { stride, handles })
     }
 

@@ -4,6 +4,7 @@
 //! [`engine`] (plan, admission, allocation, the handle) → [`tracker`] (learns when the buffer dies). Failures leave
 //! through [`status`], one match. [`dump`] prints what [`stats`] and the ledger counted.
 
+pub mod access;
 pub mod adapter;
 pub mod args;
 pub mod convert;
@@ -11,6 +12,7 @@ pub mod dump;
 pub mod engine;
 pub mod housekeeper;
 pub mod ids;
+pub mod latency;
 pub mod logging;
 pub mod startup;
 pub mod stats;

@@ -1,13 +1,11 @@
 //! The allocator service's process: arguments, logging, the engine, the front door.
 
-use allocator_aidl::{new_allocator, serve_binder, SocketDoor, SocketOptions, ALLOCATOR_INSTANCE};
+use allocator_aidl::{serve_binder, SocketDoor, SocketOptions, ALLOCATOR_INSTANCE};
 use anyhow::{Context, Result};
-use gralloc_server::adapter::Allocator;
 use gralloc_server::args::{self, Args, Command, Door};
-use gralloc_server::{logging, startup};
+use gralloc_server::{adapter, logging, startup};
 use log::{error, warn};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// The service's own version; the interface's is in `allocator_aidl`.
 const VERSION: &str = "0.1.0";
@@ -50,7 +48,7 @@ fn run(args: &Args) -> Result<()> {
         }
         return Ok(());
     }
-    let service = new_allocator(Allocator(Arc::clone(&engine)));
+    let service = adapter::binder(&engine).context("the statistics")?;
     match &args.door {
         Door::Binder => {
             raise_priority();

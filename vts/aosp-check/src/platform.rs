@@ -148,6 +148,7 @@ pub const RUST_STUBS: &[(&str, &str)] = &[
     ("android.hardware.graphics.allocator-V2-rust", "android_hardware_graphics_allocator"),
     ("android.hardware.graphics.common-V5-rust", "android_hardware_graphics_common"),
     ("android.hardware.graphics.common-V6-rust", "android_hardware_graphics_common"),
+    ("vendor.dmaheap.graphics.allocator-V1-rust", "vendor_dmaheap_graphics_allocator"),
 ];
 
 /// Other modules of the tree that are referred to by name.

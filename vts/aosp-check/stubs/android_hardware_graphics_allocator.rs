@@ -75,6 +75,7 @@ pub mod aidl {
                         }
 
                         pub struct BnAllocator(());
+                        impl binder::binder_impl::Remotable for BnAllocator {}
                         impl BnAllocator {
                             pub fn new_binder<T>(inner: T, _features: BinderFeatures) -> Strong<dyn IAllocator>
                             where

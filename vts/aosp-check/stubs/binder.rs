@@ -306,7 +306,28 @@ pub fn is_declared(_interface: &str) -> std::result::Result<bool, StatusCode> {
 /// For those who build on binder itself.
 pub mod binder_impl {
     use super::{stub, SpIBinder, StatusCode};
+    use std::marker::PhantomData;
     use std::os::fd::AsRawFd;
+
+    /// A service's own side, implemented by the generated `Bn` types.
+    pub trait Remotable: Send + Sync {}
+
+    /// A binder object of this process.
+    pub struct Binder<T: Remotable>(PhantomData<T>);
+
+    impl<T: Remotable> Binder<T> {
+        /// Attaches another object.
+        pub fn set_extension(&mut self, _extension: &mut SpIBinder) -> std::result::Result<(), StatusCode> {
+            stub()
+        }
+    }
+
+    impl<T: Remotable> TryFrom<SpIBinder> for Binder<T> {
+        type Error = StatusCode;
+        fn try_from(_: SpIBinder) -> std::result::Result<Self, StatusCode> {
+            stub()
+        }
+    }
 
     /// What a service's proxy can do beyond its interface.
     pub trait IBinderInternal: super::IBinder {

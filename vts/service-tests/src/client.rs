@@ -2,7 +2,8 @@
 //! what comes back.
 
 use crate::suite::Skip;
-use allocator_aidl::{BufferDescriptorInfo, ExtendableType, IAllocator, ParcelFileDescriptor, Status, Strong};
+use allocator_aidl::{BufferDescriptorInfo, ExtendableType, IAllocator, IAllocatorStatistics};
+use allocator_aidl::{ParcelFileDescriptor, Status, Strong};
 use gralloc_client::{Allocation, Buffer, ClientError, Connection, DescriptorBuilder, Door};
 use gralloc_core::{PixelFormat, Usage};
 use rsbinder::DUMP_TRANSACTION;
@@ -70,6 +71,11 @@ impl Client {
     /// `isSupported`.
     pub fn supports(&self, info: &BufferDescriptorInfo) -> bool {
         self.0.is_supported(info).unwrap()
+    }
+
+    /// The binder's extension.
+    pub fn statistics(&self) -> Strong<dyn IAllocatorStatistics> {
+        self.0.statistics().unwrap().unwrap()
     }
 
     /// What the service's dump says to these arguments.

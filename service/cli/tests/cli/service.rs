@@ -1,11 +1,10 @@
 //! alloc and dump, against the service itself over its socket, with memfd stand-ins for heaps.
 
 use crate::run::{run, run_json, Run};
-use allocator_aidl::{new_allocator, SocketDoor, SocketOptions};
+use allocator_aidl::{SocketDoor, SocketOptions};
 use gralloc_kernel::BackendKind;
-use gralloc_server::adapter::Allocator;
 use gralloc_server::args::{Args, Door};
-use gralloc_server::startup;
+use gralloc_server::{adapter, startup};
 use serde_json::json;
 use std::fs;
 
@@ -25,7 +24,7 @@ fn service() -> (tempfile::TempDir, String) {
         verbose: false,
     });
     let door = SocketDoor::bind(&socket, SocketOptions::default()).unwrap();
-    let allocator = new_allocator(Allocator(engine.unwrap()));
+    let allocator = adapter::binder(&engine.unwrap()).unwrap();
     std::thread::spawn(move || door.serve(&allocator));
     let socket = socket.to_str().unwrap().to_owned();
     (dir, socket)

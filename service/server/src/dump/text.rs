@@ -3,10 +3,10 @@
 use super::{Dump, Holdings};
 use std::io::{self, Write};
 
-/// Most live buffers that are listed one by one; JSON has all.
+/// Most live buffers that are listed one by one unless `--buffers` asks for all; JSON has all.
 const LISTED: usize = 64;
 
-pub(super) fn write(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(dump: &Dump, all_buffers: bool, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} (version {})", dump.service, dump.interface_version)?;
     writeln!(out, "policy {}, heaps from {}, up {} s", dump.policy, dump.heaps_from, dump.uptime_ms / 1000)?;
     if let Some(warning) = &dump.stand_in {
@@ -27,7 +27,9 @@ pub(super) fn write(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {count:>8}  {cause}")?;
     }
     clients(dump, out)?;
-    buffers(dump, out)
+    latencies(dump, out)?;
+    leaks(dump, out)?;
+    buffers(dump, if all_buffers { usize::MAX } else { LISTED }, out)
 }
 
 fn memory(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
@@ -80,9 +82,33 @@ fn line(out: &mut dyn Write, name: &str, holdings: &Holdings, rest: &str) -> io:
     writeln!(out, "  {name:<16} {live_buffers:>6} {bytes:>10} {peak:>10} {total_buffers:>10}  {rest}")
 }
 
-fn buffers(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+fn latencies(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nallocate2, by first heap {:>8} {:>10} {:>10} {:>10}", "served", "p50 us", "p99 us", "max us")?;
+    for heap in &dump.heaps {
+        let latency = &heap.latency;
+        let (count, p50, p99, max) = (latency.count, latency.p50_us, latency.p99_us, latency.max_us);
+        writeln!(out, "  {:<22} {count:>8} {p50:>10} {p99:>10} {max:>10}", heap.name)?;
+    }
+    Ok(())
+}
+
+fn leaks(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+    let Some(leaks) = &dump.leaks else { return Ok(()) };
+    writeln!(out, "\nolder than {} ms, by client and name, most bytes first", leaks.older_than_ms)?;
+    for group in &leaks.groups {
+        let (bytes, oldest) = (size(group.bytes), group.oldest_ms / 1000);
+        writeln!(
+            out,
+            "  uid {:<6} {:>6} {bytes:>10} oldest {oldest:>6} s  \"{}\"",
+            group.uid, group.buffers, group.name
+        )?;
+    }
+    Ok(())
+}
+
+fn buffers(dump: &Dump, listed: usize, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nlive buffers, oldest first")?;
-    for buffer in dump.buffers.iter().take(LISTED) {
+    for buffer in dump.buffers.iter().take(listed) {
         writeln!(
             out,
             "  {:#018x}  {:<10} {:<12} uid {:<6} pid {:<6} {:>6} s  {}  \"{}\"",
@@ -96,9 +122,9 @@ fn buffers(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
             buffer.name
         )?;
     }
-    let more = dump.buffers.len().saturating_sub(LISTED);
+    let more = dump.buffers.len().saturating_sub(listed);
     if more > 0 {
-        writeln!(out, "  and {more} more: --json lists all")?;
+        writeln!(out, "  and {more} more: --buffers lists all, and --json")?;
     }
     Ok(())
 }

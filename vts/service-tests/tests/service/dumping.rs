@@ -15,6 +15,8 @@ pub(crate) fn tests() -> Vec<Test> {
         dump_names_the_service_and_its_version,
         dump_lists_live_buffers_with_their_owner,
         dump_text_and_json_tell_the_same,
+        extension_tells_what_the_dump_tells,
+        leak_view_names_old_buffers_and_no_others,
         dump_of_more_than_a_pipe_holds_arrives_whole,
     ];
     let own = tests!["dump":
@@ -65,6 +67,59 @@ fn dump_text_and_json_tell_the_same(subject: &Subject) {
     for heap in dump.0["heaps"].as_array().unwrap() {
         assert!(text.contains(heap["name"].as_str().unwrap()), "{text}");
     }
+}
+
+fn extension_tells_what_the_dump_tells(subject: &Subject) {
+    let client = subject.connect();
+    let buffer = client.one(&rgba("both ways\u{1b}", 16, 16));
+    let statistics = client.statistics();
+    let (told, dump) = (statistics.getStatistics().unwrap(), Dump::of(&client));
+    let same = |value: i64, pointer: &str| assert_eq!(u64::try_from(value).unwrap(), dump.number(pointer), "{pointer}");
+    same(told.requests, "/requests");
+    same(told.all.liveBuffers, "/all/live_buffers");
+    same(told.all.liveBytes, "/all/live_bytes");
+    same(told.all.totalBytes, "/all/total_bytes");
+    assert_eq!(told.clients.len(), dump.0["clients"].as_array().unwrap().len());
+    assert_eq!(told.refusals.len(), dump.0["refusals"].as_object().unwrap().len());
+    assert_eq!(told.heaps.len(), dump.0["heaps"].as_array().unwrap().len());
+    let mut served = 0;
+    for (index, heap) in told.heaps.iter().enumerate() {
+        assert_eq!(dump.0["heaps"][index]["name"], heap.name);
+        same(heap.holdings.liveBytes, &format!("/heaps/{index}/live_bytes"));
+        same(heap.latency.count, &format!("/heaps/{index}/latency/count"));
+        same(heap.latency.p50Us, &format!("/heaps/{index}/latency/p50_us"));
+        same(heap.latency.p99Us, &format!("/heaps/{index}/latency/p99_us"));
+        assert_eq!(heap.latency.buckets.iter().sum::<i64>(), heap.latency.count);
+        served += heap.latency.count;
+    }
+    assert!(served > 0);
+    let buffers = statistics.getBuffers(0, 0).unwrap();
+    let own = buffers.iter().find(|line| line.id.cast_unsigned() == buffer.info.id).unwrap();
+    assert_eq!(
+        (own.name.as_str(), own.uid.cast_unsigned(), own.pid),
+        ("both ways\\x1b", geteuid().as_raw(), own_pid())
+    );
+    assert_eq!(own.usage.cast_unsigned(), CPU.0);
+    assert!(statistics.getBuffers(i64::MAX, 0).unwrap().is_empty());
+    assert_eq!(statistics.getBuffers(i64::MIN, 1).unwrap().len(), 1);
+}
+
+fn leak_view_names_old_buffers_and_no_others(subject: &Subject) {
+    let client = subject.connect();
+    let kept = client.allocate(&rgba("leaky", 16, 16), 3).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    let groups = |age: &str| {
+        let dump: serde_json::Value = serde_json::from_str(&client.dump(&["--json", "--older-than", age])).unwrap();
+        let groups = dump["leaks"]["groups"].as_array().unwrap().clone();
+        groups.into_iter().find(|group| group["name"] == "leaky")
+    };
+    let group = groups("20ms").unwrap();
+    assert_eq!((&group["buffers"], &group["uid"]), (&3.into(), &geteuid().as_raw().into()));
+    assert_eq!(groups("1h"), None);
+    let text = client.dump(&["--older-than", "20ms"]);
+    assert!(text.contains("older than 20 ms") && text.contains("allocate2, by first heap"), "{text}");
+    drop(kept);
+    assert_eq!(groups("0"), None);
 }
 
 fn dump_of_more_than_a_pipe_holds_arrives_whole(subject: &Subject) {
