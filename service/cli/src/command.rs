@@ -11,3 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod heaps;
 #[cfg(feature = "host")]
 pub(crate) mod lint;
+#[cfg(feature = "client")]
+pub(crate) mod report;
+#[cfg(feature = "client")]
+pub(crate) mod top;

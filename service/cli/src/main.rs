@@ -1,4 +1,4 @@
-//! lint, compile, explain, heaps, alloc, decode, dump: one tool for the allocator and its policy.
+//! lint, compile, explain, heaps, alloc, decode, dump, top, leaks, report: one tool for the allocator and its policy.
 //!
 //! Exit status: 0 done, 1 findings or refused, 2 wrong usage, or what was asked could not be done.
 
@@ -9,6 +9,8 @@ mod command;
 mod output;
 mod policy;
 mod request;
+#[cfg(feature = "client")]
+mod snapshot;
 mod svg;
 
 use args::{Args, Command};
@@ -31,6 +33,12 @@ fn main() -> ExitCode {
         Command::Decode(command) => command::decode::run(command, &out),
         #[cfg(feature = "client")]
         Command::Dump(command) => command::dump::run(command, &out),
+        #[cfg(feature = "client")]
+        Command::Top(command) => command::top::run(command, &out),
+        #[cfg(feature = "client")]
+        Command::Leaks(command) => command::top::leaks(command, &out),
+        #[cfg(feature = "client")]
+        Command::Report(command) => command::report::run(command, &out),
     };
     match done {
         Ok(Status::Done) => ExitCode::SUCCESS,

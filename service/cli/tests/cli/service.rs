@@ -142,3 +142,82 @@ fn decode_explains_what_alloc_printed_and_refuses_what_was_changed() {
     assert_eq!(status, 2);
     assert!(err.contains("\"two\"") && err.contains("32 bits"), "{err}");
 }
+
+/// Holds buffers on a thread of another process for as long as it is not killed.
+struct Holder(std::process::Child);
+
+impl Holder {
+    fn start(socket: &str, name: &str) -> Holder {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_heapctl"));
+        command.args(["alloc", "--socket", socket, "--format", "RGBA_8888", "--size", "64x64", "--count", "2"]);
+        command.args(["--name", name, "--hold", "120"]).stdout(std::process::Stdio::null());
+        let holder = Holder(command.spawn().unwrap());
+        for _ in 0..600 {
+            if run_json(&["top", "--once", "--socket", socket, "--json"]).1["all"]["live_buffers"] == json!(2) {
+                return holder;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("the holder got no buffers");
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn top_leaks_and_report_show_what_is_held() {
+    let (dir, socket) = service();
+    let holder = Holder::start(&socket, "<held>");
+    let Run { status, out, err } = run(&["top", "--socket", &socket]);
+    assert_eq!(status, 0, "{err}");
+    for part in ["policy generic", "system", "p99 us", "40.0 KiB", "largest buffers", "oldest buffers", "<held>"] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+    assert!(!out.contains('\x1b'), "{out}");
+
+    let Run { status, out, .. } = run(&["leaks", "--socket", &socket, "--older-than", "0s"]);
+    assert!(status == 1 && out.contains("<held>"), "{out}");
+    let (status, value) = run_json(&["leaks", "--socket", &socket, "--older-than", "1h", "--json"]);
+    assert_eq!((status, &value["groups"]), (0, &json!([])));
+    assert_eq!(run(&["leaks", "--socket", &socket, "--older-than", "soon"]).status, 2);
+
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (page, samples) = (path("a.html"), path("samples.jsonl"));
+    let report =
+        ["report", "--socket", &socket, "--seconds", "1", "--interval", "100", "-o", &page, "--record", &samples];
+    let Run { status, err, .. } = run(&report);
+    assert_eq!(status, 0, "{err}");
+    let text = fs::read_to_string(&page).unwrap();
+    for part in
+        ["<!doctype html>", "Live bytes by heap", "Live bytes by client", "&lt;held&gt;", "Stayed throughout: 2"]
+    {
+        assert!(text.contains(part), "{part}");
+    }
+    assert!(!text.contains("http"), "it needs the network");
+    assert_eq!(text.matches("<svg").count(), text.matches("</svg>").count());
+    let again = path("b.html");
+    assert_eq!(run(&["report", "--from", &samples, "-o", &again]).status, 0);
+    assert_eq!(fs::read_to_string(&again).unwrap(), text);
+
+    drop(holder);
+    let (_, value) = run_json(&["top", "--once", "--socket", &socket, "--json"]);
+    assert_eq!((&value["all"]["live_buffers"], &value["buffers"]), (&json!(0), &json!([])));
+}
+
+#[test]
+fn report_of_a_bad_recording_names_file_and_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("samples.jsonl");
+    let (path, page) = (file.to_str().unwrap(), dir.path().join("a.html"));
+    for (text, says) in [("{\"heaps\":[]}\n{\n", ":2: not a dump"), ("[]\n", ":1: not a dump"), ("\n", "no samples")] {
+        fs::write(&file, text).unwrap();
+        let Run { status, err, .. } = run(&["report", "--from", path, "-o", page.to_str().unwrap()]);
+        assert!(status == 2 && err.contains(path) && err.contains(says), "{err}");
+        assert!(!page.exists());
+    }
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// The leak view.
 #[derive(Debug, Serialize)]
-pub struct Leaks {
+pub(crate) struct Leaks {
     pub(crate) older_than_ms: u64,
     /// Most bytes first.
     pub(crate) groups: Vec<Group>,
@@ -14,7 +14,7 @@ pub struct Leaks {
 
 /// Buffers of one client and one name.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Group {
+pub(crate) struct Group {
     pub(crate) uid: u32,
     pub(crate) name: String,
     pub(crate) buffers: u64,
