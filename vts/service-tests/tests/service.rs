@@ -21,6 +21,8 @@ mod dumping;
 mod faults;
 #[path = "service/heaps.rs"]
 mod heaps;
+#[path = "service/hostile.rs"]
+mod hostile;
 #[path = "service/names.rs"]
 mod names;
 #[path = "service/policies.rs"]
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         budgets::tests(),
         crowd::tests(),
         dumping::tests(),
+        hostile::tests(),
         standing::tests(),
         contiguous::tests(),
         statistics::tests(),

@@ -1,0 +1,183 @@
+//! Clients that mean harm beyond single bad requests: readers that stop reading, parcels that are no calls, floods of
+//! refusals. Beside each a client that behaves, whose calls go on.
+
+use gralloc_client::{Connection, Door};
+use rsbinder::{ParcelFileDescriptor, SIBinder, DUMP_TRANSACTION};
+use service_tests::client::{rgba, Client};
+use service_tests::service::{Service, Subject};
+use service_tests::still::Still;
+use service_tests::suite::{Test, Verdict};
+use service_tests::{tests, tests_of_both, wait_for, SOON};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) fn tests() -> Vec<Test> {
+    let both = tests_of_both!["hostile":
+        readers_that_stop_reading_keep_nobody_from_buffers,
+        parcels_cut_oversized_and_garbled_are_answered_and_the_rest_served,
+    ];
+    let own = tests!["hostile": refusals_without_end_do_not_fill_the_log];
+    both.into_iter().chain(own).collect()
+}
+
+/// More readers than the pool has threads.
+const READERS: usize = 6;
+
+fn begin_dump(binder: &SIBinder, write: ParcelFileDescriptor) {
+    let arguments = vec!["--json".to_owned()];
+    // Refused or cut off: either is a good answer to such a reader.
+    if let Some(kernel) = binder.as_proxy() {
+        let _ = kernel.dump(write, &arguments);
+        return;
+    }
+    let remote = binder.as_remote().unwrap();
+    let mut data = remote.prepare_transact(true).unwrap();
+    data.write(&write).unwrap();
+    data.write(&arguments).unwrap();
+    drop(write);
+    let _ = remote.submit_transact(DUMP_TRANSACTION, &data, 0);
+}
+
+fn open(door: &Door) -> SIBinder {
+    Connection::open(door).unwrap().allocator().as_binder()
+}
+
+fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
+    let client = subject.connect();
+    let still = Still::of(subject);
+    // The dump names every buffer: with these it is longer than a pipe takes at once.
+    let kept: Vec<_> = (0..20).map(|_| client.allocate(&rgba(&"n".repeat(127), 1, 1), 16).unwrap()).collect();
+    let mut ends = Vec::new();
+    let readers: Vec<_> = (0..READERS)
+        .map(|_| {
+            let (read, write) = ParcelFileDescriptor::pipe().unwrap();
+            ends.push(read);
+            let door = subject.door().clone();
+            thread::spawn(move || begin_dump(&open(&door), write))
+        })
+        .collect();
+    // Those that got no seat come back; wait for them, so that the others are certainly stuck.
+    let stuck = || readers.iter().filter(|reader| !reader.is_finished()).count();
+    let settled = wait_for(SOON, || (stuck() < READERS - 1).then_some(()));
+    let (served, answer) = mpsc::channel();
+    let well_behaved = subject.connect();
+    thread::spawn(move || {
+        let mut times: Vec<Duration> = (0..200)
+            .map(|_| {
+                let start = Instant::now();
+                well_behaved.one(&rgba("good", 64, 64));
+                start.elapsed()
+            })
+            .collect();
+        times.sort();
+        let _ = served.send(times[times.len() * 99 / 100]);
+    });
+    let p99 = answer.recv_timeout(6 * SOON);
+    let while_stuck = stuck();
+    drop(ends);
+    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    let p99 = p99.expect("nobody is served while readers do not read");
+    assert!(settled.is_some(), "every dump was begun");
+    println!("{while_stuck} of {READERS} readers stuck; the well-behaved client's p99 is {p99:?}");
+    assert!((1..=2).contains(&while_stuck), "{while_stuck} are written to at once");
+    drop(kept);
+    // Their seats are free again.
+    let again = wait_for(SOON, || Connection::open(subject.door()).ok()?.dump(&[]).ok());
+    assert!(again.is_some(), "the next dump is written");
+    still.assert_nothing_left();
+    drop(client);
+}
+
+/// xorshift64: the seed is printed and is the same each time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+/// Sends words that are no call; with the right interface's token or none at all.
+fn send_words(binder: &SIBinder, code: u32, token: bool, words: &[i32]) {
+    if let Some(kernel) = binder.as_proxy() {
+        let mut data = kernel.prepare_transact(token).unwrap();
+        words.iter().for_each(|word| data.write(word).unwrap());
+        let _ = kernel.submit_transact(code, &data, 0);
+        return;
+    }
+    let remote = binder.as_remote().unwrap();
+    let mut data = remote.prepare_transact(token).unwrap();
+    words.iter().for_each(|word| data.write(word).unwrap());
+    let _ = remote.submit_transact(code, &data, 0);
+}
+
+fn parcels_cut_oversized_and_garbled_are_answered_and_the_rest_served(subject: &Subject) {
+    const SEED: u64 = 0x5eed_5eed_1234_5678;
+    let well_behaved = subject.connect();
+    let live = subject.dump().number("/all/live_bytes");
+    let door = subject.door().clone();
+    let done = AtomicBool::new(false);
+    let p99 = thread::scope(|scope| {
+        let times = scope.spawn(|| {
+            let mut times = Vec::new();
+            while !done.load(Ordering::Relaxed) || times.len() < 50 {
+                let start = Instant::now();
+                well_behaved.one(&rgba("good", 64, 64));
+                times.push(start.elapsed());
+            }
+            times.sort();
+            (times[times.len() * 99 / 100], times.len())
+        });
+        let mut random = Random(SEED);
+        for round in 0..400u32 {
+            // A socket's service may end a connection that speaks nonsense: the next one is new.
+            let Ok(connection) = Connection::open(&door) else { continue };
+            let binder = connection.allocator().as_binder();
+            let length = match round % 5 {
+                0 => 0,
+                1 => 40_000,
+                _ => random.next() % 80,
+            };
+            // The first words of a good call, then anything: the parser gets further.
+            let head = [1, 188, 128];
+            let mut words: Vec<i32> = head.into_iter().take(usize::try_from(random.next() % 4).unwrap()).collect();
+            words.extend((0..length).map(|_| {
+                let word = random.next();
+                let low = i32::from_le_bytes([word.to_le_bytes()[0], 0, 0, 0]);
+                [low, i32::MAX, i32::MIN, -1, i32::from_le_bytes(word.to_le_bytes()[..4].try_into().unwrap())]
+                    [usize::try_from(word >> 40).unwrap() % 5]
+            }));
+            // Methods 1 to 4, one that is none, and the ones that every binder has but for the dump.
+            let codes = [1, 2, 3, 4, 5, 0x00ff_ffff, 0x00ff_fffe, u32::from_be_bytes(*b"_NTF")];
+            let code = codes[usize::try_from(random.next() % 8).unwrap()];
+            send_words(&binder, code, round % 3 != 0, &words);
+        }
+        done.store(true, Ordering::Relaxed);
+        times.join().unwrap()
+    });
+    println!("seed {SEED:#x}: 400 broken parcels; {} good calls beside them, p99 {:?}", p99.1, p99.0);
+    let back = wait_for(SOON, || (subject.dump().number("/all/live_bytes") == live).then_some(()));
+    assert!(back.is_some(), "{:#?}", subject.dump().0["buffers"]);
+    subject.connect().one(&rgba("good", 16, 16));
+}
+
+fn refusals_without_end_do_not_fill_the_log() -> Verdict {
+    let service = Service::plain();
+    let client: Client = service.connect();
+    for _ in 0..2000 {
+        client.refusal(&rgba("flood\n\u{1b}[2J", 0, 16), 1);
+    }
+    let log = service.log();
+    let refusals = log.lines().filter(|line| line.contains("refused")).count();
+    println!("2000 refusals, {refusals} of them in the log");
+    // A hundred in ten seconds; a slow machine has several such spans.
+    assert!((100..1000).contains(&refusals), "{refusals} lines");
+    assert!(log.contains("the next are counted only"), "{log}");
+    assert!(log.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte) || byte >= 0x80), "a control byte");
+    Ok(())
+}
