@@ -10,7 +10,7 @@ use vm_harness::progress::Progress;
 
 /// Holds what an Android tree reads of this project against the sources.
 #[derive(Parser)]
-#[command(name = "aosp-check", max_term_width = 100)]
+#[command(name = "aosp_check", max_term_width = 100)]
 #[command(after_help = "Exit status: 0 all is well; 1 something is wrong; 2 it could not be checked.")]
 struct Args {
     /// The project's root

@@ -35,7 +35,18 @@ pub enum Need {
     Lz4,
     /// xz, in which the source comes.
     Xz,
+    /// checkpolicy, which compiles SELinux rules.
+    Checkpolicy,
+    /// secilc, the other compiler of them, which Android's build uses.
+    Secilc,
+    /// m4, which expands their macros.
+    M4,
+    /// selabel_lookup and sefcontext_compile, which read their labels.
+    SelinuxUtils,
 }
+
+/// What the checks of the SELinux rules run.
+pub const SELINUX: [Need; 4] = [Need::Checkpolicy, Need::Secilc, Need::M4, Need::SelinuxUtils];
 
 impl Need {
     fn why(self) -> &'static str {
@@ -45,6 +56,10 @@ impl Need {
             Self::StaticLibc => "libc.a, to link the guest's programs statically",
             Self::Libclang => "libclang.so, with which the kernel's headers are read",
             Self::DpkgDeb => "dpkg-deb, with which the kernel package is unpacked",
+            Self::Checkpolicy => "checkpolicy, which compiles the SELinux rules",
+            Self::Secilc => "secilc, which compiles the SELinux rules as Android's build does",
+            Self::M4 => "m4, which expands the SELinux rules",
+            Self::SelinuxUtils => "selabel_lookup and sefcontext_compile, which read the SELinux labels",
             Self::Make => "make, to build the second guest kernel",
             Self::Bc => "bc, to build the second guest kernel",
             Self::Flex => "flex, to build the second guest kernel",
@@ -62,6 +77,10 @@ impl Need {
             Self::StaticLibc => "libc6-dev",
             Self::Libclang => "libclang-dev",
             Self::DpkgDeb => "dpkg",
+            Self::Checkpolicy => "checkpolicy",
+            Self::Secilc => "secilc",
+            Self::M4 => "m4",
+            Self::SelinuxUtils => "selinux-utils",
             Self::Make => "make",
             Self::Bc => "bc",
             Self::Flex => "flex",
@@ -80,6 +99,10 @@ impl Need {
                 .is_ok_and(|path| Path::new(String::from_utf8_lossy(&path).trim()).is_absolute()),
             Self::Libclang => libclang_present(),
             Self::DpkgDeb => on_path("dpkg-deb"),
+            Self::Checkpolicy => on_path("checkpolicy"),
+            Self::Secilc => on_path("secilc"),
+            Self::M4 => on_path("m4"),
+            Self::SelinuxUtils => on_path("selabel_lookup") && on_path("sefcontext_compile"),
             Self::Make => on_path("make"),
             Self::Bc => on_path("bc"),
             Self::Flex => on_path("flex"),

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use vm_harness::prerequisites::{ensure, Need};
+use vm_harness::prerequisites::{ensure, Need, SELINUX};
 
 use crate::context::Context;
 use crate::guest_options::MachineArgs;
@@ -39,13 +39,16 @@ enum Finding {
 
 type Step = (&'static str, fn(&Context) -> Result<Finding>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 13] = [
     ("lock", steps::lock),
     ("format", steps::format),
     ("layers", layers::check),
     ("unsafety", unsafety::check),
     ("lints", steps::lints),
     ("features", steps::features),
+    ("soong", steps::soong),
+    ("sepolicy", steps::sepolicy),
+    ("android", steps::android),
     ("documentation", steps::documentation),
     ("licences", deny::policy),
     ("advisories", deny::advisories),
@@ -55,7 +58,7 @@ const STEPS: [Step; 10] = [
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    ensure(&[Need::Linker, Need::StaticLibc, Need::Libclang, Need::Qemu], &context.progress)?;
+    ensure(&[&[Need::Linker, Need::StaticLibc, Need::Libclang, Need::Qemu][..], &SELINUX].concat(), &context.progress)?;
     let mut failed = Vec::new();
     for (name, step) in
         STEPS.into_iter().filter(|(name, _)| args.steps.is_empty() || args.steps.iter().any(|s| s == name))

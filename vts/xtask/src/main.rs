@@ -1,5 +1,6 @@
 //! demo, test, ci, vm, bench, fuzz, serve: the project's commands.
 
+mod aosp;
 mod bench;
 mod ci;
 mod context;
@@ -33,10 +34,21 @@ enum Task {
     Fuzz(fuzz::Args),
     Vm(vm::Args),
     Serve(serve::Args),
+    /// Hold Android.bp, VINTF, init and all names against the sources, and compile the modules as 15 and 16 would
+    SoongCheck(aosp::Args),
+    /// Type-check the device's crates for Android's targets, link the mapper and look at its exports
+    ///
+    /// Fetches a compiler from Debian's archive at first (about 150 MB), which stays in Cargo's target folder.
+    AndroidCheck(aosp::Args),
+    /// Hold the SELinux rules against the policies, compile them, resolve their labels
+    SepolicyCheck(aosp::Args),
 }
 
 fn main() -> ExitCode {
     let result: Result<ExitCode> = match Cli::parse().command {
+        Task::AndroidCheck(args) => aosp::run(aosp::ANDROID, &args),
+        Task::SepolicyCheck(args) => aosp::run(aosp::SEPOLICY, &args),
+        Task::SoongCheck(args) => aosp::run(aosp::SOONG, &args),
         Task::Bench(args) => bench::run(&args),
         Task::Ci(args) => ci::run(&args),
         Task::Demo(args) => demo::run(&args),

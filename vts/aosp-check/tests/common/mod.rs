@@ -47,6 +47,7 @@ impl Copy {
 }
 
 /// The one finding that has this text in it.
+#[allow(dead_code, reason = "each test file takes what it needs")]
 pub(crate) fn finding<'a>(report: &'a aosp_check::Report, text: &str) -> &'a aosp_check::Finding {
     let found: Vec<_> = report.findings.iter().filter(|finding| finding.to_string().contains(text)).collect();
     assert!(!found.is_empty(), "nothing about \"{text}\" in:\n{report}");

@@ -9,6 +9,7 @@ use vm_harness::full_kernel;
 use vm_harness::progress::{run_captured, run_visible};
 
 use super::Finding;
+use crate::aosp;
 use crate::context::Context;
 
 /// The AOSP branch's compiler that device crates must be content with. No second compiler is needed: with `rust-version`
@@ -83,6 +84,24 @@ pub(super) fn documentation(context: &Context) -> Result<Finding> {
 pub(super) fn kernel(context: &Context) -> Result<Finding> {
     let kernel = full_kernel::get(&context.cache(), &context.progress)?;
     Ok(Finding::Well(format!(": {}", kernel.release)))
+}
+
+/// What Soong reads.
+pub(super) fn soong(context: &Context) -> Result<Finding> {
+    aosp::step(context, aosp::SOONG)?;
+    Ok(Finding::Well(String::new()))
+}
+
+/// The SELinux rules.
+pub(super) fn sepolicy(context: &Context) -> Result<Finding> {
+    aosp::step(context, aosp::SEPOLICY)?;
+    Ok(Finding::Well(String::new()))
+}
+
+/// The device's crates for Android's targets.
+pub(super) fn android(context: &Context) -> Result<Finding> {
+    aosp::step(context, aosp::ANDROID)?;
+    Ok(Finding::Well(String::new()))
 }
 
 fn packages(context: &Context) -> Result<Vec<Package>> {

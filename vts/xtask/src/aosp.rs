@@ -1,0 +1,68 @@
+//! `cargo xtask soong-check | android-check | sepolicy-check`: what an Android tree reads of the project. The checks are
+//! the package `aosp_check`; here is what they need of the machine, and their place among the steps of `ci`.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+use clap::Args as ClapArgs;
+use vm_harness::binaries::cargo;
+use vm_harness::prerequisites::{ensure, Need, SELINUX};
+use vm_harness::progress::run_visible;
+
+use crate::context::Context;
+
+/// What all of the checks take.
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// The project to check, for example a copy with a change in it [default: this one]
+    #[arg(long, value_name = "DIR")]
+    root: Option<std::path::PathBuf>,
+    /// The report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One command: the checks of `aosp_check` that it runs, and what the machine has to have for them.
+#[derive(Clone, Copy)]
+pub(crate) struct Check {
+    checks: &'static [&'static str],
+    needs: &'static [Need],
+}
+
+/// Every Android.bp against files, manifests and what a tree offers; the modules compiled as each release would; what is
+/// written in two places.
+pub(crate) const SOONG: Check = Check { checks: &["soong", "consistency", "tree"], needs: &[Need::Linker] };
+/// The device's crates for Android's targets, and the mapper's exports.
+pub(crate) const ANDROID: Check = Check { checks: &["android"], needs: &[Need::Linker, Need::DpkgDeb] };
+/// The SELinux rules, compiled, and their labels.
+pub(crate) const SEPOLICY: Check = Check { checks: &["sepolicy"], needs: &SELINUX };
+
+/// Runs a command.
+pub(crate) fn run(check: Check, args: &Args) -> Result<ExitCode> {
+    all(&Context::new(args.json)?, check, args)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a step of `ci`.
+pub(crate) fn step(context: &Context, check: Check) -> Result<()> {
+    all(context, check, &Args { root: None, json: false })
+}
+
+/// Runs all checks of a command, the later ones also when an earlier one finds something.
+fn all(context: &Context, check: Check, args: &Args) -> Result<()> {
+    ensure(check.needs, &context.progress)?;
+    let root = args.root.as_ref().unwrap_or(&context.workspace);
+    let mut results = Vec::new();
+    for name in check.checks {
+        let mut command = Command::new(cargo());
+        command.args(["run", "--quiet", "--manifest-path"]).arg(context.workspace.join("Cargo.toml"));
+        command.args(["-p", "aosp_check", "--", "--root"]).arg(root);
+        // Kept beside the guests' things: a compiler of 600 MB is there, and what it built.
+        command.arg("--target").arg(context.target.join("android"));
+        if args.json {
+            command.arg("--json");
+        }
+        results.push(run_visible(command.arg(name)));
+    }
+    results.into_iter().try_for_each(|result| Ok(result?))
+}
