@@ -50,6 +50,7 @@ codes! {
     ProtectedMixed = "protected-mixed", Error, "A rule that falls back from a protected heap to an ordinary one (or the other way) would put protected content where everybody can read it.";
     ProtectedNode = "protected-node", Error, "A protected heap whose nodes include one of ordinary memory: where its own node is absent, protected content would land in that memory, and the service, which knows nodes by name alone, could not tell.";
     ProtectedLeak = "protected-leak", Error, "A PROTECTED request could be served from a heap that is not protected.";
+    ProtectedUndecided = "protected-undecided", Error, "The policy has protected heaps and its rules are too intricate to decide whether protected content could reach an ordinary one.";
     MetadataHeap = "metadata-heap", Error, "Shared metadata is mapped by every client: its heap must be cached and not protected.";
     AlignPowerOfTwo = "align-power-of-two", Error, "Alignments are powers of two.";
     AlignBreaksFormat = "align-breaks-format", Error, "The alignment would give a format a layout that its definition rules out.";
@@ -59,7 +60,7 @@ codes! {
     UnresolvedRaw = "unresolved-raw", Warning, "RAW_OPAQUE can reach a heap and no [[resolve]] says what it becomes: every such request is refused, without a rule that says so.";
     Contradiction = "contradiction", Warning, "The conditions exclude one another: nothing can ever match.";
     Unreachable = "unreachable", Warning, "Earlier entries take everything that this one could.";
-    TooIntricate = "too-intricate", Warning, "The rules tell too many kinds of requests apart to decide which of them can match: rules that never match and protected content that leaks are not looked for.";
+    TooIntricate = "too-intricate", Warning, "The rules tell too many kinds of requests apart to decide which of them can match: rules that never match are not looked for.";
     UnusedHeap = "unused-heap", Warning, "No rule, twin or [metadata] uses the heap.";
     UnusedGroup = "unused-group", Warning, "Nothing uses the format group.";
     UnusedTwins = "unused-twins", Warning, "`cached_when` is given and none of the rule's heaps has an uncached twin.";

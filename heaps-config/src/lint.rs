@@ -32,6 +32,7 @@ pub fn lint(tree: &Tree) -> Validated {
         let message = "the rules tell too many kinds of requests apart to decide which of them can match";
         let help = "fewer different sizes in min_size and max_size, fewer usages in one any_of";
         more.push(Finding::new(Code::TooIntricate, KeyPath::ROOT.key("rule"), message).help(help));
+        protected::undecided(policy, KeyPath::ROOT.key("rule"), &mut more);
     }
     unused::check(document, policy, reach.as_ref(), &mut more);
     align::check(document, policy, &mut more);

@@ -562,6 +562,41 @@ fn a_policy_that_cannot_be_decided_is_told_so() {
 }
 
 #[test]
+fn a_policy_with_protected_heaps_that_cannot_be_decided_is_refused() {
+    let rule = |size: usize| format!("[[rule]]\nname = \"r{size}\"\nmax_size = {size}\nheaps = [\"system\"]\n");
+    let rules: String = (1..=128).map(|n| rule(n * 4096)).collect();
+    let text = format!(
+        "{}\n[[heap]]\nname = \"secure\"\nprotected = true\n",
+        with_rules(&format!(
+            "[[rule]]\nname = \"protected\"\nall_of = [\"PROTECTED\"]\nheaps = [\"secure\"]\n{rules}\
+             [[rule]]\nname = \"rest\"\nheaps = [\"system\"]"
+        ))
+    );
+    let codes: Vec<Code> = lint_text(&text).findings.iter().map(|located| located.finding.code).collect();
+    assert!(codes.contains(&Code::ProtectedUndecided), "{codes:?}");
+}
+
+#[test]
+fn budgets_of_two_heaps_on_one_node_bound_nothing_together() {
+    let camera = |nodes: &str, budget: &str| {
+        format!(
+            "[[heap]]\nname = \"camera\"\nnodes = [{nodes}]\nbudget = \"64MiB\"\n\
+             [[heap]]\nname = \"video\"\nnodes = [\"reserved\"]\n{budget}\n\
+             [[rule]]\nname = \"late\"\nheaps = [\"camera\", \"video\"]"
+        )
+    };
+    let found = |nodes: &str, budget: &str| {
+        let linted = lint_text(&with(&camera(nodes, budget)));
+        let limits = linted.findings.iter().filter(|located| located.finding.code == Code::LimitsContradict);
+        limits.map(|located| located.finding.path.to_string()).collect::<Vec<_>>()
+    };
+    let both = "budget = \"32MiB\"";
+    assert_eq!(found("\"linux,cma\", \"reserved\"", both), ["heap[2].budget"]);
+    assert_eq!(found("\"linux,cma\"", both), [""; 0]);
+    assert_eq!(found("\"linux,cma\", \"reserved\"", ""), [""; 0]);
+}
+
+#[test]
 fn unused_heap() {
     only(&with("[[heap]]\nname = \"camera\" #!"), Code::UnusedHeap, "heap[1].name");
     let text = with("[[heap]]\nname = \"camera\" #!\n[[rule]]\nname = \"late\"\nheaps = [\"camera\"]");

@@ -3,7 +3,7 @@
 use crate::bytes::show;
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
-use gralloc_core::policy::{Action, Policy};
+use gralloc_core::policy::{Action, Heap, Policy};
 
 /// Reports them.
 pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
@@ -57,6 +57,23 @@ fn heaps(policy: &Policy, findings: &mut Vec<Finding>) {
             if buffer > budget {
                 findings.push(beyond(path.key("max_buffer"), buffer, path.key("budget"), budget));
             }
+        }
+        // Where both may come to stand on one node, it holds what both budgets allow together.
+        let earlier = policy.heap_ids().take_while(|(other, _)| *other != id);
+        let shared = |(_, other): &(_, &Heap)| {
+            other.budget_bytes.is_some() && other.nodes.iter().any(|node| heap.nodes.contains(node))
+        };
+        if let (Some(budget), Some((other_id, other))) = (heap.budget_bytes, earlier.into_iter().find(shared)) {
+            let message = format!(
+                "heap \"{}\" may have the same node as \"{}\", and neither budget ({} and {}) bounds what the node holds",
+                heap.name,
+                other.name,
+                show(budget),
+                show(other.budget_bytes.unwrap_or_default())
+            );
+            let related = KeyPath::item("heap", usize::from(other_id.0)).key("budget");
+            let finding = Finding::new(Code::LimitsContradict, path.key("budget"), message);
+            findings.push(finding.related(related, "the other budget"));
         }
         if let Some(buffer) = heap.max_buffer_bytes.filter(|buffer| *buffer > limits.request_bytes) {
             findings.push(beyond(path.key("max_buffer"), buffer, limit("request"), limits.request_bytes));

@@ -23,9 +23,14 @@ pub(super) fn check(reach: &Reach, policy: &Policy, known: &[Finding], findings:
             continue;
         }
         let is_protected = |id: &HeapId| policy.heap(*id).is_some_and(|heap| heap.protected);
-        let witness = |kind: &[Cube]| match reach.taken(at, kind, &[]) {
+        let mut is_decided = true;
+        let mut witness = |kind: &[Cube]| match reach.taken(at, kind, &[]) {
             Left::Some(witness) => Some(witness),
-            Left::Nothing | Left::Undecided => None,
+            Left::Nothing => None,
+            Left::Undecided => {
+                is_decided = false;
+                None
+            }
         };
         if let (Some(heap), Some(witness)) = (heaps.iter().find(|id| !is_protected(id)), witness(&protected)) {
             let message = format!(
@@ -45,8 +50,21 @@ pub(super) fn check(reach: &Reach, policy: &Policy, known: &[Finding], findings:
                 policy.heap_name(*heap)
             );
             let help = "add all_of = [\"PROTECTED\"]: without it the service refuses such a request";
-            findings.push(Finding::new(Code::ProtectedWaste, path, message).help(help));
+            findings.push(Finding::new(Code::ProtectedWaste, path.clone(), message).help(help));
         }
+        if !is_decided {
+            undecided(policy, path, findings);
+        }
+    }
+}
+
+/// Says that a leak was not ruled out, where there is protected content to leak: not knowing is no permission.
+pub(super) fn undecided(policy: &Policy, path: KeyPath, findings: &mut Vec<Finding>) {
+    if policy.heaps.iter().any(|heap| heap.protected) {
+        let message = "whether protected requests could reach an ordinary heap is too intricate to decide".to_owned();
+        let help = "fewer different sizes in min_size and max_size, fewer usages in one any_of, or none_of = \
+                    [\"PROTECTED\"] in the rules of ordinary heaps";
+        findings.push(Finding::new(Code::ProtectedUndecided, path, message).help(help));
     }
 }
 

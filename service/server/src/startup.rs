@@ -12,6 +12,7 @@ use gralloc_kernel::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo};
 use log::info;
 use nix::unistd::{sysconf, SysconfVar};
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,9 +25,13 @@ const MAX_POLICY_BYTES: u64 = 4 << 20;
 /// Names the file, and where it is broken the key and what is allowed.
 pub fn load_policy(path: &Path) -> Result<Policy> {
     let name = path.display();
-    let size = fs::metadata(path).with_context(|| format!("policy {name}"))?.len();
-    anyhow::ensure!(size <= MAX_POLICY_BYTES, "policy {name}: {size} bytes, at most {MAX_POLICY_BYTES} are read");
-    let text = fs::read_to_string(path).with_context(|| format!("policy {name}"))?;
+    // By what is read, not by what the file system says of its size: a device or a pipe says 0.
+    let mut text = String::new();
+    let file = fs::File::open(path).with_context(|| format!("policy {name}"))?;
+    let most = MAX_POLICY_BYTES.saturating_add(1);
+    file.take(most).read_to_string(&mut text).with_context(|| format!("policy {name}"))?;
+    let is_whole = u64::try_from(text.len()).is_ok_and(|size| size < most);
+    anyhow::ensure!(is_whole, "policy {name}: at most {MAX_POLICY_BYTES} bytes are read");
     heaps_config::from_json(&text).with_context(|| format!("policy {name}"))
 }
 
@@ -77,4 +82,15 @@ pub fn describe(report: &HeapReport) -> Vec<String> {
 fn page_bytes() -> u64 {
     let answer = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     answer.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policy_without_an_end_is_refused_at_its_bound() {
+        let error = load_policy(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(error.contains("/dev/zero") && error.contains("4194304 bytes"), "{error}");
+    }
 }

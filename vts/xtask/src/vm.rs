@@ -64,6 +64,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.command.is_empty() && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         bail!("a shell needs a terminal; give a command after --");
     }
+    // Before anything is built for them.
+    for file in &args.add {
+        anyhow::ensure!(file.exists(), "--add {}: no such file or folder", file.display());
+    }
     let context = Context::new(args.quiet)?;
     let mut prepared = Prepared::new(&context, &args.machine)?;
     if !args.no_service {
