@@ -4,7 +4,7 @@ mod measure;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use measure::{Bench, Options};
+use measure::{Bench, Options, Steps};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use vts_bench::report;
@@ -43,6 +43,9 @@ struct Args {
     /// Of the rows, only those that need no service, or only those that need one [default: both]
     #[arg(long, value_enum)]
     part: Option<Part>,
+    /// What the bare service does besides the ioctl, for a profile by addition; each includes those before
+    #[arg(long, value_enum, value_name = "STEPS", default_value = "none")]
+    bare_steps: Steps,
     /// Serve as the bare service that ours is compared with (started by the program itself)
     #[arg(long, hide = true)]
     bare: bool,
@@ -78,9 +81,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
-    let options = Options { heap: args.heap.clone(), policy: args.policy.clone() };
+    let options = Options { heap: args.heap.clone(), policy: args.policy.clone(), steps: args.bare_steps };
     if args.bare {
-        return measure::serve_barely(&options.heap);
+        return measure::serve_barely(&options.heap, options.steps);
     }
     if args.worker {
         return measure::serve_as_worker(&options);

@@ -23,7 +23,7 @@ use std::time::Duration;
 use vts_bench::rows::{self, Row};
 use vts_bench::samples::{RowSamples, Sample};
 
-pub(crate) use bare::serve_barely;
+pub(crate) use bare::{serve_barely, Steps};
 pub(crate) use parallel::serve_as_worker;
 
 /// Rounds before the first that counts: caches, lazily made threads and tables.
@@ -68,6 +68,8 @@ pub(crate) struct Options {
     pub(crate) heap: PathBuf,
     /// The policy that is planned with.
     pub(crate) policy: PathBuf,
+    /// What the bare service does.
+    pub(crate) steps: Steps,
 }
 
 /// A run.
@@ -115,7 +117,7 @@ impl Bench {
 
     fn start_bare(&mut self) -> Result<()> {
         if self.bare.is_none() {
-            self.bare = Some(BareService::start(&self.options.heap).context("the bare service")?);
+            self.bare = Some(BareService::start(&self.options.heap, self.options.steps).context("the bare service")?);
         }
         Ok(())
     }

@@ -1,17 +1,22 @@
 //! The least that a binder service around the ioctl can be: this program once more, as a service of its own. What it
 //! takes beyond the limit no service can save.
+//!
+//! With [`Steps`] it does, one after the other, what the contract and the ledger ask of the allocator besides: a profile
+//! by addition, where a profiler inside an emulated guest changes more than it shows.
 
 use allocator_aidl::{
     new_allocator, parcel_fd, serve_binder, AllocationError, AllocationResult, BinderResult, BufferDescriptorInfo,
     IAllocator, Interface, NativeHandle, Status, Strong,
 };
 use anyhow::{bail, Context as _, Result};
-use gralloc_kernel::ioctl::dma_heap_alloc;
+use clap::ValueEnum as _;
+use gralloc_kernel::ioctl::{dma_buf_set_name, dma_heap_alloc};
 use rsbinder::hub;
 use std::fs::File;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What it is registered as.
@@ -22,13 +27,35 @@ const THREADS: u32 = 4;
 const FIND_WAIT: Duration = Duration::from_secs(5);
 const FIND_POLL: Duration = Duration::from_millis(20);
 
+/// Fds that are kept for a watch before they are closed together, as the allocator's housekeeper does.
+const KEPT: usize = 64;
+/// Ints of the allocator's handle.
+const INTS: usize = gralloc_handle::INTS;
+
+/// How much more than the ioctl the bare service does; each step includes those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum Steps {
+    /// The ioctl, one fd, no ints.
+    None,
+    /// The buffer gets a name (one ioctl).
+    Name,
+    /// The handle has as many ints as the allocator's.
+    Ints,
+    /// The handle has a second fd, of shared metadata (a duplicate here; the allocator takes one from its stock).
+    Metadata,
+    /// The service keeps a duplicate of the buffer's fd for a watch and closes it later.
+    Watch,
+}
+
 /// The service's process, as long as this lives.
 pub(crate) struct BareService(Child);
 
 impl BareService {
-    pub(crate) fn start(heap: &Path) -> Result<BareService> {
+    pub(crate) fn start(heap: &Path, steps: Steps) -> Result<BareService> {
         let mut command = Command::new(std::env::current_exe()?);
-        Ok(BareService(command.args(["--bare", "--heap"]).arg(heap).spawn()?))
+        let steps = steps.to_possible_value().context("a step has a name")?;
+        command.args(["--bare", "--bare-steps", steps.get_name(), "--heap"]).arg(heap);
+        Ok(BareService(command.spawn()?))
     }
 }
 
@@ -67,7 +94,34 @@ impl BareClient {
     }
 }
 
-struct Bare(File);
+struct Bare {
+    heap: File,
+    steps: Steps,
+    metadata: OwnedFd,
+    kept: Mutex<Vec<OwnedFd>>,
+}
+
+impl Bare {
+    fn buffer(&self, bytes: u64) -> Option<NativeHandle> {
+        let buffer = dma_heap_alloc(self.heap.as_fd(), bytes).ok()?;
+        if self.steps >= Steps::Name {
+            dma_buf_set_name(buffer.as_fd(), c"bench").ok()?;
+        }
+        let ints = if self.steps >= Steps::Ints { vec![0; INTS] } else { Vec::new() };
+        if self.steps >= Steps::Watch {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() >= KEPT {
+                kept.clear();
+            }
+            kept.push(buffer.try_clone().ok()?);
+        }
+        let mut fds = vec![parcel_fd(buffer)];
+        if self.steps >= Steps::Metadata {
+            fds.push(parcel_fd(self.metadata.try_clone().ok()?));
+        }
+        Some(NativeHandle { fds, ints })
+    }
+}
 
 impl Interface for Bare {}
 
@@ -78,11 +132,8 @@ impl IAllocator for Bare {
 
     fn allocate2(&self, wire: &BufferDescriptorInfo, count: i32) -> BinderResult<AllocationResult> {
         let bytes = u64::try_from(wire.reservedSize).map_err(|_| refused())?;
-        let buffer = |_| {
-            let buffer = dma_heap_alloc(self.0.as_fd(), bytes).map_err(|_| refused())?;
-            Ok(NativeHandle { fds: vec![parcel_fd(buffer)], ints: Vec::new() })
-        };
-        Ok(AllocationResult { stride: 0, buffers: (0..count).map(buffer).collect::<BinderResult<_>>()? })
+        let buffers = (0..count).map(|_| self.buffer(bytes)).collect::<Option<_>>().ok_or_else(refused)?;
+        Ok(AllocationResult { stride: 0, buffers })
     }
 
     fn isSupported(&self, _wire: &BufferDescriptorInfo) -> BinderResult<bool> {
@@ -99,9 +150,10 @@ fn refused() -> Status {
 }
 
 /// The service's life: until it is killed.
-pub(crate) fn serve_barely(heap: &Path) -> Result<()> {
+pub(crate) fn serve_barely(heap: &Path, steps: Steps) -> Result<()> {
     let heap = File::open(heap).with_context(|| format!("heap {}", heap.display()))?;
-    let service = new_allocator(Bare(heap));
+    let metadata = dma_heap_alloc(heap.as_fd(), 1).context("metadata")?;
+    let service = new_allocator(Bare { heap, steps, metadata, kept: Mutex::default() });
     serve_binder(NAME, &service, THREADS).context("binder")?;
     Ok(())
 }
