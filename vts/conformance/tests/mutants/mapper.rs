@@ -1,5 +1,7 @@
 //! Faults of a mapper.
 
+// Longer than others because it is one list: each fault stands beside the tests that have to notice it.
+
 use crate::Mutant;
 
 pub(crate) const MUTANTS: &[Mutant] = &[
