@@ -276,14 +276,22 @@ fn age(text: &str) -> Result<String, String> {
 ///
 /// The ints are decimal or 0x-hexadecimal, with spaces, commas, brackets or line breaks between them, as debuggers and
 /// `alloc --raw --json` print them. Exit status 1 when the handle is refused; its fields are shown all the same.
+///
+/// With --dump it is a buffer's metadata instead, as a mapper's dumpBuffer hands it out: a line for each value, its type by
+/// name or number, then its bytes in hexadecimal; or a list in JSON of {"type": …, "bytes": "HEX"}. Exit status 1 when
+/// bytes are no value of their standard type.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Example:
   heapctl --json alloc --raw --format RGBA_8888 --size 64x64 | jq -c .handles[0].ints | heapctl decode -")]
 pub(crate) struct DecodeArgs {
-    /// The file with the ints; `-` for standard input
+    /// The file with the ints or the metadata; `-` for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+
+    /// The file has a buffer's metadata, not a handle's ints
+    #[arg(long, conflicts_with = "fds")]
+    pub(crate) dump: bool,
 
     /// How many fds came with them
     #[arg(long, value_name = "N", default_value_t = gralloc_handle::FDS)]

@@ -1,5 +1,7 @@
 //! `heapctl decode`
 
+mod metadata;
+
 use crate::args::DecodeArgs;
 use crate::output::{Output, Status};
 use anyhow::{ensure, Context, Result};
@@ -9,12 +11,16 @@ use std::io::Read;
 use std::path::Path;
 
 /// Most text that is read: a native handle has at most 1,024 ints (`NATIVE_HANDLE_MAX_INTS`, AOSP
-/// system/core/libcutils), of at most a dozen characters each.
+/// system/core/libcutils), of at most a dozen characters each; a buffer's metadata is shorter.
 const MAX_TEXT_BYTES: u64 = 64 << 10;
 
 pub(crate) fn run(args: &DecodeArgs, out: &Output) -> Result<Status> {
     let name = if args.file == Path::new("-") { "standard input".into() } else { args.file.display().to_string() };
-    let ints = parse(&read(&args.file).with_context(|| name.clone())?).with_context(|| name)?;
+    let text = read(&args.file).with_context(|| name.clone())?;
+    if args.dump {
+        return dump(&text, out).with_context(|| name);
+    }
+    let ints = parse(&text).with_context(|| name)?;
     let answer = decode(RawHandle { num_fds: args.fds, ints: &ints });
     if out.json {
         let (info, refused) = match &answer {
@@ -30,6 +36,20 @@ pub(crate) fn run(args: &DecodeArgs, out: &Output) -> Result<Status> {
         out.text(&format!("{} ints\n{}\n{verdict}\n", ints.len(), fields_text(&ints)));
     }
     Ok(if answer.is_ok() { Status::Done } else { Status::Refused })
+}
+
+/// What a mapper's dump says.
+fn dump(text: &str, out: &Output) -> Result<Status> {
+    let dump = metadata::parse(text)?;
+    ensure!(!dump.is_empty(), "no metadata: expected a line for each value, a type and its bytes in hexadecimal");
+    let wrong = dump.iter().filter(|told| told.is_wrong()).count();
+    if out.json {
+        out.json(&json!({ "ok": wrong == 0, "metadata": metadata::json(&dump) }));
+    } else {
+        let verdict = if wrong == 0 { String::new() } else { format!(", {wrong} of them broken") };
+        out.text(&format!("{} values{verdict}\n{}", dump.len(), metadata::text(&dump)));
+    }
+    Ok(if wrong == 0 { Status::Done } else { Status::Refused })
 }
 
 /// A handle int by int, broken ones too.
@@ -57,7 +77,10 @@ fn read(file: &Path) -> Result<String> {
         file if file == Path::new("-") => take(&mut std::io::stdin())?,
         file => take(&mut std::fs::File::open(file)?)?,
     };
-    ensure!(u64::try_from(read)? <= MAX_TEXT_BYTES, "more than {MAX_TEXT_BYTES} bytes: that is no handle");
+    ensure!(
+        u64::try_from(read)? <= MAX_TEXT_BYTES,
+        "more than {MAX_TEXT_BYTES} bytes: that is neither a handle nor a buffer's metadata"
+    );
     Ok(text)
 }
 

@@ -143,6 +143,49 @@ fn decode_explains_what_alloc_printed_and_refuses_what_was_changed() {
     assert!(err.contains("\"two\"") && err.contains("32 bits"), "{err}");
 }
 
+#[test]
+fn decode_explains_a_buffers_dump_and_names_what_is_broken() {
+    use gralloc_handle::metadata::{encode_constant, encode_shared, SharedPage, StandardMetadata, Writer, PAGE_WORDS};
+    let (dir, socket) = service();
+    let request = ["--raw", "--format", "RGBA_8888", "--size", "64x48", "--name", "Hi", "--json"];
+    let (_, value) = run_json(&[&["alloc", "--socket", &socket][..], &request].concat());
+    let ints = value["handles"][0]["ints"].as_array().unwrap();
+    let ints: Vec<i32> = ints.iter().map(|int| i32::try_from(int.as_i64().unwrap()).unwrap()).collect();
+    let info = gralloc_handle::decode(gralloc_handle::RawHandle { num_fds: 2, ints: &ints }).unwrap();
+    let page: Vec<_> = (0..PAGE_WORDS).map(|_| std::sync::atomic::AtomicU32::new(0)).collect();
+    let line = |kind: &StandardMetadata| {
+        let mut room = [0; 1024];
+        let mut out = Writer::new(&mut room);
+        encode_constant(*kind, &info, 16384, &mut out);
+        encode_shared(*kind, &info, SharedPage::new(&page), &mut out);
+        let needed = out.needed();
+        let bytes: String = room[..needed].iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{} {bytes}\n", kind.name())
+    };
+    let dump: String = StandardMetadata::ALL.iter().map(line).collect();
+    let file = dir.path().join("dump");
+    let path = file.to_str().unwrap();
+    fs::write(&file, &dump).unwrap();
+    let Run { status, out, .. } = run(&["decode", "--dump", path]);
+    assert_eq!(status, 0, "{out}");
+    assert!(out.contains("23 values\n") && out.contains("NAME                   \"Hi\""), "{out}");
+    assert!(out.contains("SMPTE2086              unset") && out.contains("R at bit 0 (8), G at bit 8 (8)"), "{out}");
+
+    fs::write(&file, format!("{dump}com.example.Tint 0102\nWIDTH 0a0b\n")).unwrap();
+    let (status, said) = run_json(&["decode", "--dump", path, "--json"]);
+    assert_eq!((status, &said["ok"], &said["metadata"][2]["value"]), (1, &json!(false), &json!("64")));
+    let [tint, width] = [&said["metadata"][23], &said["metadata"][24]];
+    assert_eq!((&tint["type"], &tint["number"], &tint["bytes"]), (&json!("com.example.Tint"), &json!(null), &json!(2)));
+    assert_eq!((&width["value"], &width["problem"]), (&json!(null), &json!("these 2 bytes are no WIDTH")));
+
+    for bad in ["", "WIDTH 0x40"] {
+        fs::write(&file, bad).unwrap();
+        let Run { status, err, .. } = run(&["decode", "--dump", path]);
+        assert_eq!(status, 2);
+        assert!(err.contains(path) && err.contains("hexadecimal"), "{err}");
+    }
+}
+
 /// Holds buffers on a thread of another process for as long as it is not killed.
 struct Holder(std::process::Child);
 
