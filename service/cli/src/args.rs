@@ -282,8 +282,9 @@ fn age(text: &str) -> Result<String, String> {
 /// bytes are no value of their standard type.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-Example:
-  heapctl --json alloc --raw --format RGBA_8888 --size 64x64 | jq -c .handles[0].ints | heapctl decode -")]
+Examples:
+  heapctl --json alloc --raw --format RGBA_8888 --size 64x64 | jq -c .handles[0].ints | heapctl decode -
+  gralloc-conformance --dump | heapctl decode --dump -")]
 pub(crate) struct DecodeArgs {
     /// The file with the ints or the metadata; `-` for standard input
     #[arg(value_name = "FILE")]

@@ -47,6 +47,10 @@ pub struct Options {
     /// Print the tests and what they demand as a table, and run nothing
     #[arg(long)]
     pub table: bool,
+    /// Print what the mapper's dumpBuffer says of a new buffer, and run nothing: a line for each value, its standard type
+    /// and its bytes in hexadecimal (`heapctl decode --dump -` puts them in words)
+    #[arg(long, conflicts_with = "table")]
+    pub dump: bool,
     /// One test, in this process; how the program starts itself
     #[arg(long, value_name = "TEST", hide = true)]
     pub run_one: Option<String>,

@@ -62,6 +62,9 @@ pub fn run(options: &Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if options.dump {
+        return print_dump(&target);
+    }
     if let Some(name) = &options.run_one {
         return run_one(&tests, name, &target);
     }
@@ -91,6 +94,21 @@ fn trials(tests: &[Test], options: &Options, target: Option<&Target>) -> Vec<Tri
 
 fn in_process(test: &Test, target: &Target) -> Result<Verdict, Failed> {
     with_shared(target, test.run).map_err(|error| Failed::from(error.to_string()))
+}
+
+/// What the mapper says of a buffer, for other tools.
+fn print_dump(target: &Target) -> ExitCode {
+    let dump = target.open().map_err(|error| error.to_string());
+    match dump.and_then(|subject| crate::tests::dump_of_a_buffer(&subject)) {
+        Ok(lines) => {
+            print!("{lines}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The test that this process was started for.

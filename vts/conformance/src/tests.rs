@@ -21,6 +21,8 @@ mod regions;
 mod sharing;
 mod values;
 
+pub(crate) use dumps::of_a_buffer as dump_of_a_buffer;
+
 use crate::suite::Test;
 
 /// Every test, in order.

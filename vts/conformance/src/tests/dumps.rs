@@ -77,6 +77,20 @@ fn dump_of_a_buffer_tells_what_the_getters_tell(subject: &Subject) -> Verdict {
     Ok(())
 }
 
+/// What dumpBuffer says of a buffer, a line for each standard type: its name and its bytes in hexadecimal.
+pub(crate) fn of_a_buffer(subject: &Subject) -> Result<String, String> {
+    let (_buffer, imported) = subject.generic();
+    let mut told = Told(vec![HashMap::new()]);
+    match subject.mapper.dump_buffer(imported.handle(), tell, told.context()) {
+        Error::NONE => {}
+        error => return Err(format!("dumpBuffer: {error:?}")),
+    }
+    let mut values: Vec<_> = told.0.into_iter().flatten().collect();
+    values.sort();
+    let hexadecimal = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    Ok(values.iter().map(|(kind, bytes)| format!("{kind:?} {}\n", hexadecimal(bytes))).collect())
+}
+
 fn dump_all(subject: &Subject) -> Told {
     let mut told = Told::default();
     assert_eq!(subject.mapper.dump_all(begin, tell, told.context()), Error::NONE);
