@@ -17,8 +17,8 @@ const HEAD: &str = "<!doctype html>
 body{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;max-width:960px;margin:2em auto;padding:0 1em}
 h1{font-size:1.5em;margin:0}h2{font-size:1.1em;margin:1.8em 0 .4em}p{color:var(--dim);margin:.2em 0}
 svg{width:100%;height:auto}svg text{fill:var(--dim);font-size:12px}.grid{stroke:var(--line)}polyline{fill:none;stroke-width:2;stroke-linejoin:round}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{text-align:right;padding:.15em .6em;border-bottom:1px solid var(--line)}td:first-child,th:first-child{text-align:left}th{color:var(--dim);font-weight:500}
-.key i{display:inline-block;width:1em;height:.25em;margin:0 .4em .2em 1em}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{text-align:right;padding:.15em .6em;border-bottom:1px solid var(--line)}td:first-child,th:first-child{text-align:left;padding-left:0}th{color:var(--dim);font-weight:500}
+.key i{display:inline-block;width:1em;height:.25em;margin:0 .4em .2em 1em}.key i:first-child{margin-left:0}
 </style></head><body>
 ";
 
@@ -47,14 +47,14 @@ pub(super) fn of(samples: &[Snapshot]) -> String {
         page.push_str("<p>The kernel does not say when a buffer dies: live figures are unknown.</p>");
     }
     let times: Vec<u64> = samples.iter().map(|sample| sample.uptime_ms.saturating_sub(first.uptime_ms)).collect();
-    chart(&mut page, "Live bytes by heap", &times, &by_heap(samples, |heap| heap.held.live_bytes), size);
-    chart(&mut page, "Live bytes by client", &times, &by_client(samples), size);
-    let micros = |value: u64| format!("{value} µs");
+    chart(&mut page, "Live bytes by heap", &times, &by_heap(samples, |heap| heap.held.live_bytes), 1024, size);
+    chart(&mut page, "Live bytes by client", &times, &by_client(samples), 1024, size);
     chart(
         &mut page,
         "allocate2, 99th percentile since the start, by heap",
         &times,
         &by_heap(samples, |heap| heap.p99_us),
+        10,
         micros,
     );
     let mut counts = vec![Series { name: "refusals".to_owned(), values: samples.iter().map(refused).collect() }];
@@ -63,7 +63,7 @@ pub(super) fn of(samples: &[Snapshot]) -> String {
         counts.push(Series { name: "pool hits".to_owned(), values: of(|pool| pool.0) });
         counts.push(Series { name: "pool misses".to_owned(), values: of(|pool| pool.1) });
     }
-    chart(&mut page, "Refusals and pool, since the start", &times, &counts, |count| count.to_string());
+    chart(&mut page, "Refusals and pool, since the start", &times, &counts, 10, |count| count.to_string());
     heaps(&mut page, last);
     stayed(&mut page, samples);
     page.push_str("</body></html>\n");
@@ -90,13 +90,15 @@ fn by_client(samples: &[Snapshot]) -> Vec<Series> {
     uids.into_iter().map(series).collect()
 }
 
-fn chart(page: &mut String, title: &str, times: &[u64], series: &[Series], show: impl Fn(u64) -> String) {
-    let highest = series.iter().flat_map(|line| &line.values).copied().max().unwrap_or(0).max(1);
+/// Draws series over time; `base` is what units are apart: 1024 for bytes, 10 for all else.
+fn chart(page: &mut String, title: &str, times: &[u64], series: &[Series], base: u64, show: impl Fn(u64) -> String) {
+    let step = step(series.iter().flat_map(|line| &line.values).copied().max().unwrap_or(0), base);
+    let highest = step.saturating_mul(4);
     let end = times.last().copied().unwrap_or(0).max(1);
     let _ = write!(page, "<h2>{title}</h2><svg viewBox=\"0 0 930 232\" role=\"img\" aria-label=\"{title}\">");
     for part in 0..=4_u64 {
         let y = HEIGHT.saturating_sub(HEIGHT.saturating_mul(part) / 4).saturating_add(8);
-        let label = show(scaled(highest, part, 4));
+        let label = show(step.saturating_mul(part));
         let _ = write!(
             page,
             "<line class=\"grid\" x1=\"100\" x2=\"920\" y1=\"{y}\" y2=\"{y}\"/><text x=\"92\" y=\"{}\" text-anchor=\"end\">{label}</text>",
@@ -104,8 +106,10 @@ fn chart(page: &mut String, title: &str, times: &[u64], series: &[Series], show:
         );
         let x = scaled(WIDTH, part, 4).saturating_add(100);
         let tenths = scaled(end, part, 4) / 100;
+        // In the middle of its mark, the last would not fit.
+        let anchor = if part == 4 { "end" } else { "middle" };
         let _ =
-            write!(page, "<text x=\"{x}\" y=\"228\" text-anchor=\"middle\">{}.{} s</text>", tenths / 10, tenths % 10);
+            write!(page, "<text x=\"{x}\" y=\"228\" text-anchor=\"{anchor}\">{}.{} s</text>", tenths / 10, tenths % 10);
     }
     for (line, colour) in series.iter().zip((0..6).cycle()) {
         let _ = write!(page, "<polyline style=\"stroke:var(--c{colour})\" points=\"");
@@ -123,6 +127,32 @@ fn chart(page: &mut String, title: &str, times: &[u64], series: &[Series], show:
     page.push_str("</p>");
 }
 
+/// The least round number that, four times, is at least the highest value: 1, 2 or 5 with noughts, of the largest unit.
+fn step(highest: u64, base: u64) -> u64 {
+    let quarter = highest.div_ceil(4).max(1);
+    let mut unit: u64 = 1;
+    while base > 10 && unit.saturating_mul(base) <= quarter {
+        unit = unit.saturating_mul(base);
+    }
+    loop {
+        for digit in [1, 2, 5] {
+            let step = unit.saturating_mul(digit);
+            if step >= quarter {
+                return step;
+            }
+        }
+        unit = unit.saturating_mul(10);
+    }
+}
+
+/// Microseconds, as milliseconds from ten on.
+fn micros(value: u64) -> String {
+    match value {
+        0..10_000 => format!("{value} µs"),
+        _ => format!("{}.{} ms", value / 1000, value % 1000 / 100),
+    }
+}
+
 /// `whole` × `part` / `of`.
 fn scaled(whole: u64, part: u64, of: u64) -> u64 {
     let product = u128::from(whole).saturating_mul(u128::from(part));
@@ -137,8 +167,11 @@ fn heaps(page: &mut String, last: &Snapshot) {
         let (name, held) = (escaped(&heap.name), &heap.held);
         let _ = write!(
             page,
-            "<tr><td>{name}<td>{}<td>{live}<td>{peak}<td>{budget}<td>{}<td>{} µs<td>{} µs</tr>",
-            held.live_buffers, heap.served, heap.p50_us, heap.p99_us
+            "<tr><td>{name}<td>{}<td>{live}<td>{peak}<td>{budget}<td>{}<td>{}<td>{}</tr>",
+            held.live_buffers,
+            heap.served,
+            micros(heap.p50_us),
+            micros(heap.p99_us)
         );
     }
     page.push_str("</table>");
@@ -165,4 +198,25 @@ fn stayed(page: &mut String, samples: &[Snapshot]) {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{micros, step};
+
+    #[test]
+    fn axis_has_four_round_steps_that_hold_the_highest_value() {
+        let mib = 1 << 20;
+        assert_eq!([0, 1, 4, 5, 81].map(|value| step(value, 10)), [1, 1, 1, 2, 50]);
+        assert_eq!(step(311 * mib, 1024), 100 * mib);
+        assert_eq!(step(4 * mib, 1024), mib);
+        assert_eq!(step(4000, 1024), 1000);
+        assert!(step(u64::MAX, 10) >= u64::MAX / 4);
+        assert!(step(u64::MAX, 1024) >= u64::MAX / 4);
+    }
+
+    #[test]
+    fn times_are_in_the_unit_that_people_read() {
+        assert_eq!([0, 9_999, 10_000, 330_693].map(micros), ["0 µs", "9999 µs", "10.0 ms", "330.6 ms"]);
+    }
 }
