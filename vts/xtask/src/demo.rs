@@ -2,6 +2,7 @@
 
 mod checks;
 mod clients;
+mod ledger;
 mod picture;
 mod table;
 
@@ -26,12 +27,13 @@ use clients::Told;
 /// users: cameras (vivid, V4L2) that capture into its buffers, first NV12, then XR24; and a display (cirrus, DRM) that
 /// shows the NV12 frames after conversion and scans the XR24 ones out where they lie, once it has drawn each frame's number
 /// over it through the mapper. Ends with a table of all buffers,
-/// the checks, and in --out:
+/// what `heapctl top` showed while they ran, the checks, and in --out:
 ///
 ///   screen.png    what QEMU's screen shows: the camera's test bars under the display's overlay, compared pixel by pixel with what the
 ///                 camera wrote and the display drew over it
 ///
-///   report.json   everything: checks, buffers, the clients' own reports, the service's dump
+///   report.json   everything: checks, buffers, the clients' own reports, the service's dump,
+///                 and what `heapctl top` said beside the kernel's own list of dma-bufs
 ///
 /// The exit code is 1 when any check fails.
 #[derive(ClapArgs)]
@@ -58,6 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     guest.fetch(OUT_DIR, &out)?;
     let mut checks = Checks::of_clients(&told);
     checks.of_service(&told, &guest);
+    checks.of_ledger(&told);
     checks.of_screen(&out.join("screen.png"), &out.join(clients::LAST_FRAME), &told);
     let buffers = table::rows(&told);
     let good = finish(&context, &guest, args, &told, &checks, &buffers, &out)?;
@@ -86,6 +89,9 @@ fn finish(
     out: &std::path::Path,
 ) -> Result<bool> {
     println!("\n{}", table::print(buffers));
+    if let Some(look) = told.looks.first() {
+        println!("heapctl top --once, {}:\n\n{}", look.when, look.table);
+    }
     println!("{checks}");
     let good = checks.all_ok();
     let report = json!({
@@ -98,6 +104,7 @@ fn finish(
         "display": told.display,
         "cameras": told.cameras,
         "service": told.dump_shown,
+        "ledger_and_kernel": told.looks,
     });
     let path = out.join("report.json");
     std::fs::write(&path, format!("{report:#}\n")).with_context(|| path.display().to_string())?;

@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 use vm_harness::guest::Guest;
 
-use super::clients::{Request, Told};
+use super::clients::{Request, Told, CAMERA_UID, TURNS};
+use super::ledger::Look;
 use super::picture;
 
 /// One thing that had to hold.
@@ -110,6 +111,39 @@ impl Checks {
             requests > 0,
             format!("of {requests} descriptors"),
         );
+    }
+
+    /// What `heapctl top` says against the kernel's own list, each time that both were looked at.
+    pub(super) fn of_ledger(&mut self, told: &Told) {
+        const WHO: &str = "heapctl top";
+        // While cameras stream, then two.
+        let streaming = TURNS.iter().filter(|turn| turn.looked_at).count();
+        let looks = streaming.saturating_add(2);
+        self.note(
+            WHO,
+            "it was seen in every act",
+            told.looks.len() == looks,
+            format!("{} of {looks}", told.looks.len()),
+        );
+        for look in &told.looks {
+            let outcome = look.compare();
+            self.note(WHO, &format!("it agrees with the kernel's list {}", look.when), outcome.agree(), outcome);
+        }
+        for look in told.looks.iter().take(streaming) {
+            let camera = look.live_buffers_of(CAMERA_UID.into());
+            let all = look.live_buffers().unwrap_or(0);
+            let ok = camera > 0 && count(camera) < all;
+            self.note(
+                WHO,
+                "camera and display both held buffers while one streamed",
+                ok,
+                format!("{camera} of {all} are the camera's"),
+            );
+        }
+        let end = told.looks.last().and_then(Look::live_buffers);
+        let detail = end.map_or("no figure".to_owned(), |live| format!("{live} live"));
+        let ok = end == Some(0) && told.looks.last().is_some_and(|look| look.compare().agree());
+        self.note(WHO, "nothing is live at the end, for the service and for the kernel", ok, detail);
     }
 
     /// The screen's picture against the last frame that the camera wrote, with what the display says that it drew over it.

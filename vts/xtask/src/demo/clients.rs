@@ -9,6 +9,7 @@ use vm_harness::command::{Captured, GuestCommand};
 use vm_harness::guest::Guest;
 use vm_harness::protocol::{Identity, Status};
 
+use super::ledger::Look;
 use crate::context::Context;
 
 /// Longest run of one client.
@@ -18,19 +19,26 @@ const SOCKET: &str = "/tmp/display.sock";
 /// What the last camera wrote last, in the out folder.
 pub(super) const LAST_FRAME: &str = "camera-xr24.ppm";
 
+/// What a camera says of its frames, from the first one on: `1 of 120 frames`.
+const PROGRESS: &str = " frames";
+
 /// One camera's turn.
-struct Turn {
+pub(super) struct Turn {
     format: &'static str,
     frames: &'static str,
     /// Whether the display has to read the camera's buffers where they lie; it draws over them then.
     scanout: bool,
+    /// Whether it is long enough to look at the ledger meanwhile.
+    pub(super) looked_at: bool,
 }
 
 /// What a camera's buffers are for when a display draws over them.
 const DRAWN_OVER: &str = "CAMERA_OUTPUT,CPU_READ_OFTEN,CPU_WRITE_OFTEN,COMPOSER_OVERLAY";
 
-const TURNS: [Turn; 2] =
-    [Turn { format: "nv12", frames: "30", scanout: false }, Turn { format: "xr24", frames: "120", scanout: true }];
+pub(super) const TURNS: [Turn; 2] = [
+    Turn { format: "nv12", frames: "30", scanout: false, looked_at: false },
+    Turn { format: "xr24", frames: "120", scanout: true, looked_at: true },
+];
 
 /// What everybody told.
 pub(super) struct Told {
@@ -44,6 +52,8 @@ pub(super) struct Told {
     pub(super) dump_shown: Value,
     /// And after all clients have gone.
     pub(super) dump_after: Value,
+    /// What `heapctl top` and the kernel say while a camera streams, while the last frame is shown, and at the end.
+    pub(super) looks: Vec<Look>,
     /// What the policy foretells for each request, as `heapctl explain` says, by format, usage and size.
     pub(super) foretold: Vec<(Request, Value)>,
 }
@@ -77,8 +87,11 @@ fn display_identity() -> Identity {
     Identity { groups: vec![1003], ..Identity::user(1000) }
 }
 
+/// AID_CAMERASERVER.
+pub(super) const CAMERA_UID: u32 = 1047;
+
 fn camera_identity() -> Identity {
-    Identity { groups: vec![1006], ..Identity::user(1047) }
+    Identity { groups: vec![1006], ..Identity::user(CAMERA_UID) }
 }
 
 /// Plays it.
@@ -93,15 +106,19 @@ pub(super) fn run(context: &Context, guest: &Guest) -> Result<Told> {
         // Also after a failure: it would wait for the next camera.
         let stopped = guest.capture(&GuestCommand::new(["killall", "-TERM", "display"]).limit(LIMIT));
         let end = shown.join().map_err(|_| anyhow::anyhow!("the display's reader panicked"))??;
-        let (mut ends, dump_shown) = played?;
+        let (mut ends, dump_shown, looks) = played?;
         stopped?;
         ends.push(("display".to_owned(), end));
-        tell(guest, ends, dump_shown)
+        tell(guest, ends, dump_shown, looks)
     })
 }
 
-fn cameras_in_turn(context: &Context, guest: &Guest) -> Result<(Vec<(String, Status)>, Value)> {
+/// How the cameras ended, the dump while the last frame is shown, and the looks so far.
+type Played = (Vec<(String, Status)>, Value, Vec<Look>);
+
+fn cameras_in_turn(context: &Context, guest: &Guest) -> Result<Played> {
     let mut ends = Vec::new();
+    let mut looks = Vec::new();
     for turn in &TURNS {
         let name = format!("camera-{}", turn.format);
         context.progress.step(format_args!("{name}: {} frames into the service's buffers", turn.frames));
@@ -112,15 +129,25 @@ fn cameras_in_turn(context: &Context, guest: &Guest) -> Result<(Vec<(String, Sta
             argv.extend(["--require-scanout", "--usage", DRAWN_OVER]);
         }
         let command = GuestCommand::new(argv).user(camera_identity()).limit(LIMIT);
-        let end = guest.start(&command)?.wait_lines(|_, line| say(&name, line))?;
+        let mut look = None;
+        let end = guest.start(&command)?.wait_lines(|_, line| {
+            say(&name, line);
+            // The camera goes on meanwhile, and the display with it.
+            if turn.looked_at && look.is_none() && line.contains(PROGRESS) {
+                look = Some(Look::take(guest, format!("while {name} streams and the display shows")));
+            }
+        })?;
+        looks.extend(look.transpose()?);
         ends.push((name, end));
     }
     context.progress.step("taking a picture of the screen");
     guest.screendump("screen")?;
-    Ok((ends, dump(guest)?))
+    looks.push(Look::take(guest, "while the last frame is shown")?);
+    Ok((ends, dump(guest)?, looks))
 }
 
-fn tell(guest: &Guest, ends: Vec<(String, Status)>, dump_shown: Value) -> Result<Told> {
+fn tell(guest: &Guest, ends: Vec<(String, Status)>, dump_shown: Value, mut looks: Vec<Look>) -> Result<Told> {
+    looks.push(Look::take(guest, "when all clients have gone")?);
     let dump_after = dump(guest)?;
     let display = read(guest, "/out/display.json")?;
     let mut cameras = Vec::new();
@@ -138,7 +165,7 @@ fn tell(guest: &Guest, ends: Vec<(String, Status)>, dump_shown: Value) -> Result
             foretold.push((request, explained));
         }
     }
-    Ok(Told { display, cameras, ends, dump_shown, dump_after, foretold })
+    Ok(Told { display, cameras, ends, dump_shown, dump_after, looks, foretold })
 }
 
 fn explain(guest: &Guest, request: &Request) -> Result<Value> {

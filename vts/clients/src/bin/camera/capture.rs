@@ -97,7 +97,8 @@ impl Stream {
         self.capture.start()?;
         report.frames.asked = args.frames;
         let started = Instant::now();
-        let mut said = started;
+        // The first frame is said as well: from then on everything that the stream needs is there.
+        let mut said: Option<Instant> = None;
         while report.frames.captured < args.frames {
             let (frames, messages) = self.wait_for_either()?;
             if messages {
@@ -106,8 +107,9 @@ impl Stream {
             if frames {
                 self.take_frame(buffers, report)?;
             }
-            if said.elapsed() >= PROGRESS {
-                said = Instant::now();
+            let due = said.map_or(report.frames.captured > 0, |last| last.elapsed() >= PROGRESS);
+            if due {
+                said = Some(Instant::now());
                 let text = format!("{} of {} frames", report.frames.captured, args.frames);
                 voice.say("progress", text, &json!({ "captured": report.frames.captured, "asked": args.frames }));
             }
