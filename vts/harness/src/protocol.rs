@@ -178,6 +178,8 @@ pub enum Control {
     ServiceStart,
     /// Stop the service with SIGTERM; answered when it is gone.
     ServiceStop,
+    /// Kill the service with SIGKILL; answered when it is gone, and no loss of the service.
+    ServiceKill,
     /// Its process id, or an error when it does not run.
     ServicePid,
 }

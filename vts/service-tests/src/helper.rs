@@ -1,17 +1,19 @@
 //! This program again, as another process: another user, a holder of buffers, a crowd, a hand that breaks system calls.
 
-use crate::client::{rgba, Client, Failure};
+use crate::client::{rgba, Client, Failure, NO_RESOURCES};
+use crate::random::Random;
 use gralloc_client::{Allocation, Door};
 use seccompiler::{
     apply_filter, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule,
 };
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Says which helper this process is.
 const ROLE: &str = "SERVICE_TESTS_HELPER";
@@ -19,6 +21,8 @@ const ROLE: &str = "SERVICE_TESTS_HELPER";
 const DOOR: &str = "SERVICE_TESTS_DOOR";
 /// The system call that is to fail.
 const FAULT: &str = "SERVICE_TESTS_FAULT";
+/// What a wanderer draws from.
+const SEED: &str = "SERVICE_TESTS_SEED";
 /// A helper whose test has died ends by itself.
 const LIFETIME: Duration = Duration::from_secs(120);
 
@@ -27,6 +31,7 @@ pub fn main_if_helper() -> Option<ExitCode> {
     match std::env::var(ROLE).ok()?.as_str() {
         "client" => obey(&connect()),
         "churn" => churn(&connect()),
+        "wander" => wander(),
         "hold" => std::thread::sleep(LIFETIME),
         "fault" => {
             let error = exec_with_fault();
@@ -52,10 +57,17 @@ fn for_door(command: &mut Command, door: &Door) {
     command.env(DOOR, door);
 }
 
-fn connect() -> Client {
+fn door() -> Door {
     let door = std::env::var(DOOR).unwrap();
-    let door = if door == "binder" { Door::Binder } else { Door::Socket(PathBuf::from(door)) };
-    Client::connect(&door).unwrap_or_else(|why| {
+    if door == "binder" {
+        Door::Binder
+    } else {
+        Door::Socket(PathBuf::from(door))
+    }
+}
+
+fn connect() -> Client {
+    Client::connect(&door()).unwrap_or_else(|why| {
         println!("no connection: {why}");
         std::process::exit(0)
     })
@@ -200,6 +212,66 @@ fn churn(client: &Client) {
         let _ = client.allocate(&rgba("churn", 320, 240), 4);
         println!("answered");
     }
+}
+
+/// A process that allocates, holds and lets go at random, connects again when the service has gone, until it is killed.
+pub struct Wanderer(Child);
+
+impl Wanderer {
+    /// Starts one that draws from this seed.
+    pub fn start(door: &Door, seed: u64) -> Wanderer {
+        let mut command = helper("wander");
+        for_door(&mut command, door);
+        Wanderer(command.env(SEED, seed.to_string()).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Kills it and waits for its end; fails the test when it had ended by itself: an answer was wrong.
+    pub fn kill(mut self) {
+        assert_eq!(self.0.try_wait().unwrap(), None, "a client ended by itself");
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Wanderer {
+    fn drop(&mut self) {
+        // Fails when it is gone already, as it should be.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn wander() {
+    let seed = std::env::var(SEED).unwrap();
+    let mut random = Random::of(seed.parse().unwrap());
+    let mut kept: VecDeque<Allocation> = VecDeque::new();
+    // Its test kills it long before; should the test have died, it ends by itself.
+    let start = Instant::now();
+    while start.elapsed() < wander_lifetime() {
+        let Ok(client) = Client::connect(&door()) else {
+            std::thread::sleep(Duration::from_millis(20));
+            continue;
+        };
+        loop {
+            let side = |random: &mut Random| i32::try_from(16 + random.below(500)).unwrap();
+            let info = rgba("wander", side(&mut random), side(&mut random));
+            match client.allocate(&info, i32::try_from(1 + random.below(4)).unwrap()) {
+                Ok(allocation) => kept.push_back(allocation),
+                Err(Failure::Refused { error: NO_RESOURCES, .. }) => kept.clear(),
+                Err(Failure::Refused { error, words }) => panic!("refused with {error}: {words}"),
+                Err(Failure::Call(_)) => break,
+            }
+            // Now and then all at once, as when a window closes.
+            let most = if random.below(20) == 0 { 0 } else { 8 };
+            while kept.len() > most {
+                kept.pop_front();
+            }
+        }
+    }
+}
+
+fn wander_lifetime() -> Duration {
+    LIFETIME + crate::chaos_time()
 }
 
 /// Starts a process that holds a reference to a buffer and does nothing else.

@@ -10,6 +10,7 @@
 //! - [`faults`]: that a thread's next attempts at the kernel fail, one after the other.
 //! - [`policy`]: policies to start from.
 //! - [`helper`]: this program again, as another process: another user, a holder of buffers, a crowd.
+//! - [`random`]: numbers from a seed.
 //! - [`place`]: what this machine has, and the reason to skip a test for what it has not.
 //! - [`suite`]: names, order, skips.
 //!
@@ -17,6 +18,8 @@
 //! |---|---|
 //! | `ALLOCATOR_SERVICE` | path of the service's program; without it Cargo builds it |
 //! | `SERVICE_TESTS_NO_SKIP=1` | a skip is a failure, with its reason |
+//! | `SERVICE_TESTS_CHAOS_SECONDS` | how long clients and service are killed at random points; 12 without it |
+//! | `SERVICE_TESTS_CHAOS_SEED` | what that is drawn from; the clock without it |
 
 // Support for tests: a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -29,6 +32,7 @@ pub mod helper;
 pub mod place;
 pub mod policy;
 pub mod process;
+pub mod random;
 pub mod service;
 pub mod still;
 pub mod suite;
@@ -38,6 +42,12 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for what happens soon: a service that starts, a figure that settles. Generous, for an emulated machine.
 pub const SOON: Duration = Duration::from_secs(20);
+
+/// How long clients and service are killed at random points.
+pub fn chaos_time() -> Duration {
+    let seconds = std::env::var("SERVICE_TESTS_CHAOS_SECONDS").map_or(12, |seconds| seconds.parse().unwrap());
+    Duration::from_secs(seconds)
+}
 
 /// Asks again and again until there is an answer; `None` after `limit`.
 pub fn wait_for<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {

@@ -11,6 +11,8 @@ mod answers;
 mod bad_input;
 #[path = "service/budgets.rs"]
 mod budgets;
+#[path = "service/chaos.rs"]
+mod chaos;
 #[path = "service/contiguous.rs"]
 mod contiguous;
 #[path = "service/crowd.rs"]
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         crowd::tests(),
         dumping::tests(),
         hostile::tests(),
+        chaos::tests(),
         standing::tests(),
         contiguous::tests(),
         statistics::tests(),

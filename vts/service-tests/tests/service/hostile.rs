@@ -4,6 +4,7 @@
 use gralloc_client::{Connection, Door};
 use rsbinder::{ParcelFileDescriptor, SIBinder, DUMP_TRANSACTION};
 use service_tests::client::{rgba, Client};
+use service_tests::random::Random;
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Test, Verdict};
@@ -90,18 +91,6 @@ fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
     drop(client);
 }
 
-/// xorshift64: the seed is printed and is the same each time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-}
-
 /// Sends words that are no call; with the right interface's token or none at all.
 fn send_words(binder: &SIBinder, code: u32, token: bool, words: &[i32]) {
     if let Some(kernel) = binder.as_proxy() {
@@ -133,7 +122,7 @@ fn parcels_cut_oversized_and_garbled_are_answered_and_the_rest_served(subject: &
             times.sort();
             (times[times.len() * 99 / 100], times.len())
         });
-        let mut random = Random(SEED);
+        let mut random = Random::of(SEED);
         for round in 0..400u32 {
             // A socket's service may end a connection that speaks nonsense: the next one is new.
             let Ok(connection) = Connection::open(&door) else { continue };

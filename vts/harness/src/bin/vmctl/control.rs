@@ -80,6 +80,7 @@ fn serve_one(mut stream: UnixStream, calls: &Calls, services: &Services) {
         Control::Host(request) => calls.ask_host(request),
         Control::ServiceStart => done(services.start_service()),
         Control::ServiceStop => done(services.stop_service()),
+        Control::ServiceKill => done(services.kill_service()),
         Control::ServicePid => services.service_pid().map(|pid| pid.to_string()).map_err(|error| error.to_string()),
     };
     let _caller_gone = write_frame(&mut stream, &answer, &[]);

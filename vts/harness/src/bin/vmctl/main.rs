@@ -25,6 +25,7 @@ Usage:
   vmctl service start          start the allocator service; returns when it is registered
   vmctl service stop           stop it (SIGTERM); returns when it is gone
   vmctl service restart        both
+  vmctl service kill           kill it (SIGKILL), as a crash would; returns when it is gone
   vmctl service pid            print its process id; exit code 1 when it does not run
   vmctl runas WHO [--] COMMAND…
                                run COMMAND as WHO = UID[:GID[:GROUP,…]][+CAP,…], e.g. 1000:1000:1003+SYS_NICE
@@ -56,6 +57,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
             control::ask(&Control::ServiceStop)?;
             print(&control::ask(&Control::ServiceStart)?);
         }
+        ["service", "kill"] => print(&control::ask(&Control::ServiceKill)?),
         ["service", "pid"] => print(&control::ask(&Control::ServicePid)?),
         ["runas", who, "--", command @ ..] | ["runas", who, command @ ..] => identity::run_as(who, None, command)?,
         ["enter", terminal, who, command @ ..] => identity::run_as(who, Some(terminal), command)?,

@@ -82,21 +82,34 @@ impl Watched {
         self.0 .1.notify_all();
     }
 
+    fn kill(&self, what: &str) -> Result<()> {
+        let mut state = self.state();
+        let Some(pid) = state.pid else { bail!("{what} does not run") };
+        state.stopping = true;
+        kill_process(pid, Signal::KILL)?;
+        self.wait_for_end(state);
+        Ok(())
+    }
+
+    fn wait_for_end(&self, mut state: MutexGuard<'_, State>) {
+        while state.pid.is_some() {
+            state = self.0 .1.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     fn stop(&self, what: &str) -> Result<()> {
         let mut state = self.state();
         let Some(pid) = state.pid else { bail!("{what} does not run") };
         state.stopping = true;
         kill_process(pid, Signal::TERM)?;
-        let (mut state, waited) = self
+        let (state, waited) = self
             .0
              .1
             .wait_timeout_while(state, STOP_LIMIT, |state| state.pid.is_some())
             .unwrap_or_else(PoisonError::into_inner);
         if waited.timed_out() {
             kill_process(pid, Signal::KILL)?;
-            while state.pid.is_some() {
-                state = self.0 .1.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
+            self.wait_for_end(state);
         }
         Ok(())
     }
@@ -172,6 +185,11 @@ impl Services {
     /// Stops the service and waits until it is gone.
     pub(crate) fn stop_service(&self) -> Result<()> {
         self.service.stop("the service")
+    }
+
+    /// Kills the service and waits until it is gone; asked for, so no loss.
+    pub(crate) fn kill_service(&self) -> Result<()> {
+        self.service.kill("the service")
     }
 
     /// The service's process id.

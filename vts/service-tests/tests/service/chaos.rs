@@ -1,0 +1,147 @@
+//! SIGKILL at random points: of clients in the middle of whatever they do, and of the guest's service.
+
+use service_tests::client::{rgba, Client, Failure};
+use service_tests::dmabufs::census;
+use service_tests::helper::Wanderer;
+use service_tests::random::Random;
+use service_tests::service::Subject;
+use service_tests::still::Still;
+use service_tests::suite::{Skip, Test, Verdict};
+use service_tests::{chaos_time, tests, wait_for, SOON};
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests!["chaos": binder_clients_and_service_killed_at_random_leave_nothing]
+}
+
+const CLIENTS: usize = 8;
+/// The guest's program that starts and kills the service; nobody else may be asked to.
+const VMCTL: &str = "/bin/vmctl";
+/// Longest wait of a good call: over a service's end and the start of the next, on a slow machine.
+const LONGEST: Duration = Duration::from_secs(60);
+
+fn vmctl(verb: &str) {
+    let status = Command::new(VMCTL).args(["service", verb]).status().unwrap();
+    assert!(status.success(), "vmctl service {verb}: {status}");
+}
+
+/// Kills the service and starts a new one; the new one after a first call, since some things are opened then.
+fn fresh_service() -> Subject {
+    vmctl("kill");
+    vmctl("start");
+    let subject = wait_for(SOON, || Subject::running().ok()).expect("the new service answers");
+    subject.connect().one(&rgba("first", 16, 16));
+    subject
+}
+
+/// One call of a client that behaves: again and again until it is served, over as many services as it takes.
+fn served(client: &mut Option<Client>, lost: &mut usize) -> Duration {
+    let start = Instant::now();
+    while start.elapsed() < LONGEST {
+        let connected = client.take().or_else(|| Client::connect(&gralloc_client::Door::Binder).ok());
+        if let Some(connected) = connected {
+            match connected.allocate(&rgba("good", 64, 64), 1) {
+                Ok(_) => {
+                    *client = Some(connected);
+                    return start.elapsed();
+                }
+                Err(Failure::Call(_)) => *lost += 1,
+                Err(refusal) => panic!("the well-behaved client is refused: {refusal:?}"),
+            }
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    panic!("the well-behaved client was not served within {LONGEST:?}");
+}
+
+fn well_behaved(done: &AtomicBool) -> String {
+    let (mut client, mut lost, mut times) = (None, 0, Vec::new());
+    while !done.load(Ordering::Relaxed) {
+        times.push(served(&mut client, &mut lost));
+        thread::sleep(Duration::from_millis(2));
+    }
+    times.sort();
+    let part = |hundredths: usize| times[times.len() * hundredths / 100];
+    let (p50, p99, most) = (part(50), part(99), times.last().unwrap());
+    format!("{} good calls, p50 {p50:?}, p99 {p99:?}, longest {most:?}; {lost} calls lost with a service", times.len())
+}
+
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Kills clients and starts others, for so long; the service too, now and then, if asked to.
+fn kill_at_random(random: &mut Random, clients: &mut Vec<Wanderer>, time: Duration, service: bool) -> (u32, u32) {
+    let (start, mut kills) = (Instant::now(), (0, 0));
+    while start.elapsed() < time {
+        thread::sleep(Duration::from_micros(random.below(150_000)));
+        if service && random.below(8) == 0 {
+            vmctl("kill");
+            // Clients find no service for a while.
+            thread::sleep(Duration::from_millis(random.below(100)));
+            vmctl("start");
+            kills.1 += 1;
+        } else {
+            let victim = usize::try_from(random.below(u64::try_from(clients.len()).unwrap())).unwrap();
+            clients.swap_remove(victim).kill();
+            clients.push(Wanderer::start(&gralloc_client::Door::Binder, random.next()));
+            kills.0 += 1;
+        }
+    }
+    kills
+}
+
+fn binder_clients_and_service_killed_at_random_leave_nothing() -> Verdict {
+    Subject::running()?;
+    if !Path::new(VMCTL).exists() {
+        return Err(Skip(format!("needs {VMCTL}, which kills and starts the guest's service")));
+    }
+    let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() % 1_000_000_007;
+    let seed = std::env::var("SERVICE_TESTS_CHAOS_SEED");
+    let seed = seed.map_or_else(|_| u64::try_from(clock()).unwrap(), |seed| seed.parse().unwrap());
+    println!("SERVICE_TESTS_CHAOS_SEED={seed}");
+    let mut random = Random::of(seed);
+    // A new service at rest before, against a new service at rest afterwards.
+    let first = fresh_service();
+    drop(Still::of(&first));
+    let before = census();
+    let done = AtomicBool::new(false);
+    let (kills, words) = thread::scope(|scope| {
+        // The well-behaved client ends with this, also when a check fails.
+        let end = SetAtEnd(&done);
+        let good = scope.spawn(|| well_behaved(&done));
+        let mut clients: Vec<_> =
+            (0..CLIENTS).map(|_| Wanderer::start(&gralloc_client::Door::Binder, random.next())).collect();
+        let kills = kill_at_random(&mut random, &mut clients, chaos_time() * 3 / 4, true);
+        clients.into_iter().for_each(Wanderer::kill);
+        drop(end);
+        (kills, good.join().unwrap())
+    });
+    println!("{} clients and the service {} times killed; {words}", kills.0, kills.1);
+    assert!(kills.0 > 0 && (kills.1 > 0 || chaos_time() < Duration::from_secs(5)), "{kills:?}");
+    // Nothing is left of clients, of those services' buffers, of the services.
+    let last = fresh_service();
+    let same = wait_for(SOON, || (census() == before).then_some(()));
+    assert!(same.is_some(), "dma-bufs are left: {before:?} before, {:?} now", census());
+    // The same again with one service that outlives them all.
+    let still = Still::of(&last);
+    let mut clients: Vec<_> =
+        (0..CLIENTS).map(|_| Wanderer::start(&gralloc_client::Door::Binder, random.next())).collect();
+    let more = kill_at_random(&mut random, &mut clients, chaos_time() / 4, false);
+    clients.into_iter().for_each(Wanderer::kill);
+    println!("{} more clients killed", more.0);
+    let released = wait_for(SOON, || (last.dump().number("/all/live_bytes") == 0).then_some(()));
+    assert!(released.is_some(), "{:#?}", last.dump().0["buffers"]);
+    still.assert_nothing_left();
+    assert_eq!(Subject::running()?.pid(), last.pid(), "the service died by itself");
+    last.connect().one(&rgba("good", 64, 64));
+    Ok(())
+}
