@@ -79,6 +79,7 @@ pub fn dump_arguments(args: &[&CStr]) -> Vec<String> {
 pub fn dump_failed(error: &io::Error) -> StatusCode {
     log::debug!("a dump ended early: {error}");
     match error.kind() {
+        io::ErrorKind::PermissionDenied => StatusCode::PERMISSION_DENIED,
         io::ErrorKind::WouldBlock => StatusCode::WOULD_BLOCK,
         io::ErrorKind::TimedOut => StatusCode::TIMED_OUT,
         io::ErrorKind::OutOfMemory => StatusCode::NO_MEMORY,

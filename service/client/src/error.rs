@@ -183,7 +183,7 @@ impl fmt::Display for ClientError {
                 }
                 write!(f, ": {message}")
             }
-            ClientError::Call { method, status } => write!(f, "{method}: {status}{}", call_help(status)),
+            ClientError::Call { method, status } => write!(f, "{method}: {status}{}", call_help(method, status)),
             ClientError::Count { asked, got } => {
                 write!(f, "the allocator gave {got} buffers for a request of {asked}: it breaks its contract")
             }
@@ -208,8 +208,11 @@ fn socket_help(error: &io::Error) -> &'static str {
     }
 }
 
-fn call_help(status: &Status) -> &'static str {
+fn call_help(method: &str, status: &Status) -> &'static str {
     match status.transaction_error() {
+        StatusCode::PermissionDenied if method == "dump" => {
+            "; it names other clients' buffers: root, system, shell and the service's own user may ask"
+        }
         StatusCode::DeadObject => "; the service is gone",
         StatusCode::FailedTransaction => {
             "; the reply did not fit: too many buffers in one call, or too few free file descriptors here"

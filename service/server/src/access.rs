@@ -1,4 +1,4 @@
-//! Who may see what others hold.
+//! Who may see what others hold: in the dump and in the statistics alike.
 
 use nix::unistd::geteuid;
 

@@ -9,6 +9,7 @@ use gralloc_core::ledger::Client;
 use gralloc_core::{BufferName, Refusal, Unsupported};
 use gralloc_kernel::{Backend, MemInfo};
 use log::warn;
+use nix::errno::Errno;
 use std::io;
 use std::sync::Arc;
 
@@ -22,7 +23,13 @@ pub type ServiceEngine = Engine<Stocked<Backend>, MemInfo>;
 pub struct Allocator(pub Arc<ServiceEngine>);
 
 impl Allocator {
+    /// To those who may ask for statistics: it says the same. To others nothing is written, so that their pipe holds no
+    /// thread.
     fn write_dump(&self, out: &mut dyn io::Write, args: &[String]) -> io::Result<()> {
+        if !access::may_see_all(allocator_aidl::calling_uid()) {
+            // As StatusCode it is PERMISSION_DENIED.
+            return Err(Errno::EPERM.into());
+        }
         dump::write(&self.0, out, args)
     }
 }

@@ -78,6 +78,18 @@ impl Client {
         self.0.statistics().unwrap().unwrap()
     }
 
+    /// What the service's statistics and its dump answer: `ok`, or the error in words.
+    pub fn watch(&self) -> [String; 3] {
+        let statistics = self.statistics();
+        let said = |answer: Result<(), String>| answer.err().unwrap_or_else(|| "ok".to_owned());
+        let words = |status: Status| format!("{:?} {}", status.exception_code(), status.message().unwrap_or_default());
+        [
+            said(statistics.getStatistics().map(drop).map_err(words)),
+            said(statistics.getBuffers(0, 0).map(drop).map_err(words)),
+            said(self.0.dump(&["--json"]).map(drop).map_err(|error| error.to_string())),
+        ]
+    }
+
     /// What the service's dump says to these arguments.
     pub fn dump(&self, arguments: &[&str]) -> String {
         self.0.dump(arguments).unwrap()

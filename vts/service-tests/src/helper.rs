@@ -103,6 +103,12 @@ impl RemoteClient {
         self.ask(&format!("allocate {name} {width} {height} {count}"))
     }
 
+    /// Has it ask for statistics, for the list of buffers and for the dump: `ok`, or the error in words, of each.
+    pub fn watch(&mut self) -> [String; 3] {
+        self.order("watch");
+        [self.answer(), self.answer(), self.answer()]
+    }
+
     /// Has it let go of all that it keeps.
     pub fn let_go(&mut self) {
         assert_eq!(self.ask("drop"), "dropped");
@@ -165,6 +171,7 @@ fn obey(client: &Client) {
                     Err(Failure::Call(words)) => println!("failed {}", words.replace('\n', " ")),
                 }
             }
+            ["watch"] => client.watch().iter().for_each(|answer| println!("{}", answer.replace('\n', " "))),
             ["drop"] => {
                 kept.clear();
                 println!("dropped");

@@ -4,6 +4,8 @@ use gralloc_core::Usage;
 use rustix::process::geteuid;
 use service_tests::client::{blob, descriptor, rgba, CPU};
 use service_tests::dump::Dump;
+use service_tests::helper::RemoteClient;
+use service_tests::place::root;
 use service_tests::policy::{heap, rule, PolicyText};
 use service_tests::process::own_pid;
 use service_tests::service::{Options, Service, Subject};
@@ -22,6 +24,8 @@ pub(crate) fn tests() -> Vec<Test> {
     let own = tests!["dump":
         dump_counts_rules_heaps_and_refusals,
         dump_to_a_reader_that_leaves_does_no_harm,
+        binder_statistics_and_dump_are_refused_to_other_users,
+        socket_statistics_and_dump_are_refused_to_other_users,
     ];
     both.into_iter().chain(own).collect()
 }
@@ -176,5 +180,44 @@ fn dump_to_a_reader_that_leaves_does_no_harm() -> Verdict {
     assert!(service.lives(), "{}", service.log());
     drop(kept);
     service.connect().one(&rgba("good", 16, 16));
+    Ok(())
+}
+
+/// An app, cameraserver, and the shell: the first two may have buffers, the third may see those of all.
+fn refused_to_others(subject: &Subject, group: impl Fn(u32) -> u32) {
+    let watched = |uid: u32| {
+        let mut client = RemoteClient::start(subject.door(), Some((uid, group(uid))));
+        assert_eq!(client.greeting(), "connected");
+        assert!(client.allocate("watcher", 16, 16, 1).starts_with("ok "), "uid {uid} has no buffer");
+        client.watch()
+    };
+    for uid in [10_001, 1047] {
+        let [statistics, buffers, dump] = watched(uid);
+        for answer in [statistics, buffers] {
+            assert!(
+                answer.starts_with("Security ") && answer.contains("root, system and shell"),
+                "uid {uid}: {answer}"
+            );
+        }
+        assert!(dump.contains("PermissionDenied") && dump.contains("root, system, shell"), "uid {uid}: {dump}");
+    }
+    for uid in [0, 1000, 2000] {
+        assert_eq!(watched(uid), ["ok", "ok", "ok"], "uid {uid}");
+    }
+    // Refusals leave nothing behind.
+    assert_eq!(Dump::of(&subject.connect()).buffers("watcher").len(), 0);
+}
+
+fn binder_statistics_and_dump_are_refused_to_other_users() -> Verdict {
+    root()?;
+    refused_to_others(&Subject::running()?, |uid| uid);
+    Ok(())
+}
+
+fn socket_statistics_and_dump_are_refused_to_other_users() -> Verdict {
+    root()?;
+    let service = Service::plain();
+    // The socket is for the service's user and group.
+    refused_to_others(&service, |_| 0);
     Ok(())
 }
