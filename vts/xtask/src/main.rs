@@ -1,7 +1,8 @@
-//! demo, test, ci, vm, bench, fuzz, serve: the project's commands.
+//! demo, test, ci, vm, bench, fuzz, asan, miri, serve: the project's commands.
 
 mod aosp;
 mod bench;
+mod checked;
 mod ci;
 mod context;
 mod demo;
@@ -32,6 +33,15 @@ enum Task {
     Ci(ci::Args),
     Bench(bench::Args),
     Fuzz(fuzz::Args),
+    /// Run the mapper's tests under AddressSanitizer, hostile handles and eight threads among them
+    ///
+    /// Takes a nightly compiler; is skipped, with a word why, where there is none. What C programs load is the library
+    /// without the sanitizer, whose runtime Rust's programs alone have.
+    Asan(checked::Args),
+    /// Run the tests of the core and of the handle under miri: data races on the shared page, undefined behaviour
+    ///
+    /// Takes a nightly compiler with miri and rust-src; is skipped, with a word why, where there is none.
+    Miri(checked::Args),
     Vm(vm::Args),
     Serve(serve::Args),
     /// Hold Android.bp, VINTF, init and all names against the sources, and compile the modules as 15 and 16 would
@@ -49,10 +59,12 @@ fn main() -> ExitCode {
         Task::AndroidCheck(args) => aosp::run(aosp::ANDROID, &args),
         Task::SepolicyCheck(args) => aosp::run(aosp::SEPOLICY, &args),
         Task::SoongCheck(args) => aosp::run(aosp::SOONG, &args),
+        Task::Asan(args) => checked::asan(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Ci(args) => ci::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Miri(args) => checked::miri(&args),
         Task::Serve(args) => serve::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Vm(args) => vm::run(&args),

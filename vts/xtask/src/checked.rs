@@ -1,0 +1,105 @@
+//! `cargo xtask asan` and `cargo xtask miri`: tests of what runs in other people's processes, under a checker of memory.
+//!
+//! Both take a nightly compiler. Where there is none they say so and are skipped: unlike `cargo xtask fuzz` they install
+//! nothing, so that a script may always call them.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+use clap::Args as ClapArgs;
+use vm_harness::progress::{run_captured, run_visible};
+
+use crate::context::Context;
+
+/// What has the sanitizer's runtime, and miri.
+const TOOLCHAIN: &str = "nightly";
+/// Whose unsafe code and whose threads AddressSanitizer watches: the mapper's, with hostile handles and eight threads.
+const ASAN_PACKAGE: &str = "gralloc_mapper";
+/// Without unsafe code, but not without threads on one page, which miri checks for data races.
+const MIRI_PACKAGES: [&str; 2] = ["gralloc_core", "gralloc_handle"];
+
+/// Arguments of both.
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Only tests whose name contains this
+    #[arg(value_name = "FILTER")]
+    filter: Option<String>,
+}
+
+/// The mapper's tests under AddressSanitizer.
+pub(crate) fn asan(args: &Args) -> Result<ExitCode> {
+    let context = Context::new(false)?;
+    if let Err(why) = nightly(None) {
+        return skipped("asan", &why);
+    }
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    // The sanitizer's runtime is linked into Rust's programs alone, so a C program cannot load an instrumented library: the
+    // tests that load one get it without, and the rest call the same code instrumented, in their own process.
+    context.progress.step("the mapper's library, not instrumented: for the tests that load it as a C program does");
+    run_visible(cargo(&context, "asan").args(["build", "--locked", "-p", ASAN_PACKAGE]))?;
+    let library = context.target.join("asan/debug/libgralloc_mapper.so");
+    context.progress.step(format_args!("the tests of {ASAN_PACKAGE} under AddressSanitizer"));
+    let mut command = cargo(&context, "asan");
+    command
+        // With a target the flags are for the tests alone, not for build scripts and macros.
+        .env("RUSTFLAGS", "-Zsanitizer=address")
+        .env("GRALLOC_MAPPER", library)
+        .env("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_string_checks=1")
+        .args(["test", "--locked", "--no-fail-fast", "--target", &triple, "-p", ASAN_PACKAGE]);
+    run_visible(command.args(&args.filter))?;
+    println!("asan: well");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The tests of the pure crates under miri.
+pub(crate) fn miri(args: &Args) -> Result<ExitCode> {
+    let context = Context::new(false)?;
+    if let Err(why) = nightly(Some("miri")) {
+        return skipped("miri", &why);
+    }
+    for package in MIRI_PACKAGES {
+        context.progress.step(format_args!("the tests of {package} under miri"));
+        let mut command = cargo(&context, "miri");
+        // Property tests ask the system for a seed.
+        command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
+        run_visible(command.args(["miri", "test", "--locked", "-p", package]).args(&args.filter))?;
+    }
+    println!("miri: well");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Why there is no nightly compiler with this component; no error when there is.
+fn nightly(component: Option<&str>) -> Result<(), String> {
+    let list = |what: &[&str]| run_captured(Command::new("rustup").args(what));
+    let toolchains = list(&["toolchain", "list"]).map_err(|_| "there is no rustup (https://rustup.rs)".to_owned())?;
+    if !String::from_utf8_lossy(&toolchains).lines().any(|line| line.starts_with(TOOLCHAIN)) {
+        return Err(format!("there is no {TOOLCHAIN} compiler; rustup toolchain install {TOOLCHAIN}"));
+    }
+    let Some(component) = component else { return Ok(()) };
+    let components = list(&["component", "list", "--installed", "--toolchain", TOOLCHAIN]);
+    let components = components.map_err(|error| format!("rustup does not list {TOOLCHAIN}'s components: {error}"))?;
+    if String::from_utf8_lossy(&components).lines().any(|line| line.starts_with(component)) {
+        return Ok(());
+    }
+    Err(format!(
+        "the {TOOLCHAIN} compiler has no {component}; rustup component add {component} rust-src --toolchain {TOOLCHAIN}"
+    ))
+}
+
+/// Cargo of that compiler, with a target folder of its own.
+fn cargo(context: &Context, folder: &str) -> Command {
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(&context.workspace)
+        // Cargo sets them for what it runs, and they would outrank the toolchain that is asked for.
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env_remove("CARGO")
+        .arg(format!("+{TOOLCHAIN}"))
+        .env("CARGO_TARGET_DIR", context.target.join(folder));
+    command
+}
+
+fn skipped(command: &str, why: &str) -> Result<ExitCode> {
+    println!("{command}: SKIPPED: {why}");
+    Ok(ExitCode::SUCCESS)
+}
