@@ -5,12 +5,14 @@
 
 #![forbid(unsafe_code)]
 
+mod draft;
 mod locate;
 mod profiles;
 mod report;
 mod source;
 mod toml_tree;
 
+pub use draft::{draft, DraftError};
 pub use locate::{nearest, Located};
 pub use profiles::{profile, PROFILES};
 pub use source::{Format, Source, SourceError};

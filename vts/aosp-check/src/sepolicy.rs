@@ -144,7 +144,7 @@ fn same(root: &Path, profile: &Profile, generated: &Generated, report: &mut Repo
         if !rules.contains(&words) {
             missing = true;
             let message = format!(
-                "the heap {} has no SELinux type {}; `aosp-check sepolicy --write` adds it",
+                "the heap {} has no SELinux type {}; `cargo run -p aosp_check -- sepolicy --write` adds it",
                 heap.name, heap.selinux_type
             );
             let place = Place::find(&profile.file, &profile.text, &format!("name = \"{}\"", heap.name));
@@ -156,7 +156,8 @@ fn same(root: &Path, profile: &Profile, generated: &Generated, report: &mut Repo
         let have = fs::read_to_string(root.join(&file)).unwrap_or_default();
         if have != text && !missing {
             let same = have.lines().zip(text.lines()).take_while(|(one, other)| one == other).count();
-            let message = "is not what its policy asks for; `aosp-check sepolicy --write` writes it anew";
+            let message =
+                "is not what its policy asks for; `cargo run -p aosp_check -- sepolicy --write` writes it anew";
             let place = Place::line(&file, same.saturating_add(1));
             report.contradiction(place, message, Place::file(&profile.file));
         }

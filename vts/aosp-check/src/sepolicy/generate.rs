@@ -93,7 +93,7 @@ impl Generated {
 
     fn head(&self, what: &str) -> String {
         format!(
-            "# {what} of the policy \"{}\".\n# Generated from it by `aosp-check sepolicy`; change the policy instead.\n",
+            "# {what} of the policy \"{}\".\n# Generated from it by `aosp_check sepolicy`; change the policy instead.\n",
             self.policy
         )
     }
