@@ -55,6 +55,8 @@ pub(crate) enum Command {
     #[cfg(feature = "host")]
     Lint(LintArgs),
     #[cfg(feature = "host")]
+    Draft(DraftArgs),
+    #[cfg(feature = "host")]
     Compile(CompileArgs),
     Explain(ExplainArgs),
     Heaps(HeapsArgs),
@@ -89,6 +91,42 @@ pub(crate) struct LintArgs {
     /// List every kind of finding with its explanation
     #[arg(long, conflicts_with_all = ["files", "deny_warnings"])]
     pub(crate) codes: bool,
+}
+
+/// Write a first policy from the names of a device's heaps
+///
+/// Each choice has its reason beside it in a comment; heaps that their names do not place are left commented out, with a
+/// question. The policy passes `lint`. Protected requests get a protected heap or a refusal, never ordinary memory.
+#[cfg(feature = "host")]
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  adb shell ls -1 /dev/dma_heap | heapctl draft --nodes-from - -o board.toml
+  heapctl draft --nodes system system-uncached linux,cma vframe-secure")]
+pub(crate) struct DraftArgs {
+    /// Names of files under /dev/dma_heap, one an argument: they may contain commas
+    #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with_all = ["nodes_from", "heap_dir"])]
+    pub(crate) nodes: Option<Vec<String>>,
+
+    /// A file with one name a line; `-` for standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "heap_dir")]
+    pub(crate) nodes_from: Option<PathBuf>,
+
+    /// Look for the names here
+    #[arg(long, value_name = "DIR", default_value = gralloc_kernel::heap::DMA_HEAP_DIRECTORY)]
+    pub(crate) heap_dir: PathBuf,
+
+    /// The policy's own name
+    #[arg(long, default_value = "board")]
+    pub(crate) name: String,
+
+    /// Where the policy goes; `-` for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) output: PathBuf,
+
+    /// Overwrite the file
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// Turn a policy in TOML into the JSON that the service loads

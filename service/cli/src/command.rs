@@ -5,6 +5,8 @@ pub(crate) mod alloc;
 #[cfg(feature = "host")]
 pub(crate) mod compile;
 pub(crate) mod decode;
+#[cfg(feature = "host")]
+pub(crate) mod draft;
 #[cfg(feature = "client")]
 pub(crate) mod dump;
 pub(crate) mod explain;

@@ -2,6 +2,8 @@
 // A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "cli/draft.rs"]
+mod draft;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/service.rs"]
