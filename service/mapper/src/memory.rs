@@ -122,15 +122,46 @@ fn check(fd: BorrowedFd<'_>, needed: u64) -> Result<(Kind, Option<u64>), &'stati
     }
 }
 
+/// Asks for the seals first: only the kernel's own memory files have some, and answer from their inode. Anything else is not
+/// asked further, since a file system in user space would hand statfs(2) to its daemon, which may never answer.
 fn sealed_memfd(fd: BorrowedFd<'_>) -> Result<Kind, &'static str> {
+    let Ok(seals) = fcntl(fd.as_raw_fd(), FcntlArg::F_GET_SEALS).map(SealFlag::from_bits_truncate) else {
+        return Err("a file, not a dma-buf");
+    };
+    if !seals.contains(SealFlag::F_SEAL_SHRINK) {
+        return Err("a file that may shrink under its mapping, not a dma-buf");
+    }
     // Also hugetlbfs has memfds; their pages can run out on access, whatever the seals.
     if !fstatfs(fd).is_ok_and(|stat| stat.filesystem_type() == TMPFS_MAGIC) {
-        return Err("a file, not a dma-buf");
+        return Err("a memfd of huge pages, not a dma-buf");
     }
-    let seals = fcntl(fd.as_raw_fd(), FcntlArg::F_GET_SEALS).map(SealFlag::from_bits_truncate);
-    if seals.is_ok_and(|seals| seals.contains(SealFlag::F_SEAL_SHRINK)) {
-        Ok(Kind::SealedMemfd)
-    } else {
-        Err("a file that may shrink under its mapping, not a dma-buf")
+    Ok(Kind::SealedMemfd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
+
+    fn memfd(flags: MemFdCreateFlag, seals: SealFlag) -> OwnedFd {
+        let fd = memfd_create(c"test", flags | MemFdCreateFlag::MFD_ALLOW_SEALING).unwrap();
+        fcntl(fd.as_raw_fd(), FcntlArg::F_ADD_SEALS(seals)).unwrap();
+        fd
+    }
+
+    #[test]
+    fn memfd_taken_with_a_seal_alone_and_never_of_huge_pages() {
+        let (plain, huge) = (MemFdCreateFlag::empty(), MemFdCreateFlag::MFD_HUGETLB);
+        let (none, shrink) = (SealFlag::empty(), SealFlag::F_SEAL_SHRINK);
+        let judge = |flags, seals| check(memfd(flags, seals).as_fd(), 0).map(|(kind, _)| kind);
+        assert_eq!(judge(plain, shrink), Ok(Kind::SealedMemfd));
+        assert_eq!(judge(plain, none), Err("a file that may shrink under its mapping, not a dma-buf"));
+        assert_eq!(check(memfd(plain, shrink).as_fd(), 1), Err("smaller than the handle says"));
+        // Kernels without huge pages make no such memfd.
+        if memfd_create(c"test", huge).is_ok() {
+            assert_eq!(judge(huge, shrink), Err("a memfd of huge pages, not a dma-buf"));
+            // The seals were asked for before the file system was.
+            assert_eq!(judge(huge, none), Err("a file that may shrink under its mapping, not a dma-buf"));
+        }
     }
 }
