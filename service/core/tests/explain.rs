@@ -196,7 +196,7 @@ fn words_read_like_the_policy() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 4000 }) })]
 
     #[test]
     fn explanation_agrees_with_the_plan(descriptor in descriptors(), policy in policies(), present in present()) {

@@ -101,7 +101,7 @@ fn assert_walkable(layout: Layout, planes: &Planes, layer_bytes: u64, width: u32
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 2000 }) })]
 
     #[test]
     fn forged_planes_never_pass_unless_they_are_safe(

@@ -112,7 +112,7 @@ fn assert_heaps(plan: &Plan<'_>, policy: &Policy, present: HeapSet) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 4000 }) })]
 
     #[test]
     fn every_plan_is_sound(descriptor in descriptors(), policy in policies(), present in present()) {
