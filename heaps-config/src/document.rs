@@ -25,6 +25,9 @@ pub struct Document {
     pub limits: LimitsDoc,
     /// Where shared metadata lives.
     pub metadata: MetadataDoc,
+    /// Buffers kept ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolDoc>,
     /// Names for vendor bits: name → bit number.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub vendor_usage: BTreeMap<String, i64>,
@@ -46,6 +49,9 @@ pub struct Document {
     /// Flexible formats, first match wins.
     #[serde(rename = "resolve", skip_serializing_if = "Vec::is_empty")]
     pub resolutions: Vec<ResolveDoc>,
+    /// What is kept ready.
+    #[serde(rename = "ready", skip_serializing_if = "Vec::is_empty")]
+    pub ready: Vec<ReadyDoc>,
 }
 
 /// `[limits]`: all sizes in bytes.
@@ -70,6 +76,38 @@ pub struct LimitsDoc {
 pub struct MetadataDoc {
     /// The heap's name.
     pub heap: String,
+}
+
+/// `[pool]`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PoolDoc {
+    /// False turns all of it off. Default: true.
+    pub enabled: bool,
+    /// Most bytes ready at once.
+    pub total: u64,
+    /// Fill ahead of streams. Default: true.
+    pub streams: bool,
+    /// Seconds that a buffer stays without being asked for.
+    pub idle_seconds: u32,
+}
+
+/// `[[ready]]`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ReadyDoc {
+    /// The policy's name for it.
+    pub name: String,
+    /// The requested format.
+    pub format: String,
+    /// Pixels.
+    pub width: u32,
+    /// Lines.
+    pub height: u32,
+    /// Layers. Default: 1.
+    pub layers: u32,
+    /// Usage names.
+    pub usage: Vec<String>,
+    /// How many are kept.
+    pub count: u32,
 }
 
 /// `[[option]]`.
@@ -104,6 +142,9 @@ pub struct HeapDoc {
     /// Most bytes in use at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<u64>,
+    /// Most bytes of it kept ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<u64>,
 }
 
 /// The conditions of a rule, an alignment or a resolution.

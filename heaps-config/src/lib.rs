@@ -13,6 +13,7 @@ mod document;
 mod finding;
 mod lint;
 mod names;
+mod pool;
 mod reader;
 mod resolve;
 mod tree;
@@ -21,7 +22,8 @@ pub use bytes::show as show_bytes;
 pub use check::{FDS_PER_BUFFER, FDS_PER_REPLY};
 pub use code::Code;
 pub use document::{
-    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, ResolveDoc, RuleDoc, SCHEMA,
+    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc,
+    RuleDoc, SCHEMA,
 };
 pub use finding::{Finding, KeyPath, Part, Severity, Step};
 pub use lint::lint;
@@ -92,6 +94,7 @@ pub fn validate(tree: &Tree) -> Validated {
     let document = Document::read(tree, &mut findings);
     let policy = resolve::resolve(&document, &mut findings);
     check::check(&document, &policy, &mut findings);
+    pool::check(&document, &policy, &mut findings);
     let loadable = findings.iter().all(|finding| finding.severity() != Severity::Error);
     Validated { document, policy, findings, loadable }
 }

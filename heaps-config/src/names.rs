@@ -141,6 +141,22 @@ impl Names {
         terms
     }
 
+    /// Usage names as the bits of one request. Values of one CPU field add up to what AIDL's constants do.
+    pub(crate) fn usage(&self, names: &[String], path: &KeyPath, findings: &mut Vec<Finding>) -> Usage {
+        let mut all = Usage::NONE;
+        for (at, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            let known = Usage::from_name(name).or_else(|| self.vendor.get(name).copied());
+            match known.filter(|_| !MASKS.contains(&name.as_str())) {
+                Some(usage) => all = all | usage,
+                None => {
+                    let names = self.usage_names().filter(|name| !MASKS.contains(name));
+                    findings.push(Finding::unknown(Code::UnknownUsage, path.index(at), "usage", name, names));
+                }
+            }
+        }
+        all
+    }
+
     fn term(&self, name: &str) -> Option<Term> {
         let usage = Usage::from_name(name).or_else(|| self.vendor.get(name).copied())?;
         let value_of = |mask: Usage| Term::Equals { mask, value: usage };

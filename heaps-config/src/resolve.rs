@@ -53,6 +53,7 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
             buffers_per_request: limits.buffers_per_request,
         },
         metadata_heap: names.heap(&document.metadata.heap, &metadata_path, findings).unwrap_or(HeapId(0)),
+        pool: crate::pool::resolve(document, &names, findings),
     }
 }
 

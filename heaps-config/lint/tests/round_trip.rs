@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 use heaps_config::{
-    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, ResolveDoc, RuleDoc, SCHEMA,
+    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc,
+    RuleDoc, SCHEMA,
 };
 use heaps_lint::{lint, Format, Source};
 use proptest::collection::{btree_map, vec};
@@ -33,8 +34,8 @@ fn condition(sizes: bool, formats: bool) -> impl Strategy<Value = ConditionDoc> 
 }
 
 fn heap() -> impl Strategy<Value = HeapDoc> {
-    (name(), vec(name(), 1..4), any::<[bool; 3]>(), of(name()), of(size()), of(size())).prop_map(
-        |(name, nodes, [cached, contiguous, protected], uncached_twin, max_buffer, budget)| HeapDoc {
+    (name(), vec(name(), 1..4), any::<[bool; 3]>(), of(name()), of(size()), of(size()), of(size())).prop_map(
+        |(name, nodes, [cached, contiguous, protected], uncached_twin, max_buffer, budget, pool)| HeapDoc {
             name,
             nodes,
             cached,
@@ -43,6 +44,7 @@ fn heap() -> impl Strategy<Value = HeapDoc> {
             uncached_twin,
             max_buffer,
             budget,
+            pool,
         },
     )
 }
@@ -70,6 +72,29 @@ fn resolve() -> impl Strategy<Value = ResolveDoc> {
     (name(), condition(false, false), name()).prop_map(|(format, when, to)| ResolveDoc { format, when, to })
 }
 
+fn pool() -> impl Strategy<Value = PoolDoc> {
+    (any::<[bool; 2]>(), size(), 1..3600u32).prop_map(|([enabled, streams], total, idle_seconds)| PoolDoc {
+        enabled,
+        total,
+        streams,
+        idle_seconds,
+    })
+}
+
+fn ready() -> impl Strategy<Value = ReadyDoc> {
+    (name(), name(), any::<[u32; 3]>(), names(), 1..65u32).prop_map(
+        |(name, format, [width, height, layers], usage, count)| ReadyDoc {
+            name,
+            format,
+            width,
+            height,
+            layers,
+            usage,
+            count,
+        },
+    )
+}
+
 fn document() -> impl Strategy<Value = Document> {
     let limits = (size(), of(size()), of(size()), size(), 1..64u32).prop_map(
         |(request, client, total, reserve, buffers_per_request)| LimitsDoc {
@@ -81,18 +106,26 @@ fn document() -> impl Strategy<Value = Document> {
         },
     );
     let option = (name(), vec(any::<i64>(), 0..3)).prop_map(|(name, values)| OptionDoc { name, values });
-    let head = (name(), "[ -~]{0,20}", limits, name(), btree_map(name(), any::<i64>(), 0..3));
+    let head = (name(), "[ -~]{0,20}", limits, name(), btree_map(name(), any::<i64>(), 0..3), of(pool()));
     let groups = btree_map(name(), names(), 0..3);
-    let tail =
-        (groups, vec(option, 0..3), vec(heap(), 1..4), vec(rule(), 1..4), vec(align(), 0..3), vec(resolve(), 0..3));
-    (head, tail).prop_map(|((name, description, limits, heap, vendor_usage), tail)| {
-        let (format_group, options, heaps, rules, alignments, resolutions) = tail;
+    let tail = (
+        groups,
+        vec(option, 0..3),
+        vec(heap(), 1..4),
+        vec(rule(), 1..4),
+        vec(align(), 0..3),
+        vec(resolve(), 0..3),
+        vec(ready(), 0..3),
+    );
+    (head, tail).prop_map(|((name, description, limits, heap, vendor_usage, pool), tail)| {
+        let (format_group, options, heaps, rules, alignments, resolutions, ready) = tail;
         Document {
             schema: SCHEMA,
             name,
             description,
             limits,
             metadata: MetadataDoc { heap },
+            pool,
             vendor_usage,
             format_group,
             options,
@@ -100,6 +133,7 @@ fn document() -> impl Strategy<Value = Document> {
             rules,
             alignments,
             resolutions,
+            ready,
         }
     })
 }

@@ -1,12 +1,14 @@
 //! Reads a [`Document`]: section by section, each function the list of what its section may hold.
 
 use super::{
-    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, ResolveDoc, RuleDoc, SCHEMA,
+    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc,
+    RuleDoc, SCHEMA,
 };
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
 use crate::reader::{integer, listed_name, Table};
 use crate::tree::Tree;
+use gralloc_core::pool::MOST_READY;
 use std::collections::BTreeMap;
 
 /// What a section's conditions may test.
@@ -26,6 +28,7 @@ impl Document {
         let description = top.text("description", findings).unwrap_or_default();
         let limits = read_limits(&mut top, findings);
         let metadata = read_metadata(&mut top, findings);
+        let pool = read_pool(&mut top, findings);
         let vendor_usage = read_vendor_usage(&mut top, findings);
         let format_group = read_format_groups(&mut top, findings);
         let options = section(&mut top, "option", findings, read_option);
@@ -33,6 +36,7 @@ impl Document {
         let rules = section(&mut top, "rule", findings, read_rule);
         let alignments = section(&mut top, "align", findings, read_align);
         let resolutions = section(&mut top, "resolve", findings, read_resolve);
+        let ready = section(&mut top, "ready", findings, read_ready);
         for (key, empty) in [("heap", heaps.is_empty()), ("rule", rules.is_empty())] {
             if empty {
                 let message = format!("no [[{key}]]: a policy needs at least one");
@@ -46,6 +50,7 @@ impl Document {
             description,
             limits,
             metadata,
+            pool,
             vendor_usage,
             format_group,
             options,
@@ -53,6 +58,7 @@ impl Document {
             rules,
             alignments,
             resolutions,
+            ready,
         }
     }
 }
@@ -143,6 +149,32 @@ fn read_metadata(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> MetadataDo
     MetadataDoc { heap }
 }
 
+/// Half a minute: longer than between two looks into the viewfinder, shorter than a pocket.
+const DEFAULT_IDLE_SECONDS: u32 = 30;
+
+fn read_pool(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> Option<PoolDoc> {
+    top.get("pool")?;
+    let mut table = subtable(top, "pool", findings);
+    let enabled = table.flag("enabled", findings).unwrap_or(true);
+    let total = table.bytes("total", findings);
+    let streams = table.flag("streams", findings).unwrap_or(true);
+    let idle_seconds = table.number("idle_seconds", findings).unwrap_or(DEFAULT_IDLE_SECONDS);
+    if !table.entries().any(|(name, _)| name == "total") {
+        table.missing("total", "\"64MiB\"", findings);
+    }
+    let path = table.path().clone();
+    if total == Some(0) {
+        let finding = Finding::new(Code::BadValue, path.key("total"), "0 bytes: nothing could be kept ready");
+        findings.push(finding.help("enabled = false turns the pool off"));
+    }
+    if !(1..=3600).contains(&idle_seconds) {
+        let message = format!("{idle_seconds} is out of range");
+        findings.push(Finding::new(Code::BadValue, path.key("idle_seconds"), message).help("allowed: 1 to 3600"));
+    }
+    table.finish(findings);
+    Some(PoolDoc { enabled, total: total.unwrap_or_default(), streams, idle_seconds })
+}
+
 fn read_vendor_usage(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> BTreeMap<String, i64> {
     let table = subtable(top, "vendor_usage", findings);
     let path = table.path().clone();
@@ -193,6 +225,7 @@ fn read_heap(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> HeapDoc {
         uncached_twin,
         max_buffer: table.bytes("max_buffer", findings),
         budget: table.bytes("budget", findings),
+        pool: table.bytes("pool", findings),
         name,
     }
 }
@@ -241,5 +274,32 @@ fn read_resolve(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> ResolveDo
         format: table.name("format", findings),
         when: read_condition(table, Scope::Usage, findings),
         to: table.name("to", findings),
+    }
+}
+
+fn read_ready(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> ReadyDoc {
+    let name = table.name("name", findings);
+    let format = table.name("format", findings);
+    let numbers = ["width", "height", "count"].map(|key| {
+        let number = table.number(key, findings);
+        if !table.entries().any(|(name, _)| name == key) {
+            table.missing(key, "a number", findings);
+        }
+        number.unwrap_or(1)
+    });
+    let [width, height, count] = numbers;
+    if !(1..=MOST_READY).contains(&count) {
+        let message = format!("{count} is out of range");
+        let finding = Finding::new(Code::BadValue, table.path().key("count"), message);
+        findings.push(finding.help(format!("allowed: 1 to {MOST_READY}")));
+    }
+    ReadyDoc {
+        name,
+        format,
+        width,
+        height,
+        layers: table.number("layers", findings).unwrap_or(1),
+        usage: table.texts("usage", findings).unwrap_or_default(),
+        count,
     }
 }

@@ -11,7 +11,7 @@
 mod account;
 mod admission;
 
-pub use account::{Account, ClientAccount, Entry, Snapshot};
+pub use account::{Account, Beyond, ClientAccount, Entry, Snapshot};
 pub use admission::Memory;
 
 use crate::error::Shortage;
@@ -95,6 +95,51 @@ impl Ledger {
     /// A held buffer's last reference has gone. Unknown keys are ignored: a release is reported once at most.
     pub fn release(&self, key: BufferKey) {
         self.lock().release(key);
+    }
+
+    /// Admits a buffer that is to be kept ready: beside all that clients hold, within the budgets, and with twice the
+    /// reserve left free. It is charged to no client, and [`Ledger::unpool`] ends the charge.
+    pub fn pool(&self, heap: HeapId, bytes: u64, now_ms: u64, gauge: &impl MemoryGauge) -> bool {
+        let Some(bytes) = self.pages(bytes) else { return false };
+        let (total, budget) = self.budgets(heap);
+        if !self.lock().pool(heap, bytes, total, budget) {
+            return false;
+        }
+        let reserve = self.policy.limits.reserve_bytes.saturating_mul(2);
+        let admitted = self.memory.admit(bytes, reserve, now_ms, gauge).is_ok();
+        if !admitted {
+            self.lock().unpool(heap, bytes);
+        }
+        admitted
+    }
+
+    /// The kernel gave the memory that [`Ledger::pool`] admitted, or did not.
+    pub fn pool_asked(&self, heap: HeapId, bytes: u64, given: bool) {
+        let bytes = self.pages(bytes).unwrap_or(0);
+        if given {
+            self.memory.granted(bytes);
+        } else {
+            self.memory.given_back(bytes);
+            self.lock().unpool(heap, bytes);
+        }
+    }
+
+    /// A ready buffer went to a client, whose reservation it is charged to, or was dropped.
+    pub fn unpool(&self, heap: HeapId, bytes: u64) {
+        let bytes = self.pages(bytes).unwrap_or(0);
+        self.lock().unpool(heap, bytes);
+    }
+
+    /// How much of what is ready has to go before a client's reservation may be allocated from a heap. Clients are
+    /// admitted as if nothing were ready, because it gives way.
+    pub fn pooled_beyond(&self, heap: HeapId) -> Beyond {
+        let (total, budget) = self.budgets(heap);
+        self.lock().pooled_beyond(heap, total, budget)
+    }
+
+    /// The budgets that bound what is ready: of all, and of a heap.
+    fn budgets(&self, heap: HeapId) -> (Option<u64>, Option<u64>) {
+        (self.policy.limits.total_bytes, self.policy.heap(heap).and_then(|heap| heap.budget_bytes))
     }
 
     /// Counts a refusal of any cause.

@@ -2,7 +2,8 @@
 //!
 //! One request passes through these modules top to bottom:
 //! [`request`] (what was asked, validated) → [`plan()`] (policy → heaps; [`layout`] → planes and bytes) →
-//! [`allocate`] (admission by the [`ledger`], then one heap after the other through [`ports`]).
+//! [`allocate`] (admission by the [`ledger`], then one heap after the other through [`ports`]). Beside it stands the
+//! [`pool`]: which buffers are kept ready.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,7 @@ pub mod layout;
 pub mod ledger;
 pub mod plan;
 pub mod policy;
+pub mod pool;
 pub mod ports;
 pub mod request;
 pub mod usage;

@@ -3,7 +3,7 @@
 use crate::error::Unsupported;
 use crate::format::PixelFormat;
 use crate::layout::Layout;
-use crate::request::DescriptorOption;
+use crate::request::{Descriptor, DescriptorOption};
 use crate::usage::Usage;
 
 /// Most heaps in one policy: a [`HeapSet`] is one word.
@@ -185,6 +185,39 @@ pub struct Limits {
     pub buffers_per_request: u32,
 }
 
+/// Buffers kept ready before they are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolPolicy {
+    /// Most bytes ready at once.
+    pub total_bytes: u64,
+    /// Most bytes ready of each heap, by its index; 0 for none of it.
+    pub heap_bytes: Vec<u64>,
+    /// Fill ahead of streams that are recognised by their first buffer.
+    pub streams: bool,
+    /// How long a buffer that nobody asks for stays, in milliseconds.
+    pub idle_ms: u64,
+    /// What is kept ready whatever was asked for.
+    pub ready: Vec<ReadyEntry>,
+}
+
+impl PoolPolicy {
+    /// Most bytes ready of one heap.
+    pub fn heap_bytes(&self, heap: HeapId) -> u64 {
+        self.heap_bytes.get(usize::from(heap.0)).copied().unwrap_or(0)
+    }
+}
+
+/// Buffers of one descriptor that are kept ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyEntry {
+    /// The policy's name for it.
+    pub name: String,
+    /// What will be asked for.
+    pub descriptor: Descriptor,
+    /// How many.
+    pub count: u32,
+}
+
 /// A vendor usage bit, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VendorUsage {
@@ -215,6 +248,8 @@ pub struct Policy {
     pub limits: Limits,
     /// Where a buffer's shared metadata lives: a heap that every client's SELinux domain may use, cached.
     pub metadata_heap: HeapId,
+    /// Buffers kept ready; `None` turns the pool off.
+    pub pool: Option<PoolPolicy>,
 }
 
 impl Policy {

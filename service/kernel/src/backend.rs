@@ -128,6 +128,13 @@ impl HeapBackend for Backend {
             Backend::StandIn(stand_in) => stand_in.allocate(heap, bytes, name),
         }
     }
+
+    fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
+        match self {
+            Backend::Kernel(heaps) => heaps.rename(buffer, name),
+            Backend::StandIn(stand_in) => stand_in.rename(buffer, name),
+        }
+    }
 }
 
 #[cfg(test)]

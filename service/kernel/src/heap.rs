@@ -205,11 +205,15 @@ impl HeapBackend for KernelHeaps {
             return Err(cause::failure(Errno::EFBIG));
         }
         let buffer = ioctl::dma_heap_alloc(node.file.as_fd(), bytes).map_err(cause::failure)?;
+        self.rename(&buffer, name);
+        Ok(buffer)
+    }
+
+    fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
         if let Err(error) = dmabuf::set_name(buffer.as_fd(), &DebugName::new(name)) {
             // Linux before 5.6 knows no such ioctl; the buffer is good.
             log::debug!("buffer {name:?} stays without a name: {error}");
         }
-        Ok(buffer)
     }
 }
 

@@ -8,9 +8,9 @@
 //! - [`mmap`]: a mapping that ends with its value.
 //! - [`heap`]: the policy's heaps on `/dev/dma_heap`; [`standin`]: udmabuf or memfd for a machine without; [`backend`]:
 //!   the one that was chosen; [`report`]: what a dump says about either.
-//! - [`memory`]: what the machine has left.
+//! - [`memory`]: what the machine has left; [`pressure`]: when that is too little.
 //! - [`watch`]: when a buffer's last reference went, in whichever process.
-//! - [`sched`]: the real-time class of the service's threads.
+//! - [`sched`]: the scheduling of the service's threads.
 //!
 //! Unsafe code is in [`ioctl`], [`mmap`] and [`sched`], one operation a block. Nothing here knows binder or AIDL.
 
@@ -23,6 +23,7 @@ pub mod heap;
 pub mod ioctl;
 pub mod memory;
 pub mod mmap;
+pub mod pressure;
 pub mod report;
 pub mod sched;
 pub mod standin;
@@ -33,6 +34,7 @@ pub use backend::{Backend, BackendKind};
 pub use error::Error;
 pub use heap::KernelHeaps;
 pub use memory::MemInfo;
+pub use pressure::MemoryPressure;
 pub use report::{HeapReport, HeapState, NodeState};
 pub use standin::StandIn;
 pub use watch::ReleaseWatch;

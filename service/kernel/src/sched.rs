@@ -4,7 +4,7 @@
 //! compositor waits for the answer. It needs CAP_SYS_NICE or an RLIMIT_RTPRIO; without, the service is slower under
 //! load and otherwise the same, so a failure is for the log.
 
-#![allow(unsafe_code)] // nix has no sched_setscheduler.
+#![allow(unsafe_code)] // nix has neither sched_setscheduler nor setpriority.
 
 use crate::error::Error;
 use nix::errno::Errno;
@@ -21,6 +21,18 @@ pub fn set_fifo(priority: i32) -> Result<(), Error> {
     // SAFETY: sched_setscheduler(2) reads one sched_param, which lives for the call; 0 is the calling thread.
     let answer = unsafe { libc::sched_setscheduler(0, policy, &parameters) };
     Errno::result(answer).map(drop).map_err(Error::call("sched_setscheduler"))
+}
+
+/// Moves the calling thread to the lowest rank of the normal class. Not SCHED_IDLE: on a busy machine a thread of that
+/// class may not run at all, and what it was to prepare would come too late; this one has a small share for certain.
+///
+/// # Errors
+/// `Call` with what setpriority(2) says; lowering one's own rank needs no privilege.
+pub fn set_background() -> Result<(), Error> {
+    const LOWEST: libc::c_int = 19;
+    // SAFETY: setpriority(2) takes three numbers; 0 is the calling thread (sched(7): a nice value is a thread's own).
+    let answer = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LOWEST) };
+    Errno::result(answer).map(drop).map_err(Error::call("setpriority"))
 }
 
 #[cfg(test)]
@@ -54,5 +66,21 @@ mod tests {
         });
         in_thread.join().unwrap();
         assert_eq!(priority_and_policy().1, "0");
+    }
+
+    #[test]
+    fn set_background_changes_this_thread_alone() {
+        // Field 19 of proc(5)'s stat: the nice value.
+        fn nice() -> String {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().to_owned()
+        }
+        let before = nice();
+        let in_thread = std::thread::spawn(|| {
+            set_background().unwrap();
+            nice()
+        });
+        assert_eq!(in_thread.join().unwrap(), "19");
+        assert_eq!(nice(), before);
     }
 }

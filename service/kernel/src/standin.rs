@@ -191,4 +191,13 @@ impl HeapBackend for StandIn {
         }
         Ok(buffer)
     }
+
+    /// A memfd keeps the name that it was made with.
+    fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
+        if matches!(self.source, Source::Udmabuf { .. }) {
+            if let Err(error) = dmabuf::set_name(buffer.as_fd(), &DebugName::new(name)) {
+                log::debug!("buffer {name:?} keeps the pool's name: {error}");
+            }
+        }
+    }
 }

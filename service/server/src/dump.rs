@@ -1,6 +1,7 @@
 //! What `dumpsys` and `heapctl dump` print: heaps, rules hit, buffers, refusals by cause; for people, and as JSON.
 
 mod leaks;
+mod pool;
 mod seats;
 mod text;
 
@@ -38,6 +39,8 @@ pub struct Dump {
     pub(crate) refusals: BTreeMap<&'static str, u64>,
     pub(crate) memory: Memory,
     pub(crate) limits: Bounds,
+    /// Buffers kept ready; absent when the policy has none.
+    pub(crate) pool: Option<pool::PoolLine>,
     pub(crate) heaps: Vec<HeapLine>,
     pub(crate) rules: Vec<RuleLine>,
     pub(crate) all: Holdings,
@@ -222,6 +225,7 @@ fn collect(engine: &ServiceEngine) -> Dump {
         refusals: counts.refusals,
         memory: Memory { available_bytes, reserve_bytes },
         limits: Bounds { request_bytes, client_bytes, total_bytes, buffers_per_request },
+        pool: pool::line(engine),
         heaps: heap_lines.collect(),
         rules: policy.rules.iter().zip(&counts.rules).map(rule_line).collect(),
         all: snapshot.all.account.into(),

@@ -1,17 +1,20 @@
 //! What the service does, without binder: a descriptor in, handles out.
 
+use crate::filler::Fills;
 use crate::housekeeper::{is_readable, Chores, Waker};
 use crate::ids::BufferIds;
+use crate::pool::Pool;
 use crate::stats::Stats;
 use crate::stock::Stocked;
 use crate::tracker::Tracker;
 use gralloc_core::allocate::{allocate, Allocated, Batch, Resources};
 use gralloc_core::ledger::{About, Client, Ledger, Reservation};
+use gralloc_core::pool::Cause;
 use gralloc_core::ports::{HeapBackend, MemoryGauge};
 use gralloc_core::request::Descriptor;
 use gralloc_core::{plan, Plan, Policy, Refusal, Shortage};
 use gralloc_handle::BufferInfo;
-use gralloc_kernel::Backend;
+use gralloc_kernel::{Backend, MemoryPressure};
 use log::{info, warn};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
@@ -47,14 +50,23 @@ pub struct Engine<H, G> {
     stats: Stats,
     ids: BufferIds,
     started: Instant,
+    /// Set where there is a pool and the kernel tells when memory runs short.
+    pressure: Option<MemoryPressure>,
 }
 
 impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
     /// Puts the parts together.
-    pub fn new(policy: Arc<Policy>, heaps: H, gauge: G, ledger: Arc<Ledger>, waker: Arc<Waker>) -> Self {
+    pub fn new(
+        policy: Arc<Policy>,
+        heaps: H,
+        gauge: G,
+        ledger: Arc<Ledger>,
+        waker: Arc<Waker>,
+        pressure: Option<MemoryPressure>,
+    ) -> Self {
         let stats = Stats::new(&policy);
         let (tracker, ids, started) = (OnceLock::new(), BufferIds::default(), Instant::now());
-        Engine { policy, heaps, gauge, ledger, tracker, waker, stats, ids, started }
+        Engine { policy, heaps, gauge, ledger, tracker, waker, stats, ids, started, pressure }
     }
 
     /// Begins to see releases, if there is a way and the heap to try it with.
@@ -150,7 +162,8 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
         Ok(Grant { stride, handles })
     }
 
-    /// Allocates; a budget refusal is looked at once more after all releases that have happened are accounted for.
+    /// Allocates; a budget refusal is looked at once more after all releases that have happened are accounted for, one for
+    /// lack of memory after what is ready was given back.
     fn allocate_planned(
         &self,
         plan: &Plan<'_>,
@@ -168,6 +181,9 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
         match allocate(plan, count, &descriptor.name, client, &resources) {
             Err(Refusal::Shortage(shortage)) if shortage.is_budget() => {
                 self.settle();
+                allocate(plan, count, &descriptor.name, client, &resources)
+            }
+            Err(Refusal::Shortage(Shortage::Memory { .. })) if self.heaps.give_way() => {
                 allocate(plan, count, &descriptor.name, client, &resources)
             }
             result => result,
@@ -213,6 +229,18 @@ impl<G: MemoryGauge + Send + Sync> Chores for Engine<Stocked<Backend>, G> {
         releases.into_iter().chain(self.heaps.heaps().change_fd()).collect()
     }
 
+    fn pressure_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.pressure.as_ref().map(MemoryPressure::fd)
+    }
+
+    fn relieve(&self) {
+        if let Some(pool) = self.heaps.pool() {
+            if pool.drain(Cause::Pressure) {
+                info!("memory runs short: nothing is kept ready for a while");
+            }
+        }
+    }
+
     fn interval(&self) -> Option<Duration> {
         self.tracker.get().and_then(|tracker| tracker.interval())
     }
@@ -224,7 +252,62 @@ impl<G: MemoryGauge + Send + Sync> Chores for Engine<Stocked<Backend>, G> {
     }
 }
 
+/// How often the memory figure is looked at where the kernel tells of no pressure, while something is ready.
+const MEMORY_CHECK: Duration = Duration::from_secs(1);
+
+/// Fills from the heaps themselves: the pool's own way out would be a circle.
+impl<G: MemoryGauge + Send + Sync> Fills for Engine<Stocked<Backend>, G> {
+    fn pool(&self) -> Option<&Pool> {
+        self.heaps.pool()
+    }
+
+    fn fill(&self) -> bool {
+        self.heaps.pool().is_some_and(|pool| pool.fill(self.heaps.heaps(), &self.gauge))
+    }
+
+    fn look_at_memory(&self) -> Option<Duration> {
+        let looks = |pool: &Pool| self.pressure.is_none() && pool.figures().ready_buffers > 0;
+        if !self.heaps.pool().is_some_and(looks) {
+            return None;
+        }
+        if self.memory_is_short() {
+            self.relieve();
+            return None;
+        }
+        Some(MEMORY_CHECK)
+    }
+}
+
 impl<G: MemoryGauge> Engine<Stocked<Backend>, G> {
+    /// Where memory pressure is seen, for the dump; `None` without a pool.
+    pub fn pressure_source(&self) -> Option<&'static str> {
+        self.heaps.pool()?;
+        Some(if self.pressure.is_some() { "psi" } else { "MemAvailable" })
+    }
+
+    /// Has the pool keep ready what the policy lists, from the heaps that there are now.
+    pub fn keep_ready(&self) {
+        let (Some(pool), Some(policy)) = (self.heaps.pool(), &self.policy.pool) else { return };
+        let mut entries = Vec::new();
+        for entry in &policy.ready {
+            match plan(&entry.descriptor, &self.policy, self.heaps.present()) {
+                Ok(plan) => {
+                    let heap = plan.candidates_in_order().next();
+                    entries.extend(heap.map(|heap| (heap, plan.bytes, entry.count)));
+                }
+                Err(refusal) => warn!("\"{}\" is not kept ready: {refusal}", entry.name),
+            }
+        }
+        pool.keep_ready(&entries);
+    }
+
+    /// The pool is filled only while twice the reserve stays free; with less than that and a half it goes.
+    fn memory_is_short(&self) -> bool {
+        let reserve = self.policy.limits.reserve_bytes;
+        let bound = reserve.saturating_add(reserve / 2);
+        self.gauge.available_bytes().is_some_and(|available| available < bound)
+    }
+
     /// Opens heaps that have come and closes those that have gone, when the kernel says that nodes changed. Where it
     /// cannot say, every look is for real.
     fn look_for_heaps(&self) {
@@ -234,6 +317,7 @@ impl<G: MemoryGauge> Engine<Stocked<Backend>, G> {
         }
         let change = heaps.refresh();
         self.watch_releases();
+        self.keep_ready();
         for (id, heap) in self.policy.heap_ids() {
             if change.appeared.contains(id) {
                 info!("heap {} has come", heap.name);

@@ -54,6 +54,12 @@ pub trait Chores: Send + Sync {
     /// Fds that are readable when there is something to do besides what `wake` announces.
     fn ready_fds(&self) -> Vec<BorrowedFd<'_>>;
 
+    /// Polls as POLLPRI, once, when memory runs short; `None` where the kernel does not tell.
+    fn pressure_fd(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Memory runs short: gives back what can be spared.
+    fn relieve(&self);
+
     /// How long to sleep at most; `None` for as long as nothing happens.
     fn interval(&self) -> Option<Duration>;
 
@@ -71,7 +77,9 @@ pub fn spawn(waker: Arc<Waker>, chores: Arc<dyn Chores>) -> std::io::Result<()> 
         chores.run();
         waker.asleep.store(true, Ordering::SeqCst);
         chores.run();
-        wait(&waker, &chores.ready_fds(), chores.interval());
+        if wait(&waker, &chores.ready_fds(), chores.pressure_fd(), chores.interval()) {
+            chores.relieve();
+        }
         waker.asleep.store(false, Ordering::SeqCst);
         if !is_readable(waker.timer.as_fd()) {
             // Woken by something that has just begun: buffers are released in groups too.
@@ -83,15 +91,23 @@ pub fn spawn(waker: Arc<Waker>, chores: Arc<dyn Chores>) -> std::io::Result<()> 
     Ok(())
 }
 
-fn wait(waker: &Waker, ready: &[BorrowedFd<'_>], interval: Option<Duration>) {
+/// True when memory runs short.
+fn wait(waker: &Waker, ready: &[BorrowedFd<'_>], pressure: Option<BorrowedFd<'_>>, interval: Option<Duration>) -> bool {
     let timeout = interval.and_then(|interval| PollTimeout::try_from(interval).ok()).unwrap_or(PollTimeout::NONE);
     let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-    let mut fds: Vec<PollFd<'_>> = ready.iter().copied().chain([waker.timer.as_fd()]).map(readable).collect();
+    let pressing = pressure.map(|fd| PollFd::new(fd, PollFlags::POLLPRI));
+    let ready = ready.iter().copied().chain([waker.timer.as_fd()]).map(readable);
+    let mut fds: Vec<PollFd<'_>> = pressing.into_iter().chain(ready).collect();
     match poll(&mut fds, timeout) {
-        Ok(_) | Err(Errno::EINTR) => {}
+        Ok(_) => {
+            let first = fds.first().and_then(|fd| fd.revents());
+            pressure.is_some() && first.is_some_and(|events| events.contains(PollFlags::POLLPRI))
+        }
+        Err(Errno::EINTR) => false,
         Err(errno) => {
             error!("housekeeper: poll: {errno}");
             thread::sleep(Duration::from_secs(1));
+            false
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! One request: [`adapter`] (the AIDL methods, three lines each) → [`convert`] (wire types in and out) →
 //! [`engine`] (plan, admission, allocation, the handle) → [`tracker`] (learns when the buffer dies). Failures leave
-//! through [`status`], one match. [`dump`] prints what [`stats`] and the ledger counted.
+//! through [`status`], one match. Beside requests, the [`housekeeper`] books releases and the [`filler`] fills the [`pool`].
+//! [`dump`] prints what [`stats`] and the ledger counted.
 
 pub mod access;
 pub mod adapter;
@@ -10,10 +11,12 @@ pub mod args;
 pub mod convert;
 pub mod dump;
 pub mod engine;
+pub mod filler;
 pub mod housekeeper;
 pub mod ids;
 pub mod latency;
 pub mod logging;
+pub mod pool;
 pub mod startup;
 pub mod stats;
 pub mod status;

@@ -3,13 +3,15 @@
 use crate::adapter::ServiceEngine;
 use crate::args::Args;
 use crate::engine::Engine;
+use crate::filler;
 use crate::housekeeper::{self, Chores, Waker};
+use crate::pool::Pool;
 use crate::stock::Stocked;
 use anyhow::{Context, Result};
 use gralloc_core::ledger::Ledger;
 use gralloc_core::Policy;
-use gralloc_kernel::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo};
-use log::info;
+use gralloc_kernel::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure};
+use log::{info, warn};
 use nix::unistd::{sysconf, SysconfVar};
 use std::fs;
 use std::io::Read as _;
@@ -48,13 +50,26 @@ pub fn engine(args: &Args) -> Result<Arc<ServiceEngine>> {
     }
     let ledger = Arc::new(Ledger::new(Arc::clone(&policy), page_bytes()));
     let waker = Arc::new(Waker::new().context("the housekeeper's timer")?);
-    let heaps = Stocked::new(heaps, policy.metadata_heap, Arc::clone(&waker));
+    let pool = policy.pool.clone().map(|pool| Pool::new(pool, Arc::clone(&ledger), page_bytes()));
+    let pool = pool.transpose().context("the pool's timer")?;
+    let pressure = pool.as_ref().and_then(|_| memory_pressure());
+    let has_pool = pool.is_some();
+    let heaps = Stocked::new(heaps, policy.metadata_heap, Arc::clone(&waker), pool);
     let gauge = MemInfo::new().context("the memory figure")?;
-    let engine = Arc::new(Engine::new(policy, heaps, gauge, ledger, Arc::clone(&waker)));
+    let engine = Arc::new(Engine::new(policy, heaps, gauge, ledger, Arc::clone(&waker), pressure));
     engine.watch_releases();
     let chores: Arc<dyn Chores> = engine.clone();
     housekeeper::spawn(waker, chores).context("the housekeeper's thread")?;
+    if has_pool {
+        engine.keep_ready();
+        filler::spawn(engine.clone()).context("the filler's thread")?;
+    }
     Ok(engine)
+}
+
+fn memory_pressure() -> Option<MemoryPressure> {
+    let pressure = MemoryPressure::new();
+    pressure.map_err(|why| warn!("no events of memory pressure, MemAvailable is looked at instead: {why}")).ok()
 }
 
 fn open_heaps(args: &Args, policy: &Policy) -> Result<Backend> {

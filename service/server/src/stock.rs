@@ -1,10 +1,13 @@
 //! A few metadata buffers kept ready, so that no client waits for the second, one-page allocation of each buffer.
 //!
-//! All of them are alike: one page, zeroed by the kernel, never given out before. Pixels are never kept here.
+//! All of them are alike: one page, zeroed by the kernel, never given out before. Pixels that are ready come from the
+//! [`Pool`], where the policy has one.
 
 use crate::housekeeper::Waker;
+use crate::pool::Pool;
 use gralloc_core::plan::METADATA_BYTES;
 use gralloc_core::policy::{HeapId, HeapSet};
+use gralloc_core::pool::Cause;
 use gralloc_core::ports::{HeapBackend, HeapFailure};
 use gralloc_core::BufferName;
 use std::os::fd::OwnedFd;
@@ -20,18 +23,24 @@ pub struct Stocked<H> {
     name: BufferName,
     ready: Mutex<Vec<OwnedFd>>,
     waker: Arc<Waker>,
+    pool: Option<Pool>,
 }
 
 impl<H: HeapBackend<Buffer = OwnedFd>> Stocked<H> {
     /// An empty stock; `waker` wakes whoever calls [`Stocked::refill`].
-    pub fn new(heaps: H, metadata_heap: HeapId, waker: Arc<Waker>) -> Stocked<H> {
+    pub fn new(heaps: H, metadata_heap: HeapId, waker: Arc<Waker>, pool: Option<Pool>) -> Stocked<H> {
         let name = BufferName::from_text("gralloc-metadata");
-        Stocked { heaps, metadata_heap, name, ready: Mutex::default(), waker }
+        Stocked { heaps, metadata_heap, name, ready: Mutex::default(), waker, pool }
     }
 
     /// The heaps themselves.
     pub fn heaps(&self) -> &H {
         &self.heaps
+    }
+
+    /// The pool of pixels, if there is one.
+    pub fn pool(&self) -> Option<&Pool> {
+        self.pool.as_ref()
     }
 
     /// Fills the stock. A heap that gives nothing now is asked again when the next buffer is taken.
@@ -57,7 +66,17 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Stocked<H> {
     }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        self.heaps.allocate(heap, bytes, name)
+        let Some(pool) = &self.pool else { return self.heaps.allocate(heap, bytes, name) };
+        if let Some(buffer) = pool.take(heap, bytes) {
+            self.heaps.rename(&buffer, name);
+            return Ok(buffer);
+        }
+        pool.make_room(heap);
+        match self.heaps.allocate(heap, bytes, name) {
+            // Memory or fds: what is ready has both.
+            Err(_) if self.give_way() => self.heaps.allocate(heap, bytes, name),
+            result => result,
+        }
     }
 
     fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
@@ -69,5 +88,13 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Stocked<H> {
             }
         }
         self.heaps.allocate(heap, bytes, name)
+    }
+
+    fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
+        self.heaps.rename(buffer, name);
+    }
+
+    fn give_way(&self) -> bool {
+        self.pool.as_ref().is_some_and(|pool| pool.drain(Cause::Room))
     }
 }

@@ -60,6 +60,7 @@ fn policy(conditions: Vec<Condition>) -> Policy {
             buffers_per_request: 1,
         },
         metadata_heap: HeapId(0),
+        pool: None,
     }
 }
 

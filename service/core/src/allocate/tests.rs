@@ -41,6 +41,7 @@ pub(crate) fn policy() -> Policy {
             buffers_per_request: 32,
         },
         metadata_heap: HeapId(0),
+        pool: None,
     }
 }
 

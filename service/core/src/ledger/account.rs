@@ -84,8 +84,25 @@ pub struct Snapshot {
     pub heaps: Vec<Account>,
     /// By client uid, ascending.
     pub clients: Vec<(u32, ClientAccount)>,
+    /// Bytes kept ready by heap, in the policy's order: held by no client.
+    pub pooled: Vec<u64>,
     /// Live buffers, oldest first.
     pub buffers: Vec<(BufferKey, Entry)>,
+}
+
+/// How much of what is ready stands in the way of clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beyond {
+    /// Of whichever heap.
+    pub all_bytes: u64,
+    /// Of one heap.
+    pub heap_bytes: u64,
+}
+
+impl Beyond {
+    fn max_of_both(self) -> u64 {
+        self.all_bytes.max(self.heap_bytes)
+    }
 }
 
 /// What the lock guards.
@@ -94,6 +111,8 @@ pub(super) struct State {
     heaps: Vec<Account>,
     /// Bytes charged to each heap by requests under way.
     heaps_reserved: Vec<u64>,
+    /// Bytes kept ready, by heap.
+    pooled: Vec<u64>,
     clients: BTreeMap<u32, ClientAccount>,
     pub(super) buffers: HashMap<BufferKey, Entry>,
 }
@@ -104,6 +123,7 @@ impl State {
             all: ClientAccount::default(),
             heaps: vec![Account::default(); heaps],
             heaps_reserved: vec![0; heaps],
+            pooled: vec![0; heaps],
             clients: BTreeMap::new(),
             buffers: HashMap::new(),
         }
@@ -152,6 +172,38 @@ impl State {
         }
     }
 
+    /// Charges a buffer that is to be kept ready, if the budgets hold it beside everything else.
+    pub(super) fn pool(&mut self, heap: HeapId, bytes: u64, total: Option<u64>, budget: Option<u64>) -> bool {
+        let over = |state: &State| state.pooled_beyond(heap, total, budget).max_of_both() > 0;
+        let Some(pooled) = self.pooled.get_mut(usize::from(heap.0)) else { return false };
+        *pooled = pooled.saturating_add(bytes);
+        let admitted = !over(self);
+        if !admitted {
+            self.unpool(heap, bytes);
+        }
+        admitted
+    }
+
+    pub(super) fn unpool(&mut self, heap: HeapId, bytes: u64) {
+        if let Some(pooled) = self.pooled.get_mut(usize::from(heap.0)) {
+            *pooled = pooled.saturating_sub(bytes);
+        }
+    }
+
+    /// By how much ready buffers and everything else together pass the budgets: at most what is ready.
+    pub(super) fn pooled_beyond(&self, heap: HeapId, total: Option<u64>, budget: Option<u64>) -> Beyond {
+        let index = usize::from(heap.0);
+        let of_heap = self.pooled.get(index).copied().unwrap_or(0);
+        let pooled = self.pooled.iter().copied().fold(0, u64::saturating_add);
+        let held = self.all.account.live_bytes.saturating_add(self.all.reserved_bytes);
+        let heap_live = self.heaps.get(index).map_or(0, |account| account.live_bytes);
+        let heap_held = heap_live.saturating_add(self.heaps_reserved.get(index).copied().unwrap_or(0));
+        let beyond = |held: u64, pooled: u64, limit: Option<u64>| {
+            limit.map_or(0, |limit| held.saturating_add(pooled).saturating_sub(limit).min(pooled))
+        };
+        Beyond { all_bytes: beyond(held, pooled, total), heap_bytes: beyond(heap_held, of_heap, budget) }
+    }
+
     /// Moves a buffer from reserved to held. Without a release to wait for, only the totals grow.
     pub(super) fn hold(&mut self, key: BufferKey, entry: Entry, live: bool) {
         self.uncharge_heap(entry.heap, entry.heap_bytes);
@@ -190,6 +242,7 @@ impl State {
         Snapshot {
             all: self.all,
             heaps: self.heaps.clone(),
+            pooled: self.pooled.clone(),
             clients: self.clients.iter().map(|(uid, client)| (*uid, *client)).collect(),
             buffers,
         }

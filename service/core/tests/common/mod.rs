@@ -99,6 +99,7 @@ pub fn policy() -> Policy {
             buffers_per_request: 64,
         },
         metadata_heap: SYSTEM,
+        pool: None,
     }
 }
 

@@ -37,6 +37,7 @@ fn policy() -> Policy {
             buffers_per_request: 64,
         },
         metadata_heap: FIRST,
+        pool: None,
     }
 }
 

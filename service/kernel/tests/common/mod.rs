@@ -49,6 +49,7 @@ pub(crate) fn policy() -> Policy {
             buffers_per_request: 64,
         },
         metadata_heap: SYSTEM,
+        pool: None,
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) fn write(dump: &Dump, all_buffers: bool, out: &mut dyn Write) -> io::
         None => writeln!(out, "! the kernel does not say when a buffer dies: live is unknown, budgets bound nothing")?,
     }
     memory(dump, out)?;
+    pool(dump, out)?;
     heaps(dump, out)?;
     writeln!(out, "\nrules (first match takes)")?;
     for rule in &dump.rules {
@@ -43,6 +44,24 @@ fn memory(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
         bound(dump.limits.client_bytes),
         bound(dump.limits.total_bytes),
         dump.limits.buffers_per_request
+    )
+}
+
+fn pool(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+    let Some(pool) = &dump.pool else { return writeln!(out, "pool: off") };
+    let (ready, limit, most) = (size(pool.ready_bytes), size(pool.limit_bytes), size(pool.high_water_bytes));
+    writeln!(
+        out,
+        "pool: {} ready, {ready} of {limit}, {most} at most; {} hits, {} misses, {} filled; given back: {} idle, \
+        {} under pressure (seen through {}), {} for room",
+        pool.ready_buffers,
+        pool.hits,
+        pool.misses,
+        pool.fills,
+        pool.dropped_idle,
+        pool.dropped_pressure,
+        pool.pressure_seen_through,
+        pool.dropped_room
     )
 }
 
