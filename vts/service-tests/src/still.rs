@@ -62,9 +62,21 @@ impl Moment {
             targets.sort();
             targets
         };
-        Moment { service: targets(fds(subject.pid())), client: targets(own_fds()), buffers: census() }
+        let (ready, held): (BTreeMap<i32, String>, _) =
+            fds(subject.pid()).into_iter().partition(|(_, target)| target.contains(READY));
+        // What the pool keeps ready comes and goes by itself; it is nobody's left-over.
+        let size = |fd: &i32| std::fs::metadata(format!("/proc/{}/fd/{fd}", subject.pid())).map_or(0, |of| of.len());
+        let ready_bytes: u64 = ready.keys().map(size).sum();
+        let buffers = census().map(|all| Census {
+            count: all.count.saturating_sub(u64::try_from(ready.len()).unwrap()),
+            bytes: all.bytes.saturating_sub(ready_bytes),
+        });
+        Moment { service: targets(held), client: targets(own_fds()), buffers }
     }
 }
+
+/// The name of a buffer that is ready and nobody's.
+const READY: &str = "gralloc-ready";
 
 /// What an fd leads to, without what differs from one buffer or socket to the next.
 fn without_numbers(target: &str) -> String {

@@ -29,6 +29,8 @@ mod hostile;
 mod names;
 #[path = "service/policies.rs"]
 mod policies;
+#[path = "service/ready.rs"]
+mod ready;
 #[path = "service/shortage.rs"]
 mod shortage;
 #[path = "service/standing.rs"]
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         heaps::tests(),
         shortage::tests(),
         budgets::tests(),
+        ready::tests(),
         crowd::tests(),
         dumping::tests(),
         hostile::tests(),
