@@ -9,7 +9,9 @@ use crate::error::Error;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where the kernel tells.
 const MEMORY_PRESSURE: &str = "/proc/pressure/memory";
@@ -18,9 +20,18 @@ const MEMORY_PRESSURE: &str = "/proc/pressure/memory";
 /// Android's lmkd calls "some" pressure is of this order.
 const TRIGGER: &[u8] = b"some 70000 2000000\0";
 
+/// The bound of [`TRIGGER`] in microseconds.
+const STALL_US: u64 = 70_000;
+/// More than the file's two lines.
+const READ_BYTES: usize = 256;
+
 /// A trigger, set for as long as the value lives.
 #[derive(Debug)]
-pub struct MemoryPressure(File);
+pub struct MemoryPressure {
+    file: File,
+    /// The kernel's sum of stalls, in microseconds, when the trigger was set or last told something.
+    told_at_us: AtomicU64,
+}
 
 impl MemoryPressure {
     /// Sets the trigger.
@@ -35,13 +46,35 @@ impl MemoryPressure {
         let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(Error::file(path))?;
         // The terminator belongs to it; one write sets one trigger.
         file.write_all(TRIGGER).map_err(Error::file(path))?;
-        Ok(MemoryPressure(file))
+        let told_at_us = AtomicU64::new(stalled_us(&file).unwrap_or(0));
+        Ok(MemoryPressure { file, told_at_us })
+    }
+
+    /// True when tasks have stalled since the last event for as long as the trigger asks. A process without
+    /// CAP_SYS_RESOURCE is told one event about all stalls since boot, two seconds after it set its trigger: the window
+    /// begins with a sum that the kernel keeps for others (`psi_trigger_create`, `kernel/sched/psi.c`).
+    pub fn is_real(&self) -> bool {
+        let Some(now_us) = stalled_us(&self.file) else { return true };
+        now_us.saturating_sub(self.told_at_us.swap(now_us, Ordering::Relaxed)) >= STALL_US
     }
 
     /// Polls as POLLPRI, once, after each time that the bound was passed; as POLLERR when the kernel gave it up.
     pub fn fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.file.as_fd()
     }
+}
+
+/// Microseconds that some task has stalled since boot.
+fn stalled_us(file: &File) -> Option<u64> {
+    let mut text = [0; READ_BYTES];
+    let count = file.read_at(&mut text, 0).ok()?;
+    total(std::str::from_utf8(text.get(..count)?).ok()?)
+}
+
+/// Finds the sum in the file's text.
+fn total(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("some "))?;
+    line.split_ascii_whitespace().find_map(|field| field.strip_prefix("total="))?.parse().ok()
 }
 
 #[cfg(test)]
@@ -55,6 +88,14 @@ mod tests {
         let error = MemoryPressure::at(Path::new("/nonexistent/pressure/memory")).unwrap_err();
         assert_eq!(error.errno(), Errno::ENOENT);
         assert!(error.to_string().contains("/nonexistent/pressure/memory"), "{error}");
+    }
+
+    #[test]
+    fn total_found_in_the_first_line() {
+        let text = "some avg10=0.01 avg60=0.27 avg300=0.13 total=2025698\nfull avg10=0.00 avg60=0.08 total=1017457\n";
+        assert_eq!(total(text), Some(2_025_698));
+        assert_eq!(total("full total=1\n"), None);
+        assert_eq!(total("some total=x\n"), None);
     }
 
     #[test]

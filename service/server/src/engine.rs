@@ -234,6 +234,9 @@ impl<G: MemoryGauge + Send + Sync> Chores for Engine<Stocked<Backend>, G> {
     }
 
     fn relieve(&self) {
+        if self.pressure.as_ref().is_some_and(|pressure| !pressure.is_real()) {
+            return;
+        }
         if let Some(pool) = self.heaps.pool() {
             if pool.drain(Cause::Pressure) {
                 info!("memory runs short: nothing is kept ready for a while");
