@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// The pool's counters since the start, and what is there now.
 #[derive(Debug, Serialize)]
-pub struct PoolLine {
+pub(crate) struct PoolLine {
     pub(crate) ready_buffers: u32,
     pub(crate) ready_bytes: u64,
     pub(crate) high_water_bytes: u64,
