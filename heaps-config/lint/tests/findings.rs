@@ -650,6 +650,14 @@ fn limits_that_contradict_each_other() {
 }
 
 #[test]
+fn what_is_to_be_kept_ready_without_a_pool_never_is() {
+    let ready = "[[ready]] #!\nname = \"frame\"\nformat = \"RGBA_8888\"\nwidth = 1920\nheight = 1080\n\
+                 usage = [\"GPU_TEXTURE\"]\ncount = 2";
+    only(&with(ready), Code::PoolUnused, "ready[0]");
+    assert!(lint_text(&with(&format!("{ready}\n[pool]\nenabled = true\ntotal = \"64MiB\""))).findings.is_empty());
+}
+
+#[test]
 fn every_code_has_a_test_here() {
     let tests = include_str!("findings.rs");
     for code in Code::ALL {

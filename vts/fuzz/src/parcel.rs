@@ -43,8 +43,8 @@ fn service() -> &'static Service {
         let ledger = Arc::new(Ledger::new(Arc::clone(&policy), 4096));
         let waker = Arc::new(Waker::new().unwrap());
         let heaps = Backend::open(BackendKind::Memfd, &policy).unwrap();
-        let heaps = Stocked::new(heaps, policy.metadata_heap, Arc::clone(&waker));
-        let engine = Arc::new(Engine::new(policy, heaps, MemInfo::new().unwrap(), ledger, waker));
+        let heaps = Stocked::new(heaps, policy.metadata_heap, Arc::clone(&waker), None);
+        let engine = Arc::new(Engine::new(policy, heaps, MemInfo::new().unwrap(), ledger, waker, None));
         engine.watch_releases();
         Service { binder: new_allocator(Allocator(Arc::clone(&engine))), engine }
     })
