@@ -1,4 +1,4 @@
-//! demo, test, ci, vm, bench, fuzz, asan, miri, serve: the project's commands.
+//! demo, test, ci, vm, bench, fuzz, asan, miri, serve, soak: the project's commands.
 
 mod aosp;
 mod bench;
@@ -10,6 +10,7 @@ mod fuzz;
 mod guest_options;
 mod serve;
 mod service;
+mod soak;
 mod test;
 mod vm;
 
@@ -44,6 +45,7 @@ enum Task {
     Miri(checked::Args),
     Vm(vm::Args),
     Serve(serve::Args),
+    Soak(soak::Args),
     /// Hold Android.bp, VINTF, init and all names against the sources, and compile the modules as 15 and 16 would
     SoongCheck(aosp::Args),
     /// Type-check the device's crates for Android's targets, link the mapper and look at its exports
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Miri(args) => checked::miri(&args),
         Task::Serve(args) => serve::run(&args),
+        Task::Soak(args) => soak::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Vm(args) => vm::run(&args),
     };

@@ -26,6 +26,9 @@ const PROFILE: &str = "guest-test";
 /// Where they lie in the guest.
 const FOLDER: &str = "/vendor/tests";
 
+/// Variables that a guest's tests get as they are here.
+const PASSED_ON: [&str; 2] = ["SERVICE_TESTS_CHAOS_SECONDS", "SERVICE_TESTS_CHAOS_SEED"];
+
 /// Who a program runs as.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Who {
@@ -204,6 +207,7 @@ fn run_one(
     argv.extend(row.arguments.iter().map(|word| (*word).to_owned()));
     let mut command = GuestCommand::new(argv).user(identity).limit(LIMIT);
     command.env.push(("ALLOCATOR_SERVICE".to_owned(), SERVICE_PATH.to_owned()));
+    command.env.extend(std::env::vars().filter(|(name, _)| PASSED_ON.contains(&name.as_str())));
     let mut parser = Parser::new(&name, &place);
     let status = guest.start(&command)?.wait_lines(|stream, line| match stream {
         Stream::Stdout => {

@@ -1,0 +1,86 @@
+//! The service's figures at one moment: from /proc, debugfs, its own dump, and its clients.
+
+use std::fs;
+use std::process::Command;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use gralloc_client::{Connection, DescriptorBuilder, Door};
+use gralloc_core::{PixelFormat, Usage};
+use serde_json::{json, Value};
+
+/// What was killed so far.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) clients_killed: u32,
+    pub(crate) service_killed: u32,
+}
+
+/// Looks each second.
+pub(crate) struct Watch {
+    calls: Receiver<String>,
+    begin: Instant,
+}
+
+impl Watch {
+    /// The clients' outcomes come through `calls`.
+    pub(crate) fn new(calls: Receiver<String>) -> Watch {
+        Watch { calls, begin: Instant::now() }
+    }
+
+    /// One buffer, at once let go: what the service opens at its first call is open then.
+    pub(crate) fn first_call(&self) -> Result<()> {
+        let usage = Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN;
+        let wanted = DescriptorBuilder::new("first", 16, 16, PixelFormat::Rgba8888, usage).build();
+        Connection::open(&Door::Binder)?.allocate(&wanted, 1)?;
+        Ok(())
+    }
+
+    /// The figures, and the calls since the last time.
+    pub(crate) fn second(&self, phase: &str, counts: &Counts) -> Result<Value> {
+        let output = Command::new("vmctl").args(["service", "pid"]).output().context("vmctl")?;
+        let pid = String::from_utf8(output.stdout)?.trim().to_owned();
+        let dump: Value = serde_json::from_str(&Connection::open(&Door::Binder)?.dump(&["--json"])?)?;
+        let refusals = dump.get("refusals").and_then(Value::as_object);
+        let refusals: u64 = refusals.map_or(0, |causes| causes.values().filter_map(Value::as_u64).sum());
+        let lines: Vec<String> = self.calls.try_iter().collect();
+        let mut times: Vec<u64> = lines.iter().filter_map(|line| line.parse().ok()).collect();
+        times.sort_unstable();
+        let count = |word: &str| lines.iter().filter(|line| *line == word).count();
+        Ok(json!({
+            "phase": phase,
+            "second": self.begin.elapsed().as_secs_f64(),
+            "pid": pid.parse::<u32>().context("the service does not run")?,
+            "rss_kib": rss_kib(&pid)?,
+            "fds": fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
+            "dma_bufs": dma_bufs(),
+            "live_bytes": dump.pointer("/all/live_bytes").and_then(Value::as_u64).context("no live_bytes in the dump")?,
+            "service_refusals": refusals,
+            "calls": times.len(),
+            "p50_us": part(&times, 50),
+            "p99_us": part(&times, 99),
+            "refused": count("refused"),
+            "lost": count("lost"),
+            "clients_killed": counts.clients_killed,
+            "service_killed": counts.service_killed,
+        }))
+    }
+}
+
+fn part(sorted: &[u64], hundredths: usize) -> Option<u64> {
+    sorted.get(sorted.len() * hundredths / 100).copied()
+}
+
+fn rss_kib(pid: &str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+/// "Total 3 objects, 12288 bytes" at the end of debugfs's list; `None` where there is no list.
+fn dma_bufs() -> Option<u64> {
+    let text = fs::read_to_string("/sys/kernel/debug/dma_buf/bufinfo").ok()?;
+    let total = text.lines().rev().find_map(|line| line.strip_prefix("Total "))?;
+    total.split(' ').next()?.parse().ok()
+}
