@@ -65,6 +65,13 @@ const FAULTS: &[Fault] = &[
         "does not allow hal_graphics_allocator_default proc_meminfo:file open",
     ),
     Fault(
+        "sepolicy/vendor/hal_graphics_allocator_default.te",
+        "proc_pressure_mem:file rw_file_perms;",
+        "proc_pressure_mem:file r_file_perms;",
+        "sepolicy/vendor",
+        "does not allow hal_graphics_allocator_default proc_pressure_mem:file write",
+    ),
+    Fault(
         RULES,
         "allow hal_graphics_allocator_default dmabuf_camera_heap_device:chr_file r_file_perms;\n",
         "",
