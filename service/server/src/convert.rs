@@ -4,6 +4,7 @@ use crate::dump::{BufferLine, ClientLine, Dump, HeapLine, Holdings, LatencyLine}
 use crate::engine::{Grant, Handle};
 use allocator_aidl as aidl;
 use allocator_aidl::{parcel_fd, AllocationResult, BufferDescriptorInfo, ExtendableType, NativeHandle};
+use gralloc_core::pool::Figures;
 use gralloc_core::request::{Descriptor, DescriptorOption};
 use gralloc_core::BufferName;
 use gralloc_handle::encode;
@@ -53,7 +54,7 @@ pub fn statistics(dump: Dump) -> aidl::AllocatorStatistics {
         heaps: dump.heaps.into_iter().map(heap).collect(),
         clients: dump.clients.iter().map(client).collect(),
         refusals: dump.refusals.into_iter().map(refusal).collect(),
-        pool: None,
+        pool: dump.pool.map(|line| pool(&line.figures)),
     }
 }
 
@@ -74,6 +75,20 @@ fn heap(line: HeapLine) -> aidl::HeapStatistics {
         budgetBytes: line.budget_bytes.map_or(-1, long),
         holdings: holdings(&line.holdings),
         latency: latency(&line.latency),
+    }
+}
+
+fn pool(figures: &Figures) -> aidl::PoolStatistics {
+    aidl::PoolStatistics {
+        readyBuffers: i64::from(figures.ready_buffers),
+        readyBytes: long(figures.ready_bytes),
+        highWaterBytes: long(figures.high_water_bytes),
+        hits: long(figures.hits),
+        misses: long(figures.misses),
+        fills: long(figures.fills),
+        droppedIdle: long(figures.dropped_idle),
+        droppedPressure: long(figures.dropped_pressure),
+        droppedRoom: long(figures.dropped_room),
     }
 }
 

@@ -49,19 +49,21 @@ fn memory(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
 
 fn pool(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
     let Some(pool) = &dump.pool else { return writeln!(out, "pool: off") };
-    let (ready, limit, most) = (size(pool.ready_bytes), size(pool.limit_bytes), size(pool.high_water_bytes));
+    let figures = &pool.figures;
+    let (ready, most) = (size(figures.ready_bytes), size(figures.high_water_bytes));
     writeln!(
         out,
-        "pool: {} ready, {ready} of {limit}, {most} at most; {} hits, {} misses, {} filled; given back: {} idle, \
+        "pool: {} ready, {ready} of {}, {most} at most; {} hits, {} misses, {} filled; given back: {} idle, \
         {} under pressure (seen through {}), {} for room",
-        pool.ready_buffers,
-        pool.hits,
-        pool.misses,
-        pool.fills,
-        pool.dropped_idle,
-        pool.dropped_pressure,
+        figures.ready_buffers,
+        size(pool.limit_bytes),
+        figures.hits,
+        figures.misses,
+        figures.fills,
+        figures.dropped_idle,
+        figures.dropped_pressure,
         pool.pressure_seen_through,
-        pool.dropped_room
+        figures.dropped_room
     )
 }
 
