@@ -65,6 +65,11 @@ impl Connection {
         }
     }
 
+    /// A connection to an allocator that the caller has found by itself.
+    pub fn to(allocator: Strong<dyn IAllocator>) -> Connection {
+        Connection::new(Door::Binder, allocator)
+    }
+
     /// Opens a connection to the allocator's socket.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
-//! From a command line to an engine that can serve: the policy, the heaps, the release watch, the housekeeper.
+//! From a command line to an engine that serves: the policy, the heaps, the release watch, the housekeeper, binder.
 
-use crate::adapter::ServiceEngine;
+use crate::adapter::{self, ServiceEngine};
 use crate::args::Args;
 use crate::engine::Engine;
 use crate::filler;
 use crate::housekeeper::{self, Chores, Waker};
 use crate::pool::Pool;
 use crate::stock::Stocked;
+use allocator_aidl::serve_binder;
 use anyhow::{Context, Result};
 use gralloc_core::ledger::Ledger;
 use gralloc_core::Policy;
@@ -20,6 +21,11 @@ use std::sync::Arc;
 
 /// Largest policy file that is read: a hundred times the largest profile.
 const MAX_POLICY_BYTES: u64 = 4 << 20;
+
+/// Threads that serve binder calls, the main thread included: what AOSP's allocators use.
+const THREADS: u32 = 4;
+/// The real-time priority of AOSP's allocators, the lowest but one: a compositor that waits for a buffer misses a frame.
+const FIFO_PRIORITY: i32 = 2;
 
 /// Reads and validates a compiled policy.
 ///
@@ -65,6 +71,20 @@ pub fn engine(args: &Args) -> Result<Arc<ServiceEngine>> {
         filler::spawn(engine.clone()).context("the filler's thread")?;
     }
     Ok(engine)
+}
+
+/// Serves over kernel binder under this name. Comes back only when it fails.
+///
+/// # Errors
+/// No binder, no service manager, or the name is refused.
+pub fn serve_over_binder(engine: &Arc<ServiceEngine>, name: &str) -> Result<()> {
+    let service = adapter::binder(engine).context("the statistics")?;
+    // The housekeeper has been started: it stays in the normal class, as do threads started from here on.
+    if let Err(error) = gralloc_kernel::sched::set_fifo(FIFO_PRIORITY) {
+        warn!("main thread stays in the normal scheduling class: {error}");
+    }
+    serve_binder(name, &service, THREADS).context("binder")?;
+    Ok(())
 }
 
 fn memory_pressure() -> Option<MemoryPressure> {

@@ -4,7 +4,7 @@ mod measure;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use measure::{Bench, Options, Steps};
+use measure::{Asked, Bench, Options, Steps};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use vts_bench::report;
@@ -52,6 +52,15 @@ struct Args {
     /// Serve as one of several processes that measure at once (started by the program itself)
     #[arg(long, hide = true)]
     worker: bool,
+    /// The service that a worker asks (given by the program itself)
+    #[arg(long, hide = true, requires = "plain", value_name = "NAME")]
+    ours: Option<String>,
+    /// The service without a pool that a worker asks too (given by the program itself)
+    #[arg(long, hide = true, requires = "ours", value_name = "NAME")]
+    plain: Option<String>,
+    /// Serve as an allocator of this name with --policy (started by the program itself)
+    #[arg(long, hide = true, value_name = "NAME")]
+    serve: Option<String>,
 }
 
 /// Rows by what they need.
@@ -85,8 +94,15 @@ fn run(args: &Args) -> Result<()> {
     if args.bare {
         return measure::serve_barely(&options.heap, options.steps);
     }
+    if let Some(name) = &args.serve {
+        return measure::serve(name, &options.policy);
+    }
     if args.worker {
-        return measure::serve_as_worker(&options);
+        let asked = match (&args.ours, &args.plain) {
+            (Some(ours), Some(plain)) => Asked::Pooled { ours, plain },
+            _ => Asked::Ours,
+        };
+        return measure::serve_as_worker(&options, asked);
     }
     let chosen: Vec<&Row> = if args.rows.is_empty() { ROWS.iter().collect() } else { args.rows.clone() };
     let in_part = |row: &&Row| args.part.is_none_or(|part| row.alone == (part == Part::Alone));

@@ -10,6 +10,7 @@ mod bare;
 mod mapper;
 mod parallel;
 mod plan;
+mod pooled;
 mod service;
 
 use allocation::Allocations;
@@ -24,7 +25,8 @@ use vts_bench::rows::{self, Row};
 use vts_bench::samples::{RowSamples, Sample};
 
 pub(crate) use bare::{serve_barely, Steps};
-pub(crate) use parallel::serve_as_worker;
+pub(crate) use parallel::{serve_as_worker, Asked};
+pub(crate) use pooled::serve;
 
 /// Rounds before the first that counts: caches, lazily made threads and tables.
 const WARM_UP: usize = 3;
@@ -40,6 +42,8 @@ pub(crate) enum Kind {
     Ping,
     /// A binder service around the ioctl that does nothing else: for comparison.
     Bare,
+    /// The service with the pool off, where ours has it on.
+    Plain,
 }
 
 /// Something that can be measured in several ways.
@@ -102,8 +106,10 @@ impl Bench {
             row if row == &rows::RSS => self.resident.clone(),
             row if row == &rows::PARALLEL => {
                 self.start_bare()?;
-                interleave(&mut Workers::start(&self.options)?, rounds)?
+                interleave(&mut Workers::start(&self.options, Asked::Ours)?, rounds)?
             }
+            row if pooled::ROWS.contains(row) => pooled::samples(row, &self.options, rounds)?,
+            row if row == &rows::RSS_LIVE => service::resident_with(connect()?, rows::LIVE_BUFFERS, rounds)?,
             row if row == &rows::IMPORT_FREE => interleave(&mut mapper::Imports::new(&self.options.heap)?, rounds)?,
             row if row == &rows::LOCK_UNLOCK => interleave(&mut mapper::Locks::new(&self.options.heap)?, rounds)?,
             row => {
@@ -130,7 +136,7 @@ impl Bench {
             row if row == &rows::BATCH => (full_hd(), rows::BATCH_BUFFERS),
             other => anyhow::bail!("nothing measures row {}", other.name),
         };
-        Allocations::new(connect()?, &self.options.heap, wire, count, 1)
+        Allocations::new(connect()?, &self.options.heap, wire, count, 1)?.with_bare()
     }
 }
 
@@ -148,6 +154,7 @@ fn interleave(subject: &mut impl Subject, rounds: usize) -> Result<Vec<Sample>> 
                 Kind::Raw => sample.raw = Some(took),
                 Kind::Ping => sample.ping = Some(took),
                 Kind::Bare => sample.bare = Some(took),
+                Kind::Plain => sample.plain = Some(took),
             }
         }
         subject.release()?;
@@ -177,6 +184,13 @@ fn connect() -> Result<Connection> {
     Connection::from_env_or(None).context("the allocator")
 }
 
+/// One of the benchmark's own services.
+fn connect_to(name: &str) -> Result<Connection> {
+    // Opens binder.
+    connect()?;
+    Ok(Connection::to(bare::find(name)?))
+}
+
 /// A frame that an application draws and reads.
 fn full_hd() -> BufferDescriptorInfo {
     picture(1920, 1080)
@@ -185,6 +199,12 @@ fn full_hd() -> BufferDescriptorInfo {
 fn picture(width: i32, height: i32) -> BufferDescriptorInfo {
     let usage = Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN | Usage::GPU_TEXTURE;
     DescriptorBuilder::new("bench", width, height, PixelFormat::Rgba8888, usage).build()
+}
+
+/// A frame that a camera fills.
+fn camera_frame(width: i32, height: i32) -> BufferDescriptorInfo {
+    let usage = Usage::CAMERA_OUTPUT | Usage::GPU_TEXTURE | Usage::CPU_READ_OFTEN;
+    DescriptorBuilder::new("bench", width, height, PixelFormat::Ycbcr420_888, usage).build()
 }
 
 fn page() -> BufferDescriptorInfo {

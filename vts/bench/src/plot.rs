@@ -3,7 +3,7 @@
 //! Times are drawn as multiples of the limit's median, so that rows of microseconds and of milliseconds fit one axis.
 
 use crate::rows::{row, Floor, Limit};
-use crate::samples::{RowSamples, Sample, Samples};
+use crate::samples::{RowSamples, Samples};
 use crate::summary::percentile;
 use anyhow::{Context as _, Result};
 use resvg::{tiny_skia, usvg};
@@ -16,8 +16,8 @@ const RIGHT: f64 = 40.0;
 const TOP: f64 = 70.0;
 const ROW_HEIGHT: f64 = 64.0;
 /// The axis, in multiples of the limit's median.
-const AXIS: (f64, f64) = (0.6, 2.4);
-const AXIS_STEPS: u32 = 9;
+const AXIS: (f64, f64) = (0.0, 2.4);
+const AXIS_STEPS: u32 = 12;
 
 /// What is drawn of one row.
 struct Spread {
@@ -39,7 +39,14 @@ pub fn svg(samples: &Samples) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" \
          font-family=\"Noto Sans, sans-serif\" font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    text(&mut out, 20.0, 28.0, "start", "16", "The service, and what nobody can beat: one raw ioctl and one ping");
+    text(
+        &mut out,
+        20.0,
+        28.0,
+        "start",
+        "16",
+        "The service, and what nobody can beat: one raw ioctl and one ping, or what the row says",
+    );
     let about = format!(
         "Linux {}, {} processors. Thick: half of the samples; thin: 90 of 100; tick: median. Dashed: must be reached.",
         samples.machine.kernel, samples.machine.processors
@@ -69,16 +76,11 @@ pub fn png(svg: &str) -> Result<Vec<u8>> {
 
 fn spread(samples: &RowSamples) -> Option<Spread> {
     let row = row(&samples.row)?;
-    let limit = |sample: &Sample| match row.limit {
-        Limit::RawAndPing => Some(sample.raw? + sample.ping?),
-        Limit::Ping => sample.ping,
-        Limit::Raw => sample.raw,
-        Limit::Nothing => None,
-    };
-    let limits: Vec<f64> = samples.samples.iter().map(limit).collect::<Option<_>>()?;
+    let limits: Vec<f64> = samples.samples.iter().map(|sample| sample.limit(row.limit)).collect::<Option<_>>()?;
     let unit = percentile(&limits, 50.0).filter(|unit| *unit > 0.0)?;
     let floor = match row.floor {
         Floor::RatioLimit(most) => Some(most),
+        Floor::RatioRaw(most) if row.limit == Limit::Raw => Some(most),
         Floor::RatioRaw(_) | Floor::Median(_) | Floor::Most(_) => None,
     };
     let ours = samples.samples.iter().map(|sample| sample.ours / unit).collect();
@@ -158,12 +160,12 @@ fn text(out: &mut String, x: f64, y: f64, anchor: &str, size: &str, words: &str)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::Machine;
+    use crate::samples::{Machine, Sample};
 
     #[test]
     fn picture_has_a_strip_for_each_row_with_a_limit_and_becomes_a_png() {
         let mut samples = Samples::new(Machine { kernel: "6.12 <&>".to_owned(), processors: 2 });
-        let sample = |ours: f64| Sample { ours, raw: Some(10.0), ping: Some(2.0), bare: Some(12.5) };
+        let sample = |ours: f64| Sample { raw: Some(10.0), ping: Some(2.0), bare: Some(12.5), ..Sample::alone(ours) };
         samples.put(RowSamples { row: "cold-4k".to_owned(), samples: vec![sample(12.0), sample(13.0), sample(90.0)] });
         samples.put(RowSamples { row: "rss".to_owned(), samples: vec![Sample::alone(2000.0)] });
         let picture = svg(&samples);

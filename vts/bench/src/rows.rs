@@ -11,6 +11,8 @@ pub enum Limit {
     Ping,
     /// The raw system calls alone: what makes no call to the service.
     Raw,
+    /// The same service with the pool off.
+    Plain,
     /// There is none to compare with.
     Nothing,
 }
@@ -155,9 +157,113 @@ pub const RSS: Row = Row {
     alone: false,
 };
 
+/// Buffers of a camera's start.
+pub const CAMERA_BUFFERS: u32 = 8;
+/// Live buffers of [`RSS_LIVE`].
+pub const LIVE_BUFFERS: u32 = 1000;
+
+/// A ready buffer of 1080p.
+pub const READY_1080P: Row = Row {
+    name: "ready-1080p",
+    what: "one buffer from the pool, 1920 × 1080 NV12",
+    unit: "us",
+    limit: Limit::Ping,
+    floor: Floor::RatioLimit(1.25),
+    rounds: 200,
+    alone: false,
+};
+/// A ready buffer of 12 megapixels.
+pub const READY_12MP: Row = Row {
+    name: "ready-12mp",
+    what: "one buffer from the pool, 4000 × 3000 NV12",
+    unit: "us",
+    limit: Limit::Ping,
+    floor: Floor::RatioLimit(1.25),
+    rounds: 60,
+    alone: false,
+};
+/// A camera's start at its own pace.
+pub const CAMERA_SPACED: Row = Row {
+    name: "camera-start-spaced",
+    what: "a service that has just started is asked for 8 × 4000 × 3000 NV12, each 1.5 raw allocations after the last: the waits' sum",
+    unit: "us",
+    limit: Limit::Raw,
+    floor: Floor::RatioRaw(0.25),
+    rounds: 20,
+    alone: false,
+};
+/// A camera's start, back to back.
+pub const CAMERA_BURST: Row = Row {
+    name: "camera-start-burst",
+    what: "a service that has just started is asked for 8 × 4000 × 3000 NV12, one after the other: the waits' sum",
+    unit: "us",
+    limit: Limit::Raw,
+    floor: Floor::RatioRaw(0.75),
+    rounds: 20,
+    alone: false,
+};
+/// The pool where it is of no use.
+pub const MISS_1080P: Row = Row {
+    name: "miss-1080p",
+    what: "one buffer of a size that was never asked for before, about 1920 × 1080 RGBA_8888, against a service without the pool",
+    unit: "us",
+    limit: Limit::Plain,
+    floor: Floor::RatioLimit(1.03),
+    rounds: 200,
+    alone: false,
+};
+/// [`PARALLEL`] with the pool.
+pub const PARALLEL_POOL: Row = Row {
+    name: "parallel-4-pool",
+    what: "parallel-4 with the pool on, against a service without the pool",
+    unit: "us",
+    limit: Limit::Plain,
+    floor: Floor::RatioLimit(1.0),
+    rounds: 30,
+    alone: false,
+};
+/// Memory of the service while much is alive.
+pub const RSS_LIVE: Row = Row {
+    name: "rss-1000",
+    what: "the service's resident memory with 1,000 live buffers",
+    unit: "KiB",
+    limit: Limit::Nothing,
+    floor: Floor::Most(4096.0),
+    rounds: 3,
+    alone: false,
+};
+/// What an idle pool holds.
+pub const IDLE: Row = Row {
+    name: "idle",
+    what: "a pool's bytes 60 s after the last request",
+    unit: "KiB",
+    limit: Limit::Nothing,
+    floor: Floor::Most(0.0),
+    rounds: 1,
+    alone: false,
+};
+
 /// All rows, in the order in which they are run and shown.
-pub const ROWS: [Row; 10] =
-    [COLD_1080P, COLD_4K, COLD_4KIB, BATCH, PARALLEL, IMPORT_FREE, LOCK_UNLOCK, PLAN, METADATA_GET, RSS];
+pub const ROWS: [Row; 18] = [
+    COLD_1080P,
+    COLD_4K,
+    COLD_4KIB,
+    BATCH,
+    PARALLEL,
+    READY_1080P,
+    READY_12MP,
+    CAMERA_SPACED,
+    CAMERA_BURST,
+    MISS_1080P,
+    PARALLEL_POOL,
+    IDLE,
+    IMPORT_FREE,
+    LOCK_UNLOCK,
+    PLAN,
+    METADATA_GET,
+    RSS,
+    RSS_LIVE,
+];
 
 /// The row of this name.
 pub fn row(name: &str) -> Option<&'static Row> {

@@ -1,5 +1,6 @@
 //! Samples as they are written where they are taken and read where they are looked at.
 
+use crate::rows::Limit;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -55,12 +56,26 @@ pub struct Sample {
     /// A binder service that does nothing but the ioctl.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bare: Option<f64>,
+    /// The same service with the pool off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain: Option<f64>,
 }
 
 impl Sample {
+    /// What nobody can beat in this round; `None` where there is no such thing.
+    pub fn limit(&self, limit: Limit) -> Option<f64> {
+        match limit {
+            Limit::RawAndPing => Some(self.raw? + self.ping?),
+            Limit::Ping => self.ping,
+            Limit::Raw => self.raw,
+            Limit::Plain => self.plain,
+            Limit::Nothing => None,
+        }
+    }
+
     /// A sample with nothing to compare it with.
     pub const fn alone(ours: f64) -> Sample {
-        Sample { ours, raw: None, ping: None, bare: None }
+        Sample { ours, raw: None, ping: None, bare: None, plain: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the samples of a row say: percentiles, and ratios made round by round.
 
-use crate::rows::{shown, Floor, Limit, Row};
+use crate::rows::{shown, Floor, Row};
 use crate::samples::{RowSamples, Sample};
 use serde::Serialize;
 
@@ -46,7 +46,7 @@ impl Summary {
         let all = |pick: fn(&Sample) -> Option<f64>| -> Option<Vec<f64>> { samples.samples.iter().map(pick).collect() };
         let ours = all(|sample| Some(sample.ours))?;
         let (raw, ping, bare) = (all(|sample| sample.raw), all(|sample| sample.ping), all(|sample| sample.bare));
-        let limit: Option<Vec<f64>> = samples.samples.iter().map(|sample| limit_of(row.limit, sample)).collect();
+        let limit: Option<Vec<f64>> = samples.samples.iter().map(|sample| sample.limit(row.limit)).collect();
         Some(Summary {
             row: row.name.to_owned(),
             unit: row.unit,
@@ -74,16 +74,6 @@ impl Summary {
     }
 }
 
-/// What nobody can beat in this round.
-fn limit_of(limit: Limit, sample: &Sample) -> Option<f64> {
-    match limit {
-        Limit::RawAndPing => Some(sample.raw? + sample.ping?),
-        Limit::Ping => sample.ping,
-        Limit::Raw => sample.raw,
-        Limit::Nothing => None,
-    }
-}
-
 fn median_ratio(ours: &[f64], other: &[f64]) -> Option<f64> {
     let ratios: Vec<f64> = ours.iter().zip(other).map(|(ours, other)| ours / other).collect();
     percentile(&ratios, 50.0)
@@ -108,7 +98,7 @@ mod tests {
 
     fn of(samples: &[(f64, f64, f64)]) -> RowSamples {
         let samples =
-            samples.iter().map(|&(ours, raw, ping)| Sample { ours, raw: Some(raw), ping: Some(ping), bare: None });
+            samples.iter().map(|&(ours, raw, ping)| Sample { raw: Some(raw), ping: Some(ping), ..Sample::alone(ours) });
         RowSamples { row: String::new(), samples: samples.collect() }
     }
 

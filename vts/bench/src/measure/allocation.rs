@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 /// `calls` calls for `count` buffers each; the raw ioctl for as many of the same size; as many pings.
 pub(crate) struct Allocations {
     connection: Connection,
-    bare: BareClient,
+    bare: Option<BareClient>,
+    /// A service without the pool, to compare one with the pool with.
+    plain: Option<Connection>,
     heap: File,
     wire: BufferDescriptorInfo,
     count: i32,
@@ -27,6 +29,7 @@ pub(crate) struct Allocations {
     ours: Vec<Allocation>,
     raw: Vec<OwnedFd>,
     bares: Vec<AllocationResult>,
+    plains: Vec<Allocation>,
 }
 
 impl Allocations {
@@ -45,7 +48,8 @@ impl Allocations {
         let calls = usize::try_from(calls)?;
         Ok(Allocations {
             connection,
-            bare: BareClient::find()?,
+            bare: None,
+            plain: None,
             heap,
             wire,
             count: i32::try_from(count)?,
@@ -56,7 +60,18 @@ impl Allocations {
             ours: Vec::with_capacity(calls),
             raw: Vec::with_capacity(ioctls),
             bares: Vec::with_capacity(calls),
+            plains: Vec::with_capacity(calls),
         })
+    }
+
+    /// Compares with the bare service too.
+    pub(crate) fn with_bare(self) -> Result<Allocations> {
+        Ok(Allocations { bare: Some(BareClient::find()?), ..self })
+    }
+
+    /// Compares with this service too.
+    pub(crate) fn with_plain(self, plain: Connection) -> Allocations {
+        Allocations { plain: Some(plain), ..self }
     }
 }
 
@@ -85,8 +100,15 @@ impl Subject for Allocations {
                 }
             }
             Kind::Bare => {
+                let bare = self.bare.as_mut().context("no bare service")?;
                 for _ in 0..self.calls {
-                    self.bares.push(self.bare.allocate(self.bytes, self.count)?);
+                    self.bares.push(bare.allocate(self.bytes, self.count)?);
+                }
+            }
+            Kind::Plain => {
+                let plain = self.plain.as_ref().context("no service without a pool")?;
+                for _ in 0..self.calls {
+                    self.plains.push(plain.allocate(&self.wire, self.count)?);
                 }
             }
         }
@@ -97,6 +119,7 @@ impl Subject for Allocations {
         self.ours.clear();
         self.raw.clear();
         self.bares.clear();
+        self.plains.clear();
         Ok(())
     }
 }

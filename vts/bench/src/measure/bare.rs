@@ -76,21 +76,26 @@ pub(crate) struct BareClient {
 impl BareClient {
     /// Waits for it to be registered.
     pub(crate) fn find() -> Result<BareClient> {
-        let start = Instant::now();
-        loop {
-            match hub::try_get_interface::<dyn IAllocator>(NAME) {
-                Ok(Some(service)) => return Ok(BareClient { service, wire: BufferDescriptorInfo::default() }),
-                Ok(None) if start.elapsed() < FIND_WAIT => std::thread::sleep(FIND_POLL),
-                Ok(None) => bail!("{NAME} is not registered"),
-                Err(status) => bail!("{NAME}: {status}"),
-            }
-        }
+        Ok(BareClient { service: find(NAME)?, wire: BufferDescriptorInfo::default() })
     }
 
     /// The size travels where the allocator has the reserved region's: nothing has to be worked out.
     pub(crate) fn allocate(&mut self, bytes: u64, count: i32) -> Result<AllocationResult> {
         self.wire.reservedSize = i64::try_from(bytes)?;
         self.service.allocate2(&self.wire, count).map_err(|status| anyhow::anyhow!("{NAME}: {status}"))
+    }
+}
+
+/// Waits until there is a service of this name. The process must have opened binder.
+pub(super) fn find(name: &str) -> Result<Strong<dyn IAllocator>> {
+    let start = Instant::now();
+    loop {
+        match hub::try_get_interface::<dyn IAllocator>(name) {
+            Ok(Some(service)) => return Ok(service),
+            Ok(None) if start.elapsed() < FIND_WAIT => std::thread::sleep(FIND_POLL),
+            Ok(None) => bail!("{name} is not registered"),
+            Err(status) => bail!("{name}: {status}"),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! from the first beginning to the last end.
 
 use super::allocation::Allocations;
-use super::{connect, full_hd, Kind, Options, Subject};
+use super::{connect, connect_to, full_hd, Kind, Options, Subject};
 use anyhow::{bail, ensure, Context as _, Result};
 use nix::sys::time::TimeSpec;
 use nix::time::{clock_gettime, clock_nanosleep, ClockId, ClockNanosleepFlags};
@@ -15,7 +15,19 @@ use vts_bench::rows::{PARALLEL_CALLS, PARALLEL_CLIENTS};
 const AHEAD: Duration = Duration::from_millis(5);
 
 /// Processes that measure when they are told to.
-pub(crate) struct Workers(Vec<Worker>);
+pub(crate) struct Workers {
+    workers: Vec<Worker>,
+    kinds: &'static [Kind],
+}
+
+/// Whom workers ask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked<'a> {
+    /// The machine's service, and the bare one.
+    Ours,
+    /// Two of the benchmark's own, by name: with the pool, and without.
+    Pooled { ours: &'a str, plain: &'a str },
+}
 
 struct Worker {
     process: Child,
@@ -24,22 +36,26 @@ struct Worker {
 }
 
 impl Workers {
-    /// Starts them and waits until each has found the service.
-    pub(crate) fn start(options: &Options) -> Result<Workers> {
-        let workers = (0..PARALLEL_CLIENTS).map(|_| Worker::start(options)).collect::<Result<Vec<_>>>()?;
-        let mut workers = Workers(workers);
+    /// Starts them and waits until each has found the services.
+    pub(crate) fn start(options: &Options, asked: Asked<'_>) -> Result<Workers> {
+        let kinds: &[Kind] = match asked {
+            Asked::Ours => &[Kind::Ours, Kind::Raw, Kind::Ping, Kind::Bare],
+            Asked::Pooled { .. } => &[Kind::Ours, Kind::Raw, Kind::Ping, Kind::Plain],
+        };
+        let workers = (0..PARALLEL_CLIENTS).map(|_| Worker::start(options, asked)).collect::<Result<Vec<_>>>()?;
+        let mut workers = Workers { workers, kinds };
         workers.each(|worker| worker.expect("ready"))?;
         Ok(workers)
     }
 
     fn each<T>(&mut self, run: impl FnMut(&mut Worker) -> Result<T>) -> Result<Vec<T>> {
-        self.0.iter_mut().map(run).collect()
+        self.workers.iter_mut().map(run).collect()
     }
 }
 
 impl Subject for Workers {
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Ours, Kind::Raw, Kind::Ping, Kind::Bare]
+        self.kinds
     }
 
     fn measure(&mut self, kind: Kind) -> Result<Duration> {
@@ -59,15 +75,13 @@ impl Subject for Workers {
 }
 
 impl Worker {
-    fn start(options: &Options) -> Result<Worker> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg("--worker")
-            .arg("--heap")
-            .arg(&options.heap)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("a worker")?;
+    fn start(options: &Options, asked: Asked<'_>) -> Result<Worker> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--worker").arg("--heap").arg(&options.heap);
+        if let Asked::Pooled { ours, plain } = asked {
+            command.args(["--ours", ours, "--plain", plain]);
+        }
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("a worker")?;
         let orders = process.stdin.take().context("the worker's input")?;
         let answers = BufReader::new(process.stdout.take().context("the worker's output")?);
         Ok(Worker { process, orders, answers })
@@ -106,8 +120,12 @@ impl Drop for Worker {
 }
 
 /// A worker's life: orders on stdin, answers on stdout, until there are no more orders.
-pub(crate) fn serve_as_worker(options: &Options) -> Result<()> {
-    let mut subject = Allocations::new(connect()?, &options.heap, full_hd(), 1, PARALLEL_CALLS)?;
+pub(crate) fn serve_as_worker(options: &Options, asked: Asked<'_>) -> Result<()> {
+    let subject = |connection| Allocations::new(connection, &options.heap, full_hd(), 1, PARALLEL_CALLS);
+    let mut subject = match asked {
+        Asked::Ours => subject(connect()?)?.with_bare()?,
+        Asked::Pooled { ours, plain } => subject(connect_to(ours)?)?.with_plain(connect_to(plain)?),
+    };
     println!("ready");
     for order in std::io::stdin().lock().lines() {
         let order = order?;
@@ -138,11 +156,12 @@ const fn word(kind: Kind) -> &'static str {
         Kind::Raw => "raw",
         Kind::Ping => "ping",
         Kind::Bare => "bare",
+        Kind::Plain => "plain",
     }
 }
 
 fn kind_of(text: &str) -> Result<Kind> {
-    match [Kind::Ours, Kind::Raw, Kind::Ping, Kind::Bare].into_iter().find(|kind| word(*kind) == text) {
+    match [Kind::Ours, Kind::Raw, Kind::Ping, Kind::Bare, Kind::Plain].into_iter().find(|kind| word(*kind) == text) {
         Some(kind) => Ok(kind),
         None => bail!("order {text:?}"),
     }

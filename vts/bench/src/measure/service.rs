@@ -1,6 +1,8 @@
 //! The service's process, as the kernel shows it.
 
 use anyhow::{ensure, Context as _, Result};
+use gralloc_client::Connection;
+use nix::sys::resource::{setrlimit, Resource};
 use std::fs;
 use std::path::{Path, PathBuf};
 use vts_bench::samples::Sample;
@@ -15,6 +17,17 @@ pub(crate) fn resident() -> Result<Sample> {
     let figure = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
     let figure = figure.with_context(|| format!("{}: no VmRSS", path.display()))?;
     Ok(Sample::alone(figure.trim().parse()?))
+}
+
+/// The same while this many buffers of a page are alive, as often as rounds are asked for.
+pub(crate) fn resident_with(connection: Connection, buffers: u32, rounds: usize) -> Result<Vec<Sample>> {
+    // Two fds each, and some of the process's own.
+    setrlimit(Resource::RLIMIT_NOFILE, u64::from(buffers) * 3, u64::from(buffers) * 3).context("more fds")?;
+    let mut held = Vec::new();
+    for at in 0..buffers {
+        held.push(connection.allocate(&super::page(), 1).with_context(|| format!("buffer {at}"))?);
+    }
+    (0..rounds).map(|_| resident()).collect()
 }
 
 /// The one process of that name.

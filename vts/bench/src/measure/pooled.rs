@@ -1,0 +1,128 @@
+//! Buffers that are ready: services of the benchmark's own, with the pool on and off, side by side.
+//!
+//! Both run the allocator's own code in processes that this program starts as itself, with the machine's policy but for
+//! `pool.enabled`; they are registered under names of their own, so that a round can ask both.
+
+mod camera;
+mod idle;
+mod misses;
+mod ready;
+
+use super::parallel::{Asked, Workers};
+use super::{connect_to, interleave, Options};
+use anyhow::{bail, Context as _, Result};
+use gralloc_client::Connection;
+use gralloc_kernel::BackendKind;
+use gralloc_server::args::{Args, Door};
+use gralloc_server::startup;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use vts_bench::rows::{self, Row};
+use vts_bench::samples::Sample;
+
+/// The rows that are measured here.
+pub(crate) const ROWS: [Row; 7] = [
+    rows::READY_1080P,
+    rows::READY_12MP,
+    rows::CAMERA_SPACED,
+    rows::CAMERA_BURST,
+    rows::MISS_1080P,
+    rows::PARALLEL_POOL,
+    rows::IDLE,
+];
+
+/// The samples of one of [`ROWS`].
+pub(crate) fn samples(row: &Row, options: &Options, rounds: usize) -> Result<Vec<Sample>> {
+    match row {
+        row if row == &rows::READY_1080P => interleave(&mut ready::Ready::new(options, 1920, 1080)?, rounds),
+        row if row == &rows::READY_12MP => interleave(&mut ready::Ready::new(options, 4000, 3000)?, rounds),
+        row if row == &rows::CAMERA_SPACED => {
+            interleave(&mut camera::Start::new(options, camera::Pace::Spaced)?, rounds)
+        }
+        row if row == &rows::CAMERA_BURST => interleave(&mut camera::Start::new(options, camera::Pace::Burst)?, rounds),
+        row if row == &rows::MISS_1080P => interleave(&mut misses::Misses::new(options)?, rounds),
+        row if row == &rows::PARALLEL_POOL => {
+            let (ours, plain) = (Service::start(options, Pool::On)?, Service::start(options, Pool::Off)?);
+            let asked = Asked::Pooled { ours: &ours.name, plain: &plain.name };
+            interleave(&mut Workers::start(options, asked)?, rounds)
+        }
+        row if row == &rows::IDLE => idle::samples(options, rounds),
+        other => bail!("nothing measures row {}", other.name),
+    }
+}
+
+/// `pool.enabled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pool {
+    On,
+    Off,
+}
+
+/// An allocator of the benchmark's own, as long as this lives.
+struct Service {
+    process: Child,
+    name: String,
+    policy: PathBuf,
+}
+
+impl Service {
+    fn start(options: &Options, pool: Pool) -> Result<Service> {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        // Never the same name twice: the service manager may not yet know that the one before has gone.
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("vts.bench.allocator{number}/default");
+        let policy = std::env::temp_dir().join(format!("bench-{}-{number}.json", std::process::id()));
+        write_policy(&options.policy, pool, &policy)?;
+        let process = Command::new(std::env::current_exe()?)
+            .args(["--serve", &name, "--policy"])
+            .arg(&policy)
+            .stdin(Stdio::null())
+            .spawn()
+            .context("an allocator")?;
+        Ok(Service { process, name, policy })
+    }
+
+    fn connect(&self) -> Result<Connection> {
+        connect_to(&self.name)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It holds nothing that would not go with it.
+        let _ended_already = self.process.kill();
+        let _reaped = self.process.wait();
+        let _never_written = std::fs::remove_file(&self.policy);
+    }
+}
+
+/// The machine's policy with the pool on or off.
+fn write_policy(from: &Path, pool: Pool, to: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(from).with_context(|| format!("policy {}", from.display()))?;
+    let mut policy: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("policy {}", from.display()))?;
+    let enabled = policy.pointer_mut("/pool/enabled").with_context(|| format!("policy {}: no pool", from.display()))?;
+    *enabled = (pool == Pool::On).into();
+    std::fs::write(to, policy.to_string()).with_context(|| to.display().to_string())
+}
+
+/// What an allocator says of its pool.
+fn pool(connection: &Connection) -> Result<allocator_aidl::PoolStatistics> {
+    let statistics = connection.statistics()?.context("statistics")?;
+    let figures = statistics.getStatistics().map_err(|status| anyhow::anyhow!("statistics: {status}"))?;
+    figures.pool.context("a pool")
+}
+
+/// The life of an allocator of the benchmark's own: until it is killed.
+pub(crate) fn serve(name: &str, policy: &Path) -> Result<()> {
+    let engine = startup::engine(&Args {
+        policy: policy.to_owned(),
+        door: Door::Binder,
+        heaps: BackendKind::Kernel,
+        heap_dir: "/dev/dma_heap".into(),
+        check: false,
+        verbose: false,
+    })?;
+    startup::serve_over_binder(&engine, name)
+}
