@@ -4,52 +4,41 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use fuzz_targets::{calls, handle, import, metadata, parcel, plan, policy, seeds};
+use service_tests::random::Random;
 
-/// xorshift64.
-struct Random(u64);
+fn below(random: &mut Random, end: usize) -> usize {
+    usize::try_from(random.below(end.max(1).try_into().unwrap())).unwrap()
+}
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
-    }
-
-    /// Bytes changed, cut, repeated or set to what is often an edge.
-    fn mutate(&mut self, bytes: &mut Vec<u8>) {
-        for _ in 0..self.below(4) {
-            let at = self.below(bytes.len());
-            match self.below(6) {
-                0 => bytes.truncate(at),
-                1 => bytes.extend_from_within(at..),
-                2 => bytes.extend([0; 4]),
-                choice => {
-                    let Some(byte) = bytes.get_mut(at) else { continue };
-                    *byte = match choice {
-                        3 => [0, 1, 0x7f, 0x80, 0xff][self.below(5)],
-                        4 => *byte ^ 1 << self.below(8),
-                        _ => u8::try_from(self.next() & 0xff).unwrap(),
-                    };
-                }
+/// Bytes changed, cut, repeated or set to what is often an edge.
+fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
+    for _ in 0..below(random, 4) {
+        let at = below(random, bytes.len());
+        match below(random, 6) {
+            0 => bytes.truncate(at),
+            1 => bytes.extend_from_within(at..),
+            2 => bytes.extend([0; 4]),
+            choice => {
+                let Some(byte) = bytes.get_mut(at) else { continue };
+                *byte = match choice {
+                    3 => [0, 1, 0x7f, 0x80, 0xff][below(random, 5)],
+                    4 => *byte ^ 1 << below(random, 8),
+                    _ => u8::try_from(random.next() & 0xff).unwrap(),
+                };
             }
         }
     }
 }
 
 fn run(target: fn(&[u8]), rounds: u32) {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::of(1);
     let seeds = seeds();
     for seed in &seeds {
         target(seed);
     }
     for _ in 0..rounds {
-        let mut bytes = seeds[random.below(seeds.len())].clone();
-        random.mutate(&mut bytes);
+        let mut bytes = seeds[below(&mut random, seeds.len())].clone();
+        mutate(&mut random, &mut bytes);
         target(&bytes);
     }
 }

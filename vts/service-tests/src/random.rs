@@ -6,8 +6,8 @@ pub struct Random(u64);
 impl Random {
     /// Draws from this seed.
     pub fn of(seed: u64) -> Random {
-        // Zero would give zeros for ever.
-        Random(seed | 1)
+        // Zero would give zeros for ever, and small seeds would begin alike.
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// The next number.

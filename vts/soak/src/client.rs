@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use gralloc_client::{Allocation, ClientError, Connection, DescriptorBuilder, Door};
 use gralloc_core::{PixelFormat, Usage};
-
-use crate::random::Random;
+use service_tests::random::Random;
 
 /// What a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -22,6 +21,8 @@ pub(crate) enum Kind {
     Video,
     /// One buffer for a moment.
     Screenshots,
+    /// More than one request may have, and sizes that do not exist: refused each time.
+    Greedy,
 }
 
 /// What it asks for, how many sets of it are kept, and how long it waits between two calls, in milliseconds.
@@ -41,6 +42,7 @@ impl Kind {
             Kind::Camera => "camera",
             Kind::Video => "video",
             Kind::Screenshots => "screenshots",
+            Kind::Greedy => "greedy",
         }
     }
 
@@ -56,11 +58,14 @@ impl Kind {
             Kind::Camera => habit(4, video, camera, 1, (300, 2500)),
             Kind::Video => habit(6, video, player, 1, (1500, 6000)),
             Kind::Screenshots => habit(1, rgba, shot, 1, (100, 1200)),
+            Kind::Greedy => habit(8, rgba, screen, 1, (200, 2000)),
         }
     }
 }
 
 const SIZES: [(i32, i32); 4] = [(320, 240), (640, 480), (1280, 720), (720, 1280)];
+/// 256 MiB of each eight, twice; no width; more than any.
+const GREEDY_SIZES: [(i32, i32); 4] = [(8192, 8192), (8192, 8192), (0, 480), (i32::MAX, i32::MAX)];
 
 /// Goes on until it is killed.
 pub(crate) fn run(kind: Kind, seed: u64) -> Result<()> {
@@ -91,8 +96,9 @@ fn one(
     random: &mut Random,
     kept: &mut VecDeque<Allocation>,
 ) -> Result<bool> {
+    let sizes = if kind == Kind::Greedy { GREEDY_SIZES } else { SIZES };
     let (width, height) =
-        usize::try_from(random.below(4)).ok().and_then(|at| SIZES.get(at)).copied().unwrap_or((64, 64));
+        usize::try_from(random.below(4)).ok().and_then(|at| sizes.get(at)).copied().unwrap_or((64, 64));
     let wanted = DescriptorBuilder::new(kind.name(), width, height, habit.format, habit.usage).build();
     let begin = Instant::now();
     match connection.allocate(&wanted, habit.count) {

@@ -3,7 +3,6 @@
 
 mod client;
 mod figures;
-mod random;
 
 use std::fs::File;
 use std::io::Write as _;
@@ -15,10 +14,10 @@ use std::{io, thread};
 
 use anyhow::{ensure, Context as _, Result};
 use clap::Parser;
+use service_tests::random::Random;
 
 use client::Kind;
 use figures::{Counts, Watch};
-use random::Random;
 
 /// Load the guest's allocator, and write its figures each second as lines of JSON
 #[derive(Parser)]
@@ -38,8 +37,8 @@ struct Args {
     client: Option<Kind>,
 }
 
-/// Two windows' programs, a camera, a player, and screenshots.
-const CLIENTS: [Kind; 5] = [Kind::Windows, Kind::Windows, Kind::Camera, Kind::Video, Kind::Screenshots];
+/// Two windows' programs, a camera, a player, screenshots, and one that asks for too much.
+const CLIENTS: [Kind; 6] = [Kind::Windows, Kind::Windows, Kind::Camera, Kind::Video, Kind::Screenshots, Kind::Greedy];
 /// Seconds without load before and after.
 const QUIET: u32 = 5;
 

@@ -11,7 +11,7 @@ use vm_harness::command::GuestCommand;
 use vm_harness::protocol::OUT_DIR;
 
 use crate::context::Context;
-use crate::guest_options::{MachineArgs, Prepared};
+use crate::guest_options::RunArgs;
 use crate::service;
 
 /// The benchmark's package.
@@ -32,14 +32,8 @@ pub(crate) struct Args {
     /// Write the rows as a JSON array
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Where table, plot and rows go [default: bench in Cargo's target folder]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// The service's policy: a shipped profile's name, or a file in TOML or compiled JSON
-    #[arg(long, value_name = "PROFILE|FILE", default_value = "generic")]
-    policy: String,
     #[command(flatten)]
-    machine: MachineArgs,
+    run: RunArgs,
     /// Arguments for the benchmark itself (`-- --help` lists them)
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
@@ -48,10 +42,8 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    let mut prepared = Prepared::new(&context, &args.machine)?;
-    service::add(&context, &mut prepared.rootfs, &args.policy, &[PACKAGE])?;
-    let out = args.out.clone().unwrap_or_else(|| context.target.join("bench"));
-    let guest = prepared.boot(&context, &out)?;
+    let out = args.run.out(&context, "bench");
+    let guest = args.run.boot(&context, &out, &[PACKAGE])?;
     let mut argv = ["bench", "--quiet", "--part", "service", "--out", OUT_DIR].map(str::to_owned).to_vec();
     argv.extend(args.arguments.iter().cloned());
     let status = guest.run(&GuestCommand::new(argv).limit(LIMIT), false)?;
@@ -85,7 +77,7 @@ fn measure_alone(context: &Context, out: &Path, args: &Args) -> Result<PathBuf> 
         .args(["--quiet", "--part", "alone", "--out"])
         .arg(&folder)
         .arg("--policy")
-        .arg(service::compile(context, &args.policy)?)
+        .arg(service::compile(context, args.run.policy())?)
         .args(&args.arguments)
         .status()
         .context("bench")?;

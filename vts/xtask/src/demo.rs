@@ -6,7 +6,6 @@ mod ledger;
 mod picture;
 mod table;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -16,7 +15,7 @@ use vm_harness::guest::Guest;
 use vm_harness::protocol::OUT_DIR;
 
 use crate::context::Context;
-use crate::guest_options::{MachineArgs, Prepared};
+use crate::guest_options::RunArgs;
 use crate::service;
 use checks::Checks;
 use clients::Told;
@@ -38,24 +37,16 @@ use clients::Told;
 /// The exit code is 1 when any check fails.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Where the picture and the report go [default: demo in Cargo's target folder]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// The service's policy: a shipped profile's name, or a file in TOML or compiled JSON
-    #[arg(long, value_name = "PROFILE|FILE", default_value = "generic")]
-    policy: String,
     #[command(flatten)]
-    machine: MachineArgs,
+    run: RunArgs,
 }
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    let out = args.out.clone().unwrap_or_else(|| context.target.join("demo"));
-    let mut prepared = Prepared::new(&context, &args.machine)?;
-    service::add(&context, &mut prepared.rootfs, &args.policy, &[service::CLIENTS])?;
+    let out = args.run.out(&context, "demo");
     forget_last(&out)?;
-    let guest = prepared.boot(&context, &out)?;
+    let guest = args.run.boot(&context, &out, &[service::CLIENTS])?;
     let told = clients::run(&context, &guest)?;
     guest.fetch(OUT_DIR, &out)?;
     let mut checks = Checks::of_clients(&told);
@@ -98,7 +89,7 @@ fn finish(
         "ok": good,
         "seconds": context.progress.seconds(),
         "kernel": guest.facts().release,
-        "policy": args.policy,
+        "policy": args.run.policy(),
         "checks": checks,
         "buffers": buffers,
         "display": told.display,

@@ -12,6 +12,7 @@ use vm_harness::prerequisites::{ensure, Need};
 use vm_harness::rootfs::Rootfs;
 
 use crate::context::Context;
+use crate::service;
 
 /// What makes the guest's processors run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -65,6 +66,45 @@ impl MachineArgs {
             AccelName::Kvm => Accel::Kvm,
         };
         Options { accel, memory_mib: self.memory, cpus: self.smp, append: self.append.clone() }
+    }
+}
+
+/// The service's policy.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PolicyArgs {
+    /// The service's policy: a shipped profile's name, or a file in TOML or compiled JSON
+    #[arg(long, value_name = "PROFILE|FILE", default_value = "generic")]
+    pub(crate) policy: String,
+}
+
+/// The options of a command that boots a guest with the service, runs something there and leaves files.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArgs {
+    /// Where the files go that it leaves [default: the command's name in Cargo's target folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+impl RunArgs {
+    /// The policy's name or file.
+    pub(crate) fn policy(&self) -> &str {
+        &self.policy.policy
+    }
+
+    /// The folder of what this command leaves.
+    pub(crate) fn out(&self, context: &Context, command: &str) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| context.target.join(command))
+    }
+
+    /// Boots a guest with the service and the programs of these packages.
+    pub(crate) fn boot(&self, context: &Context, out: &Path, packages: &[&str]) -> Result<Guest> {
+        let mut prepared = Prepared::new(context, &self.machine)?;
+        service::add(context, &mut prepared.rootfs, self.policy(), packages)?;
+        prepared.boot(context, out)
     }
 }
 

@@ -10,6 +10,7 @@ use vm_harness::binaries::cargo;
 use vm_harness::progress::run_visible;
 
 use crate::context::Context;
+use crate::guest_options::PolicyArgs;
 use crate::service;
 
 /// Where buffers come from.
@@ -35,15 +36,14 @@ pub(crate) struct Args {
     /// The socket [default: allocator.sock in Cargo's target folder]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// The service's policy: a shipped profile's name, or a file in TOML or compiled JSON
-    #[arg(long, value_name = "PROFILE|FILE", default_value = "generic")]
-    policy: String,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 /// Runs it; comes back only when the service could not be started.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    let policy = service::compile(&context, &args.policy)?;
+    let policy = service::compile(&context, &args.policy.policy)?;
     let socket = args.socket.clone().unwrap_or_else(|| context.target.join("allocator.sock"));
     context.progress.step("building the service");
     let manifest = context.workspace.join("Cargo.toml");

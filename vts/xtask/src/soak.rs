@@ -3,7 +3,6 @@
 mod picture;
 mod verdict;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,8 +13,7 @@ use vm_harness::command::GuestCommand;
 use vm_harness::protocol::OUT_DIR;
 
 use crate::context::Context;
-use crate::guest_options::{MachineArgs, Prepared};
-use crate::service;
+use crate::guest_options::RunArgs;
 
 /// The package of the load.
 const PACKAGE: &str = "soak_load";
@@ -24,9 +22,9 @@ const LINES: &str = "soak.jsonl";
 
 /// Load the service in a guest for minutes, kill clients and the service, and see whether anything grows
 ///
-/// The load is windows that open and close, a camera, a player and screenshots, over kernel binder. Each second's
-/// figures go to soak.jsonl, plots to soak.svg, both with the verdict to report.html. The exit code is 1 when memory,
-/// file descriptors or dma-bufs have grown, or buffers are left.
+/// The load is windows that open and close, a camera, a player, screenshots, and a program whose requests are
+/// refused, over kernel binder. Each second's figures go to soak.jsonl, plots to soak.svg, both with the verdict to
+/// report.html. The exit code is 1 when memory, file descriptors or dma-bufs have grown, or buffers are left.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// How long the load runs
@@ -35,14 +33,8 @@ pub(crate) struct Args {
     /// What the load is drawn from
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Where lines, plots and report go [default: soak in Cargo's target folder]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// The service's policy: a shipped profile's name, or a file in TOML or compiled JSON
-    #[arg(long, value_name = "PROFILE|FILE", default_value = "generic")]
-    policy: String,
     #[command(flatten)]
-    machine: MachineArgs,
+    run: RunArgs,
 }
 
 /// One second, as the load writes it.
@@ -70,10 +62,8 @@ struct Second {
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    let mut prepared = Prepared::new(&context, &args.machine)?;
-    service::add(&context, &mut prepared.rootfs, &args.policy, &[PACKAGE])?;
-    let out = args.out.clone().unwrap_or_else(|| context.target.join("soak"));
-    let guest = prepared.boot(&context, &out)?;
+    let out = args.run.out(&context, "soak");
+    let guest = args.run.boot(&context, &out, &[PACKAGE])?;
     let (seconds, seed) = ((args.minutes * 60).to_string(), args.seed.to_string());
     let argv = ["soak", "--seconds", &seconds, "--seed", &seed].map(str::to_owned);
     // A slow machine's seconds are longer than seconds.

@@ -12,7 +12,7 @@ use vm_harness::guest::Guest;
 use vm_harness::protocol::{Identity, Status, OUT_DIR};
 
 use crate::context::Context;
-use crate::guest_options::{MachineArgs, Prepared};
+use crate::guest_options::{MachineArgs, PolicyArgs, Prepared};
 use crate::service;
 
 /// Open a shell in a guest with the service up, or run a command there
@@ -34,9 +34,8 @@ pub(crate) struct Args {
     /// a dynamically linked program come with it
     #[arg(long, value_name = "FILE", num_args = 1..)]
     add: Vec<PathBuf>,
-    /// The service's policy: a shipped profile's name, or a file in TOML or compiled JSON
-    #[arg(long, value_name = "PROFILE|FILE", default_value = "generic")]
-    policy: String,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// Leave the service out: a guest with binder, service manager, heaps, camera and display
     #[arg(long, conflicts_with = "policy")]
     no_service: bool,
@@ -71,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(args.quiet)?;
     let mut prepared = Prepared::new(&context, &args.machine)?;
     if !args.no_service {
-        service::add(&context, &mut prepared.rootfs, &args.policy, &[])?;
+        service::add(&context, &mut prepared.rootfs, &args.policy.policy, &[])?;
     }
     for file in &args.add {
         prepared.rootfs.user_file(file)?;
