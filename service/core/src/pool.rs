@@ -8,8 +8,8 @@
 //! format. So a [`Kind`] is heap and bytes, and a buffer that a client has had is never put back.
 //!
 //! A stream is recognised by its first buffer: BufferQueue asks for one at a time, so the next of the kind are likely.
-//! The first request has one filled ahead, the second two, then [`MOST_AHEAD`]. Guesses that nobody took make it more
-//! careful: after [`TRUST`] wasted ones in a row it waits for a second request of a kind.
+//! The first request has one filled ahead, the second two, then [`MOST_AHEAD`]. Guesses that nobody takes make it more
+//! careful: after [`TRUST`] streams whose first buffer stayed the only one it waits for a second request of a kind.
 
 mod kinds;
 
@@ -24,7 +24,7 @@ pub const MOST_READY: u32 = 64;
 pub const SMALLEST_BYTES: u64 = 256 << 10;
 /// How long nothing is filled after memory ran short, in milliseconds.
 pub const HOLD_OFF_MS: u64 = 10_000;
-/// Wasted guesses until a stream is believed only at its second buffer.
+/// First buffers that were filled for and nothing taken, in a row, until a stream is believed only at its second one.
 pub const TRUST: u32 = 4;
 /// A stream may take room from another that was not asked for so long, in milliseconds.
 const QUIET_MS: u64 = 1_000;
@@ -92,7 +92,8 @@ pub struct Shelf<B> {
     active_ms: Option<u64>,
     /// Nothing is filled before.
     held_until_ms: u64,
-    wasted: u32,
+    /// Guesses at a first request since the last that was taken.
+    untaken: u32,
 }
 
 impl<B> Shelf<B> {
@@ -106,7 +107,7 @@ impl<B> Shelf<B> {
             filling_buffers: 0,
             active_ms: Some(now_ms),
             held_until_ms: 0,
-            wasted: 0,
+            untaken: 0,
         }
     }
 
@@ -135,7 +136,7 @@ impl<B> Shelf<B> {
         known.asked_ms = now_ms;
         let taken = known.ready.pop();
         if taken.is_some() {
-            self.wasted = 0;
+            self.untaken = 0;
             self.figures.hits = self.figures.hits.saturating_add(1);
             self.removed(kind.bytes);
         } else {
@@ -154,7 +155,11 @@ impl<B> Shelf<B> {
     pub fn next(&mut self, now_ms: u64) -> Option<Fill<B>> {
         let kind = self.candidate(now_ms)?;
         let evicted = self.make_room_for(kind, now_ms);
-        self.kinds.find_mut(kind)?.filling = self.kinds.find(kind)?.filling.saturating_add(1);
+        let known = self.kinds.find_mut(kind)?;
+        if known.asked == 1 && known.supply() >= known.kept {
+            self.untaken = self.untaken.saturating_add(1);
+        }
+        known.filling = known.filling.saturating_add(1);
         self.filling_bytes = self.filling_bytes.saturating_add(kind.bytes);
         self.filling_buffers = self.filling_buffers.saturating_add(1);
         Some(Fill { kind, evicted })
@@ -241,7 +246,6 @@ impl<B> Shelf<B> {
             out.extend(known.ready.drain(from..).map(|buffer| (kind, buffer)));
         }
         let count = u32::try_from(out.len()).unwrap_or(u32::MAX);
-        self.wasted = self.wasted.saturating_add(count);
         self.figures.dropped_idle = self.figures.dropped_idle.saturating_add(u64::from(count));
         out.iter().for_each(|(kind, _)| self.removed(kind.bytes));
         self.kinds.forget_unused();
@@ -291,7 +295,7 @@ impl<B> Shelf<B> {
     /// How many of a kind should be ready.
     fn target(&self, known: &Known<B>, now_ms: u64) -> u32 {
         let runs = self.policy.streams && now_ms.saturating_sub(known.asked_ms) < self.policy.idle_ms;
-        let believed = if self.wasted >= TRUST { known.asked.saturating_sub(1) } else { known.asked };
+        let believed = if self.untaken >= TRUST { known.asked.saturating_sub(1) } else { known.asked };
         let ahead = if runs { believed.min(MOST_AHEAD) } else { 0 };
         ahead.max(known.kept)
     }

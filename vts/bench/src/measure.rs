@@ -108,7 +108,10 @@ impl Bench {
                 self.start_bare()?;
                 interleave(&mut Workers::start(&self.options, Asked::Ours)?, rounds)?
             }
-            row if pooled::ROWS.contains(row) => pooled::samples(row, &self.options, rounds)?,
+            row if pooled::ROWS.contains(row) => {
+                self.start_bare()?;
+                pooled::samples(row, &self.options, rounds)?
+            }
             row if row == &rows::RSS_LIVE => service::resident_with(connect()?, rows::LIVE_BUFFERS, rounds)?,
             row if row == &rows::IMPORT_FREE => interleave(&mut mapper::Imports::new(&self.options.heap)?, rounds)?,
             row if row == &rows::LOCK_UNLOCK => interleave(&mut mapper::Locks::new(&self.options.heap)?, rounds)?,

@@ -185,20 +185,40 @@ fn a_new_stream_takes_the_room_of_one_that_went_quiet() {
 }
 
 #[test]
-fn guesses_that_nobody_took_make_it_wait_for_a_second_request() {
+fn guesses_that_nobody_takes_make_it_wait_for_a_second_request() {
     let mut shelf = shelf();
-    for round in 0..u64::from(TRUST) {
-        let now_ms = round * 100_000;
-        shelf.take(Kind { heap: SYSTEM, bytes: (round + 1) * MIB }, now_ms);
-        assert_eq!(fill(&mut shelf, now_ms).len(), 1);
-        assert_eq!(shelf.drop_idle(now_ms + 50_000).len(), 1);
+    let single = |shelf: &mut Shelf<u32>, mib: u64, now_ms| {
+        shelf.take(Kind { heap: SYSTEM, bytes: mib * MIB }, now_ms);
+        fill(shelf, now_ms).len()
+    };
+    for mib in 1..=u64::from(TRUST) {
+        assert_eq!(single(&mut shelf, mib, mib), 1, "{mib} MiB");
     }
-    shelf.take(FRAME, 1_000_000);
-    assert!(!shelf.wants(1_000_000));
-    shelf.take(FRAME, 1_000_001);
-    assert_eq!(fill(&mut shelf, 1_000_001), [FRAME]);
-    assert!(shelf.take(FRAME, 1_000_002).is_some());
-    assert_eq!(fill(&mut shelf, 1_000_002).len(), 3, "believed again");
+    // Whether or not the earlier guesses have been dropped by now.
+    assert_eq!(single(&mut shelf, 6, 10), 0);
+    shelf.drop_idle(1_000_000);
+    assert_eq!(single(&mut shelf, 7, 1_000_001), 0);
+    shelf.take(FRAME, 1_000_002);
+    assert_eq!(fill(&mut shelf, 1_000_002), []);
+    shelf.take(FRAME, 1_000_003);
+    assert_eq!(fill(&mut shelf, 1_000_003), [FRAME]);
+    assert!(shelf.take(FRAME, 1_000_004).is_some());
+    let filled = fill(&mut shelf, 1_000_004);
+    assert_eq!(filled.iter().filter(|kind| **kind == FRAME).count(), 3, "believed again");
+    assert_eq!(single(&mut shelf, 9, 1_000_005), 1);
+}
+
+#[test]
+fn streams_that_end_leave_the_next_one_believed() {
+    let mut shelf = shelf();
+    for stream in 0..10 {
+        let now_ms = stream * 100_000;
+        for at in 0..6 {
+            assert_eq!(shelf.take(FRAME, now_ms + at).is_some(), at > 0, "stream {stream}, buffer {at}");
+            fill(&mut shelf, now_ms + at);
+        }
+        assert_eq!(shelf.drop_idle(now_ms + 50_000).len(), 3, "what the last stream left");
+    }
 }
 
 #[test]

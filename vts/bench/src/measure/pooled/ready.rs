@@ -1,7 +1,9 @@
-//! One buffer, from the pool.
+//! One buffer, from the pool. The bare service answers a buffer that it has already: what any service takes to do so.
 
 use super::{pool, Pool, Service};
+use crate::measure::bare::BareClient;
 use crate::measure::{camera_frame, Kind, Options, Subject};
+use allocator_aidl::AllocationResult;
 use anyhow::{ensure, Context as _, Result};
 use gralloc_client::{Allocation, BufferDescriptorInfo, Connection};
 use gralloc_kernel::ioctl::dma_heap_alloc;
@@ -25,6 +27,8 @@ pub(super) struct Ready {
     asked: i64,
     ours: Vec<Allocation>,
     raw: Vec<OwnedFd>,
+    bare: BareClient,
+    bares: Vec<AllocationResult>,
     /// Lives as long as it is asked.
     _service: Service,
 }
@@ -41,7 +45,9 @@ impl Ready {
         drop(dma_heap_alloc(heap.as_fd(), bytes)?);
         let settle = start.elapsed().saturating_mul(3).max(PAUSE);
         let (ours, raw) = (Vec::with_capacity(1), Vec::with_capacity(1));
-        let ready = Ready { connection, heap, wire, bytes, settle, asked: 0, ours, raw, _service: service };
+        let (bare, bares) = (BareClient::find()?, Vec::with_capacity(1));
+        let ready =
+            Ready { connection, heap, wire, bytes, settle, asked: 0, ours, raw, bare, bares, _service: service };
         ready.settle()?;
         Ok(ready)
     }
@@ -63,6 +69,10 @@ impl Ready {
 }
 
 impl Subject for Ready {
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Ours, Kind::Raw, Kind::Ping, Kind::Bare]
+    }
+
     fn measure(&mut self, kind: Kind) -> Result<Duration> {
         std::thread::sleep(PAUSE);
         let start = Instant::now();
@@ -78,7 +88,11 @@ impl Subject for Ready {
                 self.raw.push(dma_heap_alloc(self.heap.as_fd(), self.bytes)?);
                 Ok(start.elapsed())
             }
-            _ => {
+            Kind::Bare => {
+                self.bares.push(self.bare.allocate(0, 1)?);
+                Ok(start.elapsed())
+            }
+            Kind::Ping | Kind::Plain => {
                 self.connection.ping()?;
                 Ok(start.elapsed())
             }
@@ -88,6 +102,7 @@ impl Subject for Ready {
     fn release(&mut self) -> Result<()> {
         self.ours.clear();
         self.raw.clear();
+        self.bares.clear();
         let hits = pool(&self.connection)?.hits;
         ensure!(hits == self.asked, "{hits} of {} requests were served from the pool", self.asked);
         Ok(())
