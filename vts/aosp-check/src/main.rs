@@ -53,6 +53,12 @@ struct Sepolicy {
     /// A folder for BOARD_VENDOR_SEPOLICY_DIRS
     #[arg(long, requires = "policy", value_name = "DIR")]
     out: Option<PathBuf>,
+    /// For --policy, write the compiled rules and labels of a guest into --out instead: policy.bin, file_contexts
+    #[arg(long, requires = "out")]
+    guest: bool,
+    /// For --guest, leave out every rule of ours that has this text in it: a fault, to see it noticed
+    #[arg(long, requires = "guest", value_name = "TEXT")]
+    without: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -69,6 +75,11 @@ fn run(args: &Args) -> Result<ExitCode> {
     let report = match &args.check {
         Check::Soong => soong::check(&args.root)?,
         Check::Tree => trees(args)?,
+        Check::Sepolicy(Sepolicy { policy: Some(policy), out: Some(out), guest: true, without, .. }) => {
+            let written = sepolicy::for_guest(&args.root, policy, out, without.as_deref())?;
+            written.iter().for_each(|file| println!("{}", file.display()));
+            return Ok(ExitCode::SUCCESS);
+        }
         Check::Sepolicy(Sepolicy { policy: Some(policy), out: Some(out), .. }) => return board(policy, out),
         Check::Sepolicy(Sepolicy { write: true, .. }) => {
             let written = sepolicy::write(&args.root)?;

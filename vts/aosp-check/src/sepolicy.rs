@@ -7,6 +7,7 @@
 
 mod compile;
 pub mod generate;
+mod guest;
 mod labels;
 
 use crate::report::{Place, Report};
@@ -18,6 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use compile::{missing_tools, PACKAGES};
+pub use guest::for_guest;
 
 /// The rules of every device.
 pub const VENDOR: &str = "sepolicy/vendor";

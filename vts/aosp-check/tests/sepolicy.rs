@@ -8,6 +8,7 @@ mod common;
 use aosp_check::sepolicy;
 use common::{finding, root, Copy};
 use std::fs;
+use std::path::Path;
 
 /// Whether the SELinux tools are there; says so when they are not.
 fn tools() -> bool {
@@ -70,6 +71,20 @@ const FAULTS: &[Fault] = &[
         "proc_pressure_mem:file r_file_perms;",
         "sepolicy/vendor",
         "does not allow hal_graphics_allocator_default proc_pressure_mem:file write",
+    ),
+    Fault(
+        "sepolicy/vendor/dmabuf.te",
+        "type vendor_dmabuf_fs, fs_type;",
+        "type vendor_dmabuf_fs;",
+        "sepolicy/vendor",
+        "does not allow untrusted_app vendor_dmabuf_fs:filesystem getattr",
+    ),
+    Fault(
+        "sepolicy/vendor/genfs_contexts",
+        "genfscon dmabuf /",
+        "genfscon dma_buf /",
+        "sepolicy/vendor/genfs_contexts",
+        "has to say `genfscon dmabuf / u:object_r:vendor_dmabuf_fs:s0`",
     ),
     Fault(
         RULES,
@@ -153,6 +168,24 @@ fn a_heap_that_a_policy_gains_has_no_type_until_it_is_written() {
     let report = sepolicy::check(copy.root()).unwrap();
     assert!(report.is_clean(), "{report}");
     assert!(sepolicy::write(copy.root()).unwrap().is_empty(), "the same policy gives the same bytes");
+}
+
+#[test]
+fn a_guest_gets_rules_and_labels_and_without_a_rule_other_ones() {
+    if !tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let guest = |name: &str, without: Option<&str>| {
+        sepolicy::for_guest(&root(), Path::new(REFERENCE), &folder.path().join(name), without)
+    };
+    let whole = guest("whole", None).unwrap();
+    let labels = fs::read_to_string(&whole[1]).unwrap();
+    assert!(labels.contains("/bin/rsb_hub") && labels.contains("/dev/dma_heap/camera") && labels.contains("mapper"));
+    let part = guest("part", Some("dmabuf_camera_heap_device:chr_file")).unwrap();
+    assert_ne!(fs::read(&whole[0]).unwrap(), fs::read(&part[0]).unwrap());
+    let error = guest("none", Some("no such rule")).unwrap_err();
+    assert!(error.to_string().contains("no such rule"), "{error:#}");
 }
 
 #[test]

@@ -25,8 +25,13 @@ pub(super) const BASE: &str = "vts/aosp-check/base-policy";
 /// Its files before the project's rules, and after.
 const BEFORE: &[&str] = &["1-classes.te", "2-macros.te", "3-types.te", "4-rules.te"];
 const AFTER: &[&str] = &["5-neverallow.te", "6-contexts.te"];
+/// What the guest has beside, from the root: its rules come after the base's, before the project's.
+pub(super) const GUEST: &str = "vts/aosp-check/guest-policy";
 /// The policy version that Android's kernels read (`POLICYVERS` of `system/sepolicy`).
 const POLICY_VERSION: &str = "30";
+
+/// Labels of file systems, in the vendor's folder.
+pub(super) const FILE_SYSTEMS: &str = "genfs_contexts";
 
 /// What the service and its clients have to be able to do: source, target, class, permissions.
 const NEEDED: &[(&str, &str, &str, &str)] = &[
@@ -47,6 +52,8 @@ const NEEDED: &[(&str, &str, &str, &str)] = &[
     ("untrusted_app", DOMAIN, "fd", "use"),
     ("untrusted_app", "same_process_hal_file", "file", "execute"),
     ("untrusted_app", "hal_graphics_mapper_service", "service_manager", "find"),
+    (DOMAIN, "vendor_dmabuf_fs", "filesystem", "getattr"),
+    ("untrusted_app", "vendor_dmabuf_fs", "filesystem", "getattr"),
 ];
 
 /// What nobody but the service may: checked one by one, whatever the base policy says in general.
@@ -65,7 +72,7 @@ pub(super) fn check(
     generated: &Generated,
     report: &mut Report,
 ) -> Result<Option<Work>> {
-    let work = Work::new(root, profile)?;
+    let work = Work::new(root, profile, &[])?;
     for compiler in [Compiler::Checkpolicy, Compiler::Secilc] {
         if let Err(words) = work.compile(compiler, "")? {
             work.refused(compiler, &words, report);
@@ -134,7 +141,8 @@ pub(super) struct Work {
 }
 
 impl Work {
-    fn new(root: &Path, profile: &Profile) -> Result<Work> {
+    /// With the rules of more folders.
+    pub(super) fn new(root: &Path, profile: &Profile, more: &[&str]) -> Result<Work> {
         let read = |file: &Path| fs::read_to_string(root.join(file)).with_context(|| file.display().to_string());
         let mut files = Vec::new();
         let mut append = |text: &mut String, lines: usize, file: PathBuf| -> Result<()> {
@@ -146,7 +154,8 @@ impl Work {
         for name in BEFORE {
             append(&mut before, 0, Path::new(BASE).join(name))?;
         }
-        for folder in [PathBuf::from(VENDOR), PathBuf::from(HEAPS).join(&profile.name)] {
+        let more = more.iter().map(PathBuf::from);
+        for folder in more.chain([PathBuf::from(VENDOR), PathBuf::from(HEAPS).join(&profile.name)]) {
             for file in rules(root, &folder)? {
                 append(&mut before, 0, file)?;
             }
@@ -155,15 +164,35 @@ impl Work {
         for name in AFTER {
             append(&mut after, before.lines().count(), Path::new(BASE).join(name))?;
         }
+        // The kernel's pseudo file systems are labelled by the policy itself.
+        append(&mut after, before.lines().count(), Path::new(VENDOR).join(FILE_SYSTEMS))?;
         Ok(Work { folder: tempfile::tempdir()?, before, after, files })
     }
 
     /// The compiled policy, in the kernel's form.
     pub(super) fn binary(&self) -> Result<PathBuf> {
         if let Err(words) = self.compile(Compiler::Checkpolicy, "")? {
-            bail!("it compiled a moment ago: {words}");
+            bail!("checkpolicy refuses it: {words}");
         }
         Ok(self.folder.path().join("policy.bin"))
+    }
+
+    /// Leaves out every rule of the project that has this text in it. Answers how many.
+    pub(super) fn leave_out(&mut self, text: &str) -> usize {
+        let first = self.files.iter().find(|(file, _)| !file.starts_with(BASE) && !file.starts_with(GUEST));
+        let first = first.map_or(usize::MAX, |(_, first)| *first);
+        let mut left_out = 0_usize;
+        let mut kept = String::new();
+        for (number, line) in (1..).zip(self.before.lines()) {
+            if number >= first && line.starts_with("allow ") && line.contains(text) {
+                left_out = left_out.saturating_add(1);
+            } else {
+                kept.push_str(line);
+            }
+            kept.push('\n');
+        }
+        self.before = kept;
+        left_out
     }
 
     /// Compiles with more rules added. The inner error is the compiler's words.
@@ -214,7 +243,7 @@ impl Work {
         let mut parts = rule.split_whitespace().skip(1);
         let (source, target) = (parts.next()?, parts.next()?);
         let (target, class) = target.split_once(':')?;
-        let first = self.files.iter().find(|(file, _)| !file.starts_with(BASE))?.1;
+        let first = self.files.iter().find(|(file, _)| !file.starts_with(BASE) && !file.starts_with(GUEST))?.1;
         let says = |line: &str| {
             let names = |name: &str| line.contains(name);
             names("allow ") && names(&format!(":{class}")) && (names(target) || (source == target && names("self")))
@@ -274,7 +303,7 @@ mod tests {
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let profile = super::super::read_policy(&root, Path::new("heaps-config/profiles/reference-soc.toml")).unwrap();
-        let work = Work::new(&root, &profile).unwrap();
+        let work = Work::new(&root, &profile, &[]).unwrap();
         let rule = "allow surfaceflinger dmabuf_camera_heap_device:chr_file open;\n";
         for compiler in [Compiler::Checkpolicy, Compiler::Secilc] {
             assert_eq!(work.compile(compiler, "").unwrap(), Ok(()));

@@ -1,6 +1,6 @@
 //! The labels: that every path and name gets the one that it needs, from the platform's entries and ours together.
 
-use super::compile::{tool, words, BASE};
+use super::compile::{tool, words, BASE, FILE_SYSTEMS};
 use super::generate::{is_platform, Generated, LABELS};
 use super::{Profile, HEAPS, VENDOR};
 use crate::report::{Place, Report};
@@ -29,12 +29,8 @@ pub(super) fn check(
     let folder = tempfile::tempdir()?;
     let own = Path::new(HEAPS).join(&profile.name).join(LABELS);
     let vendor = Path::new(VENDOR).join(LABELS);
-    let read = |file: &Path| fs::read_to_string(root.join(file)).unwrap_or_default();
-    let mut text = read(&Path::new(BASE).join(LABELS));
-    text.push_str(&read(&vendor));
-    text.push_str(&read(&own));
-    let merged = folder.path().join("file_contexts");
-    fs::write(&merged, text)?;
+    let merged = folder.path().join(LABELS);
+    fs::write(&merged, merge(root, profile, &[BASE]))?;
     if let Err(words) = valid(&merged, policy)? {
         report.found(Place::file(&own), format!("sefcontext_compile refuses it: {words}"));
         return Ok(());
@@ -66,7 +62,27 @@ pub(super) fn check(
             report.contradiction(Place::file(&wanted.said_in), message, Place::file(&profile.file));
         }
     }
+    file_systems(root, report);
     services(root, policy, report).context("service_contexts")
+}
+
+/// What labels the file systems that the kernel makes itself; no program reads that, so the entry is looked for. The rules
+/// that go with it are tried with the others.
+fn file_systems(root: &Path, report: &mut Report) {
+    let file = Path::new(VENDOR).join(FILE_SYSTEMS);
+    let text = fs::read_to_string(root.join(&file)).unwrap_or_default();
+    let wanted = ["genfscon", "dmabuf", "/", "u:object_r:vendor_dmabuf_fs:s0"];
+    if !text.lines().any(|line| line.split_whitespace().eq(wanted)) {
+        let message = format!("has to say `{}`: else nobody may ask whether a file is a dma-buf", wanted.join(" "));
+        report.found(Place::file(file), message);
+    }
+}
+
+/// The labels of some folders, then those of the project. Of two that fit a path, the later one counts.
+pub(super) fn merge(root: &Path, profile: &Profile, folders: &[&str]) -> String {
+    let own = Path::new(HEAPS).join(&profile.name);
+    let folders = folders.iter().map(Path::new).chain([Path::new(VENDOR), &own]);
+    folders.map(|folder| fs::read_to_string(root.join(folder).join(LABELS)).unwrap_or_default()).collect()
 }
 
 fn of_every_device(vendor: &Path) -> Vec<Expected> {
@@ -88,7 +104,7 @@ fn of_every_device(vendor: &Path) -> Vec<Expected> {
 }
 
 /// Whether every label of a file is one of a policy. The inner error is the compiler's words.
-fn valid(labels: &Path, policy: &Path) -> Result<std::result::Result<(), String>> {
+pub(super) fn valid(labels: &Path, policy: &Path) -> Result<std::result::Result<(), String>> {
     let mut command = Command::new("sefcontext_compile");
     let output = labels.with_extension("bin");
     let compiled = tool("sefcontext_compile", command.arg("-p").arg(policy).arg("-o").arg(output).arg(labels))?;
