@@ -151,6 +151,9 @@ impl Guest {
         for warning in &self.facts.warnings {
             self.progress.step(format_args!("guest: {warning}"));
         }
+        if let Some(problem) = &self.facts.selinux_problem {
+            return Err(Error::Kernel { kernel: kernel.release.clone(), problem: format!("SELinux: {problem}") });
+        }
         let mut missing = Vec::new();
         if !self.facts.binder {
             missing.push("binder (CONFIG_ANDROID_BINDER_IPC, as binder_linux.ko or built in)");

@@ -10,6 +10,7 @@
 //! work began is repeated once, said aloud; nothing else is ever repeated.
 
 pub mod identity;
+pub mod labels;
 pub mod protocol;
 
 #[cfg(feature = "host")]

@@ -56,6 +56,17 @@ pub struct ServiceConfig {
     pub limit_ms: u64,
 }
 
+/// How the guest enforces SELinux.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelinuxConfig {
+    /// The compiled policy, a file of the guest.
+    pub policy: String,
+    /// Its `file_contexts`.
+    pub labels: String,
+    /// The context of the agent, which starts everything else.
+    pub domain: String,
+}
+
 /// Everything the guest must do before it is ready; lies at [`CONFIG_PATH`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestConfig {
@@ -63,6 +74,10 @@ pub struct GuestConfig {
     pub modules: Vec<Module>,
     /// What ueventd would do: `(path, mode, uid, gid)`; a path that is absent is passed over.
     pub nodes: Vec<(String, u32, u32, u32)>,
+    /// Second names of device nodes, `(name, node)`: for what this kernel has under another name.
+    pub twins: Vec<(String, String)>,
+    /// Present when SELinux is to be enforced; without, the kernel has no policy and refuses nothing.
+    pub selinux: Option<SelinuxConfig>,
     /// Program and arguments of the service manager, when there is one.
     pub hub: Option<Vec<String>>,
     /// The service, when it is to run.
@@ -84,6 +99,8 @@ pub struct GuestFacts {
     pub cameras: u32,
     /// Number of `/dev/dri/card*` nodes.
     pub displays: u32,
+    /// Why SELinux is not enforced, where it was to be.
+    pub selinux_problem: Option<String>,
     /// What did not work but need not stop the run, for people.
     pub warnings: Vec<String>,
 }

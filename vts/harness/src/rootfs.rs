@@ -10,7 +10,7 @@ use crate::kernel::Kernel;
 use crate::libraries;
 use crate::modules::{self, WANTED};
 use crate::progress::{run_captured, Progress};
-use crate::protocol::{GuestConfig, Identity, Module, ServiceConfig, CONFIG_PATH, DATA_DIR, OUT_DIR};
+use crate::protocol::{GuestConfig, Identity, Module, SelinuxConfig, ServiceConfig, CONFIG_PATH, DATA_DIR, OUT_DIR};
 use crate::{apt, binaries, hub};
 
 /// Android's user and group numbers (AOSP, system/core libcutils android_filesystem_config.h).
@@ -48,6 +48,12 @@ pub const SERVICE_PATH: &str = "/vendor/bin/hw/android.hardware.graphics.allocat
 pub const MAPPER_PATH: &str = "/vendor/lib64/hw/mapper.dmaheap.so";
 /// Where the service's policy lies in the guest: where the service looks by itself.
 pub const POLICY_PATH: &str = "/vendor/etc/gralloc/heaps.json";
+/// Where the SELinux policy lies in the guest, when it enforces one.
+pub const SELINUX_POLICY_PATH: &str = "/etc/selinux/policy.bin";
+/// And its labels.
+const SELINUX_LABELS_PATH: &str = "/etc/selinux/file_contexts";
+/// What the agent is, which does init's work.
+const SELINUX_DOMAIN: &str = "u:r:init:s0";
 /// Longest wait for the service's registration, milliseconds.
 const SERVICE_LIMIT_MS: u64 = 30_000;
 
@@ -111,6 +117,25 @@ impl Rootfs {
             limit_ms: SERVICE_LIMIT_MS,
         });
         Ok(())
+    }
+
+    /// Has the guest enforce SELinux: a compiled policy and its `file_contexts`, from the host.
+    ///
+    /// # Errors
+    /// One of the two cannot be read.
+    pub fn selinux(&mut self, policy: &Path, labels: &Path) -> Result<()> {
+        self.files.copy(SELINUX_POLICY_PATH, policy)?.copy(SELINUX_LABELS_PATH, labels)?;
+        self.config.selinux = Some(SelinuxConfig {
+            policy: SELINUX_POLICY_PATH.to_owned(),
+            labels: SELINUX_LABELS_PATH.to_owned(),
+            domain: SELINUX_DOMAIN.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Gives a device node a second name, where the guest has nothing of that name: for a heap that its kernel lacks.
+    pub fn twin(&mut self, name: &str, node: &str) {
+        self.config.twins.push((name.to_owned(), node.to_owned()));
     }
 
     /// Puts a program of ours at `/vendor/bin/NAME`, where commands find it, with the libraries that it is linked to.

@@ -37,22 +37,34 @@ enum Finding {
     Skipped(String),
 }
 
-type Step = (&'static str, fn(&Context) -> Result<Finding>);
+/// How a step is run.
+#[derive(Clone, Copy)]
+enum Run {
+    /// On the host.
+    Here(fn(&Context) -> Result<Finding>),
+    /// With a guest.
+    InGuest(fn(&Context, &MachineArgs) -> Result<Finding>),
+}
 
-const STEPS: [Step; 13] = [
-    ("lock", steps::lock),
-    ("format", steps::format),
-    ("layers", layers::check),
-    ("unsafety", unsafety::check),
-    ("lints", steps::lints),
-    ("features", steps::features),
-    ("soong", steps::soong),
-    ("sepolicy", steps::sepolicy),
-    ("android", steps::android),
-    ("documentation", steps::documentation),
-    ("licences", deny::policy),
-    ("advisories", deny::advisories),
-    ("kernel", steps::kernel),
+use Run::{Here, InGuest};
+
+type Step = (&'static str, Run);
+
+const STEPS: [Step; 14] = [
+    ("lock", Here(steps::lock)),
+    ("format", Here(steps::format)),
+    ("layers", Here(layers::check)),
+    ("unsafety", Here(unsafety::check)),
+    ("lints", Here(steps::lints)),
+    ("features", Here(steps::features)),
+    ("soong", Here(steps::soong)),
+    ("sepolicy", Here(steps::sepolicy)),
+    ("selinux", InGuest(steps::selinux)),
+    ("android", Here(steps::android)),
+    ("documentation", Here(steps::documentation)),
+    ("licences", Here(deny::policy)),
+    ("advisories", Here(deny::advisories)),
+    ("kernel", Here(steps::kernel)),
 ];
 
 /// Runs it.
@@ -65,7 +77,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     {
         context.progress.step(format_args!("== {name}"));
         let start = Instant::now();
-        let found = step(&context);
+        let found = match step {
+            Here(step) => step(&context),
+            InGuest(step) => step(&context, &args.machine),
+        };
         let seconds = start.elapsed().as_secs_f64();
         match found {
             Ok(Finding::Well(word)) => println!("{name}: well{word} ({seconds:.1} s)"),

@@ -1,11 +1,12 @@
 //! `cargo xtask demo`: a camera's frames on a screen, through buffers that the service allocated.
 
-mod checks;
+pub(crate) mod checks;
 mod clients;
 mod ledger;
 mod picture;
 mod table;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -18,7 +19,7 @@ use crate::context::Context;
 use crate::guest_options::RunArgs;
 use crate::service;
 use checks::Checks;
-use clients::Told;
+pub(crate) use clients::{Domains, Told};
 
 /// Show a camera's frames on a screen, through buffers that the service allocated
 ///
@@ -47,20 +48,26 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let out = args.run.out(&context, "demo");
     forget_last(&out)?;
     let guest = args.run.boot(&context, &out, &[service::CLIENTS])?;
-    let told = clients::run(&context, &guest)?;
-    guest.fetch(OUT_DIR, &out)?;
-    let mut checks = Checks::of_clients(&told);
-    checks.of_service(&told, &guest);
-    checks.of_ledger(&told);
-    checks.of_screen(&out.join("screen.png"), &out.join(clients::LAST_FRAME), &told);
+    let (told, checks) = play(&context, &guest, &out, Domains::Everyones)?;
     let buffers = table::rows(&told);
     let good = finish(&context, &guest, args, &told, &checks, &buffers, &out)?;
     guest.power_off()?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The play and what has to hold of it, in a guest with the service up and the clients in it.
+pub(crate) fn play(context: &Context, guest: &Guest, out: &Path, domains: Domains) -> Result<(Told, Checks)> {
+    let told = clients::run(context, guest, domains)?;
+    guest.fetch(OUT_DIR, out)?;
+    let mut checks = Checks::of_clients(&told);
+    checks.of_service(&told, guest);
+    checks.of_ledger(&told);
+    checks.of_screen(&out.join("screen.png"), &out.join(clients::LAST_FRAME), &told);
+    Ok((told, checks))
+}
+
 /// A picture of an earlier run must not pass for this one's.
-fn forget_last(out: &std::path::Path) -> Result<()> {
+pub(crate) fn forget_last(out: &Path) -> Result<()> {
     for name in ["screen.png", "report.json"] {
         let path = out.join(name);
         if path.exists() {
@@ -77,7 +84,7 @@ fn finish(
     told: &Told,
     checks: &Checks,
     buffers: &[table::Row],
-    out: &std::path::Path,
+    out: &Path,
 ) -> Result<bool> {
     println!("\n{}", table::print(buffers));
     if let Some(look) = told.looks.first() {

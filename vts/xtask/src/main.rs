@@ -1,4 +1,4 @@
-//! demo, test, ci, vm, bench, fuzz, asan, miri, serve, soak: the project's commands.
+//! demo, selinux, test, ci, vm, bench, fuzz, asan, miri, serve, soak: the project's commands.
 
 mod aosp;
 mod bench;
@@ -8,6 +8,7 @@ mod context;
 mod demo;
 mod fuzz;
 mod guest_options;
+mod selinux;
 mod serve;
 mod service;
 mod soak;
@@ -44,6 +45,7 @@ enum Task {
     /// Takes a nightly compiler with miri and rust-src; is skipped, with a word why, where there is none.
     Miri(checked::Args),
     Vm(vm::Args),
+    Selinux(selinux::Args),
     Serve(serve::Args),
     Soak(soak::Args),
     /// Hold Android.bp, VINTF, init and all names against the sources, and compile the modules as 15 and 16 would
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Miri(args) => checked::miri(&args),
+        Task::Selinux(args) => selinux::run(&args),
         Task::Serve(args) => serve::run(&args),
         Task::Soak(args) => soak::run(&args),
         Task::Test(args) => test::run(&args),

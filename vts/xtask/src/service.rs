@@ -16,16 +16,18 @@ pub(crate) const SERVER: &str = "gralloc_server";
 const MAPPER: &str = "gralloc_mapper";
 /// The package of the camera and the display.
 pub(crate) const CLIENTS: &str = "vts_clients";
+/// The package of the suite that holds allocator and mapper to their contract.
+pub(crate) const CONFORMANCE: &str = "conformance";
 /// The package of the command-line tool.
 pub(crate) const HEAPCTL: &str = "heapctl";
 
 /// Builds the service, the mapper, the tool and the programs of `more` packages, puts them in, and has the service started with
-/// `policy`: a shipped profile's name, or a file in TOML or compiled JSON.
-pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, policy: &str, more: &[&str]) -> Result<()> {
+/// `policy`: a shipped profile's name, or a file in TOML or compiled JSON. Answers the service's program.
+pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, policy: &str, more: &[&str]) -> Result<PathBuf> {
     context.progress.step("building the service for the guest");
-    // The clients load the mapper; all others carry what they need.
+    // These load the mapper; all others carry what they need.
     let (shared, alone): (Vec<&str>, Vec<&str>) =
-        [&[SERVER, HEAPCTL], more].concat().into_iter().partition(|package| *package == CLIENTS);
+        [&[SERVER, HEAPCTL], more].concat().into_iter().partition(|package| [CLIENTS, CONFORMANCE].contains(package));
     let mut built = binaries::build(&context.workspace, &alone, &context.progress)?;
     if !shared.is_empty() {
         built.extend(binaries::build_shared(&context.workspace, &shared, &context.progress)?);
@@ -33,15 +35,16 @@ pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, policy: &str, more: &[
     let mapper = binaries::build_library(&context.workspace, MAPPER, &context.progress)?;
     rootfs.file(MAPPER_PATH, &mapper)?;
     let compiled = compile(context, policy)?;
+    let mut service = None;
     for program in built {
         if program.package == SERVER {
             rootfs.service(&program.path, &compiled, &[])?;
+            service = Some(program.path);
         } else {
             rootfs.program(&program.name, &program.path)?;
         }
     }
-    ensure!(rootfs.has_service(), "package {SERVER} has no program");
-    Ok(())
+    service.with_context(|| format!("package {SERVER} has no program"))
 }
 
 /// The JSON of a policy. A JSON file is taken as it is, so that a broken one can be tried.

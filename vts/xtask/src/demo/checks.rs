@@ -24,25 +24,26 @@ struct Check {
 /// All of them, in order.
 #[derive(Debug, Default, Serialize)]
 #[serde(transparent)]
-pub(super) struct Checks(Vec<Check>);
+pub(crate) struct Checks(Vec<Check>);
 
 impl Checks {
-    fn note(&mut self, who: &str, name: &str, ok: bool, detail: impl fmt::Display) {
+    /// Adds one.
+    pub(crate) fn note(&mut self, who: &str, name: &str, ok: bool, detail: impl fmt::Display) {
         self.0.push(Check { who: who.to_owned(), name: name.to_owned(), ok, detail: detail.to_string() });
     }
 
     /// Whether all held.
-    pub(super) fn all_ok(&self) -> bool {
+    pub(crate) fn all_ok(&self) -> bool {
         self.0.iter().all(|check| check.ok)
     }
 
     /// How many held.
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.0.iter().filter(|check| check.ok).count()
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 

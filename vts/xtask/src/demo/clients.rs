@@ -40,8 +40,27 @@ pub(super) const TURNS: [Turn; 2] = [
     Turn { format: "xr24", frames: "120", scanout: true, looked_at: true },
 ];
 
+/// Whether SELinux tells the clients apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Domains {
+    /// It does not: the guest enforces nothing.
+    Everyones,
+    /// The display is surfaceflinger, the cameras are cameraserver.
+    Own,
+}
+
+impl Domains {
+    /// A client's command line, in its domain.
+    fn command<'a>(self, domain: &'a str, argv: Vec<&'a str>) -> GuestCommand {
+        match self {
+            Domains::Everyones => GuestCommand::new(argv),
+            Domains::Own => GuestCommand::new(["vmctl", "domain", domain, "--"].into_iter().chain(argv)),
+        }
+    }
+}
+
 /// What everybody told.
-pub(super) struct Told {
+pub(crate) struct Told {
     /// The display's report.
     pub(super) display: Value,
     /// The cameras' reports, in order, by name.
@@ -95,14 +114,15 @@ fn camera_identity() -> Identity {
 }
 
 /// Plays it.
-pub(super) fn run(context: &Context, guest: &Guest) -> Result<Told> {
+pub(super) fn run(context: &Context, guest: &Guest, domains: Domains) -> Result<Told> {
     let cameras = TURNS.len().to_string();
-    let display = ["display", "--listen", SOCKET, "--cameras", &cameras, "--overlay", "--report", "/out/display.json"];
-    let display = GuestCommand::new(display).user(display_identity()).limit(LIMIT);
+    let display =
+        vec!["display", "--listen", SOCKET, "--cameras", &cameras, "--overlay", "--report", "/out/display.json"];
+    let display = domains.command("surfaceflinger", display).user(display_identity()).limit(LIMIT);
     thread::scope(|scope| {
         let job = guest.start(&display)?;
         let shown = scope.spawn(move || job.wait_lines(|_, line| say("display", line)));
-        let played = cameras_in_turn(context, guest);
+        let played = cameras_in_turn(context, guest, domains);
         // Also after a failure: it would wait for the next camera.
         let stopped = guest.capture(&GuestCommand::new(["killall", "-TERM", "display"]).limit(LIMIT));
         let end = shown.join().map_err(|_| anyhow::anyhow!("the display's reader panicked"))??;
@@ -116,7 +136,7 @@ pub(super) fn run(context: &Context, guest: &Guest) -> Result<Told> {
 /// How the cameras ended, the dump while the last frame is shown, and the looks so far.
 type Played = (Vec<(String, Status)>, Value, Vec<Look>);
 
-fn cameras_in_turn(context: &Context, guest: &Guest) -> Result<Played> {
+fn cameras_in_turn(context: &Context, guest: &Guest, domains: Domains) -> Result<Played> {
     let mut ends = Vec::new();
     let mut looks = Vec::new();
     for turn in &TURNS {
@@ -128,7 +148,7 @@ fn cameras_in_turn(context: &Context, guest: &Guest) -> Result<Played> {
         if turn.scanout {
             argv.extend(["--require-scanout", "--usage", DRAWN_OVER]);
         }
-        let command = GuestCommand::new(argv).user(camera_identity()).limit(LIMIT);
+        let command = domains.command("cameraserver", argv).user(camera_identity()).limit(LIMIT);
         let mut look = None;
         let end = guest.start(&command)?.wait_lines(|_, line| {
             say(&name, line);

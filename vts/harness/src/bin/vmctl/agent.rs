@@ -12,7 +12,7 @@ use crate::channel::{self, Outbox};
 use crate::control::{self, Calls};
 use crate::jobs::Jobs;
 use crate::services::Services;
-use crate::setup;
+use crate::{selinux, setup};
 
 /// Part of a file that goes into one frame, bytes.
 const CHUNK: usize = 256 * 1024;
@@ -23,7 +23,11 @@ pub(crate) fn run() -> Result<()> {
     outbox.send(&ToHost::Hello, &[])?;
     let config = fs::read(CONFIG_PATH).context(CONFIG_PATH)?;
     let config: GuestConfig = serde_json::from_slice(&config).context(CONFIG_PATH)?;
-    let facts = setup::prepare(&config);
+    let mut facts = setup::prepare(&config);
+    // Before there is a second thread.
+    if let Some(Err(error)) = config.selinux.as_ref().map(selinux::enforce) {
+        facts.selinux_problem = Some(format!("{error:#}"));
+    }
     let services = Arc::new(Services::new(config.service.clone(), outbox.clone()));
     let calls = Calls::new(outbox.clone());
     control::serve(calls.clone(), services.clone())?;

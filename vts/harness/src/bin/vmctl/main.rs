@@ -9,6 +9,7 @@ mod control;
 mod identity;
 mod init;
 mod jobs;
+mod selinux;
 mod services;
 mod setup;
 
@@ -29,6 +30,11 @@ Usage:
   vmctl service pid            print its process id; exit code 1 when it does not run
   vmctl runas WHO [--] COMMAND…
                                run COMMAND as WHO = UID[:GID[:GROUP,…]][+CAP,…], e.g. 1000:1000:1003+SYS_NICE
+  vmctl domain DOMAIN [--] COMMAND…
+                               run COMMAND in this SELinux domain, e.g. surfaceflinger; where a policy is enforced
+  vmctl policy FILE            hand the kernel another compiled SELinux policy
+  vmctl may SOURCE TARGET CLASS PERMISSION
+                               ask the kernel's policy, as a service manager does: prints yes or no; exit code 0 for both
 
 Files that a command leaves in /out arrive in the host's out folder.";
 
@@ -60,6 +66,11 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["service", "kill"] => print(&control::ask(&Control::ServiceKill)?),
         ["service", "pid"] => print(&control::ask(&Control::ServicePid)?),
         ["runas", who, "--", command @ ..] | ["runas", who, command @ ..] => identity::run_as(who, None, command)?,
+        ["domain", domain, "--", command @ ..] | ["domain", domain, command @ ..] => selinux::run_in(domain, command)?,
+        ["policy", file] => selinux::load(file)?,
+        ["may", source, target, class, permission] => {
+            println!("{}", if selinux::allows(source, target, class, permission)? { "yes" } else { "no" });
+        }
         ["enter", terminal, who, command @ ..] => identity::run_as(who, Some(terminal), command)?,
         ["help" | "--help" | "-h"] | [] => println!("{HELP}"),
         _ => bail!("no such command: {}\n{HELP}", args.join(" ")),

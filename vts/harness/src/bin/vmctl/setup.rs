@@ -2,13 +2,14 @@
 
 use std::ffi::CString;
 use std::fs::{self, File};
-use std::os::unix::fs::{chown, symlink, PermissionsExt};
+use std::os::unix::fs::{chown, symlink, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rustix::fs::{mknodat, FileType, Mode, CWD};
 use rustix::mount::{mount, MountFlags};
 use rustix::system::finit_module;
 use vm_harness::protocol::{GuestConfig, GuestFacts, Module};
@@ -31,6 +32,11 @@ pub(crate) fn prepare(config: &GuestConfig) -> GuestFacts {
     if !Command::new("/bin/busybox").args(["ip", "link", "set", "lo", "up"]).status().is_ok_and(|s| s.success()) {
         warnings.push("the loopback interface did not come up".to_owned());
     }
+    for (name, node) in &config.twins {
+        if let Err(error) = twin(Path::new(name), Path::new(node)) {
+            warnings.push(format!("{name}, as {node}: {error:#}"));
+        }
+    }
     for (pattern, mode, uid, gid) in &config.nodes {
         for path in matching(pattern) {
             let done = chown(&path, Some(*uid), Some(*gid))
@@ -47,8 +53,19 @@ pub(crate) fn prepare(config: &GuestConfig) -> GuestFacts {
         udmabuf: Path::new("/dev/udmabuf").exists(),
         cameras: count("/dev", "video"),
         displays: count("/dev/dri", "card"),
+        selinux_problem: None,
         warnings,
     }
+}
+
+/// Makes a second name of a device node, unless there is something of this name.
+fn twin(name: &Path, node: &Path) -> Result<()> {
+    if name.exists() {
+        return Ok(());
+    }
+    let device = fs::metadata(node)?.rdev();
+    mknodat(CWD, name, FileType::CharacterDevice, Mode::from_raw_mode(0o600), device)?;
+    Ok(())
 }
 
 fn load(module: &Module) -> Result<()> {
