@@ -439,8 +439,20 @@ fn an_alignment_that_makes_small_buffers_too_large_for_vts() {
 }
 
 #[test]
+fn an_alignment_that_no_request_has_room_for_is_named_and_not_the_limit() {
+    let text = with("[[align]]\nname = \"a\"\nheight_lines = 2\nstride_bytes = 1073741824 #!");
+    let found = only(&text, Code::MustAllocate, "align[0].stride_bytes");
+    assert!(found.finding.message.contains("the limit is"), "{found:?}");
+    let text = with("[[align]]\nname = \"a\"\nsize_bytes = 2147483648 #!");
+    only(&text, Code::MustAllocate, "align[0].size_bytes");
+}
+
+#[test]
 fn alignments_that_ask_for_nothing_or_never_apply() {
     only(&with("[[align]] #!\nname = \"a\"\nstride_bytes = 1"), Code::AlignUnused, "align[0]");
+    only(&with("[[align]] #!\nname = \"a\""), Code::AlignUnused, "align[0]");
+    // What asks for something impossible asks for something.
+    only(&with("[[align]]\nname = \"a\"\nstride_bytes = 48 #!"), Code::AlignPowerOfTwo, "align[0].stride_bytes");
     let never = "[[align]] #!\nname = \"a\"\nall_of = [\"CPU_READ_RARELY\", \"CPU_READ_OFTEN\"]\nstride_bytes = 64";
     let found = only(&with(never), Code::Contradiction, "align[0]");
     assert!(found.finding.message.contains("CPU_READ_RARELY and CPU_READ_OFTEN cannot both hold"), "{found:?}");

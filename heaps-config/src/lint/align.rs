@@ -14,7 +14,9 @@ const YV12_CHROMA_BYTES: u32 = 16;
 pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Finding>) {
     for (at, (align, written)) in policy.alignments.iter().zip(&document.alignments).enumerate() {
         let path = KeyPath::item("align", at);
-        if align.stride_bytes <= 1 && align.stride_pixels <= 1 && align.height_lines <= 1 && align.size_bytes <= 1 {
+        // As written: a value that is no power of two is an error of its own, and nothing in the policy.
+        let wishes = [written.stride_bytes, written.stride_pixels, written.height_lines, written.size_bytes];
+        if wishes.iter().flatten().all(|wish| *wish == 1) {
             let message = format!("align \"{}\" asks for nothing", align.name);
             let help = "allowed: stride_bytes, stride_pixels, height_lines, size_bytes, each a power of two above 1";
             findings.push(Finding::new(Code::AlignUnused, path.clone(), message).help(help));

@@ -7,7 +7,7 @@
 
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
-use gralloc_core::policy::{HeapSet, Policy};
+use gralloc_core::policy::{Alignment, HeapSet, Policy};
 use gralloc_core::request::Descriptor;
 use gralloc_core::{BufferName, Layout, PixelFormat, Refusal, Unsupported, Usage};
 
@@ -128,7 +128,7 @@ pub(super) fn check(policy: &Policy, unresolved: bool, findings: &mut Vec<Findin
             Ok(plan) => vts_size(must, &plan, policy, findings),
             Err(Refusal::Unsupported(Unsupported::Format { .. })) if unresolved => {}
             Err(refusal) => {
-                let path = cause(&refusal, policy);
+                let path = align_at_fault(must, &refusal, policy).unwrap_or_else(|| cause(&refusal, policy));
                 let same = |(known, other, _): &&mut (KeyPath, Refusal, Vec<&Must>)| {
                     *known == path && other.cause() == refusal.cause()
                 };
@@ -149,6 +149,26 @@ pub(super) fn check(policy: &Policy, unresolved: bool, findings: &mut Vec<Findin
         let message = format!("every device must allocate {}{more}; here: {refusal}", first.describe());
         findings.push(Finding::new(Code::MustAllocate, path, message));
     }
+}
+
+/// The largest wish of an alignment, when without alignments the request would not be refused so.
+fn align_at_fault(must: &Must, refusal: &Refusal, policy: &Policy) -> Option<KeyPath> {
+    let bare = Policy { alignments: Vec::new(), ..policy.clone() };
+    let same = |other: &Refusal| other.cause() == refusal.cause();
+    if gralloc_core::plan(&must.descriptor(), &bare, HeapSet::ALL).as_ref().is_err_and(same) {
+        return None;
+    }
+    let applies = |(_, align): &(usize, &Alignment)| align.when.holds(must.usage(), must.format, None);
+    let wishes = policy.alignments.iter().enumerate().filter(applies).flat_map(|(at, align)| {
+        let wishes = [
+            ("stride_bytes", align.stride_bytes),
+            ("stride_pixels", align.stride_pixels),
+            ("height_lines", align.height_lines),
+            ("size_bytes", align.size_bytes),
+        ];
+        wishes.map(|(key, value)| (KeyPath::item("align", at).key(key), value))
+    });
+    wishes.max_by_key(|(_, value)| *value).map(|(path, _)| path)
 }
 
 /// The entry that refuses.

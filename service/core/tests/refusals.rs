@@ -320,7 +320,14 @@ fn protected_content_gets_a_protected_heap_or_nothing() {
     // And the other way round.
     assert_eq!(planned(&vts(RGBA), &leaky).unwrap().candidates, set(&[SYSTEM]));
     let wrong = Policy { rules: vec![rule("all", always(), &[SECURE])], ..base };
-    assert_eq!(refusal(&vts(RGBA), &wrong).cause(), "combination");
+    let refused = refusal(&vts(RGBA), &wrong);
+    assert!(refused.cause() == "combination" && refused.to_string().contains("only protected heaps"), "{refused}");
+    // A rule without a heap says that, and nothing of protection.
+    for heaps in [&[][..], &[HeapId(9)]] {
+        let wrong = Policy { rules: vec![rule("all", always(), heaps)], ..policy() };
+        let refused = refusal(&vts(RGBA), &wrong);
+        assert!(refused.to_string().contains("names no heap that the policy has"), "{refused}");
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub fn judge(request: &Request, id: HeapId, bytes: u64, policy: &Policy, present
 ///
 /// # Errors
 /// When there is none: `BufferTooLarge` if one is present, `HeapsAbsent` if one would do were it there, otherwise
-/// `Combination`: the rule has nothing of the protection that the request asks for.
+/// `Combination`: the rule has nothing of the protection that the request asks for, or no heap at all.
 pub fn candidates(
     request: &Request,
     rule: &Rule,
@@ -78,13 +78,14 @@ pub fn candidates(
 ) -> Result<HeapSet, Refusal> {
     let mut taken = HeapSet::default();
     let mut largest = None;
-    let mut absent = false;
+    let (mut absent, mut known) = (false, false);
     for id in heaps {
         match judge(request, *id, bytes, policy, present) {
             Verdict::Takes => taken = taken.with(*id),
             Verdict::TooSmall { limit } => largest = largest.max(Some(limit)),
             Verdict::Absent => absent = true,
-            Verdict::Unknown | Verdict::NotProtected | Verdict::Protected => {}
+            Verdict::NotProtected | Verdict::Protected => known = true,
+            Verdict::Unknown => {}
         }
     }
     if taken != HeapSet::default() {
@@ -97,6 +98,7 @@ pub fn candidates(
         return Err(Unsupported::HeapsAbsent { rule: rule.name.clone() }.into());
     }
     Err(Unsupported::Combination(match request.usage.contains(Usage::PROTECTED) {
+        _ if !known => "the rule that takes it names no heap that the policy has",
         true => "PROTECTED: the rule that takes it names no protected heap",
         false => "the rule that takes it names only protected heaps, and it does not ask for PROTECTED",
     })
