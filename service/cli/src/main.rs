@@ -19,7 +19,10 @@ use output::Status;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return wrong_usage(&error),
+    };
     let out = output::Output { json: args.json, colour: args.color.wanted() };
     let done = match &args.command {
         #[cfg(feature = "host")]
@@ -50,4 +53,16 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Help and version as clap prints them; what is wrong with the arguments as any other error, for scripts in JSON.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    if json && error.use_stderr() {
+        let message = error.render().to_string();
+        let message = message.trim().trim_start_matches("error: ").to_owned();
+        output::Output { json, colour: false }.error(&anyhow::Error::msg(message));
+        return ExitCode::from(2);
+    }
+    error.exit()
 }

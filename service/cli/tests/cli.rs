@@ -351,6 +351,26 @@ fn help_says_what_the_exit_status_means_and_wrong_usage_is_2() {
 }
 
 #[test]
+fn wrong_usage_is_json_too_when_json_is_asked_for() {
+    for (arguments, words) in [
+        (&["frobnicate", "--json"][..], "unrecognized subcommand 'frobnicate'"),
+        (&["--json", "explain", "--size", "1x1"], "--format"),
+        (&["lint", "--json"], "required arguments were not provided"),
+        (&["heaps", "--json", "--no-such"], "unexpected argument '--no-such'"),
+    ] {
+        let (status, value) = run_json(arguments);
+        assert_eq!((status, &value["ok"]), (2, &json!(false)), "{arguments:?}");
+        let error = value["error"].as_str().unwrap();
+        assert!(error.contains(words) && !error.starts_with("error"), "{arguments:?}: {error}");
+    }
+    // Help stays help.
+    let Run { status, out, .. } = run(&["lint", "--json", "--help"]);
+    assert!(status == 0 && out.contains("Usage: heapctl lint"), "{out}");
+    // What follows -- is a file's name.
+    assert_eq!(run(&["lint", "--no-such", "--", "--json"]).out, "");
+}
+
+#[test]
 fn heaps_tells_what_is_there_and_what_is_in_the_way() {
     let dir = tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
