@@ -1,4 +1,5 @@
-//! Runs bindgen over the system's uapi headers, once as a 64-bit and once as a 32-bit compiler sees them.
+//! Runs bindgen over the system's uapi headers, once as the target and once as a 32-bit compiler sees them. In an Android
+//! tree, where there are no build scripts, Android.bp has a module that does it.
 
 // A build script has nobody to return an error to but the person who reads its message.
 #![allow(clippy::panic)]
@@ -29,7 +30,7 @@ fn main() {
     let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else { panic!("cargo sets OUT_DIR") };
     let host = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     // 32-bit Arm: the 32-bit processes that Android has, and u64 is aligned to 8 there, unlike on i386.
-    for (file, target) in [("headers64.rs", None), ("headers32.rs", Some("--target=armv7-linux-gnueabihf"))] {
+    for (file, target) in [("headers.rs", None), ("headers32.rs", Some("--target=armv7-linux-gnueabihf"))] {
         let bindings = bindgen::Builder::default()
             .header("wrapper.h")
             .clang_args(target)

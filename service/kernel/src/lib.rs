@@ -1,7 +1,7 @@
 //! The kernel's side: the only crate that makes ioctls, and one of two that hold unsafe code.
 //!
 //! From the ABI outwards:
-//! - [`uapi`]: ioctl numbers and argument structs, by hand, each citing its header; `uapi_check` holds them against
+//! - [`uapi`]: ioctl numbers and argument structs, by hand, each citing its header; the tests of `uapi_bindgen` hold them against
 //!   the system's own headers.
 //! - [`ioctl`]: one function an ioctl, borrowed fds in, owned fds out.
 //! - [`dmabuf`]: what one dma-buf is: its size, its inode, its name, CPU access brackets.

@@ -23,7 +23,7 @@ use vm_harness::progress::Progress;
 /// Phones, and Cuttlefish on a PC.
 pub const TARGETS: [&str; 2] = ["aarch64-linux-android", "x86_64-linux-android"];
 /// The package of the mapper's static library.
-const MAPPER: &str = "libgralloc_mapper";
+const MAPPER: &str = "libgralloc_mapper_static";
 const VERSION_SCRIPT: &str = "service/mapper/mapper.dmaheap.map";
 /// What the library exports, each with the value that it has to have when it is a number.
 const EXPORTS: [(&str, Option<u32>); 3] =

@@ -115,6 +115,14 @@ pub const CRATES: &[Crate] = &[
         ],
     },
     Crate {
+        module: "libpaste",
+        package: "paste",
+        // A `rust_proc_macro`: it runs in the compiler.
+        availability: Availability::Everywhere,
+        versions: ["1.0.14", "1.0.15"],
+        features: &[],
+    },
+    Crate {
         module: "libserde",
         package: "serde",
         availability: Availability::Everywhere,
@@ -151,10 +159,17 @@ pub const RUST_STUBS: &[(&str, &str)] = &[
     ("vendor.dmaheap.graphics.allocator-V1-rust", "vendor_dmaheap_graphics_allocator"),
 ];
 
+/// Cargo packages that have another name in a tree: of `paste`, which nobody keeps any longer, Cargo takes the fork.
+const RENAMED: &[(&str, &str)] = &[("pastey", "paste")];
+
+/// Header libraries of the platform that `rust_bindgen` reads, and where this project has headers of the same types.
+pub const HEADER_STUBS: &[(&str, &str)] = &[("libimapper_stablec", "vts/aosp-check/stubs/include")];
+
 /// Other modules of the tree that are referred to by name.
 pub const OTHER_MODULES: &[&str] = &[
     "com.android.hardware.certificate", // hardware/interfaces/apexkey
     "com.android.hardware.key",         // the same
+    "libcutils_headers",                // system/core/libcutils
     "libdl",                            // bionic
     "libimapper_stablec",               // hardware/interfaces/graphics/mapper/stable-c
     "liblog",                           // system/logging/liblog
@@ -170,5 +185,6 @@ pub fn crate_of(module: &str) -> Option<&'static Crate> {
 
 /// The Soong module of a Cargo package that is not the project's own.
 pub fn module_of(package: &str) -> Option<&'static str> {
+    let package = RENAMED.iter().find(|(cargo, _)| *cargo == package).map_or(package, |(_, tree)| tree);
     CRATES.iter().find(|entry| entry.package == package).map(|entry| entry.module)
 }

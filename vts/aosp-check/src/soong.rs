@@ -52,6 +52,7 @@ const FILES: &[&str] = &[
 
 /// Module types that make Rust crates.
 const RUST: &[&str] = &[
+    "rust_bindgen",
     "rust_binary",
     "rust_binary_host",
     "rust_ffi_static",
@@ -60,6 +61,8 @@ const RUST: &[&str] = &[
     "rust_test",
     "rust_test_host",
 ];
+
+const BINDGEN: &str = "rust_bindgen";
 
 /// Checks the project below a root.
 ///
@@ -179,6 +182,9 @@ fn files(root: &Path, module: &Module, report: &mut Report) {
 }
 
 fn rust(context: &Context<'_>, module: &Module, report: &mut Report) {
+    if module.kind == BINDGEN {
+        return bindings(context, module, report);
+    }
     let Some(crate_root) = module.string("crate_root") else {
         let message = format!("{}: no crate_root: only with one are the sources sandboxed", module.name);
         return report.found(module.place("name:"), message);
@@ -200,6 +206,21 @@ fn rust(context: &Context<'_>, module: &Module, report: &mut Report) {
     let side = if module.kind.ends_with("_host") { Side::Host } else { Side::Device };
     dependencies(context, module, package, side, report);
     links(context, module, side, report);
+}
+
+/// A crate that bindgen writes: in a Cargo package of the same name a build script does.
+fn bindings(context: &Context<'_>, module: &Module, report: &mut Report) {
+    for key in ["wrapper_src", "source_stem"] {
+        if module.string(key).is_none() {
+            report.found(module.place("name:"), format!("{}: no {key}, and bindgen needs one", module.name));
+        }
+    }
+    let Some(package) = context.packages.iter().find(|package| package.folder == module.folder()) else {
+        return report.found(module.place("name:"), format!("{}: in no Cargo package", module.name));
+    };
+    manifest(module, package, report);
+    dependencies(context, module, package, Side::Device, report);
+    links(context, module, Side::Device, report);
 }
 
 fn source_files(context: &Context<'_>, module: &Module, crate_root: &Path, report: &mut Report) {
@@ -254,7 +275,7 @@ fn manifest(module: &Module, package: &CargoPackage, report: &mut Report) {
         }
     }
     let expected = package.name.replace('-', "_");
-    let library = module.kind.contains("library") || module.kind.contains("ffi");
+    let library = module.kind == BINDGEN || module.kind.contains("library") || module.kind.contains("ffi");
     if library && module.string("crate_name") != Some(&expected) {
         let message = format!("{}: crate_name has to be {expected}, as in Cargo", module.name);
         report.contradiction(module.place("crate_name:"), message, other());
@@ -287,7 +308,7 @@ fn dependencies(context: &Context<'_>, module: &Module, package: &CargoPackage, 
     if free {
         expected.insert(package.name.clone());
     }
-    let named: BTreeSet<&str> = module.strings("rustlibs").into_iter().collect();
+    let named: BTreeSet<&str> = ["rustlibs", "proc_macros"].into_iter().flat_map(|key| module.strings(key)).collect();
     let ours = |name: &str| format!("lib{}", name.replace('-', "_"));
     let to_module = |name: &String| {
         let in_workspace = context.packages.iter().any(|package| package.name == *name);

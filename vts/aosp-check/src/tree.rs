@@ -6,6 +6,8 @@
 //! signatures. So a missing `rustlibs` entry, a use of what an older version lacks, and a difference between the two
 //! binder libraries fail here as they would there.
 
+mod bindings;
+
 use crate::bp::{self, Blueprints, Module};
 use crate::packages::{self, CargoPackage};
 use crate::platform::{self, Release};
@@ -21,6 +23,7 @@ use std::process::Command;
 /// Module types that become packages, and the kind of crate that they make.
 const KINDS: &[(&str, Kind)] = &[
     ("rust_binary", Kind::Program),
+    ("rust_bindgen", Kind::Bindings),
     ("rust_binary_host", Kind::Program),
     ("rust_ffi_static", Kind::StaticLibrary),
     ("rust_library", Kind::Library),
@@ -30,11 +33,16 @@ const KINDS: &[(&str, Kind)] = &[
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    /// What bindgen writes of a header.
+    Bindings,
     Library,
     StaticLibrary,
     Program,
     Test,
 }
+
+/// What bindgen writes, beside its manifest.
+const GENERATED: &str = "bindings.rs";
 
 /// A workspace that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +69,9 @@ pub fn write(root: &Path, release: &Release, folder: &Path) -> Result<Workspace>
     for module in &blueprints.modules {
         let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == module.kind) else { continue };
         let name = package_name(&module.name);
+        if *kind == Kind::Bindings {
+            put(&folder.join(&name).join(GENERATED), &bindings::of(root, module)?)?;
+        }
         let mut manifest = package(root, &blueprints, module, *kind, &mut stubs)?;
         manifest.push_str(&elsewhere(&packages, module)?);
         manifest.push_str(&unchosen(&packages, module)?);
@@ -113,25 +124,36 @@ fn package(
     stubs: &mut BTreeSet<&'static str>,
 ) -> Result<String> {
     let name = &module.name;
-    let crate_root = module.string("crate_root").with_context(|| format!("{name} has no crate_root"))?;
-    let path = root.join(module.folder()).join(crate_root);
+    let path = if kind == Kind::Bindings {
+        PathBuf::from(GENERATED)
+    } else {
+        let crate_root = module.string("crate_root").with_context(|| format!("{name} has no crate_root"))?;
+        root.join(module.folder()).join(crate_root)
+    };
     let crate_name = module.string("crate_name").with_context(|| format!("{name} has no crate_name"))?;
     let edition = module.string("edition").unwrap_or("2021");
     let version = module.string("cargo_pkg_version").unwrap_or("0.0.0");
     let mut text = String::new();
     writeln!(text, "[package]\nname = {:?}\nversion = {version:?}\nedition = {edition:?}", package_name(name))?;
     writeln!(text, "rust-version = {:?}\npublish = false\nautobins = false\n", platform::RUST_VERSION)?;
-    // Soong's strict set, as far as it asks for more than compiling.
-    writeln!(text, "[lints.rust]\nmissing_docs = \"deny\"\nunsafe_op_in_unsafe_fn = \"deny\"\n")?;
+    // Soong's strict set, as far as it asks for more than compiling; it asks nothing of generated sources.
+    if kind != Kind::Bindings {
+        writeln!(text, "[lints.rust]\nmissing_docs = \"deny\"\nunsafe_op_in_unsafe_fn = \"deny\"\n")?;
+    }
+    // The unit tests of a library are Cargo's business.
+    let target = |section: &str| format!("{section}\nname = {crate_name:?}\npath = {path:?}\n");
     match kind {
-        Kind::Library => writeln!(text, "[lib]\nname = {crate_name:?}\npath = {path:?}\n")?,
+        Kind::Bindings | Kind::Library => writeln!(text, "{}test = false\n", target("[lib]"))?,
         Kind::StaticLibrary => {
-            writeln!(text, "[lib]\nname = {crate_name:?}\npath = {path:?}\ncrate-type = [\"staticlib\", \"rlib\"]\n")?;
+            writeln!(text, "{}test = false\ncrate-type = [\"staticlib\", \"rlib\"]\n", target("[lib]"))?;
         }
-        Kind::Program | Kind::Test => writeln!(text, "[[bin]]\nname = {crate_name:?}\npath = {path:?}\n")?,
+        Kind::Program => writeln!(text, "{}test = false\n", target("[[bin]]"))?,
+        Kind::Test => {
+            writeln!(text, "{}harness = {}\n", target("[[test]]"), module.flag_or("test_harness", true))?;
+        }
     }
     writeln!(text, "[dependencies]")?;
-    for library in module.strings("rustlibs").into_iter().chain(module.strings("rlibs")) {
+    for library in ["rustlibs", "rlibs", "proc_macros"].into_iter().flat_map(|key| module.strings(key)) {
         text.push_str(&dependency(blueprints, name, library, stubs)?);
     }
     Ok(text)
@@ -250,7 +272,7 @@ pub fn check(root: &Path, release: &Release, target: &Path) -> Result<Report> {
     let manifest = folder.join("Cargo.toml");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["check", "--workspace", "--message-format=json", "--target-dir"])
+        .args(["check", "--workspace", "--lib", "--bins", "--tests", "--message-format=json", "--target-dir"])
         .arg(target.join("tree-build"))
         .current_dir(&folder)
         .env_remove("RUSTFLAGS")

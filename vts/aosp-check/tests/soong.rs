@@ -6,10 +6,11 @@
 mod common;
 
 use aosp_check::platform::RELEASES;
-use aosp_check::{soong, tree};
+use aosp_check::{soong, tree, Report};
 use common::{finding, root, Copy};
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 #[test]
 fn the_project_is_clean() {
@@ -50,6 +51,27 @@ const FAULTS: &[Fault] = &[
         "allocator.rc",
         "service/server/Android.bp:",
         "init_rc names allocator.rc",
+    ),
+    Fault(
+        "vts/uapi/Android.bp",
+        "wrapper_src: \"wrapper.h\"",
+        "wrapper_src: \"gone.h\"",
+        "vts/uapi/Android.bp:",
+        "wrapper_src names gone.h, and there is no such file",
+    ),
+    Fault(
+        "vts/uapi/Android.bp",
+        "    wrapper_src: \"wrapper.h\",\n",
+        "",
+        "vts/uapi/Android.bp:",
+        "libuapi_bindgen: no wrapper_src",
+    ),
+    Fault(
+        "vts/mapper-abi/Android.bp",
+        "    rustlibs: [\"libgralloc_mapper\"],\n",
+        "",
+        "vts/mapper-abi/Android.bp:",
+        "rustlibs lacks libgralloc_mapper; Cargo links gralloc_mapper",
     ),
     // Cargo.
     Fault("Android.bp", "edition: \"2021\"", "edition: \"2018\"", "", "edition 2018, and Cargo says 2021"),
@@ -185,15 +207,16 @@ fn a_file_that_is_no_blueprint_is_named() {
     assert!(format!("{error:#}").contains("service/core/Android.bp"), "{error:#}");
 }
 
-fn build_folder() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
+/// The oldest release's tree, compiled. One at a time: they share what is built.
+fn compiled(copy: &Copy) -> Report {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    tree::check(copy.root(), &RELEASES[0], &Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults")).unwrap()
 }
 
 /// What one binder library has and the other has not, and what a release's crate has not yet.
 #[test]
 fn code_that_only_compiles_outside_a_tree_is_found() {
-    let release = &RELEASES[0];
-    let target = build_folder().join("faults");
     let copy = Copy::new();
     let convert = copy.root().join("service/server/src/convert.rs");
     let text = fs::read_to_string(&convert).unwrap();
@@ -204,9 +227,23 @@ pub fn both(one: allocator_aidl::BufferUsage, other: allocator_aidl::BufferUsage
 }
 ";
     fs::write(&convert, format!("{text}{fault}")).unwrap();
-    let report = tree::check(copy.root(), release, &target).unwrap();
+    let report = compiled(&copy);
     let found = finding(&report, "no implementation for `BufferUsage | BufferUsage`");
     assert!(found.place.file.ends_with("service/server/src/convert.rs"), "{found}");
+}
+
+/// The generated crate is what the test is compiled with, so a header that changed fails the check.
+#[test]
+fn a_callback_of_another_signature_than_the_header_s_is_found() {
+    let copy = Copy::new();
+    copy.replace(
+        "service/mapper/include/dmaheap_mapper.h",
+        "(*freeBuffer)(buffer_handle_t buffer)",
+        "(*freeBuffer)(buffer_handle_t buffer, int fence)",
+    );
+    let report = compiled(&copy);
+    let found = finding(&report, "mismatched types");
+    assert!(found.place.file.ends_with("vts/mapper-abi/tests/abi.rs"), "{found}");
 }
 
 #[test]
@@ -217,7 +254,7 @@ fn a_library_that_is_used_and_not_linked_is_found_by_the_compiler() {
         "        \"libgralloc_kernel\",\n        \"libgralloc_server\",",
         "        \"libgralloc_server\",",
     );
-    let report = tree::check(copy.root(), &RELEASES[0], &build_folder().join("faults")).unwrap();
+    let report = compiled(&copy);
     let found = finding(&report, "gralloc_kernel");
     assert!(found.place.file.ends_with("service/server/src/main.rs"), "{found}");
 }

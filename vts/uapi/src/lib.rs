@@ -2,16 +2,15 @@
 //! `gralloc_kernel::uapi` against.
 //!
 //! Every constant comes from `wrapper.h` through bindgen: `value_NAME` is a macro, `size_STRUCT` a struct's size,
-//! `offset_STRUCT_FIELD` and `size_STRUCT_FIELD` a field's place and size, in bytes.
+//! `offset_STRUCT_FIELD` and `size_STRUCT_FIELD` a field's place and size, in bytes. In an Android tree this crate is
+//! what bindgen writes and nothing else: the constants at its root, as the tree's headers and the target have them.
 
-/// As a 64-bit process sees the headers.
-#[allow(missing_docs, non_upper_case_globals)] // Generated; the names are the headers' own.
-pub mod headers64 {
-    include!(concat!(env!("OUT_DIR"), "/headers64.rs"));
-}
+// Generated; the names are the headers' own.
+#![allow(missing_docs, non_upper_case_globals)]
 
-/// As a 32-bit process sees the headers.
-#[allow(missing_docs, non_upper_case_globals)] // Generated; the names are the headers' own.
-pub mod headers32 {
+include!(concat!(env!("OUT_DIR"), "/headers.rs"));
+
+/// As a 32-bit process sees the headers. A tree compiles the tests for 32 bits instead.
+pub mod as_32_bit {
     include!(concat!(env!("OUT_DIR"), "/headers32.rs"));
 }

@@ -1,41 +1,37 @@
-//! Compares `gralloc_kernel::uapi` with the system's headers, as 64-bit and as 32-bit processes see them.
+//! The comparison, with whichever view of the headers `crate::header` is.
 
 // In a test a failed unwrap is a failure with a place.
 #![allow(clippy::unwrap_used)]
 
+use crate::header;
 use gralloc_kernel::uapi;
-use pastey::paste;
+use paste::paste;
 use std::fmt::Debug;
 use std::mem::{offset_of, size_of, size_of_val};
-use uapi_check::{headers32, headers64};
 
 fn wide<T: TryInto<u64, Error: Debug>>(value: T) -> u64 {
     value.try_into().unwrap()
 }
 
-/// Each constant against the macro of its name, at both widths.
+/// Each constant against the macro of its name.
 macro_rules! numbers {
     ($($name:ident)*) => { paste! { $(
-        assert_eq!(wide(uapi::$name), wide(headers64::[<value_ $name>]), "{}, 64-bit", stringify!($name));
-        assert_eq!(wide(uapi::$name), wide(headers32::[<value_ $name>]), "{}, 32-bit", stringify!($name));
+        assert_eq!(wide(uapi::$name), wide(header::[<value_ $name>]), "{}", stringify!($name));
     )* } };
 }
 
-/// A struct's size, and each field's offset and size, against the header's struct, at both widths.
+/// A struct's size, and each field's offset and size, against the header's struct.
 macro_rules! layout {
     ($ours:ident as $theirs:ident { $($field:ident)* }) => { paste! {
         let size = wide(size_of::<uapi::$ours>());
-        assert_eq!(size, wide(headers64::[<size_ $theirs>]), "{}, 64-bit", stringify!($theirs));
-        assert_eq!(size, wide(headers32::[<size_ $theirs>]), "{}, 32-bit", stringify!($theirs));
+        assert_eq!(size, wide(header::[<size_ $theirs>]), "{}", stringify!($theirs));
         let mut covered = 0;
         $(
             let what = concat!(stringify!($theirs), ".", stringify!($field));
             let offset = wide(offset_of!(uapi::$ours, $field));
-            assert_eq!(offset, wide(headers64::[<offset_ $theirs _ $field>]), "{what}, offset, 64-bit");
-            assert_eq!(offset, wide(headers32::[<offset_ $theirs _ $field>]), "{what}, offset, 32-bit");
+            assert_eq!(offset, wide(header::[<offset_ $theirs _ $field>]), "{what}, offset");
             let size_of_field = wide(size_of_val(&uapi::$ours::default().$field));
-            assert_eq!(size_of_field, wide(headers64::[<size_ $theirs _ $field>]), "{what}, size, 64-bit");
-            assert_eq!(size_of_field, wide(headers32::[<size_ $theirs _ $field>]), "{what}, size, 32-bit");
+            assert_eq!(size_of_field, wide(header::[<size_ $theirs _ $field>]), "{what}, size");
             covered += size_of_field;
         )*
         // None of these structs has padding, so a field that the header gained would show here.
@@ -56,13 +52,11 @@ fn dma_buf_matches_the_header() {
         DMA_BUF_SYNC_READ DMA_BUF_SYNC_WRITE DMA_BUF_SYNC_RW DMA_BUF_SYNC_START DMA_BUF_SYNC_END
     }
     layout!(dma_buf_sync as dma_buf_sync { flags });
-    // The number that 64-bit processes have always used for names, whatever the header calls it.
-    assert_eq!(wide(uapi::DMA_BUF_SET_NAME_B), wide(headers64::value_DMA_BUF_SET_NAME));
 }
 
 #[test]
 fn dma_buf_sync_files_match_the_header() {
-    if headers64::value_DMA_BUF_IOCTL_EXPORT_SYNC_FILE == 0 {
+    if header::value_DMA_BUF_IOCTL_EXPORT_SYNC_FILE == 0 {
         println!("SKIP: these headers are older than Linux 6.0 and have no DMA_BUF_IOCTL_EXPORT_SYNC_FILE");
         return;
     }

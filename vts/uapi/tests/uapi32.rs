@@ -1,0 +1,6 @@
+//! Compares `gralloc_kernel::uapi` with the headers as 32-bit processes see them: no struct may depend on the width.
+
+#[path = "uapi/compare.rs"]
+mod compare;
+
+use uapi_bindgen::as_32_bit as header;
