@@ -1,4 +1,4 @@
-//! Why a front door did not open, or closed.
+//! Why a front door did not open, or closed; why a client did not come through it.
 
 use crate::{Status, StatusCode};
 use std::path::PathBuf;
@@ -91,4 +91,44 @@ impl fmt::Display for ServeError {
             ServeError::NoSocketHere => f.write_str("this build has no socket door; use binder"),
         }
     }
+}
+
+/// Why the allocator was not found.
+#[derive(Debug)]
+pub enum FindError {
+    /// The binder driver cannot be used.
+    Driver {
+        /// The device node.
+        node: PathBuf,
+        /// What the library says of it.
+        reason: String,
+    },
+    /// No service manager answered; what came instead of an answer.
+    NoServiceManager(StatusCode),
+    /// The service manager does not know the allocator.
+    NotRegistered,
+    /// Something else is registered under its name.
+    NotAnAllocator,
+}
+
+/// How a call failed, as far as a client tells it apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The allocator's own answer: it refuses.
+    Refused {
+        /// The service-specific code.
+        code: i32,
+        /// Its words.
+        message: String,
+    },
+    /// The service, or the system before it, does not let this process call.
+    PermissionDenied,
+    /// The service is gone.
+    Dead,
+    /// The reply did not fit: too many buffers, or too few free fds.
+    DidNotFit,
+    /// The service did not answer in time.
+    TimedOut,
+    /// Anything else.
+    Other,
 }

@@ -21,6 +21,10 @@
 //! | [`new_statistics`], [`set_extension`], [`may_not`] | | `Binder::set_extension` of the native object |
 //! | [`serve_binder`] | `ProcessState::init` | static `ProcessState` |
 //! | [`SocketDoor`], [`SocketOptions`] | libbinder RPC over a unix socket | `bind` answers [`ServeError::NoSocketHere`] |
+//! | [`find_allocator`], [`driver_node`], [`FindError`] | `ProcessState::init`, `hub` | `check_interface` |
+//! | [`allocator_behind`] | libbinder RPC | answers `INVALID_OPERATION` |
+//! | [`ping`], [`statistics_of`], [`dump_into`] | of the proxy, or the same transactions over the socket | `IBinder`, `IBinderInternal` |
+//! | [`failure`], [`Failure`] | exception, message, status | the message stands within a description |
 //! | [`ServeError`], [`ALLOCATOR_INSTANCE`], [`VERSION`], [`HASH`] | | the same |
 //!
 //! # Invariants
@@ -28,6 +32,7 @@
 //! context is not asked for (a kernel whose security module has none fails every such call).
 
 mod adapter;
+mod client;
 mod error;
 mod kernel_door;
 mod socket_door;
@@ -77,7 +82,8 @@ pub use adapter::{
     calling_identity, calling_pid, calling_uid, into_fd, may_not, new_allocator, new_statistics, parcel_fd,
     service_specific, set_extension,
 };
-pub use error::ServeError;
+pub use client::{allocator_behind, driver_node, dump_into, failure, find_allocator, ping, statistics_of};
+pub use error::{Failure, FindError, ServeError};
 pub use kernel_door::serve_binder;
 pub use socket_door::{SocketDoor, SocketOptions};
 

@@ -10,6 +10,7 @@
 //! context is not asked for (`libbinder_rs` does not offer it to vendor code).
 
 mod adapter;
+mod client;
 mod error;
 mod kernel_door;
 mod socket_door;
@@ -46,7 +47,8 @@ pub use adapter::{
 };
 #[doc(hidden)]
 pub use adapter::{dump_arguments, dump_failed};
-pub use error::ServeError;
+pub use client::{allocator_behind, driver_node, dump_into, failure, find_allocator, ping, statistics_of};
+pub use error::{Failure, FindError, ServeError};
 pub use kernel_door::serve_binder;
 pub use socket_door::{SocketDoor, SocketOptions};
 

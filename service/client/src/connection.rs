@@ -1,19 +1,15 @@
 //! A connection to the allocator, and its methods.
 
 use crate::allocation::Allocation;
-use crate::door::{driver_node, Door};
+use crate::door::Door;
 use crate::error::ClientError;
 use crate::{dump, socket};
-use allocator_aidl::{AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, IAllocatorStatistics};
-use allocator_aidl::{Strong, ALLOCATOR_INSTANCE};
-use rsbinder::{hub, Interface, ProcessState, SIBinder, StatusCode, EXTENSION_TRANSACTION};
+use allocator_aidl::{AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, IAllocatorStatistics, Strong};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long finding the service may take: as long as it may need to come up beside its client.
 const FIND_WAIT: Duration = Duration::from_secs(5);
-/// Between two questions to the service manager.
-const FIND_POLL: Duration = Duration::from_millis(20);
 /// How long the socket's service may think about a call. Zeroing gigabytes takes seconds.
 const REPLY_WAIT: Duration = Duration::from_secs(60);
 /// How long a dump may take.
@@ -27,7 +23,6 @@ const DUMP_WAIT: Duration = Duration::from_secs(10);
 pub struct Connection {
     door: Door,
     allocator: Strong<dyn IAllocator>,
-    binder: SIBinder,
 }
 
 impl Connection {
@@ -44,30 +39,13 @@ impl Connection {
     /// # Errors
     /// The same.
     pub fn binder_within(wait: Duration) -> Result<Connection, ClientError> {
-        let node = driver_node();
-        // No threads for calls that come in: a client serves nothing.
-        ProcessState::init(&node.to_string_lossy(), 0)
-            .map_err(|reason| ClientError::Driver { node: node.to_owned(), reason: reason.to_string() })?;
-        let start = Instant::now();
-        loop {
-            let patient = start.elapsed() < wait;
-            match hub::try_get_interface::<dyn IAllocator>(ALLOCATOR_INSTANCE) {
-                Ok(Some(allocator)) => return Ok(Connection::new(Door::Binder, allocator)),
-                Err(StatusCode::BadType) => {
-                    return Err(ClientError::NotAnAllocator { name: ALLOCATOR_INSTANCE.to_owned() })
-                }
-                _ if patient => std::thread::sleep(FIND_POLL),
-                Ok(None) => {
-                    return Err(ClientError::NotRegistered { name: ALLOCATOR_INSTANCE.to_owned(), waited: wait })
-                }
-                Err(status) => return Err(ClientError::NoServiceManager { waited: wait, status }),
-            }
-        }
+        let allocator = allocator_aidl::find_allocator(wait).map_err(|error| ClientError::of_search(error, wait))?;
+        Ok(Connection { door: Door::Binder, allocator })
     }
 
     /// A connection to an allocator that the caller has found by itself.
     pub fn to(allocator: Strong<dyn IAllocator>) -> Connection {
-        Connection::new(Door::Binder, allocator)
+        Connection { door: Door::Binder, allocator }
     }
 
     /// Opens a connection to the allocator's socket.
@@ -75,11 +53,8 @@ impl Connection {
     /// # Errors
     /// `Socket` or `Handshake`, with the path.
     pub fn socket(path: &Path) -> Result<Connection, ClientError> {
-        let root = socket::root_of(path, FIND_WAIT, REPLY_WAIT)?;
-        let allocator = root
-            .into_interface::<dyn IAllocator>()
-            .map_err(|status| ClientError::Handshake { path: path.to_owned(), status })?;
-        Ok(Connection::new(Door::Socket(path.to_owned()), allocator))
+        let allocator = socket::allocator(path, FIND_WAIT, REPLY_WAIT)?;
+        Ok(Connection { door: Door::Socket(path.to_owned()), allocator })
     }
 
     /// Goes through one door.
@@ -99,11 +74,6 @@ impl Connection {
     /// `Door`, or those of [`Connection::open`].
     pub fn from_env_or(given: Option<Door>) -> Result<Connection, ClientError> {
         Connection::open(&Door::choose(given)?)
-    }
-
-    fn new(door: Door, allocator: Strong<dyn IAllocator>) -> Connection {
-        let binder = allocator.as_binder();
-        Connection { door, allocator, binder }
     }
 
     /// Which door it is.
@@ -170,7 +140,7 @@ impl Connection {
     /// # Errors
     /// `Call`.
     pub fn ping(&self) -> Result<(), ClientError> {
-        self.binder.ping_binder().map_err(|status| ClientError::of_call("ping", status.into()))
+        allocator_aidl::ping(&self.allocator).map_err(|status| ClientError::of_call("ping", status.into()))
     }
 
     /// The service's statistics, its binder's extension; `None` where the allocator has none.
@@ -178,21 +148,8 @@ impl Connection {
     /// # Errors
     /// `Call`.
     pub fn statistics(&self) -> Result<Option<Strong<dyn IAllocatorStatistics>>, ClientError> {
-        let found = self.extension().and_then(|found| found.map(SIBinder::into_interface).transpose());
+        let found = allocator_aidl::statistics_of(&self.allocator);
         found.map_err(|status| ClientError::of_call("getExtension", status.into()))
-    }
-
-    /// On a socket the library's proxy does not ask for it by itself.
-    fn extension(&self) -> rsbinder::Result<Option<SIBinder>> {
-        if self.binder.as_proxy().is_some() {
-            return self.binder.get_extension();
-        }
-        let remote = self.binder.as_remote().ok_or(StatusCode::BadType)?;
-        let request = remote.prepare_transact(true)?;
-        match remote.submit_transact(EXTENSION_TRANSACTION, &request, 0)? {
-            Some(mut reply) => reply.read(),
-            None => Ok(None),
-        }
     }
 
     /// The service's dump, with its arguments, such as `--json`. Ten seconds at most.
@@ -200,7 +157,7 @@ impl Connection {
     /// # Errors
     /// `Dump`, `DumpTimeout` or `Call`.
     pub fn dump(&self, args: &[&str]) -> Result<String, ClientError> {
-        dump::dump(&self.binder, args, DUMP_WAIT)
+        dump::dump(&self.allocator, args, DUMP_WAIT)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Where the allocator is to be found.
 
-use allocator_aidl::DEFAULT_SOCKET;
+use allocator_aidl::{driver_node, DEFAULT_SOCKET};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The environment variable that names a door: `binder` or `unix:PATH`.
@@ -38,16 +38,6 @@ impl Door {
             _ if driver_node().exists() => Ok(Door::Binder),
             _ => Ok(Door::Socket(PathBuf::from(DEFAULT_SOCKET))),
         }
-    }
-}
-
-/// The driver's node: that of binderfs where it is mounted, the classic one elsewhere.
-pub(crate) fn driver_node() -> &'static Path {
-    let binderfs = Path::new(rsbinder::DEFAULT_BINDER_PATH);
-    if binderfs.exists() {
-        binderfs
-    } else {
-        Path::new(rsbinder::LEGACY_BINDER_PATH)
     }
 }
 

@@ -1,9 +1,12 @@
 //! The service's dump, read through a pipe within a deadline.
 
 use crate::error::ClientError;
+use allocator_aidl::{dump_into, IAllocator, Strong};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
-use rsbinder::{ParcelFileDescriptor, SIBinder, StatusCode, DUMP_TRANSACTION};
+use nix::unistd::pipe2;
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::sync::mpsc;
@@ -15,18 +18,18 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Asks for a dump and reads it to its end. The call runs on a thread of its own: it comes back only when the service
 /// has written everything, and somebody has to read meanwhile.
-pub(crate) fn dump(binder: &SIBinder, args: &[&str], wait: Duration) -> Result<String, ClientError> {
+pub(crate) fn dump(allocator: &Strong<dyn IAllocator>, args: &[&str], wait: Duration) -> Result<String, ClientError> {
     let start = Instant::now();
-    let (read, write) = ParcelFileDescriptor::pipe().map_err(|status| failed(&status))?;
+    let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| ClientError::Dump(errno.into()))?;
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     let (done, ended) = mpsc::channel();
-    let callee = binder.clone();
+    let callee = allocator.clone();
     let spawned = thread::Builder::new().name("dump".to_owned()).spawn(move || {
         // Nobody listens any more when the deadline has passed.
-        let _ = done.send(call(&callee, write, &args));
+        let _ = done.send(dump_into(&callee, write, &args));
     });
     spawned.map_err(ClientError::Dump)?;
-    let text = read_within(read, start, wait)?;
+    let text = read_within(File::from(read), start, wait)?;
     match ended.recv_timeout(wait.saturating_sub(start.elapsed())) {
         Ok(Ok(())) => Ok(text),
         Ok(Err(status)) => Err(ClientError::of_call("dump", status.into())),
@@ -34,20 +37,7 @@ pub(crate) fn dump(binder: &SIBinder, args: &[&str], wait: Duration) -> Result<S
     }
 }
 
-fn call(binder: &SIBinder, write: ParcelFileDescriptor, args: &[String]) -> rsbinder::Result<()> {
-    if let Some(kernel) = binder.as_proxy() {
-        return kernel.dump(write, args);
-    }
-    // On the socket the same transaction carries a ParcelFileDescriptor and a list (see the service's socket door).
-    let remote = binder.as_remote().ok_or(StatusCode::BadType)?;
-    let mut request = remote.prepare_transact(true)?;
-    request.write(&write)?;
-    request.write(args)?;
-    drop(write);
-    remote.submit_transact(DUMP_TRANSACTION, &request, 0).map(|_| ())
-}
-
-fn read_within(mut pipe: ParcelFileDescriptor, start: Instant, wait: Duration) -> Result<String, ClientError> {
+fn read_within(mut pipe: File, start: Instant, wait: Duration) -> Result<String, ClientError> {
     let mut text = Vec::new();
     let mut chunk = [0; 16 * 1024];
     loop {
@@ -71,16 +61,12 @@ fn read_within(mut pipe: ParcelFileDescriptor, start: Instant, wait: Duration) -
     }
 }
 
-fn failed(status: &StatusCode) -> ClientError {
-    ClientError::Dump(io::Error::other(status.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use allocator_aidl::{
         interface_with_dump, new_allocator, AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator,
-        Interface, SocketDoor, SocketOptions,
+        SocketDoor, SocketOptions,
     };
     use std::io::Write;
     use std::sync::Mutex;
@@ -122,7 +108,7 @@ mod tests {
         thread::spawn(move || door.serve(&new_allocator(Slow(Mutex::new(held)))));
         let connection = crate::Connection::socket(&path).unwrap();
         let wait = Duration::from_millis(200);
-        let error = dump(&connection.allocator().as_binder(), &[], wait).unwrap_err();
+        let error = dump(connection.allocator(), &[], wait).unwrap_err();
         assert!(matches!(error, ClientError::DumpTimeout(waited) if waited == wait), "{error}");
         drop(hold);
         // The service is done with it now, and answers again.

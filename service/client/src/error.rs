@@ -1,7 +1,7 @@
 //! What went wrong between a client and the allocator, and what to do about it.
 
 use crate::door::{DoorError, DOOR_VARIABLE};
-use allocator_aidl::{AllocationError, Status, StatusCode};
+use allocator_aidl::{failure, AllocationError, Failure, FindError, Status, StatusCode, ALLOCATOR_INSTANCE};
 use gralloc_handle::HandleError;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -110,11 +110,21 @@ impl ClientError {
 
     /// Sorts what a call came back with.
     pub(crate) fn of_call(method: &'static str, status: Status) -> ClientError {
-        if status.exception_code() == rsbinder::ExceptionCode::ServiceSpecific {
-            let message = status.message().unwrap_or_default().to_owned();
-            return ClientError::Refused { code: status.service_specific_error(), message };
+        match failure(&status) {
+            Failure::Refused { code, message } => ClientError::Refused { code, message },
+            _ => ClientError::Call { method, status },
         }
-        ClientError::Call { method, status }
+    }
+
+    /// Why the allocator was not found in that time.
+    pub(crate) fn of_search(error: FindError, waited: Duration) -> ClientError {
+        let name = ALLOCATOR_INSTANCE.to_owned();
+        match error {
+            FindError::Driver { node, reason } => ClientError::Driver { node, reason },
+            FindError::NoServiceManager(status) => ClientError::NoServiceManager { waited, status },
+            FindError::NotRegistered => ClientError::NotRegistered { name, waited },
+            FindError::NotAnAllocator => ClientError::NotAnAllocator { name },
+        }
     }
 }
 
@@ -209,16 +219,16 @@ fn socket_help(error: &io::Error) -> &'static str {
 }
 
 fn call_help(method: &str, status: &Status) -> &'static str {
-    match status.transaction_error() {
-        StatusCode::PermissionDenied if method == "dump" => {
+    match failure(status) {
+        Failure::PermissionDenied if method == "dump" => {
             "; it names other clients' buffers: root, system, shell and the service's own user may ask"
         }
-        StatusCode::DeadObject => "; the service is gone",
-        StatusCode::FailedTransaction => {
+        Failure::Dead => "; the service is gone",
+        Failure::DidNotFit => {
             "; the reply did not fit: too many buffers in one call, or too few free file descriptors here"
         }
-        StatusCode::TimedOut => "; the service did not answer in time",
-        StatusCode::PermissionDenied => "; this process may not call the service",
-        _ => "",
+        Failure::TimedOut => "; the service did not answer in time",
+        Failure::PermissionDenied => "; this process may not call the service",
+        Failure::Refused { .. } | Failure::Other => "",
     }
 }

@@ -194,12 +194,12 @@ fn rust(context: &Context<'_>, module: &Module, report: &mut Report) {
     }
     let crate_root = module.folder().join(crate_root);
     source_files(context, module, &crate_root, report);
+    // The other crate of two of one name has no manifest: Cargo cannot build it. `tree` compiles it.
+    if SOONG_ONLY.iter().any(|folder| module.folder() == Path::new(folder)) {
+        return links(context, module, Side::Device, report);
+    }
     let package = context.packages.iter().filter(|package| crate_root.starts_with(&package.folder));
     let Some(package) = package.max_by_key(|package| package.folder.components().count()) else {
-        // The other binding of the AIDL has no manifest: Cargo cannot build it. `tree` compiles it.
-        if module.folder() == Path::new(SOONG_BINDING) {
-            return links(context, module, Side::Device, report);
-        }
         return report.found(module.place("crate_root:"), format!("{}: in no Cargo package", module.name));
     };
     manifest(module, package, report);
@@ -402,8 +402,8 @@ fn coverage(blueprints: &Blueprints, packages: &[CargoPackage], report: &mut Rep
     }
 }
 
-/// The crate over `libbinder_rs`.
-const SOONG_BINDING: &str = "aidl/bind_soong";
+/// Crates of which a tree has another of the same name: over `libbinder_rs`, and over its older libtest-mimic.
+const SOONG_ONLY: &[&str] = &["aidl/bind_soong", "vts/conformance/trials_soong"];
 
-/// Packages that no device has: they read TOML, or speak to the service through the other binder library.
-const HOST_ONLY: &[&str] = &["gralloc_client", "heaps_lint"];
+/// Packages that no device has: they read TOML.
+const HOST_ONLY: &[&str] = &["heaps_lint"];

@@ -1,4 +1,5 @@
 //! `android.hardware.graphics.allocator` V2 as Soong generates it for Rust: names and shapes, for type checking.
+//! A parcelable without `@RustDerive` derives `Debug` alone (`system/tools/aidl`, `generate_rust.cpp`).
 
 #![allow(non_snake_case, missing_docs)]
 
@@ -14,11 +15,14 @@ pub mod aidl {
                             pub const BAD_DESCRIPTOR: Self = Self(0);
                             pub const NO_RESOURCES: Self = Self(1);
                             pub const UNSUPPORTED: Self = Self(2);
+                            pub const fn enum_values() -> [Self; 3] {
+                                [Self::BAD_DESCRIPTOR, Self::NO_RESOURCES, Self::UNSUPPORTED]
+                            }
                         }
                     }
                     pub mod AllocationResult {
                         use android_hardware_common::aidl::android::hardware::common::NativeHandle::NativeHandle;
-                        #[derive(Debug, Default, PartialEq, Eq)]
+                        #[derive(Debug, Default)]
                         pub struct AllocationResult {
                             pub stride: i32,
                             pub buffers: Vec<NativeHandle>,
@@ -26,7 +30,7 @@ pub mod aidl {
                     }
                     pub mod BufferDescriptorInfo {
                         use android_hardware_graphics_common::aidl::android::hardware::graphics::common;
-                        #[derive(Debug, Clone, PartialEq, Eq)]
+                        #[derive(Debug)]
                         pub struct BufferDescriptorInfo {
                             pub name: [u8; 128],
                             pub width: i32,

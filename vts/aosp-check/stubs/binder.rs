@@ -1,7 +1,8 @@
 //! The public signatures of `libbinder_rs` that this project uses, for type checking. Nothing here runs.
 //!
-//! Source: AOSP `frameworks/native/libs/binder/rust/src` (15). What is not listed is not used; what is listed has the
-//! shape that 15 and 16 share.
+//! Source: AOSP `frameworks/native/libs/binder/rust/src` (android-14.0.0_r55 and 15: `binder.rs`, `error.rs`, `native.rs`,
+//! `proxy.rs`, `service.rs`, `state.rs`, `parcel/file_descriptor.rs`), each signature compared. What is not listed is not
+//! used; what is listed has the shape that 15 and 16 share. `check_interface` is not in 14.
 
 use std::error::Error;
 use std::ffi::CStr;
@@ -310,7 +311,7 @@ pub mod binder_impl {
     use std::os::fd::AsRawFd;
 
     /// A service's own side, implemented by the generated `Bn` types.
-    pub trait Remotable: Send + Sync {}
+    pub trait Remotable: Send + Sync + 'static {}
 
     /// A binder object of this process.
     pub struct Binder<T: Remotable>(PhantomData<T>);
@@ -333,10 +334,15 @@ pub mod binder_impl {
     pub trait IBinderInternal: super::IBinder {
         /// Asks for a dump into a file.
         fn dump<F: AsRawFd>(&mut self, fp: &F, args: &[&str]) -> std::result::Result<(), StatusCode>;
+        /// What was attached.
+        fn get_extension(&mut self) -> std::result::Result<Option<SpIBinder>, StatusCode>;
     }
 
     impl IBinderInternal for SpIBinder {
         fn dump<F: AsRawFd>(&mut self, _fp: &F, _args: &[&str]) -> std::result::Result<(), StatusCode> {
+            stub()
+        }
+        fn get_extension(&mut self) -> std::result::Result<Option<SpIBinder>, StatusCode> {
             stub()
         }
     }

@@ -1,4 +1,5 @@
 //! This project's `vendor.dmaheap.graphics.allocator` as Soong generates it for Rust: names and shapes, for type checking.
+//! A parcelable without `@RustDerive` derives `Debug` alone (`system/tools/aidl`, `generate_rust.cpp`).
 
 #![allow(non_snake_case, missing_docs)]
 
@@ -8,7 +9,7 @@ pub mod aidl {
             pub mod graphics {
                 pub mod allocator {
                     pub mod Holdings {
-                        #[derive(Debug, Default, Clone, PartialEq)]
+                        #[derive(Debug, Default)]
                         pub struct Holdings {
                             pub liveBuffers: i64,
                             pub liveBytes: i64,
@@ -18,7 +19,7 @@ pub mod aidl {
                         }
                     }
                     pub mod LatencyStatistics {
-                        #[derive(Debug, Default, Clone, PartialEq)]
+                        #[derive(Debug, Default)]
                         pub struct LatencyStatistics {
                             pub count: i64,
                             pub sumUs: i64,
@@ -29,7 +30,7 @@ pub mod aidl {
                         }
                     }
                     pub mod HeapStatistics {
-                        #[derive(Debug, Default, Clone, PartialEq)]
+                        #[derive(Debug, Default)]
                         pub struct HeapStatistics {
                             pub name: String,
                             pub node: String,
@@ -41,7 +42,7 @@ pub mod aidl {
                         }
                     }
                     pub mod ClientStatistics {
-                        #[derive(Debug, Default, Clone, PartialEq)]
+                        #[derive(Debug, Default)]
                         pub struct ClientStatistics {
                             pub uid: i32,
                             pub reservedBytes: i64,
@@ -50,7 +51,7 @@ pub mod aidl {
                         }
                     }
                     pub mod BufferStatistics {
-                        #[derive(Debug, Default, Clone, PartialEq)]
+                        #[derive(Debug, Default)]
                         pub struct BufferStatistics {
                             pub id: i64,
                             pub name: String,
@@ -63,14 +64,14 @@ pub mod aidl {
                         }
                     }
                     pub mod RefusalStatistics {
-                        #[derive(Debug, Default, Clone, PartialEq)]
+                        #[derive(Debug, Default)]
                         pub struct RefusalStatistics {
                             pub cause: String,
                             pub count: i64,
                         }
                     }
                     pub mod PoolStatistics {
-                        #[derive(Debug, Default, Clone, PartialEq)]
+                        #[derive(Debug, Default)]
                         pub struct PoolStatistics {
                             pub readyBuffers: i64,
                             pub readyBytes: i64,
@@ -84,7 +85,7 @@ pub mod aidl {
                         }
                     }
                     pub mod AllocatorStatistics {
-                        #[derive(Debug, Default, Clone, PartialEq)]
+                        #[derive(Debug, Default)]
                         pub struct AllocatorStatistics {
                             pub policy: String,
                             pub uptimeMs: i64,
