@@ -56,7 +56,7 @@ pub struct Options {
     pub run_one: Option<String>,
     /// What libtest understands.
     #[command(flatten)]
-    pub run: libtest_mimic::Arguments,
+    pub run: conformance_trials::Arguments,
 }
 
 impl Options {

@@ -5,7 +5,7 @@ mod table;
 
 use crate::options::Options;
 use crate::subject::{with_shared, Subject, Target};
-use libtest_mimic::{Completion, Failed, Trial};
+use conformance_trials::{Ended, Failed};
 use std::process::ExitCode;
 
 pub use table::row;
@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if options.run.list {
-        return libtest_mimic::run(&options.run, trials(&tests, options, None)).exit_code();
+        return conformance_trials::run(&options.run, trials(&tests, options, None));
     }
     let target = match Target::find(options) {
         Ok(target) => target,
@@ -69,22 +69,20 @@ pub fn run(options: &Options) -> ExitCode {
         return run_one(&tests, name, &target);
     }
     eprintln!("allocator: {}\nmapper: {}", target.door, target.mapper.display());
-    let mut arguments = options.run.clone();
     // One after the other: a test may restart the allocator, others compare figures of a process before and after.
-    arguments.test_threads = Some(1);
-    libtest_mimic::run(&arguments, trials(&tests, options, Some(&target))).exit_code()
+    conformance_trials::run(&options.run, trials(&tests, options, Some(&target)))
 }
 
-fn trials(tests: &[Test], options: &Options, target: Option<&Target>) -> Vec<Trial> {
+fn trials(tests: &[Test], options: &Options, target: Option<&Target>) -> Vec<conformance_trials::Test> {
     let trial = |test: &Test| {
         let (test, options, target) = (*test, options.clone(), target.cloned());
-        Trial::ignorable_test(test.name, move || {
+        conformance_trials::Test::new(test.name, move || {
             let target = target.as_ref().ok_or("no target")?;
             let verdict =
                 if options.in_process { in_process(&test, target) } else { alone::run(&test, target, &options) };
             match verdict? {
-                Ok(()) => Ok(Completion::Completed),
-                Err(Skip(reason)) if options.may_skip() => Ok(Completion::ignored_with(reason)),
+                Ok(()) => Ok(Ended::Passed),
+                Err(Skip(reason)) if options.may_skip() => Ok(Ended::Skipped(reason)),
                 Err(Skip(reason)) => Err(Failed::from(format!("skips are forbidden here, and: {reason}"))),
             }
         })

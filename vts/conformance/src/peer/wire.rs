@@ -3,7 +3,8 @@
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    recvmsg, sendmsg, socketpair, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType,
+    recvmsg, sendmsg, socketpair, AddressFamily, CmsgIterator, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag,
+    SockType,
 };
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -35,7 +36,7 @@ pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(String, Vec<OwnedFd>)>
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
         let message = recvmsg::<()>(socket.as_raw_fd(), &mut into, Some(&mut space), flags)?;
         let mut fds = Vec::new();
-        for control in message.cmsgs() {
+        for control in message.cmsgs().controls()? {
             if let ControlMessageOwned::ScmRights(numbers) = control {
                 // SAFETY: the kernel has just put these fds into this process, for this message alone.
                 fds.extend(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }));
@@ -48,6 +49,23 @@ pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(String, Vec<OwnedFd>)>
     }
     bytes.truncate(length);
     Ok(Some((String::from_utf8_lossy(&bytes).into_owned(), fds)))
+}
+
+/// What came beside the words. nix 0.28 (Android 15) gives an iterator, 0.29 (16) a result with one.
+trait Controls {
+    fn controls(self) -> Result<Vec<ControlMessageOwned>, Errno>;
+}
+
+impl Controls for CmsgIterator<'_> {
+    fn controls(self) -> Result<Vec<ControlMessageOwned>, Errno> {
+        Ok(self.collect())
+    }
+}
+
+impl Controls for Result<CmsgIterator<'_>, Errno> {
+    fn controls(self) -> Result<Vec<ControlMessageOwned>, Errno> {
+        self.map(Iterator::collect)
+    }
 }
 
 pub(super) fn to_hex(bytes: &[u8]) -> String {

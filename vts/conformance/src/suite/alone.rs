@@ -3,7 +3,7 @@
 use super::{Skip, Test, Verdict, SKIPPED};
 use crate::options::Options;
 use crate::subject::Target;
-use libtest_mimic::Failed;
+use conformance_trials::Failed;
 use nix::sys::signal::{killpg, Signal};
 use nix::unistd::Pid;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
