@@ -20,7 +20,7 @@ Options:
                      udmabuf, memfd: stand-ins for machines without dma-heaps (no device can use their memory as a
                      heap's; protected heaps do not exist there)
   --heap-dir DIR     where the heap nodes are [default: /dev/dma_heap]
-  --check            load the policy, look at the heaps, say what is found, and exit
+  --check            load the policy, look at the heaps, say what is found, and exit; 1 when nothing can be allocated
   --verbose          log at debug level
   -h, --help         print this
   -V, --version      print the version

@@ -39,10 +39,11 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let engine = startup::engine(args)?;
     if args.check {
-        for line in startup::describe(&engine.heaps().heaps().describe()) {
+        let report = engine.heaps().heaps().describe();
+        for line in startup::describe(&report) {
             println!("{line}");
         }
-        return Ok(());
+        return startup::judge(&report, engine.policy());
     }
     match &args.door {
         Door::Binder => startup::serve_over_binder(&engine, ALLOCATOR_INSTANCE)?,

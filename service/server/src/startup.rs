@@ -11,7 +11,7 @@ use allocator_aidl::serve_binder;
 use anyhow::{Context, Result};
 use gralloc_core::ledger::Ledger;
 use gralloc_core::Policy;
-use gralloc_kernel::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure};
+use gralloc_kernel::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure, NodeState};
 use log::{info, warn};
 use nix::unistd::{sysconf, SysconfVar};
 use std::fs;
@@ -40,7 +40,11 @@ pub fn load_policy(path: &Path) -> Result<Policy> {
     file.take(most).read_to_string(&mut text).with_context(|| format!("policy {name}"))?;
     let is_whole = u64::try_from(text.len()).is_ok_and(|size| size < most);
     anyhow::ensure!(is_whole, "policy {name}: at most {MAX_POLICY_BYTES} bytes are read");
-    heaps_config::from_json(&text).with_context(|| format!("policy {name}"))
+    let hint = match path.extension() {
+        Some(extension) if extension == "toml" => " (the service reads what `heapctl compile` makes of it)",
+        _ => "",
+    };
+    heaps_config::from_json(&text).with_context(|| format!("policy {name}{hint}"))
 }
 
 /// Puts the engine together and starts the housekeeper.
@@ -103,8 +107,11 @@ fn open_heaps(args: &Args, policy: &Policy) -> Result<Backend> {
 pub fn describe(report: &HeapReport) -> Vec<String> {
     let mut lines: Vec<String> = report.stand_in.iter().cloned().collect();
     for heap in &report.heaps {
-        let node = heap.node.as_deref().unwrap_or("-");
-        lines.push(format!("heap {}: {}/{node}: {}", heap.name, report.source, heap.state));
+        let place = match &heap.node {
+            Some(node) => format!("{}/{node}", report.source),
+            None => report.source.clone(),
+        };
+        lines.push(format!("heap {}: {place}: {}", heap.name, heap.state));
         for (node, state) in &heap.passed_over {
             lines.push(format!("heap {}: passed over {node}: {state}", heap.name));
         }
@@ -112,6 +119,18 @@ pub fn describe(report: &HeapReport) -> Vec<String> {
     lines.extend(report.unclaimed.iter().map(|node| format!("node {node}: no heap of the policy names it")));
     lines.extend(report.problems.iter().cloned());
     lines
+}
+
+/// What `--check` finds wrong: without metadata there is no buffer.
+///
+/// # Errors
+/// The metadata heap is not open.
+pub fn judge(report: &HeapReport, policy: &Policy) -> Result<()> {
+    let metadata = policy.metadata_heap;
+    let is_open = report.heaps.iter().any(|heap| heap.id == metadata && heap.state == NodeState::Open);
+    let name = policy.heap_name(metadata);
+    anyhow::ensure!(is_open, "nothing can be allocated: every buffer has its metadata from the heap {name}, see above");
+    Ok(())
 }
 
 fn page_bytes() -> u64 {

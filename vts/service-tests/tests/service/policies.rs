@@ -23,6 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
         policy_for_other_heaps_serves_and_supports_nothing,
         policy_whose_metadata_heap_is_absent_supports_nothing,
         check_tells_heaps_and_ends,
+        check_without_the_metadata_heap_fails,
         check_of_a_broken_policy_fails,
         stand_ins_say_so_in_log_check_and_dump,
         arguments_that_are_unknown_are_named,
@@ -111,6 +112,12 @@ fn policy_that_is_a_directory_or_empty_is_refused() -> Verdict {
     let output = Command::new(program()).arg("--policy").arg(folder.path()).arg("--check").output().unwrap();
     let words = words_of_failure(&output);
     assert!(words.contains(&folder.path().display().to_string()), "{words}");
+    // Text that has not been compiled yet.
+    let written = folder.path().join("heaps.toml");
+    std::fs::write(&written, "schema = 1\n").unwrap();
+    let output = Command::new(program()).arg("--policy").arg(written).arg("--check").output().unwrap();
+    let words = words_of_failure(&output);
+    assert!(words.contains("heapctl compile"), "{words}");
     Ok(())
 }
 
@@ -176,6 +183,22 @@ fn check_tells_heaps_and_ends() -> Verdict {
     if has_kernel_heaps() {
         assert!(line("elsewhere").contains("absent"), "{text}");
     }
+    Ok(())
+}
+
+fn check_without_the_metadata_heap_fails() -> Verdict {
+    let nodes = tempfile::tempdir().unwrap();
+    let options = Options {
+        heaps: service_tests::place::Heaps::Kernel,
+        heap_dir: Some(nodes.path().to_owned()),
+        arguments: vec!["--check".to_owned()],
+        ..Options::default()
+    };
+    let output = Service::run(Some(&PolicyText::default().json()), &options);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains(&format!("heap system: {}: absent", nodes.path().display())), "{told}");
+    let words = words_of_failure(&output);
+    assert!(words.contains("nothing can be allocated"), "{words}");
     Ok(())
 }
 
