@@ -662,6 +662,36 @@ fn limits_that_contradict_each_other() {
 }
 
 #[test]
+fn pool_s_keys_say_what_they_take() {
+    let pool = |lines: &str| with(&format!("[pool]\n{lines}"));
+    only(&pool("total = \"0\" #!"), Code::BadValue, "pool.total");
+    only(&pool("total = \"64MiB\"\nidle_seconds = 0 #!"), Code::BadValue, "pool.idle_seconds");
+    only(&pool("total = \"64MiB\"\nidle_seconds = 3601 #!"), Code::BadValue, "pool.idle_seconds");
+    only(&pool("total = \"64MiB\"\nenabled = \"no\" #!"), Code::WrongType, "pool.enabled");
+    only(&pool("total = \"64MiB\"\nstreams = 1 #!"), Code::WrongType, "pool.streams");
+    let found = only(&pool("total = \"64MiB\"\nidle_secs = 3 #!"), Code::UnknownKey, "pool.idle_secs");
+    assert_eq!(found.nearest.as_deref(), Some("idle_seconds"));
+    let without = lint_text(&with("[pool]\nenabled = true"));
+    assert!(without.findings.iter().all(|found| found.finding.code == Code::MissingKey), "{}", without.render(false));
+    assert_eq!(without.findings.len(), 1);
+}
+
+#[test]
+fn ready_entries_must_be_had_and_fit_into_the_pool() {
+    let entry = |lines: &str| {
+        with(&format!("[pool]\ntotal = \"16MiB\"\n[[ready]] #!\nname = \"frame\"\nheight = 1080\n{lines}"))
+    };
+    let frames = |count: u32| entry(&format!("format = \"RGBA_8888\"\nwidth = 1920\ncount = {count}"));
+    assert!(lint_text(&frames(2)).findings.is_empty(), "{}", lint_text(&frames(2)).render(false));
+    only(&frames(3), Code::PoolUnused, "ready[0]");
+    only(&entry("format = \"RGBA_8888\"\nwidth = 1\ncount = 1"), Code::PoolUnused, "ready[0]");
+    only(&entry("format = \"BLOB\"\nwidth = 1920\ncount = 1"), Code::BadValue, "ready[0]");
+    let text =
+        frames(1).replace("format = \"RGBA_8888\"", "format = \"RGBA_888\" #!").replace("[[ready]] #!", "[[ready]]");
+    among(&text, Code::UnknownFormat, "ready[0].format");
+}
+
+#[test]
 fn what_is_to_be_kept_ready_without_a_pool_never_is() {
     let ready = "[[ready]] #!\nname = \"frame\"\nformat = \"RGBA_8888\"\nwidth = 1920\nheight = 1080\n\
                  usage = [\"GPU_TEXTURE\"]\ncount = 2";
