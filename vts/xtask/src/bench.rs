@@ -43,7 +43,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
     let out = args.run.out(&context, "bench");
-    let guest = args.run.boot(&context, &out, &[PACKAGE])?;
+    let policy = without_pool(&service::compile(&context, args.run.policy())?, &out)?;
+    let guest = args.run.boot_with(&policy, &context, &out, &[PACKAGE])?;
     let mut argv = ["bench", "--quiet", "--part", "service", "--out", OUT_DIR].map(str::to_owned).to_vec();
     argv.extend(args.arguments.iter().cloned());
     let status = guest.run(&GuestCommand::new(argv).limit(LIMIT), false)?;
@@ -61,6 +62,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     guest.power_off()?;
     Ok(ExitCode::from(u8::try_from(status.code()).unwrap_or(1)))
+}
+
+/// The policy with its pool off: rows that allocate must. Those of the pool start services of their own, with it on.
+fn without_pool(policy: &Path, out: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(policy).with_context(|| policy.display().to_string())?;
+    let mut value: serde_json::Value = serde_json::from_str(&text).with_context(|| policy.display().to_string())?;
+    if let Some(enabled) = value.pointer_mut("/pool/enabled") {
+        *enabled = false.into();
+    }
+    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let path = out.join("policy.json");
+    std::fs::write(&path, value.to_string()).with_context(|| path.display().to_string())?;
+    Ok(path.display().to_string())
 }
 
 /// The rows that need no service, on this machine: pure code says nothing in an emulator. Gives their samples' file.

@@ -102,8 +102,13 @@ impl RunArgs {
 
     /// Boots a guest with the service and the programs of these packages.
     pub(crate) fn boot(&self, context: &Context, out: &Path, packages: &[&str]) -> Result<Guest> {
+        self.boot_with(self.policy(), context, out, packages)
+    }
+
+    /// The same with a policy that was made of the one that was asked for.
+    pub(crate) fn boot_with(&self, policy: &str, context: &Context, out: &Path, packages: &[&str]) -> Result<Guest> {
         let mut prepared = Prepared::new(context, &self.machine)?;
-        service::add(context, &mut prepared.rootfs, self.policy(), packages)?;
+        service::add(context, &mut prepared.rootfs, policy, packages)?;
         prepared.boot(context, out)
     }
 }
