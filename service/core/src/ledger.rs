@@ -20,7 +20,11 @@ use crate::ports::MemoryGauge;
 use crate::request::BufferName;
 use crate::usage::Usage;
 use account::State;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(all(test, loom))]
+use loom::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, PoisonError};
+#[cfg(not(all(test, loom)))]
+use std::sync::{Mutex, MutexGuard};
 
 /// Most buffers that are tracked at once; a request beyond it is refused rather than forgotten.
 pub const MAX_TRACKED: usize = 65_536;
@@ -272,5 +276,7 @@ fn index(value: u32) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 
+#[cfg(all(test, loom))]
+mod model;
 #[cfg(test)]
 mod tests;

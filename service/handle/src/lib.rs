@@ -27,6 +27,7 @@ mod error;
 mod fields;
 mod info;
 pub mod metadata;
+mod sync;
 
 pub use decode::{decode, RawHandle};
 pub use encode::encode;

@@ -2,6 +2,11 @@
 //!
 //! A fence is a sync file, readable once it has signalled (linux v6.12, `drivers/dma-buf/sync_file.c`,
 //! `sync_file_poll`). It comes from a client, so it may be anything that has an fd.
+//!
+//! One kind can outlast the limit: a file of a file system in user space, whose daemon poll(2) itself asks and waits for
+//! (linux v6.12, `fs/fuse/file.c`, `fuse_file_poll`). So would every other question about it, and whoever waits for fences
+//! by poll, as AOSP's libsync does (`system/core/libsync/sync.c`, `sync_wait`), waits as long. It holds up the one lock
+//! that was given it: no lock of ours is held meanwhile.
 
 use crate::error::Error;
 use nix::errno::Errno;

@@ -3,13 +3,12 @@
 //! It sleeps on a timer, as the housekeeper does, so that a client's wait holds no wake-up that it could do without.
 
 use crate::pool::Pool;
+use crate::timer::Timer;
 use gralloc_kernel::sched;
 use log::{error, warn};
-use nix::errno::Errno;
-use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use std::os::fd::AsFd;
+#[cfg(all(test, loom))]
+use loom::sync::atomic::{AtomicU8, Ordering};
+#[cfg(not(all(test, loom)))]
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Arc;
 use std::thread;
@@ -29,7 +28,7 @@ const SOON: u8 = 2;
 
 /// Wakes the filler.
 pub struct FillTimer {
-    timer: TimerFd,
+    timer: Timer,
     state: AtomicU8,
 }
 
@@ -39,8 +38,7 @@ impl FillTimer {
     /// # Errors
     /// No file descriptor left.
     pub fn new() -> nix::Result<FillTimer> {
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
-        Ok(FillTimer { timer, state: AtomicU8::new(AWAKE) })
+        Ok(FillTimer { timer: Timer::new()?, state: AtomicU8::new(AWAKE) })
     }
 
     /// Has the filler look after the reply.
@@ -58,26 +56,26 @@ impl FillTimer {
     }
 
     fn set(&self, after: Duration) {
-        if let Err(errno) = self.timer.set(Expiration::OneShot(TimeSpec::from(after)), TimerSetTimeFlags::empty()) {
+        if let Err(errno) = self.timer.set(after) {
             // Cannot be: the timer is ours and the time is valid. The next request tries again.
             self.state.store(ASLEEP, Ordering::SeqCst);
             error!("filler: timer: {errno}");
         }
     }
 
-    fn wait(&self, timeout: Option<Duration>) {
+    /// Sleeps until somebody asks or the time is over that `timeout` gives. `look` does once more what there is to do:
+    /// whoever asked before the filler said that it sleeps saw one that was awake.
+    fn sleep(&self, look: impl FnOnce(), timeout: impl FnOnce() -> Option<Duration>) {
+        // Swaps, not stores: each reads the change before it, so all changes stand in one order (as `model.rs` needs it).
+        self.state.swap(ASLEEP, Ordering::SeqCst);
+        look();
         // Rounded up: a look that comes too early finds nothing and would come again at once.
-        let timeout = timeout.map(|timeout| timeout.saturating_add(Duration::from_millis(1)));
-        let timeout = timeout.and_then(|timeout| PollTimeout::try_from(timeout).ok()).unwrap_or(PollTimeout::NONE);
-        match poll(&mut [PollFd::new(self.timer.as_fd(), PollFlags::POLLIN)], timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => {
-                error!("filler: poll: {errno}");
-                thread::sleep(Duration::from_secs(1));
-            }
+        if let Err(errno) = self.timer.wait(timeout().map(|timeout| timeout.saturating_add(Duration::from_millis(1)))) {
+            error!("filler: poll: {errno}");
+            thread::sleep(Duration::from_secs(1));
         }
-        self.state.store(AWAKE, Ordering::SeqCst);
-        let _ = self.timer.unset();
+        self.state.swap(AWAKE, Ordering::SeqCst);
+        self.timer.take_back();
     }
 }
 
@@ -106,12 +104,17 @@ pub fn spawn(fills: Arc<dyn Fills>) -> std::io::Result<()> {
         loop {
             while fills.fill() {}
             pool.drop_idle();
-            pool.timer().state.store(ASLEEP, Ordering::SeqCst);
-            // Whoever asked before the line above saw a filler that was awake.
-            while fills.fill() {}
-            let look = fills.look_at_memory();
-            pool.timer().wait(pool.due_in().into_iter().chain(look).min());
+            pool.timer().sleep(
+                || while fills.fill() {},
+                || {
+                    let look = fills.look_at_memory();
+                    pool.due_in().into_iter().chain(look).min()
+                },
+            );
         }
     })?;
     Ok(())
 }
+
+#[cfg(all(test, loom))]
+mod model;

@@ -4,12 +4,14 @@
 //! the client that waits for its reply more than the work (on an idle second processor an interrupt and a switch), a timer
 //! costs one short system call, and while one is set nobody pays at all.
 
+use crate::timer::Timer;
 use log::error;
+#[cfg(all(test, loom))]
+use loom::sync::atomic::{AtomicBool, Ordering};
 use nix::errno::Errno;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(not(all(test, loom)))]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::thread;
@@ -20,7 +22,7 @@ const GATHER: Duration = Duration::from_millis(4);
 
 /// Has the housekeeper look soon.
 pub struct Waker {
-    timer: TimerFd,
+    timer: Timer,
     /// True from when the thread has found nothing to do until somebody has set the timer.
     asleep: AtomicBool,
 }
@@ -31,21 +33,31 @@ impl Waker {
     /// # Errors
     /// No file descriptor left.
     pub fn new() -> nix::Result<Waker> {
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
-        Ok(Waker { timer, asleep: AtomicBool::new(false) })
+        Ok(Waker { timer: Timer::new()?, asleep: AtomicBool::new(false) })
     }
 
     /// There is work. One system call when the thread sleeps, none otherwise.
     pub fn wake(&self) {
         // Either this sees `asleep` and sets the timer, or the thread, which sets it before it looks once more, sees the work.
         if self.asleep.swap(false, Ordering::SeqCst) {
-            let soon = Expiration::OneShot(TimeSpec::from(GATHER));
-            if let Err(errno) = self.timer.set(soon, TimerSetTimeFlags::empty()) {
+            if let Err(errno) = self.timer.set(GATHER) {
                 // Cannot be: the timer is ours and the time is valid. The next piece of work tries again.
                 self.asleep.store(true, Ordering::SeqCst);
                 error!("housekeeper: timer: {errno}");
             }
         }
+    }
+
+    /// Lets the thread sleep, in `wait`, until there is work. `look` does once more what there is to do: whoever had work
+    /// before the thread said that it sleeps saw one that was awake.
+    fn sleep(&self, look: impl FnOnce(), wait: impl FnOnce(&Timer)) {
+        // Swaps, not stores: each reads the change before it, so all changes stand in one order (as `model.rs` needs it).
+        self.asleep.swap(true, Ordering::SeqCst);
+        look();
+        wait(&self.timer);
+        self.asleep.swap(false, Ordering::SeqCst);
+        // What is set or has run out; there is none after an fd or the interval.
+        self.timer.take_back();
     }
 }
 
@@ -75,28 +87,28 @@ pub fn spawn(waker: Arc<Waker>, chores: Arc<dyn Chores>) -> std::io::Result<()> 
     let name = "housekeeper".to_owned();
     thread::Builder::new().name(name).spawn(move || loop {
         chores.run();
-        waker.asleep.store(true, Ordering::SeqCst);
-        chores.run();
-        if wait(&waker, &chores.ready_fds(), chores.pressure_fd(), chores.interval()) {
-            chores.relieve();
-        }
-        waker.asleep.store(false, Ordering::SeqCst);
-        if !is_readable(waker.timer.as_fd()) {
-            // Woken by something that has just begun: buffers are released in groups too.
-            thread::sleep(GATHER);
-        }
-        // Takes back a timer that is set or has run out; there is none after an fd or the interval.
-        let _ = waker.timer.unset();
+        waker.sleep(
+            || chores.run(),
+            |timer| {
+                if wait(timer, &chores.ready_fds(), chores.pressure_fd(), chores.interval()) {
+                    chores.relieve();
+                }
+                if !is_readable(timer.as_fd()) {
+                    // Woken by something that has just begun: buffers are released in groups too.
+                    thread::sleep(GATHER);
+                }
+            },
+        );
     })?;
     Ok(())
 }
 
 /// True when memory runs short.
-fn wait(waker: &Waker, ready: &[BorrowedFd<'_>], pressure: Option<BorrowedFd<'_>>, interval: Option<Duration>) -> bool {
+fn wait(timer: &Timer, ready: &[BorrowedFd<'_>], pressure: Option<BorrowedFd<'_>>, interval: Option<Duration>) -> bool {
     let timeout = interval.and_then(|interval| PollTimeout::try_from(interval).ok()).unwrap_or(PollTimeout::NONE);
     let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
     let pressing = pressure.map(|fd| PollFd::new(fd, PollFlags::POLLPRI));
-    let ready = ready.iter().copied().chain([waker.timer.as_fd()]).map(readable);
+    let ready = ready.iter().copied().chain([timer.as_fd()]).map(readable);
     let mut fds: Vec<PollFd<'_>> = pressing.into_iter().chain(ready).collect();
     match poll(&mut fds, timeout) {
         Ok(_) => {
@@ -117,3 +129,6 @@ pub fn is_readable(fd: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
     poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
+
+#[cfg(all(test, loom))]
+mod model;

@@ -1,12 +1,13 @@
-//! `cargo xtask asan` and `cargo xtask miri`: tests of what runs in other people's processes, under a checker of memory.
+//! `cargo xtask asan`, `miri` and `loom`: tests under a checker of memory, or of the orders in which threads may meet.
 //!
-//! Both take a nightly compiler. Where there is none they say so and are skipped: unlike `cargo xtask fuzz` they install
-//! nothing, so that a script may always call them.
+//! The first two take a nightly compiler. Where there is none they say so and are skipped: unlike `cargo xtask fuzz` they
+//! install nothing, so that a script may always call them.
 
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::Result;
+use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
+use vm_harness::binaries;
 use vm_harness::progress::{run_captured, run_visible};
 
 use crate::context::Context;
@@ -18,7 +19,11 @@ const ASAN_PACKAGE: &str = "gralloc_mapper";
 /// Without unsafe code, but not without threads on one page, which miri checks for data races.
 const MIRI_PACKAGES: [&str; 2] = ["gralloc_core", "gralloc_handle"];
 
-/// Arguments of both.
+/// Which have models for loom, as unit tests whose names begin with [`MODEL`].
+const LOOM_PACKAGES: [&str; 3] = ["gralloc_core", "gralloc_handle", "gralloc_server"];
+pub(crate) const MODEL: &str = "model_";
+
+/// Arguments of all.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Only tests whose name contains this
@@ -68,8 +73,42 @@ pub(crate) fn miri(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The models of the shared page, the account, the filler and the housekeeper, in all orders of their threads' steps.
+pub(crate) fn loom(args: &Args) -> Result<ExitCode> {
+    let context = Context::new(false)?;
+    println!("loom: well: {} models", models(&context, args.filter.as_deref().unwrap_or(MODEL))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tries the models whose names contain this; how many there are.
+pub(crate) fn models(context: &Context, filter: &str) -> Result<usize> {
+    context.progress.step(format_args!("the models of {} under loom", LOOM_PACKAGES.join(", ")));
+    let mut command = Command::new(binaries::cargo());
+    command
+        .current_dir(&context.workspace)
+        .env("RUSTFLAGS", "--cfg loom")
+        .env("CARGO_TARGET_DIR", context.target.join("loom"))
+        .args(["test", "--locked", "--lib", "--no-fail-fast"])
+        .args(LOOM_PACKAGES.iter().flat_map(|package| ["-p", package]))
+        .args(["--", filter]);
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cargo")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    print!("{text}");
+    ensure!(output.status.success(), "cargo test: {}", output.status);
+    let tried = text.lines().filter(|line| line.starts_with("test ") && line.ends_with(" ... ok")).count();
+    ensure!(tried > 0, "no model is called {filter}");
+    Ok(tried)
+}
+
+/// The shared page's threads under miri, and what the handle takes from strangers: what fits into the gate.
+pub(crate) fn miri_short(context: &Context) -> Result<()> {
+    let mut command = cargo(context, "miri");
+    command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
+    Ok(run_visible(command.args(["miri", "test", "--locked", "-p", "gralloc_handle", "--lib"]))?)
+}
+
 /// Why there is no nightly compiler with this component; no error when there is.
-fn nightly(component: Option<&str>) -> Result<(), String> {
+pub(crate) fn nightly(component: Option<&str>) -> Result<(), String> {
     let list = |what: &[&str]| run_captured(Command::new("rustup").args(what));
     let toolchains = list(&["toolchain", "list"]).map_err(|_| "there is no rustup (https://rustup.rs)".to_owned())?;
     if !String::from_utf8_lossy(&toolchains).lines().any(|line| line.starts_with(TOOLCHAIN)) {

@@ -50,7 +50,7 @@ use Run::{Here, InGuest};
 
 type Step = (&'static str, Run);
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 17] = [
     ("lock", Here(steps::lock)),
     ("format", Here(steps::format)),
     ("layers", Here(layers::check)),
@@ -64,6 +64,9 @@ const STEPS: [Step; 14] = [
     ("documentation", Here(steps::documentation)),
     ("licences", Here(deny::policy)),
     ("advisories", Here(deny::advisories)),
+    ("models", Here(steps::models)),
+    ("miri", Here(steps::miri)),
+    ("fuzz", Here(steps::fuzz)),
     ("kernel", Here(steps::kernel)),
 ];
 

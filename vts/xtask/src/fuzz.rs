@@ -1,10 +1,14 @@
 //! `cargo xtask fuzz`: the fuzz targets under libFuzzer, with what they need installed and said.
 
-use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::fmt;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{bail, ensure, Context as _, Result};
 use clap::Args as ClapArgs;
+use nix::sys::resource::{getrusage, UsageWho};
+use nix::sys::time::TimeValLike as _;
 use vm_harness::progress::{run_captured, run_visible};
 
 use crate::context::Context;
@@ -13,6 +17,8 @@ use crate::context::Context;
 const TARGETS: [&str; 7] = ["plan", "policy", "handle", "metadata", "import", "parcel", "calls"];
 /// What libFuzzer's instrumentation takes.
 const TOOLCHAIN: &str = "nightly";
+/// In the gate.
+const SHORT_SECONDS: u64 = 5;
 /// Longest input. Metadata, the longest that is real, stays below.
 const MAX_BYTES: u32 = 4096;
 
@@ -38,6 +44,66 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
     toolchain(&context)?;
+    let all: Vec<String> = TARGETS.map(str::to_owned).to_vec();
+    let targets = if args.targets.is_empty() { &all } else { &args.targets };
+    let runs = fuzz_all(&context, targets, args.seconds, args.minimise)?;
+    println!("\n{}", table(&runs));
+    let failed: Vec<&str> = runs.iter().filter(|run| !run.well).map(|run| run.target.as_str()).collect();
+    if failed.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("failed: {}; the input that did it belongs into vts/fuzz/corpus/found/TARGET", failed.join(", "));
+    Ok(ExitCode::FAILURE)
+}
+
+/// All targets for a few seconds each, and what came of it in a few words; an error when a promise was broken.
+pub(crate) fn short(context: &Context) -> Result<String> {
+    let runs = fuzz_all(context, &TARGETS.map(str::to_owned), SHORT_SECONDS, false)?;
+    let table = table(&runs);
+    ensure!(runs.iter().all(|run| run.well), "the inputs are in target/fuzz/artifacts\n{table}");
+    println!("{table}");
+    let inputs: u64 = runs.iter().map(|run| run.inputs).sum();
+    Ok(format!("{inputs} inputs in {} targets of {SHORT_SECONDS} s each", runs.len()))
+}
+
+/// What one target's time came to.
+#[derive(Default)]
+struct Run {
+    target: String,
+    /// No promise was broken.
+    well: bool,
+    inputs: u64,
+    edges: u64,
+    features: u64,
+    /// Seconds that the processor gave it.
+    cpu_seconds: f64,
+}
+
+impl Run {
+    /// Takes what a line of libFuzzer says: `#12 NEW cov: 3 ft: 4 …`, `stat::number_of_executed_units: 5`.
+    fn read(&mut self, line: &str) {
+        let after = |word: &str| line.split_once(word)?.1.split_whitespace().next()?.parse().ok();
+        self.edges = after(" cov: ").unwrap_or(self.edges);
+        self.features = after(" ft: ").unwrap_or(self.features);
+        self.inputs = after("stat::number_of_executed_units:").unwrap_or(self.inputs);
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.well { "" } else { " FAILED |" };
+        let Run { target, inputs, edges, features, cpu_seconds, .. } = self;
+        write!(f, "| `{target}` | {inputs} | {edges} | {features} | {cpu_seconds:.0} |{word}")
+    }
+}
+
+/// As vts/fuzz/README.md has it.
+fn table(runs: &[Run]) -> String {
+    let head = "| target | inputs run | edges covered | features | processor's seconds |\n|---|---|---|---|---|";
+    runs.iter().fold(head.to_owned(), |text, run| format!("{text}\n{run}"))
+}
+
+fn fuzz_all(context: &Context, targets: &[String], seconds: u64, minimise: bool) -> Result<Vec<Run>> {
     let folder = context.workspace.join("vts/fuzz");
     context.progress.step("building the fuzz targets");
     let built = context.target.join("fuzz/build");
@@ -51,19 +117,31 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             .arg(&built),
     )?;
     let programs = built.join(format!("{}-unknown-linux-gnu/release", std::env::consts::ARCH));
-    let all: Vec<String> = TARGETS.map(str::to_owned).to_vec();
-    let mut failed = Vec::new();
-    for target in if args.targets.is_empty() { &all } else { &args.targets } {
+    let one = |target: &String| {
+        let folders = Folders {
+            work: context.target.join("fuzz/corpus").join(target),
+            artifacts: context.target.join("fuzz/artifacts").join(target),
+            kept: folder.join("corpus").join(target),
+        };
         let program = programs.join(format!("fuzz-{target}"));
-        if !fuzz(&context, target, &program, &folder.join("corpus"), args)? {
-            failed.push(target.as_str());
+        let run = fuzz(context, target, &program, &folders, seconds)?;
+        if minimise && run.well {
+            let small = context.target.join("fuzz/small").join(target);
+            smallest(&program, &folders, &small)?;
         }
-    }
-    if failed.is_empty() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    println!("failed: {}; the input that did it belongs into vts/fuzz/corpus/found/TARGET", failed.join(", "));
-    Ok(ExitCode::FAILURE)
+        Ok(run)
+    };
+    targets.iter().map(one).collect()
+}
+
+/// Where a target's inputs lie.
+struct Folders {
+    /// What this machine found.
+    work: PathBuf,
+    /// What broke a promise.
+    artifacts: PathBuf,
+    /// What the project keeps.
+    kept: PathBuf,
 }
 
 fn toolchain(context: &Context) -> Result<()> {
@@ -77,40 +155,77 @@ fn toolchain(context: &Context) -> Result<()> {
     Ok(run_visible(Command::new("rustup").args(["toolchain", "install", TOOLCHAIN, "--profile", "minimal"]))?)
 }
 
-/// One target for its time; false when a promise was broken.
-fn fuzz(context: &Context, target: &str, program: &Path, corpus: &Path, args: &Args) -> Result<bool> {
-    let work = context.target.join("fuzz/corpus").join(target);
-    let artifacts = context.target.join("fuzz/artifacts").join(target);
-    for folder in [&work, &artifacts] {
+/// One target for its time.
+fn fuzz(context: &Context, target: &str, program: &Path, folders: &Folders, seconds: u64) -> Result<Run> {
+    let Folders { work, artifacts, kept } = folders;
+    for folder in [work, artifacts] {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    let kept = corpus.join(target);
     ensure!(kept.is_dir(), "{}: no corpus", kept.display());
-    let seconds = args.seconds;
     context.progress.step(format_args!("fuzzing {target} for {seconds} s"));
-    let status = Command::new(program)
+    let before = children_seconds()?;
+    let mut child = Command::new(program)
         .args([format!("-max_total_time={seconds}"), format!("-max_len={MAX_BYTES}")])
         // The service and the mapper log what they refuse; libFuzzer's own words still come out.
         .args(["-close_fd_mask=2", "-print_final_stats=1", "-rss_limit_mb=3000"])
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
-        .args([&work, &kept])
-        .status()
+        .args([work, kept])
+        .stderr(Stdio::piped())
+        .spawn()
         .with_context(|| program.display().to_string())?;
-    if !status.success() {
+    let mut run = Run { target: target.to_owned(), ..Run::default() };
+    for line in BufReader::new(child.stderr.take().context("no output")?).lines() {
+        let line = line?;
+        run.read(&line);
+        eprintln!("{line}");
+    }
+    let status = child.wait()?;
+    run.well = status.success();
+    run.cpu_seconds = children_seconds()? - before;
+    if !run.well {
         println!("{target}: FAILED: {status}; the input is in {}", artifacts.display());
-        return Ok(false);
     }
-    if args.minimise {
-        let small = context.target.join("fuzz/small").join(target);
-        let _may_be_absent = std::fs::remove_dir_all(&small);
-        std::fs::create_dir_all(&small).with_context(|| small.display().to_string())?;
-        run_visible(Command::new(program).args(["-merge=1", "-close_fd_mask=2"]).args([&small, &work, &kept]))?;
-        std::fs::remove_dir_all(&kept).with_context(|| kept.display().to_string())?;
-        std::fs::create_dir_all(&kept).with_context(|| kept.display().to_string())?;
-        for entry in std::fs::read_dir(&small)? {
-            let entry = entry?;
-            std::fs::copy(entry.path(), kept.join(entry.file_name()))?;
+    Ok(run)
+}
+
+/// What the processor gave to children that have ended.
+fn children_seconds() -> Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let milliseconds = (usage.user_time() + usage.system_time()).num_milliseconds();
+    Ok(std::time::Duration::from_millis(milliseconds.try_into()?).as_secs_f64())
+}
+
+/// Replaces the kept inputs by the smallest set with the same coverage.
+fn smallest(program: &Path, folders: &Folders, small: &Path) -> Result<()> {
+    let Folders { work, kept, .. } = folders;
+    let _may_be_absent = std::fs::remove_dir_all(small);
+    std::fs::create_dir_all(small).with_context(|| small.display().to_string())?;
+    run_visible(Command::new(program).args(["-merge=1", "-close_fd_mask=2"]).arg(small).args([work, kept]))?;
+    std::fs::remove_dir_all(kept).with_context(|| kept.display().to_string())?;
+    std::fs::create_dir_all(kept).with_context(|| kept.display().to_string())?;
+    for entry in std::fs::read_dir(small)? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), kept.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_the_last_that_libfuzzer_tells() {
+        let mut run = Run::default();
+        for line in [
+            "INFO: Running with entropic power schedule (0xFF, 100).",
+            "#2\tINITED cov: 10 ft: 20 corp: 1/1b exec/s: 0 rss: 50Mb",
+            "#9\tDONE   cov: 12 ft: 34 corp: 2/3b lim: 929 exec/s: 9 rss: 92Mb",
+            "Done 9 runs in 2 second(s)",
+            "stat::number_of_executed_units: 9",
+        ] {
+            run.read(line);
         }
+        assert_eq!((run.inputs, run.edges, run.features), (9, 12, 34));
     }
-    Ok(true)
 }

@@ -1,4 +1,4 @@
-//! demo, selinux, test, ci, vm, bench, fuzz, asan, miri, serve, soak: the project's commands.
+//! demo, selinux, test, ci, vm, bench, fuzz, asan, miri, loom, serve, soak: the project's commands.
 
 mod aosp;
 mod bench;
@@ -44,6 +44,10 @@ enum Task {
     ///
     /// Takes a nightly compiler with miri and rust-src; is skipped, with a word why, where there is none.
     Miri(checked::Args),
+    /// Try every order in which threads may meet at the shared page, in the account, at the filler and the housekeeper
+    ///
+    /// The models are unit tests beside the code, built with `--cfg loom`; some plant a fault and see it found.
+    Loom(checked::Args),
     Vm(vm::Args),
     Selinux(selinux::Args),
     Serve(serve::Args),
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Task::Ci(args) => ci::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Loom(args) => checked::loom(&args),
         Task::Miri(args) => checked::miri(&args),
         Task::Selinux(args) => selinux::run(&args),
         Task::Serve(args) => serve::run(&args),

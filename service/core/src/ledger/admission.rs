@@ -2,7 +2,11 @@
 
 use crate::error::Shortage;
 use crate::ports::MemoryGauge;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+#[cfg(all(test, loom))]
+use loom::sync::{Mutex, MutexGuard};
+use std::sync::PoisonError;
+#[cfg(not(all(test, loom)))]
+use std::sync::{Mutex, MutexGuard};
 
 /// How old a figure may be, in milliseconds, to still answer for a small request.
 const FRESH_MS: u64 = 100;
@@ -19,8 +23,9 @@ pub struct Memory {
 struct State {
     /// The last figure, and when it was read.
     reading: Option<(u64, u64)>,
-    /// Bytes handed out since: they may be missing from the figure.
-    granted_since: u64,
+    /// Bytes handed out ever (it wraps), and up to when the figure was asked for: what came since may be missing from it.
+    granted: u64,
+    granted_before: u64,
     /// Bytes admitted whose allocation has not ended: the figure shows some of them, all or none.
     in_flight: u64,
 }
@@ -28,7 +33,7 @@ struct State {
 impl State {
     /// What is surely free by the last figure: everything that it may not show yet is taken off.
     fn headroom(&self, available: u64) -> u64 {
-        available.saturating_sub(self.granted_since).saturating_sub(self.in_flight)
+        available.saturating_sub(self.granted.wrapping_sub(self.granted_before)).saturating_sub(self.in_flight)
     }
 
     fn admit(&mut self, bytes: u64, part: u64, available: u64, reserve: u64) -> Result<(), u64> {
@@ -52,7 +57,7 @@ impl Memory {
         now_ms: u64,
         gauge: &impl MemoryGauge,
     ) -> Result<(), Shortage> {
-        {
+        let granted_before = {
             let mut state = self.lock();
             if let Some((available, read_ms)) = state.reading {
                 let fresh = now_ms.saturating_sub(read_ms) <= FRESH_MS;
@@ -60,9 +65,11 @@ impl Memory {
                     return Ok(());
                 }
             }
-        }
+            state.granted
+        };
         // Read without the lock: others go on meanwhile. What they have in flight is taken off in full below, whether
-        // or not the figure shows it already: too careful for a moment, never too bold.
+        // or not the figure shows it already, and so is what they were given since it was asked for: too careful for a
+        // moment, never too bold.
         let figure = gauge.available_bytes();
         let mut state = self.lock();
         let Some(available) = figure else {
@@ -71,7 +78,7 @@ impl Memory {
             return Ok(());
         };
         state.reading = Some((available, now_ms));
-        state.granted_since = 0;
+        state.granted_before = granted_before;
         state.admit(bytes, 1, available, reserve).map_err(|available| Shortage::Memory { bytes, available, reserve })
     }
 
@@ -79,7 +86,7 @@ impl Memory {
     pub(super) fn granted(&self, bytes: u64) {
         let mut state = self.lock();
         state.in_flight = state.in_flight.saturating_sub(bytes);
-        state.granted_since = state.granted_since.saturating_add(bytes);
+        state.granted = state.granted.wrapping_add(bytes);
     }
 
     /// The allocation failed.

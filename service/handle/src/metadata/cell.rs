@@ -15,7 +15,7 @@
 //! - **Nothing hostile gets further than the value.** Every index comes from the code, not from the page, lengths are
 //!   bounded, and all loops end: who scribbles here spoils values.
 
-use std::sync::atomic::{fence, AtomicU32, Ordering};
+use crate::sync::{fence, AtomicU32, Ordering};
 
 /// Slots of a cell: one is published, two writers can be at work, or one of them dead.
 const SLOTS: u32 = 3;
@@ -47,6 +47,18 @@ struct Slot<'a> {
     data: &'a [AtomicU32],
 }
 
+/// What a reader found.
+enum Look {
+    /// A value of so many words.
+    Whole(usize),
+    /// None.
+    Unset,
+    /// It was set meanwhile.
+    Changed,
+    /// Words that are no value, and no set since: those of an owner whose slot was taken over, or a hostile writer's.
+    Torn,
+}
+
 impl Cell {
     /// Words of all slots.
     // Compilers before 1.80 do not count a use by assertions alone. `as` widens; `usize::try_from` is no const fn.
@@ -68,25 +80,36 @@ impl Cell {
     /// Copies the value into `into`, whose rest stays as it is, and says how many words it has; `None` when it is unset,
     /// or when a hostile writer lets nobody read.
     pub(super) fn read(&self, page: &[AtomicU32], into: &mut [u32]) -> Option<usize> {
-        let control = page.get(self.control)?;
         for _ in 0..READ_TRIES {
-            let before = control.load(Ordering::Acquire);
-            let slot = self.slot(page, published(before)?)?;
-            let length = slot.length.load(Ordering::Relaxed);
-            let count = usize::try_from(length).unwrap_or(usize::MAX).min(slot.data.len()).min(into.len());
-            let mut sum = Checksum::of(length);
-            for (to, from) in into.iter_mut().zip(slot.data).take(count) {
-                *to = from.load(Ordering::Relaxed);
-                sum.add(*to);
+            match self.look(page, into) {
+                Look::Whole(count) => return Some(count),
+                Look::Unset => return None,
+                Look::Changed | Look::Torn => std::hint::spin_loop(),
             }
-            let right = slot.checksum.load(Ordering::Relaxed) == sum.0;
-            fence(Ordering::Acquire);
-            if control.load(Ordering::Relaxed) == before && right {
-                return Some(count);
-            }
-            std::hint::spin_loop();
         }
         None
+    }
+
+    /// Copies the value as it is now.
+    #[inline]
+    fn look(&self, page: &[AtomicU32], into: &mut [u32]) -> Look {
+        let Some(control) = page.get(self.control) else { return Look::Unset };
+        let before = control.load(Ordering::Acquire);
+        let Some(slot) = published(before).and_then(|number| self.slot(page, number)) else { return Look::Unset };
+        let length = slot.length.load(Ordering::Relaxed);
+        let count = usize::try_from(length).unwrap_or(usize::MAX).min(slot.data.len()).min(into.len());
+        let mut sum = Checksum::of(length);
+        for (to, from) in into.iter_mut().zip(slot.data).take(count) {
+            *to = from.load(Ordering::Relaxed);
+            sum.add(*to);
+        }
+        let right = slot.checksum.load(Ordering::Relaxed) == sum.0;
+        fence(Ordering::Acquire);
+        match (control.load(Ordering::Relaxed) == before, right) {
+            (true, true) => Look::Whole(count),
+            (true, false) => Look::Torn,
+            (false, _) => Look::Changed,
+        }
     }
 
     /// Unsets the value.
@@ -186,5 +209,7 @@ impl Checksum {
     }
 }
 
+#[cfg(all(test, loom))]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -18,8 +18,8 @@
 //! Single words cannot tear; the rest are `metadata/cell.rs`.
 
 use super::cell::Cell;
+use crate::sync::{AtomicU32, Ordering};
 use gralloc_core::layout::MAX_PLANES;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Words of the page: [`gralloc_core::plan::METADATA_BYTES`].
 pub const PAGE_WORDS: usize = 1024;

@@ -10,7 +10,9 @@ use vm_harness::progress::{run_captured, run_visible};
 
 use super::Finding;
 use crate::aosp;
+use crate::checked;
 use crate::context::Context;
+use crate::fuzz;
 use crate::guest_options::MachineArgs;
 use crate::selinux;
 
@@ -86,6 +88,28 @@ pub(super) fn documentation(context: &Context) -> Result<Finding> {
 pub(super) fn kernel(context: &Context) -> Result<Finding> {
     let kernel = full_kernel::get(&context.cache(), &context.progress)?;
     Ok(Finding::Well(format!(": {}", kernel.release)))
+}
+
+/// The models of what threads share, in all orders.
+pub(super) fn models(context: &Context) -> Result<Finding> {
+    Ok(Finding::Well(format!(": {} under loom", checked::models(context, checked::MODEL)?)))
+}
+
+/// The handle under miri; all that `cargo xtask miri` does takes too long here.
+pub(super) fn miri(context: &Context) -> Result<Finding> {
+    if let Err(why) = checked::nightly(Some("miri")) {
+        return Ok(Finding::Skipped(why));
+    }
+    checked::miri_short(context)?;
+    Ok(Finding::Well(String::new()))
+}
+
+/// The fuzz targets, guided by coverage. The corpora and mutations of them are among the tests, on any compiler.
+pub(super) fn fuzz(context: &Context) -> Result<Finding> {
+    if let Err(why) = checked::nightly(None) {
+        return Ok(Finding::Skipped(format!("{why}; the tests run the kept corpora without coverage")));
+    }
+    Ok(Finding::Well(format!(": {}", fuzz::short(context)?)))
 }
 
 /// What Soong reads.

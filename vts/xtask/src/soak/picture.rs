@@ -18,7 +18,7 @@ const FIGURES: [Figure; 6] = [
     ("File descriptors of the service", |second| Some(second.fds)),
     ("Live bytes in the ledger, KiB", |second| Some(second.live_bytes >> 10)),
     ("dma-bufs of the kernel", |second| second.dma_bufs),
-    ("Latency of an allocation, each second's p99, us", |second| second.p99_us),
+    ("Latency of an allocation, each second's p99, ms", |second| second.p99_us.map(|us| us / 1000)),
     ("Calls refused, and lost with a service", |second| Some(second.refused + second.lost)),
 ];
 

@@ -1,0 +1,107 @@
+//! Every order in which requests may meet in the account, tried by loom: `cargo xtask loom`.
+
+use super::*;
+use crate::allocate::tests::policy;
+use loom::sync::atomic::{AtomicU64, Ordering};
+use loom::sync::Arc as Shared;
+
+const PAGE: u64 = 4096;
+const MIB: u64 = 1 << 20;
+const APP: Client = Client { uid: 10_001, pid: 1 };
+const ONE: Sizes = Sizes { bytes: 4 * MIB, metadata_bytes: PAGE, count: 1 };
+const ONE_BYTES: u64 = 4 * MIB + PAGE;
+/// Of the machine's memory, stays free.
+const RESERVE: u64 = MIB;
+
+/// The machine's memory: what is allocated is missing from it.
+struct Machine(AtomicU64);
+
+impl MemoryGauge for Machine {
+    fn available_bytes(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::SeqCst))
+    }
+}
+
+fn ledger(client_bytes: u64) -> Ledger {
+    let mut policy = policy();
+    policy.limits.request_bytes = 64 * MIB;
+    policy.limits.client_bytes = Some(client_bytes);
+    policy.limits.total_bytes = None;
+    policy.limits.reserve_bytes = RESERVE;
+    Ledger::new(Arc::new(policy), PAGE)
+}
+
+/// One request from admission to the client's hands; false when it is refused.
+fn request(ledger: &Ledger, machine: &Machine, key: BufferKey) -> bool {
+    let Ok(reservation) = ledger.reserve(APP, ONE, 0, machine) else { return false };
+    allocate(reservation, machine, key);
+    true
+}
+
+fn allocate(mut reservation: Reservation<'_>, machine: &Machine, key: BufferKey) {
+    reservation.charge_heap(HeapId(0), ONE.bytes).unwrap();
+    machine.0.fetch_sub(ONE_BYTES, Ordering::SeqCst);
+    let about = About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0, tracked: true };
+    reservation.commit(&about, [key].into_iter());
+}
+
+/// Two requests at once, on a machine with so much memory and with such a budget for their client; then what both and the
+/// machine have to say.
+fn two_at_once(
+    available: u64,
+    budget: u64,
+    request: fn(&Ledger, &Machine, BufferKey) -> bool,
+    check: fn(&Ledger, &Machine, u32),
+) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(move || {
+        let shared = Shared::new((ledger(budget), Machine(AtomicU64::new(available))));
+        let other = loom::thread::spawn({
+            let shared = Shared::clone(&shared);
+            move || request(&shared.0, &shared.1, 1)
+        });
+        let mine = request(&shared.0, &shared.1, 2);
+        let admitted = u32::from(mine) + u32::from(other.join().unwrap());
+        check(&shared.0, &shared.1, admitted);
+        for key in 1..=2 {
+            shared.0.release(key);
+        }
+        let left = shared.0.snapshot();
+        assert_eq!((left.all.account.live_bytes, left.all.reserved_bytes), (0, 0));
+        assert_eq!(left.heaps.iter().map(|heap| heap.live_bytes).sum::<u64>(), 0);
+    });
+}
+
+fn one_budget(ledger: &Ledger, _: &Machine, admitted: u32) {
+    assert_eq!(admitted, 1, "a budget for one");
+    assert_eq!(ledger.snapshot().all.account.live_bytes, ONE_BYTES);
+}
+
+#[test]
+fn model_budget_for_one_of_two_requests_at_once_one_is_admitted() {
+    two_at_once(64 * MIB, ONE_BYTES, request, one_budget);
+}
+
+#[test]
+#[should_panic(expected = "a budget for one")]
+fn model_budget_checked_under_one_lock_and_charged_under_the_next_both_are_admitted() {
+    let torn = |ledger: &Ledger, machine: &Machine, key| {
+        let admitted = ledger.lock().admit_budgets(APP.uid, ONE_BYTES, &ledger.policy.limits).is_ok();
+        if admitted {
+            ledger.lock().reserve(APP.uid, ONE_BYTES);
+            let reservation = Reservation { ledger, client: APP, sizes: ONE, bytes: ONE_BYTES, heaps: Vec::new() };
+            allocate(reservation, machine, key);
+        }
+        admitted
+    };
+    two_at_once(64 * MIB, ONE_BYTES, torn, one_budget);
+}
+
+#[test]
+fn model_memory_for_one_of_two_requests_at_once_the_reserve_stays() {
+    two_at_once(RESERVE + ONE_BYTES + PAGE, 64 * MIB, request, |_, machine, admitted| {
+        assert!(admitted <= 1, "memory for one");
+        assert!(machine.0.load(Ordering::SeqCst) >= RESERVE);
+    });
+}
