@@ -9,6 +9,7 @@
 use crate::error::Error;
 use nix::errno::Errno;
 use nix::libc;
+use std::cell::Cell;
 
 /// Moves the calling thread to SCHED_FIFO at the given priority, 1 (lowest) to 99. Its children and the threads that it
 /// starts fall back to the normal class.
@@ -16,8 +17,40 @@ use nix::libc;
 /// # Errors
 /// `Call` with EPERM without the right to, EINVAL for a priority out of range.
 pub fn set_fifo(priority: i32) -> Result<(), Error> {
+    set_scheduler(libc::SCHED_FIFO, priority)?;
+    FIFO_PRIORITY.set(Some(priority));
+    Ok(())
+}
+
+/// Runs this in the normal class when the calling thread is in the real-time one by [`set_fifo`], and puts it back after.
+///
+/// For long work of the kernel: a real-time thread that zeroes tens of megabytes keeps a processor from everybody for as
+/// long as that takes, other allocations and a compositor of the same priority among them.
+///
+/// # Errors
+/// `Call` when the thread does not get back, with what `run` gave: it stays in the normal class.
+pub fn in_normal_class<T>(run: impl FnOnce() -> T) -> (T, Result<(), Error>) {
+    // Where the way out is barred, so is nothing else: the work is done all the same.
+    let Some(priority) = FIFO_PRIORITY.get().filter(|_| set_scheduler(libc::SCHED_OTHER, 0).is_ok()) else {
+        return (run(), Ok(()));
+    };
+    let done = run();
+    let back = set_scheduler(libc::SCHED_FIFO, priority);
+    if back.is_err() {
+        FIFO_PRIORITY.set(None);
+    }
+    (done, back)
+}
+
+thread_local! {
+    /// The calling thread's real-time priority, if it has one.
+    static FIFO_PRIORITY: Cell<Option<i32>> = const { Cell::new(None) };
+}
+
+fn set_scheduler(policy: libc::c_int, priority: i32) -> Result<(), Error> {
     let parameters = libc::sched_param { sched_priority: priority };
-    let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
+    // The flag stays with the normal class too: to take it away needs a privilege.
+    let policy = policy | libc::SCHED_RESET_ON_FORK;
     // SAFETY: sched_setscheduler(2) reads one sched_param, which lives for the call; 0 is the calling thread.
     let answer = unsafe { libc::sched_setscheduler(0, policy, &parameters) };
     Errno::result(answer).map(drop).map_err(Error::call("sched_setscheduler"))
@@ -58,6 +91,8 @@ mod tests {
                 assert_eq!(priority_and_policy(), ("2".to_owned(), "1".to_owned()));
                 let child = std::thread::spawn(priority_and_policy).join().unwrap();
                 assert_eq!(child, other, "threads that it starts are normal");
+                assert_eq!(in_normal_class(|| priority_and_policy().1), ("0".to_owned(), Ok(())));
+                assert_eq!(priority_and_policy(), ("2".to_owned(), "1".to_owned()), "back where it was");
             }
             Err(error) => {
                 assert_eq!(error.errno(), Errno::EPERM);
@@ -66,6 +101,11 @@ mod tests {
         });
         in_thread.join().unwrap();
         assert_eq!(priority_and_policy().1, "0");
+    }
+
+    #[test]
+    fn in_normal_class_without_the_other_just_runs() {
+        assert_eq!(in_normal_class(|| 7), (7, Ok(())));
     }
 
     #[test]

@@ -14,9 +14,10 @@ use gralloc_core::ports::{HeapBackend, MemoryGauge};
 use gralloc_core::request::Descriptor;
 use gralloc_core::{plan, Plan, Policy, Refusal, Shortage};
 use gralloc_handle::BufferInfo;
-use gralloc_kernel::{Backend, MemoryPressure};
+use gralloc_kernel::{sched, Backend, MemoryPressure};
 use log::{info, warn};
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,8 @@ pub struct Engine<H, G> {
     stats: Stats,
     ids: BufferIds,
     started: Instant,
+    /// Requests that are with the heaps now.
+    allocating: AtomicUsize,
     /// Set where there is a pool and the kernel tells when memory runs short.
     pressure: Option<MemoryPressure>,
 }
@@ -66,7 +69,8 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
     ) -> Self {
         let stats = Stats::new(&policy);
         let (tracker, ids, started) = (OnceLock::new(), BufferIds::default(), Instant::now());
-        Engine { policy, heaps, gauge, ledger, tracker, waker, stats, ids, started, pressure }
+        let allocating = AtomicUsize::new(0);
+        Engine { policy, heaps, gauge, ledger, tracker, waker, stats, ids, started, allocating, pressure }
     }
 
     /// Begins to see releases, if there is a way and the heap to try it with.
@@ -178,14 +182,14 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
             gauge: &self.gauge,
             now_ms: self.now_ms(),
         };
-        match allocate(plan, count, &descriptor.name, client, &resources) {
+        let allocate = || allocate(plan, count, &descriptor.name, client, &resources);
+        let allocate = || self.beside_others(plan, allocate);
+        match allocate() {
             Err(Refusal::Shortage(shortage)) if shortage.is_budget() => {
                 self.settle();
-                allocate(plan, count, &descriptor.name, client, &resources)
+                allocate()
             }
-            Err(Refusal::Shortage(Shortage::Memory { .. })) if self.heaps.give_way() => {
-                allocate(plan, count, &descriptor.name, client, &resources)
-            }
+            Err(Refusal::Shortage(Shortage::Memory { .. })) if self.heaps.give_way() => allocate(),
             result => result,
         }
     }
@@ -219,6 +223,28 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
             tracker.watch(watches);
         }
         Ok(())
+    }
+}
+
+/// From so many bytes on the kernel zeroes for 0.1 to 1 ms or longer: worth two system calls to change class.
+const LONG_BYTES: u64 = 1 << 20;
+
+impl<H, G> Engine<H, G> {
+    /// Runs an allocation. A long one leaves the real-time class where other requests are being served: in it, this thread
+    /// would keep a processor from theirs until all is zeroed.
+    fn beside_others<T>(&self, plan: &Plan<'_>, allocate: impl FnOnce() -> T) -> T {
+        let others = self.allocating.fetch_add(1, Ordering::Relaxed);
+        let result = if others == 0 || plan.bytes < LONG_BYTES {
+            allocate()
+        } else {
+            let (result, back) = sched::in_normal_class(allocate);
+            if let Err(error) = back {
+                warn!("this thread stays in the normal scheduling class from here on: {error}");
+            }
+            result
+        };
+        self.allocating.fetch_sub(1, Ordering::Relaxed);
+        result
     }
 }
 

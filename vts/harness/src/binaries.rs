@@ -18,6 +18,11 @@ pub const STATIC_FLAGS_VARIABLE: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_R
 /// Links the C library in.
 pub const STATIC_FLAGS: &str = "-C target-feature=+crt-static";
 
+/// The profile of what runs in a guest: built often, quick enough.
+pub const GUEST_PROFILE: &str = "guest";
+/// The profile of what ships: optimised as a whole, which takes minutes. For measurements.
+pub const SHIPPED_PROFILE: &str = "release";
+
 /// The Cargo that runs us, or the one on the PATH.
 pub fn cargo() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
@@ -45,12 +50,12 @@ pub struct TestProgram {
     pub path: PathBuf,
 }
 
-/// Builds all programs of some packages for the guest.
+/// Builds all programs of some packages for the guest, in a profile of this module's.
 ///
 /// # Errors
 /// The build fails.
-pub fn build(workspace: &Path, packages: &[&str], progress: &Progress) -> Result<Vec<Program>> {
-    programs(static_cargo(workspace, &["build", "--bins", "--profile", "guest"], progress), packages)
+pub fn build(workspace: &Path, packages: &[&str], profile: &str, progress: &Progress) -> Result<Vec<Program>> {
+    programs(static_cargo(workspace, &["build", "--bins", "--profile", profile], progress), packages)
 }
 
 /// The same for programs that load libraries, which a static program cannot.
@@ -58,7 +63,7 @@ pub fn build(workspace: &Path, packages: &[&str], progress: &Progress) -> Result
 /// # Errors
 /// The build fails.
 pub fn build_shared(workspace: &Path, packages: &[&str], progress: &Progress) -> Result<Vec<Program>> {
-    programs(plain_cargo(workspace, &["build", "--bins", "--profile", "guest"], progress), packages)
+    programs(plain_cargo(workspace, &["build", "--bins", "--profile", GUEST_PROFILE], progress), packages)
 }
 
 fn programs(mut command: Command, packages: &[&str]) -> Result<Vec<Program>> {
@@ -79,7 +84,7 @@ fn programs(mut command: Command, packages: &[&str]) -> Result<Vec<Program>> {
 /// # Errors
 /// The build fails.
 pub fn build_vmctl(workspace: &Path, progress: &Progress) -> Result<PathBuf> {
-    let mut command = static_cargo(workspace, &["build", "--profile", "guest"], progress);
+    let mut command = static_cargo(workspace, &["build", "--profile", GUEST_PROFILE], progress);
     command.args(["-p", "vm_harness", "--bin", "vmctl", "--no-default-features"]);
     let artifacts = run(command)?;
     let built = artifacts.iter().find(|a| a.target.name == "vmctl").and_then(|a| a.executable.as_ref());
@@ -92,7 +97,7 @@ pub fn build_vmctl(workspace: &Path, progress: &Progress) -> Result<PathBuf> {
 /// # Errors
 /// The build fails, or the package has no `cdylib`.
 pub fn build_library(workspace: &Path, package: &str, progress: &Progress) -> Result<PathBuf> {
-    let mut command = plain_cargo(workspace, &["build", "--lib", "--profile", "guest"], progress);
+    let mut command = plain_cargo(workspace, &["build", "--lib", "--profile", GUEST_PROFILE], progress);
     command.args(["-p", package]);
     let files = run(command)?.into_iter().filter(|a| package_name(a) == package).flat_map(|a| a.filenames);
     files

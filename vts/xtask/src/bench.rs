@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
-use vm_harness::binaries::{self, cargo};
+use vm_harness::binaries::{self, cargo, SHIPPED_PROFILE};
 use vm_harness::command::GuestCommand;
 use vm_harness::protocol::OUT_DIR;
 
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
     let out = args.run.out(&context, "bench");
     let policy = without_pool(&service::compile(&context, args.run.policy())?, &out)?;
-    let guest = args.run.boot_with(&policy, &context, &out, &[PACKAGE])?;
+    let guest = args.run.boot_with(&policy, SHIPPED_PROFILE, &context, &out, &[PACKAGE])?;
     let mut argv = ["bench", "--quiet", "--part", "service", "--out", OUT_DIR].map(str::to_owned).to_vec();
     argv.extend(args.arguments.iter().cloned());
     let status = guest.run(&GuestCommand::new(argv).limit(LIMIT), false)?;
@@ -81,7 +81,7 @@ fn without_pool(policy: &Path, out: &Path) -> Result<String> {
 fn measure_alone(context: &Context, out: &Path, args: &Args) -> Result<PathBuf> {
     context.progress.step("measuring what needs no guest");
     // The same packages as for the guest: with others, Cargo would choose other features and build all of it again.
-    let built = binaries::build(&context.workspace, &[service::SERVER, service::HEAPCTL, PACKAGE], &context.progress)?;
+    let built = binaries::build(&context.workspace, &[service::SERVER, PACKAGE], SHIPPED_PROFILE, &context.progress)?;
     let program = built
         .into_iter()
         .find(|program| program.package == PACKAGE)

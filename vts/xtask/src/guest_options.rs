@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use vm_harness::binaries::GUEST_PROFILE;
 use vm_harness::full_kernel;
 use vm_harness::guest::Guest;
 use vm_harness::kernel::Kernel;
@@ -102,13 +103,20 @@ impl RunArgs {
 
     /// Boots a guest with the service and the programs of these packages.
     pub(crate) fn boot(&self, context: &Context, out: &Path, packages: &[&str]) -> Result<Guest> {
-        self.boot_with(self.policy(), context, out, packages)
+        self.boot_with(self.policy(), GUEST_PROFILE, context, out, packages)
     }
 
-    /// The same with a policy that was made of the one that was asked for.
-    pub(crate) fn boot_with(&self, policy: &str, context: &Context, out: &Path, packages: &[&str]) -> Result<Guest> {
+    /// The same with a policy that was made of the one that was asked for, and in another profile of Cargo's.
+    pub(crate) fn boot_with(
+        &self,
+        policy: &str,
+        profile: &str,
+        context: &Context,
+        out: &Path,
+        packages: &[&str],
+    ) -> Result<Guest> {
         let mut prepared = Prepared::new(context, &self.machine)?;
-        service::add(context, &mut prepared.rootfs, policy, packages)?;
+        service::add_built_in(profile, context, &mut prepared.rootfs, policy, packages)?;
         prepared.boot(context, out)
     }
 }

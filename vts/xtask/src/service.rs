@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{ensure, Context as _, Result};
-use vm_harness::binaries::{self, cargo};
+use vm_harness::binaries::{self, cargo, GUEST_PROFILE, SHIPPED_PROFILE};
 use vm_harness::progress::{run_captured, run_visible};
 use vm_harness::rootfs::{Rootfs, MAPPER_PATH};
 
@@ -24,11 +24,23 @@ pub(crate) const HEAPCTL: &str = "heapctl";
 /// Builds the service, the mapper, the tool and the programs of `more` packages, puts them in, and has the service started with
 /// `policy`: a shipped profile's name, or a file in TOML or compiled JSON. Answers the service's program.
 pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, policy: &str, more: &[&str]) -> Result<PathBuf> {
+    add_built_in(GUEST_PROFILE, context, rootfs, policy, more)
+}
+
+/// The same, built in a profile of Cargo's. With the one of what ships the tool stays at home, since nobody measures it.
+pub(crate) fn add_built_in(
+    profile: &str,
+    context: &Context,
+    rootfs: &mut Rootfs,
+    policy: &str,
+    more: &[&str],
+) -> Result<PathBuf> {
     context.progress.step("building the service for the guest");
     // These load the mapper; all others carry what they need.
+    let own: &[&str] = if profile == SHIPPED_PROFILE { &[SERVER] } else { &[SERVER, HEAPCTL] };
     let (shared, alone): (Vec<&str>, Vec<&str>) =
-        [&[SERVER, HEAPCTL], more].concat().into_iter().partition(|package| [CLIENTS, CONFORMANCE].contains(package));
-    let mut built = binaries::build(&context.workspace, &alone, &context.progress)?;
+        [own, more].concat().into_iter().partition(|package| [CLIENTS, CONFORMANCE].contains(package));
+    let mut built = binaries::build(&context.workspace, &alone, profile, &context.progress)?;
     if !shared.is_empty() {
         built.extend(binaries::build_shared(&context.workspace, &shared, &context.progress)?);
     }
