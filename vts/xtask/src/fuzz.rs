@@ -9,6 +9,7 @@ use anyhow::{bail, ensure, Context as _, Result};
 use clap::Args as ClapArgs;
 use nix::sys::resource::{getrusage, UsageWho};
 use nix::sys::time::TimeValLike as _;
+use vm_harness::binaries::cargo;
 use vm_harness::progress::{run_captured, run_visible};
 
 use crate::context::Context;
@@ -24,9 +25,9 @@ const MAX_BYTES: u32 = 4096;
 
 /// Fuzz what takes hostile bytes: coverage-guided, under AddressSanitizer
 ///
-/// Takes a nightly compiler, and installs one with rustup where there is none. Begins with the corpus that is kept in
-/// vts/fuzz/corpus and leaves what it finds in target/fuzz. `cargo test -p fuzz_targets` runs the kept corpus and mutations
-/// of it on any compiler.
+/// Takes a nightly compiler, and installs one with rustup where there is none. Begins with good inputs and the corpus that
+/// is kept in vts/fuzz/corpus and leaves what it finds in target/fuzz. `cargo test -p fuzz_targets` runs the kept corpus
+/// and mutations of it on any compiler.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Which: plan, policy, handle, metadata, import, parcel, calls [default: all, one after the other]
@@ -116,12 +117,20 @@ fn fuzz_all(context: &Context, targets: &[String], seconds: u64, minimise: bool)
             .args([&format!("+{TOOLCHAIN}"), "build", "--release", "--locked", "--target-dir"])
             .arg(&built),
     )?;
+    let seeds = context.target.join("fuzz/seeds");
+    run_visible(
+        Command::new(cargo())
+            .current_dir(&context.workspace)
+            .args(["run", "--quiet", "--locked", "-p", "fuzz_targets", "--bin", "fuzz_seeds", "--"])
+            .arg(&seeds),
+    )?;
     let programs = built.join(format!("{}-unknown-linux-gnu/release", std::env::consts::ARCH));
     let one = |target: &String| {
         let folders = Folders {
             work: context.target.join("fuzz/corpus").join(target),
             artifacts: context.target.join("fuzz/artifacts").join(target),
             kept: folder.join("corpus").join(target),
+            seeds: seeds.clone(),
         };
         let program = programs.join(format!("fuzz-{target}"));
         let run = fuzz(context, target, &program, &folders, seconds)?;
@@ -142,6 +151,8 @@ struct Folders {
     artifacts: PathBuf,
     /// What the project keeps.
     kept: PathBuf,
+    /// Good inputs, made anew: some are longer than what is kept.
+    seeds: PathBuf,
 }
 
 fn toolchain(context: &Context) -> Result<()> {
@@ -157,7 +168,7 @@ fn toolchain(context: &Context) -> Result<()> {
 
 /// One target for its time.
 fn fuzz(context: &Context, target: &str, program: &Path, folders: &Folders, seconds: u64) -> Result<Run> {
-    let Folders { work, artifacts, kept } = folders;
+    let Folders { work, artifacts, kept, seeds } = folders;
     for folder in [work, artifacts] {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
@@ -169,7 +180,7 @@ fn fuzz(context: &Context, target: &str, program: &Path, folders: &Folders, seco
         // The service and the mapper log what they refuse; libFuzzer's own words still come out.
         .args(["-close_fd_mask=2", "-print_final_stats=1", "-rss_limit_mb=3000"])
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
-        .args([work, kept])
+        .args([work, kept, seeds])
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| program.display().to_string())?;
@@ -197,10 +208,15 @@ fn children_seconds() -> Result<f64> {
 
 /// Replaces the kept inputs by the smallest set with the same coverage.
 fn smallest(program: &Path, folders: &Folders, small: &Path) -> Result<()> {
-    let Folders { work, kept, .. } = folders;
+    let Folders { work, kept, seeds, .. } = folders;
     let _may_be_absent = std::fs::remove_dir_all(small);
     std::fs::create_dir_all(small).with_context(|| small.display().to_string())?;
-    run_visible(Command::new(program).args(["-merge=1", "-close_fd_mask=2"]).arg(small).args([work, kept]))?;
+    run_visible(
+        Command::new(program)
+            .args(["-merge=1", "-max_len=1024", "-close_fd_mask=2"])
+            .arg(small)
+            .args([work, kept, seeds]),
+    )?;
     std::fs::remove_dir_all(kept).with_context(|| kept.display().to_string())?;
     std::fs::create_dir_all(kept).with_context(|| kept.display().to_string())?;
     for entry in std::fs::read_dir(small)? {
