@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ const ROLE: &str = "SERVICE_TESTS_HELPER";
 const DOOR: &str = "SERVICE_TESTS_DOOR";
 /// The system call that is to fail.
 const FAULT: &str = "SERVICE_TESTS_FAULT";
+/// The control group to be pressed in.
+const GROUP: &str = "SERVICE_TESTS_GROUP";
 /// What a wanderer draws from.
 const SEED: &str = "SERVICE_TESTS_SEED";
 /// A helper whose test has died ends by itself.
@@ -33,6 +35,7 @@ pub fn main_if_helper() -> Option<ExitCode> {
         "churn" => churn(&connect()),
         "wander" => wander(),
         "hold" => std::thread::sleep(LIFETIME),
+        "press" => want_memory(),
         "fault" => {
             let error = exec_with_fault();
             eprintln!("{error}");
@@ -284,6 +287,21 @@ fn wander_lifetime() -> Duration {
 /// Starts a process that holds a reference to a buffer and does nothing else.
 pub fn hold(buffer: OwnedFd) -> Child {
     helper("hold").stdin(buffer).spawn().unwrap()
+}
+
+/// Starts a process in this control group that wants 64 MiB, and holds what it gets.
+pub fn press(group: &Path) -> Child {
+    helper("press").env(GROUP, group).spawn().unwrap()
+}
+
+fn want_memory() {
+    std::fs::write(PathBuf::from(std::env::var_os(GROUP).unwrap()).join("cgroup.procs"), "0").unwrap();
+    let mut held = Vec::new();
+    for _ in 0..64 {
+        held.push(vec![1_u8; 1 << 20]);
+    }
+    std::thread::sleep(LIFETIME);
+    drop(std::hint::black_box(held));
 }
 
 /// A system call that fails, always, with an errno.

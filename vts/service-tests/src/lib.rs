@@ -8,6 +8,7 @@
 //! - [`still`]: that nothing is left behind: fds of the service, fds of the client, dma-bufs of the kernel.
 //! - [`process`], [`dmabufs`], [`dump`]: what /proc, debugfs and the service itself say.
 //! - [`faults`]: that a thread's next attempts at the kernel fail, one after the other.
+//! - [`pressure`]: memory pressure made on purpose, and a kernel that does not tell of it.
 //! - [`policy`]: policies to start from.
 //! - [`helper`]: this program again, as another process: another user, a holder of buffers, a crowd.
 //! - [`random`]: numbers from a seed.
@@ -31,6 +32,7 @@ pub mod faults;
 pub mod helper;
 pub mod place;
 pub mod policy;
+pub mod pressure;
 pub mod process;
 pub mod random;
 pub mod service;

@@ -6,7 +6,8 @@ use service_tests::client::{blob, Client};
 use service_tests::dmabufs::census;
 use service_tests::place::{has_kernel_heaps, kernel_heaps};
 use service_tests::policy::PolicyText;
-use service_tests::process::oom_kills;
+use service_tests::pressure::{without_pressure_events, Presser};
+use service_tests::process::{available_bytes, fds, oom_kills, thread_names};
 use service_tests::service::{Options, Service};
 use service_tests::suite::{Test, Verdict};
 use service_tests::{tests, wait_for, SOON};
@@ -20,7 +21,10 @@ pub(crate) fn tests() -> Vec<Test> {
         ready_buffers_go_when_nobody_asks,
         budget_of_all_is_the_clients_to_use_up,
         memory_reserve_is_reached_through_what_was_ready,
-        pool_off_keeps_nothing_and_starts_no_thread,
+        real_memory_pressure_empties_the_pool,
+        without_pressure_events_the_memory_figure_empties_the_pool,
+        pool_off_keeps_nothing_and_starts_no_thread_timer_or_trigger,
+        statistics_and_dump_say_the_same_of_the_pool,
         killed_service_leaves_no_ready_buffer,
     ]
 }
@@ -96,11 +100,15 @@ fn buffer_that_a_client_dirtied_never_comes_back() -> Verdict {
     Ok(())
 }
 
-const LISTED: &str =
-    "idle_seconds = 2\n[[ready]]\nname = \"still\"\nformat = \"BLOB\"\nwidth = 2097152\nheight = 1\ncount = 3";
+/// Three of 2 MiB, for as long as the policy keeps anything.
+const LISTED_FOR_LONG: &str = "[[ready]]\nname = \"still\"\nformat = \"BLOB\"\nwidth = 2097152\nheight = 1\ncount = 3";
+
+fn listed_for_two_seconds() -> String {
+    format!("idle_seconds = 2\n{LISTED_FOR_LONG}")
+}
 
 fn listed_entries_are_ready_before_anybody_asked() -> Verdict {
-    let service = with_pool(LISTED.trim_start_matches("idle_seconds = 2\n"), "reserve = \"16MiB\"");
+    let service = with_pool(LISTED_FOR_LONG, "reserve = \"16MiB\"");
     wait_for_ready(&service, 3);
     let _one = service.connect().one(&blob("first", 2 * MIB));
     assert_eq!(service.dump().number("/pool/hits"), 1);
@@ -109,7 +117,7 @@ fn listed_entries_are_ready_before_anybody_asked() -> Verdict {
 }
 
 fn ready_buffers_go_when_nobody_asks() -> Verdict {
-    let service = with_pool(LISTED, "reserve = \"16MiB\"");
+    let service = with_pool(&listed_for_two_seconds(), "reserve = \"16MiB\"");
     wait_for_ready(&service, 3);
     wait_for_ready(&service, 0);
     let dump = service.dump();
@@ -122,7 +130,7 @@ fn ready_buffers_go_when_nobody_asks() -> Verdict {
 }
 
 fn budget_of_all_is_the_clients_to_use_up() -> Verdict {
-    let service = with_pool(LISTED.trim_start_matches("idle_seconds = 2\n"), "reserve = \"16MiB\"\ntotal = \"12MiB\"");
+    let service = with_pool(LISTED_FOR_LONG, "reserve = \"16MiB\"\ntotal = \"12MiB\"");
     wait_for_ready(&service, 3);
     // 6 MiB are ready, 12 may be held: eleven of 1 MiB with their page of metadata fit, as if nothing were ready.
     let client = service.connect();
@@ -138,7 +146,7 @@ fn budget_of_all_is_the_clients_to_use_up() -> Verdict {
 fn memory_reserve_is_reached_through_what_was_ready() -> Verdict {
     // In a guest nobody else takes memory meanwhile.
     kernel_heaps()?;
-    let reserve = service_tests::process::available_bytes().saturating_sub(192 << 20) >> 20;
+    let reserve = available_bytes().saturating_sub(192 << 20) >> 20;
     let kills = oom_kills();
     // Twice the reserve must stay free beside what is ready: nothing is filled here, and nothing stands in the way.
     let service = with_pool("", &format!("reserve = \"{reserve}MiB\""));
@@ -154,26 +162,93 @@ fn memory_reserve_is_reached_through_what_was_ready() -> Verdict {
     Ok(())
 }
 
-fn pool_off_keeps_nothing_and_starts_no_thread() -> Verdict {
-    let fills = |service: &Service| {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", service.pid())).unwrap().flatten();
-        let mut names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-        names.any(|name| name.trim() == "filler")
-    };
+fn real_memory_pressure_empties_the_pool() -> Verdict {
+    kernel_heaps()?;
+    let service = with_pool(LISTED_FOR_LONG, "reserve = \"16MiB\"");
+    wait_for_ready(&service, 3);
+    assert_eq!(service.dump().0["pool"]["pressure_seen_through"], "psi");
+    let kills = oom_kills();
+    let _presser = Presser::start()?;
+    // The kernel looks at a window of two seconds.
+    let gone = wait_for(6 * SOON, || (service.dump().number("/pool/dropped_pressure") == 3).then_some(()));
+    let dump = service.dump();
+    assert!(gone.is_some(), "{}", dump.0["pool"]);
+    assert_eq!(dump.number("/pool/ready_bytes"), 0);
+    // Nothing is filled for a while, and requests are served all the same.
+    let _one = service.connect().one(&blob("under pressure", 2 * MIB));
+    assert_eq!(service.dump().number("/pool/ready_bytes"), 0);
+    assert_eq!(oom_kills(), kills);
+    Ok(())
+}
+
+fn without_pressure_events_the_memory_figure_empties_the_pool() -> Verdict {
+    // In a guest nobody else takes memory meanwhile.
+    kernel_heaps()?;
+    let available = available_bytes();
+    // Filled while twice the reserve is free, which it is; given back below one and a half.
+    let limits = format!("reserve = \"{}MiB\"", (available / 3) >> 20);
+    let service = without_pressure_events(|| with_pool(LISTED_FOR_LONG, &limits))?;
+    assert_eq!(service.dump().0["pool"]["pressure_seen_through"], "MemAvailable", "{}", service.log());
+    assert!(service.log().contains("no events of memory pressure"), "{}", service.log());
+    wait_for_ready(&service, 3);
+    let taken = vec![1_u8; usize::try_from(available * 3 / 5).unwrap()];
+    let gone = wait_for(SOON, || (service.dump().number("/pool/dropped_pressure") == 3).then_some(()));
+    let dump = service.dump();
+    assert!(gone.is_some(), "{} of {available} bytes are left: {}", available_bytes(), dump.0["pool"]);
+    assert_eq!(dump.number("/pool/ready_bytes"), 0);
+    drop(std::hint::black_box(taken));
+    Ok(())
+}
+
+fn pool_off_keeps_nothing_and_starts_no_thread_timer_or_trigger() -> Verdict {
+    let fills = |service: &Service| thread_names(service.pid()).iter().any(|name| name == "filler");
+    let opened = |service: &Service, what: &str| fds(service.pid()).values().filter(|to| to.contains(what)).count();
     let (off, on) = (with_pool("enabled = false", "reserve = \"16MiB\""), plain());
     assert!(fills(&on) && !fills(&off));
+    // One timer is the housekeeper's.
+    assert_eq!((opened(&on, "[timerfd]"), opened(&off, "[timerfd]")), (2, 1));
+    assert_eq!(opened(&off, "pressure"), 0);
+    let told = usize::from(on.dump().0["pool"]["pressure_seen_through"] == "psi");
+    assert_eq!(opened(&on, "pressure"), told);
     let client: Client = off.connect();
     let _kept: Vec<Buffer> = (0..4).map(|_| client.one(&blob("stream", MIB))).collect();
     let dump = off.dump();
     assert!(dump.0["pool"].is_null(), "{}", dump.0["pool"]);
+    assert!(client.statistics().getStatistics().unwrap().pool.is_none());
     assert!(client.dump(&[]).contains("pool: off"));
+    Ok(())
+}
+
+fn statistics_and_dump_say_the_same_of_the_pool() -> Verdict {
+    let service = with_pool(LISTED_FOR_LONG, "reserve = \"16MiB\"");
+    let client = service.connect();
+    wait_for_ready(&service, 3);
+    let _one = client.one(&blob("hit", 2 * MIB));
+    wait_for_ready(&service, 3);
+    let said = client.statistics().getStatistics().unwrap().pool.unwrap();
+    let dump = service.dump();
+    let figures = [
+        ("ready_buffers", said.readyBuffers),
+        ("ready_bytes", said.readyBytes),
+        ("high_water_bytes", said.highWaterBytes),
+        ("hits", said.hits),
+        ("misses", said.misses),
+        ("fills", said.fills),
+        ("dropped_idle", said.droppedIdle),
+        ("dropped_pressure", said.droppedPressure),
+        ("dropped_room", said.droppedRoom),
+    ];
+    for (key, said) in figures {
+        assert_eq!(dump.0["pool"][key], said, "{key}");
+    }
+    assert_eq!((said.readyBytes, said.hits, said.fills), (3 * 2 * i64::from(MIB), 1, 4));
     Ok(())
 }
 
 fn killed_service_leaves_no_ready_buffer() -> Verdict {
     kernel_heaps()?;
     let before = census();
-    let mut service = with_pool(LISTED.trim_start_matches("idle_seconds = 2\n"), "reserve = \"16MiB\"");
+    let mut service = with_pool(LISTED_FOR_LONG, "reserve = \"16MiB\"");
     wait_for_ready(&service, 3);
     service.kill();
     let gone = wait_for(SOON, || (census() == before).then_some(()));
