@@ -16,8 +16,8 @@ const RIGHT: f64 = 40.0;
 const TOP: f64 = 70.0;
 const ROW_HEIGHT: f64 = 64.0;
 /// The axis, in multiples of the limit's median.
-const AXIS: (f64, f64) = (0.0, 2.4);
-const AXIS_STEPS: u32 = 12;
+const AXIS: (f64, f64) = (0.0, 3.2);
+const AXIS_STEPS: u32 = 16;
 
 /// What is drawn of one row.
 struct Spread {
