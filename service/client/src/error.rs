@@ -225,7 +225,8 @@ fn call_help(method: &str, status: &Status) -> &'static str {
         }
         Failure::Dead => "; the service is gone",
         Failure::DidNotFit => {
-            "; the reply did not fit: too many buffers in one call, or too few free file descriptors here"
+            "; the kernel did not deliver the call or its reply: too many buffers in one call, too few free file \
+             descriptors here, or no memory for it just then"
         }
         Failure::TimedOut => "; the service did not answer in time",
         Failure::PermissionDenied => "; this process may not call the service",
