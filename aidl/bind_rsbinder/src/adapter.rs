@@ -36,6 +36,11 @@ pub fn may_not(message: &str) -> Status {
     Status::from((ExceptionCode::Security, message))
 }
 
+/// An exception `EX_ILLEGAL_STATE`: not now, perhaps later.
+pub fn busy(message: &str) -> Status {
+    Status::from((ExceptionCode::IllegalState, message))
+}
+
 /// An exception `EX_SERVICE_SPECIFIC` with one of the interface's own codes, and words for whoever debugs the client.
 pub fn service_specific(error: AllocationError, message: &str) -> Status {
     Status::new_service_specific_error(error.0, Some(message.to_owned()))

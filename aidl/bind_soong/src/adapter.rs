@@ -38,6 +38,12 @@ pub fn may_not(message: &str) -> Status {
     Status::new_exception(ExceptionCode::SECURITY, Some(&message))
 }
 
+/// An exception `EX_ILLEGAL_STATE`: not now, perhaps later.
+pub fn busy(message: &str) -> Status {
+    let message = CString::new(message).unwrap_or_default();
+    Status::new_exception(ExceptionCode::ILLEGAL_STATE, Some(&message))
+}
+
 /// An exception `EX_SERVICE_SPECIFIC` with one of the interface's own codes, and words for whoever debugs the client.
 pub fn service_specific(error: AllocationError, message: &str) -> Status {
     Status::new_service_specific_error_str(error.0, Some(message))

@@ -42,7 +42,7 @@ pub use own::RefusalStatistics::RefusalStatistics;
 pub use binder::{Interface, ParcelFileDescriptor, Result as BinderResult, Status, StatusCode, Strong};
 
 pub use adapter::{
-    calling_identity, calling_pid, calling_uid, into_fd, may_not, new_allocator, new_statistics, parcel_fd,
+    busy, calling_identity, calling_pid, calling_uid, into_fd, may_not, new_allocator, new_statistics, parcel_fd,
     service_specific, set_extension,
 };
 #[doc(hidden)]

@@ -27,7 +27,7 @@ pub struct Batch<'l, B> {
 }
 
 /// What allocation needs besides a plan.
-pub struct Resources<'a, H, G> {
+pub struct Resources<'a, 's, H, G> {
     /// The policy that made the plan.
     pub policy: &'a Policy,
     /// The account.
@@ -36,6 +36,9 @@ pub struct Resources<'a, H, G> {
     pub heaps: &'a H,
     /// The memory figure.
     pub gauge: &'a G,
+    /// Books in the ledger all releases that have happened: asked once, before a budget refuses or passes on to another
+    /// heap. What was let go a moment ago is free.
+    pub settle: &'s dyn Fn(),
     /// Milliseconds of any monotonic clock.
     pub now_ms: u64,
 }
@@ -49,7 +52,7 @@ pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
     count: i32,
     name: &BufferName,
     client: Client,
-    resources: &Resources<'l, H, G>,
+    resources: &Resources<'l, '_, H, G>,
 ) -> Result<Batch<'l, H::Buffer>, Refusal> {
     let count = u32::try_from(count).map_err(|_| Unsupported::Count(count))?;
     let limit = resources.policy.limits.buffers_per_request;
@@ -57,10 +60,13 @@ pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
         return Err(Shortage::TooManyBuffers { count, limit }.into());
     }
     let sizes = Sizes { bytes: plan.bytes, metadata_bytes: plan.metadata_bytes, count };
-    let mut reservation = resources.ledger.reserve(client, sizes, resources.now_ms, resources.gauge)?;
+    let mut settled = false;
+    let mut reservation = settling(&mut settled, resources, || {
+        resources.ledger.reserve(client, sizes, resources.now_ms, resources.gauge)
+    })?;
     let mut buffers = Vec::new();
     for _ in 0..count {
-        let (heap, buffer) = from_first_heap(plan, name, &mut reservation, resources)?;
+        let (heap, buffer) = from_first_heap(plan, name, &mut reservation, &mut settled, resources)?;
         let metadata_heap = resources.policy.metadata_heap;
         let metadata = resources
             .heaps
@@ -76,12 +82,13 @@ fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
     plan: &Plan<'_>,
     name: &BufferName,
     reservation: &mut Reservation<'_>,
-    resources: &Resources<'_, H, G>,
+    settled: &mut bool,
+    resources: &Resources<'_, '_, H, G>,
 ) -> Result<(HeapId, H::Buffer), Refusal> {
     // A plan has a candidate; were there none, no heap would have the memory.
     let mut last = Shortage::Bookkeeping("candidate heaps");
     for heap in plan.candidates_in_order() {
-        if let Err(shortage) = reservation.charge_heap(heap, plan.bytes) {
+        if let Err(shortage) = settling(settled, resources, || reservation.charge_heap(heap, plan.bytes)) {
             last = shortage;
             continue;
         }
@@ -97,6 +104,22 @@ fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
         }
     }
     Err(last.into())
+}
+
+/// Tries, and once a request tries again after a budget's refusal, when all releases that have happened are booked.
+fn settling<T, H, G>(
+    settled: &mut bool,
+    resources: &Resources<'_, '_, H, G>,
+    mut attempt: impl FnMut() -> Result<T, Shortage>,
+) -> Result<T, Shortage> {
+    match attempt() {
+        Err(shortage) if shortage.is_budget() && !*settled => {
+            *settled = true;
+            (resources.settle)();
+            attempt()
+        }
+        result => result,
+    }
 }
 
 fn refused(policy: &Policy, heap: HeapId, failure: HeapFailure) -> Shortage {

@@ -161,14 +161,31 @@ pub enum Shortage {
         /// What that errno means here.
         cause: &'static str,
     },
-    /// The service has no file descriptors or tracking slots left.
+    /// As many buffers live as the ledger remembers at once: of one client, or of all.
+    Tracked {
+        /// The client, when it is its own share that is used up.
+        uid: Option<u32>,
+        /// Buffers asked for.
+        count: u32,
+        /// Buffers that live already.
+        held: u64,
+        /// The most that may.
+        limit: u64,
+    },
+    /// The service has no file descriptors left, or nothing else of its own that it needs.
     Bookkeeping(&'static str),
 }
 
 impl Shortage {
     /// True when a budget is used up: a release that happened but is not yet booked may make room.
     pub fn is_budget(&self) -> bool {
-        matches!(self, Shortage::ClientBudget { .. } | Shortage::TotalBudget { .. } | Shortage::HeapBudget { .. })
+        matches!(
+            self,
+            Shortage::ClientBudget { .. }
+                | Shortage::TotalBudget { .. }
+                | Shortage::HeapBudget { .. }
+                | Shortage::Tracked { .. }
+        )
     }
 }
 
@@ -204,6 +221,7 @@ impl Refusal {
                 Shortage::HeapBudget { .. } => "heap-budget",
                 Shortage::Memory { .. } => "memory",
                 Shortage::Kernel { .. } => "kernel",
+                Shortage::Tracked { .. } => "buffers-tracked",
                 Shortage::Bookkeeping(_) => "bookkeeping",
             },
         }
@@ -305,6 +323,15 @@ impl fmt::Display for Shortage {
             }
             Shortage::Memory { bytes, available, reserve } => {
                 write!(f, "{bytes} bytes: {available} are available and {reserve} stay in reserve")
+            }
+            Shortage::Tracked { uid: Some(uid), count, held, limit } => {
+                write!(
+                    f,
+                    "{count} buffers: uid {uid} holds {held}, and the service keeps account of {limit} for a client"
+                )
+            }
+            Shortage::Tracked { uid: None, count, held, limit } => {
+                write!(f, "{count} buffers: all clients together hold {held}, and the service keeps account of {limit}")
             }
             Shortage::Kernel { heap, errno, cause } => write!(f, "heap \"{heap}\": errno {errno}: {cause}"),
             Shortage::Bookkeeping(what) => write!(f, "the service has no {what} left"),

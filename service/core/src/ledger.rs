@@ -10,9 +10,12 @@
 
 mod account;
 mod admission;
+mod records;
+mod slab;
 
 pub use account::{Account, Beyond, ClientAccount, Entry, Snapshot};
 pub use admission::Memory;
+pub use records::Ticket;
 
 use crate::error::Shortage;
 use crate::policy::{HeapId, Policy};
@@ -26,10 +29,13 @@ use std::sync::{Arc, PoisonError};
 #[cfg(not(all(test, loom)))]
 use std::sync::{Mutex, MutexGuard};
 
-/// Most buffers that are tracked at once; a request beyond it is refused rather than forgotten.
-pub const MAX_TRACKED: usize = 65_536;
+/// Most buffers that are remembered at once; a request beyond it is refused rather than forgotten.
+pub const MAX_TRACKED: u64 = 65_536;
 
-/// Identifies a held buffer: its buffer id.
+/// Most of them for one client, so that one that leaks small buffers leaves the others room.
+pub const MAX_TRACKED_OF_ONE: u64 = MAX_TRACKED / 2;
+
+/// A buffer's id, for people.
 pub type BufferKey = u64;
 
 /// The account of one service.
@@ -54,7 +60,7 @@ impl Ledger {
     pub fn new(policy: Arc<Policy>, page_bytes: u64) -> Ledger {
         Ledger {
             page_bytes: page_bytes.max(1),
-            state: Mutex::new(State::new(policy.heaps.len())),
+            state: Mutex::new(State::new(policy.heaps.len(), page_bytes.max(1))),
             memory: Memory::default(),
             policy,
         }
@@ -67,7 +73,7 @@ impl Ledger {
     /// request comes near it.
     ///
     /// # Errors
-    /// `ClientBudget`, `TotalBudget`, `Memory`, `RequestTooLarge` or `Bookkeeping`.
+    /// `ClientBudget`, `TotalBudget`, `Memory`, `RequestTooLarge` or `Tracked`.
     pub fn reserve(
         &self,
         client: Client,
@@ -78,27 +84,31 @@ impl Ledger {
         let limits = &self.policy.limits;
         let each = self.charged(sizes.bytes, sizes.metadata_bytes);
         let bytes = each.and_then(|each| each.checked_mul(u64::from(sizes.count)));
-        let Some(bytes) = bytes.filter(|bytes| *bytes <= limits.request_bytes) else {
-            return Err(Shortage::RequestTooLarge { bytes, limit: limits.request_bytes });
-        };
         let mut state = self.lock();
-        if state.buffers.len().saturating_add(index(sizes.count)) > MAX_TRACKED {
-            return Err(Shortage::Bookkeeping("tracking slots"));
-        }
-        state.admit_budgets(client.uid, bytes, limits)?;
+        let limit = limits.request_bytes.min(state.largest_bytes());
+        let Some(bytes) = bytes.filter(|bytes| *bytes <= limit) else {
+            return Err(Shortage::RequestTooLarge { bytes, limit });
+        };
+        state.admit_budgets(client.uid, bytes, sizes.count, limits)?;
         // From here on others see the bytes as taken: two large requests at once cannot both be let in.
-        state.reserve(client.uid, bytes);
+        state.reserve(client.uid, bytes, sizes.count);
         drop(state);
         if let Err(shortage) = self.memory.admit(bytes, limits.reserve_bytes, now_ms, gauge) {
-            self.lock().unreserve(client.uid, bytes);
+            self.lock().unreserve(client.uid, bytes, sizes.count);
             return Err(shortage);
         }
         Ok(Reservation { ledger: self, client, sizes, bytes, heaps: Vec::new() })
     }
 
-    /// A held buffer's last reference has gone. Unknown keys are ignored: a release is reported once at most.
-    pub fn release(&self, key: BufferKey) {
-        self.lock().release(key);
+    /// A held buffer's last reference has gone, or one of the parts that its [`About`] told of. Tickets of buffers that
+    /// have gone are ignored.
+    pub fn release(&self, ticket: Ticket) {
+        self.lock().release(ticket, false);
+    }
+
+    /// A held buffer leaves the account, whatever lives of it: nobody can tell when it goes.
+    pub fn forget(&self, ticket: Ticket) {
+        self.lock().release(ticket, true);
     }
 
     /// Admits a buffer that is to be kept ready: beside all that clients hold, within the budgets, and with twice the
@@ -151,9 +161,23 @@ impl Ledger {
         self.lock().count_refusal(uid);
     }
 
-    /// All figures of one moment.
+    /// All figures of one moment, and the single buffers.
     pub fn snapshot(&self) -> Snapshot {
-        self.lock().snapshot()
+        let state = self.lock();
+        let (figures, buffers) = (state.figures(), state.buffers());
+        drop(state);
+        Snapshot { buffers: oldest_first(buffers), ..figures }
+    }
+
+    /// All figures of one moment; the single buffers are left out.
+    pub fn figures(&self) -> Snapshot {
+        self.lock().figures()
+    }
+
+    /// The single buffers, oldest first.
+    pub fn buffers(&self) -> Vec<Entry> {
+        let buffers = self.lock().buffers();
+        oldest_first(buffers)
     }
 
     /// What one buffer is charged: both parts rounded up to pages, as the kernel does.
@@ -191,9 +215,10 @@ pub struct About {
     pub usage: Usage,
     /// Milliseconds of the service's clock.
     pub born_ms: u64,
-    /// Somebody calls [`Ledger::release`] for each of them. If not, they only grow the totals: bytes whose release nobody
-    /// sees cannot be held against a budget.
-    pub tracked: bool,
+    /// How often [`Ledger::release`] will be called for each of them before it has gone: once for each part that can live
+    /// on without the others. With 0 they only grow the totals: bytes whose release nobody sees cannot be held against a
+    /// budget.
+    pub parts: u8,
 }
 
 /// Bytes that were admitted and are not yet in a client's hands. Dropped, it gives them back.
@@ -238,22 +263,24 @@ impl Reservation<'_> {
         }
     }
 
-    /// The buffers are the client's now: one key for each heap charge, in their order.
-    pub fn commit(mut self, about: &About, keys: impl Iterator<Item = BufferKey>) {
+    /// The buffers are the client's now: one id for each heap charge, in their order. Answers with their tickets; with none
+    /// when [`About::parts`] is 0.
+    pub fn commit(mut self, about: &About, ids: impl Iterator<Item = BufferKey>) -> Vec<Ticket> {
         let bytes = self.ledger.charged(self.sizes.bytes, self.sizes.metadata_bytes).unwrap_or(u64::MAX);
-        let name = Arc::new(about.name);
         let Client { uid, pid } = self.client;
-        let About { usage, born_ms, tracked, .. } = *about;
+        let About { name, usage, born_ms, parts } = *about;
+        let mut tickets = Vec::with_capacity(if parts > 0 { self.heaps.len() } else { 0 });
+        let mut shared = None;
         let mut state = self.ledger.lock();
-        state.unreserve(uid, self.bytes);
-        for ((heap, heap_bytes), key) in self.heaps.drain(..).zip(keys) {
-            let name = Arc::clone(&name);
-            let entry = Entry { heap, heap_bytes, bytes, uid, pid, usage, born_ms, name };
-            state.hold(key, entry, tracked);
+        state.unreserve(uid, self.bytes, self.sizes.count);
+        for ((heap, heap_bytes), id) in self.heaps.drain(..).zip(ids) {
+            let entry = Entry { id, heap, heap_bytes, bytes, uid, pid, usage, born_ms, name };
+            tickets.extend(state.hold(&entry, parts, &mut shared));
         }
         drop(state);
         self.ledger.memory.granted(self.bytes);
         self.bytes = 0;
+        tickets
     }
 }
 
@@ -266,14 +293,15 @@ impl Drop for Reservation<'_> {
         for (heap, bytes) in self.heaps.drain(..) {
             state.uncharge_heap(heap, bytes);
         }
-        state.unreserve(self.client.uid, self.bytes);
+        state.unreserve(self.client.uid, self.bytes, self.sizes.count);
         drop(state);
         self.ledger.memory.given_back(self.bytes);
     }
 }
 
-fn index(value: u32) -> usize {
-    usize::try_from(value).unwrap_or(usize::MAX)
+fn oldest_first(mut buffers: Vec<Entry>) -> Vec<Entry> {
+    buffers.sort_by_key(|entry| (entry.born_ms, entry.id));
+    buffers
 }
 
 #[cfg(all(test, loom))]

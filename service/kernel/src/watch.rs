@@ -8,28 +8,24 @@
 //!   it (`eventpoll_release`, `fs/eventpoll.c`). Has to be looked at now and again; works on every kernel, for what can be
 //!   polled: dma-bufs, not memfds.
 //!
+//! Both are kept where both work: the user's inotify watches are few (`fs.inotify.max_user_watches`, 8,192 where there is a
+//! gibibyte of memory), and what finds none left goes to the list.
+//!
 //! The caller holds an fd of the buffer over [`ReleaseWatch::add`]; closing it may be what ends the buffer, and that is
-//! reported. An id is never given twice. All methods take `&self` and may run in several threads.
+//! reported. All methods take `&self` and may run in several threads. A watch ends with its buffer and in no other way.
 
 mod epoll;
 mod inotify;
+mod table;
 
 use crate::error::Error;
-use nix::sys::stat::fstat;
+use nix::errno::Errno;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// A watched buffer, never the same twice in a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WatchId(u64);
-
-impl WatchId {
-    /// The number, for logs.
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-}
+/// What the caller knows a buffer by. Its own affair: tags may repeat, and each is reported as often as it was given.
+pub type Tag = u32;
 
 /// How the kernel is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +37,9 @@ pub enum Source {
 }
 
 impl Source {
+    /// All of them, the better first.
+    pub const ALL: [Source; 2] = [Source::Inotify, Source::Epoll];
+
     /// Its name, for a dump.
     pub const fn name(self) -> &'static str {
         match self {
@@ -59,15 +58,15 @@ impl fmt::Display for Source {
 /// What one read found.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Released {
-    /// Buffers that are gone, each reported once.
-    pub ids: Vec<WatchId>,
+    /// Tags of buffers that are gone.
+    pub tags: Vec<Tag>,
     /// The kernel dropped events and the list was made by comparing; nothing is lost by it. For statistics.
     pub resynced: bool,
 }
 
-/// Watches buffers.
+/// Watches buffers, through the first of its sources that takes one.
 #[derive(Debug)]
-pub struct ReleaseWatch(Kind);
+pub struct ReleaseWatch(Vec<Kind>);
 
 #[derive(Debug)]
 enum Kind {
@@ -91,89 +90,92 @@ impl ReleaseWatch {
     /// # Errors
     /// `Call` when there are no descriptors or inotify instances left.
     pub fn with(source: Source) -> Result<ReleaseWatch, Error> {
-        Ok(ReleaseWatch(match source {
-            Source::Inotify => Kind::Inotify(inotify::Events::new()?),
-            Source::Epoll => Kind::Epoll(epoll::List::new()?),
-        }))
+        Ok(ReleaseWatch(vec![Kind::of(source)?]))
     }
 
-    /// Finds a source that works for buffers such as `sample` makes: fresh, small, referenced from nowhere else.
+    /// Finds those of the sources that work for buffers such as `sample` makes: fresh, small, referenced from nowhere else.
     /// Takes up to half a second when the kernel sends no events.
     ///
     /// # Errors
     /// `NoReleaseEvents` when none works; what `sample` says.
-    pub fn choose<E: From<Error>>(mut sample: impl FnMut() -> Result<OwnedFd, E>) -> Result<ReleaseWatch, E> {
-        for source in [Source::Inotify, Source::Epoll] {
+    pub fn choose<E: From<Error>>(
+        sources: &[Source],
+        mut sample: impl FnMut() -> Result<OwnedFd, E>,
+    ) -> Result<ReleaseWatch, E> {
+        let mut kinds = Vec::new();
+        for source in sources {
             let buffer = sample()?;
-            match ReleaseWatch::with(source).and_then(|watch| watch.works_for(buffer).map(|works| (watch, works))) {
-                Ok((watch, true)) => return Ok(watch),
+            match ReleaseWatch::with(*source).and_then(|watch| watch.works_for(buffer).map(|works| (watch, works))) {
+                Ok((watch, true)) => kinds.extend(watch.0),
                 Ok((_, false)) => log::info!("{source} does not tell when a buffer's last reference goes"),
                 Err(error) => log::info!("{source} cannot watch buffers: {error}"),
             }
         }
-        Err(Error::NoReleaseEvents.into())
+        match kinds.is_empty() {
+            true => Err(Error::NoReleaseEvents.into()),
+            false => Ok(ReleaseWatch(kinds)),
+        }
     }
 
     fn works_for(&self, buffer: OwnedFd) -> Result<bool, Error> {
-        let id = self.add(buffer.as_fd())?;
-        if !self.read()?.ids.is_empty() {
+        const TAG: Tag = 7;
+        self.add(buffer.as_fd(), TAG)?;
+        if !self.read()?.tags.is_empty() {
             // It tells the end of what still lives.
             return Ok(false);
         }
         drop(buffer);
-        Ok(self.wait(PROBE_TIME)?.ids == [id])
+        Ok(self.wait(PROBE_TIME)?.tags == [TAG])
     }
 
-    /// Which source is in use.
-    pub fn source(&self) -> Source {
-        match &self.0 {
-            Kind::Inotify(_) => Source::Inotify,
-            Kind::Epoll(_) => Source::Epoll,
-        }
+    /// The source that is asked first.
+    pub fn source(&self) -> Option<Source> {
+        self.0.first().map(Kind::source)
+    }
+
+    /// All sources, in the order in which they are asked, and how many buffers each watches.
+    pub fn sources(&self) -> impl Iterator<Item = (Source, usize)> + '_ {
+        self.0.iter().map(|kind| (kind.source(), kind.watched()))
     }
 
     /// Begins to watch a buffer.
     ///
     /// # Errors
-    /// `AlreadyWatched`, also through another fd of the same buffer. `Call` with ENOSPC when the user's watches are used up
-    /// (`fs.inotify.max_user_watches`, `fs.epoll.max_user_watches`); with EPERM for what epoll cannot watch.
-    pub fn add(&self, buffer: BorrowedFd<'_>) -> Result<WatchId, Error> {
-        match &self.0 {
-            Kind::Inotify(events) => events.add(buffer),
-            Kind::Epoll(list) => list.add(buffer),
+    /// `AlreadyWatched`, as far as the source sees it: inotify also through another fd of the same buffer, epoll through the
+    /// same fd. `Call` with ENOSPC when the user's watches are used up (`fs.inotify.max_user_watches`,
+    /// `fs.epoll.max_user_watches`); with EPERM for what epoll cannot watch.
+    pub fn add(&self, buffer: BorrowedFd<'_>, tag: Tag) -> Result<(), Error> {
+        let mut last = Err(Error::NoReleaseEvents);
+        for kind in &self.0 {
+            last = match kind {
+                Kind::Inotify(events) => events.add(buffer, tag),
+                Kind::Epoll(list) => list.add(buffer, tag),
+            };
+            // What one source has no room for, the next may have.
+            if !matches!(last, Err(Error::Call { errno: Errno::ENOSPC | Errno::ENOMEM, .. })) {
+                break;
+            }
         }
-    }
-
-    /// Ends a watch. False when there is none such: the buffer's end has been reported.
-    pub fn remove(&self, id: WatchId) -> bool {
-        match &self.0 {
-            Kind::Inotify(events) => events.remove(id),
-            Kind::Epoll(list) => list.remove(id),
-        }
+        last
     }
 
     /// How many buffers are watched and not yet reported.
     pub fn watched(&self) -> usize {
-        match &self.0 {
-            Kind::Inotify(events) => events.watched(),
-            Kind::Epoll(list) => list.watched(),
-        }
+        self.0.iter().map(Kind::watched).fold(0, usize::saturating_add)
     }
 
-    /// Readable when [`ReleaseWatch::read`] has something to report. `None` for a source without events.
+    /// Readable when [`ReleaseWatch::read`] has something to report that came as an event. `None` without such a source.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        match &self.0 {
+        self.0.iter().find_map(|kind| match kind {
             Kind::Inotify(events) => Some(events.fd()),
             Kind::Epoll(_) => None,
-        }
+        })
     }
 
-    /// How long to leave between reads of a source without events; grows with its list. `None` for one with.
+    /// How long to leave between looks at buffers whose source has no events; grows with their number. `None` while there
+    /// are none.
     pub fn scan_interval(&self) -> Option<Duration> {
-        match &self.0 {
-            Kind::Inotify(_) => None,
-            Kind::Epoll(list) => Some(SCAN_INTERVAL.max(list.last_scan().saturating_mul(SCAN_SHARE))),
-        }
+        self.0.iter().find_map(Kind::scan_interval)
     }
 
     /// What has ended since the last read. Never blocks.
@@ -181,10 +183,26 @@ impl ReleaseWatch {
     /// # Errors
     /// `File` when `/proc/self/fdinfo` cannot be read, `Call` when the events cannot.
     pub fn read(&self) -> Result<Released, Error> {
-        match &self.0 {
-            Kind::Inotify(events) => events.read(),
-            Kind::Epoll(list) => list.read(),
+        self.read_if(|_| true)
+    }
+
+    /// The same, but a list is read only when [`ReleaseWatch::scan_interval`] has passed since it last was.
+    ///
+    /// # Errors
+    /// As [`ReleaseWatch::read`].
+    pub fn read_due(&self) -> Result<Released, Error> {
+        self.read_if(Kind::is_due)
+    }
+
+    fn read_if(&self, wanted: impl Fn(&Kind) -> bool) -> Result<Released, Error> {
+        let mut released = Released::default();
+        for kind in self.0.iter().filter(|kind| wanted(kind)) {
+            match kind {
+                Kind::Inotify(events) => events.read(&mut released)?,
+                Kind::Epoll(list) => list.read(&mut released)?,
+            }
         }
+        Ok(released)
     }
 
     /// Waits until something has ended, or for `timeout`; then the list is empty.
@@ -196,45 +214,60 @@ impl ReleaseWatch {
         loop {
             let released = self.read()?;
             let left = timeout.saturating_sub(start.elapsed());
-            if !released.ids.is_empty() || left.is_zero() {
+            if !released.tags.is_empty() || left.is_zero() {
                 return Ok(released);
             }
-            match &self.0 {
-                Kind::Inotify(events) => events.sleep(left)?,
-                Kind::Epoll(_) => std::thread::sleep(left.min(self.scan_interval().unwrap_or(SCAN_INTERVAL))),
+            let nap = self.scan_interval().map_or(left, |interval| interval.min(left));
+            match self.0.first() {
+                Some(Kind::Inotify(events)) => events.sleep(nap)?,
+                _ => std::thread::sleep(nap),
             }
         }
     }
 }
 
-/// A file's identity in the form that `/proc/self/fdinfo` writes: inode, major and minor device number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct FileKey {
-    inode: u64,
-    device: (u64, u64),
-}
-
-impl FileKey {
-    fn of(file: BorrowedFd<'_>) -> Result<FileKey, Error> {
-        let stat = fstat(file.as_raw_fd()).map_err(Error::call("fstat"))?;
-        // Both have 32 bits on some targets, where the conversions are not useless.
-        #[allow(clippy::useless_conversion)]
-        let (inode, device) = (u64::from(stat.st_ino), u64::from(stat.st_dev));
-        Ok(FileKey { inode, device: device_parts(device) })
+impl Kind {
+    fn of(source: Source) -> Result<Kind, Error> {
+        Ok(match source {
+            Source::Inotify => Kind::Inotify(inotify::Events::new()?),
+            Source::Epoll => Kind::Epoll(epoll::List::new()?),
+        })
     }
 
-    /// Finds `ino:` and `sdev:` in a line of fdinfo (`fs/notify/fdinfo.c`, `fs/eventpoll.c`; v6.12). `sdev` has the
-    /// kernel's own form, 20 bits of minor number (`MINORBITS`, `include/linux/kdev_t.h`).
-    fn of_line(line: &str) -> Option<FileKey> {
-        let device = hex_field(line, "sdev:")?;
-        Some(FileKey { inode: hex_field(line, "ino:")?, device: (device >> 20, device & 0xf_ffff) })
+    const fn source(&self) -> Source {
+        match self {
+            Kind::Inotify(_) => Source::Inotify,
+            Kind::Epoll(_) => Source::Epoll,
+        }
     }
-}
 
-/// Major and minor number as stat(2) packs them (`huge_encode_dev` and `new_encode_dev`, `include/linux/kdev_t.h`, v6.12:
-/// 8 low bits of the minor, 12 of the major, the rest above).
-const fn device_parts(device: u64) -> (u64, u64) {
-    (device >> 8 & 0xfff | device >> 32 & !0xfff, device & 0xff | device >> 12 & 0xfff_ff00)
+    fn watched(&self) -> usize {
+        match self {
+            Kind::Inotify(events) => events.watched(),
+            Kind::Epoll(list) => list.watched(),
+        }
+    }
+
+    /// `None` where nothing has to be looked at.
+    fn scan_interval(&self) -> Option<Duration> {
+        match self {
+            Kind::Epoll(list) if list.watched() > 0 => {
+                let took = list.scanned().map_or(Duration::ZERO, |(_, took)| took);
+                Some(SCAN_INTERVAL.max(took.saturating_mul(SCAN_SHARE)))
+            }
+            _ => None,
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        match self {
+            Kind::Inotify(_) => true,
+            Kind::Epoll(list) => match (self.scan_interval(), list.scanned()) {
+                (Some(interval), Some((at, _))) => at.elapsed() >= interval,
+                (interval, _) => interval.is_some(),
+            },
+        }
+    }
 }
 
 /// A hexadecimal field of a line of fdinfo; its value may stand apart from its name.

@@ -9,7 +9,7 @@ use common::{backends, child, name, run_child, stdin, PAGE, SYSTEM};
 use gralloc_core::ports::HeapBackend;
 use gralloc_kernel::dmabuf;
 use gralloc_kernel::mmap::{Mapping, Protection};
-use gralloc_kernel::watch::{Released, Source, WatchId};
+use gralloc_kernel::watch::{Released, Source, Tag};
 use gralloc_kernel::{Backend, Error, ReleaseWatch};
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use std::collections::HashSet;
@@ -21,6 +21,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(5);
+const TAG: Tag = 0x1234_5678;
 const NOT_YET: Duration = Duration::from_millis(50);
 
 fn buffer(backend: &Backend) -> OwnedFd {
@@ -34,9 +35,9 @@ fn watches() -> Vec<(Backend, ReleaseWatch)> {
         for backend in backends() {
             let watch = ReleaseWatch::with(source).unwrap();
             let sample = buffer(&backend);
-            let id = watch.add(sample.as_fd());
+            let added = watch.add(sample.as_fd(), 1);
             drop(sample);
-            let works = id.and_then(|id| Ok(watch.wait(NOT_YET * 6)?.ids == [id]));
+            let works = added.and_then(|()| Ok(watch.wait(NOT_YET * 6)?.tags == [1]));
             let kind = backend.describe().backend;
             match works {
                 Ok(true) => found.push((backend, watch)),
@@ -53,8 +54,8 @@ fn watches() -> Vec<(Backend, ReleaseWatch)> {
 fn choose_finds_a_source_for_every_backend() {
     for backend in backends() {
         let sample = || backend.allocate(SYSTEM, PAGE, &name("probe")).map_err(|_| Error::NoReleaseEvents);
-        let watch = ReleaseWatch::choose(sample).unwrap();
-        println!("{}: {}", backend.describe().backend, watch.source());
+        let watch = ReleaseWatch::choose(&Source::ALL, sample).unwrap();
+        println!("{}: {:?}", backend.describe().backend, watch.sources().collect::<Vec<_>>());
         assert_eq!(watch.watched(), 0);
     }
 }
@@ -63,10 +64,10 @@ fn choose_finds_a_source_for_every_backend() {
 fn buffer_without_other_references_reported_at_its_close() {
     for (backend, watch) in watches() {
         let one = buffer(&backend);
-        let id = watch.add(one.as_fd()).unwrap();
+        watch.add(one.as_fd(), TAG).unwrap();
         assert_eq!(watch.wait(NOT_YET).unwrap(), Released::default());
         drop(one);
-        assert_eq!(watch.wait(SOON).unwrap().ids, [id]);
+        assert_eq!(watch.wait(SOON).unwrap().tags, [TAG]);
     }
 }
 
@@ -74,12 +75,12 @@ fn buffer_without_other_references_reported_at_its_close() {
 fn buffer_mapped_alone_reported_at_its_unmap() {
     for (backend, watch) in watches() {
         let one = buffer(&backend);
-        let id = watch.add(one.as_fd()).unwrap();
+        watch.add(one.as_fd(), TAG).unwrap();
         let mapping = Mapping::new(one.as_fd(), 4096, Protection::ReadWrite).unwrap();
         drop(one);
         assert_eq!(watch.wait(NOT_YET).unwrap(), Released::default(), "the mapping holds it");
         drop(mapping);
-        assert_eq!(watch.wait(SOON).unwrap().ids, [id]);
+        assert_eq!(watch.wait(SOON).unwrap().tags, [TAG]);
     }
 }
 
@@ -88,7 +89,7 @@ fn buffer_mapped_alone_reported_at_its_unmap() {
 fn buffer_opened_through_proc_not_reported_before_its_close() {
     for (backend, watch) in watches() {
         let one = buffer(&backend);
-        let id = watch.add(one.as_fd()).unwrap();
+        watch.add(one.as_fd(), TAG).unwrap();
         let path = format!("/proc/self/fd/{}", one.as_raw_fd());
         let again = std::fs::OpenOptions::new().read(true).write(true).open(&path);
         assert_eq!(again.is_ok(), !dmabuf::is_dma_buf(one.as_fd()).unwrap(), "{backend:?}: a dma-buf cannot be opened");
@@ -97,7 +98,7 @@ fn buffer_opened_through_proc_not_reported_before_its_close() {
         drop(looked_at);
         assert_eq!(watch.wait(NOT_YET).unwrap(), Released::default());
         drop(one);
-        assert_eq!(watch.wait(SOON).unwrap().ids, [id]);
+        assert_eq!(watch.wait(SOON).unwrap().tags, [TAG]);
     }
 }
 
@@ -109,10 +110,10 @@ fn duplicate_watched_after_the_client_closed_reported() {
         let clients = buffer(&backend);
         let kept = clients.try_clone().unwrap();
         drop(clients);
-        let id = watch.add(kept.as_fd()).unwrap();
+        watch.add(kept.as_fd(), TAG).unwrap();
         assert_eq!(watch.wait(NOT_YET).unwrap(), Released::default());
         drop(kept);
-        assert_eq!(watch.wait(SOON).unwrap().ids, [id]);
+        assert_eq!(watch.wait(SOON).unwrap().tags, [TAG]);
     }
 }
 
@@ -122,25 +123,24 @@ fn duplicate_watched_while_the_client_closes_reported_once() {
     for (backend, watch) in watches() {
         let (send, receive) = mpsc::channel::<OwnedFd>();
         let client = std::thread::spawn(move || receive.into_iter().for_each(drop));
-        let mut expected = HashSet::new();
-        let mut told: Vec<WatchId> = Vec::new();
-        for _ in 0..300 {
+        let mut told: Vec<Tag> = Vec::new();
+        for tag in 0..300 {
             let clients = buffer(&backend);
             let kept = clients.try_clone().unwrap();
             send.send(clients).unwrap();
-            expected.insert(watch.add(kept.as_fd()).unwrap());
+            watch.add(kept.as_fd(), tag).unwrap();
             drop(kept);
-            told.extend(watch.read().unwrap().ids);
+            told.extend(watch.read().unwrap().tags);
         }
         drop(send);
         client.join().unwrap();
         while told.len() < 300 {
-            let more = watch.wait(SOON).unwrap().ids;
+            let more = watch.wait(SOON).unwrap().tags;
             assert!(!more.is_empty(), "{} of 300 were told", told.len());
             told.extend(more);
         }
         assert_eq!(watch.wait(NOT_YET).unwrap(), Released::default(), "more than once");
-        assert_eq!(told.into_iter().collect::<HashSet<_>>(), expected);
+        assert_eq!(told.into_iter().collect::<HashSet<_>>(), (0..300).collect());
         assert_eq!(watch.watched(), 0);
     }
 }
@@ -150,7 +150,7 @@ fn duplicate_watched_while_the_client_closes_reported_once() {
 fn buffer_held_by_another_process_reported_when_that_dies() {
     for (backend, watch) in watches() {
         let one = buffer(&backend);
-        let id = watch.add(one.as_fd()).unwrap();
+        watch.add(one.as_fd(), TAG).unwrap();
         let mut command = child("child_maps_its_input");
         let mut holder = command.stdin(Stdio::from(one)).stdout(Stdio::piped()).spawn().unwrap();
         // Our own descriptor of the buffer lives in the command.
@@ -160,7 +160,7 @@ fn buffer_held_by_another_process_reported_when_that_dies() {
         assert_eq!(watch.wait(NOT_YET).unwrap(), Released::default(), "the other process holds it");
         holder.kill().unwrap();
         holder.wait().unwrap();
-        assert_eq!(watch.wait(SOON).unwrap().ids, [id]);
+        assert_eq!(watch.wait(SOON).unwrap().tags, [TAG]);
     }
 }
 
@@ -193,19 +193,20 @@ fn child_watches_a_thousand_buffers() {
     }
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
     for (backend, watch) in watches() {
-        let mut buffers: Vec<(WatchId, OwnedFd)> = (0..1000)
-            .map(|_| {
+        let mut buffers: Vec<(Tag, OwnedFd)> = (0..1000)
+            .map(|tag| {
                 let one = buffer(&backend);
-                (watch.add(one.as_fd()).unwrap(), one)
+                watch.add(one.as_fd(), tag).unwrap();
+                (tag, one)
             })
             .collect();
         let later = buffers.split_off(500);
         for part in [buffers, later] {
-            let mut expected: Vec<WatchId> = part.iter().map(|(id, _)| *id).collect();
+            let mut expected: Vec<Tag> = part.iter().map(|(tag, _)| *tag).collect();
             drop(part);
             let mut told = Vec::new();
             while told.len() < 500 {
-                let more = watch.wait(SOON).unwrap().ids;
+                let more = watch.wait(SOON).unwrap().tags;
                 assert!(!more.is_empty(), "{} of 500 were told", told.len());
                 told.extend(more);
             }
@@ -228,7 +229,7 @@ fn watch_keeps_no_buffer_alive() {
     assert!(!before.contains("kept-by-nobody"));
     for (backend, watch) in watches() {
         let one = backend.allocate(SYSTEM, PAGE, &name("kept-by-nobody")).unwrap();
-        watch.add(one.as_fd()).unwrap();
+        watch.add(one.as_fd(), TAG).unwrap();
         if dmabuf::is_dma_buf(one.as_fd()).unwrap() {
             assert!(std::fs::read_to_string(BUFINFO).unwrap().contains("kept-by-nobody"));
         }

@@ -1,8 +1,9 @@
 //! The AIDL methods, three lines each. AIDL's types stop here: what the service decides, it decides in the core.
 
+use crate::dump::{self, Seat};
 use crate::engine::Engine;
 use crate::stock::Stocked;
-use crate::{access, convert, dump, status};
+use crate::{access, convert, status};
 use allocator_aidl::{AllocationResult, AllocatorStatistics, BinderResult, BufferDescriptorInfo, BufferStatistics};
 use allocator_aidl::{IAllocator, IAllocatorStatistics, Status, StatusCode, Strong};
 use gralloc_core::ledger::Client;
@@ -65,13 +66,14 @@ impl allocator_aidl::Interface for Statistics {}
 
 impl IAllocatorStatistics for Statistics {
     fn getStatistics(&self) -> BinderResult<AllocatorStatistics> {
-        watcher()?;
-        Ok(convert::statistics(dump::now(&self.0, None)))
+        let _seat = watcher()?;
+        Ok(convert::statistics(dump::figures(&self.0)))
     }
 
     fn getBuffers(&self, older_than_ms: i64, limit: i32) -> BinderResult<Vec<BufferStatistics>> {
-        watcher()?;
-        Ok(convert::buffers(dump::now(&self.0, None), older_than_ms, limit))
+        let _seat = watcher()?;
+        let (age_ms, limit) = convert::wanted(older_than_ms, limit);
+        Ok(convert::buffers(dump::buffers(&self.0, age_ms, limit)))
     }
 }
 
@@ -86,11 +88,12 @@ pub fn binder(engine: &Arc<ServiceEngine>) -> Result<Strong<dyn IAllocator>, Sta
     Ok(allocator)
 }
 
-fn watcher() -> BinderResult<()> {
-    match access::may_see_all(allocator_aidl::calling_uid()) {
-        true => Ok(()),
-        false => Err(allocator_aidl::may_not("statistics name other clients' buffers: root, system and shell may ask")),
+/// Lets those in who may ask, as many at once as there may be dumps.
+fn watcher() -> BinderResult<Seat<'static>> {
+    if !access::may_see_all(allocator_aidl::calling_uid()) {
+        return Err(allocator_aidl::may_not("statistics name other clients' buffers: root, system and shell may ask"));
     }
+    dump::seat().map_err(|_| allocator_aidl::busy("other dumps and statistics are being written: ask again"))
 }
 
 fn caller() -> Client {

@@ -1,5 +1,6 @@
 //! The command line.
 
+use gralloc_kernel::watch::Source;
 use gralloc_kernel::BackendKind;
 use std::path::PathBuf;
 
@@ -20,6 +21,11 @@ Options:
                      udmabuf, memfd: stand-ins for machines without dma-heaps (no device can use their memory as a
                      heap's; protected heaps do not exist there)
   --heap-dir DIR     where the heap nodes are [default: /dev/dma_heap]
+  --release-source S how to see that a buffer's last reference has gone
+                     auto: tried at start; inotify where its events come, epoll where they do not (Linux 6.14 and
+                     later) and beyond the watches that inotify has [default]
+                     inotify, epoll: that one alone, if it works
+                     none: not at all; live figures are unknown, and budgets of clients and heaps bound nothing
   --check            load the policy, look at the heaps, say what is found, and exit; 1 when nothing can be allocated
   --verbose          log at debug level
   -h, --help         print this
@@ -46,6 +52,8 @@ pub struct Args {
     pub heaps: BackendKind,
     /// Where the heap nodes are.
     pub heap_dir: PathBuf,
+    /// How releases may be seen, the first choice first.
+    pub release_sources: Vec<Source>,
     /// Look and exit.
     pub check: bool,
     /// Log more.
@@ -63,7 +71,7 @@ pub enum Command {
     Version,
 }
 
-/// Parses the arguments after the program's name. By hand: eight options do not pay for a parser's pages in a service
+/// Parses the arguments after the program's name. By hand: nine options do not pay for a parser's pages in a service
 /// that lives as long as the device.
 ///
 /// # Errors
@@ -74,6 +82,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
         door: Door::Binder,
         heaps: BackendKind::Kernel,
         heap_dir: "/dev/dma_heap".into(),
+        release_sources: Source::ALL.to_vec(),
         check: false,
         verbose: false,
     };
@@ -95,6 +104,11 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
                 let kind = value("a kind: kernel, udmabuf or memfd")?;
                 args.heaps = kind.parse().map_err(|unknown| format!("--heaps: {unknown}"))?;
             }
+            "--release-source" => {
+                let kind = value("a source: auto, inotify, epoll or none")?;
+                args.release_sources =
+                    release_sources(&kind).map_err(|unknown| format!("--release-source: {unknown}"))?;
+            }
             "--binder" => args.door = Door::Binder,
             "--check" => args.check = true,
             "--verbose" => args.verbose = true,
@@ -104,6 +118,18 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
         }
     }
     Ok(Command::Run(args))
+}
+
+fn release_sources(kind: &str) -> Result<Vec<Source>, String> {
+    match kind {
+        "auto" => Ok(Source::ALL.to_vec()),
+        "none" => Ok(Vec::new()),
+        one => Source::ALL
+            .into_iter()
+            .find(|source| source.name() == one)
+            .map(|source| vec![source])
+            .ok_or_else(|| format!("\"{one}\" is none: auto, inotify, epoll and none are")),
+    }
 }
 
 #[cfg(test)]
@@ -131,10 +157,27 @@ mod tests {
     }
 
     #[test]
+    fn release_sources_are_all_unless_one_or_none_is_named() {
+        for (arguments, wanted) in [
+            ([].as_slice(), Source::ALL.as_slice()),
+            (&["--release-source=auto"], &Source::ALL),
+            (&["--release-source", "epoll"], &[Source::Epoll]),
+            (&["--release-source=none"], &[]),
+        ] {
+            let Ok(Command::Run(args)) = run(arguments) else { panic!("{arguments:?}") };
+            assert_eq!(args.release_sources, wanted, "{arguments:?}");
+        }
+    }
+
+    #[test]
     fn bad_arguments_name_what_is_allowed() {
         assert_eq!(
             run(&["--heaps", "ion"]).unwrap_err(),
             "--heaps: \"ion\" is no source of heaps: kernel, udmabuf and memfd are"
+        );
+        assert_eq!(
+            run(&["--release-source", "guess"]).unwrap_err(),
+            "--release-source: \"guess\" is none: auto, inotify, epoll and none are"
         );
         assert_eq!(run(&["--policy"]).unwrap_err(), "--policy needs a file");
         assert_eq!(run(&["--socket="]).unwrap_err(), "--socket needs a path");

@@ -58,12 +58,15 @@ pub fn statistics(dump: Dump) -> aidl::AllocatorStatistics {
     }
 }
 
-/// A dump's buffers: the oldest `limit` of those that are old enough.
-pub fn buffers(dump: Dump, older_than_ms: i64, limit: i32) -> Vec<aidl::BufferStatistics> {
-    let age = u64::try_from(older_than_ms).unwrap_or(0);
-    let limit =
-        usize::try_from(limit).ok().filter(|limit| *limit > 0).map_or(MAX_BUFFERS, |limit| limit.min(MAX_BUFFERS));
-    dump.buffers.into_iter().filter(|line| line.age_ms >= age).take(limit).map(buffer).collect()
+/// Which buffers are asked for: the age in milliseconds, and how many at most.
+pub fn wanted(older_than_ms: i64, limit: i32) -> (u64, usize) {
+    let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0);
+    (u64::try_from(older_than_ms).unwrap_or(0), limit.map_or(MAX_BUFFERS, |limit| limit.min(MAX_BUFFERS)))
+}
+
+/// A dump's buffers as the extension answers them.
+pub fn buffers(lines: Vec<BufferLine>) -> Vec<aidl::BufferStatistics> {
+    lines.into_iter().map(buffer).collect()
 }
 
 fn heap(line: HeapLine) -> aidl::HeapStatistics {

@@ -5,12 +5,15 @@ mod pool;
 mod seats;
 mod text;
 
+pub(crate) use seats::Seat;
+
 use crate::adapter::ServiceEngine;
 use crate::latency::{Latency, BUCKETS};
 use crate::tracker::Tracker;
-use gralloc_core::ledger::{Account, ClientAccount};
+use gralloc_core::ledger::{Account, ClientAccount, Entry, Snapshot};
 use gralloc_core::policy::{Limits, Rule};
 use gralloc_core::ports::MemoryGauge;
+use gralloc_kernel::watch::Source;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io;
@@ -33,6 +36,8 @@ pub struct Dump {
     pub(crate) uptime_ms: u64,
     /// How the kernel tells that a buffer died. Absent where it does not: then live figures are 0 and budgets bound nothing.
     pub(crate) releases_seen_through: Option<&'static str>,
+    /// Watches by source, in the order in which the sources are asked: where one has no room left the next takes over.
+    pub(crate) watches: Vec<WatchLine>,
     /// Buffers that could not be watched: in no live figure.
     pub(crate) untracked_buffers: u64,
     pub(crate) requests: u64,
@@ -49,6 +54,13 @@ pub struct Dump {
     /// Present when `--older-than` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) leaks: Option<leaks::Leaks>,
+}
+
+/// A way to see releases.
+#[derive(Debug, Serialize)]
+pub struct WatchLine {
+    pub(crate) source: &'static str,
+    pub(crate) watches: usize,
 }
 
 /// What the machine has left.
@@ -168,10 +180,13 @@ fn wish(args: &[String]) -> Wish {
 /// What the writer said: the reader went away. [`io::ErrorKind::WouldBlock`] while readers of earlier dumps hold all that are
 /// written at once.
 pub fn write(engine: &ServiceEngine, out: &mut dyn io::Write, args: &[String]) -> io::Result<()> {
-    static SEATS: seats::Seats = seats::Seats::new();
-    let _seat = SEATS.take()?;
+    let _seat = seat()?;
     let wish = wish(args);
-    let dump = now(engine, wish.older_than_ms);
+    engine.settle();
+    let snapshot = engine.ledger().snapshot();
+    let mut dump = collect(engine, &snapshot);
+    dump.buffers = snapshot.buffers.iter().map(|entry| buffer_line(engine, entry)).collect();
+    dump.leaks = wish.older_than_ms.map(|age_ms| leaks::Leaks::of(&dump.buffers, age_ms));
     if wish.json {
         serde_json::to_writer_pretty(&mut *out, &dump).map_err(io::Error::from)?;
         writeln!(out)
@@ -180,18 +195,46 @@ pub fn write(engine: &ServiceEngine, out: &mut dyn io::Write, args: &[String]) -
     }
 }
 
-/// Everything of this moment, all releases that have happened booked.
-pub(crate) fn now(engine: &ServiceEngine, older_than_ms: Option<u64>) -> Dump {
-    engine.settle();
-    let mut dump = collect(engine);
-    dump.leaks = older_than_ms.map(|age_ms| leaks::Leaks::of(&dump.buffers, age_ms));
-    dump
+/// One of the few places for those who ask what others hold, whichever way they ask: each takes a thread of the pool.
+///
+/// # Errors
+/// [`io::ErrorKind::WouldBlock`] while all are taken.
+pub(crate) fn seat() -> io::Result<Seat<'static>> {
+    static SEATS: seats::Seats = seats::Seats::new();
+    SEATS.take()
 }
 
-fn collect(engine: &ServiceEngine) -> Dump {
+/// Everything of this moment but the single buffers, all releases that have happened booked.
+pub(crate) fn figures(engine: &ServiceEngine) -> Dump {
+    engine.settle();
+    collect(engine, &engine.ledger().figures())
+}
+
+/// The single buffers, oldest first: at most `limit` of those that are at least so old.
+pub(crate) fn buffers(engine: &ServiceEngine, older_than_ms: u64, limit: usize) -> Vec<BufferLine> {
+    engine.settle();
+    let now_ms = engine.now_ms();
+    let old = |entry: &&Entry| now_ms.saturating_sub(entry.born_ms) >= older_than_ms;
+    engine.ledger().buffers().iter().filter(old).take(limit).map(|entry| buffer_line(engine, entry)).collect()
+}
+
+fn buffer_line(engine: &ServiceEngine, entry: &Entry) -> BufferLine {
+    BufferLine {
+        id: entry.id,
+        name: entry.name.to_string(),
+        heap: engine.policy().heap_name(entry.heap).to_owned(),
+        bytes: entry.bytes,
+        usage: entry.usage.to_string(),
+        usage_bits: entry.usage.0,
+        uid: entry.uid,
+        pid: entry.pid,
+        age_ms: engine.now_ms().saturating_sub(entry.born_ms),
+    }
+}
+
+fn collect(engine: &ServiceEngine, snapshot: &Snapshot) -> Dump {
     let policy = engine.policy();
     let counts = engine.stats().counts();
-    let snapshot = engine.ledger().snapshot();
     let now_ms = engine.now_ms();
     let Limits { request_bytes, client_bytes, total_bytes, reserve_bytes, buffers_per_request } = policy.limits;
     let available_bytes = engine.gauge().available_bytes();
@@ -209,6 +252,9 @@ fn collect(engine: &ServiceEngine) -> Dump {
             latency: latency.into(),
         },
     );
+    let watch_line = |(source, watches): (Source, usize)| WatchLine { source: source.name(), watches };
+    let watches: Vec<WatchLine> =
+        engine.tracker().map(|tracker| tracker.sources().map(watch_line).collect()).unwrap_or_default();
     let rule_line = |(rule, hits): (&Rule, &u64)| RuleLine { name: rule.name.clone(), hits: *hits };
     Dump {
         service: allocator_aidl::ALLOCATOR_INSTANCE,
@@ -219,7 +265,8 @@ fn collect(engine: &ServiceEngine) -> Dump {
         unclaimed_nodes: report.unclaimed,
         problems: report.problems,
         uptime_ms: now_ms,
-        releases_seen_through: engine.tracker().map(|tracker| tracker.source().name()),
+        releases_seen_through: watches.first().map(|line| line.source),
+        watches,
         untracked_buffers: engine.tracker().map_or(0, Tracker::untracked),
         requests: counts.requests,
         refusals: counts.refusals,
@@ -230,21 +277,7 @@ fn collect(engine: &ServiceEngine) -> Dump {
         rules: policy.rules.iter().zip(&counts.rules).map(rule_line).collect(),
         all: snapshot.all.account.into(),
         clients: snapshot.clients.iter().map(|(uid, client)| client_line(*uid, client)).collect(),
-        buffers: snapshot
-            .buffers
-            .iter()
-            .map(|(id, entry)| BufferLine {
-                id: *id,
-                name: entry.name.to_string(),
-                heap: policy.heap_name(entry.heap).to_owned(),
-                bytes: entry.bytes,
-                usage: entry.usage.to_string(),
-                usage_bits: entry.usage.0,
-                uid: entry.uid,
-                pid: entry.pid,
-                age_ms: now_ms.saturating_sub(entry.born_ms),
-            })
-            .collect(),
+        buffers: Vec::new(),
         leaks: None,
     }
 }
@@ -258,7 +291,7 @@ impl From<&Latency> for LatencyLine {
 }
 
 fn client_line(uid: u32, client: &ClientAccount) -> ClientLine {
-    let ClientAccount { account, reserved_bytes, refusals } = *client;
+    let ClientAccount { account, reserved_bytes, refusals, .. } = *client;
     ClientLine { uid, reserved_bytes, refusals, holdings: account.into() }
 }
 

@@ -6,7 +6,7 @@ use crate::ids::BufferIds;
 use crate::pool::Pool;
 use crate::stats::Stats;
 use crate::stock::Stocked;
-use crate::tracker::Tracker;
+use crate::tracker::{self, Tracker};
 use gralloc_core::allocate::{allocate, Allocated, Batch, Resources};
 use gralloc_core::ledger::{About, Client, Ledger, Reservation};
 use gralloc_core::pool::Cause;
@@ -14,6 +14,7 @@ use gralloc_core::ports::{HeapBackend, MemoryGauge};
 use gralloc_core::request::Descriptor;
 use gralloc_core::{plan, Plan, Policy, Refusal, Shortage};
 use gralloc_handle::BufferInfo;
+use gralloc_kernel::watch::Source;
 use gralloc_kernel::{sched, Backend, MemoryPressure};
 use log::{info, warn};
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -55,6 +56,7 @@ pub struct Engine<H, G> {
     allocating: AtomicUsize,
     /// Set where there is a pool and the kernel tells when memory runs short.
     pressure: Option<MemoryPressure>,
+    release_sources: Vec<Source>,
 }
 
 impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
@@ -66,11 +68,25 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
         ledger: Arc<Ledger>,
         waker: Arc<Waker>,
         pressure: Option<MemoryPressure>,
+        release_sources: Vec<Source>,
     ) -> Self {
         let stats = Stats::new(&policy);
         let (tracker, ids, started) = (OnceLock::new(), BufferIds::default(), Instant::now());
         let allocating = AtomicUsize::new(0);
-        Engine { policy, heaps, gauge, ledger, tracker, waker, stats, ids, started, allocating, pressure }
+        Engine {
+            policy,
+            heaps,
+            gauge,
+            ledger,
+            tracker,
+            waker,
+            stats,
+            ids,
+            started,
+            allocating,
+            pressure,
+            release_sources,
+        }
     }
 
     /// Begins to see releases, if there is a way and the heap to try it with.
@@ -79,9 +95,12 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
         if self.tracker.get().is_some() || !self.heaps.present().contains(heap) {
             return;
         }
-        match Tracker::choose(&self.heaps, heap, Arc::clone(&self.ledger), Arc::clone(&self.waker)) {
+        let (ledger, waker) = (Arc::clone(&self.ledger), Arc::clone(&self.waker));
+        match Tracker::choose(&self.release_sources, &self.heaps, heap, ledger, waker) {
             Ok(tracker) => {
-                info!("releases are seen through {}", tracker.source());
+                for (place, (source, _)) in tracker.sources().enumerate() {
+                    info!("releases are seen through {source}{}", if place > 0 { " beyond that" } else { "" });
+                }
                 // Lost only to another thread that has just set one as good.
                 let _ = self.tracker.set(tracker);
             }
@@ -166,8 +185,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
         Ok(Grant { stride, handles })
     }
 
-    /// Allocates; a budget refusal is looked at once more after all releases that have happened are accounted for, one for
-    /// lack of memory after what is ready was given back.
+    /// Allocates; a refusal for lack of memory is looked at once more after what is ready was given back.
     fn allocate_planned(
         &self,
         plan: &Plan<'_>,
@@ -180,15 +198,12 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
             ledger: &self.ledger,
             heaps: &self.heaps,
             gauge: &self.gauge,
+            settle: &|| self.settle(),
             now_ms: self.now_ms(),
         };
         let allocate = || allocate(plan, count, &descriptor.name, client, &resources);
         let allocate = || self.beside_others(plan, allocate);
         match allocate() {
-            Err(Refusal::Shortage(shortage)) if shortage.is_budget() => {
-                self.settle();
-                allocate()
-            }
             Err(Refusal::Shortage(Shortage::Memory { .. })) if self.heaps.give_way() => allocate(),
             result => result,
         }
@@ -212,15 +227,11 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
             Some(tracker) => Some((tracker, tracker.prepare(handles)?)),
             None => None,
         };
-        let about = About {
-            name: descriptor.name,
-            usage: plan.request.usage,
-            born_ms: self.now_ms(),
-            tracked: watches.is_some(),
-        };
-        reservation.commit(&about, handles.iter().map(|handle| handle.info.id));
-        if let Some((tracker, watches)) = watches {
-            tracker.watch(watches);
+        let parts = if watches.is_some() { tracker::parts(plan.request.reserved_bytes) } else { 0 };
+        let about = About { name: descriptor.name, usage: plan.request.usage, born_ms: self.now_ms(), parts };
+        let tickets = reservation.commit(&about, handles.iter().map(|handle| handle.info.id));
+        if let Some((tracker, duplicates)) = watches {
+            tracker.watch(duplicates, tickets);
         }
         Ok(())
     }
@@ -276,7 +287,9 @@ impl<G: MemoryGauge + Send + Sync> Chores for Engine<Stocked<Backend>, G> {
 
     fn run(&self) {
         self.look_for_heaps();
-        self.settle();
+        if let Some(tracker) = self.tracker.get() {
+            tracker.tend();
+        }
         self.heaps.refill();
     }
 }

@@ -66,7 +66,8 @@ pub fn engine(args: &Args) -> Result<Arc<ServiceEngine>> {
     let has_pool = pool.is_some();
     let heaps = Stocked::new(heaps, policy.metadata_heap, Arc::clone(&waker), pool);
     let gauge = MemInfo::new().context("the memory figure")?;
-    let engine = Arc::new(Engine::new(policy, heaps, gauge, ledger, Arc::clone(&waker), pressure));
+    let engine =
+        Arc::new(Engine::new(policy, heaps, gauge, ledger, Arc::clone(&waker), pressure, args.release_sources.clone()));
     engine.watch_releases();
     let chores: Arc<dyn Chores> = engine.clone();
     housekeeper::spawn(waker, chores).context("the housekeeper's thread")?;

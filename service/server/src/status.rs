@@ -29,7 +29,7 @@ mod tests {
     fn refusal_becomes_its_allocation_error() {
         let unsupported: Refusal = Unsupported::UsageBits(Usage(1 << 33)).into();
         let malformed: Refusal = Malformed::LayerCount(0).into();
-        let shortage: Refusal = Shortage::Bookkeeping("tracking slots").into();
+        let shortage: Refusal = Shortage::Bookkeeping("file descriptors").into();
         assert_eq!(allocation_error(&unsupported).0, 2);
         assert_eq!(allocation_error(&malformed).0, 0);
         assert_eq!(allocation_error(&shortage).0, 1);

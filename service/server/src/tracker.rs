@@ -6,15 +6,14 @@
 
 use crate::engine::Handle;
 use crate::housekeeper::Waker;
-use gralloc_core::ledger::{BufferKey, Ledger};
+use gralloc_core::ledger::{Ledger, Ticket};
 use gralloc_core::plan::METADATA_BYTES;
 use gralloc_core::policy::HeapId;
 use gralloc_core::ports::{HeapBackend, HeapFailure};
 use gralloc_core::{BufferName, Shortage};
-use gralloc_kernel::watch::{Source, WatchId};
+use gralloc_kernel::watch::{Released, Source};
 use gralloc_kernel::{Error, ReleaseWatch};
 use log::{error, warn};
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,82 +30,87 @@ pub struct Tracker {
     waker: Arc<Waker>,
     watch: ReleaseWatch,
     pending: Mutex<Vec<Pending>>,
-    /// Held while watches are added and events read, so that no event comes before its key is known.
-    watched: Mutex<Watched>,
+    /// Held while watches are added and releases booked: who has had it has all booked that had happened before.
+    settling: Mutex<()>,
     untracked: AtomicU64,
 }
 
-#[derive(Default)]
-struct Watched {
-    /// Which buffer a watch stands for.
-    keys: HashMap<WatchId, BufferKey>,
-    /// Buffers whose two parts both still live. A reserved region may be as large as the pixels, so that such a buffer
-    /// counts as held until both parts are gone; one page of metadata without the pixels is not worth a second watch.
-    both_live: HashSet<BufferKey>,
-}
-
-/// A buffer that waits for its watch.
-pub struct Pending {
-    key: BufferKey,
+/// What is kept of a buffer until it is watched.
+pub struct Duplicates {
     buffer: OwnedFd,
     /// The metadata, when it carries a reserved region.
     reserved: Option<OwnedFd>,
 }
 
+/// A buffer that waits for its watch.
+struct Pending {
+    ticket: Ticket,
+    duplicates: Duplicates,
+}
+
+/// How many parts of a buffer are watched. A reserved region may be as large as the pixels, so that such a buffer counts as
+/// held until both parts are gone; one page of metadata without the pixels is not worth a second watch.
+pub const fn parts(reserved_bytes: u64) -> u8 {
+    if reserved_bytes > 0 {
+        2
+    } else {
+        1
+    }
+}
+
 impl Tracker {
-    /// Finds out how this kernel tells of releases, by a buffer such as will be watched.
+    /// Finds out which of the sources tell of releases on this kernel, by a buffer such as will be watched.
     ///
     /// # Errors
     /// The heap gives no such buffer, or nothing tells.
-    pub fn choose<H>(heaps: &H, heap: HeapId, ledger: Arc<Ledger>, waker: Arc<Waker>) -> Result<Tracker, NoTracker>
+    pub fn choose<H>(
+        sources: &[Source],
+        heaps: &H,
+        heap: HeapId,
+        ledger: Arc<Ledger>,
+        waker: Arc<Waker>,
+    ) -> Result<Tracker, NoTracker>
     where
         H: HeapBackend<Buffer = OwnedFd>,
     {
         let name = BufferName::from_text("gralloc-probe");
-        let watch = ReleaseWatch::choose(|| heaps.allocate(heap, METADATA_BYTES, &name).map_err(NoTracker::Heap))?;
-        Ok(Tracker {
-            ledger,
-            waker,
-            watch,
-            pending: Mutex::default(),
-            watched: Mutex::default(),
-            untracked: AtomicU64::new(0),
-        })
+        let sample = || heaps.allocate(heap, METADATA_BYTES, &name).map_err(NoTracker::Heap);
+        let watch = ReleaseWatch::choose(sources, sample)?;
+        let (pending, settling) = (Mutex::default(), Mutex::default());
+        Ok(Tracker { ledger, waker, watch, pending, settling, untracked: AtomicU64::new(0) })
     }
 
     /// Duplicates what must be watched, before the handles leave.
     ///
     /// # Errors
     /// `Bookkeeping` when the process has no descriptor left.
-    pub fn prepare(&self, handles: &[Handle]) -> Result<Vec<Pending>, Shortage> {
+    pub fn prepare(&self, handles: &[Handle]) -> Result<Vec<Duplicates>, Shortage> {
         let no_fd = |_| Shortage::Bookkeeping("file descriptors");
         let duplicate = |handle: &Handle| {
-            let reserved = (handle.info.reserved_bytes > 0).then(|| handle.metadata.try_clone()).transpose();
-            Ok(Pending {
-                key: handle.info.id,
-                buffer: handle.buffer.try_clone().map_err(no_fd)?,
-                reserved: reserved.map_err(no_fd)?,
-            })
+            let two = parts(handle.info.reserved_bytes) > 1;
+            let reserved = two.then(|| handle.metadata.try_clone()).transpose();
+            Ok(Duplicates { buffer: handle.buffer.try_clone().map_err(no_fd)?, reserved: reserved.map_err(no_fd)? })
         };
         handles.iter().map(duplicate).collect()
     }
 
-    /// Has the buffers watched soon. They are in the ledger already.
-    pub fn watch(&self, buffers: Vec<Pending>) {
+    /// Has the buffers watched soon. They are in the ledger already, under these tickets.
+    pub fn watch(&self, buffers: Vec<Duplicates>, tickets: Vec<Ticket>) {
         let mut pending = lock(&self.pending);
-        pending.extend(buffers);
+        let buffers = buffers.into_iter().zip(tickets);
+        pending.extend(buffers.map(|(duplicates, ticket)| Pending { ticket, duplicates }));
         let crowded = pending.len() > MOST_PENDING;
         drop(pending);
         if crowded {
-            self.settle();
+            self.tend();
         } else {
             self.waker.wake();
         }
     }
 
-    /// How the kernel tells, for the dump.
-    pub fn source(&self) -> Source {
-        self.watch.source()
+    /// How the kernel tells, in the order in which the sources are asked, and how many watches each has.
+    pub fn sources(&self) -> impl Iterator<Item = (Source, usize)> + '_ {
+        self.watch.sources()
     }
 
     /// Readable when a buffer was released; `None` when the kernel sends no events and must be asked.
@@ -116,7 +120,7 @@ impl Tracker {
 
     /// How often to ask a kernel that sends no events; `None` when there is nothing to ask for.
     pub fn interval(&self) -> Option<Duration> {
-        self.watch.scan_interval().filter(|_| self.watch.watched() > 0)
+        self.watch.scan_interval()
     }
 
     /// Buffers that could not be watched, since the start: they are in no live figure.
@@ -126,41 +130,41 @@ impl Tracker {
 
     /// Adds the watches that wait and books every release that has happened.
     pub fn settle(&self) {
-        let mut watched = lock(&self.watched);
+        self.settle_by(ReleaseWatch::read);
+    }
+
+    /// The same, but what has to be looked at is looked at only now and then: for whoever comes by without a question.
+    pub fn tend(&self) {
+        self.settle_by(ReleaseWatch::read_due);
+    }
+
+    fn settle_by(&self, read: impl Fn(&ReleaseWatch) -> Result<Released, Error>) {
+        let _settling = lock(&self.settling);
         let pending = std::mem::take(&mut *lock(&self.pending));
-        for buffer in pending {
-            if let Err(error) = self.add(&buffer, &mut watched) {
-                self.forget(buffer.key, &error);
+        for Pending { ticket, duplicates } in pending {
+            if let Err(error) = self.add(ticket, &duplicates) {
+                self.forget(ticket, &error);
             }
         }
-        match self.watch.read() {
+        match read(&self.watch) {
             Ok(released) => {
-                for id in released.ids {
-                    let Some(key) = watched.keys.remove(&id) else { continue };
-                    // The first of two parts to go leaves the buffer held.
-                    if !watched.both_live.remove(&key) {
-                        self.ledger.release(key);
-                    }
-                }
+                released.tags.into_iter().map(Ticket::from_number).for_each(|ticket| self.ledger.release(ticket))
             }
             Err(error) => error!("releases are not seen: {error}"),
         }
     }
 
-    fn add(&self, Pending { key, buffer, reserved }: &Pending, watched: &mut Watched) -> Result<(), Error> {
-        let id = self.watch.add(buffer.as_fd())?;
-        watched.keys.insert(id, *key);
-        if let Some(reserved) = reserved {
-            let id = self.watch.add(reserved.as_fd())?;
-            watched.keys.insert(id, *key);
-            watched.both_live.insert(*key);
+    fn add(&self, ticket: Ticket, Duplicates { buffer, reserved }: &Duplicates) -> Result<(), Error> {
+        self.watch.add(buffer.as_fd(), ticket.number())?;
+        match reserved {
+            Some(reserved) => self.watch.add(reserved.as_fd(), ticket.number()),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// A buffer that cannot be watched must not stay charged for ever: it leaves the account, and is counted.
-    fn forget(&self, key: BufferKey, error: &Error) {
-        self.ledger.release(key);
+    fn forget(&self, ticket: Ticket, error: &Error) {
+        self.ledger.forget(ticket);
         if self.untracked.fetch_add(1, Ordering::Relaxed) == 0 {
             warn!("a buffer is not tracked, live figures are too low from here on: {error}");
         }

@@ -2,6 +2,7 @@
 
 use allocator_aidl::{new_allocator, IAllocator, Strong};
 use gralloc_core::ledger::Ledger;
+use gralloc_kernel::watch::Source;
 use gralloc_kernel::{Backend, BackendKind, MemInfo};
 use gralloc_server::adapter::{Allocator, ServiceEngine};
 use gralloc_server::engine::Engine;
@@ -44,7 +45,8 @@ fn service() -> &'static Service {
         let waker = Arc::new(Waker::new().unwrap());
         let heaps = Backend::open(BackendKind::Memfd, &policy).unwrap();
         let heaps = Stocked::new(heaps, policy.metadata_heap, Arc::clone(&waker), None);
-        let engine = Arc::new(Engine::new(policy, heaps, MemInfo::new().unwrap(), ledger, waker, None));
+        let engine =
+            Arc::new(Engine::new(policy, heaps, MemInfo::new().unwrap(), ledger, waker, None, Source::ALL.to_vec()));
         engine.watch_releases();
         Service { binder: new_allocator(Allocator(Arc::clone(&engine))), engine }
     })

@@ -37,6 +37,8 @@ mod shortage;
 mod standing;
 #[path = "service/statistics.rs"]
 mod statistics;
+#[path = "service/watching.rs"]
+mod watching;
 
 use service_tests::{helper, suite};
 use std::process::ExitCode;
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         standing::tests(),
         contiguous::tests(),
         statistics::tests(),
+        watching::tests(),
         faults::tests(),
     ];
     suite::main(groups.into_iter().flatten().collect())

@@ -103,7 +103,8 @@ fn counted(case: &Case<'_>) -> Result<(), Refusal> {
     let plan = case.explanation.outcome.as_ref().map_err(Clone::clone)?;
     let ledger = Ledger::new(Arc::new(case.policy().clone()), PAGE_BYTES);
     let dry = Dry(case.present);
-    let resources = Resources { heaps: &dry, ledger: &ledger, gauge: &dry, policy: case.policy(), now_ms: 0 };
+    let (policy, settle) = (case.policy(), &|| ());
+    let resources = Resources { heaps: &dry, ledger: &ledger, gauge: &dry, settle, policy, now_ms: 0 };
     let nobody = Client { uid: 0, pid: 0 };
     allocate(plan, case.count, &case.descriptor.name, nobody, &resources).map(|_| ())
 }

@@ -2,6 +2,7 @@
 
 use crate::run::{run, run_json, Run};
 use allocator_aidl::{SocketDoor, SocketOptions};
+use gralloc_kernel::watch::Source;
 use gralloc_kernel::BackendKind;
 use gralloc_server::args::{Args, Door};
 use gralloc_server::{adapter, startup};
@@ -20,6 +21,7 @@ fn service() -> (tempfile::TempDir, String) {
         door: Door::Socket(socket.clone()),
         heaps: BackendKind::Memfd,
         heap_dir: "/nonexistent".into(),
+        release_sources: Source::ALL.to_vec(),
         check: false,
         verbose: false,
     });

@@ -3,6 +3,7 @@
 use super::*;
 use crate::format::PixelFormat;
 use crate::layout::{Layout, Planes};
+use crate::ledger::{About, Ticket};
 use crate::policy::{Action, Condition, Heap, HeapSet, Limits, Rule};
 use crate::request::Request;
 use crate::usage::Usage;
@@ -100,6 +101,11 @@ type Outcome = Result<Vec<HeapId>, Refusal>;
 
 /// Runs one request and says which heaps gave the buffers; the buffers are dropped, the reservation too.
 fn run(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32) -> Outcome {
+    run_settling(heaps, policy, ledger, count, |_| ())
+}
+
+/// The same with releases that happened and are not booked yet.
+fn run_settling(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32, settle: impl Fn(&Ledger)) -> Outcome {
     let order = [HeapId(1), HeapId(0)];
     let request = Request {
         width: 64,
@@ -121,7 +127,7 @@ fn run(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32) -> Outcome {
         bytes: 16_384,
         metadata_bytes: 4_096,
     };
-    let resources = Resources { policy, ledger, heaps, gauge: &Plenty, now_ms: 0 };
+    let resources = Resources { policy, ledger, heaps, gauge: &Plenty, settle: &|| settle(ledger), now_ms: 0 };
     let Batch { buffers, reservation } = allocate(&plan, count, &BufferName::from_text("test"), APP, &resources)?;
     let given = buffers.iter().map(|buffer| buffer.heap).collect();
     assert_eq!(heaps.live.borrow().len(), buffers.len() * 2, "a buffer and its metadata each");
@@ -203,4 +209,52 @@ fn heap_over_its_budget_falls_back() {
     let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
     assert_eq!(run(&heaps, &policy, &ledger, 3).unwrap(), vec![HeapId(1), HeapId(0), HeapId(0)]);
     assert_clean(&heaps, &ledger);
+}
+
+/// A ledger whose heap `camera` is full of one buffer.
+fn full_first_heap() -> (Policy, Ledger, Ticket) {
+    let mut policy = policy();
+    policy.heaps[1].budget_bytes = Some(16_384);
+    let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
+    let sizes = Sizes { bytes: 16_384, metadata_bytes: 4_096, count: 1 };
+    let mut reservation = ledger.reserve(APP, sizes, 0, &Plenty).unwrap();
+    reservation.charge_heap(HeapId(1), 16_384).unwrap();
+    let name = BufferName::from_text("old");
+    let about = About { name, usage: Usage::NONE, born_ms: 0, parts: 1 };
+    let ticket = reservation.commit(&about, [7].into_iter())[0];
+    (policy, ledger, ticket)
+}
+
+#[test]
+fn full_heap_whose_buffer_has_gone_gives_the_memory_itself() {
+    let (policy, ledger, ticket) = full_first_heap();
+    let given = run_settling(&Heaps::default(), &policy, &ledger, 1, |ledger| ledger.release(ticket));
+    assert_eq!(given.unwrap(), vec![HeapId(1)], "its release had happened: the next heap has nothing to do with it");
+}
+
+#[test]
+fn full_heap_falls_back_after_one_look_at_releases() {
+    let (policy, ledger, ticket) = full_first_heap();
+    let looks = std::cell::Cell::new(0);
+    let look = |_: &Ledger| looks.set(looks.get() + 1);
+    assert_eq!(run_settling(&Heaps::default(), &policy, &ledger, 3, look).unwrap(), vec![HeapId(0); 3]);
+    assert_eq!(looks.get(), 1, "one look a request, however many buffers");
+    ledger.release(ticket);
+    assert_eq!(run_settling(&Heaps::default(), &policy, &ledger, 1, look).unwrap(), vec![HeapId(1)]);
+    assert_eq!(looks.get(), 1, "no budget was in the way");
+}
+
+#[test]
+fn client_budget_whose_buffers_have_gone_is_free() {
+    let (mut policy, ..) = full_first_heap();
+    policy.limits.client_bytes = Some(20_480);
+    let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
+    let sizes = Sizes { bytes: 16_384, metadata_bytes: 4_096, count: 1 };
+    let mut reservation = ledger.reserve(APP, sizes, 0, &Plenty).unwrap();
+    reservation.charge_heap(HeapId(0), 16_384).unwrap();
+    let about = About { name: BufferName::from_text("old"), usage: Usage::NONE, born_ms: 0, parts: 1 };
+    let ticket = reservation.commit(&about, [7].into_iter())[0];
+    let refused = run(&Heaps::default(), &policy, &ledger, 1).unwrap_err();
+    assert!(matches!(refused, Refusal::Shortage(Shortage::ClientBudget { .. })), "{refused:?}");
+    assert!(run_settling(&Heaps::default(), &policy, &ledger, 1, |ledger| ledger.release(ticket)).is_ok());
 }

@@ -1,12 +1,12 @@
 //! The figures themselves: arithmetic under one lock, no system call.
 
-use super::BufferKey;
+use super::records::{NameSlot, Records};
+use super::{BufferKey, Ticket, MAX_TRACKED, MAX_TRACKED_OF_ONE};
 use crate::error::Shortage;
 use crate::policy::{HeapId, Limits};
 use crate::request::BufferName;
 use crate::usage::Usage;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 /// Most clients that are remembered after they let everything go.
 const MAX_IDLE_CLIENTS: usize = 256;
@@ -50,13 +50,29 @@ pub struct ClientAccount {
     pub account: Account,
     /// Bytes admitted, not yet given out.
     pub reserved_bytes: u64,
+    /// Buffers admitted, not yet given out.
+    pub reserved_buffers: u64,
     /// Requests refused, whatever the cause.
     pub refusals: u64,
+}
+
+impl ClientAccount {
+    fn reserve(&mut self, bytes: u64, count: u32) {
+        self.reserved_bytes = self.reserved_bytes.saturating_add(bytes);
+        self.reserved_buffers = self.reserved_buffers.saturating_add(u64::from(count));
+    }
+
+    fn unreserve(&mut self, bytes: u64, count: u32) {
+        self.reserved_bytes = self.reserved_bytes.saturating_sub(bytes);
+        self.reserved_buffers = self.reserved_buffers.saturating_sub(u64::from(count));
+    }
 }
 
 /// A buffer that left the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
+    /// The buffer's id.
+    pub id: BufferKey,
     /// The heap that gave it.
     pub heap: HeapId,
     /// Bytes in that heap.
@@ -71,8 +87,8 @@ pub struct Entry {
     pub usage: Usage,
     /// Milliseconds of the service's clock when it was given out.
     pub born_ms: u64,
-    /// The client's name for it, shared by the buffers of one request.
-    pub name: Arc<BufferName>,
+    /// The client's name for it.
+    pub name: BufferName,
 }
 
 /// All figures of one moment.
@@ -87,7 +103,7 @@ pub struct Snapshot {
     /// Bytes kept ready by heap, in the policy's order: held by no client.
     pub pooled: Vec<u64>,
     /// Live buffers, oldest first.
-    pub buffers: Vec<(BufferKey, Entry)>,
+    pub buffers: Vec<Entry>,
 }
 
 /// How much of what is ready stands in the way of clients.
@@ -114,24 +130,30 @@ pub(super) struct State {
     /// Bytes kept ready, by heap.
     pooled: Vec<u64>,
     clients: BTreeMap<u32, ClientAccount>,
-    pub(super) buffers: HashMap<BufferKey, Entry>,
+    records: Records,
 }
 
 impl State {
-    pub(super) fn new(heaps: usize) -> State {
+    pub(super) fn new(heaps: usize, page_bytes: u64) -> State {
         State {
             all: ClientAccount::default(),
             heaps: vec![Account::default(); heaps],
             heaps_reserved: vec![0; heaps],
             pooled: vec![0; heaps],
             clients: BTreeMap::new(),
-            buffers: HashMap::new(),
+            records: Records::new(page_bytes),
         }
     }
 
-    /// Checks the budgets of the client and of all.
-    pub(super) fn admit_budgets(&self, uid: u32, bytes: u64, limits: &Limits) -> Result<(), Shortage> {
+    /// The largest buffer that can be remembered.
+    pub(super) fn largest_bytes(&self) -> u64 {
+        self.records.largest_bytes()
+    }
+
+    /// Checks the budgets of the client and of all, and that so many buffers more can be remembered.
+    pub(super) fn admit_budgets(&self, uid: u32, bytes: u64, count: u32, limits: &Limits) -> Result<(), Shortage> {
         let client = self.clients.get(&uid).copied().unwrap_or_default();
+        self.admit_count(uid, &client, count)?;
         if let Err((held, limit)) = fits(bytes, client.account.live_bytes, client.reserved_bytes, limits.client_bytes) {
             return Err(Shortage::ClientBudget { uid, bytes, held, limit });
         }
@@ -143,17 +165,27 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn reserve(&mut self, uid: u32, bytes: u64) {
-        let client = self.clients.entry(uid).or_default();
-        client.reserved_bytes = client.reserved_bytes.saturating_add(bytes);
-        self.all.reserved_bytes = self.all.reserved_bytes.saturating_add(bytes);
+    fn admit_count(&self, uid: u32, client: &ClientAccount, count: u32) -> Result<(), Shortage> {
+        let held = |of: &ClientAccount| of.account.live_buffers.saturating_add(of.reserved_buffers);
+        for (uid, held, limit) in [(Some(uid), held(client), MAX_TRACKED_OF_ONE), (None, held(&self.all), MAX_TRACKED)]
+        {
+            if held.saturating_add(u64::from(count)) > limit {
+                return Err(Shortage::Tracked { uid, count, held, limit });
+            }
+        }
+        Ok(())
     }
 
-    pub(super) fn unreserve(&mut self, uid: u32, bytes: u64) {
+    pub(super) fn reserve(&mut self, uid: u32, bytes: u64, count: u32) {
+        self.clients.entry(uid).or_default().reserve(bytes, count);
+        self.all.reserve(bytes, count);
+    }
+
+    pub(super) fn unreserve(&mut self, uid: u32, bytes: u64, count: u32) {
         if let Some(client) = self.clients.get_mut(&uid) {
-            client.reserved_bytes = client.reserved_bytes.saturating_sub(bytes);
+            client.unreserve(bytes, count);
         }
-        self.all.reserved_bytes = self.all.reserved_bytes.saturating_sub(bytes);
+        self.all.unreserve(bytes, count);
     }
 
     /// Charges a heap; `Err` holds what it has in use already.
@@ -205,20 +237,20 @@ impl State {
     }
 
     /// Moves a buffer from reserved to held. Without a release to wait for, only the totals grow.
-    pub(super) fn hold(&mut self, key: BufferKey, entry: Entry, live: bool) {
+    pub(super) fn hold(&mut self, entry: &Entry, parts: u8, name: &mut Option<NameSlot>) -> Option<Ticket> {
+        let ticket = if parts > 0 { self.records.insert(entry, parts, name) } else { None };
+        let live = ticket.is_some();
         self.uncharge_heap(entry.heap, entry.heap_bytes);
         if let Some(account) = self.heaps.get_mut(usize::from(entry.heap.0)) {
             account.hold(entry.heap_bytes, live);
         }
         self.clients.entry(entry.uid).or_default().account.hold(entry.bytes, live);
         self.all.account.hold(entry.bytes, live);
-        if live {
-            self.buffers.insert(key, entry);
-        }
+        ticket
     }
 
-    pub(super) fn release(&mut self, key: BufferKey) {
-        let Some(entry) = self.buffers.remove(&key) else { return };
+    pub(super) fn release(&mut self, ticket: Ticket, whole: bool) {
+        let Some(entry) = self.records.release(ticket, whole) else { return };
         if let Some(account) = self.heaps.get_mut(usize::from(entry.heap.0)) {
             account.release(entry.heap_bytes);
         }
@@ -236,15 +268,21 @@ impl State {
         self.forget_idle_clients();
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let mut buffers: Vec<_> = self.buffers.iter().map(|(key, entry)| (*key, entry.clone())).collect();
-        buffers.sort_by_key(|(key, entry)| (entry.born_ms, *key));
+    /// The buffers, in no order.
+    pub(super) fn buffers(&self) -> Vec<Entry> {
+        let mut buffers = Vec::with_capacity(self.records.len());
+        buffers.extend(self.records.iter());
+        buffers
+    }
+
+    /// All but the buffers.
+    pub(super) fn figures(&self) -> Snapshot {
         Snapshot {
             all: self.all,
             heaps: self.heaps.clone(),
             pooled: self.pooled.clone(),
             clients: self.clients.iter().map(|(uid, client)| (*uid, *client)).collect(),
-            buffers,
+            buffers: Vec::new(),
         }
     }
 

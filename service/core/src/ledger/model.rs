@@ -31,18 +31,17 @@ fn ledger(client_bytes: u64) -> Ledger {
     Ledger::new(Arc::new(policy), PAGE)
 }
 
-/// One request from admission to the client's hands; false when it is refused.
-fn request(ledger: &Ledger, machine: &Machine, key: BufferKey) -> bool {
-    let Ok(reservation) = ledger.reserve(APP, ONE, 0, machine) else { return false };
-    allocate(reservation, machine, key);
-    true
+/// One request from admission to the client's hands; `None` when it is refused.
+fn request(ledger: &Ledger, machine: &Machine, id: BufferKey) -> Option<Ticket> {
+    let reservation = ledger.reserve(APP, ONE, 0, machine).ok()?;
+    Some(allocate(reservation, machine, id))
 }
 
-fn allocate(mut reservation: Reservation<'_>, machine: &Machine, key: BufferKey) {
+fn allocate(mut reservation: Reservation<'_>, machine: &Machine, id: BufferKey) -> Ticket {
     reservation.charge_heap(HeapId(0), ONE.bytes).unwrap();
     machine.0.fetch_sub(ONE_BYTES, Ordering::SeqCst);
-    let about = About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0, tracked: true };
-    reservation.commit(&about, [key].into_iter());
+    let about = About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0, parts: 1 };
+    reservation.commit(&about, [id].into_iter()).remove(0)
 }
 
 /// Two requests at once, on a machine with so much memory and with such a budget for their client; then what both and the
@@ -50,7 +49,7 @@ fn allocate(mut reservation: Reservation<'_>, machine: &Machine, key: BufferKey)
 fn two_at_once(
     available: u64,
     budget: u64,
-    request: fn(&Ledger, &Machine, BufferKey) -> bool,
+    request: fn(&Ledger, &Machine, BufferKey) -> Option<Ticket>,
     check: fn(&Ledger, &Machine, u32),
 ) {
     let mut builder = loom::model::Builder::new();
@@ -62,10 +61,10 @@ fn two_at_once(
             move || request(&shared.0, &shared.1, 1)
         });
         let mine = request(&shared.0, &shared.1, 2);
-        let admitted = u32::from(mine) + u32::from(other.join().unwrap());
-        check(&shared.0, &shared.1, admitted);
-        for key in 1..=2 {
-            shared.0.release(key);
+        let admitted = [mine, other.join().unwrap()];
+        check(&shared.0, &shared.1, u32::try_from(admitted.iter().flatten().count()).unwrap());
+        for ticket in admitted.into_iter().flatten() {
+            shared.0.release(ticket);
         }
         let left = shared.0.snapshot();
         assert_eq!((left.all.account.live_bytes, left.all.reserved_bytes), (0, 0));
@@ -86,14 +85,11 @@ fn model_budget_for_one_of_two_requests_at_once_one_is_admitted() {
 #[test]
 #[should_panic(expected = "a budget for one")]
 fn model_budget_checked_under_one_lock_and_charged_under_the_next_both_are_admitted() {
-    let torn = |ledger: &Ledger, machine: &Machine, key| {
-        let admitted = ledger.lock().admit_budgets(APP.uid, ONE_BYTES, &ledger.policy.limits).is_ok();
-        if admitted {
-            ledger.lock().reserve(APP.uid, ONE_BYTES);
-            let reservation = Reservation { ledger, client: APP, sizes: ONE, bytes: ONE_BYTES, heaps: Vec::new() };
-            allocate(reservation, machine, key);
-        }
-        admitted
+    let torn = |ledger: &Ledger, machine: &Machine, id| {
+        ledger.lock().admit_budgets(APP.uid, ONE_BYTES, 1, &ledger.policy.limits).ok()?;
+        ledger.lock().reserve(APP.uid, ONE_BYTES, 1);
+        let reservation = Reservation { ledger, client: APP, sizes: ONE, bytes: ONE_BYTES, heaps: Vec::new() };
+        Some(allocate(reservation, machine, id))
     };
     two_at_once(64 * MIB, ONE_BYTES, torn, one_budget);
 }

@@ -34,14 +34,15 @@ fn sizes(bytes: u64, count: u32) -> Sizes {
 }
 
 fn about() -> About {
-    About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0, tracked: true }
+    About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0, parts: 1 }
 }
 
-fn hold(ledger: &Ledger, client: Client, key: BufferKey, bytes: u64) -> Result<(), Shortage> {
+fn hold(ledger: &Ledger, client: Client, id: BufferKey, bytes: u64) -> Result<Ticket, Shortage> {
     let mut reservation = ledger.reserve(client, sizes(bytes, 1), 0, &gauge(1024 * MIB))?;
     reservation.charge_heap(HeapId(0), bytes)?;
-    reservation.commit(&about(), [key].into_iter());
-    Ok(())
+    let tickets = reservation.commit(&about(), [id].into_iter());
+    assert_eq!(tickets.len(), 1);
+    Ok(tickets[0])
 }
 
 fn ledger() -> Ledger {
@@ -57,14 +58,14 @@ fn ledger() -> Ledger {
 #[test]
 fn hold_then_release_returns_to_zero_and_keeps_the_high_water_mark() {
     let ledger = ledger();
-    hold(&ledger, APP, 7, 100).unwrap();
+    let ticket = hold(&ledger, APP, 7, 100).unwrap();
     let snapshot = ledger.snapshot();
     // 100 bytes are a page, its metadata another.
     assert_eq!(snapshot.all.account.live_bytes, 2 * PAGE);
     assert_eq!(snapshot.heaps[0].live_bytes, PAGE);
     assert_eq!(snapshot.buffers.len(), 1);
-    ledger.release(7);
-    ledger.release(7);
+    ledger.release(ticket);
+    ledger.release(ticket);
     let snapshot = ledger.snapshot();
     assert_eq!(snapshot.all.account.live_bytes, 0);
     assert_eq!(snapshot.all.account.live_buffers, 0);
@@ -76,11 +77,11 @@ fn hold_then_release_returns_to_zero_and_keeps_the_high_water_mark() {
 #[test]
 fn client_budget_stops_one_client_and_no_other() {
     let ledger = ledger();
-    hold(&ledger, APP, 1, 12 * MIB).unwrap();
+    let first = hold(&ledger, APP, 1, 12 * MIB).unwrap();
     let refused = hold(&ledger, APP, 2, 6 * MIB).unwrap_err();
     assert!(matches!(refused, Shortage::ClientBudget { uid: 10_001, held, .. } if held == 12 * MIB + PAGE));
     hold(&ledger, OTHER, 3, 6 * MIB).unwrap();
-    ledger.release(1);
+    ledger.release(first);
     hold(&ledger, APP, 4, 6 * MIB).unwrap();
 }
 
@@ -184,7 +185,7 @@ fn without_release_events_totals_grow_and_budgets_do_not_lock_up() {
     for key in 0..100 {
         let mut reservation = ledger.reserve(APP, sizes(MIB / 2, 1), 0, &gauge(1024 * MIB)).unwrap();
         reservation.charge_heap(HeapId(0), MIB / 2).unwrap();
-        reservation.commit(&About { tracked: false, ..about() }, [key].into_iter());
+        reservation.commit(&About { parts: 0, ..about() }, [key].into_iter());
     }
     let snapshot = ledger.snapshot();
     assert_eq!(snapshot.all.account.total_buffers, 100);
@@ -199,4 +200,62 @@ fn idle_clients_are_forgotten_beyond_a_bound() {
     }
     assert!(ledger.snapshot().clients.len() <= 300);
     assert_eq!(ledger.snapshot().all.refusals, 2_000);
+}
+
+fn hold_many(ledger: &Ledger, client: Client, count: u32) -> Result<Vec<Ticket>, Shortage> {
+    let sizes = Sizes { bytes: PAGE, metadata_bytes: PAGE, count };
+    let mut reservation = ledger.reserve(client, sizes, 0, &gauge(u64::MAX))?;
+    for _ in 0..count {
+        reservation.charge_heap(HeapId(0), PAGE)?;
+    }
+    Ok(reservation.commit(&about(), 0..u64::from(count)))
+}
+
+#[test]
+fn buffers_beyond_what_is_remembered_are_refused_and_none_is_forgotten() {
+    let mut policy = policy();
+    policy.limits.request_bytes = u64::MAX;
+    let ledger = Ledger::new(Arc::new(policy), PAGE);
+    let one = u32::try_from(MAX_TRACKED_OF_ONE).unwrap();
+    let mut held = hold_many(&ledger, APP, one - 1).unwrap();
+    let refused = hold_many(&ledger, APP, 2).unwrap_err();
+    assert_eq!(
+        refused,
+        Shortage::Tracked { uid: Some(APP.uid), count: 2, held: MAX_TRACKED_OF_ONE - 1, limit: MAX_TRACKED_OF_ONE }
+    );
+    assert!(refused.is_budget(), "a release that is not booked yet may make room");
+    held.extend(hold_many(&ledger, APP, 1).unwrap());
+    // Others go on, until all slots are taken; what is being allocated counts.
+    held.extend(hold_many(&ledger, OTHER, one - 1).unwrap());
+    let third = Client { uid: 10_003, pid: 3 };
+    let under_way = ledger.reserve(third, sizes(PAGE, 1), 0, &gauge(u64::MAX)).unwrap();
+    let refused = hold_many(&ledger, third, 1).unwrap_err();
+    assert_eq!(refused, Shortage::Tracked { uid: None, count: 1, held: MAX_TRACKED, limit: MAX_TRACKED });
+    drop(under_way);
+    held.extend(hold_many(&ledger, third, 1).unwrap());
+    let snapshot = ledger.snapshot();
+    assert_eq!((snapshot.buffers.len(), snapshot.all.account.live_buffers), (65_536, MAX_TRACKED));
+    assert_eq!(ledger.figures().all, snapshot.all);
+    held.into_iter().for_each(|ticket| ledger.release(ticket));
+    let snapshot = ledger.snapshot();
+    assert_eq!((snapshot.buffers.len(), snapshot.all.account.live_buffers, snapshot.all.account.live_bytes), (0, 0, 0));
+    assert_eq!(snapshot.all.reserved_buffers, 0);
+    hold_many(&ledger, APP, one).unwrap();
+}
+
+#[test]
+fn buffer_of_two_parts_is_held_until_both_are_gone_or_it_is_forgotten() {
+    let ledger = ledger();
+    let two = |id| {
+        let mut reservation = ledger.reserve(APP, sizes(PAGE, 1), 0, &gauge(1024 * MIB)).unwrap();
+        reservation.charge_heap(HeapId(0), PAGE).unwrap();
+        reservation.commit(&About { parts: 2, ..about() }, [id].into_iter())[0]
+    };
+    let (first, second) = (two(1), two(2));
+    ledger.release(first);
+    assert_eq!(ledger.buffers().len(), 2);
+    ledger.release(first);
+    assert_eq!(ledger.buffers().iter().map(|entry| entry.id).collect::<Vec<_>>(), [2]);
+    ledger.forget(second);
+    assert_eq!(ledger.figures().all.account.live_bytes, 0);
 }

@@ -2,14 +2,13 @@
 //!
 //! No events are asked for: the instance is never waited on. An item costs the kernel about 160 bytes and no reference.
 
-use super::{fdinfo, hex_field, FileKey, Released, WatchId};
+use super::table::{Table, MAX_NUMBER};
+use super::{fdinfo, hex_field, Released, Tag};
 use crate::error::Error;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,80 +16,75 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct List {
     epoll: Epoll,
-    table: Mutex<Table>,
-    last_scan_ns: AtomicU64,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Table {
-    last_id: u64,
-    watches: HashMap<FileKey, WatchId>,
+struct State {
+    /// The number of the last watch: what the kernel remembers as its data.
+    last: u32,
+    table: Table,
+    /// When the list was last read, and how long that took.
+    scanned: Option<(Instant, Duration)>,
 }
 
 impl List {
     pub(super) fn new() -> Result<List, Error> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(Error::call("epoll_create1"))?;
-        Ok(List { epoll, table: Mutex::default(), last_scan_ns: AtomicU64::new(0) })
+        Ok(List { epoll, state: Mutex::default() })
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add(&self, buffer: BorrowedFd<'_>) -> Result<WatchId, Error> {
-        let key = FileKey::of(buffer)?;
+    pub(super) fn add(&self, buffer: BorrowedFd<'_>, tag: Tag) -> Result<(), Error> {
         // Locked over both, so that a read never sees a buffer in the table and not yet in the kernel.
-        let mut table = self.table();
-        let id = WatchId(table.last_id.wrapping_add(1));
-        table.last_id = id.0;
-        let Entry::Vacant(entry) = table.watches.entry(key) else { return Err(Error::AlreadyWatched) };
-        let event = EpollEvent::new(EpollFlags::empty(), id.0);
-        match self.epoll.add(buffer, event) {
-            Ok(()) => {}
-            Err(Errno::EEXIST) => return Err(Error::AlreadyWatched),
-            Err(errno) => return Err(Error::Call { name: "epoll_ctl", errno }),
-        }
-        entry.insert(id);
-        Ok(id)
-    }
-
-    /// The kernel's item stays until the buffer's end: taking it out needs the buffer's fd.
-    pub(super) fn remove(&self, id: WatchId) -> bool {
-        let mut table = self.table();
-        let before = table.watches.len();
-        table.watches.retain(|_, watch| *watch != id);
-        table.watches.len() < before
+        let mut state = self.state();
+        let number = state.next_number(tag);
+        let event = EpollEvent::new(EpollFlags::empty(), number.into());
+        self.epoll.add(buffer, event).map_err(|errno| {
+            state.table.remove(number);
+            match errno {
+                Errno::EEXIST => Error::AlreadyWatched,
+                errno => Error::Call { name: "epoll_ctl", errno },
+            }
+        })
     }
 
     pub(super) fn watched(&self) -> usize {
-        self.table().watches.len()
+        self.state().table.len()
     }
 
-    pub(super) fn read(&self) -> Result<Released, Error> {
-        let mut table = self.table();
-        if table.watches.is_empty() {
-            return Ok(Released::default());
+    pub(super) fn read(&self, released: &mut Released) -> Result<(), Error> {
+        let mut state = self.state();
+        if state.table.len() == 0 {
+            return Ok(());
         }
         let start = Instant::now();
         let text = fdinfo(self.epoll.0.as_fd())?;
         let lines = text.lines().filter(|line| line.starts_with("tfd:"));
-        let alive: HashSet<WatchId> = lines.filter_map(|line| hex_field(line, "data:")).map(WatchId).collect();
-        let mut released = Released::default();
-        table.watches.retain(|_, id| {
-            let stays = alive.contains(id);
-            if !stays {
-                released.ids.push(*id);
-            }
-            stays
-        });
-        let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.last_scan_ns.store(took, Ordering::Relaxed);
-        Ok(released)
+        let alive: HashSet<u64> = lines.filter_map(|line| hex_field(line, "data:")).collect();
+        state.table.retain(|number| alive.contains(&u64::from(number)), &mut released.tags);
+        state.scanned = Some((start, start.elapsed()));
+        Ok(())
     }
 
-    /// How long the last read took.
-    pub(super) fn last_scan(&self) -> Duration {
-        Duration::from_nanos(self.last_scan_ns.load(Ordering::Relaxed))
+    /// When the list was last read, and how long that took.
+    pub(super) fn scanned(&self) -> Option<(Instant, Duration)> {
+        self.state().scanned
+    }
+}
+
+impl State {
+    /// Takes the next number: after the largest from the first again, those left out that still live.
+    fn next_number(&mut self, tag: Tag) -> u32 {
+        loop {
+            self.last = if self.last == MAX_NUMBER { 1 } else { self.last.saturating_add(1) };
+            if self.table.insert(self.last, tag) {
+                return self.last;
+            }
+        }
     }
 }
 

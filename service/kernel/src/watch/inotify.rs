@@ -4,14 +4,16 @@
 //! memory. It does so also when the event queue is full and the event is dropped; that is why a comparison with fdinfo
 //! after an overflow finds exactly the buffers that are gone (`inotify_handle_inode_event`, v6.12).
 
-use super::{fdinfo, FileKey, Released, WatchId};
+use super::table::Table;
+use super::{fdinfo, hex_field, Released, Tag};
 use crate::dmabuf;
 use crate::error::Error;
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
-use std::collections::{HashMap, HashSet};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,19 +22,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Events {
     inotify: Inotify,
+    /// By watch descriptor.
     table: Mutex<Table>,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    last_id: u64,
-    watches: HashMap<WatchDescriptor, Watch>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Watch {
-    id: WatchId,
-    key: FileKey,
 }
 
 impl Events {
@@ -46,13 +37,12 @@ impl Events {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add(&self, buffer: BorrowedFd<'_>) -> Result<WatchId, Error> {
+    pub(super) fn add(&self, buffer: BorrowedFd<'_>, tag: Tag) -> Result<(), Error> {
         // A memfd can be opened again through /proc, so its IN_CLOSE may come early; a dma-buf cannot.
         let end = match dmabuf::is_dma_buf(buffer)? {
             true => AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_CLOSE_NOWRITE,
             false => AddWatchFlags::IN_DELETE_SELF,
         };
-        let key = FileKey::of(buffer)?;
         // nix 0.28 does not name IN_MASK_CREATE (Linux 4.18): fail instead of changing a watch that exists.
         let mask = end | AddWatchFlags::IN_ONESHOT | AddWatchFlags::from_bits_retain(libc::IN_MASK_CREATE);
         let path = format!("/proc/self/fd/{}", buffer.as_raw_fd());
@@ -64,32 +54,21 @@ impl Events {
             Err(Errno::EEXIST) => return Err(Error::AlreadyWatched),
             Err(errno) => return Err(Error::Call { name: "inotify_add_watch", errno }),
         };
-        table.last_id = table.last_id.wrapping_add(1);
-        let id = WatchId(table.last_id);
-        table.watches.insert(descriptor, Watch { id, key });
-        Ok(id)
-    }
-
-    pub(super) fn remove(&self, id: WatchId) -> bool {
-        let mut table = self.table();
-        let found = table.watches.iter().find(|(_, watch)| watch.id == id).map(|(descriptor, _)| *descriptor);
-        let Some(descriptor) = found else { return false };
-        table.watches.remove(&descriptor);
-        // EINVAL when the event is in the queue already, which then finds nothing in the table.
-        let _ = self.inotify.rm_watch(descriptor);
-        true
+        match table.insert(number(descriptor), tag) {
+            true => Ok(()),
+            false => Err(Error::AlreadyWatched),
+        }
     }
 
     pub(super) fn watched(&self) -> usize {
-        self.table().watches.len()
+        self.table().len()
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.inotify.as_fd()
     }
 
-    pub(super) fn read(&self) -> Result<Released, Error> {
-        let mut released = Released::default();
+    pub(super) fn read(&self, released: &mut Released) -> Result<(), Error> {
         let mut dropped = false;
         loop {
             let events = match self.inotify.read_events() {
@@ -99,28 +78,24 @@ impl Events {
                 Err(errno) => return Err(Error::Call { name: "read of inotify", errno }),
             };
             dropped |= events.iter().any(|event| event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW));
-            self.table().take(&events, &mut released.ids);
+            // A watch ends with two events, its own and IN_IGNORED; the second finds nothing.
+            let mut table = self.table();
+            released.tags.extend(events.iter().filter_map(|event| table.remove(number(event.wd))));
         }
         if dropped {
             released.resynced = true;
-            self.compare(&mut released.ids)?;
+            self.compare(&mut released.tags)?;
         }
-        Ok(released)
+        Ok(())
     }
 
-    /// Finds what is gone by what the kernel still watches.
-    fn compare(&self, ids: &mut Vec<WatchId>) -> Result<(), Error> {
+    /// Finds what is gone by what the kernel still watches (`inotify wd:` and a hexadecimal number, `fs/notify/fdinfo.c`).
+    fn compare(&self, gone: &mut Vec<Tag>) -> Result<(), Error> {
         let mut table = self.table();
         let text = fdinfo(self.fd())?;
         let lines = text.lines().filter(|line| line.starts_with("inotify "));
-        let alive: HashSet<FileKey> = lines.filter_map(FileKey::of_line).collect();
-        table.watches.retain(|_, watch| {
-            let stays = alive.contains(&watch.key);
-            if !stays {
-                ids.push(watch.id);
-            }
-            stays
-        });
+        let alive: HashSet<u64> = lines.filter_map(|line| hex_field(line, "wd:")).collect();
+        table.retain(|number| alive.contains(&u64::from(number)), gone);
         Ok(())
     }
 
@@ -137,12 +112,21 @@ impl Events {
     }
 }
 
-impl Table {
-    /// Takes the buffers of these events out. A watch ends with two events, its own and IN_IGNORED; the second finds
-    /// nothing.
-    fn take(&mut self, events: &[InotifyEvent], ids: &mut Vec<WatchId>) {
-        ids.extend(events.iter().filter_map(|event| self.watches.remove(&event.wd)).map(|watch| watch.id));
+/// A watch descriptor's number, a positive int. nix 0.28 gives it away to a hasher only.
+fn number(descriptor: WatchDescriptor) -> u32 {
+    #[derive(Default)]
+    struct Number(u32);
+    impl Hasher for Number {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0 = bytes.try_into().map_or(0, u32::from_ne_bytes);
+        }
+        fn finish(&self) -> u64 {
+            self.0.into()
+        }
     }
+    let mut number = Number::default();
+    descriptor.hash(&mut number);
+    number.0
 }
 
 #[cfg(test)]

@@ -21,12 +21,12 @@ fn both() -> [(ReleaseWatch, fn() -> OwnedFd); 2] {
 fn read_after_the_last_close_reports_once() {
     for (watch, buffer) in both() {
         let first = buffer();
-        let id = watch.add(first.as_fd()).unwrap();
+        watch.add(first.as_fd(), 5).unwrap();
         assert_eq!(watch.watched(), 1);
-        assert_eq!(watch.read().unwrap(), Released::default(), "{}: it lives", watch.source());
+        assert_eq!(watch.read().unwrap(), Released::default(), "{:?}: it lives", watch.source());
         drop(first);
-        assert_eq!(watch.wait(PROBE_TIME).unwrap().ids, [id], "{}", watch.source());
-        assert_eq!(watch.read().unwrap(), Released::default(), "{}: once", watch.source());
+        assert_eq!(watch.wait(PROBE_TIME).unwrap().tags, [5], "{:?}", watch.source());
+        assert_eq!(watch.read().unwrap(), Released::default(), "{:?}: once", watch.source());
         assert_eq!(watch.watched(), 0);
     }
 }
@@ -36,50 +36,44 @@ fn read_while_a_duplicate_lives_reports_nothing() {
     for (watch, buffer) in both() {
         let original = buffer();
         let copy = original.try_clone().unwrap();
-        let id = watch.add(original.as_fd()).unwrap();
+        watch.add(original.as_fd(), 5).unwrap();
         drop(original);
-        assert_eq!(watch.read().unwrap(), Released::default(), "{}", watch.source());
+        assert_eq!(watch.read().unwrap(), Released::default(), "{:?}", watch.source());
         drop(copy);
-        assert_eq!(watch.wait(PROBE_TIME).unwrap().ids, [id], "{}", watch.source());
+        assert_eq!(watch.wait(PROBE_TIME).unwrap().tags, [5], "{:?}", watch.source());
     }
 }
 
 #[test]
-fn add_through_a_second_fd_already_watched() {
+fn add_of_what_is_watched_is_refused_as_far_as_the_source_sees_it() {
     for (watch, buffer) in both() {
         let original = buffer();
         let copy = original.try_clone().unwrap();
-        watch.add(original.as_fd()).unwrap();
-        assert_eq!(watch.add(copy.as_fd()), Err(Error::AlreadyWatched), "{}", watch.source());
-        assert_eq!(watch.add(original.as_fd()), Err(Error::AlreadyWatched), "{}", watch.source());
+        watch.add(original.as_fd(), 1).unwrap();
+        assert_eq!(watch.add(original.as_fd(), 2), Err(Error::AlreadyWatched), "{:?}", watch.source());
         assert_eq!(watch.watched(), 1);
+        // epoll's items are by file and fd: the other fd is another one, and is told as such.
+        let told = match watch.add(copy.as_fd(), 3) {
+            Err(Error::AlreadyWatched) if watch.source() == Some(Source::Inotify) => vec![1],
+            Ok(()) if watch.source() == Some(Source::Epoll) => vec![1, 3],
+            other => panic!("{:?}: {other:?}", watch.source()),
+        };
+        drop((original, copy));
+        assert_eq!(watch.wait(PROBE_TIME).unwrap().tags, told);
     }
 }
 
 #[test]
-fn remove_then_close_reports_nothing() {
+fn no_watch_is_left_after_many() {
     for (watch, buffer) in both() {
-        let original = buffer();
-        let id = watch.add(original.as_fd()).unwrap();
-        assert!(watch.remove(id));
-        assert!(!watch.remove(id), "{}: removed already", watch.source());
-        drop(original);
-        assert_eq!(watch.wait(Duration::from_millis(20)).unwrap(), Released::default(), "{}", watch.source());
-    }
-}
-
-#[test]
-fn ids_do_not_repeat_and_no_watch_is_left() {
-    for (watch, buffer) in both() {
-        let mut seen = std::collections::HashSet::new();
-        for _ in 0..300 {
+        for tag in 0..300 {
             let one = buffer();
-            assert!(seen.insert(watch.add(one.as_fd()).unwrap()));
+            watch.add(one.as_fd(), tag).unwrap();
             drop(one);
-            assert_eq!(watch.wait(PROBE_TIME).unwrap().ids.len(), 1);
+            assert_eq!(watch.wait(PROBE_TIME).unwrap().tags, [tag]);
         }
         assert_eq!(watch.watched(), 0);
-        let fd = match &watch.0 {
+        let fd = match &watch.0[0] {
             Kind::Inotify(events) => events.fd(),
             Kind::Epoll(list) => list.fd(),
         };
@@ -92,11 +86,12 @@ fn ids_do_not_repeat_and_no_watch_is_left() {
 fn read_after_many_releases_reports_each() {
     for (watch, buffer) in both() {
         let buffers: Vec<_> = (0..400).map(|_| buffer()).collect();
-        let ids: Vec<_> = buffers.iter().map(|buffer| watch.add(buffer.as_fd()).unwrap()).collect();
+        let tags: Vec<Tag> = (0..).take(buffers.len()).collect();
+        buffers.iter().zip(&tags).for_each(|(buffer, tag)| watch.add(buffer.as_fd(), *tag).unwrap());
         drop(buffers);
-        let mut told = watch.wait(PROBE_TIME).unwrap().ids;
+        let mut told = watch.wait(PROBE_TIME).unwrap().tags;
         told.sort();
-        assert_eq!(told, ids, "{}", watch.source());
+        assert_eq!(told, tags, "{:?}", watch.source());
     }
 }
 
@@ -104,14 +99,14 @@ fn read_after_many_releases_reports_each() {
 fn wait_wakes_when_another_thread_closes() {
     let watch = ReleaseWatch::with(Source::Inotify).unwrap();
     let buffer = memfd();
-    let id = watch.add(buffer.as_fd()).unwrap();
+    watch.add(buffer.as_fd(), 5).unwrap();
     let start = Instant::now();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(20));
             drop(buffer);
         });
-        assert_eq!(watch.wait(Duration::from_secs(10)).unwrap().ids, [id]);
+        assert_eq!(watch.wait(Duration::from_secs(10)).unwrap().tags, [5]);
     });
     assert!(start.elapsed() < Duration::from_secs(5));
 }
@@ -122,29 +117,33 @@ fn read_after_an_overflow_finds_what_is_gone() {
     let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
     let limit: usize = limit.trim().parse().unwrap();
     let watch = ReleaseWatch::with(Source::Inotify).unwrap();
-    let Kind::Inotify(events) = &watch.0 else { unreachable!("asked for inotify") };
-    let (gone, stays) = (memfd(), memfd());
-    let gone_id = watch.add(gone.as_fd()).unwrap();
-    watch.add(stays.as_fd()).unwrap();
+    let Kind::Inotify(events) = &watch.0[0] else { unreachable!("asked for inotify") };
+    // More than sixteen: what fdinfo writes has two hexadecimal digits.
+    let buffers: Vec<OwnedFd> = (0..40).map(|_| memfd()).collect();
+    buffers.iter().zip(0..).for_each(|(buffer, tag)| watch.add(buffer.as_fd(), tag).unwrap());
     let directory = tempfile::tempdir().unwrap();
     events.fill_queue(directory.path(), limit);
+    let (gone, stays): (Vec<_>, Vec<_>) = buffers.into_iter().enumerate().partition(|(at, _)| at % 3 == 0);
     drop(gone);
     let released = watch.read().unwrap();
     assert!(released.resynced, "the queue was full");
-    assert_eq!(released.ids, [gone_id]);
-    assert_eq!(watch.watched(), 1);
+    assert_eq!(released.tags, (0..40).step_by(3).collect::<Vec<Tag>>());
+    assert_eq!(watch.watched(), stays.len());
     drop(stays);
-    assert_eq!(watch.wait(PROBE_TIME).unwrap().ids.len(), 1);
+    assert_eq!(watch.wait(PROBE_TIME).unwrap().tags.len(), 26);
 }
 
 #[test]
 fn choose_takes_inotify_for_memfds_and_epoll_for_pipes() {
-    let watch = ReleaseWatch::choose(|| Ok::<_, Error>(memfd())).unwrap();
-    assert_eq!((watch.source(), watch.watched()), (Source::Inotify, 0));
+    let watch = ReleaseWatch::choose(&Source::ALL, || Ok::<_, Error>(memfd())).unwrap();
+    assert_eq!((watch.source(), watch.watched()), (Some(Source::Inotify), 0));
     assert!(watch.fd().is_some() && watch.scan_interval().is_none());
-    let watch = ReleaseWatch::choose(|| Ok::<_, Error>(pipe())).unwrap();
-    assert_eq!((watch.source(), watch.watched()), (Source::Epoll, 0));
-    assert!(watch.fd().is_none() && watch.scan_interval().is_some());
+    let watch = ReleaseWatch::choose(&Source::ALL, || Ok::<_, Error>(pipe())).unwrap();
+    assert_eq!((watch.source(), watch.watched()), (Some(Source::Epoll), 0));
+    assert!(watch.fd().is_none() && watch.scan_interval().is_none(), "nothing to look at yet");
+    let one = pipe();
+    watch.add(one.as_fd(), 1).unwrap();
+    assert!(watch.scan_interval().is_some());
 }
 
 #[test]
@@ -153,24 +152,33 @@ fn choose_for_what_tells_nothing_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
     let open = || Ok::<_, Error>(OwnedFd::from(std::fs::File::create(&path).unwrap()));
-    assert_eq!(ReleaseWatch::choose(open).unwrap_err(), Error::NoReleaseEvents);
-    let error = ReleaseWatch::choose(|| Err(Error::Call { name: "sample", errno: Errno::ENOMEM })).unwrap_err();
+    assert_eq!(ReleaseWatch::choose(&Source::ALL, open).unwrap_err(), Error::NoReleaseEvents);
+    let memfds = || Ok::<_, Error>(memfd());
+    assert_eq!(ReleaseWatch::choose(&[], memfds).unwrap_err(), Error::NoReleaseEvents);
+    let sample = || Err(Error::Call { name: "sample", errno: Errno::ENOMEM });
+    let error = ReleaseWatch::choose(&Source::ALL, sample).unwrap_err();
     assert_eq!(error.errno(), Errno::ENOMEM);
 }
 
 #[test]
-fn fdinfo_lines_parsed() {
-    let inotify = "inotify wd:3 ino:9e7e sdev:800013 mask:800afce ignored_mask:0 fhandle-bytes:8 fhandle-type:1";
-    assert_eq!(FileKey::of_line(inotify), Some(FileKey { inode: 0x9e7e, device: (8, 19) }));
-    let epoll = "tfd:        5 events:       1d data:             2a  pos:0 ino:61af sdev:7";
-    assert_eq!(hex_field(epoll, "data:"), Some(0x2a));
-    assert_eq!(FileKey::of_line(epoll), Some(FileKey { inode: 0x61af, device: (0, 7) }));
-    assert_eq!(FileKey::of_line("inotify wd:3 ino:xyz sdev:1"), None);
+fn list_is_read_when_it_is_due_and_no_sooner() {
+    let watch = ReleaseWatch::with(Source::Epoll).unwrap();
+    let (first, second) = (pipe(), pipe());
+    watch.add(first.as_fd(), 1).unwrap();
+    watch.add(second.as_fd(), 2).unwrap();
+    drop(first);
+    assert_eq!(watch.read_due().unwrap().tags, [1], "never looked at before");
+    drop(second);
+    assert_eq!(watch.read_due().unwrap(), Released::default());
+    assert_eq!(watch.read().unwrap().tags, [2], "whoever must know gets to know");
 }
 
 #[test]
-fn device_parts_agree_with_the_c_library() {
-    for (major, minor) in [(0, 15), (8, 19), (251, 0), (0xfff, 0xf_ffff), (259, 0x1ff)] {
-        assert_eq!(device_parts(nix::libc::makedev(major, minor)), (u64::from(major), u64::from(minor)));
-    }
+fn fdinfo_lines_parsed() {
+    let inotify = "inotify wd:1f ino:9e7e sdev:800013 mask:800afce ignored_mask:0 fhandle-bytes:8 fhandle-type:1";
+    assert_eq!(hex_field(inotify, "wd:"), Some(0x1f));
+    let epoll = "tfd:        5 events:       1d data:             2a  pos:0 ino:61af sdev:7";
+    assert_eq!(hex_field(epoll, "data:"), Some(0x2a));
+    assert_eq!(hex_field("inotify wd:xyz ino:1", "wd:"), None);
+    assert_eq!(hex_field("inotify wd:", "wd:"), None);
 }

@@ -1,4 +1,4 @@
-//! How many dumps are written at once. A reader that does not drain its pipe holds the thread that writes to it, for as long
+//! How many dumps are written, and statistics answered, at once. A reader that does not drain its pipe holds the thread that writes to it, for as long
 //! as it likes: binder gives the service's code a writer and no fd, so there is no deadline to set. What can be seen to is
 //! that such readers never hold every thread of the pool.
 
@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Half of the pool's four threads: one stuck reader keeps nobody else from a dump, and any number keep nobody from buffers.
 const AT_ONCE: usize = 2;
 
-/// Counts the dumps that are being written.
+/// Counts the dumps that are being written and the statistics that are being answered.
 #[derive(Debug, Default)]
 pub(super) struct Seats(AtomicUsize);
 
 /// One of them; given back when dropped.
-pub(super) struct Seat<'s>(&'s Seats);
+pub(crate) struct Seat<'s>(&'s Seats);
 
 impl Seats {
     pub(super) const fn new() -> Seats {

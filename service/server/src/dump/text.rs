@@ -13,7 +13,7 @@ pub(super) fn write(dump: &Dump, all_buffers: bool, out: &mut dyn Write) -> io::
         writeln!(out, "! {warning}")?;
     }
     match dump.releases_seen_through {
-        Some(source) => writeln!(out, "releases seen through {source}, {} buffers untracked", dump.untracked_buffers)?,
+        Some(_) => releases(dump, out)?,
         None => writeln!(out, "! the kernel does not say when a buffer dies: live is unknown, budgets bound nothing")?,
     }
     memory(dump, out)?;
@@ -31,6 +31,16 @@ pub(super) fn write(dump: &Dump, all_buffers: bool, out: &mut dyn Write) -> io::
     latencies(dump, out)?;
     leaks(dump, out)?;
     buffers(dump, if all_buffers { usize::MAX } else { LISTED }, out)
+}
+
+fn releases(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+    let sources: Vec<String> =
+        dump.watches.iter().map(|line| format!("{} ({} watches)", line.source, line.watches)).collect();
+    writeln!(out, "releases seen through {}, {} buffers untracked", sources.join(", "), dump.untracked_buffers)?;
+    if dump.untracked_buffers > 0 {
+        writeln!(out, "! untracked buffers may live and are in no live figure: the kernel had no watch left for them")?;
+    }
+    Ok(())
 }
 
 fn memory(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {

@@ -12,6 +12,7 @@ use super::parallel::{Asked, Workers};
 use super::{connect_to, interleave, Options};
 use anyhow::{bail, Context as _, Result};
 use gralloc_client::Connection;
+use gralloc_kernel::watch::Source;
 use gralloc_kernel::BackendKind;
 use gralloc_server::args::{Args, Door};
 use gralloc_server::startup;
@@ -121,6 +122,7 @@ pub(crate) fn serve(name: &str, policy: &Path) -> Result<()> {
         door: Door::Binder,
         heaps: BackendKind::Kernel,
         heap_dir: "/dev/dma_heap".into(),
+        release_sources: Source::ALL.to_vec(),
         check: false,
         verbose: false,
     })?;

@@ -62,6 +62,9 @@ fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
     // Those that got no seat come back; wait for them, so that the others are certainly stuck.
     let stuck = || readers.iter().filter(|reader| !reader.is_finished()).count();
     let settled = wait_for(SOON, || (stuck() < READERS - 1).then_some(()));
+    // Whoever asks for figures takes the same seats.
+    let statistics = client.statistics().getStatistics().map(drop).map_err(|status| status.exception_code());
+    let when_asked = stuck();
     let (served, answer) = mpsc::channel();
     let well_behaved = subject.connect();
     thread::spawn(move || {
@@ -83,6 +86,11 @@ fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
     assert!(settled.is_some(), "every dump was begun");
     println!("{while_stuck} of {READERS} readers stuck; the well-behaved client's p99 is {p99:?}");
     assert!((1..=2).contains(&while_stuck), "{while_stuck} are written to at once");
+    let refused = Err(rsbinder::ExceptionCode::IllegalState);
+    assert!(
+        when_asked < 2 || statistics == refused,
+        "{when_asked} dumps are under way, and the statistics: {statistics:?}"
+    );
     drop(kept);
     // Their seats are free again.
     let again = wait_for(SOON, || Connection::open(subject.door()).ok()?.dump(&[]).ok());

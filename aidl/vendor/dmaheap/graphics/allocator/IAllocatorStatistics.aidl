@@ -8,7 +8,7 @@ import vendor.dmaheap.graphics.allocator.BufferStatistics;
  * Who holds how much graphics memory, and how allocation goes. Found by asking the allocator's binder for its extension.
  *
  * Both methods name other processes' buffers. Root, the system, the shell and the service's own user may call them;
- * others get EX_SECURITY.
+ * others get EX_SECURITY. Two at a time are answered, dumps counted; a third gets EX_ILLEGAL_STATE and may ask again.
  */
 @VintfStability
 interface IAllocatorStatistics {
