@@ -23,6 +23,10 @@ const DOOR: &str = "SERVICE_TESTS_DOOR";
 const FAULT: &str = "SERVICE_TESTS_FAULT";
 /// The control group to be pressed in.
 const GROUP: &str = "SERVICE_TESTS_GROUP";
+/// The harm that a mutant does.
+const HARM: &str = "SERVICE_TESTS_HARM";
+/// Where a mutant serves.
+const SOCKET: &str = "SERVICE_TESTS_SOCKET";
 /// What a wanderer draws from.
 const SEED: &str = "SERVICE_TESTS_SEED";
 /// A helper whose test has died ends by itself.
@@ -36,6 +40,10 @@ pub fn main_if_helper() -> Option<ExitCode> {
         "wander" => wander(),
         "hold" => std::thread::sleep(LIFETIME),
         "press" => want_memory(),
+        "mutant" => {
+            let socket = PathBuf::from(std::env::var(SOCKET).unwrap());
+            crate::mutant::serve(&std::env::var(HARM).unwrap(), &door(), &socket)
+        }
         "fault" => {
             let error = exec_with_fault();
             eprintln!("{error}");
@@ -282,6 +290,14 @@ fn wander() {
 
 fn wander_lifetime() -> Duration {
     LIFETIME + crate::chaos_time()
+}
+
+/// What starts a process that stands before the service behind `door` and does harm.
+pub(crate) fn mutant_command(door: &Door, harm: &str, socket: &Path) -> Command {
+    let mut command = helper("mutant");
+    for_door(&mut command, door);
+    command.env(HARM, harm).env(SOCKET, socket);
+    command
 }
 
 /// Starts a process that holds a reference to a buffer and does nothing else.

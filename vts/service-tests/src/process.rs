@@ -89,6 +89,12 @@ fn limit_with(open: &BTreeMap<i32, String>, free: usize) -> Option<u64> {
     unused.next().and_then(|number| u64::try_from(number).ok())
 }
 
+/// Bytes of memory that are a process's own: neither a file's nor shared.
+pub fn private_bytes(pid: i32) -> u64 {
+    // Kernels before 4.5 do not say; those have no dma-heaps either.
+    1024 * Process::new(pid).unwrap().status().unwrap().rssanon.unwrap()
+}
+
 /// How often the OOM killer has struck since boot.
 pub fn oom_kills() -> i64 {
     procfs::vmstat().unwrap()["oom_kill"]

@@ -68,6 +68,11 @@ impl Subject {
         Ok(Subject { door: Door::Binder, pid })
     }
 
+    /// One that is known.
+    pub(crate) fn at(door: Door, pid: i32) -> Subject {
+        Subject { door, pid }
+    }
+
     /// Its front door.
     pub fn door(&self) -> &Door {
         &self.door

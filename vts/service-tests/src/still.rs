@@ -1,12 +1,16 @@
 //! That nothing is left behind: the figures of a quiet moment, and that they come back.
 
 use crate::dmabufs::{census, Census};
-use crate::process::{fds, own_fds};
+use crate::process::{fds, own_fds, private_bytes};
 use crate::service::Subject;
 use crate::{wait_for, SOON};
 use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::Duration;
+
+/// By how much the service's own memory may have grown: the C library keeps what was freed, for each thread that it has
+/// seen, and a table that has grown stays so. A leak in each of a test's calls is more.
+pub const MEMORY_ALLOWANCE: u64 = 8 << 20;
 
 /// What is open and what memory there is, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +24,7 @@ struct Moment {
 pub struct Still<'s> {
     subject: &'s Subject,
     before: Moment,
+    memory: u64,
 }
 
 impl<'s> Still<'s> {
@@ -34,7 +39,8 @@ impl<'s> Still<'s> {
             last = now;
             rests.then(|| last.clone())
         });
-        Still { subject, before: before.expect("the service does not come to rest") }
+        let before = before.expect("the service does not come to rest");
+        Still { subject, before, memory: private_bytes(subject.pid()) }
     }
 
     /// Whether everything is as it was, at this moment.
@@ -52,6 +58,19 @@ impl<'s> Still<'s> {
         if same.is_none() {
             panic!("something is left behind.\nbefore: {:#?}\nnow: {:#?}", self.before, now);
         }
+        let memory = private_bytes(self.subject.pid());
+        assert!(
+            memory <= self.memory + MEMORY_ALLOWANCE,
+            "the service's memory has grown from {} to {} KiB, by more than {} KiB",
+            self.memory >> 10,
+            memory >> 10,
+            MEMORY_ALLOWANCE >> 10
+        );
+    }
+
+    /// By how many bytes the service's own memory has grown.
+    pub fn growth(&self) -> u64 {
+        private_bytes(self.subject.pid()).saturating_sub(self.memory)
     }
 }
 

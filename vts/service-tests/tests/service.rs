@@ -27,6 +27,8 @@ mod heaps;
 mod hostile;
 #[path = "service/names.rs"]
 mod names;
+#[path = "service/planted.rs"]
+mod planted;
 #[path = "service/policies.rs"]
 mod policies;
 #[path = "service/ready.rs"]
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         dumping::tests(),
         hostile::tests(),
         chaos::tests(),
+        planted::tests(),
         standing::tests(),
         contiguous::tests(),
         statistics::tests(),

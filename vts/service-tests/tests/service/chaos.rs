@@ -1,10 +1,12 @@
 //! SIGKILL at random points: of clients in the middle of whatever they do, and of the guest's service.
 
+use gralloc_client::Door;
 use service_tests::client::{rgba, Client, Failure};
-use service_tests::dmabufs::census;
+use service_tests::dmabufs::{census, Census};
+use service_tests::good::SetAtEnd;
 use service_tests::helper::Wanderer;
 use service_tests::random::Random;
-use service_tests::service::Subject;
+use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Skip, Test, Verdict};
 use service_tests::{chaos_time, tests, wait_for, SOON};
@@ -15,7 +17,10 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests!["chaos": binder_clients_and_service_killed_at_random_leave_nothing]
+    tests!["chaos":
+        socket_clients_killed_at_random_leave_nothing,
+        binder_clients_and_service_killed_at_random_leave_nothing,
+    ]
 }
 
 const CLIENTS: usize = 8;
@@ -42,7 +47,7 @@ fn fresh_service() -> Subject {
 fn served(client: &mut Option<Client>, lost: &mut usize) -> Duration {
     let start = Instant::now();
     while start.elapsed() < LONGEST {
-        let connected = client.take().or_else(|| Client::connect(&gralloc_client::Door::Binder).ok());
+        let connected = client.take().or_else(|| Client::connect(&Door::Binder).ok());
         if let Some(connected) = connected {
             match connected.allocate(&rgba("good", 64, 64), 1) {
                 Ok(_) => {
@@ -70,16 +75,14 @@ fn well_behaved(done: &AtomicBool) -> String {
     format!("{} good calls, p50 {p50:?}, p99 {p99:?}, longest {most:?}; {lost} calls lost with a service", times.len())
 }
 
-struct SetAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for SetAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// Kills clients and starts others, for so long; the service too, now and then, if asked to.
-fn kill_at_random(random: &mut Random, clients: &mut Vec<Wanderer>, time: Duration, service: bool) -> (u32, u32) {
+fn kill_at_random(
+    random: &mut Random,
+    clients: &mut Vec<Wanderer>,
+    door: &Door,
+    time: Duration,
+    service: bool,
+) -> (u32, u32) {
     let (start, mut kills) = (Instant::now(), (0, 0));
     while start.elapsed() < time {
         thread::sleep(Duration::from_micros(random.below(150_000)));
@@ -92,11 +95,53 @@ fn kill_at_random(random: &mut Random, clients: &mut Vec<Wanderer>, time: Durati
         } else {
             let victim = usize::try_from(random.below(u64::try_from(clients.len()).unwrap())).unwrap();
             clients.swap_remove(victim).kill();
-            clients.push(Wanderer::start(&gralloc_client::Door::Binder, random.next()));
+            clients.push(Wanderer::start(door, random.next()));
             kills.0 += 1;
         }
     }
     kills
+}
+
+/// One buffer that somebody still has, and the figure is another.
+fn assert_left_buffer_is_seen(subject: &Subject, before: Option<Census>) {
+    let buffer = subject.connect().one(&rgba("left", 16, 16));
+    assert!(census() != before || before.is_none(), "a buffer that is left goes unseen: {before:?}");
+    drop(buffer);
+    let gone = wait_for(SOON, || (census() == before).then_some(()));
+    assert!(gone.is_some(), "a buffer that is gone is still seen: {before:?} before, {:?} now", census());
+}
+
+fn start_clients(random: &mut Random, door: &Door) -> Vec<Wanderer> {
+    (0..CLIENTS).map(|_| Wanderer::start(door, random.next())).collect()
+}
+
+/// Clients are killed for so long; their service outlives them all, and they leave it nothing.
+pub(crate) fn clients_killed_leave_nothing(subject: &Subject, random: &mut Random, time: Duration) {
+    let still = Still::of(subject);
+    let mut clients = start_clients(random, subject.door());
+    let (killed, _) = kill_at_random(random, &mut clients, subject.door(), time, false);
+    clients.into_iter().for_each(Wanderer::kill);
+    println!("{killed} clients killed under one service");
+    assert!(killed > 0);
+    let released = wait_for(SOON, || (subject.dump().number("/all/live_bytes") == 0).then_some(()));
+    assert!(released.is_some(), "the clients are gone, their buffers are not: {:#?}", subject.dump().0["buffers"]);
+    still.assert_nothing_left();
+    println!("its memory has grown by {} KiB", still.growth() >> 10);
+}
+
+fn socket_clients_killed_at_random_leave_nothing() -> Verdict {
+    let seed = seed();
+    clients_killed_leave_nothing(&Service::plain(), &mut Random::of(seed), chaos_time() / 4);
+    Ok(())
+}
+
+/// What the times and victims are drawn from: told, so that it can be had again.
+fn seed() -> u64 {
+    let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() % 1_000_000_007;
+    let seed = std::env::var("SERVICE_TESTS_CHAOS_SEED");
+    let seed = seed.map_or_else(|_| u64::try_from(clock()).unwrap(), |seed| seed.parse().unwrap());
+    println!("SERVICE_TESTS_CHAOS_SEED={seed}");
+    seed
 }
 
 fn binder_clients_and_service_killed_at_random_leave_nothing() -> Verdict {
@@ -104,23 +149,19 @@ fn binder_clients_and_service_killed_at_random_leave_nothing() -> Verdict {
     if !Path::new(VMCTL).exists() {
         return Err(Skip(format!("needs {VMCTL}, which kills and starts the guest's service")));
     }
-    let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() % 1_000_000_007;
-    let seed = std::env::var("SERVICE_TESTS_CHAOS_SEED");
-    let seed = seed.map_or_else(|_| u64::try_from(clock()).unwrap(), |seed| seed.parse().unwrap());
-    println!("SERVICE_TESTS_CHAOS_SEED={seed}");
-    let mut random = Random::of(seed);
+    let mut random = Random::of(seed());
     // A new service at rest before, against a new service at rest afterwards.
     let first = fresh_service();
     drop(Still::of(&first));
     let before = census();
+    assert_left_buffer_is_seen(&first, before);
     let done = AtomicBool::new(false);
     let (kills, words) = thread::scope(|scope| {
         // The well-behaved client ends with this, also when a check fails.
         let end = SetAtEnd(&done);
         let good = scope.spawn(|| well_behaved(&done));
-        let mut clients: Vec<_> =
-            (0..CLIENTS).map(|_| Wanderer::start(&gralloc_client::Door::Binder, random.next())).collect();
-        let kills = kill_at_random(&mut random, &mut clients, chaos_time() * 3 / 4, true);
+        let mut clients = start_clients(&mut random, &Door::Binder);
+        let kills = kill_at_random(&mut random, &mut clients, &Door::Binder, chaos_time() * 3 / 4, true);
         clients.into_iter().for_each(Wanderer::kill);
         drop(end);
         (kills, good.join().unwrap())
@@ -132,15 +173,7 @@ fn binder_clients_and_service_killed_at_random_leave_nothing() -> Verdict {
     let same = wait_for(SOON, || (census() == before).then_some(()));
     assert!(same.is_some(), "dma-bufs are left: {before:?} before, {:?} now", census());
     // The same again with one service that outlives them all.
-    let still = Still::of(&last);
-    let mut clients: Vec<_> =
-        (0..CLIENTS).map(|_| Wanderer::start(&gralloc_client::Door::Binder, random.next())).collect();
-    let more = kill_at_random(&mut random, &mut clients, chaos_time() / 4, false);
-    clients.into_iter().for_each(Wanderer::kill);
-    println!("{} more clients killed", more.0);
-    let released = wait_for(SOON, || (last.dump().number("/all/live_bytes") == 0).then_some(()));
-    assert!(released.is_some(), "{:#?}", last.dump().0["buffers"]);
-    still.assert_nothing_left();
+    clients_killed_leave_nothing(&last, &mut random, chaos_time() / 4);
     assert_eq!(Subject::running()?.pid(), last.pid(), "the service died by itself");
     last.connect().one(&rgba("good", 64, 64));
     Ok(())

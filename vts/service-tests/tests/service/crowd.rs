@@ -3,6 +3,7 @@
 use allocator_aidl::BufferDescriptorInfo;
 use gralloc_core::Usage;
 use service_tests::client::{assert_distinct, descriptor, option, rgba, Client, Failure, CPU};
+use service_tests::good::beside;
 use service_tests::helper::{Churner, RemoteClient};
 use service_tests::process::{fds, own_fds};
 use service_tests::service::{Service, Subject};
@@ -89,44 +90,52 @@ fn flood_once(client: &Client, round: u32) -> Outcome {
 }
 
 fn flood_of_bad_and_good_requests_is_survived(subject: &Subject) {
+    flood(subject, 50);
+}
+
+/// So many calls from each of 64 threads.
+pub(crate) fn flood(subject: &Subject, each: u32) {
     const THREADS: u32 = 64;
-    const CALLS: u32 = 50;
     // Fewer connections than the socket lets one user have, shared; binder has one for the process anyway.
     let clients: Vec<Client> = (0..16).map(|_| subject.connect()).collect();
     let still = Still::of(subject);
     let calls = subject.dump().number("/requests");
     let done = AtomicU32::new(0);
-    let (outcomes, peak) = thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS)
-            .map(|number| {
-                let client = &clients[usize::try_from(number).unwrap() % clients.len()];
-                let done = &done;
-                scope.spawn(move || {
-                    let outcomes: Vec<Outcome> = (0..CALLS).map(|call| flood_once(client, number * 7 + call)).collect();
-                    done.fetch_add(1, Ordering::Relaxed);
-                    outcomes
+    let ((outcomes, peak), good) = beside(subject, || {
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|number| {
+                    let client = &clients[usize::try_from(number).unwrap() % clients.len()];
+                    let done = &done;
+                    scope.spawn(move || {
+                        let outcomes: Vec<Outcome> =
+                            (0..each).map(|call| flood_once(client, number * 7 + call)).collect();
+                        done.fetch_add(1, Ordering::Relaxed);
+                        outcomes
+                    })
                 })
-            })
-            .collect();
-        let mut peak = (0, 0);
-        while done.load(Ordering::Relaxed) < THREADS {
-            peak = (peak.0.max(fds(subject.pid()).len()), peak.1.max(own_fds().len()));
-            thread::sleep(Duration::from_millis(5));
-        }
-        (threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>(), peak)
+                .collect();
+            let mut peak = (0, 0);
+            while done.load(Ordering::Relaxed) < THREADS {
+                peak = (peak.0.max(fds(subject.pid()).len()), peak.1.max(own_fds().len()));
+                thread::sleep(Duration::from_millis(5));
+            }
+            (threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>(), peak)
+        })
     });
     let broken: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
     let peaks = format!("at most {} fds in the service, {} here", peak.0, peak.1);
     assert!(broken.is_empty(), "{} calls broke, the first: {}; {peaks}", broken.len(), broken[0]);
     let served = u32::try_from(outcomes.iter().filter(|outcome| **outcome == Ok(true)).count()).unwrap();
     let refused = u32::try_from(outcomes.len()).unwrap() - served;
-    assert_eq!(served + refused, THREADS * CALLS);
+    assert_eq!(served + refused, THREADS * each);
     // Three of ten kinds are good ones.
-    assert_eq!(served, THREADS * CALLS * 3 / 10);
+    assert_eq!(served, THREADS * each * 3 / 10);
     still.assert_nothing_left();
     let dump = subject.dump();
-    assert_eq!(dump.number("/requests"), calls + u64::from(THREADS * CALLS));
+    assert_eq!(dump.number("/requests"), calls + u64::from(THREADS * each) + u64::try_from(good.calls).unwrap());
     assert_eq!(dump.buffers("flood").len(), 0);
+    println!("{peaks}; its memory has grown by {} KiB", still.growth() >> 10);
     clients[0].one(&rgba("good", 64, 64));
 }
 
@@ -147,10 +156,15 @@ fn client_killed_in_the_middle_of_a_call_leaves_nothing(subject: &Subject) {
 }
 
 fn connections_beyond_the_limit_are_turned_away_and_the_rest_served() -> Verdict {
-    let service = Service::plain();
-    let still = Still::of(&service);
-    let first = service.connect();
-    let crowd: Vec<_> = (0..80).map(|_| Client::connect(service.door())).collect();
+    connections_are_bounded(&Service::plain());
+    Ok(())
+}
+
+/// 80 connections are too many.
+pub(crate) fn connections_are_bounded(subject: &Subject) {
+    let still = Still::of(subject);
+    let first = subject.connect();
+    let crowd: Vec<_> = (0..80).map(|_| Client::connect(subject.door())).collect();
     let inside = crowd.iter().filter(|client| client.is_ok()).count();
     assert!((1..80).contains(&inside), "{inside} of 80 got in");
     first.one(&rgba("good", 64, 64));
@@ -158,11 +172,10 @@ fn connections_beyond_the_limit_are_turned_away_and_the_rest_served() -> Verdict
         client.one(&rgba("good", 16, 16));
     }
     drop(crowd);
-    let again = wait_for(SOON, || Client::connect(service.door()).ok());
+    let again = wait_for(SOON, || Client::connect(subject.door()).ok());
     again.expect("places come free").one(&rgba("good", 16, 16));
     drop(first);
     still.assert_nothing_left();
-    Ok(())
 }
 
 fn client_that_says_nothing_holds_nobody_up() -> Verdict {

@@ -2,14 +2,16 @@
 //! refusals. Beside each a client that behaves, whose calls go on.
 
 use gralloc_client::{Connection, Door};
-use rsbinder::{ParcelFileDescriptor, SIBinder, DUMP_TRANSACTION};
+use rsbinder::{ParcelFileDescriptor, SIBinder, Status, StatusCode, DUMP_TRANSACTION};
 use service_tests::client::{rgba, Client};
+use service_tests::good::beside;
+use service_tests::helper::RemoteClient;
+use service_tests::process::leave_few_fds;
 use service_tests::random::Random;
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Test, Verdict};
 use service_tests::{tests, tests_of_both, wait_for, SOON};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +20,8 @@ pub(crate) fn tests() -> Vec<Test> {
     let both = tests_of_both!["hostile":
         readers_that_stop_reading_keep_nobody_from_buffers,
         parcels_cut_oversized_and_garbled_are_answered_and_the_rest_served,
+        tokens_of_other_interfaces_are_turned_away_and_the_rest_served,
+        clients_without_free_fds_get_nothing_and_leave_nothing,
     ];
     let own = tests!["hostile": refusals_without_end_do_not_fill_the_log];
     both.into_iter().chain(own).collect()
@@ -101,12 +105,6 @@ fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
 
 /// Sends words that are no call; with the right interface's token or none at all.
 fn send_words(binder: &SIBinder, code: u32, token: bool, words: &[i32]) {
-    if let Some(kernel) = binder.as_proxy() {
-        let mut data = kernel.prepare_transact(token).unwrap();
-        words.iter().for_each(|word| data.write(word).unwrap());
-        let _ = kernel.submit_transact(code, &data, 0);
-        return;
-    }
     let remote = binder.as_remote().unwrap();
     let mut data = remote.prepare_transact(token).unwrap();
     words.iter().for_each(|word| data.write(word).unwrap());
@@ -115,21 +113,11 @@ fn send_words(binder: &SIBinder, code: u32, token: bool, words: &[i32]) {
 
 fn parcels_cut_oversized_and_garbled_are_answered_and_the_rest_served(subject: &Subject) {
     const SEED: u64 = 0x5eed_5eed_1234_5678;
-    let well_behaved = subject.connect();
+    println!("seed {SEED:#x}: 400 broken parcels");
     let live = subject.dump().number("/all/live_bytes");
     let door = subject.door().clone();
-    let done = AtomicBool::new(false);
-    let p99 = thread::scope(|scope| {
-        let times = scope.spawn(|| {
-            let mut times = Vec::new();
-            while !done.load(Ordering::Relaxed) || times.len() < 50 {
-                let start = Instant::now();
-                well_behaved.one(&rgba("good", 64, 64));
-                times.push(start.elapsed());
-            }
-            times.sort();
-            (times[times.len() * 99 / 100], times.len())
-        });
+    let still = Still::of(subject);
+    beside(subject, || {
         let mut random = Random::of(SEED);
         for round in 0..400u32 {
             // A socket's service may end a connection that speaks nonsense: the next one is new.
@@ -154,13 +142,112 @@ fn parcels_cut_oversized_and_garbled_are_answered_and_the_rest_served(subject: &
             let code = codes[usize::try_from(random.next() % 8).unwrap()];
             send_words(&binder, code, round % 3 != 0, &words);
         }
-        done.store(true, Ordering::Relaxed);
-        times.join().unwrap()
     });
-    println!("seed {SEED:#x}: 400 broken parcels; {} good calls beside them, p99 {:?}", p99.1, p99.0);
     let back = wait_for(SOON, || (subject.dump().number("/all/live_bytes") == live).then_some(()));
     assert!(back.is_some(), "{:#?}", subject.dump().0["buffers"]);
+    still.assert_nothing_left();
+    println!("the service's memory has grown by {} KiB", still.growth() >> 10);
     subject.connect().one(&rgba("good", 16, 16));
+}
+
+/// What a transaction begins with in the place of the interface's name.
+enum Token {
+    Name(String),
+    /// A length, and as many words behind it as are given.
+    Words(i32, &'static [i32]),
+    /// Nothing at all, not even the head that the kernel's binder has before it.
+    Missing,
+}
+
+/// `allocate2`, which begins with this token; the status that it ends with when the service does not take it for a call.
+fn call_with_token(connection: &Connection, token: &Token) -> Result<(), StatusCode> {
+    let binder = connection.allocator().as_binder();
+    let remote = binder.as_remote().unwrap();
+    let mut data = remote.prepare_transact(false).unwrap();
+    let over_kernel = binder.as_proxy().is_some();
+    if over_kernel && !matches!(token, Token::Missing) {
+        // Strict mode's policy, the work source, "SYST" (AOSP android-16.0.0_r1,
+        // frameworks/native/libs/binder/Parcel.cpp, writeInterfaceToken).
+        [0, -1, i32::from_be_bytes(*b"SYST")].iter().for_each(|word| data.write(word).unwrap());
+    }
+    match token {
+        Token::Name(name) => data.write(name).unwrap(),
+        Token::Words(length, words) => {
+            data.write(length).unwrap();
+            words.iter().for_each(|word| data.write(word).unwrap());
+        }
+        Token::Missing => {}
+    }
+    data.write(&rgba("token", 16, 16)).unwrap();
+    data.write(&1i32).unwrap();
+    const ALLOCATE2: u32 = 2;
+    let mut reply = remote.submit_transact(ALLOCATE2, &data, 0)?.ok_or(StatusCode::UnexpectedNull)?;
+    let status: Status = reply.read()?;
+    assert!(status.is_ok(), "{status}");
+    Ok(())
+}
+
+fn tokens_of_other_interfaces_are_turned_away_and_the_rest_served(subject: &Subject) {
+    const OWN: &str = "android.hardware.graphics.allocator.IAllocator";
+    let open = || Connection::open(subject.door()).unwrap();
+    // The same bytes behind the right name are a call: the name it is that the others are turned away for.
+    assert_eq!(call_with_token(&open(), &Token::Name(OWN.to_owned())), Ok(()));
+    let still = Still::of(subject);
+    let name = |text: &str| Token::Name(text.to_owned());
+    let wrong = [
+        ("another interface's", name("android.hardware.graphics.composer3.IComposer")),
+        ("our other interface's", name("vendor.dmaheap.graphics.allocator.IAllocatorStatistics")),
+        ("empty", name("")),
+        ("cut", name(&OWN[..OWN.len() - 1])),
+        ("with more behind", name(&format!("{OWN}2"))),
+        ("of another case", name(&OWN.to_lowercase())),
+        ("with a terminator inside", name(&format!("{OWN}\0"))),
+        ("of 100,000 letters", name(&"x".repeat(100_000))),
+        ("null", Token::Words(-1, &[])),
+        ("of a negative length", Token::Words(i32::MIN, &[0x61; 8])),
+        ("of 2 billion letters that are not there", Token::Words(i32::MAX, &[0x61; 8])),
+        ("of half a surrogate", Token::Words(2, &[0x6100_d800, 0])),
+        ("missing", Token::Missing),
+    ];
+    beside(subject, || {
+        for (what, token) in &wrong {
+            // A socket's service may end a connection that speaks nonsense: the next one is new.
+            let answers: Vec<_> = (0..5).map(|_| call_with_token(&open(), token)).collect();
+            println!("{what}: {:?}", answers[0]);
+            assert!(answers.iter().all(Result::is_err), "a token {what} is taken for the interface's");
+        }
+    });
+    still.assert_nothing_left();
+    assert_eq!(subject.dump().buffers("token").len(), 0);
+    assert_eq!(call_with_token(&open(), &Token::Name(OWN.to_owned())), Ok(()));
+}
+
+fn clients_without_free_fds_get_nothing_and_leave_nothing(subject: &Subject) {
+    const BUFFERS: i32 = 16;
+    let still = Still::of(subject);
+    let over_kernel = matches!(subject.door(), Door::Binder);
+    beside(subject, || {
+        for free in [0, 1, 2, 31] {
+            let mut client = RemoteClient::start(subject.door(), None);
+            assert_eq!(client.greeting(), "connected");
+            assert!(client.allocate("kept", 16, 16, 1).starts_with("ok "));
+            let few = leave_few_fds(client.pid(), free);
+            for _ in 0..5 {
+                // Two fds a buffer: one too few at best.
+                let answer = client.allocate("few-fds", 16, 16, BUFFERS);
+                assert!(answer.starts_with("failed "), "32 fds came through where {free} are free: {answer}");
+            }
+            let gone = || subject.dump().buffers("few-fds").is_empty().then_some(());
+            assert!(wait_for(SOON, gone).is_some(), "buffers that never arrived are on the account");
+            assert_eq!(subject.dump().buffers("kept").len(), 1, "what it had before it keeps");
+            few.end();
+            // A connection that lost a message may be over; over binder there is none to lose.
+            let answer = client.allocate("enough", 16, 16, BUFFERS);
+            assert!(answer.starts_with("ok ") || !over_kernel, "{answer}");
+        }
+    });
+    still.assert_nothing_left();
+    assert!(subject.dump().buffers("kept").is_empty());
 }
 
 fn refusals_without_end_do_not_fill_the_log() -> Verdict {

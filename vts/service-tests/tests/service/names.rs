@@ -63,7 +63,7 @@ fn name_with_bytes_that_are_no_text_is_escaped(subject: &Subject) {
     assert_eq!(subject.dump().buffers("caf\\xc3\\xa9 \\xff\\x80").len(), 1);
 }
 
-fn name_with_control_characters_forges_no_line(subject: &Subject) {
+pub(crate) fn name_with_control_characters_forges_no_line(subject: &Subject) {
     let bytes = b"a\nrequests 0\r\x1b[2J\t\"";
     let client = subject.connect();
     let buffer = client.one(&named(bytes));
@@ -72,7 +72,8 @@ fn name_with_control_characters_forges_no_line(subject: &Subject) {
     assert!(escaped.starts_with(&kernel_name(&buffer)), "{}", kernel_name(&buffer));
     assert_eq!(subject.dump().buffers(&escaped).len(), 1);
     let text = client.dump(&[]);
-    assert!(text.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)), "{text:?}");
+    let shown = text.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte));
+    assert!(shown, "a control byte in the dump: {text:?}");
     assert!(!text.lines().any(|line| line.starts_with("requests 0")), "{text}");
 }
 
@@ -88,16 +89,25 @@ fn name_empty_is_no_obstacle(subject: &Subject) {
     assert_eq!(buffer.info.name.bytes(), b"");
 }
 
-fn name_in_the_log_is_escaped() -> Verdict {
+/// What is logged when a client's name would forge a line.
+pub(crate) fn log_of_an_evil_name() -> String {
     let service = Service::plain();
     let mut info = named(b"evil\nERROR forged\x1b[31m");
     info.width = 0;
     let failure = service.connect().refusal(&info, 1);
     assert_eq!(failure.error(), 0);
-    let log = service.log();
+    service.log()
+}
+
+/// Fails the test when that forged one.
+pub(crate) fn assert_nothing_forged(log: &str) {
     let line = log.lines().find(|line| line.contains("evil")).unwrap_or_else(|| panic!("not logged: {log}"));
     assert!(line.contains("evil\\nERROR forged\\x1b[31m"), "{line}");
     assert!(line.contains(&format!("pid {}", own_pid())), "a refusal names its client: {line}");
     assert!(!log.lines().any(|line| line.starts_with("ERROR forged")), "{log}");
+}
+
+fn name_in_the_log_is_escaped() -> Verdict {
+    assert_nothing_forged(&log_of_an_evil_name());
     Ok(())
 }
