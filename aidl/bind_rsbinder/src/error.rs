@@ -29,7 +29,7 @@ pub enum ServeError {
         /// Its answer.
         status: Status,
     },
-    /// The thread pool ended.
+    /// The thread that opened the door has lost its connection to the driver.
     PoolEnded(StatusCode),
     /// Another process serves on this socket.
     InUse(PathBuf),
@@ -80,7 +80,9 @@ impl fmt::Display for ServeError {
                 "the service manager refuses \"{name}\" ({status}); it must be declared (Android: the VINTF manifest, \
                  Linux: a [[service]] entry in /etc/rsbinder/hub.d) and this user be allowed to add it"
             ),
-            ServeError::PoolEnded(status) => write!(f, "the binder thread pool ended: {status}"),
+            ServeError::PoolEnded(status) => {
+                write!(f, "the main thread has lost its connection to the driver; a new process is needed ({status})")
+            }
             ServeError::InUse(path) => write!(f, "{}: another process is serving here", path.display()),
             ServeError::NotASocket(path) => write!(f, "{}: exists and is not a socket; left alone", path.display()),
             ServeError::PathTooLong(path) => {

@@ -3,8 +3,8 @@
 //! Linux, Documentation/fault-injection/fault-injection.rst: `/proc/PID/task/TID/fail-nth` counts the points at which
 //! something may fail, and fails the one at which it arrives at 0. Written by root, for any process.
 //!
-//! Copies count only below the heap's ioctl. Where binder's own copies to or from a thread fail, the thread has lost its
-//! memory, and the process is to end and be started again; that is no allocation's failure.
+//! Copies count below the heap's ioctl alone, or everywhere. Where binder's own copies to or from a thread fail, calls and
+//! answers are lost that nobody can have again: the thread or the process has to end, and another to take its place.
 
 use crate::suite::Skip;
 use std::fs;
@@ -19,6 +19,15 @@ const SETTINGS: [(&str, &str); 5] = [
     ("fail_page_alloc/min-order", "0"),
 ];
 
+/// Which copies from and to user space fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copies {
+    /// Those of a heap's ioctl.
+    OfTheHeap,
+    /// Binder's as well.
+    All,
+}
+
 /// One process whose threads fail.
 pub struct Faults {
     tasks: PathBuf,
@@ -30,7 +39,7 @@ impl Faults {
     ///
     /// # Errors
     /// A reason to skip: the kernel cannot fail on purpose, or this is not root.
-    pub fn in_process(pid: i32, spared: &'static [&'static str]) -> Result<Faults, Skip> {
+    pub fn in_process(pid: i32, spared: &'static [&'static str], copies: Copies) -> Result<Faults, Skip> {
         if !Path::new("/proc/self/fail-nth").exists() {
             return Err(Skip("needs a kernel with fault injection (--kernel full)".to_owned()));
         }
@@ -45,7 +54,11 @@ impl Faults {
             fs::write(format!("/sys/kernel/debug/{kind}/task-filter"), "Y").unwrap();
             fs::write(format!("/sys/kernel/debug/{kind}/verbose"), "0").unwrap();
         }
-        let (start, end) = heap_ioctl();
+        let (start, end) = match copies {
+            Copies::OfTheHeap => heap_ioctl(),
+            // What these are at boot: no limit (lib/fault-inject.c, FAULT_ATTR_INITIALIZER).
+            Copies::All => ("0".to_owned(), u64::MAX.to_string()),
+        };
         for (file, value) in [("require-start", start), ("require-end", end), ("stacktrace-depth", "32".to_owned())] {
             fs::write(format!("/sys/kernel/debug/fail_usercopy/{file}"), value).unwrap();
         }

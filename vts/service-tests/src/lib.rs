@@ -5,6 +5,7 @@
 //!
 //! - [`service`]: one started service, with a policy of the test's own; or the guest's, over binder.
 //! - [`client`]: one caller: descriptors, answers, buffers.
+//! - [`own_binder`]: the guest's binder service as a child of this process, so that it may end.
 //! - [`still`]: that nothing is left behind: fds and memory of the service, fds of the client, dma-bufs of the kernel.
 //! - [`good`]: a client that behaves, beside whatever else goes on.
 //! - [`process`], [`dmabufs`], [`dump`]: what /proc, debugfs and the service itself say.
@@ -34,6 +35,7 @@ pub mod faults;
 pub mod good;
 pub mod helper;
 pub mod mutant;
+pub mod own_binder;
 pub mod place;
 pub mod policy;
 pub mod pressure;

@@ -25,6 +25,8 @@ mod faults;
 mod heaps;
 #[path = "service/hostile.rs"]
 mod hostile;
+#[path = "service/lost.rs"]
+mod lost;
 #[path = "service/names.rs"]
 mod names;
 #[path = "service/planted.rs"]
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         statistics::tests(),
         watching::tests(),
         faults::tests(),
+        lost::tests(),
     ];
     suite::main(groups.into_iter().flatten().collect())
 }

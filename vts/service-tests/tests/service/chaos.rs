@@ -5,13 +5,12 @@ use service_tests::client::{rgba, Client, Failure};
 use service_tests::dmabufs::{census, Census};
 use service_tests::good::SetAtEnd;
 use service_tests::helper::Wanderer;
+use service_tests::own_binder::{needs_vmctl, vmctl};
 use service_tests::random::Random;
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
-use service_tests::suite::{Skip, Test, Verdict};
+use service_tests::suite::{Test, Verdict};
 use service_tests::{chaos_time, tests, wait_for, SOON};
-use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -24,15 +23,8 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 const CLIENTS: usize = 8;
-/// The guest's program that starts and kills the service; nobody else may be asked to.
-const VMCTL: &str = "/bin/vmctl";
 /// Longest wait of a good call: over a service's end and the start of the next, on a slow machine.
 const LONGEST: Duration = Duration::from_secs(60);
-
-fn vmctl(verb: &str) {
-    let status = Command::new(VMCTL).args(["service", verb]).status().unwrap();
-    assert!(status.success(), "vmctl service {verb}: {status}");
-}
 
 /// Kills the service and starts a new one; the new one after a first call, since some things are opened then.
 fn fresh_service() -> Subject {
@@ -146,9 +138,7 @@ fn seed() -> u64 {
 
 fn binder_clients_and_service_killed_at_random_leave_nothing() -> Verdict {
     Subject::running()?;
-    if !Path::new(VMCTL).exists() {
-        return Err(Skip(format!("needs {VMCTL}, which kills and starts the guest's service")));
-    }
+    needs_vmctl()?;
     let mut random = Random::of(seed());
     // A new service at rest before, against a new service at rest afterwards.
     let first = fresh_service();

@@ -1,7 +1,7 @@
 //! Every point at which the kernel may fail an allocation in the service's own process, one after the other.
 
 use service_tests::client::{rgba, Client, Failure, NO_RESOURCES};
-use service_tests::faults::Faults;
+use service_tests::faults::{Copies, Faults};
 use service_tests::helper::hold;
 use service_tests::place::kernel_heaps;
 use service_tests::service::{Service, Subject};
@@ -39,7 +39,7 @@ fn every_failure_point_of_an_allocation_answers_and_leaves_nothing_over_the_sock
 }
 
 fn sweep(subject: &Subject) -> Verdict {
-    let faults = Faults::in_process(subject.pid(), SPARED)?;
+    let faults = Faults::in_process(subject.pid(), SPARED, Copies::OfTheHeap)?;
     let client = subject.connect();
     client.one(&rgba("warm", SIDE, SIDE));
     let still = Still::of(subject);

@@ -1,0 +1,97 @@
+//! A binder thread of the service that loses a call or an answer: the kernel's copies to or from it fail. What is lost
+//! cannot be had again; the caller has to be told so, and the next call to be served.
+
+use service_tests::client::{rgba, Client, Failure};
+use service_tests::dmabufs::census;
+use service_tests::faults::{Copies, Faults};
+use service_tests::own_binder::OwnBinder;
+use service_tests::process::thread_names;
+use service_tests::service::Subject;
+use service_tests::still::Still;
+use service_tests::suite::{Test, Verdict};
+use service_tests::{tests, wait_for, SOON};
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests!["lost": binder_calls_lost_to_a_thread_are_told_and_the_next_is_served]
+}
+
+/// A call has fewer points than this, or it would never end.
+const MOST: u32 = 400;
+/// So many calls without a fault in a row: N is beyond the last point, whichever thread served.
+const CALM: u32 = 4;
+/// Threads of the pool, the main thread included.
+const THREADS: usize = 4;
+
+/// One call, whose answer does not keep the test waiting for ever; `None` when there is none.
+fn call(client: &Client) -> Option<Result<(), Failure>> {
+    let (done, answer) = mpsc::channel();
+    let client = client.clone();
+    thread::spawn(move || done.send(client.allocate(&rgba("lost", 64, 64), 1).map(drop)));
+    answer.recv_timeout(SOON).ok()
+}
+
+/// Threads that serve binder.
+fn pool(subject: &Subject) -> usize {
+    // The main thread serves under the program's own name.
+    1 + thread_names(subject.pid()).iter().filter(|name| name.starts_with("binder:")).count()
+}
+
+fn binder_calls_lost_to_a_thread_are_told_and_the_next_is_served() -> Verdict {
+    let mut service = OwnBinder::instead()?;
+    drop(Still::of(&service.subject()));
+    let before = census();
+    let (mut fates, mut calm, mut struck_at) = (BTreeMap::<String, u32>::new(), 0, 0);
+    for nth in 1..MOST {
+        let subject = service.subject();
+        let client = subject.connect();
+        client.one(&rgba("good", 64, 64));
+        let faults = Faults::in_process(subject.pid(), &["housekeeper"], Copies::All)?;
+        let (answer, fate) = faults.at(nth, || call(&client));
+        let answer = answer.unwrap_or_else(|| panic!("point {nth}: the caller waits for ever\n{}", service.log()));
+        // A process that ends takes a moment.
+        let ended = wait_for(if answer.is_err() { SOON / 20 } else { SOON / 100 }, || service.ended());
+        let answer = match answer {
+            Ok(()) => "served",
+            Err(Failure::Refused { .. }) => "refused",
+            Err(Failure::Call(_)) => "told that it is lost",
+        };
+        let word = match ended {
+            None => format!("{answer}; the service goes on"),
+            Some(status) => {
+                let log = service.log();
+                assert!(log.contains("rsbinder"), "point {nth}: {status}, and no word why:\n{log}");
+                if status.code() == Some(1) {
+                    let last = log.lines().last().unwrap_or_default();
+                    assert!(last.contains("lost its connection"), "point {nth}: no reason is logged:\n{log}");
+                }
+                service.start();
+                format!("{answer}; the service ends, {status}, and the next one serves")
+            }
+        };
+        if fate.struck || fate.ended {
+            *fates.entry(word).or_default() += 1;
+            (calm, struck_at) = (0, nth);
+        } else {
+            calm += 1;
+        }
+        let subject = service.subject();
+        subject.connect().one(&rgba("good", 64, 64));
+        if calm == CALM {
+            break;
+        }
+    }
+    for (fate, times) in &fates {
+        println!("{times:4} × {fate}");
+    }
+    println!("{struck_at} points");
+    assert!((10..MOST - CALM).contains(&struck_at), "{struck_at} points failed");
+    let subject = service.subject();
+    let all = wait_for(SOON, || (pool(&subject) >= THREADS).then_some(()));
+    assert!(all.is_some(), "threads are missing: {:?}", thread_names(subject.pid()));
+    let back = wait_for(SOON, || (census() == before).then_some(()));
+    assert!(back.is_some(), "dma-bufs are left: {before:?} before, {:?} now", census());
+    Ok(())
+}
