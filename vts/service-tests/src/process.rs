@@ -28,9 +28,10 @@ pub fn own_pid() -> i32 {
     i32::try_from(std::process::id()).unwrap()
 }
 
-/// A numeric field of /proc/PID/fdinfo/FD: `flags` is octal, the others are decimal.
+/// A numeric field of /proc/PID/fdinfo/FD: `flags` is octal, the others are decimal. `None` when the fd has been closed
+/// meanwhile, or has no such field.
 pub fn fdinfo(pid: i32, fd: i32, field: &str) -> Option<String> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).unwrap();
+    let text = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     line.map(|value| value.trim().to_owned())
 }

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::guest_options::MachineArgs;
 use crate::test;
 
-/// Run every check: format, layers, lints, docs, licences, then all tests
+/// Run every check: format, layers, lints, docs, licences, what Android reads, models, SELinux in a guest, then all tests
 ///
 /// All steps run even when one fails; each is told with its time. The tests come last, so that their summary ends the
 /// output. The exit code is 0 only when every step and every test is well.

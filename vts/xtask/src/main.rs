@@ -1,4 +1,4 @@
-//! demo, selinux, test, ci, vm, bench, fuzz, asan, miri, loom, serve, soak: the project's commands.
+//! The project's commands: `cargo xtask --help`.
 
 mod aosp;
 mod bench;

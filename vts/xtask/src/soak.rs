@@ -24,7 +24,7 @@ const LINES: &str = "soak.jsonl";
 ///
 /// The load is windows that open and close, a camera, a player, screenshots, and a program whose requests are
 /// refused, over kernel binder. Each second's figures go to soak.jsonl, plots to soak.svg, both with the verdict to
-/// report.html. The exit code is 1 when memory, file descriptors or dma-bufs have grown, or buffers are left.
+/// report.html. The exit code is 1 when memory, file descriptors or dma-bufs differ from the start, or buffers are left.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// How long the load runs
