@@ -11,15 +11,37 @@ pub struct Census {
     pub bytes: u64,
 }
 
-/// Counts the kernel's dma-bufs; `None` where debugfs has no list (no dma-bufs, or not root).
+/// The name of a buffer that a service keeps ready and that is nobody's yet.
+pub const READY: &str = "gralloc-ready";
+
+/// Counts the kernel's dma-bufs, without those that services keep ready: these come and go by themselves. `None` where
+/// debugfs has no list (no dma-bufs, or not root).
 pub fn census() -> Option<Census> {
+    count(|name| name != READY)
+}
+
+/// Counts what services keep ready.
+pub fn ready() -> Option<Census> {
+    count(|name| name == READY)
+}
+
+/// Lines of dma_buf_debug_show (drivers/dma-buf/dma-buf.c): size, flags, mode, count, exporter, inode and name, tabs between
+/// them; the last says how many there are.
+fn count(counts: impl Fn(&str) -> bool) -> Option<Census> {
     let text = std::fs::read_to_string("/sys/kernel/debug/dma_buf/bufinfo").ok()?;
-    // "Total 3 objects, 12288 bytes" (drivers/dma-buf/dma-buf.c, dma_buf_debug_show).
-    let total = text.lines().rev().find_map(|line| line.strip_prefix("Total "))?;
-    let mut words = total.split_ascii_whitespace();
-    let count = words.next()?.parse().ok()?;
-    let bytes = words.nth(1)?.parse().ok()?;
-    Some(Census { count, bytes })
+    let buffers: Vec<(u64, &str)> = text.lines().filter_map(buffer).collect();
+    let total = text.lines().rev().find_map(|line| line.strip_prefix("Total ")?.split_once(" objects"));
+    assert_eq!(total?.0, buffers.len().to_string(), "not each line was understood of\n{text}");
+    let counted = buffers.into_iter().filter(|(_, name)| counts(name));
+    let sum = |sum: Census, (bytes, _)| Census { count: sum.count + 1, bytes: sum.bytes + bytes };
+    Some(counted.fold(Census { count: 0, bytes: 0 }, sum))
+}
+
+/// Bytes and name.
+fn buffer(line: &str) -> Option<(u64, &str)> {
+    let mut fields = line.split('\t');
+    let bytes = fields.next()?.trim().parse().ok()?;
+    Some((bytes, fields.nth(5)?))
 }
 
 /// A file's size in bytes.

@@ -1,6 +1,6 @@
 //! That nothing is left behind: the figures of a quiet moment, and that they come back.
 
-use crate::dmabufs::{census, Census};
+use crate::dmabufs::{census, Census, READY};
 use crate::process::{fds, own_fds, private_bytes};
 use crate::service::Subject;
 use crate::{wait_for, SOON};
@@ -81,21 +81,13 @@ impl Moment {
             targets.sort();
             targets
         };
-        let (ready, held): (BTreeMap<i32, String>, _) =
-            fds(subject.pid()).into_iter().partition(|(_, target)| target.contains(READY));
+        let mut held = fds(subject.pid());
         // What the pool keeps ready comes and goes by itself; it is nobody's left-over.
-        let size = |fd: &i32| std::fs::metadata(format!("/proc/{}/fd/{fd}", subject.pid())).map_or(0, |of| of.len());
-        let ready_bytes: u64 = ready.keys().map(size).sum();
-        let buffers = census().map(|all| Census {
-            count: all.count.saturating_sub(u64::try_from(ready.len()).unwrap()),
-            bytes: all.bytes.saturating_sub(ready_bytes),
-        });
+        held.retain(|_, target| !target.contains(READY));
+        let buffers = census();
         Moment { service: targets(held), client: targets(own_fds()), buffers }
     }
 }
-
-/// The name of a buffer that is ready and nobody's.
-const READY: &str = "gralloc-ready";
 
 /// What an fd leads to, without what differs from one buffer or socket to the next.
 fn without_numbers(target: &str) -> String {
