@@ -104,7 +104,15 @@ impl ReleaseWatch {
     ) -> Result<ReleaseWatch, E> {
         let mut kinds = Vec::new();
         for source in sources {
-            let buffer = sample()?;
+            let buffer = match sample() {
+                Ok(buffer) => buffer,
+                // What works already is not given up for want of a buffer to try the next with.
+                Err(_) if !kinds.is_empty() => {
+                    log::warn!("{source} is not tried: there is no buffer to try it with");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             match ReleaseWatch::with(*source).and_then(|watch| watch.works_for(buffer).map(|works| (watch, works))) {
                 Ok((watch, true)) => kinds.extend(watch.0),
                 Ok((_, false)) => log::info!("{source} does not tell when a buffer's last reference goes"),
@@ -178,10 +186,10 @@ impl ReleaseWatch {
         self.0.iter().find_map(Kind::scan_interval)
     }
 
-    /// What has ended since the last read. Never blocks.
+    /// What has ended since the last read. Never blocks. What a source could not tell now comes with a later read.
     ///
     /// # Errors
-    /// `File` when `/proc/self/fdinfo` cannot be read, `Call` when the events cannot.
+    /// `File` when `/proc/self/fdinfo` cannot be read, `Call` when the events cannot, and no source had anything to tell.
     pub fn read(&self) -> Result<Released, Error> {
         self.read_if(|_| true)
     }
@@ -195,14 +203,23 @@ impl ReleaseWatch {
     }
 
     fn read_if(&self, wanted: impl Fn(&Kind) -> bool) -> Result<Released, Error> {
-        let mut released = Released::default();
+        let (mut released, mut failed) = (Released::default(), None);
         for kind in self.0.iter().filter(|kind| wanted(kind)) {
-            match kind {
-                Kind::Inotify(events) => events.read(&mut released)?,
-                Kind::Epoll(list) => list.read(&mut released)?,
-            }
+            let read = match kind {
+                Kind::Inotify(events) => events.read(&mut released),
+                Kind::Epoll(list) => list.read(&mut released),
+            };
+            failed = read.err().or(failed);
         }
-        Ok(released)
+        match failed {
+            Some(error) if released.tags.is_empty() => Err(error),
+            Some(error) => {
+                // What was read is told by nobody a second time; what was not comes with the next read.
+                log::warn!("some releases are seen later: {error}");
+                Ok(released)
+            }
+            None => Ok(released),
+        }
     }
 
     /// Waits until something has ended, or for `timeout`; then the list is empty.

@@ -26,7 +26,7 @@ Options:
                      later) and beyond the watches that inotify has [default]
                      inotify, epoll: that one alone, if it works
                      none: not at all; live figures are unknown, and budgets of clients and heaps bound nothing
-  --check            load the policy, look at the heaps, say what is found, and exit; 1 when nothing can be allocated
+  --check            load the policy, look at the heaps, say what is found, and exit; 1 when the metadata heap is not open
   --verbose          log at debug level
   -h, --help         print this
   -V, --version      print the version

@@ -202,7 +202,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
             now_ms: self.now_ms(),
         };
         let allocate = || allocate(plan, count, &descriptor.name, client, &resources);
-        let allocate = || self.beside_others(plan, allocate);
+        let allocate = || self.beside_others(plan, count, allocate);
         match allocate() {
             Err(Refusal::Shortage(Shortage::Memory { .. })) if self.heaps.give_way() => allocate(),
             result => result,
@@ -241,11 +241,13 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
 const LONG_BYTES: u64 = 1 << 20;
 
 impl<H, G> Engine<H, G> {
-    /// Runs an allocation. A long one leaves the real-time class where other requests are being served: in it, this thread
-    /// would keep a processor from theirs until all is zeroed.
-    fn beside_others<T>(&self, plan: &Plan<'_>, allocate: impl FnOnce() -> T) -> T {
+    /// Runs an allocation. A long one that begins while other requests are being served leaves the real-time class: in it,
+    /// this thread would keep a processor from theirs until all is zeroed.
+    fn beside_others<T>(&self, plan: &Plan<'_>, count: i32, allocate: impl FnOnce() -> T) -> T {
         let others = self.allocating.fetch_add(1, Ordering::Relaxed);
-        let result = if others == 0 || plan.bytes < LONG_BYTES {
+        let buffers = u64::try_from(count).unwrap_or(0);
+        let bytes = plan.bytes.saturating_add(plan.metadata_bytes).saturating_mul(buffers);
+        let result = if others == 0 || bytes < LONG_BYTES {
             allocate()
         } else {
             let (result, back) = sched::in_normal_class(allocate);

@@ -15,6 +15,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,13 +25,15 @@ pub(super) struct Events {
     inotify: Inotify,
     /// By watch descriptor.
     table: Mutex<Table>,
+    /// The kernel has dropped events, and no comparison since has come to its end.
+    dropped: AtomicBool,
 }
 
 impl Events {
     pub(super) fn new() -> Result<Events, Error> {
         let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
         let inotify = Inotify::init(flags).map_err(Error::call("inotify_init1"))?;
-        Ok(Events { inotify, table: Mutex::default() })
+        Ok(Events { inotify, table: Mutex::default(), dropped: AtomicBool::new(false) })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -69,7 +72,6 @@ impl Events {
     }
 
     pub(super) fn read(&self, released: &mut Released) -> Result<(), Error> {
-        let mut dropped = false;
         loop {
             let events = match self.inotify.read_events() {
                 Ok(events) => events,
@@ -77,14 +79,16 @@ impl Events {
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(Error::Call { name: "read of inotify", errno }),
             };
-            dropped |= events.iter().any(|event| event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW));
+            if events.iter().any(|event| event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW)) {
+                self.dropped.store(true, Ordering::SeqCst);
+            }
             // A watch ends with two events, its own and IN_IGNORED; the second finds nothing.
             let mut table = self.table();
             released.tags.extend(events.iter().filter_map(|event| table.remove(number(event.wd))));
         }
-        if dropped {
+        if self.dropped.swap(false, Ordering::SeqCst) {
             released.resynced = true;
-            self.compare(&mut released.tags)?;
+            self.compare(&mut released.tags).inspect_err(|_| self.dropped.store(true, Ordering::SeqCst))?;
         }
         Ok(())
     }

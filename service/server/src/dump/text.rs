@@ -38,7 +38,7 @@ fn releases(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
         dump.watches.iter().map(|line| format!("{} ({} watches)", line.source, line.watches)).collect();
     writeln!(out, "releases seen through {}, {} buffers untracked", sources.join(", "), dump.untracked_buffers)?;
     if dump.untracked_buffers > 0 {
-        writeln!(out, "! untracked buffers may live and are in no live figure: the kernel had no watch left for them")?;
+        writeln!(out, "! untracked buffers may live and are in no live figure: they could not be watched")?;
     }
     Ok(())
 }
