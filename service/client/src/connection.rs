@@ -13,7 +13,7 @@ const FIND_WAIT: Duration = Duration::from_secs(5);
 /// How long the socket's service may think about a call. Zeroing gigabytes takes seconds.
 const REPLY_WAIT: Duration = Duration::from_secs(60);
 /// How long a dump may take.
-const DUMP_WAIT: Duration = Duration::from_secs(10);
+const DUMP_WAIT: Duration = Duration::from_secs(30);
 
 /// The allocator, found.
 ///
