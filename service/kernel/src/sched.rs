@@ -31,7 +31,7 @@ pub fn set_fifo(priority: i32) -> Result<(), Error> {
 /// `Call` when the thread does not get back, with what `run` gave: it stays in the normal class.
 pub fn in_normal_class<T>(run: impl FnOnce() -> T) -> (T, Result<(), Error>) {
     // Where the way out is barred, so is nothing else: the work is done all the same.
-    let Some(priority) = FIFO_PRIORITY.get().filter(|_| set_scheduler(libc::SCHED_OTHER, 0).is_ok()) else {
+    let Some(priority) = FIFO_PRIORITY.get().filter(|_| set_scheduler(SCHED_NORMAL, 0).is_ok()) else {
         return (run(), Ok(()));
     };
     let done = run();
@@ -41,6 +41,9 @@ pub fn in_normal_class<T>(run: impl FnOnce() -> T) -> (T, Result<(), Error>) {
     }
     (done, back)
 }
+
+/// The normal class (`include/uapi/linux/sched.h`, v6.12). libc calls it SCHED_OTHER on Linux and SCHED_NORMAL on Android.
+const SCHED_NORMAL: libc::c_int = 0;
 
 thread_local! {
     /// The calling thread's real-time priority, if it has one.
