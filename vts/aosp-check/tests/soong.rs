@@ -251,10 +251,10 @@ fn a_library_that_is_used_and_not_linked_is_found_by_the_compiler() {
     let copy = Copy::new();
     copy.replace(
         "service/server/Android.bp",
-        "        \"libgralloc_kernel\",\n        \"libgralloc_server\",",
+        "        \"libanyhow\",\n        \"libgralloc_server\",",
         "        \"libgralloc_server\",",
     );
     let report = compiled(&copy);
-    let found = finding(&report, "gralloc_kernel");
+    let found = finding(&report, "anyhow");
     assert!(found.place.file.ends_with("service/server/src/main.rs"), "{found}");
 }
