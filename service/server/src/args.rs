@@ -71,21 +71,28 @@ pub enum Command {
     Version,
 }
 
+/// What holds without an argument.
+impl Default for Args {
+    fn default() -> Args {
+        Args {
+            policy: DEFAULT_POLICY.into(),
+            door: Door::Binder,
+            heaps: BackendKind::Kernel,
+            heap_dir: "/dev/dma_heap".into(),
+            release_sources: Source::ALL.to_vec(),
+            check: false,
+            verbose: false,
+        }
+    }
+}
+
 /// Parses the arguments after the program's name. By hand: nine options do not pay for a parser's pages in a service
 /// that lives as long as the device.
 ///
 /// # Errors
 /// A sentence that names the argument and what is allowed.
 pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String> {
-    let mut args = Args {
-        policy: DEFAULT_POLICY.into(),
-        door: Door::Binder,
-        heaps: BackendKind::Kernel,
-        heap_dir: "/dev/dma_heap".into(),
-        release_sources: Source::ALL.to_vec(),
-        check: false,
-        verbose: false,
-    };
+    let mut args = Args::default();
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let (flag, inline) = match argument.split_once('=') {

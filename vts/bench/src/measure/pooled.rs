@@ -12,9 +12,7 @@ use super::parallel::{Asked, Workers};
 use super::{connect_to, interleave, Options};
 use anyhow::{bail, Context as _, Result};
 use gralloc_client::Connection;
-use gralloc_kernel::watch::Source;
-use gralloc_kernel::BackendKind;
-use gralloc_server::args::{Args, Door};
+use gralloc_server::args::Args;
 use gralloc_server::startup;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -117,14 +115,6 @@ fn pool(connection: &Connection) -> Result<allocator_aidl::PoolStatistics> {
 
 /// The life of an allocator of the benchmark's own: until it is killed.
 pub(crate) fn serve(name: &str, policy: &Path) -> Result<()> {
-    let engine = startup::engine(&Args {
-        policy: policy.to_owned(),
-        door: Door::Binder,
-        heaps: BackendKind::Kernel,
-        heap_dir: "/dev/dma_heap".into(),
-        release_sources: Source::ALL.to_vec(),
-        check: false,
-        verbose: false,
-    })?;
+    let engine = startup::engine(&Args { policy: policy.to_owned(), ..Args::default() })?;
     startup::serve_over_binder(&engine, name)
 }

@@ -40,30 +40,32 @@ fn fails(words: &str, test: impl FnOnce()) {
     println!("without the defence the test fails: {:.200}", first);
 }
 
+/// Runs a test where it has to hold, before a service that nothing harms, and with the harm, where it has to fail with these
+/// words.
+fn holds_until(harm: Harm, words: &str, test: impl Fn(&Mutant)) -> Verdict {
+    test(&Mutant::start(Harm::Nothing));
+    let mutant = Mutant::start(harm);
+    fails(words, || test(&mutant));
+    Ok(())
+}
+
 fn service_that_keeps_an_fd_of_each_killed_client_is_seen() -> Verdict {
     const TIME: Duration = Duration::from_secs(2);
     let seed = || Random::of(7);
-    chaos::clients_killed_leave_nothing(&Mutant::start(Harm::Nothing), &mut seed(), TIME);
-    let mutant = Mutant::start(Harm::KeepsAnFdOfEachClient);
-    fails("the clients are gone, their buffers are not", || {
-        chaos::clients_killed_leave_nothing(&mutant, &mut seed(), TIME)
-    });
-    Ok(())
+    holds_until(Harm::KeepsAnFdOfEachClient, "the clients are gone, their buffers are not", |mutant| {
+        chaos::clients_killed_leave_nothing(mutant, &mut seed(), TIME);
+    })
 }
 
 fn service_that_keeps_memory_of_each_call_is_seen() -> Verdict {
     const CALLS: u32 = 20;
-    crowd::flood(&Mutant::start(Harm::Nothing), CALLS);
-    let mutant = Mutant::start(Harm::KeepsMemoryOfEachCall);
-    fails("memory has grown", || crowd::flood(&mutant, CALLS));
-    Ok(())
+    holds_until(Harm::KeepsMemoryOfEachCall, "memory has grown", |mutant| crowd::flood(mutant, CALLS))
 }
 
 fn dump_that_shows_names_as_they_came_is_seen() -> Verdict {
-    names::name_with_control_characters_forges_no_line(&Mutant::start(Harm::Nothing));
-    let mutant = Mutant::start(Harm::ShowsNamesAsTheyCame);
-    fails("a control byte in the dump", || names::name_with_control_characters_forges_no_line(&mutant));
-    Ok(())
+    holds_until(Harm::ShowsNamesAsTheyCame, "a control byte in the dump", |mutant| {
+        names::name_with_control_characters_forges_no_line(mutant);
+    })
 }
 
 fn log_that_shows_names_as_they_came_is_seen() -> Verdict {
@@ -81,10 +83,7 @@ fn statistics_for_everybody_are_seen() -> Verdict {
 }
 
 fn socket_without_a_bound_is_seen() -> Verdict {
-    crowd::connections_are_bounded(&Mutant::start(Harm::Nothing));
-    let mutant = Mutant::start(Harm::LetsEverybodyIn);
-    fails("80 of 80 got in", || crowd::connections_are_bounded(&mutant));
-    Ok(())
+    holds_until(Harm::LetsEverybodyIn, "80 of 80 got in", |mutant| crowd::connections_are_bounded(mutant))
 }
 
 fn without_budgets() -> Service {
