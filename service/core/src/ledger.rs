@@ -161,12 +161,9 @@ impl Ledger {
         self.lock().count_refusal(uid);
     }
 
-    /// All figures of one moment, and the single buffers.
+    /// All figures of one moment, and the single buffers as [`Ledger::buffers`] finds them after it.
     pub fn snapshot(&self) -> Snapshot {
-        let state = self.lock();
-        let (figures, buffers) = (state.figures(), state.buffers());
-        drop(state);
-        Snapshot { buffers: oldest_first(buffers), ..figures }
+        Snapshot { buffers: self.buffers(), ..self.figures() }
     }
 
     /// All figures of one moment; the single buffers are left out.
@@ -174,10 +171,32 @@ impl Ledger {
         self.lock().figures()
     }
 
-    /// The single buffers, oldest first.
+    /// The single buffers, oldest first: see [`Ledger::oldest`].
     pub fn buffers(&self) -> Vec<Entry> {
-        let buffers = self.lock().buffers();
-        oldest_first(buffers)
+        self.oldest(u64::MAX, usize::MAX)
+    }
+
+    /// At most `limit` of the buffers that were given out at `born_by_ms` or before, the oldest, in that order.
+    ///
+    /// However many there are, nobody waits for the reader: they are looked at a few at a time, and the lock is free in
+    /// between. Each that lives throughout is seen once; one that comes or goes meanwhile may be or not.
+    pub fn oldest(&self, born_by_ms: u64, limit: usize) -> Vec<Entry> {
+        let mut found: Vec<Entry> = Vec::new();
+        // The youngest that is of interest: there are `limit` others that are older.
+        let mut youngest = (born_by_ms, BufferKey::MAX);
+        let mut next = Some(0);
+        while let Some(from) = next {
+            // Room for them all, so that no memory is asked for under the lock.
+            found.reserve(usize::from(records::FEW));
+            next = self.lock().next_buffers(from, |age| age <= youngest, &mut found);
+            if found.len() > limit {
+                found.sort_by_key(Entry::age);
+                found.truncate(limit);
+                youngest = found.last().map_or(youngest, Entry::age);
+            }
+        }
+        found.sort_by_key(Entry::age);
+        found
     }
 
     /// What one buffer is charged: both parts rounded up to pages, as the kernel does.
@@ -297,11 +316,6 @@ impl Drop for Reservation<'_> {
         drop(state);
         self.ledger.memory.given_back(self.bytes);
     }
-}
-
-fn oldest_first(mut buffers: Vec<Entry>) -> Vec<Entry> {
-    buffers.sort_by_key(|entry| (entry.born_ms, entry.id));
-    buffers
 }
 
 #[cfg(all(test, loom))]

@@ -158,6 +158,17 @@ struct Wish {
     older_than_ms: Option<u64>,
 }
 
+impl Wish {
+    /// How many buffers it takes.
+    fn lines(&self) -> usize {
+        if self.json || self.buffers || self.older_than_ms.is_some() {
+            usize::MAX
+        } else {
+            text::LISTED
+        }
+    }
+}
+
 /// What is not understood is ignored: dumpsys passes on what other tools say to every service, such as `-a`.
 fn wish(args: &[String]) -> Wish {
     let mut wish = Wish::default();
@@ -182,10 +193,8 @@ fn wish(args: &[String]) -> Wish {
 pub fn write(engine: &ServiceEngine, out: &mut dyn io::Write, args: &[String]) -> io::Result<()> {
     let _seat = seat()?;
     let wish = wish(args);
-    engine.settle();
-    let snapshot = engine.ledger().snapshot();
-    let mut dump = collect(engine, &snapshot);
-    dump.buffers = snapshot.buffers.iter().map(|entry| buffer_line(engine, entry)).collect();
+    let mut dump = figures(engine);
+    dump.buffers = lines(engine, 0, wish.lines());
     dump.leaks = wish.older_than_ms.map(|age_ms| leaks::Leaks::of(&dump.buffers, age_ms));
     if wish.json {
         serde_json::to_writer_pretty(&mut *out, &dump).map_err(io::Error::from)?;
@@ -213,9 +222,14 @@ pub(crate) fn figures(engine: &ServiceEngine) -> Dump {
 /// The single buffers, oldest first: at most `limit` of those that are at least so old.
 pub(crate) fn buffers(engine: &ServiceEngine, older_than_ms: u64, limit: usize) -> Vec<BufferLine> {
     engine.settle();
-    let now_ms = engine.now_ms();
-    let old = |entry: &&Entry| now_ms.saturating_sub(entry.born_ms) >= older_than_ms;
-    engine.ledger().buffers().iter().filter(old).take(limit).map(|entry| buffer_line(engine, entry)).collect()
+    lines(engine, older_than_ms, limit)
+}
+
+/// As many lines are made as are asked for, whatever there is.
+fn lines(engine: &ServiceEngine, older_than_ms: u64, limit: usize) -> Vec<BufferLine> {
+    // Nothing is older than the service.
+    let Some(born_by_ms) = engine.now_ms().checked_sub(older_than_ms) else { return Vec::new() };
+    engine.ledger().oldest(born_by_ms, limit).iter().map(|entry| buffer_line(engine, entry)).collect()
 }
 
 fn buffer_line(engine: &ServiceEngine, entry: &Entry) -> BufferLine {

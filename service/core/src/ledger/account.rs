@@ -1,6 +1,6 @@
 //! The figures themselves: arithmetic under one lock, no system call.
 
-use super::records::{NameSlot, Records};
+use super::records::{Age, NameSlot, Records};
 use super::{BufferKey, Ticket, MAX_TRACKED, MAX_TRACKED_OF_ONE};
 use crate::error::Shortage;
 use crate::policy::{HeapId, Limits};
@@ -89,6 +89,13 @@ pub struct Entry {
     pub born_ms: u64,
     /// The client's name for it.
     pub name: BufferName,
+}
+
+impl Entry {
+    /// What buffers are ordered by.
+    pub(super) fn age(&self) -> Age {
+        (self.born_ms, self.id)
+    }
 }
 
 /// All figures of one moment.
@@ -268,11 +275,9 @@ impl State {
         self.forget_idle_clients();
     }
 
-    /// The buffers, in no order.
-    pub(super) fn buffers(&self) -> Vec<Entry> {
-        let mut buffers = Vec::with_capacity(self.records.len());
-        buffers.extend(self.records.iter());
-        buffers
+    /// The live buffers, [`super::records::FEW`] at a time: see [`Records::next_few`].
+    pub(super) fn next_buffers(&self, from: u32, wanted: impl Fn(Age) -> bool, into: &mut Vec<Entry>) -> Option<u32> {
+        self.records.next_few(from, wanted, into)
     }
 
     /// All but the buffers.

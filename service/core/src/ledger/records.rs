@@ -59,6 +59,15 @@ struct Record {
     parts: u8,
 }
 
+/// When a buffer was given out, and its id: what buffers are ordered by.
+pub(super) type Age = (u64, BufferKey);
+
+impl Record {
+    fn age(&self) -> Age {
+        (u64::from(self.born_high) << 32 | u64::from(self.born_low), self.id)
+    }
+}
+
 /// A name, and how many buffers beyond the first have it.
 #[derive(Clone, Copy, Debug)]
 struct Named {
@@ -76,6 +85,9 @@ impl Default for Named {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NameSlot(u16);
 
+/// Most buffers that are looked at in one go: a few microseconds.
+pub(super) const FEW: u16 = 256;
+
 /// All live buffers.
 #[derive(Debug)]
 pub(super) struct Records {
@@ -83,16 +95,13 @@ pub(super) struct Records {
     records: Slab<Record>,
     names: Slab<Named>,
     turn: u16,
+    /// Slots from here on have not been taken since there was no buffer at all.
+    slots: u32,
 }
 
 impl Records {
     pub(super) const fn new(page_bytes: u64) -> Records {
-        Records { page_bytes, records: Slab::new(), names: Slab::new(), turn: 0 }
-    }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.records.len()
+        Records { page_bytes, records: Slab::new(), names: Slab::new(), turn: 0, slots: 0 }
     }
 
     /// The largest size that a record can say.
@@ -120,6 +129,7 @@ impl Records {
             named.others = named.others.saturating_add(1);
         }
         *name = Some(slot);
+        self.slots = self.slots.max(u32::from(at).saturating_add(1));
         Some(Ticket::new(at, self.turn))
     }
 
@@ -136,12 +146,20 @@ impl Records {
             Some(named) if named.others > 0 => named.others = named.others.saturating_sub(1),
             _ => drop(self.names.remove(record.name)),
         }
+        if self.records.len() == 0 {
+            self.slots = 0;
+        }
         Some(entry)
     }
 
-    /// All buffers, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Entry> + '_ {
-        self.records.iter().map(|record| self.entry(record))
+    /// Looks at [`FEW`] slots from this one on and copies the buffers that are wanted, by their age, in no order. Answers
+    /// where to go on; `None` after the last. A buffer keeps its slot: one that lives through a walk is seen once.
+    pub(super) fn next_few(&self, from: u32, wanted: impl Fn(Age) -> bool, into: &mut Vec<Entry>) -> Option<u32> {
+        let end = from.saturating_add(u32::from(FEW));
+        let slots = (from..end.min(self.slots)).filter_map(|slot| u16::try_from(slot).ok());
+        let records = slots.filter_map(|slot| self.records.get(slot));
+        into.extend(records.filter(|record| wanted(record.age())).map(|record| self.entry(record)));
+        Some(end).filter(|end| *end < self.slots)
     }
 
     fn record(&self, entry: &Entry, parts: u8, name: NameSlot) -> Record {
@@ -171,7 +189,7 @@ impl Records {
             uid: record.uid,
             pid: record.pid,
             usage: Usage(record.usage),
-            born_ms: u64::from(record.born_high) << 32 | u64::from(record.born_low),
+            born_ms: record.age().0,
             name: self.names.get(record.name).map_or_else(|| Named::default().name, |named| named.name),
         }
     }
@@ -185,6 +203,7 @@ impl Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::mem::size_of;
 
     fn entry(id: u64, name: &str) -> Entry {
@@ -215,14 +234,43 @@ mod tests {
         let second = records.insert(&entry(8, "a"), 1, &mut name).unwrap();
         let third = records.insert(&entry(u64::from(u32::MAX) - 1, "b"), 1, &mut other).unwrap();
         assert_eq!(records.names.len(), 2, "one for both buffers of a request");
-        let mut all: Vec<Entry> = records.iter().collect();
-        all.sort_by_key(|entry| entry.id);
+        let mut all = Vec::new();
+        assert_eq!(records.next_few(0, |_| true, &mut all), None);
         assert_eq!(all, [entry(7, "a"), entry(8, "a"), entry(u64::from(u32::MAX) - 1, "b")]);
         assert_eq!(records.release(first, false), Some(entry(7, "a")));
         assert_eq!(records.release(second, false), Some(entry(8, "a")), "the name stays until its last buffer");
-        assert_eq!((records.names.len(), records.len()), (1, 1));
+        assert_eq!((records.names.len(), records.records.len()), (1, 1));
         assert_eq!(records.release(third, false).unwrap().name, BufferName::from_text("b"));
-        assert_eq!((records.names.len(), records.len()), (0, 0));
+        assert_eq!((records.names.len(), records.records.len()), (0, 0));
+    }
+
+    #[test]
+    fn walk_looks_at_few_at_a_time_copies_what_is_wanted_and_ends_with_the_last() {
+        let mut records = Records::new(4096);
+        let ids = 0..u64::from(FEW) * 2 + 1;
+        let tickets: Vec<Ticket> =
+            ids.clone().map(|id| records.insert(&entry(id, "a"), 1, &mut None).unwrap()).collect();
+        let looks = Cell::new(0);
+        let walk = |records: &Records, wanted: u64| {
+            let (mut next, mut found) = (Some(0), Vec::new());
+            while let Some(from) = next {
+                looks.set(0);
+                let wanted = |age: Age| {
+                    looks.set(looks.get() + 1);
+                    age.1 % wanted == 0
+                };
+                next = records.next_few(from, wanted, &mut found);
+                assert!(looks.get() <= u32::from(FEW), "{} looks under one lock", looks.get());
+            }
+            found.iter().map(|entry| entry.id).collect::<Vec<_>>()
+        };
+        assert_eq!(walk(&records, 1), ids.clone().collect::<Vec<_>>());
+        assert_eq!(walk(&records, 100), [0, 100, 200, 300, 400, 500]);
+        assert_eq!(tickets.iter().take(500).filter_map(|ticket| records.release(*ticket, true)).count(), 500);
+        assert_eq!(walk(&records, 1), ids.skip(500).collect::<Vec<_>>());
+        assert_eq!(tickets.iter().filter_map(|ticket| records.release(*ticket, true)).count(), 13);
+        looks.set(u32::MAX);
+        assert_eq!(records.next_few(0, |_| true, &mut Vec::new()), None, "nothing is left to look through");
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl<T: Copy + Default> Slab<T> {
     }
 
     /// All records that are taken.
+    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flat_map(|chunk| {
             let records = chunk.records.iter().enumerate();

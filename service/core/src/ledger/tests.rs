@@ -259,3 +259,60 @@ fn buffer_of_two_parts_is_held_until_both_are_gone_or_it_is_forgotten() {
     ledger.forget(second);
     assert_eq!(ledger.figures().all.account.live_bytes, 0);
 }
+
+fn hold_at(ledger: &Ledger, id: BufferKey, born_ms: u64) -> Ticket {
+    let mut reservation = ledger.reserve(APP, sizes(PAGE, 1), 0, &gauge(u64::MAX)).unwrap();
+    reservation.charge_heap(HeapId(0), PAGE).unwrap();
+    reservation.commit(&About { born_ms, ..about() }, [id].into_iter())[0]
+}
+
+#[test]
+fn oldest_buffers_are_found_wherever_they_lie_with_room_for_few_others() {
+    let mut policy = policy();
+    policy.limits.client_bytes = None;
+    let ledger = Ledger::new(Arc::new(policy), PAGE);
+    // Births go up, and down again: neither the first places nor the last hold the oldest.
+    let born = |id: u64| id.abs_diff(5_000) + 7;
+    for id in 0..10_000 {
+        hold_at(&ledger, id, born(id));
+    }
+    let ids = |found: &[Entry]| found.iter().map(|entry| entry.id).collect::<Vec<_>>();
+    let mut model: Vec<u64> = (0..10_000).collect();
+    model.sort_by_key(|id| (born(*id), *id));
+    for limit in [0, 1, 2, 300, 9_999, 10_000, usize::MAX] {
+        let found = ledger.oldest(u64::MAX, limit);
+        assert_eq!(ids(&found), model[..limit.min(model.len())], "{limit}");
+        if limit < 1000 {
+            let room = 2 * (limit + usize::from(records::FEW));
+            assert!(found.capacity() <= room, "{limit} of 10,000: room for {}", found.capacity());
+        }
+    }
+    assert_eq!(ids(&ledger.oldest(8, 10)), [5_000, 4_999, 5_001], "given out by then");
+    assert!(ledger.oldest(6, 10).is_empty());
+}
+
+#[test]
+fn buffer_that_lives_throughout_is_listed_once_while_others_come_and_go() {
+    let ledger = ledger();
+    let mut stays = Vec::new();
+    for id in 0..1_000 {
+        let ticket = hold_at(&ledger, id, 1_000 - id);
+        if id % 2 == 0 {
+            stays.push(id);
+        } else {
+            ledger.release(ticket);
+        }
+    }
+    std::thread::scope(|scope| {
+        let churn = scope.spawn(|| {
+            for id in 1_000..50_000 {
+                ledger.release(hold_at(&ledger, id, 0));
+            }
+        });
+        while !churn.is_finished() {
+            let mut ids: Vec<u64> = ledger.buffers().iter().map(|entry| entry.id).filter(|id| *id < 1_000).collect();
+            ids.sort_unstable();
+            assert_eq!(ids, stays);
+        }
+    });
+}

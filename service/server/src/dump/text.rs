@@ -4,7 +4,7 @@ use super::{Dump, Holdings};
 use std::io::{self, Write};
 
 /// Most live buffers that are listed one by one unless `--buffers` asks for all; JSON has all.
-const LISTED: usize = 64;
+pub(super) const LISTED: usize = 64;
 
 pub(super) fn write(dump: &Dump, all_buffers: bool, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} (version {})", dump.service, dump.interface_version)?;
@@ -153,7 +153,8 @@ fn buffers(dump: &Dump, listed: usize, out: &mut dyn Write) -> io::Result<()> {
             buffer.name
         )?;
     }
-    let more = dump.buffers.len().saturating_sub(listed);
+    let listed = u64::try_from(dump.buffers.len().min(listed)).unwrap_or(u64::MAX);
+    let more = dump.all.live_buffers.saturating_sub(listed);
     if more > 0 {
         writeln!(out, "  and {more} more: --buffers lists all, and --json")?;
     }

@@ -22,6 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
         dump_of_more_than_a_pipe_holds_arrives_whole,
     ];
     let own = tests!["dump":
+        few_of_many_buffers_are_the_oldest_and_the_rest_is_counted,
         dump_counts_rules_heaps_and_refusals,
         dump_to_a_reader_that_leaves_does_no_harm,
         binder_statistics_and_dump_are_refused_to_other_users,
@@ -133,6 +134,29 @@ fn dump_of_more_than_a_pipe_holds_arrives_whole(subject: &Subject) {
     let text = client.dump(&["--json"]);
     assert!(text.len() > 1 << 16, "{} bytes", text.len());
     assert_eq!(Dump::of(&client).buffers(&name).len(), 16 * kept.len());
+}
+
+fn few_of_many_buffers_are_the_oldest_and_the_rest_is_counted() -> Verdict {
+    let service = Service::plain();
+    let client = service.connect();
+    let mut kept = vec![client.one(&rgba("oldest", 16, 16))];
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    // Its place in the account is used again by one that is younger than all.
+    let gone = client.one(&rgba("gone", 16, 16));
+    kept.extend((0..20).flat_map(|_| client.allocate(&rgba("many", 16, 16), 32).unwrap().buffers));
+    drop(gone);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    service.dump();
+    kept.push(client.one(&rgba("youngest", 16, 16)));
+    let text = client.dump(&[]);
+    assert!(text.contains("\"oldest\"") && !text.contains("\"youngest\""), "{text}");
+    assert!(text.contains("and 578 more: --buffers lists all"), "{text}");
+    assert_eq!(client.dump(&["--buffers"]).matches("\"many\"").count(), 640);
+    let told = client.statistics().getBuffers(0, 1).unwrap();
+    assert_eq!(told.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), ["oldest"]);
+    let told = client.statistics().getBuffers(0, 0).unwrap();
+    assert_eq!((told.len(), told.last().unwrap().name.as_str()), (642, "youngest"));
+    Ok(())
 }
 
 fn dump_counts_rules_heaps_and_refusals() -> Verdict {
