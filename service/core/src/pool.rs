@@ -1,8 +1,9 @@
 //! Buffers that are ready before they are asked for: which to fill, which to give, which to drop.
 //!
-//! Pure, like the rest of the core: buffers are any `B`, times are milliseconds that the caller passes in. Who owns a
-//! [`Shelf`] takes what it wants dropped out of it and closes it after its lock is gone; who fills asks
-//! [`Shelf::next`], makes the ioctl without a lock, and comes back with [`Shelf::filled`] or [`Shelf::failed`].
+//! Pure, like the rest of the core: buffers are any `B`, times are milliseconds that the caller passes in. The owner
+//! of a [`Shelf`] ([`charged::ChargedShelf`]) takes what it wants dropped out of it and closes it after its lock is gone;
+//! who fills asks [`Shelf::next`], makes the ioctl without a lock, and comes back with [`Shelf::filled`] or
+//! [`Shelf::failed`].
 //!
 //! Two buffers of one heap and one size are alike as long as nobody has had either: zeroed by the kernel, without a
 //! format. So a [`Kind`] is heap and bytes, and a buffer that a client has had is never put back.
@@ -11,6 +12,7 @@
 //! The first request has one filled ahead, the second two, then [`MOST_AHEAD`]. Guesses that nobody takes make it more
 //! careful: after [`TRUST`] streams whose first buffer stayed the only one it waits for a second request of a kind.
 
+pub mod charged;
 mod kinds;
 
 use crate::policy::{HeapId, PoolPolicy};

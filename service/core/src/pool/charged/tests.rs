@@ -1,0 +1,60 @@
+//! What meets while a buffer is being filled, in the one order that matters each time.
+
+use super::*;
+use crate::allocate::tests::policy;
+use crate::ledger::{Client, Sizes};
+
+const HEAP: HeapId = HeapId(0);
+const FRAME: Kind = Kind { heap: HEAP, bytes: 4 << 20 };
+
+struct Unknown;
+
+impl MemoryGauge for Unknown {
+    fn available_bytes(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A budget for two frames, one of which is kept ready.
+fn shelf() -> (ChargedShelf<u32>, Arc<Ledger>) {
+    let mut policy = policy();
+    let total_bytes = 2 * FRAME.bytes;
+    policy.limits.total_bytes = Some(total_bytes);
+    let ledger = Arc::new(Ledger::new(Arc::new(policy), 4096));
+    let pool = PoolPolicy { total_bytes, heap_bytes: vec![total_bytes], streams: true, idle_ms: 1000, ready: vec![] };
+    let shelf = ChargedShelf::new(pool, Arc::clone(&ledger), 0);
+    shelf.keep_ready(&[(FRAME, 1)], 0);
+    (shelf, ledger)
+}
+
+#[test]
+fn client_takes_the_budget_while_a_fill_is_under_way_what_was_filled_goes() {
+    let (shelf, ledger) = shelf();
+    let mut reservation = None;
+    assert!(shelf.fill(
+        || 0,
+        &Unknown,
+        |_| {
+            let sizes = Sizes { bytes: FRAME.bytes, metadata_bytes: 0, count: 2 };
+            let mut admitted = ledger.reserve(Client { uid: 10_001, pid: 1 }, sizes, 0, &Unknown).unwrap();
+            for _ in 0..2 {
+                admitted.charge_heap(HEAP, FRAME.bytes).unwrap();
+                shelf.make_room(HEAP);
+            }
+            reservation = Some(admitted);
+            Ok(7)
+        }
+    ));
+    assert_eq!((shelf.figures().ready_buffers, ledger.figures().pooled[0]), (0, 0));
+    assert_eq!(shelf.figures().dropped_room, 1);
+    drop(reservation);
+}
+
+#[test]
+fn heap_that_gives_nothing_leaves_no_charge() {
+    let (shelf, ledger) = shelf();
+    let refused = HeapFailure { errno: 12, cause: "out of memory", try_next: true };
+    assert!(shelf.fill(|| 0, &Unknown, |_| Err(refused)));
+    assert_eq!((shelf.figures().ready_buffers, ledger.figures().pooled[0]), (0, 0));
+    assert!(!shelf.fill(|| 0, &Unknown, |_| Ok(1)), "not again at once");
+}
