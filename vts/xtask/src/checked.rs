@@ -1,23 +1,23 @@
 //! `cargo xtask asan`, `miri` and `loom`: tests under a checker of memory, or of the orders in which threads may meet.
 //!
-//! The first two take a nightly compiler. Where there is none they say so and are skipped: unlike `cargo xtask fuzz` they
-//! install nothing, so that a script may always call them.
+//! The first two take a nightly compiler. Where there is none and none can be installed they say so and are skipped.
 
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
 use vm_harness::binaries;
-use vm_harness::progress::{run_captured, run_visible};
+use vm_harness::progress::run_visible;
 
 use crate::context::Context;
+use crate::nightly;
 
-/// What has the sanitizer's runtime, and miri.
-const TOOLCHAIN: &str = "nightly";
 /// Whose unsafe code and whose threads AddressSanitizer watches: the mapper's, with hostile handles and eight threads.
 const ASAN_PACKAGE: &str = "gralloc_mapper";
 /// Without unsafe code, but not without threads on one page, which miri checks for data races.
-const MIRI_PACKAGES: [&str; 2] = ["gralloc_core", "gralloc_handle"];
+const MIRI_PACKAGES: [&str; 3] = ["gralloc_handle", "gralloc_core", "heaps_config"];
+/// What miri takes.
+pub(crate) const MIRI_COMPONENTS: [&str; 2] = ["miri", "rust-src"];
 
 /// Which have models for loom, as unit tests whose names begin with [`MODEL`].
 const LOOM_PACKAGES: [&str; 3] = ["gralloc_core", "gralloc_handle", "gralloc_server"];
@@ -34,7 +34,7 @@ pub(crate) struct Args {
 /// The mapper's tests under AddressSanitizer.
 pub(crate) fn asan(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    if let Err(why) = nightly(None) {
+    if let Err(why) = nightly::ensure(&context, &[]) {
         return skipped("asan", &why);
     }
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
@@ -59,7 +59,7 @@ pub(crate) fn asan(args: &Args) -> Result<ExitCode> {
 /// The tests of the pure crates under miri.
 pub(crate) fn miri(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    if let Err(why) = nightly(Some("miri")) {
+    if let Err(why) = nightly::ensure(&context, &MIRI_COMPONENTS) {
         return skipped("miri", &why);
     }
     for package in MIRI_PACKAGES {
@@ -73,7 +73,7 @@ pub(crate) fn miri(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The models of the shared page, the account, the filler and the housekeeper, in all orders of their threads' steps.
+/// The models of the shared page, the account, the pool, the filler and the housekeeper, in all orders of their threads' steps.
 pub(crate) fn loom(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
     println!("loom: well: {} models", models(&context, args.filter.as_deref().unwrap_or(MODEL))?);
@@ -107,34 +107,10 @@ pub(crate) fn miri_short(context: &Context) -> Result<()> {
     Ok(run_visible(command.args(["miri", "test", "--locked", "-p", "gralloc_handle", "--lib"]))?)
 }
 
-/// Why there is no nightly compiler with this component; no error when there is.
-pub(crate) fn nightly(component: Option<&str>) -> Result<(), String> {
-    let list = |what: &[&str]| run_captured(Command::new("rustup").args(what));
-    let toolchains = list(&["toolchain", "list"]).map_err(|_| "there is no rustup (https://rustup.rs)".to_owned())?;
-    if !String::from_utf8_lossy(&toolchains).lines().any(|line| line.starts_with(TOOLCHAIN)) {
-        return Err(format!("there is no {TOOLCHAIN} compiler; rustup toolchain install {TOOLCHAIN}"));
-    }
-    let Some(component) = component else { return Ok(()) };
-    let components = list(&["component", "list", "--installed", "--toolchain", TOOLCHAIN]);
-    let components = components.map_err(|error| format!("rustup does not list {TOOLCHAIN}'s components: {error}"))?;
-    if String::from_utf8_lossy(&components).lines().any(|line| line.starts_with(component)) {
-        return Ok(());
-    }
-    Err(format!(
-        "the {TOOLCHAIN} compiler has no {component}; rustup component add {component} rust-src --toolchain {TOOLCHAIN}"
-    ))
-}
-
-/// Cargo of that compiler, with a target folder of its own.
+/// Cargo of the nightly compiler, with a target folder of its own.
 fn cargo(context: &Context, folder: &str) -> Command {
-    let mut command = Command::new("cargo");
-    command
-        .current_dir(&context.workspace)
-        // Cargo sets them for what it runs, and they would outrank the toolchain that is asked for.
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .env_remove("CARGO")
-        .arg(format!("+{TOOLCHAIN}"))
-        .env("CARGO_TARGET_DIR", context.target.join(folder));
+    let mut command = nightly::cargo();
+    command.current_dir(&context.workspace).env("CARGO_TARGET_DIR", context.target.join(folder));
     command
 }
 

@@ -5,19 +5,18 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{bail, ensure, Context as _, Result};
+use anyhow::{anyhow, ensure, Context as _, Result};
 use clap::Args as ClapArgs;
 use nix::sys::resource::{getrusage, UsageWho};
 use nix::sys::time::TimeValLike as _;
 use vm_harness::binaries::cargo;
-use vm_harness::progress::{run_captured, run_visible};
+use vm_harness::progress::run_visible;
 
 use crate::context::Context;
+use crate::nightly;
 
 /// The targets of `fuzz_targets`.
 const TARGETS: [&str; 7] = ["plan", "policy", "handle", "metadata", "import", "parcel", "calls"];
-/// What libFuzzer's instrumentation takes.
-const TOOLCHAIN: &str = "nightly";
 /// In the gate.
 const SHORT_SECONDS: u64 = 5;
 /// Longest input. Metadata, the longest that is real, stays below.
@@ -44,7 +43,7 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    toolchain(&context)?;
+    nightly::ensure(&context, &[]).map_err(|why| anyhow!(why))?;
     let all: Vec<String> = TARGETS.map(str::to_owned).to_vec();
     let targets = if args.targets.is_empty() { &all } else { &args.targets };
     let runs = fuzz_all(&context, targets, args.seconds, args.minimise)?;
@@ -109,12 +108,10 @@ fn fuzz_all(context: &Context, targets: &[String], seconds: u64, minimise: bool)
     context.progress.step("building the fuzz targets");
     let built = context.target.join("fuzz/build");
     run_visible(
-        Command::new("cargo")
+        nightly::cargo()
             // The folder's own configuration has the instrumentation, and its Cargo.lock the versions.
             .current_dir(folder.join("libfuzzer"))
-            .env_remove("RUSTUP_TOOLCHAIN")
-            .env_remove("CARGO")
-            .args([&format!("+{TOOLCHAIN}"), "build", "--release", "--locked", "--target-dir"])
+            .args(["build", "--release", "--locked", "--target-dir"])
             .arg(&built),
     )?;
     let seeds = context.target.join("fuzz/seeds");
@@ -153,17 +150,6 @@ struct Folders {
     kept: PathBuf,
     /// Good inputs, made anew: some are longer than what is kept.
     seeds: PathBuf,
-}
-
-fn toolchain(context: &Context) -> Result<()> {
-    let Ok(installed) = run_captured(Command::new("rustup").args(["toolchain", "list"])) else {
-        bail!("libFuzzer takes a {TOOLCHAIN} compiler, and there is no rustup to install one with (https://rustup.rs)");
-    };
-    if String::from_utf8_lossy(&installed).lines().any(|line| line.starts_with(TOOLCHAIN)) {
-        return Ok(());
-    }
-    context.progress.step(format_args!("missing: the {TOOLCHAIN} compiler; installing it with rustup"));
-    Ok(run_visible(Command::new("rustup").args(["toolchain", "install", TOOLCHAIN, "--profile", "minimal"]))?)
 }
 
 /// One target for its time.

@@ -8,6 +8,7 @@ mod context;
 mod demo;
 mod fuzz;
 mod guest_options;
+mod nightly;
 mod selinux;
 mod serve;
 mod service;
@@ -37,14 +38,15 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Run the mapper's tests under AddressSanitizer, hostile handles and eight threads among them
     ///
-    /// Takes a nightly compiler; is skipped, with a word why, where there is none. What C programs load is the library
-    /// without the sanitizer, whose runtime Rust's programs alone have.
+    /// Takes a nightly compiler, and installs one with rustup where there is none; is skipped, with a word why, where that
+    /// cannot be. What C programs load is the library without the sanitizer, whose runtime Rust's programs alone have.
     Asan(checked::Args),
-    /// Run the tests of the core and of the handle under miri: data races on the shared page, undefined behaviour
+    /// Run the tests of handle, core and policy under miri: data races on the shared page, undefined behaviour
     ///
-    /// Takes a nightly compiler with miri and rust-src; is skipped, with a word why, where there is none.
+    /// Takes a nightly compiler with miri and rust-src, and installs what is missing with rustup; is skipped, with a word
+    /// why, where that cannot be.
     Miri(checked::Args),
-    /// Try every order in which threads may meet at the shared page, in the account, at the filler and the housekeeper
+    /// Try every order in which threads may meet at the shared page, in the account, at the pool, the filler and the housekeeper
     ///
     /// The models are unit tests beside the code, built with `--cfg loom`; some plant a fault and see it found.
     Loom(checked::Args),

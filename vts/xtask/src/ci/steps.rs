@@ -14,6 +14,7 @@ use crate::checked;
 use crate::context::Context;
 use crate::fuzz;
 use crate::guest_options::MachineArgs;
+use crate::nightly;
 use crate::selinux;
 
 /// The AOSP branch's compiler that device crates must be content with. No second compiler is needed: with `rust-version`
@@ -97,7 +98,7 @@ pub(super) fn models(context: &Context) -> Result<Finding> {
 
 /// The handle under miri; all that `cargo xtask miri` does takes too long here.
 pub(super) fn miri(context: &Context) -> Result<Finding> {
-    if let Err(why) = checked::nightly(Some("miri")) {
+    if let Err(why) = nightly::ensure(context, &checked::MIRI_COMPONENTS) {
         return Ok(Finding::Skipped(why));
     }
     checked::miri_short(context)?;
@@ -106,7 +107,7 @@ pub(super) fn miri(context: &Context) -> Result<Finding> {
 
 /// The fuzz targets, guided by coverage. The corpora and mutations of them are among the tests, on any compiler.
 pub(super) fn fuzz(context: &Context) -> Result<Finding> {
-    if let Err(why) = checked::nightly(None) {
+    if let Err(why) = nightly::ensure(context, &[]) {
         return Ok(Finding::Skipped(format!("{why}; the tests run the kept corpora without coverage")));
     }
     Ok(Finding::Well(format!(": {}", fuzz::short(context)?)))

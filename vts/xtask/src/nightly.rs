@@ -1,0 +1,49 @@
+//! The nightly compiler that sanitizers, miri and libFuzzer take: found, or installed with rustup and said.
+
+use std::process::Command;
+
+use vm_harness::progress::{run_captured, run_visible};
+
+use crate::context::Context;
+
+/// As rustup calls it.
+pub(crate) const TOOLCHAIN: &str = "nightly";
+
+/// Sees to it that there is one, with these components.
+///
+/// # Errors
+/// Why there is none, in words: for a check that is skipped then.
+pub(crate) fn ensure(context: &Context, components: &[&str]) -> Result<(), String> {
+    let list = |what: &[&str]| {
+        let words = run_captured(Command::new("rustup").args(what));
+        words.map(|words| String::from_utf8_lossy(&words).into_owned())
+    };
+    let toolchains = list(&["toolchain", "list"]).map_err(|_| {
+        format!("it takes a {TOOLCHAIN} compiler, and there is no rustup to install one with (https://rustup.rs)")
+    })?;
+    if !toolchains.lines().any(|line| line.starts_with(TOOLCHAIN)) {
+        install(context, &["toolchain", "install", TOOLCHAIN, "--profile", "minimal"])?;
+    }
+    let installed = list(&["component", "list", "--installed", "--toolchain", TOOLCHAIN])
+        .map_err(|error| format!("rustup does not list {TOOLCHAIN}'s components: {error}"))?;
+    let missing = |component: &&&str| !installed.lines().any(|line| line.starts_with(**component));
+    let missing: Vec<&str> = components.iter().filter(missing).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install(context, &[&["component", "add", "--toolchain", TOOLCHAIN], missing.as_slice()].concat())
+}
+
+fn install(context: &Context, arguments: &[&str]) -> Result<(), String> {
+    let command = format!("rustup {}", arguments.join(" "));
+    context.progress.step(format_args!("missing: installing with {command}"));
+    run_visible(Command::new("rustup").args(arguments)).map_err(|error| format!("{command}: {error}"))
+}
+
+/// Cargo of that compiler.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    // Cargo sets them for what it runs, and they would outrank the toolchain that is asked for.
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").arg(format!("+{TOOLCHAIN}"));
+    command
+}
