@@ -9,7 +9,6 @@
 use crate::error::Error;
 use nix::errno::Errno;
 use nix::libc;
-use std::cell::Cell;
 
 /// Moves the calling thread to SCHED_FIFO at the given priority, 1 (lowest) to 99. Its children and the threads that it
 /// starts fall back to the normal class.
@@ -17,38 +16,44 @@ use std::cell::Cell;
 /// # Errors
 /// `Call` with EPERM without the right to, EINVAL for a priority out of range.
 pub fn set_fifo(priority: i32) -> Result<(), Error> {
-    set_scheduler(libc::SCHED_FIFO, priority)?;
-    FIFO_PRIORITY.set(Some(priority));
-    Ok(())
+    set_scheduler(libc::SCHED_FIFO, priority)
 }
 
-/// Runs this in the normal class when the calling thread is in the real-time one by [`set_fifo`], and puts it back after.
+/// Runs this in the normal class when the calling thread is in a real-time one, and puts it back after.
 ///
 /// For long work of the kernel: a real-time thread that zeroes tens of megabytes keeps a processor from everybody for as
 /// long as that takes, other allocations and a compositor of the same priority among them.
+///
+/// The kernel is asked which class that is, by two short calls: a binder driver of Android's lends a thread the class and
+/// priority of its caller for the length of a call (`drivers/android/binder.c`, android16-6.12), and the thread never knows.
+/// What is put back is what was lent; the driver takes it away after the reply, whatever it is then.
 ///
 /// # Errors
 /// `Call` when the thread does not get back, with what `run` gave: it stays in the normal class.
 pub fn in_normal_class<T>(run: impl FnOnce() -> T) -> (T, Result<(), Error>) {
     // Where the way out is barred, so is nothing else: the work is done all the same.
-    let Some(priority) = FIFO_PRIORITY.get().filter(|_| set_scheduler(SCHED_NORMAL, 0).is_ok()) else {
+    let Some((class, priority)) = real_time().filter(|_| set_scheduler(SCHED_NORMAL, 0).is_ok()) else {
         return (run(), Ok(()));
     };
     let done = run();
-    let back = set_scheduler(libc::SCHED_FIFO, priority);
-    if back.is_err() {
-        FIFO_PRIORITY.set(None);
+    (done, set_scheduler(class, priority))
+}
+
+/// The calling thread's real-time class and its priority; `None` in another class.
+fn real_time() -> Option<(libc::c_int, i32)> {
+    // SAFETY: sched_getscheduler(2) takes one number; 0 is the calling thread.
+    let class = unsafe { libc::sched_getscheduler(0) } & !libc::SCHED_RESET_ON_FORK;
+    if class != libc::SCHED_FIFO && class != libc::SCHED_RR {
+        return None;
     }
-    (done, back)
+    let mut parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: sched_getparam(2) writes one sched_param, which lives for the call; 0 is the calling thread.
+    let answer = unsafe { libc::sched_getparam(0, &mut parameters) };
+    Errno::result(answer).ok().map(|_| (class, parameters.sched_priority))
 }
 
 /// The normal class (`include/uapi/linux/sched.h`, v6.12). libc calls it SCHED_OTHER on Linux and SCHED_NORMAL on Android.
 const SCHED_NORMAL: libc::c_int = 0;
-
-thread_local! {
-    /// The calling thread's real-time priority, if it has one.
-    static FIFO_PRIORITY: Cell<Option<i32>> = const { Cell::new(None) };
-}
 
 fn set_scheduler(policy: libc::c_int, priority: i32) -> Result<(), Error> {
     let parameters = libc::sched_param { sched_priority: priority };
@@ -104,6 +109,24 @@ mod tests {
         });
         in_thread.join().unwrap();
         assert_eq!(priority_and_policy().1, "0");
+    }
+
+    #[test]
+    fn in_normal_class_a_lent_class_is_left_and_put_back_and_one_that_was_taken_away_is_not() {
+        let in_thread = std::thread::spawn(|| {
+            // What binder does to a thread: this module is not asked.
+            if let Err(error) = set_scheduler(libc::SCHED_RR, 3) {
+                assert_eq!(error.errno(), Errno::EPERM);
+                return println!("SKIP: this user may not use SCHED_RR");
+            }
+            assert_eq!(in_normal_class(real_time), (None, Ok(())));
+            assert_eq!(real_time(), Some((libc::SCHED_RR, 3)));
+            set_fifo(2).unwrap();
+            set_scheduler(SCHED_NORMAL, 0).unwrap();
+            assert_eq!(in_normal_class(real_time), (None, Ok(())));
+            assert_eq!(real_time(), None, "not raised by what was the case once");
+        });
+        in_thread.join().unwrap();
     }
 
     #[test]

@@ -17,7 +17,7 @@ const FOLDERS: [&str; 3] = ["service", "aidl", "heaps-config"];
 const PINNED: &[(&str, usize)] = &[
     ("service/kernel/src/ioctl.rs", 12),
     ("service/kernel/src/mmap.rs", 7),
-    ("service/kernel/src/sched.rs", 2),
+    ("service/kernel/src/sched.rs", 4),
     ("service/mapper/src/abi.rs", 17),
     ("service/mapper/src/entry.rs", 56),
 ];
