@@ -1,7 +1,7 @@
 //! Every defence that can be taken out from outside, taken out: by a policy without the bound, or by what stands before the
 //! service and does one harm. The test that shows the defence has to fail then, and to say what of.
 
-use crate::{bad_input, budgets, chaos, crowd, dumping, names};
+use crate::{bad_input, budgets, chaos, crowd, dumping, names, shortage};
 use service_tests::mutant::{unescaped, Harm, Mutant};
 use service_tests::place::root;
 use service_tests::policy::PolicyText;
@@ -15,6 +15,7 @@ use std::time::Duration;
 pub(crate) fn tests() -> Vec<Test> {
     tests!["planted":
         service_that_keeps_an_fd_of_each_killed_client_is_seen,
+        service_that_keeps_an_fd_of_an_answer_that_was_lost_is_seen,
         service_that_keeps_memory_of_each_call_is_seen,
         dump_that_shows_names_as_they_came_is_seen,
         log_that_shows_names_as_they_came_is_seen,
@@ -54,6 +55,12 @@ fn service_that_keeps_an_fd_of_each_killed_client_is_seen() -> Verdict {
     let seed = || Random::of(7);
     holds_until(Harm::KeepsAnFdOfEachClient, "the clients are gone, their buffers are not", |mutant| {
         chaos::clients_killed_leave_nothing(mutant, &mut seed(), TIME);
+    })
+}
+
+fn service_that_keeps_an_fd_of_an_answer_that_was_lost_is_seen() -> Verdict {
+    holds_until(Harm::KeepsAnFdOfEachClient, "something is left behind", |mutant| {
+        shortage::client_without_fds_loses_nothing_and_goes_on(mutant);
     })
 }
 

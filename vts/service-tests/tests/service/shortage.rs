@@ -219,21 +219,28 @@ fn service_out_of_fds_takes_new_clients_afterwards() -> Verdict {
     Ok(())
 }
 
-fn client_without_fds_loses_nothing_and_goes_on(subject: &Subject) {
-    let client = subject.connect();
+/// Fds, bytes and buffers are counted, the client's and the service's.
+pub(crate) fn client_without_fds_loses_nothing_and_goes_on(subject: &Subject) {
+    let held = || {
+        let dump = subject.dump();
+        (dump.number("/all/live_buffers"), dump.number("/all/live_bytes"))
+    };
+    let before = held();
     let still = Still::of(subject);
+    let client = subject.connect();
     let outcome = with_few_fds(3, || client.allocate(&rgba("few fds", 16, 16), 16).map(|got| got.buffers.len()));
     match outcome {
         Err(Failure::Call(_)) => {}
         other => panic!("32 fds came through where 3 are free: {other:?}"),
     }
     // A connection that lost a message may be over; over binder there is none to lose.
-    let client = Client::connect(subject.door()).unwrap();
-    client.one(&rgba("good", 16, 16));
-    drop(client);
+    let next = Client::connect(subject.door()).unwrap();
+    next.one(&rgba("good", 16, 16));
+    drop((client, next));
+    still.assert_nothing_left();
     let dump = subject.dump();
     assert_eq!(dump.buffers("few fds").len(), 0, "buffers that never arrived are still on the account");
-    drop(still);
+    assert_eq!(held(), before, "what never arrived is still on the account");
 }
 
 fn heap_budget_that_runs_out_in_the_middle_leaves_nothing() -> Verdict {
