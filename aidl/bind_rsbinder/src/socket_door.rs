@@ -22,8 +22,6 @@ use std::time::Duration;
 
 /// The newest RPC wire: 2 is Android 16's.
 const WIRE_VERSION: u32 = 2;
-/// How long a client may take for each step of the handshake.
-const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
 /// Pause before accepting again when the process is out of descriptors or threads.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 /// Two services that start at once hold the directory's lock for a moment each; longer than this nobody waits.
@@ -41,12 +39,14 @@ pub struct SocketOptions {
     pub connections: usize,
     /// Most connections of one uid.
     pub connections_per_uid: usize,
+    /// How long a client may take for each step of the handshake, before it loses its connection.
+    pub handshake: Duration,
 }
 
 impl Default for SocketOptions {
-    /// Owner and group, 64 connections, 32 of a uid.
+    /// Owner and group, 64 connections, 32 of a uid, ten seconds.
     fn default() -> SocketOptions {
-        SocketOptions { mode: 0o660, connections: 64, connections_per_uid: 32 }
+        SocketOptions { mode: 0o660, connections: 64, connections_per_uid: 32, handshake: Duration::from_secs(10) }
     }
 }
 
@@ -233,10 +233,10 @@ fn admit(stream: UnixStream, root: &SIBinder, guests: &Arc<Guests>) {
     let Some(seat) = guests.seat(uid) else {
         return log::warn!("uid {uid} pid {pid} is turned away: too many connections");
     };
-    let root = root.clone();
+    let (root, handshake) = (root.clone(), guests.options.handshake);
     let spawned = thread::Builder::new().name(format!("client-{pid}")).spawn(move || {
         let _seat = seat;
-        serve_client(transport, deadlines, root).unwrap_or_else(|status| {
+        serve_client(transport, deadlines, handshake, root).unwrap_or_else(|status| {
             log::debug!("uid {uid} pid {pid}: no session: {status}");
         });
     });
@@ -246,9 +246,14 @@ fn admit(stream: UnixStream, root: &SIBinder, guests: &Arc<Guests>) {
 }
 
 /// Speaks with one client until it leaves.
-fn serve_client(transport: UnixTransport, deadlines: UnixStream, root: SIBinder) -> rsbinder::Result<()> {
-    deadlines.set_read_timeout(Some(HANDSHAKE_WAIT))?;
-    deadlines.set_write_timeout(Some(HANDSHAKE_WAIT))?;
+fn serve_client(
+    transport: UnixTransport,
+    deadlines: UnixStream,
+    handshake: Duration,
+    root: SIBinder,
+) -> rsbinder::Result<()> {
+    deadlines.set_read_timeout(Some(handshake))?;
+    deadlines.set_write_timeout(Some(handshake))?;
     let session = RpcSession::accept_android13plus_fd(Box::new(transport), WIRE_VERSION, true)?;
     // A client may be silent as long as it likes, and slow to read only at its own cost.
     deadlines.set_read_timeout(None)?;

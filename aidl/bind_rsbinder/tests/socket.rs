@@ -284,3 +284,35 @@ fn garbage_ends_only_its_own_connection() {
     assert!(closed.map_or_else(|e| e.kind() == std::io::ErrorKind::ConnectionReset, |_| true));
     good.as_binder().ping_binder().unwrap();
 }
+
+/// A client that says nothing, at a door with this deadline: whether it is shown out.
+fn silent_client_is_shown_out(handshake: Duration, patience: Duration) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("allocator.sock");
+    serve(&path, SocketOptions { handshake, ..SocketOptions::default() });
+    let mut silent = UnixStream::connect(&path).unwrap();
+    silent.set_read_timeout(Some(patience)).unwrap();
+    assert!(matches!(silent.read(&mut [0]), Ok(0)), "a silent client keeps its place");
+}
+
+#[test]
+fn silent_client_loses_its_place_at_the_deadline() {
+    silent_client_is_shown_out(Duration::from_millis(100), Duration::from_secs(60));
+}
+
+#[test]
+#[should_panic(expected = "a silent client keeps its place")]
+fn door_without_a_deadline_is_seen() {
+    silent_client_is_shown_out(Duration::from_secs(3600), Duration::from_secs(1));
+}
+
+#[test]
+fn deadline_is_for_the_handshake_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("allocator.sock");
+    let handshake = Duration::from_secs(3);
+    serve(&path, SocketOptions { handshake, ..SocketOptions::default() });
+    let allocator = connect(&path);
+    std::thread::sleep(handshake + handshake / 3);
+    assert_eq!(allocator.getIMapperLibrarySuffix().unwrap(), "echo", "who has come in may be silent");
+}

@@ -3,6 +3,7 @@
 use crate::{IAllocator, ServeError, Strong};
 use std::convert::Infallible;
 use std::path::Path;
+use std::time::Duration;
 
 /// Who may come in, and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,12 +14,14 @@ pub struct SocketOptions {
     pub connections: usize,
     /// Most connections of one uid.
     pub connections_per_uid: usize,
+    /// How long a client may take for each step of the handshake, before it loses its connection.
+    pub handshake: Duration,
 }
 
 impl Default for SocketOptions {
-    /// Owner and group, 64 connections, 32 of a uid.
+    /// Owner and group, 64 connections, 32 of a uid, ten seconds.
     fn default() -> SocketOptions {
-        SocketOptions { mode: 0o660, connections: 64, connections_per_uid: 32 }
+        SocketOptions { mode: 0o660, connections: 64, connections_per_uid: 32, handshake: Duration::from_secs(10) }
     }
 }
 

@@ -209,7 +209,7 @@ pub fn write(engine: &ServiceEngine, out: &mut dyn io::Write, args: &[String]) -
 /// # Errors
 /// [`io::ErrorKind::WouldBlock`] while all are taken.
 pub(crate) fn seat() -> io::Result<Seat<'static>> {
-    static SEATS: seats::Seats = seats::Seats::new();
+    static SEATS: seats::Seats = seats::Seats::new(seats::AT_ONCE);
     SEATS.take()
 }
 

@@ -14,7 +14,7 @@ const LINES_PER_WINDOW: u32 = 100;
 pub fn start(verbose: bool) {
     let level = if verbose { LevelFilter::Debug } else { LevelFilter::Info };
     // Fails when a logger is in place already: it stays.
-    if log::set_boxed_logger(Box::new(Limited::new(sink(level)))).is_ok() {
+    if log::set_boxed_logger(Box::new(Limited::new(sink(level), LINES_PER_WINDOW))).is_ok() {
         log::set_max_level(level);
     }
 }
@@ -84,19 +84,19 @@ enum Verdict {
 }
 
 impl Window {
-    fn next(&mut self, now: Instant) -> Verdict {
+    fn next(&mut self, now: Instant, most: u32) -> Verdict {
         let over = self.since.map_or(true, |since| now.saturating_duration_since(since) >= WINDOW);
         if over {
             let left_out = self.left_out;
             *self = Window { since: Some(now), lines: 1, left_out: 0 };
             return Verdict::Write { left_out };
         }
-        if self.lines >= LINES_PER_WINDOW {
+        if self.lines >= most {
             self.left_out = self.left_out.saturating_add(1);
             return Verdict::LeaveOut;
         }
         self.lines = self.lines.saturating_add(1);
-        if self.lines == LINES_PER_WINDOW {
+        if self.lines == most {
             Verdict::WriteLast
         } else {
             Verdict::Write { left_out: 0 }
@@ -107,12 +107,13 @@ impl Window {
 /// A logger with so many lines a window before it.
 struct Limited<L> {
     sink: L,
+    most: u32,
     windows: [Mutex<Window>; 3],
 }
 
 impl<L: Log> Limited<L> {
-    fn new(sink: L) -> Limited<L> {
-        Limited { sink, windows: Default::default() }
+    fn new(sink: L, most: u32) -> Limited<L> {
+        Limited { sink, most, windows: Default::default() }
     }
 
     fn window(&self, source: Source) -> MutexGuard<'_, Window> {
@@ -142,8 +143,8 @@ impl<L: Log> Log for Limited<L> {
         }
         let source = Source::of(record.target());
         // The lock is given back before the line is written.
-        let verdict = self.window(source).next(Instant::now());
-        let (what, seconds) = (source.words(), WINDOW.as_secs());
+        let verdict = self.window(source).next(Instant::now(), self.most);
+        let (what, most, seconds) = (source.words(), self.most, WINDOW.as_secs());
         match verdict {
             Verdict::LeaveOut => {}
             Verdict::Write { left_out: 0 } => self.sink.log(record),
@@ -153,10 +154,7 @@ impl<L: Log> Log for Limited<L> {
             }
             Verdict::WriteLast => {
                 self.sink.log(record);
-                self.note(
-                    record,
-                    format_args!("{LINES_PER_WINDOW} {what} within {seconds} s: the next are counted only"),
-                );
+                self.note(record, format_args!("{most} {what} within {seconds} s: the next are counted only"));
             }
         }
     }
@@ -191,27 +189,37 @@ mod tests {
         logger.log(&Record::builder().target(target).args(format_args!("{text}")).build());
     }
 
-    #[test]
-    fn flood_of_refusals_is_cut_and_counted_and_hides_nothing_else() {
+    fn flood_is_cut(most: u32) {
         let kept = Kept::default();
-        let logger = Limited::new(kept.clone());
+        let logger = Limited::new(kept.clone(), most);
         (0..5000).for_each(|_| line(&logger, "gralloc_server::adapter", "refused"));
         (0..5000).for_each(|_| line(&logger, "rsbinder::parcel", "broken"));
         line(&logger, "gralloc_server::engine", "heap camera has gone");
         let lines = kept.0.lock().unwrap().clone();
-        assert_eq!(lines.iter().filter(|line| *line == "refused").count(), 100);
+        assert_eq!(lines.iter().filter(|line| *line == "refused").count(), 100, "refusals");
         assert_eq!(lines.iter().filter(|line| *line == "broken").count(), 100);
         assert_eq!(lines.last().unwrap(), "heap camera has gone");
         assert!(lines.iter().any(|line| line == "100 refusals within 10 s: the next are counted only"), "{lines:?}");
     }
 
     #[test]
+    fn flood_of_refusals_is_cut_and_counted_and_hides_nothing_else() {
+        flood_is_cut(LINES_PER_WINDOW);
+    }
+
+    #[test]
+    #[should_panic(expected = "refusals")]
+    fn log_without_a_bound_is_seen() {
+        flood_is_cut(u32::MAX);
+    }
+
+    #[test]
     fn next_window_tells_how_many_were_left_out() {
         let mut window = Window::default();
         let start = Instant::now();
-        assert_eq!((0..150).filter(|_| window.next(start) == Verdict::LeaveOut).count(), 50);
-        assert_eq!(window.next(start), Verdict::LeaveOut);
-        assert_eq!(window.next(start + WINDOW), Verdict::Write { left_out: 51 });
-        assert_eq!(window.next(start + WINDOW), Verdict::Write { left_out: 0 });
+        assert_eq!((0..150).filter(|_| window.next(start, LINES_PER_WINDOW) == Verdict::LeaveOut).count(), 50);
+        assert_eq!(window.next(start, LINES_PER_WINDOW), Verdict::LeaveOut);
+        assert_eq!(window.next(start + WINDOW, LINES_PER_WINDOW), Verdict::Write { left_out: 51 });
+        assert_eq!(window.next(start + WINDOW, LINES_PER_WINDOW), Verdict::Write { left_out: 0 });
     }
 }

@@ -1,29 +1,32 @@
-//! How many dumps are written, and statistics answered, at once. A reader that does not drain its pipe holds the thread that writes to it, for as long
-//! as it likes: binder gives the service's code a writer and no fd, so there is no deadline to set. What can be seen to is
-//! that such readers never hold every thread of the pool.
+//! How many dumps are written, and statistics answered, at once. A reader that does not drain its pipe holds the thread
+//! that writes to it, for as long as it likes: binder gives the service's code a writer and no fd, so there is no deadline
+//! to set. What can be seen to is that such readers never hold every thread of the pool.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Half of the pool's four threads: one stuck reader keeps nobody else from a dump, and any number keep nobody from buffers.
-const AT_ONCE: usize = 2;
+pub(super) const AT_ONCE: usize = 2;
 
 /// Counts the dumps that are being written and the statistics that are being answered.
-#[derive(Debug, Default)]
-pub(super) struct Seats(AtomicUsize);
+#[derive(Debug)]
+pub(super) struct Seats {
+    taken: AtomicUsize,
+    most: usize,
+}
 
 /// One of them; given back when dropped.
 pub(crate) struct Seat<'s>(&'s Seats);
 
 impl Seats {
-    pub(super) const fn new() -> Seats {
-        Seats(AtomicUsize::new(0))
+    pub(super) const fn new(most: usize) -> Seats {
+        Seats { taken: AtomicUsize::new(0), most }
     }
 
     /// A seat, if one is free.
     pub(super) fn take(&self) -> io::Result<Seat<'_>> {
-        let taken = |seats: usize| seats.checked_add(1).filter(|seats| *seats <= AT_ONCE);
-        match self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, taken) {
+        let one_more = |taken: usize| taken.checked_add(1).filter(|taken| *taken <= self.most);
+        match self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more) {
             Ok(_) => Ok(Seat(self)),
             Err(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
@@ -32,7 +35,7 @@ impl Seats {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.0 .0.fetch_sub(1, Ordering::AcqRel);
+        self.0.taken.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -40,15 +43,24 @@ impl Drop for Seat<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn third_dump_is_refused_until_one_ends() {
-        let seats = Seats::new();
+    fn third_is_refused(seats: &Seats) {
         let first = seats.take();
         let second = seats.take();
         assert!(first.is_ok() && second.is_ok());
-        assert!(seats.take().is_err());
+        assert!(seats.take().is_err(), "a third is let in");
         assert!(seats.take().is_err(), "a refusal takes no seat and gives none back");
         drop(first);
         assert!(seats.take().is_ok());
+    }
+
+    #[test]
+    fn third_dump_is_refused_until_one_ends() {
+        third_is_refused(&Seats::new(AT_ONCE));
+    }
+
+    #[test]
+    #[should_panic(expected = "a third is let in")]
+    fn seats_without_a_bound_are_seen() {
+        third_is_refused(&Seats::new(usize::MAX));
     }
 }
