@@ -170,6 +170,7 @@ fn negative_and_too_many_are_refused_before_any_heap_is_asked() {
     assert_eq!(run(&heaps, &policy, &ledger, 33), Err(Shortage::TooManyBuffers { count: 33, limit: 32 }.into()));
     assert!(heaps.calls.borrow().is_empty());
     assert_clean(&heaps, &ledger);
+    assert_eq!(run(&heaps, &policy, &ledger, 32).map(|given| given.len()), Ok(32), "the limit itself is allowed");
 }
 
 #[test]

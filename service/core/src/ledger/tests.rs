@@ -6,6 +6,8 @@ use crate::request::BufferName;
 use crate::usage::Usage;
 use std::cell::Cell;
 
+mod ready;
+
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const PAGE: u64 = 4 * KIB;
@@ -200,6 +202,23 @@ fn idle_clients_are_forgotten_beyond_a_bound() {
     }
     assert!(ledger.snapshot().clients.len() <= 300);
     assert_eq!(ledger.snapshot().all.refusals, 2_000);
+}
+
+#[test]
+fn clients_that_hold_or_ask_are_not_forgotten_with_the_idle() {
+    let ledger = ledger();
+    let ticket = hold(&ledger, APP, 1, 12 * MIB).unwrap();
+    let under_way = ledger.reserve(OTHER, sizes(10 * MIB, 1), 0, &gauge(1024 * MIB)).unwrap();
+    (0..254).for_each(|uid| ledger.count_refusal(uid));
+    assert_eq!(ledger.figures().clients.len(), 256, "so many are remembered");
+    ledger.count_refusal(254);
+    let left: Vec<u32> = ledger.figures().clients.iter().map(|(uid, _)| *uid).collect();
+    assert_eq!(left, [APP.uid, OTHER.uid]);
+    assert!(matches!(hold(&ledger, APP, 2, 6 * MIB), Err(Shortage::ClientBudget { .. })));
+    assert!(matches!(hold(&ledger, OTHER, 3, 7 * MIB), Err(Shortage::ClientBudget { .. })));
+    drop(under_way);
+    ledger.release(ticket);
+    assert_eq!(ledger.figures().all.account.live_bytes, 0);
 }
 
 fn hold_many(ledger: &Ledger, client: Client, count: u32) -> Result<Vec<Ticket>, Shortage> {
