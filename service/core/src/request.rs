@@ -140,3 +140,29 @@ impl Request {
 fn positive(value: i32) -> Option<u32> {
     u32::try_from(value).ok().filter(|value| *value > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_ends_at_the_first_zero_or_after_127_bytes_and_nothing_travels_behind_it() {
+        let mut wire = [b'x'; NAME_BYTES];
+        let longest = BufferName::from_wire(&wire);
+        assert_eq!(longest.bytes(), [b'x'; 127]);
+        assert_eq!(longest.to_wire()[127], 0);
+        assert_eq!(BufferName::from_text(&"x".repeat(200)), longest);
+        assert_eq!(BufferName::from_text(&"x".repeat(127)), longest);
+        wire[2] = 0;
+        assert_eq!(BufferName::from_wire(&wire), BufferName::from_text("xx"));
+        assert_eq!(BufferName::from_text("xx\0secret").to_wire()[2..], [0; 126]);
+        assert_eq!(BufferName::from_text("xx").bytes(), b"xx");
+    }
+
+    #[test]
+    fn name_is_shown_escaped() {
+        let name = BufferName::from_text("a\"\n\u{e9}");
+        assert_eq!(name.to_string(), r#"a\"\n\xc3\xa9"#);
+        assert_eq!(format!("{name:?}"), r#""a\"\n\xc3\xa9""#);
+    }
+}

@@ -342,6 +342,8 @@ fn metadata_needs_its_heap() {
     asked.reserved_size = 65 << 20;
     let expected = Shortage::BufferTooLarge { bytes: 65 * MIB + METADATA_BYTES, limit: 64 * MIB };
     assert_eq!(refusal(&asked, &small), expected.into());
+    asked.reserved_size = i64::try_from(64 * MIB - METADATA_BYTES).expect("fits");
+    assert_eq!(planned(&asked, &small).expect("what the heap gives at most").metadata_bytes, 64 * MIB);
 }
 
 #[test]
@@ -363,6 +365,17 @@ fn first_resolution_that_holds_decides_a_flexible_format() {
         |usage| planned(&descriptor(PixelFormat::ImplementationDefined, 64, 64, usage), &policy).unwrap().layout;
     assert_eq!(layout(Usage::GPU_RENDER_TARGET), Layout::Rgba8888);
     assert_eq!(layout(Usage::CAMERA_OUTPUT), Layout::Nv12);
+}
+
+#[test]
+fn format_that_names_no_layout_is_told_from_one_that_nothing_resolves() {
+    let reason = |format: PixelFormat, policy: &Policy| match refusal(&descriptor(format, 64, 64, CPU), policy) {
+        Refusal::Unsupported(Unsupported::Format { value, reason }) if value == format.to_wire() => reason,
+        other => panic!("{other:?}"),
+    };
+    assert!(reason(PixelFormat::Unspecified, &policy()).contains("names no layout"));
+    let unresolved = Policy { resolutions: Vec::new(), ..policy() };
+    assert!(reason(PixelFormat::ImplementationDefined, &unresolved).contains("no resolution"));
 }
 
 /// A resolution can lead to a layout that the size does not suit; it is judged like any other.
