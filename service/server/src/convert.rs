@@ -141,3 +141,77 @@ fn holdings(held: &Holdings) -> aidl::Holdings {
 fn long(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    // A failed unwrap is a failed test.
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use gralloc_core::layout::{Layout, Planes};
+    use gralloc_core::{PixelFormat, Usage};
+    use gralloc_handle::BufferInfo;
+    use std::fs::File;
+    use std::os::unix::fs::MetadataExt;
+
+    fn handle(id: u64, (buffer, metadata): (&str, &str)) -> Handle {
+        let info = BufferInfo {
+            id,
+            name: BufferName::from_text("frame"),
+            width: 64,
+            height: 32,
+            layers: 1,
+            format: PixelFormat::Rgba8888,
+            usage: Usage::NONE,
+            layout: Layout::Rgba8888,
+            modifier: 0,
+            stride: 64,
+            planes: Planes::default(),
+            layer_bytes: 8192,
+            buffer_bytes: 8192,
+            metadata_bytes: 4096,
+            reserved_bytes: 0,
+            protected: false,
+            cached: true,
+            contiguous: false,
+        };
+        let open = |path| File::open(path).unwrap().into();
+        Handle { buffer: open(buffer), metadata: open(metadata), info }
+    }
+
+    #[test]
+    fn reply_has_each_buffers_ints_and_its_fds_pixels_first() {
+        let paths = ("/proc/self/status", "/proc/self/maps");
+        let ints: Vec<Vec<i32>> = [7, 8].iter().map(|id| encode(&handle(*id, paths).info).to_vec()).collect();
+        let reply = result(Grant { stride: 64, handles: vec![handle(7, paths), handle(8, paths)] });
+        assert_eq!(reply.stride, 64);
+        assert_eq!(reply.buffers.iter().map(|buffer| buffer.ints.clone()).collect::<Vec<_>>(), ints);
+        for buffer in reply.buffers {
+            let inode = |file: File| file.metadata().unwrap().ino();
+            let found: Vec<u64> = buffer.fds.into_iter().map(|fd| inode(allocator_aidl::into_fd(fd).into())).collect();
+            assert_eq!(found, [paths.0, paths.1].map(|path| inode(File::open(path).unwrap())));
+        }
+    }
+
+    #[test]
+    fn buffers_asked_for_are_bounded_whatever_the_caller_says() {
+        assert_eq!(wanted(5000, 10), (5000, 10));
+        assert_eq!(wanted(-1, 0), (0, MAX_BUFFERS));
+        assert_eq!(wanted(i64::MAX, -1), (i64::MAX.unsigned_abs(), MAX_BUFFERS));
+        assert_eq!(wanted(0, 1024), (0, 1024));
+        assert_eq!(wanted(0, i32::MAX), (0, MAX_BUFFERS));
+    }
+
+    #[test]
+    fn figures_beyond_63_bits_are_the_largest_and_uids_keep_their_bits() {
+        let held =
+            Holdings { live_buffers: 1, live_bytes: 2, high_water_bytes: 3, total_buffers: 4, total_bytes: u64::MAX };
+        let wire = client(&ClientLine { uid: u32::MAX, reserved_bytes: 5, refusals: 6, holdings: held });
+        assert_eq!((wire.uid, wire.reservedBytes, wire.refusals), (-1, 5, 6));
+        let held = wire.holdings;
+        assert_eq!(
+            (held.liveBuffers, held.liveBytes, held.highWaterBytes, held.totalBuffers, held.totalBytes),
+            (1, 2, 3, 4, i64::MAX)
+        );
+    }
+}

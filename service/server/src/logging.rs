@@ -172,17 +172,20 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    /// Takes no lines for debugging, and keeps the others. A flush is a line, too.
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<String>>>);
 
     impl Log for Kept {
-        fn enabled(&self, _: &Metadata<'_>) -> bool {
-            true
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.level() <= log::Level::Info
         }
         fn log(&self, record: &Record<'_>) {
             self.0.lock().unwrap().push(record.args().to_string());
         }
-        fn flush(&self) {}
+        fn flush(&self) {
+            self.0.lock().unwrap().push("flushed".to_owned());
+        }
     }
 
     fn line(logger: &impl Log, target: &str, text: &str) {
@@ -211,6 +214,18 @@ mod tests {
     #[should_panic(expected = "refusals")]
     fn log_without_a_bound_is_seen() {
         flood_is_cut(u32::MAX);
+    }
+
+    #[test]
+    fn lines_that_are_not_asked_for_use_up_nothing() {
+        let kept = Kept::default();
+        let logger = Limited::new(kept.clone(), LINES_PER_WINDOW);
+        let debug = Record::builder().level(log::Level::Debug).target("rsbinder").args(format_args!("detail")).build();
+        assert!(!logger.enabled(debug.metadata()));
+        (0..200).for_each(|_| logger.log(&debug));
+        line(&logger, "rsbinder", "broken");
+        logger.flush();
+        assert_eq!(*kept.0.lock().unwrap(), ["broken", "flushed"]);
     }
 
     #[test]
