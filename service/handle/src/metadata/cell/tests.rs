@@ -139,11 +139,16 @@ fn former_owner_of_a_slot_taken_over_does_not_publish_it() {
 #[test]
 fn hostile_words_spoil_the_value_alone() {
     let mut state = 0x9e37_79b9u32;
-    for _ in 0..if cfg!(miri) { 20 } else { 5_000 } {
+    for round in 0..if cfg!(miri) { 20 } else { 5_000 } {
         let page = page();
         for word in &page {
             state = state.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
             word.store(state ^ (state >> 16), Ordering::Relaxed);
+        }
+        // Where every slot is claimed, a writer gives way two hundred times before it takes one over, and each time may
+        // cost it milliseconds on a busy machine. So in most rounds two slots are free, of which one can be published.
+        if round % 500 != 0 {
+            [1, 2 + round % 2].into_iter().for_each(|number| claim(&page, number).store(0, Ordering::Relaxed));
         }
         assert!(!read(&page).is_some_and(|words| words.len() > 8));
         assert!(CELL.write(&page, 1, &value(9)));
