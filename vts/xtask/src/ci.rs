@@ -50,7 +50,7 @@ use Run::{Here, InGuest};
 
 type Step = (&'static str, Run);
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     ("lock", Here(steps::lock)),
     ("format", Here(steps::format)),
     ("layers", Here(layers::check)),
@@ -67,6 +67,7 @@ const STEPS: [Step; 17] = [
     ("models", Here(steps::models)),
     ("miri", Here(steps::miri)),
     ("fuzz", Here(steps::fuzz)),
+    ("mutants", Here(steps::mutants)),
     ("kernel", Here(steps::kernel)),
 ];
 

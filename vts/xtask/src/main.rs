@@ -8,12 +8,14 @@ mod context;
 mod demo;
 mod fuzz;
 mod guest_options;
+mod mutants;
 mod nightly;
 mod selinux;
 mod serve;
 mod service;
 mod soak;
 mod test;
+mod tools;
 mod vm;
 
 use std::process::ExitCode;
@@ -50,6 +52,7 @@ enum Task {
     ///
     /// The models are unit tests beside the code, built with `--cfg loom`; some plant a fault and see it found.
     Loom(checked::Args),
+    Mutants(mutants::Args),
     Vm(vm::Args),
     Selinux(selinux::Args),
     Serve(serve::Args),
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Loom(args) => checked::loom(&args),
         Task::Miri(args) => checked::miri(&args),
+        Task::Mutants(args) => mutants::run(&args),
         Task::Selinux(args) => selinux::run(&args),
         Task::Serve(args) => serve::run(&args),
         Task::Soak(args) => soak::run(&args),

@@ -1,15 +1,14 @@
-//! cargo-deny: what the dependencies may be. Built once into Cargo's target folder.
+//! cargo-deny: what the dependencies may be.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
-use vm_harness::binaries::cargo;
-use vm_harness::prerequisites::on_path;
 use vm_harness::progress::{run_captured, run_visible};
 
 use super::Finding;
 use crate::context::Context;
+use crate::tools;
 
 const VERSION: &str = "0.20.2";
 
@@ -36,25 +35,5 @@ pub(super) fn advisories(context: &Context) -> Result<Finding> {
 }
 
 fn program(context: &Context) -> Result<PathBuf> {
-    if on_path("cargo-deny") {
-        return Ok("cargo-deny".into());
-    }
-    let root = context.target.join("tools").join(format!("cargo-deny-{VERSION}"));
-    let program = root.join("bin/cargo-deny");
-    if program.is_file() {
-        return Ok(program);
-    }
-    context.progress.step(format_args!("building cargo-deny {VERSION} (once)"));
-    let build = root.join("build");
-    // Unoptimised: it runs for seconds and would build for minutes longer.
-    run_visible(
-        Command::new(cargo())
-            .args(["install", "cargo-deny", "--locked", "--debug", "--version", VERSION, "--root"])
-            .arg(&root)
-            .arg("--target-dir")
-            .arg(&build)
-            .env("CARGO_PROFILE_DEV_DEBUG", "false"),
-    )?;
-    let _only_space = std::fs::remove_dir_all(build);
-    Ok(program)
+    tools::program(context, "cargo-deny", VERSION)
 }

@@ -14,6 +14,7 @@ use crate::checked;
 use crate::context::Context;
 use crate::fuzz;
 use crate::guest_options::MachineArgs;
+use crate::mutants;
 use crate::nightly;
 use crate::selinux;
 
@@ -111,6 +112,15 @@ pub(super) fn fuzz(context: &Context) -> Result<Finding> {
         return Ok(Finding::Skipped(format!("{why}; the tests run the kept corpora without coverage")));
     }
     Ok(Finding::Well(format!(": {}", fuzz::short(context)?)))
+}
+
+/// Mutants of the defences whose tests are quickest.
+pub(super) fn mutants(context: &Context) -> Result<Finding> {
+    let program = match mutants::program(context) {
+        Ok(program) => program,
+        Err(error) => return Ok(Finding::Skipped(format!("cargo-mutants cannot be installed: {error:#}"))),
+    };
+    Ok(Finding::Well(format!(": {}", mutants::short(context, &program)?)))
 }
 
 /// What Soong reads.
