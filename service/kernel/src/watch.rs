@@ -16,9 +16,11 @@
 
 mod epoll;
 mod inotify;
+mod kind;
 mod table;
 
 use crate::error::Error;
+use kind::Kind;
 use nix::errno::Errno;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -68,21 +70,8 @@ pub struct Released {
 #[derive(Debug)]
 pub struct ReleaseWatch(Vec<Kind>);
 
-#[derive(Debug)]
-enum Kind {
-    Inotify(inotify::Events),
-    Epoll(epoll::List),
-}
-
 /// How long a test buffer's end may take to be told.
 const PROBE_TIME: Duration = Duration::from_millis(200);
-
-/// How often a source without events is worth a look, at most.
-const SCAN_INTERVAL: Duration = Duration::from_millis(200);
-
-/// The share of a processor that looking may take, as its inverse. The list of 900 buffers takes 14 ms to read under
-/// emulation, so it is then looked at every 0.7 s.
-const SCAN_SHARE: u32 = 50;
 
 impl ReleaseWatch {
     /// Watches through one source without trying it.
@@ -155,10 +144,7 @@ impl ReleaseWatch {
     pub fn add(&self, buffer: BorrowedFd<'_>, tag: Tag) -> Result<(), Error> {
         let mut last = Err(Error::NoReleaseEvents);
         for kind in &self.0 {
-            last = match kind {
-                Kind::Inotify(events) => events.add(buffer, tag),
-                Kind::Epoll(list) => list.add(buffer, tag),
-            };
+            last = kind.add(buffer, tag);
             // What one source has no room for, the next may have.
             if !matches!(last, Err(Error::Call { errno: Errno::ENOSPC | Errno::ENOMEM, .. })) {
                 break;
@@ -205,11 +191,7 @@ impl ReleaseWatch {
     fn read_if(&self, wanted: impl Fn(&Kind) -> bool) -> Result<Released, Error> {
         let (mut released, mut failed) = (Released::default(), None);
         for kind in self.0.iter().filter(|kind| wanted(kind)) {
-            let read = match kind {
-                Kind::Inotify(events) => events.read(&mut released),
-                Kind::Epoll(list) => list.read(&mut released),
-            };
-            failed = read.err().or(failed);
+            failed = kind.read(&mut released).err().or(failed);
         }
         match failed {
             Some(error) if released.tags.is_empty() => Err(error),
@@ -239,50 +221,6 @@ impl ReleaseWatch {
                 Some(Kind::Inotify(events)) => events.sleep(nap)?,
                 _ => std::thread::sleep(nap),
             }
-        }
-    }
-}
-
-impl Kind {
-    fn of(source: Source) -> Result<Kind, Error> {
-        Ok(match source {
-            Source::Inotify => Kind::Inotify(inotify::Events::new()?),
-            Source::Epoll => Kind::Epoll(epoll::List::new()?),
-        })
-    }
-
-    const fn source(&self) -> Source {
-        match self {
-            Kind::Inotify(_) => Source::Inotify,
-            Kind::Epoll(_) => Source::Epoll,
-        }
-    }
-
-    fn watched(&self) -> usize {
-        match self {
-            Kind::Inotify(events) => events.watched(),
-            Kind::Epoll(list) => list.watched(),
-        }
-    }
-
-    /// `None` where nothing has to be looked at.
-    fn scan_interval(&self) -> Option<Duration> {
-        match self {
-            Kind::Epoll(list) if list.watched() > 0 => {
-                let took = list.scanned().map_or(Duration::ZERO, |(_, took)| took);
-                Some(SCAN_INTERVAL.max(took.saturating_mul(SCAN_SHARE)))
-            }
-            _ => None,
-        }
-    }
-
-    fn is_due(&self) -> bool {
-        match self {
-            Kind::Inotify(_) => true,
-            Kind::Epoll(list) => match (self.scan_interval(), list.scanned()) {
-                (Some(interval), Some((at, _))) => at.elapsed() >= interval,
-                (interval, _) => interval.is_some(),
-            },
         }
     }
 }
