@@ -8,8 +8,9 @@
 //!   it (`eventpoll_release`, `fs/eventpoll.c`). Has to be looked at now and again; works on every kernel, for what can be
 //!   polled: dma-bufs, not memfds.
 //!
-//! Both are kept where both work: the user's inotify watches are few (`fs.inotify.max_user_watches`, 8,192 where there is a
-//! gibibyte of memory), and what finds none left goes to the list.
+//! Both are kept where both work: inotify watches are few (`fs.inotify.max_user_watches`, 8,192 where there is a gibibyte of
+//! memory) and all of one user, whose other processes need theirs. So inotify takes at most half of them and the list the
+//! rest. What the list does not take is watched beyond that half, to the limit: a buffer that nobody tracks is worse.
 //!
 //! The caller holds an fd of the buffer over [`ReleaseWatch::add`]; closing it may be what ends the buffer, and that is
 //! reported. All methods take `&self` and may run in several threads. A watch ends with its buffer and in no other way.
@@ -21,7 +22,6 @@ mod table;
 
 use crate::error::Error;
 use kind::Kind;
-use nix::errno::Errno;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -108,6 +108,9 @@ impl ReleaseWatch {
                 Err(error) => log::info!("{source} cannot watch buffers: {error}"),
             }
         }
+        if kinds.len() > 1 {
+            kinds.iter_mut().for_each(Kind::bound);
+        }
         match kinds.is_empty() {
             true => Err(Error::NoReleaseEvents.into()),
             false => Ok(ReleaseWatch(kinds)),
@@ -135,18 +138,21 @@ impl ReleaseWatch {
         self.0.iter().map(|kind| (kind.source(), kind.watched()))
     }
 
-    /// Begins to watch a buffer.
+    /// Begins to watch a buffer, through the first source that has not used up its share; when those do not take it,
+    /// through the others. Threads that add at the same time may pass a share by a watch each.
     ///
     /// # Errors
     /// `AlreadyWatched`, as far as the source sees it: inotify also through another fd of the same buffer, epoll through the
     /// same fd. `Call` with ENOSPC when the user's watches are used up (`fs.inotify.max_user_watches`,
     /// `fs.epoll.max_user_watches`); with EPERM for what epoll cannot watch.
     pub fn add(&self, buffer: BorrowedFd<'_>, tag: Tag) -> Result<(), Error> {
+        // Asked once: a release between two questions must not leave a source out.
+        let (within, beyond): (Vec<&Kind>, Vec<&Kind>) = self.0.iter().partition(|kind| !kind.has_its_share());
         let mut last = Err(Error::NoReleaseEvents);
-        for kind in &self.0 {
+        for kind in within.into_iter().chain(beyond) {
             last = kind.add(buffer, tag);
-            // What one source has no room for, the next may have.
-            if !matches!(last, Err(Error::Call { errno: Errno::ENOSPC | Errno::ENOMEM, .. })) {
+            // What one source has no room for (ENOSPC, ENOMEM) or no way to watch (EPERM), the next may take.
+            if matches!(last, Ok(()) | Err(Error::AlreadyWatched)) {
                 break;
             }
         }

@@ -23,7 +23,7 @@ Options:
   --heap-dir DIR     where the heap nodes are [default: /dev/dma_heap]
   --release-source S how to see that a buffer's last reference has gone
                      auto: tried at start; inotify where its events come, epoll where they do not (Linux 6.14 and
-                     later) and beyond the watches that inotify has [default]
+                     later) and beyond half of the user's inotify watches [default]
                      inotify, epoll: that one alone, if it works
                      none: not at all; live figures are unknown, and budgets of clients and heaps bound nothing
   --check            load the policy, look at the heaps, say what is found, and exit; 1 when the metadata heap is not open

@@ -19,6 +19,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// How many watches all processes of a user may have together.
+const USERS_WATCHES: &str = "/proc/sys/fs/inotify/max_user_watches";
+
+/// What is taken for that where it cannot be read: the least that a kernel sets by itself (`inotify_user_setup`,
+/// `fs/notify/inotify/inotify_user.c`; all that there was before v5.11).
+const LEAST_USERS_WATCHES: usize = 8_192;
+
 /// One inotify instance for all buffers.
 #[derive(Debug)]
 pub(super) struct Events {
@@ -27,13 +34,28 @@ pub(super) struct Events {
     table: Mutex<Table>,
     /// The kernel has dropped events, and no comparison since has come to its end.
     dropped: AtomicBool,
+    /// How many buffers are watched before another source is asked.
+    share: usize,
 }
 
 impl Events {
     pub(super) fn new() -> Result<Events, Error> {
         let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
         let inotify = Inotify::init(flags).map_err(Error::call("inotify_init1"))?;
-        Ok(Events { inotify, table: Mutex::default(), dropped: AtomicBool::new(false) })
+        Ok(Events { inotify, table: Mutex::default(), dropped: AtomicBool::new(false), share: usize::MAX })
+    }
+
+    /// From here on half of the user's watches are its share.
+    pub(super) fn bound(&mut self) {
+        let read = std::fs::read_to_string(USERS_WATCHES);
+        if let Err(error) = &read {
+            log::info!("{USERS_WATCHES}: {error}; taken to be {LEAST_USERS_WATCHES}");
+        }
+        self.share = half_of(read.ok().as_deref());
+    }
+
+    pub(super) fn has_its_share(&self) -> bool {
+        self.watched() >= self.share
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -116,6 +138,11 @@ impl Events {
     }
 }
 
+/// Half of a kernel's figure, or of the least that it can be expected to be.
+fn half_of(figure: Option<&str>) -> usize {
+    figure.and_then(|text| text.trim().parse().ok()).unwrap_or(LEAST_USERS_WATCHES) / 2
+}
+
 /// A watch descriptor's number, a positive int. nix 0.28 gives it away to a hasher only.
 fn number(descriptor: WatchDescriptor) -> u32 {
     #[derive(Default)]
@@ -135,6 +162,14 @@ fn number(descriptor: WatchDescriptor) -> u32 {
 
 #[cfg(test)]
 impl Events {
+    pub(super) fn set_share(&mut self, share: usize) {
+        self.share = share;
+    }
+
+    pub(super) const fn share(&self) -> usize {
+        self.share
+    }
+
     /// Fills the queue with other events: two files in turn, because the kernel merges an event with an equal last one.
     pub(super) fn fill_queue(&self, directory: &std::path::Path, events: usize) {
         self.inotify.add_watch(directory, AddWatchFlags::IN_OPEN).unwrap();
@@ -142,5 +177,16 @@ impl Events {
         for path in paths.iter().cycle().take(events + 2) {
             std::fs::File::create(path).unwrap();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::half_of;
+
+    #[test]
+    fn share_is_half_of_what_can_be_read_and_of_the_least_otherwise() {
+        assert_eq!((half_of(Some("65536\n")), half_of(Some("41\n")), half_of(Some("1\n"))), (32_768, 20, 0));
+        assert_eq!((half_of(None), half_of(Some("")), half_of(Some("-1\n"))), (4_096, 4_096, 4_096));
     }
 }

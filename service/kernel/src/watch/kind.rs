@@ -54,6 +54,20 @@ impl Kind {
         }
     }
 
+    /// Leaves to others of the user what they need, from here on: there is another source for the rest.
+    pub(super) fn bound(&mut self) {
+        if let Kind::Inotify(events) = self {
+            events.bound();
+        }
+    }
+
+    pub(super) fn has_its_share(&self) -> bool {
+        match self {
+            Kind::Inotify(events) => events.has_its_share(),
+            Kind::Epoll(_) => false,
+        }
+    }
+
     /// `None` where nothing has to be looked at.
     pub(super) fn scan_interval(&self) -> Option<Duration> {
         match self {

@@ -160,6 +160,89 @@ fn choose_for_what_tells_nothing_says_so() {
     assert_eq!(error.errno(), Errno::ENOMEM);
 }
 
+/// Both sources work: the one is tried with a memfd, the other with a pipe.
+fn choose_both() -> ReleaseWatch {
+    let mut samples = [memfd(), pipe()].into_iter();
+    ReleaseWatch::choose(&Source::ALL, || samples.next().ok_or(Error::NoReleaseEvents)).unwrap()
+}
+
+fn share(watch: &mut ReleaseWatch) -> &mut inotify::Events {
+    match &mut watch.0[0] {
+        Kind::Inotify(events) => events,
+        Kind::Epoll(_) => unreachable!("inotify is the first"),
+    }
+}
+
+#[test]
+fn choose_of_two_leaves_half_of_the_users_watches_and_of_one_leaves_none() {
+    let limit: usize =
+        std::fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").unwrap().trim().parse().unwrap();
+    assert_eq!(share(&mut choose_both()).share(), limit / 2);
+    let mut alone = ReleaseWatch::choose(&Source::ALL, || Ok::<_, Error>(memfd())).unwrap();
+    assert_eq!((alone.sources().count(), share(&mut alone).share()), (1, usize::MAX));
+}
+
+#[test]
+fn choose_without_a_buffer_for_the_second_keeps_the_first() {
+    for (sources, buffer) in [([Source::Inotify, Source::Epoll], memfd()), ([Source::Epoll, Source::Inotify], pipe())] {
+        let mut samples = [buffer].into_iter();
+        let error = Error::Call { name: "sample", errno: Errno::ENOMEM };
+        let watch = ReleaseWatch::choose(&sources, || samples.next().ok_or(error.clone())).unwrap();
+        assert_eq!(watch.sources().collect::<Vec<_>>(), [(sources[0], 0)]);
+    }
+}
+
+#[test]
+fn buffers_beyond_the_share_of_inotify_go_to_the_list() {
+    let mut watch = choose_both();
+    share(&mut watch).set_share(3);
+    // Those that inotify has are memfds: pipes' ends it does not tell.
+    let mut buffers: Vec<OwnedFd> = (0..3).map(|_| memfd()).chain((3..10).map(|_| pipe())).collect();
+    buffers.iter().zip(0..).for_each(|(buffer, tag)| watch.add(buffer.as_fd(), tag).unwrap());
+    assert_eq!(watch.sources().collect::<Vec<_>>(), [(Source::Inotify, 3), (Source::Epoll, 7)]);
+    // What goes makes room.
+    drop(buffers.remove(1));
+    assert_eq!(watch.wait(PROBE_TIME).unwrap().tags, [1]);
+    buffers.push(memfd());
+    watch.add(buffers[9].as_fd(), 10).unwrap();
+    assert_eq!(watch.sources().collect::<Vec<_>>(), [(Source::Inotify, 3), (Source::Epoll, 7)]);
+    drop(buffers);
+    let mut told = watch.wait(PROBE_TIME).unwrap().tags;
+    told.sort();
+    assert_eq!(told, [0, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+}
+
+#[test]
+fn buffers_that_the_list_cannot_watch_go_beyond_the_share() {
+    let mut watch = choose_both();
+    share(&mut watch).set_share(3);
+    let buffers: Vec<OwnedFd> = (0..10).map(|_| memfd()).collect();
+    buffers.iter().zip(0..).for_each(|(buffer, tag)| watch.add(buffer.as_fd(), tag).unwrap());
+    assert_eq!(watch.sources().collect::<Vec<_>>(), [(Source::Inotify, 10), (Source::Epoll, 0)]);
+    drop(buffers);
+    assert_eq!(watch.wait(PROBE_TIME).unwrap().tags.len(), 10);
+}
+
+#[test]
+fn read_with_a_source_that_fails_loses_nothing_of_the_other() {
+    for broken_first in [true, false] {
+        let mut watch = choose_both();
+        let (one, other) = (memfd(), pipe());
+        watch.add(one.as_fd(), 1).unwrap();
+        share(&mut watch).set_share(0);
+        watch.add(other.as_fd(), 2).unwrap();
+        // From here on reading the events fails: their fd is a folder's.
+        let folder = std::fs::File::open("/").unwrap();
+        nix::unistd::dup2(folder.as_raw_fd(), share(&mut watch).fd().as_raw_fd()).unwrap();
+        if !broken_first {
+            watch.0.reverse();
+        }
+        drop((one, other));
+        assert_eq!(watch.read().unwrap().tags, [2], "broken first: {broken_first}");
+        assert_eq!(watch.read().unwrap_err().errno(), Errno::EISDIR, "nothing was read beside the failure");
+    }
+}
+
 #[test]
 fn list_is_read_when_it_is_due_and_no_sooner() {
     let watch = ReleaseWatch::with(Source::Epoll).unwrap();

@@ -3,6 +3,7 @@
 
 use gralloc_client::Buffer;
 use procfs::process::Process;
+use rustix::fs::inotify;
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use service_tests::client::{assert_distinct, blob, rgba, Client, NO_RESOURCES};
 use service_tests::dmabufs::census;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub(crate) fn tests() -> Vec<Test> {
     tests!["watching":
         ten_thousand_buffers_are_accounted_for_one_by_one,
+        inotify_leaves_half_of_the_users_watches_to_others,
         epoll_takes_what_inotify_has_no_watch_for,
         buffers_that_no_source_takes_are_counted_as_unknown,
         epoll_alone_frees_a_budget_at_the_last_reference,
@@ -136,6 +138,36 @@ const FEW: u64 = 40;
 
 fn few_watches() -> Setting {
     Setting::change("/proc/sys/fs/inotify/max_user_watches", &FEW.to_string())
+}
+
+fn inotify_leaves_half_of_the_users_watches_to_others() -> Verdict {
+    kernel_heaps()?;
+    root()?;
+    let _few = few_watches();
+    let service = start(&policy("", ""), &[]);
+    if service.dump().0["releases_seen_through"] != "inotify" {
+        return Err(Skip("this kernel sends inotify no event of a dma-buf's end".to_owned()));
+    }
+    let client = service.connect();
+    let still = Still::of(&service);
+    // Twice: what has gone makes room, and no more than that.
+    for _ in 0..2 {
+        let kept = pixels(&client, 200);
+        assert_eq!(service.dump().number("/untracked_buffers"), 0);
+        assert_eq!((watches(&service, "inotify"), watches(&service, "epoll")), (FEW / 2, 200 - FEW / 2));
+        // Another process of the same user, as system_server is on a device, still gets some.
+        let other = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..FEW / 4 {
+            let path = folder.path().join(number.to_string());
+            std::fs::write(&path, "").unwrap();
+            inotify::add_watch(&other, &path, inotify::WatchFlags::MODIFY).unwrap();
+        }
+        drop(kept);
+        assert_eq!(service.dump().number("/all/live_bytes"), 0);
+    }
+    still.assert_nothing_left();
+    Ok(())
 }
 
 fn epoll_takes_what_inotify_has_no_watch_for() -> Verdict {
