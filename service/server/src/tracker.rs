@@ -3,6 +3,10 @@
 //! Adding a watch takes longer than a client should wait, so the housekeeper does it after the reply: until then a
 //! duplicate of the fd is kept. If the client lets go before the watch stands, the duplicate is the last reference and
 //! its close is the event. [`Tracker::settle`] does the same work at once, for a request that a budget would refuse.
+//!
+//! Where the kernel sends no events that is a look at all that lives, and a client at its budget could have it with every
+//! request. So one look serves all who asked before it began, and looks take [`LOOK_SHARE`] of a processor at most: who asks
+//! sooner waits for the next. Nobody is refused by an account of before the question.
 
 use crate::engine::Handle;
 use crate::housekeeper::Waker;
@@ -18,11 +22,16 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Most buffers that may wait for their watch: each holds an fd, and a flood of requests outruns the housekeeper. The
 /// request that finds more does the work itself.
 const MOST_PENDING: usize = 64;
+
+/// The share of a processor that looks for requests may take, as its inverse. A request waits for five times as long as a
+/// look takes, at worst: for the one that had begun, the pause of three, and its own.
+const LOOK_SHARE: u32 = 4;
 
 /// Watches buffers on behalf of a ledger.
 pub struct Tracker {
@@ -31,8 +40,16 @@ pub struct Tracker {
     watch: ReleaseWatch,
     pending: Mutex<Vec<Pending>>,
     /// Held while watches are added and releases booked: who has had it has all booked that had happened before.
-    settling: Mutex<()>,
+    settling: Mutex<Option<Look>>,
     untracked: AtomicU64,
+}
+
+/// The last time that [`Tracker::settle`] looked.
+struct Look {
+    /// Before anything was done: what was let go until then is booked.
+    began: Instant,
+    ended: Instant,
+    took: Duration,
 }
 
 /// What is kept of a buffer until it is watched.
@@ -75,9 +92,12 @@ impl Tracker {
     {
         let name = BufferName::from_text("gralloc-probe");
         let sample = || heaps.allocate(heap, METADATA_BYTES, &name).map_err(NoTracker::Heap);
-        let watch = ReleaseWatch::choose(sources, sample)?;
+        Ok(Tracker::new(ReleaseWatch::choose(sources, sample)?, ledger, waker))
+    }
+
+    fn new(watch: ReleaseWatch, ledger: Arc<Ledger>, waker: Arc<Waker>) -> Tracker {
         let (pending, settling) = (Mutex::default(), Mutex::default());
-        Ok(Tracker { ledger, waker, watch, pending, settling, untracked: AtomicU64::new(0) })
+        Tracker { ledger, waker, watch, pending, settling, untracked: AtomicU64::new(0) }
     }
 
     /// Duplicates what must be watched, before the handles leave.
@@ -128,30 +148,56 @@ impl Tracker {
         self.untracked.load(Ordering::Relaxed)
     }
 
-    /// Adds the watches that wait and books every release that has happened.
+    /// Adds the watches that wait and books every release that happened before the call.
     pub fn settle(&self) {
         self.settle_by(ReleaseWatch::read);
     }
 
-    /// The same, but what has to be looked at is looked at only now and then: for whoever comes by without a question.
-    pub fn tend(&self) {
-        self.settle_by(ReleaseWatch::read_due);
+    fn settle_by(&self, read: impl Fn(&ReleaseWatch) -> Result<Released, Error>) {
+        let asked = Instant::now();
+        loop {
+            let mut last = lock(&self.settling);
+            if last.as_ref().is_some_and(|look| look.began > asked) {
+                return;
+            }
+            // At most once: whoever looks meanwhile begins after we asked.
+            let pause = last.as_ref().map_or(Duration::ZERO, Look::pause);
+            if !pause.is_zero() {
+                drop(last);
+                thread::sleep(pause);
+                continue;
+            }
+            let began = Instant::now();
+            let took = self.book(&read);
+            *last = Some(Look { began, ended: Instant::now(), took });
+            return;
+        }
     }
 
-    fn settle_by(&self, read: impl Fn(&ReleaseWatch) -> Result<Released, Error>) {
+    /// Does the same for whoever comes by without a question: what has to be looked at is looked at only now and then.
+    pub fn tend(&self) {
         let _settling = lock(&self.settling);
+        self.book(&ReleaseWatch::read_due);
+    }
+
+    /// Answers with the time that the look took.
+    fn book(&self, read: &impl Fn(&ReleaseWatch) -> Result<Released, Error>) -> Duration {
         let pending = std::mem::take(&mut *lock(&self.pending));
         for Pending { ticket, duplicates } in pending {
             if let Err(error) = self.add(ticket, &duplicates) {
                 self.forget(ticket, &error);
             }
         }
-        match read(&self.watch) {
+        let start = Instant::now();
+        let read = read(&self.watch);
+        let took = start.elapsed();
+        match read {
             Ok(released) => {
                 released.tags.into_iter().map(Ticket::from_number).for_each(|ticket| self.ledger.release(ticket))
             }
             Err(error) => error!("releases are not seen: {error}"),
         }
+        took
     }
 
     fn add(&self, ticket: Ticket, Duplicates { buffer, reserved }: &Duplicates) -> Result<(), Error> {
@@ -168,6 +214,13 @@ impl Tracker {
         if self.untracked.fetch_add(1, Ordering::Relaxed) == 0 {
             warn!("a buffer is not tracked, live figures are too low from here on: {error}");
         }
+    }
+}
+
+impl Look {
+    /// How long from now until the next may begin.
+    fn pause(&self) -> Duration {
+        self.took.saturating_mul(LOOK_SHARE - 1).saturating_sub(self.ended.elapsed())
     }
 }
 
@@ -200,3 +253,6 @@ impl fmt::Display for NoTracker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! Pipes play the buffers: epoll sees their end on every machine.
+
+use super::*;
+use gralloc_core::ledger::{About, Client, Sizes};
+use gralloc_core::policy::{Heap, Limits};
+use gralloc_core::ports::MemoryGauge;
+use gralloc_core::{Policy, Usage};
+use std::sync::atomic::AtomicBool;
+
+struct Plenty;
+
+impl MemoryGauge for Plenty {
+    fn available_bytes(&self) -> Option<u64> {
+        Some(u64::MAX)
+    }
+}
+
+/// A tracker by epoll alone, with a budget of so many buffers of one page with one of metadata.
+fn tracker(buffers_of_a_client: Option<u64>) -> Tracker {
+    let heap = Heap {
+        name: "system".to_owned(),
+        nodes: vec!["system".to_owned()],
+        cached: true,
+        contiguous: false,
+        protected: false,
+        max_buffer_bytes: None,
+        budget_bytes: None,
+    };
+    let limits = Limits {
+        request_bytes: 1 << 20,
+        client_bytes: buffers_of_a_client.map(|buffers| buffers * 8192),
+        total_bytes: None,
+        reserve_bytes: 0,
+        buffers_per_request: 32,
+    };
+    let policy = Policy {
+        name: "test".to_owned(),
+        heaps: vec![heap],
+        rules: Vec::new(),
+        alignments: Vec::new(),
+        resolutions: Vec::new(),
+        vendor_usage: Vec::new(),
+        options: Vec::new(),
+        limits,
+        metadata_heap: HeapId(0),
+        pool: None,
+    };
+    let ledger = Arc::new(Ledger::new(Arc::new(policy), 4096));
+    Tracker::new(ReleaseWatch::with(Source::Epoll).unwrap(), ledger, Arc::new(Waker::new().unwrap()))
+}
+
+/// A buffer of a client on the account, of so many parts.
+fn hold(tracker: &Tracker, uid: u32, parts: u8) -> Result<Ticket, Shortage> {
+    let sizes = Sizes { bytes: 4096, metadata_bytes: 4096, count: 1 };
+    let mut reservation = tracker.ledger.reserve(Client { uid, pid: 1 }, sizes, 0, &Plenty)?;
+    reservation.charge_heap(HeapId(0), 4096)?;
+    let about = About { name: BufferName::from_text("test"), usage: Usage::NONE, born_ms: 0, parts };
+    Ok(reservation.commit(&about, [7].into_iter())[0])
+}
+
+/// A request as the core makes it: a budget's refusal counts after all releases are booked.
+fn request(tracker: &Tracker, uid: u32) -> Result<OwnedFd, Shortage> {
+    let ticket = hold(tracker, uid, 1).or_else(|_| {
+        tracker.settle();
+        hold(tracker, uid, 1)
+    })?;
+    let buffer = pipe();
+    tracker.watch(vec![Duplicates { buffer: buffer.try_clone().unwrap(), reserved: None }], vec![ticket]);
+    Ok(buffer)
+}
+
+/// The reading end of a pipe, whose writing end is closed.
+fn pipe() -> OwnedFd {
+    nix::unistd::pipe().unwrap().0
+}
+
+#[test]
+fn looks_that_requests_ask_for_take_their_share_and_each_request_has_one_of_its_own_time() {
+    let tracker = tracker(None);
+    let looks = Mutex::new(Vec::new());
+    let look = |watch: &ReleaseWatch| {
+        let began = Instant::now();
+        thread::sleep(Duration::from_millis(2));
+        let read = watch.read();
+        lock(&looks).push((began, Instant::now()));
+        read
+    };
+    let requests = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..12 {
+                    let asked = Instant::now();
+                    tracker.settle_by(look);
+                    lock(&requests).push((asked, Instant::now()));
+                }
+            });
+        }
+    });
+    let (looks, requests) = (looks.into_inner().unwrap(), requests.into_inner().unwrap());
+    println!("{} looks for {} requests", looks.len(), requests.len());
+    for pair in looks.windows(2) {
+        let ((began, ended), (next, _)) = (pair[0], pair[1]);
+        assert!(next - ended >= (ended - began) * (LOOK_SHARE - 1), "{:?} after {:?}", next - ended, ended - began);
+    }
+    for (asked, answered) in requests {
+        assert!(looks.iter().any(|(began, ended)| *began >= asked && *ended <= answered), "by an account of before");
+    }
+}
+
+#[test]
+fn client_that_lets_go_and_asks_again_is_served_beside_one_that_asks_at_its_budget_without_end() {
+    let tracker = tracker(Some(3));
+    let done = AtomicBool::new(false);
+    let others = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let kept: Vec<OwnedFd> = std::iter::from_fn(|| request(&tracker, 66).ok()).collect();
+                lock(&others).extend(kept);
+                while !done.load(Ordering::Relaxed) {
+                    assert!(request(&tracker, 66).is_err());
+                }
+            });
+        }
+        let mut kept: Vec<OwnedFd> = (0..3).map(|_| request(&tracker, 1).unwrap()).collect();
+        let refused = (0..300).find(|_| {
+            assert!(request(&tracker, 1).is_err(), "nothing was let go");
+            kept.pop();
+            match request(&tracker, 1) {
+                Ok(buffer) => kept.push(buffer),
+                Err(_) => return true,
+            }
+            false
+        });
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(refused, None, "it had let go before it asked");
+    });
+}
