@@ -106,7 +106,8 @@ impl Ledger {
         self.lock().release(ticket, false);
     }
 
-    /// A held buffer leaves the account, whatever lives of it: nobody can tell when it goes.
+    /// A held buffer leaves the account, whatever lives of it: nobody can tell when it goes. Only where no release of it
+    /// will be told any more: its ticket may be another buffer's, 65,536 buffers later.
     pub fn forget(&self, ticket: Ticket) {
         self.lock().release(ticket, true);
     }

@@ -143,7 +143,8 @@ impl Tracker {
         self.watch.scan_interval()
     }
 
-    /// Buffers that could not be watched, since the start: they are in no live figure.
+    /// Buffers that could not be watched, since the start. They are in no live figure; of those whose reserved region alone
+    /// could not be, that region is not when the pixels have gone.
     pub fn untracked(&self) -> u64 {
         self.untracked.load(Ordering::Relaxed)
     }
@@ -184,9 +185,7 @@ impl Tracker {
     fn book(&self, read: &impl Fn(&ReleaseWatch) -> Result<Released, Error>) -> Duration {
         let pending = std::mem::take(&mut *lock(&self.pending));
         for Pending { ticket, duplicates } in pending {
-            if let Err(error) = self.add(ticket, &duplicates) {
-                self.forget(ticket, &error);
-            }
+            self.add(ticket, &duplicates);
         }
         let start = Instant::now();
         let read = read(&self.watch);
@@ -200,17 +199,22 @@ impl Tracker {
         took
     }
 
-    fn add(&self, ticket: Ticket, Duplicates { buffer, reserved }: &Duplicates) -> Result<(), Error> {
-        self.watch.add(buffer.as_fd(), ticket.number())?;
-        match reserved {
-            Some(reserved) => self.watch.add(reserved.as_fd(), ticket.number()),
-            None => Ok(()),
+    /// A buffer that cannot be watched must not stay charged for ever: it leaves the account, and is counted.
+    fn add(&self, ticket: Ticket, Duplicates { buffer, reserved }: &Duplicates) {
+        if let Err(error) = self.watch.add(buffer.as_fd(), ticket.number()) {
+            self.ledger.forget(ticket);
+            return self.count_untracked(&error);
+        }
+        let Some(reserved) = reserved else { return };
+        if let Err(error) = self.watch.add(reserved.as_fd(), ticket.number()) {
+            // The watch that stands will tell of this ticket, which must not be another buffer's by then: the buffer stays
+            // on the account until its pixels go.
+            self.ledger.release(ticket);
+            self.count_untracked(&error);
         }
     }
 
-    /// A buffer that cannot be watched must not stay charged for ever: it leaves the account, and is counted.
-    fn forget(&self, ticket: Ticket, error: &Error) {
-        self.ledger.forget(ticket);
+    fn count_untracked(&self, error: &Error) {
         if self.untracked.fetch_add(1, Ordering::Relaxed) == 0 {
             warn!("a buffer is not tracked, live figures are too low from here on: {error}");
         }

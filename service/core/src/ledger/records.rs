@@ -10,7 +10,8 @@ use crate::request::{BufferName, NAME_BYTES};
 use crate::usage::Usage;
 
 /// A held buffer: what [`super::Ledger::release`] is told. Half of it is the slot, half says whose turn the slot was: the
-/// ticket of a buffer that has gone is no ticket of the next one there.
+/// ticket of a buffer that has gone is no ticket of the next one there. Turns repeat after 65,536 buffers, so nobody may
+/// keep a ticket beyond its buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(u32);
 

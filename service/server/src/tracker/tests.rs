@@ -1,10 +1,11 @@
-//! Pipes play the buffers: epoll sees their end on every machine.
+//! Pipes play the buffers: epoll sees their end on every machine. memfds play what it cannot watch.
 
 use super::*;
 use gralloc_core::ledger::{About, Client, Sizes};
 use gralloc_core::policy::{Heap, Limits};
 use gralloc_core::ports::MemoryGauge;
 use gralloc_core::{Policy, Usage};
+use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 use std::sync::atomic::AtomicBool;
 
 struct Plenty;
@@ -74,6 +75,10 @@ fn pipe() -> OwnedFd {
     nix::unistd::pipe().unwrap().0
 }
 
+fn memfd() -> OwnedFd {
+    memfd_create(c"buffer", MemFdCreateFlag::MFD_CLOEXEC).unwrap()
+}
+
 #[test]
 fn looks_that_requests_ask_for_take_their_share_and_each_request_has_one_of_its_own_time() {
     let tracker = tracker(None);
@@ -136,4 +141,39 @@ fn client_that_lets_go_and_asks_again_is_served_beside_one_that_asks_at_its_budg
         done.store(true, Ordering::Relaxed);
         assert_eq!(refused, None, "it had let go before it asked");
     });
+}
+
+#[test]
+fn ticket_of_a_buffer_that_is_watched_in_part_never_becomes_another_buffers() {
+    let tracker = tracker(None);
+    let live = || tracker.ledger.figures().all.account.live_buffers;
+    let pixels = pipe();
+    let reserved = memfd();
+    let first = hold(&tracker, 1, 2).unwrap();
+    let duplicates = Duplicates { buffer: pixels.try_clone().unwrap(), reserved: Some(reserved) };
+    tracker.watch(vec![duplicates], vec![first]);
+    tracker.settle();
+    assert_eq!(tracker.untracked(), 1, "its pixels are watched, its reserved region cannot be");
+    // Once round all numbers that tickets have for the turn of a slot.
+    for _ in 0..u16::MAX {
+        tracker.ledger.release(hold(&tracker, 1, 1).unwrap());
+    }
+    let late = hold(&tracker, 1, 1).unwrap();
+    assert_ne!(late, first);
+    assert_eq!(live(), 2, "the first counts until its pixels go");
+    drop(pixels);
+    tracker.settle();
+    assert_eq!(live(), 1, "the pixels of the first have gone, and nothing of the other");
+    tracker.ledger.release(late);
+    assert_eq!(live(), 0);
+}
+
+#[test]
+fn buffer_whose_pixels_cannot_be_watched_leaves_the_account() {
+    let tracker = tracker(None);
+    let tickets = vec![hold(&tracker, 1, 1).unwrap(), hold(&tracker, 1, 2).unwrap()];
+    let duplicates = [None, Some(pipe())].map(|reserved| Duplicates { buffer: memfd(), reserved });
+    tracker.watch(duplicates.into(), tickets);
+    tracker.settle();
+    assert_eq!((tracker.ledger.figures().all.account.live_buffers, tracker.untracked()), (0, 2));
 }
