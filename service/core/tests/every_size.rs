@@ -15,9 +15,9 @@ use gralloc_core::layout::{Arrangement, Layout};
 use std::ops::RangeInclusive;
 
 /// To this many pixels each way every size is tried; a power of two.
-const EVERY: u32 = if cfg!(miri) { 8 } else { 4096 };
+const EVERY: u32 = 4096;
 /// This far around larger powers of two.
-const AROUND: u32 = if cfg!(miri) { 1 } else { 34 };
+const AROUND: u32 = 34;
 /// What stands still while the other side runs: nothing to divide, a whole pair, a rest of one, a picture, the last.
 const STILL: [u32; 5] = [1, 4, 7, 1080, MOST];
 /// `width` and `height` are positive ints on the wire.
@@ -33,6 +33,7 @@ const ASKED: [Needs; 5] = [
 ];
 
 #[test]
+#[cfg_attr(miri, ignore = "millions of sizes take miri days")]
 fn every_width_and_every_height_has_a_layout_that_holds_it_and_no_more() {
     let every =
         std::env::var("LAYOUT_SIZES").map_or(EVERY, |sizes| sizes.parse().expect("LAYOUT_SIZES: a count of pixels"));

@@ -43,7 +43,7 @@ enum Task {
     /// Takes a nightly compiler, and installs one with rustup where there is none; is skipped, with a word why, where that
     /// cannot be. What C programs load is the library without the sanitizer, whose runtime Rust's programs alone have.
     Asan(checked::Args),
-    /// Run the tests of handle, core and policy under miri: data races on the shared page, undefined behaviour
+    /// Run the tests of handle and core under miri: data races on the shared page, undefined behaviour
     ///
     /// Takes a nightly compiler with miri and rust-src, and installs what is missing with rustup; is skipped, with a word
     /// why, where that cannot be.

@@ -125,6 +125,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
+    #[cfg_attr(miri, ignore = "tens of thousands of steps take miri an hour")]
     fn slots_are_distinct_and_bounded_by_16_bits() {
         let mut slab = Slab::new();
         let slots: BTreeSet<u16> = (0..=u32::from(u16::MAX)).map(|number| slab.insert(number).unwrap()).collect();

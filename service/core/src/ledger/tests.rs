@@ -195,6 +195,7 @@ fn without_release_events_totals_grow_and_budgets_do_not_lock_up() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "tens of thousands of steps take miri an hour")]
 fn idle_clients_are_forgotten_beyond_a_bound() {
     let ledger = ledger();
     for uid in 0..2_000 {
@@ -231,6 +232,7 @@ fn hold_many(ledger: &Ledger, client: Client, count: u32) -> Result<Vec<Ticket>,
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "tens of thousands of steps take miri an hour")]
 fn buffers_beyond_what_is_remembered_are_refused_and_none_is_forgotten() {
     let mut policy = policy();
     policy.limits.request_bytes = u64::MAX;
@@ -286,6 +288,7 @@ fn hold_at(ledger: &Ledger, id: BufferKey, born_ms: u64) -> Ticket {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "tens of thousands of steps take miri an hour")]
 fn oldest_buffers_are_found_wherever_they_lie_with_room_for_few_others() {
     let mut policy = policy();
     policy.limits.client_bytes = None;
@@ -311,6 +314,7 @@ fn oldest_buffers_are_found_wherever_they_lie_with_room_for_few_others() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "tens of thousands of steps take miri an hour")]
 fn buffer_that_lives_throughout_is_listed_once_while_others_come_and_go() {
     let ledger = ledger();
     let mut stays = Vec::new();

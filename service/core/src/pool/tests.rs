@@ -222,6 +222,7 @@ fn streams_that_end_leave_the_next_one_believed() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "tens of thousands of steps take miri an hour")]
 fn ever_new_sizes_are_not_remembered_for_ever() {
     let mut shelf = Shelf::<u32>::new(PoolPolicy { total_bytes: u64::MAX, heap_bytes: vec![u64::MAX], ..policy() }, 0);
     for pages in 0..10_000 {
