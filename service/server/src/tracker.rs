@@ -5,7 +5,7 @@
 //! its close is the event. [`Tracker::settle`] does the same work at once, for a request that a budget would refuse.
 //!
 //! Where the kernel sends no events that is a look at all that lives, and a client at its budget could have it with every
-//! request. So one look serves all who asked before it began, and looks take [`LOOK_SHARE`] of a processor at most: who asks
+//! request. So one look serves all who asked before it began, and looks take `LOOK_SHARE` of a processor at most: who asks
 //! sooner waits for the next. Nobody is refused by an account of before the question.
 
 use crate::engine::Handle;
