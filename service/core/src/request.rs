@@ -26,7 +26,7 @@ impl BufferName {
     /// The name of a text, cut at 127 bytes.
     pub fn from_text(text: &str) -> BufferName {
         let mut wire = [0; NAME_BYTES];
-        for (to, from) in wire.iter_mut().zip(text.bytes().take(NAME_BYTES - 1)) {
+        for (to, from) in wire.iter_mut().zip(text.bytes()) {
             *to = from;
         }
         BufferName::from_wire(&wire)
@@ -34,8 +34,7 @@ impl BufferName {
 
     /// The name's own bytes, without the terminator.
     pub fn bytes(&self) -> &[u8] {
-        let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(NAME_BYTES - 1);
-        self.0.get(..end).unwrap_or(&[])
+        self.0.split(|byte| *byte == 0).next().unwrap_or(&[])
     }
 
     /// All 128 bytes, terminated, as they travel.
