@@ -143,19 +143,20 @@ fn few_of_many_buffers_are_the_oldest_and_the_rest_is_counted() -> Verdict {
     std::thread::sleep(std::time::Duration::from_millis(5));
     // Its place in the account is used again by one that is younger than all.
     let gone = client.one(&rgba("gone", 16, 16));
-    kept.extend((0..20).flat_map(|_| client.allocate(&rgba("many", 16, 16), 32).unwrap().buffers));
+    // Enough that the account is looked through twice, with fds for the tests beside this one: a guest gives 1,024.
+    kept.extend((0..9).flat_map(|_| client.allocate(&rgba("many", 16, 16), 32).unwrap().buffers));
     drop(gone);
     std::thread::sleep(std::time::Duration::from_millis(5));
     service.dump();
     kept.push(client.one(&rgba("youngest", 16, 16)));
     let text = client.dump(&[]);
     assert!(text.contains("\"oldest\"") && !text.contains("\"youngest\""), "{text}");
-    assert!(text.contains("and 578 more: --buffers lists all"), "{text}");
-    assert_eq!(client.dump(&["--buffers"]).matches("\"many\"").count(), 640);
+    assert!(text.contains("and 226 more: --buffers lists all"), "{text}");
+    assert_eq!(client.dump(&["--buffers"]).matches("\"many\"").count(), 288);
     let told = client.statistics().getBuffers(0, 1).unwrap();
     assert_eq!(told.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), ["oldest"]);
     let told = client.statistics().getBuffers(0, 0).unwrap();
-    assert_eq!((told.len(), told.last().unwrap().name.as_str()), (642, "youngest"));
+    assert_eq!((told.len(), told.last().unwrap().name.as_str()), (290, "youngest"));
     Ok(())
 }
 
