@@ -164,7 +164,8 @@ impl Ledger {
 
     /// All figures of one moment, and the single buffers as [`Ledger::buffers`] finds them after it.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { buffers: self.buffers(), ..self.figures() }
+        let figures = self.figures();
+        Snapshot { buffers: self.buffers(), ..figures }
     }
 
     /// All figures of one moment; the single buffers are left out.

@@ -32,6 +32,8 @@ const MOST_PENDING: usize = 64;
 /// The share of a processor that looks for requests may take, as its inverse. A request waits for five times as long as a
 /// look takes, at worst: for the one that had begun, the pause of three, and its own.
 const LOOK_SHARE: u32 = 4;
+/// No pause is longer: a look that was kept from its processor for a while is no measure of what looks cost.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Watches buffers on behalf of a ledger.
 pub struct Tracker {
@@ -224,7 +226,7 @@ impl Tracker {
 impl Look {
     /// How long from now until the next may begin.
     fn pause(&self) -> Duration {
-        self.took.saturating_mul(LOOK_SHARE - 1).saturating_sub(self.ended.elapsed())
+        self.took.saturating_mul(LOOK_SHARE - 1).min(LONGEST_PAUSE).saturating_sub(self.ended.elapsed())
     }
 }
 

@@ -85,7 +85,12 @@ pub(super) const GROUPS: &[Group] = &[
     Group {
         name: "records",
         package: "gralloc_core",
-        files: &["service/core/src/ledger/records.rs", "service/core/src/ledger/slab.rs", "service/core/src/pool.rs"],
+        files: &[
+            "service/core/src/ledger/records.rs",
+            "service/core/src/ledger/slab.rs",
+            "service/core/src/pool.rs",
+            "service/core/src/pool/charged.rs",
+        ],
         tests: &["--lib"],
         in_gate: false,
     },

@@ -58,3 +58,58 @@ fn heap_that_gives_nothing_leaves_no_charge() {
     assert_eq!((shelf.figures().ready_buffers, ledger.figures().pooled[0]), (0, 0));
     assert!(!shelf.fill(|| 0, &Unknown, |_| Ok(1)), "not again at once");
 }
+
+/// A budget for eight frames in all, four of each heap; two of each are ready.
+fn two_heaps() -> (ChargedShelf<u32>, Arc<Ledger>) {
+    let mut policy = policy();
+    policy.limits.total_bytes = Some(8 * FRAME.bytes);
+    policy.heaps.iter_mut().for_each(|heap| heap.budget_bytes = Some(4 * FRAME.bytes));
+    let ledger = Arc::new(Ledger::new(Arc::new(policy), 4096));
+    let most = 8 * FRAME.bytes;
+    let pool =
+        PoolPolicy { total_bytes: most, heap_bytes: vec![most, most], streams: true, idle_ms: 1000, ready: vec![] };
+    let shelf = ChargedShelf::new(pool, Arc::clone(&ledger), 0);
+    shelf.keep_ready(&[(FRAME, 2), (Kind { heap: HeapId(1), ..FRAME }, 2)], 0);
+    while shelf.fill(|| 0, &Unknown, |_| Ok(1)) {}
+    assert_eq!(ledger.figures().pooled, [2 * FRAME.bytes; 2]);
+    (shelf, ledger)
+}
+
+#[test]
+fn idle_buffers_and_drained_ones_leave_no_charge() {
+    let (shelf, ledger) = two_heaps();
+    shelf.drop_idle(5_000);
+    assert_eq!((shelf.figures().dropped_idle, ledger.figures().pooled), (4, vec![0, 0]));
+    let (shelf, ledger) = two_heaps();
+    assert!(shelf.drain(Cause::Room, 0) && !shelf.drain(Cause::Room, 0));
+    assert_eq!(ledger.figures().pooled, [0, 0]);
+}
+
+#[test]
+fn taken_buffer_is_charged_to_its_client_alone() {
+    let (shelf, ledger) = two_heaps();
+    assert_eq!(shelf.take(FRAME, 1).buffer, Some(1));
+    assert_eq!(ledger.figures().pooled, [FRAME.bytes, 2 * FRAME.bytes]);
+}
+
+#[test]
+fn room_for_a_heap_is_made_there_and_no_more_than_is_needed_goes() {
+    let (shelf, ledger) = two_heaps();
+    let sizes = Sizes { bytes: FRAME.bytes, metadata_bytes: 0, count: 4 };
+    let mut admitted = ledger.reserve(Client { uid: 10_001, pid: 1 }, sizes, 0, &Unknown).unwrap();
+    for ready in [2, 2, 1, 0] {
+        admitted.charge_heap(HEAP, FRAME.bytes).unwrap();
+        shelf.make_room(HEAP);
+        assert_eq!(ledger.figures().pooled, [ready * FRAME.bytes, 2 * FRAME.bytes]);
+    }
+}
+
+#[test]
+fn fill_that_the_account_refuses_asks_no_heap_and_pauses() {
+    let (shelf, ledger) = shelf();
+    let sizes = Sizes { bytes: FRAME.bytes, metadata_bytes: 0, count: 2 };
+    let _held = ledger.reserve(Client { uid: 10_001, pid: 1 }, sizes, 0, &Unknown).unwrap();
+    assert!(shelf.fill(|| 0, &Unknown, |_| panic!("no room")));
+    assert!(!shelf.fill(|| 0, &Unknown, |_| panic!("not again at once")));
+    assert_eq!(ledger.figures().pooled[0], 0);
+}
