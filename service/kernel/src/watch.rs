@@ -146,10 +146,10 @@ impl ReleaseWatch {
     /// same fd. `Call` with ENOSPC when the user's watches are used up (`fs.inotify.max_user_watches`,
     /// `fs.epoll.max_user_watches`); with EPERM for what epoll cannot watch.
     pub fn add(&self, buffer: BorrowedFd<'_>, tag: Tag) -> Result<(), Error> {
-        // Asked once: a release between two questions must not leave a source out.
-        let (within, beyond): (Vec<&Kind>, Vec<&Kind>) = self.0.iter().partition(|kind| !kind.has_its_share());
+        let first = self.0.iter().position(|kind| !kind.has_its_share()).unwrap_or(0);
+        let (beyond, within) = self.0.split_at(first);
         let mut last = Err(Error::NoReleaseEvents);
-        for kind in within.into_iter().chain(beyond) {
+        for kind in within.iter().chain(beyond) {
             last = kind.add(buffer, tag);
             // What one source has no room for (ENOSPC, ENOMEM) or no way to watch (EPERM), the next may take.
             if matches!(last, Ok(()) | Err(Error::AlreadyWatched)) {

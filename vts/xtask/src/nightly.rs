@@ -7,7 +7,7 @@ use vm_harness::progress::{run_captured, run_visible};
 use crate::context::Context;
 
 /// As rustup calls it.
-pub(crate) const TOOLCHAIN: &str = "nightly";
+const TOOLCHAIN: &str = "nightly";
 
 /// Sees to it that there is one, with these components.
 ///

@@ -15,16 +15,23 @@ impl MemoryGauge for Unknown {
     }
 }
 
+/// An empty shelf with budgets for so many frames in all and of each heap, on which so many of these are kept.
+fn shelf_of(all: u64, each: Option<u64>, kept: &[(Kind, u32)]) -> (ChargedShelf<u32>, Arc<Ledger>) {
+    let mut policy = policy();
+    let total_bytes = all * FRAME.bytes;
+    policy.limits.total_bytes = Some(total_bytes);
+    policy.heaps.iter_mut().for_each(|heap| heap.budget_bytes = each.map(|frames| frames * FRAME.bytes));
+    let ledger = Arc::new(Ledger::new(Arc::new(policy), 4096));
+    let heap_bytes = vec![total_bytes; 2];
+    let pool = PoolPolicy { total_bytes, heap_bytes, streams: true, idle_ms: 1000, ready: vec![] };
+    let shelf = ChargedShelf::new(pool, Arc::clone(&ledger), 0);
+    shelf.keep_ready(kept, 0);
+    (shelf, ledger)
+}
+
 /// A budget for two frames, one of which is kept ready.
 fn shelf() -> (ChargedShelf<u32>, Arc<Ledger>) {
-    let mut policy = policy();
-    let total_bytes = 2 * FRAME.bytes;
-    policy.limits.total_bytes = Some(total_bytes);
-    let ledger = Arc::new(Ledger::new(Arc::new(policy), 4096));
-    let pool = PoolPolicy { total_bytes, heap_bytes: vec![total_bytes], streams: true, idle_ms: 1000, ready: vec![] };
-    let shelf = ChargedShelf::new(pool, Arc::clone(&ledger), 0);
-    shelf.keep_ready(&[(FRAME, 1)], 0);
-    (shelf, ledger)
+    shelf_of(2, None, &[(FRAME, 1)])
 }
 
 #[test]
@@ -61,15 +68,7 @@ fn heap_that_gives_nothing_leaves_no_charge() {
 
 /// A budget for eight frames in all, four of each heap; two of each are ready.
 fn two_heaps() -> (ChargedShelf<u32>, Arc<Ledger>) {
-    let mut policy = policy();
-    policy.limits.total_bytes = Some(8 * FRAME.bytes);
-    policy.heaps.iter_mut().for_each(|heap| heap.budget_bytes = Some(4 * FRAME.bytes));
-    let ledger = Arc::new(Ledger::new(Arc::new(policy), 4096));
-    let most = 8 * FRAME.bytes;
-    let pool =
-        PoolPolicy { total_bytes: most, heap_bytes: vec![most, most], streams: true, idle_ms: 1000, ready: vec![] };
-    let shelf = ChargedShelf::new(pool, Arc::clone(&ledger), 0);
-    shelf.keep_ready(&[(FRAME, 2), (Kind { heap: HeapId(1), ..FRAME }, 2)], 0);
+    let (shelf, ledger) = shelf_of(8, Some(4), &[(FRAME, 2), (Kind { heap: HeapId(1), ..FRAME }, 2)]);
     while shelf.fill(|| 0, &Unknown, |_| Ok(1)) {}
     assert_eq!(ledger.figures().pooled, [2 * FRAME.bytes; 2]);
     (shelf, ledger)
