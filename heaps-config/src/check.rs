@@ -3,7 +3,7 @@
 use crate::code::Code;
 use crate::document::Document;
 use crate::finding::{Finding, KeyPath};
-use gralloc_core::policy::{Action, HeapId, Policy, MAX_HEAPS};
+use crate::policy::{Action, HeapId, Policy, MAX_HEAPS};
 use std::collections::BTreeMap;
 
 /// A reply carries two fds a buffer (pixels and metadata), and a unix socket at most 64 (facts of libbinder RPC).

@@ -1,7 +1,9 @@
-//! The heap policy: its schema, its validation, and what the service loads.
+//! The heap policy: its model, its schema, its validation, and what the service loads.
 //!
-//! The way of a policy: text → [`Tree`] (JSON here, TOML in `heaps_lint`) → [`Document`] (names still names) → the
-//! core's `Policy` (indices and masks). Every step adds [`Finding`]s with the path of the key; none stops at the first.
+//! [`policy`] is the model that a request is planned with, [`condition`] when a part of it applies.
+//!
+//! The way of a policy: text → [`Tree`] (JSON here, TOML in `heaps_host`) → [`Document`] (names still names) → the
+//! [`Policy`] (indices and masks). Every step adds [`Finding`]s with the path of the key; none stops at the first.
 //! Pure: no file is opened here.
 
 #![forbid(unsafe_code)]
@@ -9,10 +11,11 @@
 mod bytes;
 mod check;
 mod code;
+pub mod condition;
 mod document;
 mod finding;
-mod lint;
 mod names;
+pub mod policy;
 mod pool;
 mod reader;
 mod resolve;
@@ -26,10 +29,9 @@ pub use document::{
     RuleDoc, SCHEMA,
 };
 pub use finding::{Finding, KeyPath, Part, Severity, Step};
-pub use lint::lint;
+pub use policy::Policy;
 pub use tree::Tree;
 
-use gralloc_core::Policy;
 use std::fmt;
 
 /// Longest policy that is read, in bytes. A real one is a few KiB; the bound keeps a wrong file from being parsed.
@@ -84,17 +86,17 @@ pub struct Validated {
     pub policy: Policy,
     /// What is wrong.
     pub findings: Vec<Finding>,
-    /// The service would load it: nothing that [`validate`] checks is an error, whatever [`lint()`] says beyond.
+    /// The service would load it: nothing that [`validate`] checks is an error, whatever the lint of `heaps_host` says beyond.
     pub loadable: bool,
 }
 
-/// Reads and validates a parsed text. What the service checks, and no more: [`lint()`] looks harder.
+/// Reads and validates a parsed text. What the service checks, and no more: the lint of `heaps_host` looks harder.
 pub fn validate(tree: &Tree) -> Validated {
     let mut findings = Vec::new();
     let document = Document::read(tree, &mut findings);
     let policy = resolve::resolve(&document, &mut findings);
     check::check(&document, &policy, &mut findings);
-    pool::check(&document, &policy, &mut findings);
+    pool::check(&document, &mut findings);
     let loadable = findings.iter().all(|finding| finding.severity() != Severity::Error);
     Validated { document, policy, findings, loadable }
 }

@@ -3,8 +3,8 @@
 use crate::code::Code;
 use crate::document::Document;
 use crate::finding::{Finding, KeyPath};
-use gralloc_core::policy::{HeapId, Term};
-use gralloc_core::{PixelFormat, Usage};
+use crate::policy::{HeapId, Term};
+use gralloc_buffer::{PixelFormat, Usage};
 use std::collections::BTreeMap;
 
 /// Everything that a name in a document may mean.

@@ -4,10 +4,9 @@ use crate::code::Code;
 use crate::document::{Document, ReadyDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::names::Names;
-use gralloc_core::policy::{HeapSet, Policy, PoolPolicy, ReadyEntry};
-use gralloc_core::pool::SMALLEST_BYTES;
-use gralloc_core::request::Descriptor;
-use gralloc_core::{plan, BufferName, PixelFormat};
+use crate::policy::{PoolPolicy, ReadyEntry};
+use gralloc_buffer::Descriptor;
+use gralloc_buffer::{BufferName, PixelFormat};
 
 /// The pool as the core wants it; `None` when it is off.
 pub(crate) fn resolve(document: &Document, names: &Names, findings: &mut Vec<Finding>) -> Option<PoolPolicy> {
@@ -46,8 +45,8 @@ fn resolve_ready(entry: &ReadyDoc, path: &KeyPath, names: &Names, findings: &mut
     }
 }
 
-/// What is to be kept ready must be something that the policy would give, and the bounds must hold it.
-pub(crate) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Finding>) {
+/// What says something about a pool needs one.
+pub(crate) fn check(document: &Document, findings: &mut Vec<Finding>) {
     if document.pool.is_none() {
         let sections = (!document.ready.is_empty()).then(|| KeyPath::item("ready", 0));
         let heaps = document.heaps.iter().enumerate().filter(|(_, heap)| heap.pool.is_some());
@@ -55,36 +54,5 @@ pub(crate) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
             let finding = Finding::new(Code::PoolUnused, path, "without [pool] nothing is kept ready");
             findings.push(finding.help("[pool] with total = \"64MiB\""));
         }
-    }
-    let Some(pool) = &policy.pool else { return };
-    let mut sum = 0u64;
-    for (at, entry) in pool.ready.iter().enumerate() {
-        let path = KeyPath::item("ready", at);
-        let planned = match plan(&entry.descriptor, policy, HeapSet::ALL) {
-            Ok(planned) => planned,
-            Err(refusal) => {
-                let message = format!("this policy would refuse such a buffer: {refusal}");
-                findings.push(Finding::new(Code::BadValue, path, message));
-                continue;
-            }
-        };
-        let Some(heap) = planned.candidates_in_order().next() else { continue };
-        let share = pool.heap_bytes(heap);
-        let bytes = planned.bytes.saturating_mul(u64::from(entry.count));
-        sum = sum.saturating_add(bytes);
-        let name = policy.heap_name(heap);
-        let message = if planned.bytes < SMALLEST_BYTES {
-            format!(
-                "{} bytes are allocated as fast as handed out: nothing below {SMALLEST_BYTES} is kept",
-                planned.bytes
-            )
-        } else if bytes > share {
-            format!("{bytes} bytes of heap \"{name}\", of which at most {share} are kept ready")
-        } else if sum > pool.total_bytes {
-            format!("{sum} bytes with the entries before, and at most {} are kept ready", pool.total_bytes)
-        } else {
-            continue;
-        };
-        findings.push(Finding::new(Code::PoolUnused, path, message));
     }
 }

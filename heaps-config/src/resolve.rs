@@ -4,10 +4,10 @@ use crate::code::Code;
 use crate::document::{AlignDoc, ConditionDoc, Document, ResolveDoc, RuleDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::names::Names;
-use gralloc_core::policy::{
+use crate::policy::{
     AcceptedOption, Action, Alignment, Condition, Heap, HeapId, Limits, Policy, Resolution, Rule, VendorUsage,
 };
-use gralloc_core::{Layout, PixelFormat, Usage};
+use gralloc_buffer::{Layout, PixelFormat, Usage};
 
 /// What YCBCR_420_888 may become: its contract asks for 8-bit samples, chroma halved both ways.
 const YUV_420_LAYOUTS: [Layout; 4] = [Layout::Nv12, Layout::Nv21, Layout::Yv12, Layout::I420];

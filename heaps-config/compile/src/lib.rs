@@ -26,7 +26,7 @@ pub fn compile(file: &str, text: &str) -> Compiled {
     let (findings, json) = match document::parse(text) {
         Err(error) => (vec![(error.line, Finding::new(Code::Syntax, KeyPath::ROOT, error.message))], None),
         Ok((tree, lines)) => {
-            let linted = heaps_config::lint(&tree);
+            let linted = heaps_host::lint_tree(&tree);
             let place = |finding: Finding| (document::find(&lines, &finding.path), finding);
             let findings: Vec<_> = linted.findings.into_iter().map(place).collect();
             (findings, heaps_config::to_json(&linted.document).ok())

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use heaps_compile::compile;
-use heaps_lint::{lint, Format, Source, PROFILES};
+use heaps_host::{lint, Format, Source, PROFILES};
 use std::process::Command;
 
 /// `line code key` of every finding.

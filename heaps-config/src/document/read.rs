@@ -6,9 +6,9 @@ use super::{
 };
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
+use crate::policy::MOST_READY;
 use crate::reader::{integer, listed_name, Table};
 use crate::tree::Tree;
-use gralloc_core::pool::MOST_READY;
 use std::collections::BTreeMap;
 
 /// What a section's conditions may test.

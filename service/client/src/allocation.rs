@@ -2,7 +2,7 @@
 
 use crate::error::ClientError;
 use allocator_aidl::{into_fd, AllocationResult, NativeHandle};
-use gralloc_handle::{decode, BufferInfo, RawHandle, FDS};
+use gralloc_buffer::handle::{decode, BufferInfo, RawHandle, FDS};
 use nix::unistd::{lseek, Whence};
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -51,8 +51,8 @@ impl Buffer {
         let refused = |error| ClientError::Handle { index, error };
         let num_fds = fds.len();
         let info = decode(RawHandle { num_fds, ints: &ints }).map_err(refused)?;
-        let [pixels, metadata] =
-            <[_; FDS]>::try_from(fds).map_err(|fds| refused(gralloc_handle::HandleError::FdCount(fds.len())))?;
+        let [pixels, metadata] = <[_; FDS]>::try_from(fds)
+            .map_err(|fds| refused(gralloc_buffer::handle::HandleError::FdCount(fds.len())))?;
         if u32::try_from(stride) != Ok(info.stride) {
             return Err(ClientError::Stride { index, result: stride, handle: info.stride });
         }

@@ -1,8 +1,8 @@
 //! Descriptors as they travel.
 
 use allocator_aidl::{BufferDescriptorInfo, BufferUsage, ExtendableType, PixelFormat as WireFormat};
-use gralloc_core::request::{Descriptor, DescriptorOption};
-use gralloc_core::{BufferName, PixelFormat, Usage};
+use gralloc_buffer::{BufferName, PixelFormat, Usage};
+use gralloc_buffer::{Descriptor, DescriptorOption};
 
 /// Writes a descriptor as it travels. Nothing is checked: that is the service's work.
 pub fn to_wire(descriptor: &Descriptor) -> BufferDescriptorInfo {

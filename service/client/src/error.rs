@@ -2,7 +2,7 @@
 
 use crate::door::{DoorError, DOOR_VARIABLE};
 use allocator_aidl::{failure, AllocationError, Failure, FindError, Status, StatusCode, ALLOCATOR_INSTANCE};
-use gralloc_handle::HandleError;
+use gralloc_buffer::handle::HandleError;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::{fmt, io};

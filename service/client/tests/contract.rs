@@ -6,8 +6,8 @@
 mod common;
 
 use common::{rgba, served};
+use gralloc_buffer::handle::HandleError;
 use gralloc_client::{ClientError, Connection};
-use gralloc_handle::HandleError;
 use std::time::Duration;
 
 fn open_fds() -> usize {

@@ -7,9 +7,9 @@ mod common;
 
 use allocator_aidl::AllocationError;
 use common::{rgba, served};
+use gralloc_buffer::handle::encode;
+use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{Connection, DescriptorBuilder, Door};
-use gralloc_core::{PixelFormat, Usage};
-use gralloc_handle::encode;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::net::UnixListener;

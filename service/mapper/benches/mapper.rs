@@ -16,8 +16,8 @@
 mod common;
 
 use common::*;
-use gralloc_kernel::dmabuf::{begin_access, end_access, Access};
-use gralloc_kernel::mmap::{Mapping, Protection};
+use gralloc_dmabuf::mmap::{Mapping, Protection};
+use gralloc_dmabuf::{begin_access, end_access, Access};
 use nix::fcntl::{fcntl, FcntlArg};
 use nix::unistd::close;
 use std::fmt::Write;

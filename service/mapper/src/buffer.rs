@@ -4,11 +4,12 @@ use crate::abi::ARect;
 use crate::error::Error;
 use crate::lock::Locks;
 use crate::memory::{Kind, Memory};
-use gralloc_core::plan::METADATA_BYTES;
-use gralloc_core::Usage;
-use gralloc_handle::metadata::{SharedPage, PAGE_WORDS};
-use gralloc_handle::{BufferInfo, BUFFER_FD, FDS, METADATA_FD};
-use gralloc_kernel::dmabuf::{self, Access};
+use gralloc_buffer::handle::{BufferInfo, BUFFER_FD, FDS, METADATA_FD};
+use gralloc_buffer::metadata::{SharedPage, PAGE_WORDS};
+use gralloc_buffer::Usage;
+use gralloc_buffer::METADATA_BYTES;
+use gralloc_dmabuf as dmabuf;
+use gralloc_dmabuf::Access;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// An imported buffer: what its handle says, checked, and its memory.

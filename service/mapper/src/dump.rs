@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::mapper::Mapper;
-use gralloc_handle::metadata::{StandardMetadata, MAX_ENCODED_BYTES};
+use gralloc_buffer::metadata::{StandardMetadata, MAX_ENCODED_BYTES};
 
 /// Hands out every type's bytes, those of unset ones too, which are none. No lock is held meanwhile: `each` may call the
 /// mapper.

@@ -1,9 +1,9 @@
 //! Why a call is refused, and the code that says so.
 
 use crate::abi;
-use gralloc_handle::metadata::SetError;
-use gralloc_handle::HandleError;
-use gralloc_kernel::Error as KernelError;
+use gralloc_buffer::handle::HandleError;
+use gralloc_buffer::metadata::SetError;
+use gralloc_dmabuf::Error as KernelError;
 use nix::errno::Errno;
 use std::fmt;
 

@@ -2,7 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::error::Error;
-use gralloc_handle::{decode, RawHandle, BUFFER_FD, METADATA_FD};
+use gralloc_buffer::handle::{decode, RawHandle, BUFFER_FD, METADATA_FD};
 use std::os::fd::OwnedFd;
 
 /// Judges a handle, clones its fds, judges those.

@@ -3,7 +3,7 @@
 //! It runs inside SurfaceFlinger, camera, codecs and apps, on handles that any app can forge. A call goes through:
 //! - [`abi`]: the C types; nothing happens there.
 //! - `entry`: the C functions. They check pointers for null, copy what comes through them, call the safe function of the
-//!   same name, and return its code. With `gralloc_kernel` the only unsafe code that the library has.
+//!   same name, and return its code. With `gralloc_heaps` the only unsafe code that the library has.
 //! - [`mapper`]: one safe function a callback.
 //! - [`import`], [`buffer`], [`lock`], [`fence`], [`metadata`]: what they do.
 //! - [`table`]: which buffers are imported, by the address of the handle that the client was given.

@@ -1,7 +1,7 @@
 //! How many locks a buffer has, and for what.
 
 use crate::error::Error;
-use gralloc_kernel::dmabuf::Access;
+use gralloc_dmabuf::Access;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bits of the word: a count in the lower half, above it what the locks are for, together.

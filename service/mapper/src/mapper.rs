@@ -7,8 +7,8 @@ use crate::fence;
 use crate::import;
 use crate::metadata;
 use crate::table::{HandleMemory, Table};
-use gralloc_handle::metadata::StandardMetadata;
-use gralloc_handle::{RawHandle, FDS, INTS};
+use gralloc_buffer::handle::{RawHandle, FDS, INTS};
+use gralloc_buffer::metadata::StandardMetadata;
 use std::os::fd::OwnedFd;
 
 /// A mapper: the buffers that are imported through it.

@@ -13,8 +13,8 @@
 //! EINVAL; a dma-buf has a page at least), `mm/memfd.c`.
 
 use crate::error::Error;
-use gralloc_kernel::dmabuf;
-use gralloc_kernel::mmap::{Mapping, Protection};
+use gralloc_dmabuf as dmabuf;
+use gralloc_dmabuf::mmap::{Mapping, Protection};
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, SealFlag};
 use nix::sys::statfs::{fstatfs, TMPFS_MAGIC};

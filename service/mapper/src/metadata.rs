@@ -2,7 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::error::Error;
-use gralloc_handle::metadata::{encode_constant, encode_shared, set as set_shared, StandardMetadata, Writer};
+use gralloc_buffer::metadata::{encode_constant, encode_shared, set as set_shared, StandardMetadata, Writer};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Writes a type's bytes into `room` as far as they fit, and says how many there are.

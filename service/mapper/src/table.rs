@@ -13,7 +13,7 @@
 
 use crate::buffer::Buffer;
 use crate::error::Error;
-use gralloc_handle::{FDS, INTS};
+use gralloc_buffer::handle::{FDS, INTS};
 use nix::errno::Errno;
 use std::collections::VecDeque;
 use std::mem::{offset_of, size_of};

@@ -16,7 +16,7 @@
 mod common;
 
 use common::*;
-use gralloc_handle::{encode, BufferInfo};
+use gralloc_buffer::handle::{encode, BufferInfo};
 use gralloc_mapper::abi::*;
 use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use object::{Object, ObjectSymbol};

@@ -7,7 +7,7 @@
 mod common;
 
 use common::*;
-use gralloc_handle::{encode, BufferInfo};
+use gralloc_buffer::handle::{encode, BufferInfo};
 use gralloc_mapper::abi::*;
 use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
@@ -133,10 +133,10 @@ fn import_ints_of_another_buffer_bad_buffer_where_its_fds_have_not_the_bytes() {
     tidily(|| {
         let small = rgba();
         // Four times as many lines, and a reserved region.
-        let planes = [gralloc_core::layout::Plane { offset_bytes: 0, stride_bytes: 320, lines: 192 }];
+        let planes = [gralloc_buffer::layout::Plane { offset_bytes: 0, stride_bytes: 320, lines: 192 }];
         let large = BufferInfo {
             height: 192,
-            planes: gralloc_core::layout::Planes::from_slice(&planes).unwrap(),
+            planes: gralloc_buffer::layout::Planes::from_slice(&planes).unwrap(),
             layer_bytes: 61440,
             buffer_bytes: 61440,
             metadata_bytes: 4096 + 8192,

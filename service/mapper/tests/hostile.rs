@@ -12,7 +12,7 @@
 mod common;
 
 use common::*;
-use gralloc_handle::encode;
+use gralloc_buffer::handle::encode;
 use gralloc_mapper::abi::*;
 use std::fs::File;
 use std::io::Write;
@@ -96,10 +96,12 @@ fn import_any_single_int_changed_refused_or_a_buffer_of_the_same_memory() {
                         client.get(buffer, number).unwrap();
                     }
                     if let Ok(data) = client.lock(buffer) {
-                        let bytes =
-                            gralloc_handle::decode(gralloc_handle::RawHandle { num_fds: 2, ints: &raw.words()[5..] })
-                                .unwrap()
-                                .buffer_bytes;
+                        let bytes = gralloc_buffer::handle::decode(gralloc_buffer::handle::RawHandle {
+                            num_fds: 2,
+                            ints: &raw.words()[5..],
+                        })
+                        .unwrap()
+                        .buffer_bytes;
                         let last = data.wrapping_add(usize::try_from(bytes - 1).unwrap());
                         unsafe { last.write_volatile(7) };
                         assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_NONE);
@@ -157,7 +159,7 @@ fn import_dma_buf_smaller_than_the_layout_bad_buffer() {
     for source in Source::here() {
         let small = Raw::of(vec![source.memory(12288), source.memory(4096)], &encode(&rgba()));
         refused(&small);
-        let info = gralloc_handle::BufferInfo { metadata_bytes: 4096 + 8192, reserved_bytes: 8192, ..rgba() };
+        let info = gralloc_buffer::handle::BufferInfo { metadata_bytes: 4096 + 8192, reserved_bytes: 8192, ..rgba() };
         let small = Raw::of(vec![source.memory(16384), source.memory(8192)], &encode(&info));
         refused(&small);
         let right = Raw::of(vec![source.memory(16384), source.memory(12288)], &encode(&info));

@@ -12,9 +12,9 @@
 mod common;
 
 use common::*;
-use gralloc_core::Usage;
-use gralloc_handle::BufferInfo;
-use gralloc_kernel::{ioctl, uapi};
+use gralloc_buffer::handle::BufferInfo;
+use gralloc_buffer::Usage;
+use gralloc_dmabuf::{ioctl, uapi};
 use gralloc_mapper::abi::*;
 use nix::fcntl::{fcntl, FcntlArg};
 use std::io::Write;

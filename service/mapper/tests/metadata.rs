@@ -12,7 +12,7 @@
 mod common;
 
 use common::*;
-use gralloc_handle::{encode, BufferInfo};
+use gralloc_buffer::handle::{encode, BufferInfo};
 use gralloc_mapper::abi::*;
 use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use std::collections::BTreeSet;
@@ -194,8 +194,8 @@ fn dump_hands_out_what_getters_say() {
     assert_eq!(unsafe { (client.0.dumpBuffer)(buffer, Some(each), context) }, AIMAPPER_ERROR_NONE);
     assert_eq!(dump.buffers, std::slice::from_ref(&expected));
     for (number, bytes) in &expected {
-        let kind = gralloc_handle::metadata::StandardMetadata::from_number(*number).unwrap();
-        assert!(gralloc_handle::metadata::explain(kind, bytes).is_some());
+        let kind = gralloc_buffer::metadata::StandardMetadata::from_number(*number).unwrap();
+        assert!(gralloc_buffer::metadata::explain(kind, bytes).is_some());
     }
     let mut all = Dump { client: Some(client), ..Dump::default() };
     let context = std::ptr::from_mut(&mut all).cast();
@@ -307,10 +307,10 @@ fn child_process() {
         // Scribbles.
         _ => {
             let file = std::fs::File::from(raw.fds[1].try_clone().unwrap());
-            let mapping = gralloc_kernel::mmap::Mapping::new(
+            let mapping = gralloc_dmabuf::mmap::Mapping::new(
                 std::os::fd::AsFd::as_fd(&file),
                 4096,
-                gralloc_kernel::mmap::Protection::ReadWrite,
+                gralloc_dmabuf::mmap::Protection::ReadWrite,
             )
             .unwrap();
             let mut state = 1u32;
@@ -389,8 +389,8 @@ fn process_that_scribbles_spoils_values_alone() {
     while start.elapsed() < Duration::from_millis(800) {
         for number in 1..=23 {
             let bytes = client.get(buffer, number).unwrap();
-            let kind = gralloc_handle::metadata::StandardMetadata::from_number(number).unwrap();
-            assert!(gralloc_handle::metadata::explain(kind, &bytes).is_some(), "{kind:?}: {bytes:?}");
+            let kind = gralloc_buffer::metadata::StandardMetadata::from_number(number).unwrap();
+            assert!(gralloc_buffer::metadata::explain(kind, &bytes).is_some(), "{kind:?}: {bytes:?}");
             if (16..=22).contains(&number) {
                 // Set or not: it ends.
                 client.set(buffer, number, &bytes);

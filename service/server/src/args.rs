@@ -1,7 +1,7 @@
 //! The command line.
 
-use gralloc_kernel::watch::Source;
-use gralloc_kernel::BackendKind;
+use gralloc_heaps::watch::Source;
+use gralloc_heaps::BackendKind;
 use std::path::PathBuf;
 
 /// Where the compiled policy lies on a device.

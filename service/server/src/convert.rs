@@ -4,10 +4,10 @@ use crate::dump::{BufferLine, ClientLine, Dump, HeapLine, Holdings, LatencyLine}
 use crate::engine::{Grant, Handle};
 use allocator_aidl as aidl;
 use allocator_aidl::{parcel_fd, AllocationResult, BufferDescriptorInfo, ExtendableType, NativeHandle};
-use gralloc_core::pool::Figures;
-use gralloc_core::request::{Descriptor, DescriptorOption};
-use gralloc_core::BufferName;
-use gralloc_handle::encode;
+use gralloc_allocator::pool::Figures;
+use gralloc_buffer::handle::encode;
+use gralloc_buffer::BufferName;
+use gralloc_buffer::{Descriptor, DescriptorOption};
 
 /// The descriptor as the core reads it; nothing is judged here.
 pub fn descriptor(wire: &BufferDescriptorInfo) -> Descriptor {
@@ -148,9 +148,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use gralloc_core::layout::{Layout, Planes};
-    use gralloc_core::{PixelFormat, Usage};
-    use gralloc_handle::BufferInfo;
+    use gralloc_buffer::handle::BufferInfo;
+    use gralloc_buffer::layout::{Layout, Planes};
+    use gralloc_buffer::{PixelFormat, Usage};
     use std::fs::File;
     use std::os::unix::fs::MetadataExt;
 

@@ -7,15 +7,16 @@ use crate::pool::Pool;
 use crate::stats::Stats;
 use crate::stock::Stocked;
 use crate::tracker::{self, Tracker};
-use gralloc_core::allocate::{allocate, Allocated, Batch, Resources};
-use gralloc_core::ledger::{About, Client, Ledger, Reservation};
-use gralloc_core::pool::Cause;
-use gralloc_core::ports::{HeapBackend, MemoryGauge};
-use gralloc_core::request::Descriptor;
-use gralloc_core::{plan, Plan, Policy, Refusal, Shortage};
-use gralloc_handle::BufferInfo;
-use gralloc_kernel::watch::Source;
-use gralloc_kernel::{sched, Backend, MemoryPressure};
+use gralloc_allocator::allocate::{allocate, Allocated, Batch, Resources};
+use gralloc_allocator::ledger::{About, Client, Ledger, Reservation};
+use gralloc_allocator::pool::Cause;
+use gralloc_allocator::ports::{HeapBackend, MemoryGauge};
+use gralloc_allocator::{plan, Plan, Refusal, Shortage};
+use gralloc_buffer::handle::BufferInfo;
+use gralloc_buffer::Descriptor;
+use gralloc_heaps::watch::Source;
+use gralloc_heaps::{sched, Backend, MemoryPressure};
+use heaps_config::Policy;
 use log::{info, warn};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -211,7 +212,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
 
     fn handle(&self, plan: &Plan<'_>, descriptor: &Descriptor, allocated: Allocated<OwnedFd>) -> Option<Handle> {
         let heap = self.policy.heap(allocated.heap)?;
-        let info = BufferInfo::from_plan(plan, heap, self.ids.next_id(), descriptor.name);
+        let info = plan.buffer_info(heap, self.ids.next_id(), descriptor.name);
         Some(Handle { buffer: allocated.buffer, metadata: allocated.metadata, info })
     }
 

@@ -4,7 +4,7 @@
 
 use crate::pool::Pool;
 use crate::timer::Timer;
-use gralloc_kernel::sched;
+use gralloc_heaps::sched;
 use log::{error, warn};
 #[cfg(all(test, loom))]
 use loom::sync::atomic::{AtomicU8, Ordering};

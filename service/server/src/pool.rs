@@ -3,12 +3,12 @@
 //! Pixels that a client has had never come back here; the only way in is [`Pool::fill`], right after the kernel zeroed them.
 
 use crate::filler::FillTimer;
-use gralloc_core::ledger::Ledger;
-use gralloc_core::policy::{HeapId, PoolPolicy};
-use gralloc_core::pool::charged::ChargedShelf;
-use gralloc_core::pool::{Cause, Figures, Kind};
-use gralloc_core::ports::{HeapBackend, MemoryGauge};
-use gralloc_core::BufferName;
+use gralloc_allocator::ledger::Ledger;
+use gralloc_allocator::pool::charged::ChargedShelf;
+use gralloc_allocator::pool::{Cause, Figures, Kind};
+use gralloc_allocator::ports::{HeapBackend, MemoryGauge};
+use gralloc_buffer::BufferName;
+use heaps_config::policy::{HeapId, PoolPolicy};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

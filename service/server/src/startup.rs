@@ -9,9 +9,9 @@ use crate::pool::Pool;
 use crate::stock::Stocked;
 use allocator_aidl::serve_binder;
 use anyhow::{Context, Result};
-use gralloc_core::ledger::Ledger;
-use gralloc_core::Policy;
-use gralloc_kernel::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure, NodeState};
+use gralloc_allocator::ledger::Ledger;
+use gralloc_heaps::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure, NodeState};
+use heaps_config::Policy;
 use log::{info, warn};
 use nix::unistd::{sysconf, SysconfVar};
 use std::fs;
@@ -85,7 +85,7 @@ pub fn engine(args: &Args) -> Result<Arc<ServiceEngine>> {
 pub fn serve_over_binder(engine: &Arc<ServiceEngine>, name: &str) -> Result<()> {
     let service = adapter::binder(engine).context("the statistics")?;
     // The housekeeper has been started: it stays in the normal class, as do threads started from here on.
-    if let Err(error) = gralloc_kernel::sched::set_fifo(FIFO_PRIORITY) {
+    if let Err(error) = gralloc_heaps::sched::set_fifo(FIFO_PRIORITY) {
         warn!("main thread stays in the normal scheduling class: {error}");
     }
     serve_binder(name, &service, THREADS).context("binder")?;

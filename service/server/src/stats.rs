@@ -1,8 +1,9 @@
 //! Counters for the dump: requests, rules that took them, refusals by cause.
 
 use crate::latency::{Histogram, Latency};
-use gralloc_core::policy::HeapId;
-use gralloc_core::{Policy, Refusal};
+use gralloc_allocator::Refusal;
+use heaps_config::policy::HeapId;
+use heaps_config::Policy;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

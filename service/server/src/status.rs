@@ -4,7 +4,7 @@
 //! not be BAD_DESCRIPTOR: that is code 0, and VTS asks for a service-specific code other than 0.
 
 use allocator_aidl::{service_specific, AllocationError, Status};
-use gralloc_core::Refusal;
+use gralloc_allocator::Refusal;
 
 /// The AIDL error of a refusal.
 pub fn allocation_error(refusal: &Refusal) -> AllocationError {
@@ -23,7 +23,8 @@ pub fn status(refusal: &Refusal) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gralloc_core::{Malformed, Shortage, Unsupported, Usage};
+    use gralloc_allocator::{Malformed, Shortage, Unsupported};
+    use gralloc_buffer::Usage;
 
     #[test]
     fn refusal_becomes_its_allocation_error() {

@@ -5,11 +5,11 @@
 
 use crate::housekeeper::Waker;
 use crate::pool::Pool;
-use gralloc_core::plan::METADATA_BYTES;
-use gralloc_core::policy::{HeapId, HeapSet};
-use gralloc_core::pool::Cause;
-use gralloc_core::ports::{HeapBackend, HeapFailure};
-use gralloc_core::BufferName;
+use gralloc_allocator::pool::Cause;
+use gralloc_allocator::ports::{HeapBackend, HeapFailure};
+use gralloc_buffer::BufferName;
+use gralloc_buffer::METADATA_BYTES;
+use heaps_config::policy::{HeapId, HeapSet};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

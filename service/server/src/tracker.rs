@@ -10,13 +10,14 @@
 
 use crate::engine::Handle;
 use crate::housekeeper::Waker;
-use gralloc_core::ledger::{Ledger, Ticket};
-use gralloc_core::plan::METADATA_BYTES;
-use gralloc_core::policy::HeapId;
-use gralloc_core::ports::{HeapBackend, HeapFailure};
-use gralloc_core::{BufferName, Shortage};
-use gralloc_kernel::watch::{Released, Source};
-use gralloc_kernel::{Error, ReleaseWatch};
+use gralloc_allocator::ledger::{Ledger, Ticket};
+use gralloc_allocator::ports::{HeapBackend, HeapFailure};
+use gralloc_allocator::Shortage;
+use gralloc_buffer::BufferName;
+use gralloc_buffer::METADATA_BYTES;
+use gralloc_heaps::watch::{Released, Source};
+use gralloc_heaps::{Error, ReleaseWatch};
+use heaps_config::policy::HeapId;
 use log::{error, warn};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

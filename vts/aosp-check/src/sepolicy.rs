@@ -14,7 +14,7 @@ use crate::report::{Place, Report};
 use anyhow::{Context, Result};
 use generate::Generated;
 use heaps_config::Document;
-use heaps_lint::{Format, Source};
+use heaps_host::{Format, Source};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,7 @@ pub struct Profile {
 pub fn read_policy(root: &Path, file: &Path) -> Result<Profile> {
     let shown = file.display().to_string();
     let text = fs::read_to_string(root.join(file)).with_context(|| shown.clone())?;
-    let linted = heaps_lint::lint(Source::text(&shown, &text, Format::Toml));
+    let linted = heaps_host::lint(Source::text(&shown, &text, Format::Toml));
     let document = linted.document().with_context(|| format!("{shown}: lint refuses it\n{}", linted.render(false)))?;
     let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(Profile { name, file: file.to_owned(), document: document.clone(), text })

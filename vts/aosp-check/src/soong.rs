@@ -406,4 +406,4 @@ fn coverage(blueprints: &Blueprints, packages: &[CargoPackage], report: &mut Rep
 const SOONG_ONLY: &[&str] = &["aidl/bind_soong", "vts/conformance/trials_soong"];
 
 /// Packages that no device has: they read TOML.
-const HOST_ONLY: &[&str] = &["heaps_lint"];
+const HOST_ONLY: &[&str] = &["heaps_host"];

@@ -25,7 +25,13 @@ const FAULTS: [(&str, &str, &str, &str, [&str; 2]); 4] = [
         "type dmabuf_other_heap_device,",
         ["heaps-config/profiles/reference-soc.toml:", "sepolicy/heaps/reference-soc/heaps.te"],
     ),
-    ("soong", "service/core/Android.bp", "src/lib.rs", "src/gone.rs", ["service/core/Android.bp:", "src/gone.rs"]),
+    (
+        "soong",
+        "service/allocator/Android.bp",
+        "src/lib.rs",
+        "src/gone.rs",
+        ["service/allocator/Android.bp:", "src/gone.rs"],
+    ),
     (
         "consistency",
         "sepolicy/vendor/service_contexts",

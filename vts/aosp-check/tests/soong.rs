@@ -76,54 +76,54 @@ const FAULTS: &[Fault] = &[
     // Cargo.
     Fault("Android.bp", "edition: \"2021\"", "edition: \"2018\"", "", "edition 2018, and Cargo says 2021"),
     Fault(
-        "service/kernel/Android.bp",
+        "service/heaps/Android.bp",
         "        \"libnix\",\n",
         "",
-        "service/kernel/Android.bp:",
+        "service/heaps/Android.bp:",
         "rustlibs lacks libnix; Cargo links nix",
     ),
     Fault(
-        "service/handle/Android.bp",
-        "[\"libgralloc_core\"]",
-        "[\"libgralloc_core\", \"libanyhow\"]",
-        "service/handle/Android.bp:",
+        "service/dmabuf/Android.bp",
+        "\"libnix\",",
+        "\"libnix\", \"libanyhow\",",
+        "service/dmabuf/Android.bp:",
         "rustlibs has libanyhow, which Cargo does not link",
     ),
     Fault(
-        "service/core/Cargo.toml",
+        "service/allocator/Cargo.toml",
         "[dependencies]\n",
         "[dependencies]\ntempfile.workspace = true\n",
-        "service/core/Android.bp:",
+        "service/allocator/Android.bp:",
         "the crate tempfile is not available in a tree",
     ),
     Fault(
-        "service/cli/Android.bp",
+        "service/heapctl/Android.bp",
         "cargo_pkg_version: \"0.1.0\"",
         "cargo_pkg_version: \"7.0.0\"",
-        "service/cli/Android.bp:",
+        "service/heapctl/Android.bp:",
         "cargo_pkg_version 7.0.0, and Cargo says",
     ),
     Fault(
-        "service/cli/Android.bp",
+        "service/heapctl/Android.bp",
         "    rustlibs: [",
         "    features: [\"colour\"],\n    rustlibs: [",
-        "service/cli/Android.bp:",
+        "service/heapctl/Android.bp:",
         "Cargo knows no feature colour",
     ),
     Fault(
-        "service/core/Android.bp",
-        "crate_name: \"gralloc_core\"",
+        "service/allocator/Android.bp",
+        "crate_name: \"gralloc_allocator\"",
         "crate_name: \"core\"",
-        "service/core/Android.bp:",
-        "crate_name has to be gralloc_core",
+        "service/allocator/Android.bp:",
+        "crate_name has to be gralloc_allocator",
     ),
     // Modules.
     Fault(
-        "service/handle/Android.bp",
-        "[\"libgralloc_core\"]",
-        "[\"libgralloc_cora\"]",
-        "service/handle/Android.bp:",
-        "names the module libgralloc_cora, which nobody defines",
+        "service/allocator/Android.bp",
+        "\"libgralloc_buffer\"",
+        "\"libgralloc_bufer\"",
+        "service/allocator/Android.bp:",
+        "names the module libgralloc_bufer, which nobody defines",
     ),
     Fault(
         "heaps-config/Android.bp",
@@ -133,11 +133,11 @@ const FAULTS: &[Fault] = &[
         "names the module gralloc_dmaheap_polity",
     ),
     Fault(
-        "service/core/Android.bp",
-        "\"libgralloc_core\"",
-        "\"libgralloc_handle\"",
+        "service/allocator/Android.bp",
+        "name: \"libgralloc_allocator\"",
+        "name: \"libgralloc_buffer\"",
         "",
-        "the module libgralloc_handle is defined twice",
+        "the module libgralloc_buffer is defined twice",
     ),
     // What a tree offers.
     Fault(
@@ -155,10 +155,10 @@ const FAULTS: &[Fault] = &[
         "libandroid_logger is not available for the host",
     ),
     Fault(
-        "service/kernel/Android.bp",
+        "service/heaps/Android.bp",
         "\"liblog_rust\",",
         "\"liblog_rust\",\n        \"libheaps_compile\",",
-        "service/kernel/Android.bp:",
+        "service/heaps/Android.bp:",
         "links libheaps_compile, which is built for the other side alone",
     ),
     Fault(
@@ -184,27 +184,27 @@ fn every_fault_is_found_and_its_file_named() {
 #[test]
 fn an_included_file_has_to_be_listed() {
     let copy = Copy::new();
-    let lib = copy.root().join("service/handle/src/lib.rs");
+    let lib = copy.root().join("service/buffer/src/lib.rs");
     let text = fs::read_to_string(&lib).unwrap();
     fs::write(&lib, format!("{text}\nconst MANIFEST: &str = include_str!(\"../Cargo.toml\");\n")).unwrap();
     let report = soong::check(copy.root()).unwrap();
-    finding(&report, "compile_data lacks service/handle/Cargo.toml");
+    finding(&report, "compile_data lacks service/buffer/Cargo.toml");
 }
 
 #[test]
 fn a_crate_that_ships_without_a_module_is_found() {
     let copy = Copy::new();
-    fs::remove_file(copy.root().join("service/handle/Android.bp")).unwrap();
+    fs::remove_file(copy.root().join("service/buffer/Android.bp")).unwrap();
     let report = soong::check(copy.root()).unwrap();
-    finding(&report, "gralloc_handle ships, and service/handle/Android.bp makes nothing of it");
+    finding(&report, "gralloc_buffer ships, and service/buffer/Android.bp makes nothing of it");
 }
 
 #[test]
 fn a_file_that_is_no_blueprint_is_named() {
     let copy = Copy::new();
-    copy.replace("service/core/Android.bp", "rust_library {", "rust_library [");
+    copy.replace("service/allocator/Android.bp", "rust_library {", "rust_library [");
     let error = soong::check(copy.root()).unwrap_err();
-    assert!(format!("{error:#}").contains("service/core/Android.bp"), "{error:#}");
+    assert!(format!("{error:#}").contains("service/allocator/Android.bp"), "{error:#}");
 }
 
 /// The oldest release's tree, compiled. One at a time: they share what is built.

@@ -5,7 +5,7 @@
 use crate::dmabuf::{self, Mapped, Origin};
 use crate::format::Format;
 use crate::image::{Image, ImageError, Plane};
-use gralloc_handle::{decode, BufferInfo, HandleError, RawHandle, BUFFER_FD, METADATA_FD};
+use gralloc_buffer::handle::{decode, BufferInfo, HandleError, RawHandle, BUFFER_FD, METADATA_FD};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Why a handle is of no use here.
@@ -192,8 +192,8 @@ fn image_of(info: &BufferInfo) -> Result<Image, BufferError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gralloc_core::layout::{Plane as CorePlane, Planes};
-    use gralloc_core::{BufferName, Layout, PixelFormat, Usage};
+    use gralloc_buffer::layout::{Plane as CorePlane, Planes};
+    use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
     use std::fs::File;
 
     fn info() -> BufferInfo {
@@ -212,7 +212,7 @@ mod tests {
             planes: Planes::from_slice(&[plane(0, 4), plane(256, 2)]).unwrap(),
             layer_bytes: 384,
             buffer_bytes: 384,
-            metadata_bytes: gralloc_core::plan::METADATA_BYTES,
+            metadata_bytes: gralloc_buffer::METADATA_BYTES,
             reserved_bytes: 0,
             protected: false,
             cached: true,
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn adopt_of_rubbish_or_of_other_files_is_refused() {
-        let ints = gralloc_handle::encode(&info()).to_vec();
+        let ints = gralloc_buffer::handle::encode(&info()).to_vec();
         let refused = |fds, ints: &[i32]| Buffer::adopt(fds, ints.to_vec(), false).unwrap_err();
         assert!(matches!(refused(files(2), &[]), BufferError::Handle(_)));
         assert!(matches!(refused(files(2), &[-1; 72]), BufferError::Handle(HandleError::Magic(-1))));

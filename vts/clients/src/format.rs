@@ -5,7 +5,7 @@
 //! XBGR32, and both are `XR24`, bytes B, G, R, X.
 //! Sources: `drm_fourcc.h` and `videodev2.h` of Linux 6.12, AOSP `PixelFormat.aidl`.
 
-use gralloc_core::{Layout, PixelFormat};
+use gralloc_buffer::{Layout, PixelFormat};
 
 /// A format of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]

@@ -2,8 +2,8 @@
 
 use crate::buffer::Buffer;
 use anyhow::{anyhow, bail, Context, Error, Result};
+use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{ClientError, Connection, DescriptorBuilder, Door};
-use gralloc_core::{PixelFormat, Usage};
 use std::fmt;
 use std::time::{Duration, Instant};
 

@@ -13,7 +13,7 @@ use drm::control::property::{Info, Value};
 use drm::control::{connector, crtc, framebuffer, plane, AtomicCommitFlags, Device as ControlDevice, FbCmd2Flags};
 use drm::control::{Mode, ResourceHandle};
 use drm::{ClientCapability, Device};
-use gralloc_core::{PixelFormat, Usage};
+use gralloc_buffer::{PixelFormat, Usage};
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};

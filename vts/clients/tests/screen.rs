@@ -228,8 +228,8 @@ impl Place {
             name: "camera of a stranger".to_owned(),
             width: 1280,
             height: 720,
-            format: gralloc_core::PixelFormat::Bgra8888,
-            usage: gralloc_core::Usage::CAMERA_OUTPUT | gralloc_core::Usage::COMPOSER_OVERLAY,
+            format: gralloc_buffer::PixelFormat::Bgra8888,
+            usage: gralloc_buffer::Usage::CAMERA_OUTPUT | gralloc_buffer::Usage::COMPOSER_OVERLAY,
         };
         self.service().allocate(&wish, false).unwrap().0
     }

@@ -9,7 +9,7 @@ mod common;
 
 use common::artifacts;
 use common::keeper::own_service;
-use gralloc_handle::metadata::{explain, StandardMetadata};
+use gralloc_buffer::metadata::{explain, StandardMetadata};
 use std::process::Command;
 
 /// The bytes of the one line that says this type.

@@ -4,7 +4,7 @@
 #![allow(clippy::multiple_unsafe_ops_per_block, clippy::undocumented_unsafe_blocks, clippy::as_conversions)]
 
 use crate::{good_info, memory};
-use gralloc_handle::encode;
+use gralloc_buffer::handle::encode;
 use gralloc_mapper::abi::{buffer_handle_t, native_handle_t, AIMapper, AIMapperV5, AIMapper_MetadataType, ARect};
 use gralloc_mapper::{table::QUARANTINE, AIMapper_loadIMapper};
 use std::ffi::c_void;

@@ -22,12 +22,12 @@ pub use calls::calls;
 pub use parcel::{good_parcel, parcel};
 pub use plan::{plan, policy};
 
-use gralloc_core::layout::{Plane, Planes};
-use gralloc_core::{BufferName, Layout, PixelFormat, Usage};
-use gralloc_handle::metadata::{
+use gralloc_buffer::handle::{decode, encode, fields, BufferInfo, RawHandle, INTS};
+use gralloc_buffer::layout::{Plane, Planes};
+use gralloc_buffer::metadata::{
     encode_constant, encode_shared, explain, set, SharedPage, StandardMetadata, Writer, MAX_ENCODED_BYTES, PAGE_WORDS,
 };
-use gralloc_handle::{decode, encode, fields, BufferInfo, RawHandle, INTS};
+use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
 use gralloc_mapper::abi::ARect;
 use gralloc_mapper::table::address_of;
 use gralloc_mapper::Mapper;

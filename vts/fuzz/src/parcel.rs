@@ -1,9 +1,9 @@
 //! Parcels into the service's own transaction entry, without a kernel between.
 
 use allocator_aidl::{new_allocator, IAllocator, Strong};
-use gralloc_core::ledger::Ledger;
-use gralloc_kernel::watch::Source;
-use gralloc_kernel::{Backend, BackendKind, MemInfo};
+use gralloc_allocator::ledger::Ledger;
+use gralloc_heaps::watch::Source;
+use gralloc_heaps::{Backend, BackendKind, MemInfo};
 use gralloc_server::adapter::{Allocator, ServiceEngine};
 use gralloc_server::engine::Engine;
 use gralloc_server::housekeeper::Waker;

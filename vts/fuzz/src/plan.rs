@@ -1,8 +1,11 @@
 //! Descriptors, and policies, as a hostile client or a careless author writes them.
 
-use gralloc_core::policy::HeapSet;
-use gralloc_core::request::{Descriptor, DescriptorOption, NAME_BYTES};
-use gralloc_core::{plan as plan_of, BufferName, PixelFormat, Policy};
+use gralloc_allocator::plan as plan_of;
+use gralloc_buffer::name::NAME_BYTES;
+use gralloc_buffer::{BufferName, PixelFormat};
+use gralloc_buffer::{Descriptor, DescriptorOption};
+use heaps_config::policy::HeapSet;
+use heaps_config::Policy;
 use std::sync::OnceLock;
 
 /// The policies that are shipped, compiled: what a descriptor meets on a device.
@@ -86,7 +89,7 @@ pub fn plan(bytes: &[u8]) {
     for plane in plan.planes.as_slice() {
         assert!(plane.offset_bytes.checked_add(plane.bytes()).unwrap() <= plan.layer_bytes, "{plan:?}");
     }
-    let protected = plan.request.usage.contains(gralloc_core::Usage::PROTECTED);
+    let protected = plan.request.usage.contains(gralloc_buffer::Usage::PROTECTED);
     for id in plan.candidates_in_order() {
         assert!(present.contains(id), "{plan:?}");
         assert_eq!(policy.heap(id).unwrap().protected, protected, "{plan:?}");
@@ -100,7 +103,7 @@ pub fn policy(bytes: &[u8]) {
     let validated = heaps_config::validate(&tree);
     let read = heaps_config::from_json(text);
     assert_eq!(read.is_ok(), validated.loadable);
-    for finding in heaps_config::lint(&tree).findings {
+    for finding in heaps_host::lint_tree(&tree).findings {
         assert!(!finding.message.is_empty());
     }
     let Ok(read) = read else { return };

@@ -146,7 +146,7 @@ fn test_programs(command: Command) -> Result<Vec<TestProgram>> {
         .collect())
 }
 
-/// The name in `path+file:///…/service/kernel#gralloc_kernel@0.1.0`; Cargo leaves it out, `…/bench#0.1.0`, where the
+/// The name in `path+file:///…/service/heaps#gralloc_heaps@0.1.0`; Cargo leaves it out, `…/bench#0.1.0`, where the
 /// folder has it.
 fn package_name(artifact: &Artifact) -> String {
     let mut parts = artifact.package_id.repr.rsplit(['#', '/']);

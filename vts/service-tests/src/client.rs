@@ -4,8 +4,8 @@
 use crate::suite::Skip;
 use allocator_aidl::{BufferDescriptorInfo, ExtendableType, IAllocator, IAllocatorStatistics};
 use allocator_aidl::{ParcelFileDescriptor, Status, Strong};
+use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{Allocation, Buffer, ClientError, Connection, DescriptorBuilder, Door};
-use gralloc_core::{PixelFormat, Usage};
 use rsbinder::DUMP_TRANSACTION;
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{Allocation, ClientError, Connection, DescriptorBuilder, Door};
-use gralloc_core::{PixelFormat, Usage};
 use service_tests::random::Random;
 
 /// What a client is.

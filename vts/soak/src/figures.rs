@@ -6,8 +6,8 @@ use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{Connection, DescriptorBuilder, Door};
-use gralloc_core::{PixelFormat, Usage};
 use serde_json::{json, Value};
 
 /// What was killed so far.

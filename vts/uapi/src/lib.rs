@@ -1,5 +1,5 @@
 //! Numbers, sizes and offsets of the system's uapi headers, for the tests beside it to hold
-//! `gralloc_kernel::uapi` against.
+//! `gralloc_dmabuf::uapi` against.
 //!
 //! Every constant comes from `wrapper.h` through bindgen: `value_NAME` is a macro, `size_STRUCT` a struct's size,
 //! `offset_STRUCT_FIELD` and `size_STRUCT_FIELD` a field's place and size, in bytes. In an Android tree this crate is

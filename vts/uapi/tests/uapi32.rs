@@ -1,4 +1,4 @@
-//! Compares `gralloc_kernel::uapi` with the headers as 32-bit processes see them: no struct may depend on the width.
+//! Compares `gralloc_dmabuf::uapi` with the headers as 32-bit processes see them: no struct may depend on the width.
 
 #[path = "uapi/compare.rs"]
 mod compare;

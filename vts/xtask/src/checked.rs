@@ -16,12 +16,12 @@ use crate::nightly;
 const ASAN_PACKAGE: &str = "gralloc_mapper";
 /// Without unsafe code, but not without threads on one page and in one account, which miri checks for data races. The policy,
 /// which has neither, is left out: its lint looks at every request there is.
-const MIRI_PACKAGES: [&str; 2] = ["gralloc_handle", "gralloc_core"];
+const MIRI_PACKAGES: [&str; 2] = ["gralloc_buffer", "gralloc_allocator"];
 /// What miri takes.
 pub(crate) const MIRI_COMPONENTS: [&str; 2] = ["miri", "rust-src"];
 
 /// Which have models for loom, as unit tests whose names begin with [`MODEL`].
-const LOOM_PACKAGES: [&str; 3] = ["gralloc_core", "gralloc_handle", "gralloc_server"];
+const LOOM_PACKAGES: [&str; 3] = ["gralloc_allocator", "gralloc_buffer", "gralloc_server"];
 pub(crate) const MODEL: &str = "model_";
 
 /// Arguments of all.
@@ -105,7 +105,7 @@ pub(crate) fn models(context: &Context, filter: &str) -> Result<usize> {
 pub(crate) fn miri_short(context: &Context) -> Result<()> {
     let mut command = cargo(context, "miri");
     command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
-    Ok(run_visible(command.args(["miri", "test", "--locked", "-p", "gralloc_handle", "--lib"]))?)
+    Ok(run_visible(command.args(["miri", "test", "--locked", "-p", "gralloc_buffer", "--lib"]))?)
 }
 
 /// Cargo of the nightly compiler, with a target folder of its own.

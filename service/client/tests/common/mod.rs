@@ -7,11 +7,11 @@ use allocator_aidl::{
     calling_identity, interface_with_dump, new_allocator, parcel_fd, service_specific, AllocationError,
     AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, NativeHandle, SocketDoor, SocketOptions,
 };
+use gralloc_buffer::handle::{encode, BufferInfo};
+use gralloc_buffer::layout::Needs;
+use gralloc_buffer::METADATA_BYTES;
+use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
 use gralloc_client::DescriptorBuilder;
-use gralloc_core::layout::Needs;
-use gralloc_core::plan::METADATA_BYTES;
-use gralloc_core::{BufferName, Layout, PixelFormat, Usage};
-use gralloc_handle::{encode, BufferInfo};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

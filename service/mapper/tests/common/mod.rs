@@ -3,10 +3,10 @@
 // Each test crate uses its part.
 #![allow(dead_code, unreachable_pub)]
 
-use gralloc_core::layout::{Plane, Planes};
-use gralloc_core::{BufferName, Layout, PixelFormat, Usage};
-use gralloc_handle::{encode, BufferInfo, FDS, INTS};
-use gralloc_kernel::ioctl;
+use gralloc_buffer::handle::{encode, BufferInfo, FDS, INTS};
+use gralloc_buffer::layout::{Plane, Planes};
+use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
+use gralloc_dmabuf::ioctl;
 use gralloc_mapper::abi::*;
 use gralloc_mapper::AIMapper_loadIMapper;
 use nix::fcntl::{fcntl, FcntlArg, SealFlag};

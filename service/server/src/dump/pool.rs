@@ -1,7 +1,7 @@
 //! What the dump and the statistics say of buffers that are kept ready.
 
 use crate::adapter::ServiceEngine;
-use gralloc_core::pool::Figures;
+use gralloc_allocator::pool::Figures;
 use serde::Serialize;
 
 /// The pool's counters since the start, and what is there now.

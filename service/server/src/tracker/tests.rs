@@ -1,10 +1,11 @@
 //! Pipes play the buffers: epoll sees their end on every machine. memfds play what it cannot watch.
 
 use super::*;
-use gralloc_core::ledger::{About, Client, Sizes};
-use gralloc_core::policy::{Heap, Limits};
-use gralloc_core::ports::MemoryGauge;
-use gralloc_core::{Policy, Usage};
+use gralloc_allocator::ledger::{About, Client, Sizes};
+use gralloc_allocator::ports::MemoryGauge;
+use gralloc_buffer::Usage;
+use heaps_config::policy::{Heap, Limits};
+use heaps_config::Policy;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 use std::sync::atomic::AtomicBool;
 

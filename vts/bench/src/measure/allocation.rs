@@ -5,7 +5,7 @@ use super::{Kind, Subject};
 use allocator_aidl::AllocationResult;
 use anyhow::{Context as _, Result};
 use gralloc_client::{Allocation, BufferDescriptorInfo, Connection};
-use gralloc_kernel::ioctl::dma_heap_alloc;
+use gralloc_dmabuf::ioctl::dma_heap_alloc;
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;

@@ -10,7 +10,7 @@ use allocator_aidl::{
 };
 use anyhow::{bail, Context as _, Result};
 use clap::ValueEnum as _;
-use gralloc_kernel::ioctl::{dma_buf_set_name, dma_heap_alloc};
+use gralloc_dmabuf::ioctl::{dma_buf_set_name, dma_heap_alloc};
 use rsbinder::hub;
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -30,7 +30,7 @@ const FIND_POLL: Duration = Duration::from_millis(20);
 /// Fds that are kept for a watch before they are closed together, as the allocator's housekeeper does.
 const KEPT: usize = 64;
 /// Ints of the allocator's handle.
-const INTS: usize = gralloc_handle::INTS;
+const INTS: usize = gralloc_buffer::handle::INTS;
 
 /// How much more than the ioctl the bare service does; each step includes those before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]

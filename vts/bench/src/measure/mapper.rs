@@ -4,11 +4,11 @@
 
 use super::{Kind, Subject};
 use anyhow::{ensure, Context as _, Result};
-use gralloc_core::layout::{Plane, Planes};
-use gralloc_core::{BufferName, Layout, PixelFormat, Usage};
-use gralloc_handle::{encode, BufferInfo};
-use gralloc_kernel::dmabuf::{begin_access, end_access, Access};
-use gralloc_kernel::ioctl::dma_heap_alloc;
+use gralloc_buffer::handle::{encode, BufferInfo};
+use gralloc_buffer::layout::{Plane, Planes};
+use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
+use gralloc_dmabuf::ioctl::dma_heap_alloc;
+use gralloc_dmabuf::{begin_access, end_access, Access};
 use gralloc_mapper::abi::{buffer_handle_t, native_handle_t, AIMapper, AIMapperV5, ARect, AIMAPPER_ERROR_NONE};
 use gralloc_mapper::AIMapper_loadIMapper;
 use nix::fcntl::{fcntl, FcntlArg, SealFlag};

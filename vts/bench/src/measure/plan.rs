@@ -1,9 +1,10 @@
 //! The plan, without a service: from a descriptor to heaps and bytes.
 
 use anyhow::{Context as _, Result};
+use gralloc_allocator::plan;
+use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::DescriptorBuilder;
-use gralloc_core::policy::HeapSet;
-use gralloc_core::{plan, PixelFormat, Usage};
+use heaps_config::policy::HeapSet;
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;

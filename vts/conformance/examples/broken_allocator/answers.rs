@@ -1,7 +1,7 @@
 //! What goes wrong on the way back.
 
 use allocator_aidl::{AllocationResult, BufferDescriptorInfo, NativeHandle, ParcelFileDescriptor};
-use gralloc_handle::{decode, encode, BufferInfo, RawHandle, BUFFER_FD, METADATA_FD};
+use gralloc_buffer::handle::{decode, encode, BufferInfo, RawHandle, BUFFER_FD, METADATA_FD};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;

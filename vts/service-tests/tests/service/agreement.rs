@@ -1,7 +1,7 @@
 //! isSupported and allocate2 agree: over every format, many usages and many sizes.
 
 use allocator_aidl::BufferDescriptorInfo;
-use gralloc_core::{PixelFormat as Format, Usage};
+use gralloc_buffer::{PixelFormat as Format, Usage};
 use service_tests::client::{descriptor, Client, CPU};
 use service_tests::policy::{heap, rule, PolicyText};
 use service_tests::service::{Options, Service, Subject};

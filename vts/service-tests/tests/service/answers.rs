@@ -1,9 +1,9 @@
 //! The interface's own answers: versions, counts, strides, what a fresh buffer is like.
 
 use allocator_aidl::{AllocationError, BufferDescriptorInfo};
-use gralloc_core::{PixelFormat as Format, Usage};
-use gralloc_kernel::dmabuf;
-use gralloc_kernel::mmap::{Mapping, Protection};
+use gralloc_buffer::{PixelFormat as Format, Usage};
+use gralloc_dmabuf as dmabuf;
+use gralloc_dmabuf::mmap::{Mapping, Protection};
 use service_tests::client::{assert_distinct, blob, descriptor, rgba, Failure, CPU, UNSUPPORTED};
 use service_tests::dmabufs::size;
 use service_tests::place::has_kernel_heaps;

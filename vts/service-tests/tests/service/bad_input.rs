@@ -1,7 +1,7 @@
 //! Bad input, item by item: what it gets, that nothing is left of it, and that the next good call works.
 
 use allocator_aidl::{BufferDescriptorInfo, PixelFormat};
-use gralloc_core::{PixelFormat as Format, Usage};
+use gralloc_buffer::{PixelFormat as Format, Usage};
 use service_tests::client::{blob, descriptor, option, rgba, BAD_DESCRIPTOR, CPU, NO_RESOURCES, UNSUPPORTED};
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;

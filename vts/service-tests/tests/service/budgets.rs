@@ -76,7 +76,7 @@ fn release_in_another_process_is_seen(subject: &Subject) {
 }
 
 fn mapping_keeps_a_buffer_alive(subject: &Subject) {
-    use gralloc_kernel::mmap::{Mapping, Protection};
+    use gralloc_dmabuf::mmap::{Mapping, Protection};
     use std::os::fd::AsFd;
     let before = live(subject);
     let buffer = subject.connect().one(&blob("mapped", 4096));

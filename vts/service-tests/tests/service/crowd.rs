@@ -1,7 +1,7 @@
 //! Many at once: clients side by side, hostile floods, clients that die in the middle of a call.
 
 use allocator_aidl::BufferDescriptorInfo;
-use gralloc_core::Usage;
+use gralloc_buffer::Usage;
 use service_tests::client::{assert_distinct, descriptor, option, rgba, Client, Failure, CPU};
 use service_tests::good::beside;
 use service_tests::helper::{Churner, RemoteClient};
@@ -63,14 +63,14 @@ fn hostile(round: u32) -> (BufferDescriptorInfo, i32) {
         2 => (BufferDescriptorInfo { width: -1, ..base }, 1),
         3 => (rgba("flood", i32::MAX, i32::MAX), 1),
         4 => (BufferDescriptorInfo { name: [0xff; 128], ..rgba("", 1, 1) }, 1),
-        5 => (descriptor("flood", 8, 8, gralloc_core::PixelFormat::Rgba8888, Usage(u64::MAX)), 1),
+        5 => (descriptor("flood", 8, 8, gralloc_buffer::PixelFormat::Rgba8888, Usage(u64::MAX)), 1),
         6 => (BufferDescriptorInfo { reservedSize: i64::MAX, ..base }, 1),
         7 => {
             let additional = (0..50).map(|number| option(&"x".repeat(100), number)).collect();
             (BufferDescriptorInfo { additionalOptions: additional, ..base }, 1)
         }
         8 => (base, 4),
-        _ => (descriptor("flood", 320, 240, gralloc_core::PixelFormat::Yv12, CPU), 2),
+        _ => (descriptor("flood", 320, 240, gralloc_buffer::PixelFormat::Yv12, CPU), 2),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The dump, for people and as JSON: it agrees with what was done.
 
-use gralloc_core::Usage;
+use gralloc_buffer::Usage;
 use rustix::process::geteuid;
 use service_tests::client::{blob, descriptor, rgba, CPU};
 use service_tests::dump::Dump;
@@ -176,7 +176,7 @@ fn dump_counts_rules_heaps_and_refusals() -> Verdict {
     assert!(client.allocate(&rgba("bad", 0, 1), 1).is_err());
     assert!(client.allocate(&rgba("bad", 1, 1), -1).is_err());
     assert!(client.allocate(&rgba("bad", 0, 2), 1).is_err());
-    let secret = descriptor("bad", 1, 1, gralloc_core::PixelFormat::Rgba8888, Usage::PROTECTED);
+    let secret = descriptor("bad", 1, 1, gralloc_buffer::PixelFormat::Rgba8888, Usage::PROTECTED);
     assert!(client.allocate(&secret, 1).is_err());
     // What only asks is no request.
     client.supports(&rgba("asked", 1, 1));

@@ -1,8 +1,8 @@
 //! What becomes of a client's buffer name: in the handle, in the kernel's lists, in the dump, in the log.
 
 use allocator_aidl::BufferDescriptorInfo;
+use gralloc_buffer::BufferName;
 use gralloc_client::Buffer;
-use gralloc_core::BufferName;
 use service_tests::client::rgba;
 use service_tests::place::has_kernel_heaps;
 use service_tests::process::{fdinfo, fds, own_pid};

@@ -1,6 +1,6 @@
 //! A policy that is broken, missing or for other heaps; the command line.
 
-use gralloc_core::{PixelFormat as Format, Usage};
+use gralloc_buffer::{PixelFormat as Format, Usage};
 use service_tests::client::{descriptor, rgba, UNSUPPORTED};
 use service_tests::place::{has_kernel_heaps, kernel_heaps};
 use service_tests::policy::{heap, rule, PolicyText};

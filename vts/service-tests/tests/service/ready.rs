@@ -1,7 +1,7 @@
 //! Buffers that are ready before they are asked for: always clean, never in anybody's way, gone when nobody asks.
 
 use gralloc_client::Buffer;
-use gralloc_kernel::mmap::{Mapping, Protection};
+use gralloc_dmabuf::mmap::{Mapping, Protection};
 use service_tests::client::{blob, Client};
 use service_tests::dmabufs::{census, ready, Census};
 use service_tests::place::{has_kernel_heaps, kernel_heaps};

@@ -1,6 +1,6 @@
 //! Too little of something: memory, file descriptors, the kernel's good will.
 
-use gralloc_kernel::uapi;
+use gralloc_dmabuf::uapi;
 use service_tests::client::{assert_distinct, blob, rgba, Client, Failure, NO_RESOURCES};
 use service_tests::helper::Fault;
 use service_tests::place::{has_kernel_heaps, kernel_heaps, SYSTEM_HEAP};

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::header;
-use gralloc_kernel::uapi;
+use gralloc_dmabuf::uapi;
 use paste::paste;
 use std::fmt::Debug;
 use std::mem::{offset_of, size_of, size_of_val};

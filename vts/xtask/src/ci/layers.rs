@@ -21,16 +21,17 @@ struct Rule {
     why: &'static str,
 }
 
-const PURE: &[&str] = &["service/core/src", "service/handle/src", "heaps-config/src"];
+const PURE: &[&str] = &["service/allocator/src", "service/buffer/src", "heaps-config/src"];
 
 const RULES: &[Rule] = &[
     Rule {
         folders: &[
-            "service/core/src",
-            "service/handle/src",
-            "service/kernel/src",
+            "service/allocator/src",
+            "service/buffer/src",
+            "service/dmabuf/src",
+            "service/heaps/src",
             "heaps-config/src",
-            "heaps-config/lint/src",
+            "heaps-config/host/src",
         ],
         words: &["rsbinder", "allocator_aidl", "binder::", "Binder"],
         except: &[],
@@ -39,8 +40,8 @@ const RULES: &[Rule] = &[
     Rule {
         folders: &["service", "heaps-config", "aidl"],
         words: &["unsafe ", "ioctl_", "libc::ioctl"],
-        except: &["service/kernel/src", "service/mapper/src"],
-        why: "unsafe code and ioctls live in service/kernel and in the mapper's C entry",
+        except: &["service/dmabuf/src", "service/heaps/src/sched.rs", "service/mapper/src"],
+        why: "unsafe code and ioctls live in service/dmabuf, in the scheduling of threads and in the mapper's C entry",
     },
     Rule {
         folders: PURE,
@@ -56,21 +57,56 @@ const RULES: &[Rule] = &[
             "log::",
         ],
         except: &[],
-        why: "the core, the handle format and the policy open no file, hold no fd, read no clock and log nothing",
+        why: "the wire format, the policy and the allocator open no file, hold no fd, read no clock and log nothing",
     },
 ];
 
 /// Crates that may not reach these, not even through another crate.
 const APART: &[(&[&str], &[&str])] = &[
-    (&["gralloc_core", "gralloc_handle", "gralloc_kernel", "heaps_config"], &["rsbinder", "allocator_aidl"]),
-    (&["gralloc_core", "gralloc_handle", "heaps_config"], &["nix", "rustix", "libc", "log"]),
+    (
+        &["gralloc_allocator", "gralloc_buffer", "gralloc_dmabuf", "gralloc_heaps", "heaps_config"],
+        &["rsbinder", "allocator_aidl"],
+    ),
+    (&["gralloc_allocator", "gralloc_buffer", "heaps_config"], &["nix", "rustix", "libc", "log"]),
     // Android's tree has toml for the host only.
-    (&["gralloc_core", "gralloc_handle", "gralloc_kernel", "gralloc_server", "heaps_config"], &["toml", "heaps_lint"]),
+    (&["gralloc_server", "heaps_config"], &["toml", "heaps_host"]),
+];
+
+/// What a crate may reach of this workspace's crates: the whole of it, through other crates too.
+const CLOSURES: &[(&str, &[&str])] = &[
+    ("gralloc_buffer", &[]),
+    ("gralloc_dmabuf", &[]),
+    // It is loaded into every process that draws: no policy, ledger, pool, watch or scheduling.
+    ("gralloc_mapper", &["gralloc_buffer", "gralloc_dmabuf"]),
+    ("heaps_config", &["gralloc_buffer"]),
+    ("gralloc_allocator", &["gralloc_buffer", "heaps_config"]),
+    ("gralloc_heaps", &["gralloc_allocator", "gralloc_buffer", "gralloc_dmabuf", "heaps_config"]),
+];
+
+/// What the mapper may load besides: log, nix, and what those two are made of.
+const MAPPER_DEPENDENCIES: &[&str] = &[
+    "android_log-sys",
+    "android_logger",
+    "bitflags",
+    "cfg-if",
+    "env_logger",
+    "libc",
+    "log",
+    "memoffset",
+    "nix",
+    "once_cell",
 ];
 
 /// Device crates, and what of others they may name: what Android's tree has, or has a twin for.
-const DEVICE: &[&str] =
-    &["gralloc_core", "gralloc_handle", "gralloc_kernel", "gralloc_server", "gralloc_mapper", "heaps_config"];
+const DEVICE: &[&str] = &[
+    "gralloc_allocator",
+    "gralloc_buffer",
+    "gralloc_dmabuf",
+    "gralloc_heaps",
+    "gralloc_server",
+    "gralloc_mapper",
+    "heaps_config",
+];
 const DEVICE_DEPENDENCIES: &[&str] = &[
     "allocator_aidl",
     "android_logger",
@@ -180,20 +216,36 @@ fn dependencies(workspace: &Path, problems: &mut Vec<String>) -> Result<()> {
             (&node.id, normal.map(|dep| &dep.pkg).collect())
         })
         .collect();
-    for (crates, forbidden) in APART {
-        for (id, name) in names.iter().filter(|(_, name)| crates.contains(name)) {
-            let mut reached = BTreeSet::new();
-            let mut open = vec![*id];
-            while let Some(next) = open.pop() {
-                if reached.insert(next) {
-                    open.extend(edges.get(next).into_iter().flatten());
-                }
-            }
-            let found = reached.iter().filter_map(|id| names.get(*id)).filter(|found| forbidden.contains(found));
+    for (id, name) in &names {
+        let reached: Vec<&str> = reached(id, &edges).into_iter().filter_map(|id| names.get(id).copied()).collect();
+        for (_, forbidden) in APART.iter().filter(|(crates, _)| crates.contains(name)) {
+            let found = reached.iter().filter(|found| forbidden.contains(found));
             problems.extend(found.map(|found| format!("{name} depends on {found}")));
+        }
+        for (_, allowed) in CLOSURES.iter().filter(|(crate_name, _)| crate_name == name) {
+            let ours = reached.iter().filter(|found| *found != name && DEVICE.contains(found));
+            let beyond = ours.filter(|found| !allowed.contains(found));
+            problems.extend(beyond.map(|found| format!("{name} depends on {found}, and may reach {allowed:?} alone")));
+        }
+        if *name == "gralloc_mapper" {
+            let known = |found: &&&str| DEVICE.contains(found) || MAPPER_DEPENDENCIES.contains(found);
+            let others = reached.iter().filter(|found| !known(found));
+            problems.extend(others.map(|found| format!("{name} loads {found} into every process that draws")));
         }
     }
     Ok(())
+}
+
+/// All packages that one needs, itself included.
+fn reached<'p>(from: &'p PackageId, edges: &HashMap<&'p PackageId, Vec<&'p PackageId>>) -> BTreeSet<&'p PackageId> {
+    let mut reached = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(next) = open.pop() {
+        if reached.insert(next) {
+            open.extend(edges.get(next).into_iter().flatten());
+        }
+    }
+    reached
 }
 
 #[cfg(test)]
@@ -208,11 +260,11 @@ mod tests {
 
     #[test]
     fn words_of_another_layer_are_found_in_code_and_not_in_comments() {
-        assert_eq!(problems("service/core/src/plan.rs", "use rsbinder::Parcel;").len(), 1);
-        assert!(problems("service/core/src/plan.rs", "// rsbinder is for others").is_empty());
+        assert_eq!(problems("service/allocator/src/plan.rs", "use rsbinder::Parcel;").len(), 1);
+        assert!(problems("service/allocator/src/plan.rs", "// rsbinder is for others").is_empty());
         assert!(problems("service/server/src/adapter.rs", "use rsbinder::Parcel;").is_empty());
         assert_eq!(problems("service/server/src/x.rs", "    unsafe { f() }").len(), 1);
-        assert!(problems("service/kernel/src/ioctl.rs", "    unsafe { f() }").is_empty());
+        assert!(problems("service/dmabuf/src/ioctl.rs", "    unsafe { f() }").is_empty());
         assert_eq!(problems("heaps-config/src/x.rs", "let f = File::open(path);").len(), 1);
     }
 

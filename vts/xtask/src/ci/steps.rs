@@ -24,7 +24,7 @@ use crate::selinux;
 const DEVICE_RUST: &str = "1.78";
 /// Folders of device crates.
 const DEVICE_FOLDERS: [&str; 6] =
-    ["service/core", "service/handle", "service/kernel", "service/server", "service/mapper", "heaps-config"];
+    ["service/allocator", "service/buffer", "service/heaps", "service/server", "service/mapper", "heaps-config"];
 
 fn run(context: &Context, arguments: &[&str]) -> Result<()> {
     Ok(run_visible(Command::new(cargo()).current_dir(&context.workspace).args(arguments))?)

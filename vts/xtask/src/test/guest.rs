@@ -87,8 +87,8 @@ impl Row {
 const ROWS: [Row; 7] = [
     // The client's test registers as the allocator itself.
     Row { only: &["binder"], alone: true, ..Row::of("gralloc_client") },
-    Row::of("gralloc_kernel"),
-    Row { who: Who::Service, ..Row::of("gralloc_kernel") },
+    Row::of("gralloc_heaps"),
+    Row { who: Who::Service, ..Row::of("gralloc_heaps") },
     // The one that is left out compiles C, for which a guest has no compiler.
     Row { except: &["c_client"], ..Row::of("gralloc_mapper") },
     Row::of("service_tests"),
@@ -102,7 +102,7 @@ const ROWS: [Row; 7] = [
 ];
 
 /// What a run in another guest than the first is restricted to in the gate: what depends on the kernel.
-const CORE: [&str; 3] = ["gralloc_kernel", "service_tests", "vts_clients"];
+const CORE: [&str; 3] = ["gralloc_heaps", "service_tests", "vts_clients"];
 
 /// The core of the suite once more, on the second kernel.
 pub(crate) fn run_core_on_full(context: &Context, machine: &MachineArgs, report: &mut Report) -> Result<()> {

@@ -1,6 +1,6 @@
 // Wire contract: android.hardware.graphics.common V5, and YCBCR_P210 of V6 (AOSP hardware/interfaces/graphics/common/
 // aidl). An enum is open on the wire, so later values arrive as plain numbers and are refused by value. Comments are
-// this project's; what each format looks like in memory is written down in service/core/src/layout.rs.
+// this project's; what each format looks like in memory is written down in service/buffer/src/layout.rs.
 package android.hardware.graphics.common;
 
 @VintfStability

@@ -4,7 +4,7 @@ use super::{Pool, Service};
 use crate::measure::{camera_frame, page, Kind, Options, Subject};
 use anyhow::{Context as _, Result};
 use gralloc_client::{Allocation, BufferDescriptorInfo, Connection};
-use gralloc_kernel::ioctl::dma_heap_alloc;
+use gralloc_dmabuf::ioctl::dma_heap_alloc;
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use super::{pool, Pool, Service};
 use crate::measure::{picture, Kind, Options, Subject};
 use anyhow::{bail, ensure, Context as _, Result};
 use gralloc_client::{Allocation, Connection};
-use gralloc_kernel::ioctl::dma_heap_alloc;
+use gralloc_dmabuf::ioctl::dma_heap_alloc;
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};

@@ -6,7 +6,7 @@ use crate::measure::{camera_frame, Kind, Options, Subject};
 use allocator_aidl::AllocationResult;
 use anyhow::{ensure, Context as _, Result};
 use gralloc_client::{Allocation, BufferDescriptorInfo, Connection};
-use gralloc_kernel::ioctl::dma_heap_alloc;
+use gralloc_dmabuf::ioctl::dma_heap_alloc;
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};

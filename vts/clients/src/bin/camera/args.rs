@@ -1,7 +1,7 @@
 //! The command line of `camera`.
 
 use clap::Parser;
-use gralloc_core::Usage;
+use gralloc_buffer::Usage;
 use std::path::PathBuf;
 use vts_clients::format::Format;
 use vts_clients::service::ServiceArgs;

@@ -2,7 +2,7 @@
 
 use crate::report::Own;
 use anyhow::{Context, Result};
-use gralloc_core::{PixelFormat, Usage};
+use gralloc_buffer::{PixelFormat, Usage};
 use vts_clients::buffer::Buffer;
 use vts_clients::format::ColorEncoding;
 use vts_clients::image::Image;

@@ -1,0 +1,56 @@
+//! Why a condition takes nothing, in the words of the policy.
+
+use gralloc_buffer::Usage;
+use heaps_config::policy::{Condition, Term};
+use heaps_config::show_bytes as show;
+
+/// Why a condition takes nothing, in words; `None` when no two of its parts alone explain it.
+pub(super) fn contradiction(when: &Condition) -> Option<String> {
+    if let (Some(least), Some(most)) = (when.min_bytes, when.max_bytes) {
+        if least > most {
+            return Some(format!("min_size {} is more than max_size {}", show(least), show(most)));
+        }
+    }
+    if when.max_bytes == Some(0) {
+        return Some("max_size is 0: no buffer is that small".to_owned());
+    }
+    if !when.formats.is_empty() && when.formats.iter().all(|format| when.not_formats.contains(format)) {
+        return Some("every format of `formats` is in `not_formats` too".to_owned());
+    }
+    for term in &when.all_of {
+        if when.none_of.contains(term) {
+            return Some(format!("{} is in `all_of` and in `none_of`", term_name(*term)));
+        }
+        let other = |other: &&Term| exclude(*term, **other);
+        if let Some(other) = when.all_of.iter().find(other) {
+            return Some(format!("{} and {} cannot both hold", term_name(*term), term_name(*other)));
+        }
+    }
+    if !when.any_of.is_empty() && when.any_of.iter().all(|term| when.none_of.contains(term)) {
+        return Some("every usage of `any_of` is in `none_of` too".to_owned());
+    }
+    None
+}
+
+/// True for two different values of one field.
+fn exclude(a: Term, b: Term) -> bool {
+    match (a, b) {
+        (Term::Equals { mask, value }, Term::Equals { mask: other, value: wanted }) => mask == other && value != wanted,
+        (Term::Equals { mask, value }, Term::Any(any)) | (Term::Any(any), Term::Equals { mask, value }) => {
+            mask.contains(any) && !value.intersects(any)
+        }
+        (Term::Any(_), Term::Any(_)) => false,
+    }
+}
+
+/// A term as a policy writes it.
+pub(super) fn term_name(term: Term) -> String {
+    match term {
+        Term::Equals { mask: Usage::CPU_READ_MASK, value: Usage::NONE } => "CPU_READ_NEVER".to_owned(),
+        Term::Equals { mask: Usage::CPU_WRITE_MASK, value: Usage::NONE } => "CPU_WRITE_NEVER".to_owned(),
+        Term::Equals { value, .. } => value.to_string(),
+        Term::Any(Usage::CPU_READ_MASK) => "CPU_READ_MASK".to_owned(),
+        Term::Any(Usage::CPU_WRITE_MASK) => "CPU_WRITE_MASK".to_owned(),
+        Term::Any(usage) => usage.to_string(),
+    }
+}

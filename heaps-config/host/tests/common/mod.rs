@@ -1,0 +1,62 @@
+//! Plans requests that are written in names.
+
+use gralloc_buffer::Descriptor;
+use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
+use heaps_config::policy::HeapSet;
+use heaps_config::Policy;
+
+/// A request; what is left out is a small RGBA buffer on a kernel with every heap.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) format: &'static str,
+    pub(crate) usage: &'static str,
+    pub(crate) width: i32,
+    pub(crate) height: i32,
+    pub(crate) present: Option<&'static [&'static str]>,
+}
+
+impl Default for Asked {
+    fn default() -> Asked {
+        Asked { format: "RGBA_8888", usage: "", width: 64, height: 64, present: None }
+    }
+}
+
+/// A plan in names.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    /// Heaps that will be tried, in order.
+    pub(crate) heaps: Vec<String>,
+    pub(crate) layout: Layout,
+    pub(crate) stride: u32,
+    /// Offset, stride and lines of each plane, in bytes.
+    pub(crate) planes: Vec<(u64, u32, u32)>,
+}
+
+/// Plans; a refusal is its cause.
+pub(crate) fn plan(policy: &Policy, asked: Asked) -> Result<Planned, &'static str> {
+    let vendor = |name: &str| policy.vendor_usage.iter().find(|vendor| vendor.name == name).map(|vendor| vendor.bit);
+    let usage = |name: &str| Usage::from_name(name).or_else(|| vendor(name)).unwrap_or_else(|| panic!("{name}"));
+    let names = asked.usage.split('|').filter(|name| !name.is_empty());
+    let usage = names.fold(Usage::NONE, |all, name| all | usage(name));
+    let named = |name: &str| asked.present.is_none_or(|present| present.contains(&name));
+    let heaps = policy.heap_ids().filter(|(_, heap)| named(&heap.name));
+    let present = heaps.fold(HeapSet::default(), |set, (id, _)| set.with(id));
+    let descriptor = Descriptor {
+        name: BufferName::from_text("test"),
+        width: asked.width,
+        height: asked.height,
+        layer_count: 1,
+        format: PixelFormat::from_name(asked.format).unwrap().to_wire(),
+        usage: i64::from_ne_bytes(usage.0.to_ne_bytes()),
+        reserved_size: 0,
+        options: Vec::new(),
+    };
+    let plan = gralloc_allocator::plan(&descriptor, policy, present).map_err(|refusal| refusal.cause())?;
+    let planes = plan.planes.as_slice().iter().map(|plane| (plane.offset_bytes, plane.stride_bytes, plane.lines));
+    Ok(Planned {
+        heaps: plan.candidates_in_order().map(|id| policy.heap_name(id).to_owned()).collect(),
+        layout: plan.layout,
+        stride: plan.stride,
+        planes: planes.collect(),
+    })
+}

@@ -1,0 +1,719 @@
+//! Every kind of finding, each with a small policy that has it: the code, the key, and the very line, which the policy
+//! itself marks with `#!`.
+// Longer than others because each kind of finding stands beside the policy that has it.
+// A failed unwrap is a failed test.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use heaps_config::Code;
+use heaps_host::{lint, Format, Linted, Located, Source};
+
+/// A policy without a finding; tests break it in one place.
+const CLEAN: &str = r#"
+schema = 1
+name = "test"
+
+[limits]
+request = "256MiB"
+reserve = "64MiB"
+buffers_per_request = 32
+
+[metadata]
+heap = "system"
+
+[[heap]]
+name = "system"
+
+[[rule]]
+name = "protected"
+all_of = ["PROTECTED"]
+deny = "no protected heap"
+
+[[rule]]
+name = "rest"
+heaps = ["system"]
+
+[[resolve]]
+format = "YCBCR_420_888"
+to = "NV12"
+
+[[resolve]]
+format = "IMPLEMENTATION_DEFINED"
+to = "RGBA_8888"
+
+[[resolve]]
+format = "RAW_OPAQUE"
+to = "RAW16"
+"#;
+
+fn with(more: &str) -> String {
+    format!("{CLEAN}\n{more}")
+}
+
+/// The clean policy with its rules replaced.
+fn with_rules(rules: &str) -> String {
+    let (head, tail) = CLEAN.split_once("[[rule]]").unwrap();
+    let (_, tail) = tail.split_once("[[resolve]]").unwrap();
+    format!("{head}{rules}\n[[resolve]]{tail}")
+}
+
+fn instead(old: &str, new: &str) -> String {
+    assert!(CLEAN.contains(old), "{old}");
+    CLEAN.replacen(old, new, 1)
+}
+
+fn lint_text(text: &str) -> Linted {
+    lint(Source::text("p.toml", text, Format::Toml))
+}
+
+/// Asserts that the policy has exactly this finding, on the line that is marked, and gives it back.
+#[track_caller]
+fn only(text: &str, code: Code, key: &str) -> Located {
+    let linted = lint_text(text);
+    assert_eq!(linted.findings.len(), 1, "{}", linted.render(false));
+    check(&linted, text, code, key)
+}
+
+/// Asserts that the policy has this finding, on the line that is marked, perhaps among others.
+#[track_caller]
+fn among(text: &str, code: Code, key: &str) -> Located {
+    check(&lint_text(text), text, code, key)
+}
+
+#[track_caller]
+fn check(linted: &Linted, text: &str, code: Code, key: &str) -> Located {
+    let is = |located: &&Located| located.finding.code == code && located.finding.path.to_string() == key;
+    let Some(found) = linted.findings.iter().find(is) else { panic!("no {code} at {key}:\n{}", linted.render(false)) };
+    let marked = text.lines().position(|line| line.contains("#!")).map_or(1, |line| line + 1);
+    assert_eq!(found.line, marked, "{}", linted.render(false));
+    assert!(linted.render(false).contains(&format!("p.toml:{marked}:{}", found.column)), "{}", linted.render(false));
+    found.clone()
+}
+
+#[test]
+fn clean_policy_has_no_finding() {
+    let linted = lint_text(CLEAN);
+    assert!(linted.findings.is_empty(), "{}", linted.render(false));
+    assert!(linted.compile().is_some());
+}
+
+#[test]
+fn syntax_names_the_line() {
+    let text = instead("heaps = [\"system\"]", "heaps = [\"system\" #!");
+    let linted = lint_text(&text);
+    assert!(linted.findings.iter().all(|located| located.finding.code == Code::Syntax));
+    assert!(linted.compile().is_none());
+    let bad = lint_text("schema = 1\nname = \n");
+    assert_eq!(bad.findings.first().map(|located| located.line), Some(2));
+}
+
+#[test]
+fn a_key_written_twice_is_a_syntax_error() {
+    let linted = lint_text(&instead("name = \"test\"", "name = \"test\"\nname = \"again\""));
+    let found = linted.findings.first().unwrap();
+    assert_eq!((found.finding.code, found.line), (Code::Syntax, 4));
+}
+
+#[test]
+fn schema_version_unknown() {
+    let found = only(&instead("schema = 1", "schema = 2 #!"), Code::SchemaVersion, "schema");
+    assert_eq!(found.finding.help.as_deref(), Some("allowed: 1"));
+}
+
+#[test]
+fn unknown_key_has_the_nearest() {
+    let text = instead("heaps = [\"system\"]", "heaps = [\"system\"]\nformat = [\"BLOB\"] #!");
+    let found = only(&text, Code::UnknownKey, "rule[1].format");
+    assert_eq!(found.nearest.as_deref(), Some("formats"));
+    assert_eq!(found.column, 1);
+}
+
+#[test]
+fn unknown_section() {
+    let found = only(&with("[[heaps]] #!\nname = \"x\""), Code::UnknownKey, "heaps");
+    assert_eq!(found.nearest.as_deref(), Some("heap"));
+}
+
+#[test]
+fn size_is_no_condition_of_an_alignment() {
+    only(&with("[[align]]\nname = \"a\"\nstride_bytes = 64\nmin_size = 1 #!"), Code::UnknownKey, "align[0].min_size");
+}
+
+#[test]
+fn missing_keys() {
+    only(&instead("schema = 1", ""), Code::MissingKey, "");
+    only(&instead("[limits]\nrequest = \"256MiB\"", "[limits] #!"), Code::MissingKey, "limits");
+    only(&with("[[option]] #!\nvalues = [1]"), Code::MissingKey, "option[0]");
+}
+
+#[test]
+fn missing_sections() {
+    let linted = lint_text("schema = 1\nname = \"x\"");
+    let missing: Vec<String> = linted.findings.iter().map(|located| located.finding.message.clone()).collect();
+    assert_eq!(missing.len(), 4, "{missing:?}");
+    for section in ["[limits]", "[metadata]", "[[heap]]", "[[rule]]"] {
+        assert!(missing.iter().any(|message| message.contains(section)), "{section}: {missing:?}");
+    }
+}
+
+#[test]
+fn wrong_types() {
+    only(&instead("heaps = [\"system\"]", "heaps = \"system\" #!"), Code::WrongType, "rule[1].heaps");
+    only(&with("[[option]]\nname = \"x\"\nvalues = [1, \"2\"] #!"), Code::WrongType, "option[0].values[1]");
+    only(&instead("[limits]", "[limits]\nclient = 1.5 #!"), Code::WrongType, "limits.client");
+    only(&instead("[limits]", "[limits]\nclient = 1979-05-27 #!"), Code::WrongType, "limits.client");
+    only(&instead("name = \"system\"", "name = \"system\"\ncached = \"yes\" #!"), Code::WrongType, "heap[0].cached");
+}
+
+#[test]
+fn bad_values() {
+    only(&instead("\"256MiB\"", "\"256MB\" #!"), Code::BadValue, "limits.request");
+    only(&instead("\"256MiB\"", "-1 #!"), Code::BadValue, "limits.request");
+    only(&instead("\"256MiB\"", "0 #!"), Code::BadValue, "limits.request");
+    only(&instead("= 32", "= 0 #!"), Code::BadValue, "limits.buffers_per_request");
+    only(&instead("= 32", "= 99999999999 #!"), Code::BadValue, "limits.buffers_per_request");
+    only(&instead("name = \"test\"", "name = \"\" #!"), Code::BadValue, "name");
+    only(&instead("heaps = [\"system\"]", "heaps = [] #!"), Code::BadValue, "rule[1].heaps");
+    only(&instead("deny = \"no protected heap\"", "deny = \" \" #!"), Code::BadValue, "rule[0].deny");
+    only(&with("[[heap]]\nname = \"x\"\nnodes = [] #!"), Code::BadValue, "heap[1].nodes");
+    only(&with("[[heap]]\nname = \"x\"\nbudget = 0 #!"), Code::BadValue, "heap[1].budget");
+}
+
+#[test]
+fn an_empty_name_in_a_list_is_refused_not_left_out() {
+    for key in ["all_of", "any_of", "none_of", "formats", "not_formats", "cached_when"] {
+        let text = instead("heaps = [\"system\"]", &format!("heaps = [\"system\"]\n{key} = [\"\"] #!"));
+        among(&text, Code::BadValue, &format!("rule[1].{key}[0]"));
+    }
+    only(&instead("heaps = [\"system\"]", "heaps = [\"\", \"system\"] #!"), Code::BadValue, "rule[1].heaps[0]");
+    only(&instead("name = \"system\"", "name = \"system\"\nnodes = [\"\"] #!"), Code::BadValue, "heap[0].nodes[0]");
+    let twin = instead("name = \"system\"", "name = \"system\"\nuncached_twin = \"\" #!");
+    only(&twin, Code::BadValue, "heap[0].uncached_twin");
+    only(&with("[format_group]\nG = [\"BLOB\", \"\"] #!"), Code::BadValue, "format_group.G[1]");
+}
+
+#[test]
+fn an_option_with_an_empty_list_of_values_does_not_accept_any() {
+    only(&with("[[option]]\nname = \"x\"\nvalues = [] #!"), Code::BadValue, "option[0].values");
+}
+
+#[test]
+fn a_node_name_does_not_lead_out_of_its_folder() {
+    for node in ["../binder", "/dev/dma_heap/system", "..", "a/b"] {
+        let text = instead("name = \"system\"", &format!("name = \"system\"\nnodes = [\"{node}\"] #!"));
+        only(&text, Code::BadValue, "heap[0].nodes[0]");
+    }
+}
+
+#[test]
+fn duplicate_names() {
+    let found = among(&with("[[heap]]\nname = \"system\" #!"), Code::DuplicateName, "heap[1].name");
+    assert_eq!(found.finding.related.first().unwrap().0.to_string(), "heap[0].name");
+    among(&with("[[rule]]\nname = \"rest\" #!\nheaps = [\"system\"]"), Code::DuplicateName, "rule[2].name");
+    let twice = "[[align]]\nname = \"a\"\nstride_bytes = 64\n[[align]]\nname = \"a\" #!\nstride_bytes = 64";
+    only(&with(twice), Code::DuplicateName, "align[1].name");
+    only(&with("[[option]]\nname = \"o\"\n[[option]]\nname = \"o\" #!"), Code::DuplicateName, "option[1].name");
+    only(&with("[vendor_usage]\nPROTECTED = 28 #!"), Code::DuplicateName, "vendor_usage.PROTECTED");
+    only(
+        &with("[format_group]\nBLOB = [\"BLOB\"] #!\n[[align]]\nname=\"a\"\nsize_bytes=64\nformats=[\"BLOB\"]"),
+        Code::DuplicateName,
+        "format_group.BLOB",
+    );
+}
+
+#[test]
+fn unknown_usage_has_the_nearest() {
+    let text = instead("[\"PROTECTED\"]", "[\"GPU_TEXTURE\", \"PROTECED\"] #!");
+    let found = only(&text, Code::UnknownUsage, "rule[0].all_of[1]");
+    assert_eq!(found.nearest.as_deref(), Some("PROTECTED"));
+    assert_eq!(found.column, 26);
+}
+
+#[test]
+fn unknown_usage_may_be_a_vendor_name() {
+    let text =
+        with("[vendor_usage]\nSOC_NPU = 49\n[[align]]\nname = \"a\"\nany_of = [\"SOC_NPUS\"] #!\nstride_bytes = 64");
+    assert_eq!(only(&text, Code::UnknownUsage, "align[0].any_of[0]").nearest.as_deref(), Some("SOC_NPU"));
+}
+
+#[test]
+fn unknown_format_may_be_a_group() {
+    let text = with("[format_group]\nRGB_ALL = [\"RGBA_8888\"]\n[[align]]\nname = \"a\"\nnot_formats = [\"RGB_ALL\"]\nformats = [\"RGBALL\"] #!\nstride_bytes = 64");
+    assert_eq!(only(&text, Code::UnknownFormat, "align[0].formats[0]").nearest.as_deref(), Some("RGB_ALL"));
+    let text = with(
+        "[format_group]\nRGB = [\"RGBA_888\"] #!\n[[align]]\nname = \"a\"\nformats = [\"RGB\"]\nstride_bytes = 64",
+    );
+    assert_eq!(only(&text, Code::UnknownFormat, "format_group.RGB[0]").nearest.as_deref(), Some("RGBA_8888"));
+}
+
+#[test]
+fn unknown_layout() {
+    let found = only(&instead("to = \"NV12\"", "to = \"NV13\" #!"), Code::UnknownLayout, "resolve[0].to");
+    assert_eq!(found.finding.allowed, ["NV12", "NV21", "YV12", "I420"]);
+}
+
+#[test]
+fn resolutions_keep_to_the_formats_contract() {
+    only(&instead("to = \"NV12\"", "to = \"P010\" #!"), Code::BadValue, "resolve[0].to");
+    only(&instead("to = \"RAW16\"", "to = \"NV12\" #!"), Code::BadValue, "resolve[2].to");
+    among(&with("[[resolve]]\nformat = \"RGBA_8888\" #!\nto = \"RGBX_8888\""), Code::BadValue, "resolve[3].format");
+}
+
+#[test]
+fn unknown_heap_has_the_nearest() {
+    let found = only(&instead("heaps = [\"system\"]", "heaps = [\"sytem\"] #!"), Code::UnknownHeap, "rule[1].heaps[0]");
+    assert_eq!(found.nearest.as_deref(), Some("system"));
+    only(&instead("heap = \"system\"", "heap = \"syste\" #!"), Code::UnknownHeap, "metadata.heap");
+    only(
+        &instead("name = \"system\"", "name = \"system\"\nuncached_twin = \"sys\" #!"),
+        Code::UnknownHeap,
+        "heap[0].uncached_twin",
+    );
+}
+
+#[test]
+fn at_most_64_heaps() {
+    let heaps: String =
+        (0..64).map(|n| format!("[[heap]] {}\nname = \"h{n}\"\n", if n == 63 { "#!" } else { "" })).collect();
+    only(&with(&heaps), Code::TooManyHeaps, "heap[64]");
+}
+
+#[test]
+fn vendor_bits() {
+    let found = only(&with("[vendor_usage]\nMINE = 27 #!"), Code::VendorBit, "vendor_usage.MINE");
+    assert_eq!(found.finding.help.as_deref(), Some("allowed: 28 to 31 and 48 to 63"));
+    for bit in ["32", "64", "-1", "47"] {
+        only(&with(&format!("[vendor_usage]\nMINE = {bit} #!")), Code::VendorBit, "vendor_usage.MINE");
+    }
+    let found = only(&with("[vendor_usage]\nA = 28\nB = 28 #!"), Code::VendorBit, "vendor_usage.B");
+    assert_eq!(found.finding.related.first().unwrap().0.to_string(), "vendor_usage.A");
+    only(&with("[vendor_usage]\nmine = 28 #!"), Code::BadValue, "vendor_usage.mine");
+}
+
+#[test]
+fn rule_needs_one_action() {
+    only(
+        &instead("[[rule]]\nname = \"rest\"\nheaps = [\"system\"]", "[[rule]] #!\nname = \"rest\""),
+        Code::RuleAction,
+        "rule[1]",
+    );
+    only(&instead("heaps = [\"system\"]", "heaps = [\"system\"]\ndeny = \"no\" #!"), Code::RuleAction, "rule[1].deny");
+    only(
+        &instead("deny = \"no protected heap\"", "deny = \"no\"\ncached_when = [] #!"),
+        Code::RuleAction,
+        "rule[0].cached_when",
+    );
+}
+
+#[test]
+fn inconsistent_twins() {
+    let twin = |line: &str, more: &str| {
+        let text = instead("[[heap]]\nname = \"system\"", "[[heap]]\nname = \"system\"\nuncached_twin = \"u\" #!");
+        let text = text.replace("heaps = [\"system\"]", "heaps = [\"system\"]\ncached_when = []");
+        format!("{text}\n[[heap]]\nname = \"u\"\n{line}\n{more}")
+    };
+    assert!(lint_text(&twin("cached = false", "")).findings.is_empty());
+    let key = "heap[0].uncached_twin";
+    for (line, more) in [
+        ("", ""),
+        ("cached = false", "contiguous = true"),
+        ("cached = false", "uncached_twin = \"v\"\n[[heap]]\nname = \"v\"\ncached = false"),
+    ] {
+        among(&twin(line, more), Code::InconsistentTwin, key);
+    }
+    among(&twin("cached = false", "protected = true"), Code::InconsistentTwin, key);
+    let own = instead("name = \"system\"", "name = \"system\"\nuncached_twin = \"system\" #!");
+    only(&own, Code::InconsistentTwin, key);
+}
+
+const SECURE: &str = "[[heap]]\nname = \"secure\"\nprotected = true\n";
+
+#[test]
+fn protected_falls_back_to_ordinary() {
+    let rules = "[[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\nheaps = [\"secure\", \"system\"] #!\n\
+                 [[rule]]\nname = \"rest\"\nheaps = [\"system\"]";
+    let found = only(&with_rules(&format!("{SECURE}{rules}")), Code::ProtectedMixed, "rule[0].heaps[1]");
+    assert!(found.finding.message.contains("\"secure\" is protected, and falls back to \"system\""), "{found:?}");
+    let text = with_rules(&format!("{SECURE}{}", rules.replace("\"secure\", \"system\"", "\"system\", \"secure\"")));
+    only(&text, Code::ProtectedMixed, "rule[0].heaps[1]");
+}
+
+#[test]
+fn protected_heap_has_no_node_of_ordinary_memory() {
+    let rules = "[[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\nheaps = [\"secure\"]\n\
+                 [[rule]]\nname = \"rest\"\nheaps = [\"system\"]";
+    let with_nodes = |nodes: &str| with_rules(&format!("{SECURE}nodes = {nodes} #!\n{rules}"));
+    for (nodes, index) in [("[\"secure\", \"system\"]", 1), ("[\"reserved\"]", 0), ("[\"s\", \"linux,cma\"]", 1)] {
+        only(&with_nodes(nodes), Code::ProtectedNode, &format!("heap[1].nodes[{index}]"));
+    }
+    let camera = "[[heap]]\nname = \"camera\"\nnodes = [\"camera\", \"carveout\"]\n";
+    let shared =
+        with_nodes("[\"secure\", \"carveout\"]").replace("heaps = [\"system\"]", "heaps = [\"camera\", \"system\"]");
+    let found =
+        only(&shared.replacen(SECURE, &format!("{camera}{SECURE}"), 1), Code::ProtectedNode, "heap[2].nodes[1]");
+    assert!(found.finding.message.contains("\"camera\" gives ordinary memory"), "{found:?}");
+    assert_eq!(found.finding.related.first().unwrap().0.to_string(), "heap[1].nodes");
+    // Without `nodes` the node has the heap's name; the finding points at the heap.
+    let named = SECURE.replace("[[heap]]", "[[heap]] #!").replace("\"secure\"", "\"linux,cma\"");
+    let by_name = with_rules(&format!("{named}{}", rules.replace("[\"secure\"]", "[\"linux,cma\"]")));
+    among(&by_name, Code::ProtectedNode, "heap[1].nodes[0]");
+    assert!(lint_text(&with_nodes("[\"secure\", \"vframe-secure\"]")).findings.is_empty());
+}
+
+#[test]
+fn protected_request_reaches_ordinary_heap() {
+    let rules = "[[rule]]\nname = \"video\"\nany_of = [\"VIDEO_DECODER\"]\nheaps = [\"system\"] #!\n\
+                 [[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\nheaps = [\"secure\"]\n\
+                 [[rule]]\nname = \"rest\"\nheaps = [\"system\"]";
+    let found = only(&with_rules(&format!("{SECURE}{rules}")), Code::ProtectedLeak, "rule[0].heaps");
+    assert!(found.finding.message.contains("PROTECTED|VIDEO_DECODER"), "{found:?}");
+    let fixed =
+        rules.replace("any_of = [\"VIDEO_DECODER\"]", "any_of = [\"VIDEO_DECODER\"]\nnone_of = [\"PROTECTED\"]");
+    assert!(lint_text(&with_rules(&format!("{SECURE}{fixed}"))).findings.is_empty());
+}
+
+#[test]
+fn protected_with_cpu_is_refused_anyway_and_no_leak() {
+    let rules = "[[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\nnone_of = [\"CPU_READ_MASK\", \"CPU_WRITE_MASK\"]\nheaps = [\"secure\"]\n\
+                 [[rule]]\nname = \"rest\"\nheaps = [\"system\"]";
+    let linted = lint_text(&with_rules(&format!("{SECURE}{rules}")));
+    assert!(linted.findings.is_empty(), "{}", linted.render(false));
+}
+
+#[test]
+fn ordinary_request_reaches_protected_heap() {
+    let rules = "[[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\nheaps = [\"secure\"]\n\
+                 [[rule]]\nname = \"video\"\nall_of = [\"VIDEO_DECODER\"]\nformats = [\"YCBCR_P010\"]\nheaps = [\"secure\"] #!\n\
+                 [[rule]]\nname = \"rest\"\nheaps = [\"system\"]";
+    let found = only(&with_rules(&format!("{SECURE}{rules}")), Code::ProtectedWaste, "rule[1].heaps");
+    assert!(found.finding.message.contains("YCBCR_P010 with usage VIDEO_DECODER"), "{found:?}");
+}
+
+#[test]
+fn metadata_heap_is_for_everybody() {
+    let text = instead("heap = \"system\"", "heap = \"m\" #!");
+    only(&format!("{text}\n[[heap]]\nname = \"m\"\nprotected = true"), Code::MetadataHeap, "metadata.heap");
+    only(&format!("{text}\n[[heap]]\nname = \"m\"\ncached = false"), Code::MetadataHeap, "metadata.heap");
+}
+
+#[test]
+fn a_reply_carries_64_fds() {
+    let found = only(&instead("= 32", "= 33 #!"), Code::ReplyFds, "limits.buffers_per_request");
+    assert_eq!(found.finding.help.as_deref(), Some("allowed: 1 to 32"));
+}
+
+#[test]
+fn alignments_are_powers_of_two() {
+    let found = only(
+        &with("[[align]]\nname = \"a\"\nsize_bytes = 4096\nstride_bytes = 48 #!"),
+        Code::AlignPowerOfTwo,
+        "align[0].stride_bytes",
+    );
+    assert_eq!(found.finding.help.as_deref(), Some("next to it are 32 and 64"));
+    only(
+        &with("[[align]]\nname = \"a\"\nsize_bytes = 4096\nheight_lines = 0 #!"),
+        Code::AlignPowerOfTwo,
+        "align[0].height_lines",
+    );
+}
+
+#[test]
+fn alignments_keep_to_the_formats_definition() {
+    let align =
+        |formats: &str, line: &str| with(&format!("[[align]]\nname = \"a\"\nformats = [\"{formats}\"]\n{line} #!"));
+    only(&align("YV12", "height_lines = 2"), Code::AlignBreaksFormat, "align[0].height_lines");
+    only(&align("RAW16", "height_lines = 2"), Code::AlignBreaksFormat, "align[0].height_lines");
+    only(&align("BLOB", "stride_bytes = 64"), Code::AlignBreaksFormat, "align[0].stride_bytes");
+    let found = only(&align("YV12", "stride_bytes = 32"), Code::AlignWidens, "align[0].stride_bytes");
+    assert!(found.finding.message.contains("luma lines of 64"), "{found:?}");
+    assert!(lint_text(&align("YV12", "stride_bytes = 16")).findings.is_empty());
+    assert!(lint_text(&align("YV12", "stride_pixels = 32")).findings.is_empty());
+    let found = only(&align("RGB_888", "stride_bytes = 64"), Code::AlignWidens, "align[0].stride_bytes");
+    assert!(found.finding.message.contains("a multiple of 192 bytes"), "{found:?}");
+    assert!(lint_text(&align("RGB_888", "stride_pixels = 64")).findings.is_empty());
+}
+
+#[test]
+fn an_alignment_that_makes_small_buffers_too_large_for_vts() {
+    let found = only(&with("[[align]] #!\nname = \"a\"\nsize_bytes = 65536"), Code::AlignBreaksFormat, "align[0]");
+    assert!(found.finding.message.contains("65536 bytes, and VTS wants fewer than 32768"), "{found:?}");
+}
+
+#[test]
+fn an_alignment_that_no_request_has_room_for_is_named_and_not_the_limit() {
+    let text = with("[[align]]\nname = \"a\"\nheight_lines = 2\nstride_bytes = 1073741824 #!");
+    let found = only(&text, Code::MustAllocate, "align[0].stride_bytes");
+    assert!(found.finding.message.contains("the limit is"), "{found:?}");
+    let text = with("[[align]]\nname = \"a\"\nsize_bytes = 2147483648 #!");
+    only(&text, Code::MustAllocate, "align[0].size_bytes");
+}
+
+#[test]
+fn alignments_that_ask_for_nothing_or_never_apply() {
+    only(&with("[[align]] #!\nname = \"a\"\nstride_bytes = 1"), Code::AlignUnused, "align[0]");
+    only(&with("[[align]] #!\nname = \"a\""), Code::AlignUnused, "align[0]");
+    // What asks for something impossible asks for something.
+    only(&with("[[align]]\nname = \"a\"\nstride_bytes = 48 #!"), Code::AlignPowerOfTwo, "align[0].stride_bytes");
+    let never = "[[align]] #!\nname = \"a\"\nall_of = [\"CPU_READ_RARELY\", \"CPU_READ_OFTEN\"]\nstride_bytes = 64";
+    let found = only(&with(never), Code::Contradiction, "align[0]");
+    assert!(found.finding.message.contains("CPU_READ_RARELY and CPU_READ_OFTEN cannot both hold"), "{found:?}");
+}
+
+#[test]
+fn what_every_device_must_allocate() {
+    let text = instead(
+        "[[rule]]\nname = \"rest\"\n",
+        "[[rule]]\nname = \"yv12\"\nformats = [\"YV12\"]\ndeny = \"no\" #!\n[[rule]]\nname = \"rest\"\n",
+    );
+    let found = only(&text, Code::MustAllocate, "rule[1].deny");
+    assert!(found.finding.message.contains("YV12 64x64 with CPU_READ_OFTEN|CPU_WRITE_OFTEN (VTS)"), "{found:?}");
+    assert!(found.finding.message.contains("one more such request"), "{found:?}");
+    let text = instead("[[rule]]\nname = \"rest\"", "[[rule]] #!\nname = \"rest\"\nnone_of = [\"CAMERA_OUTPUT\"]");
+    let found = only(&text, Code::MustAllocate, "rule[1]");
+    assert!(found.finding.message.contains("CAMERA_OUTPUT"), "{found:?}");
+    let found = only(&instead("\"256MiB\"", "\"4MiB\" #!"), Code::MustAllocate, "limits.request");
+    assert!(found.finding.message.contains("1920x1080"), "{found:?}");
+}
+
+#[test]
+fn flexible_formats_need_a_resolution() {
+    let gone = |what: &str, mark: &str| {
+        let text = instead(&format!("[[resolve]]\nformat = \"{what}\"\n"), "[[resolve]]\nformat = \"RAW_OPAQUE\"\n");
+        let text = text.replacen("to = \"NV12\"", "all_of = [\"CAMERA_INPUT\"]\nto = \"RAW16\"", 1);
+        text.replace("[[rule]]\nname = \"rest\"", &format!("[[rule]] {mark}\nname = \"rest\""))
+    };
+    only(&gone("YCBCR_420_888", "#!"), Code::UnresolvedFormat, "rule[1]");
+    let text = instead("to = \"RGBA_8888\"", "any_of = [\"CAMERA_OUTPUT\"]\nto = \"RGBA_8888\"");
+    let text = text.replace("[[rule]]\nname = \"rest\"", "[[rule]] #!\nname = \"rest\"");
+    only(&text, Code::UnresolvedFormat, "rule[1]");
+    let (text, _) = CLEAN.split_once("[[resolve]]\nformat = \"RAW_OPAQUE\"").unwrap();
+    let text = text.replace("[[rule]]\nname = \"rest\"", "[[rule]] #!\nname = \"rest\"");
+    only(&text, Code::UnresolvedRaw, "rule[1]");
+    let denied = text
+        .replace("[[rule]] #!", "[[rule]]\nname = \"raw\"\nformats = [\"RAW_OPAQUE\"]\ndeny = \"no camera\"\n[[rule]]");
+    assert!(lint_text(&denied).findings.is_empty());
+}
+
+#[test]
+fn resolution_that_an_earlier_one_takes() {
+    let text = with("[[resolve]] #!\nformat = \"YCBCR_420_888\"\nall_of = [\"CAMERA_OUTPUT\"]\nto = \"NV21\"");
+    let found = only(&text, Code::Unreachable, "resolve[3]");
+    assert_eq!(found.finding.related.first().unwrap().0.to_string(), "resolve[0]");
+}
+
+#[test]
+fn contradictions() {
+    let rule = |lines: &str| {
+        instead(
+            "[[rule]]\nname = \"rest\"",
+            &format!("[[rule]] #!\nname = \"never\"\n{lines}\nheaps = [\"system\"]\n[[rule]]\nname = \"rest\""),
+        )
+    };
+    for (lines, says) in [
+        ("all_of = [\"CAMERA_OUTPUT\"]\nnone_of = [\"CAMERA_OUTPUT\"]", "in `all_of` and in `none_of`"),
+        ("all_of = [\"CPU_READ_OFTEN\", \"CPU_READ_NEVER\"]", "CPU_READ_OFTEN and CPU_READ_NEVER cannot both hold"),
+        ("all_of = [\"CPU_READ_NEVER\", \"CPU_READ_MASK\"]", "cannot both hold"),
+        ("any_of = [\"CAMERA_INPUT\"]\nnone_of = [\"CAMERA_INPUT\"]", "`any_of` is in `none_of`"),
+        ("formats = [\"BLOB\"]\nnot_formats = [\"BLOB\"]", "in `not_formats` too"),
+        ("min_size = 8192\nmax_size = 4096", "min_size 8 KiB is more than max_size 4 KiB"),
+        ("max_size = 0", "max_size is 0"),
+        ("all_of = [\"CPU_READ_MASK\"]\nnone_of = [\"CPU_READ_RARELY\", \"CPU_READ_OFTEN\"]", "exclude one another"),
+    ] {
+        let found = only(&rule(lines), Code::Contradiction, "rule[1]");
+        assert!(found.finding.message.contains(says), "{lines}: {}", found.finding.message);
+    }
+    let large = instead(
+        "[[rule]]\nname = \"rest\"",
+        "[[rule]]\nname = \"never\"\nmin_size = \"1GiB\" #!\nheaps = [\"system\"]\n[[rule]]\nname = \"rest\"",
+    );
+    only(&large, Code::Contradiction, "rule[1].min_size");
+}
+
+#[test]
+fn rule_that_one_earlier_rule_takes() {
+    let found = only(
+        &with("[[rule]] #!\nname = \"camera\"\nall_of = [\"CAMERA_OUTPUT\"]\nheaps = [\"system\"]"),
+        Code::Unreachable,
+        "rule[2]",
+    );
+    assert!(found.finding.message.contains("rule \"rest\" before it takes everything"), "{found:?}");
+    let related: Vec<String> = found.finding.related.iter().map(|(path, _)| path.to_string()).collect();
+    assert_eq!(related, ["rule[1]"]);
+}
+
+#[test]
+fn rule_that_several_earlier_rules_take_together() {
+    let rules = |last: &str| {
+        let rules = format!(
+            "[[rule]]\nname = \"protected\"\nall_of = [\"PROTECTED\"]\ndeny = \"no\"\n\
+             [[rule]]\nname = \"off\"\nall_of = [\"SENSOR_DIRECT_DATA\"]\nheaps = [\"system\"]\n\
+             [[rule]]\nname = \"never-reads\"\nall_of = [\"CPU_READ_NEVER\"]\nheaps = [\"system\"]\n\
+             [[rule]]\nname = \"rarely-reads\"\nall_of = [\"CPU_READ_RARELY\"]\nmax_size = \"1MiB\"\nheaps = [\"system\"]\n\
+             [[rule]]\nname = \"large\"\nmin_size = 1048577\nheaps = [\"system\"]\n\
+             [[rule]]{last}\nheaps = [\"system\"]\n\
+             [[rule]]\nname = \"rest\"\nheaps = [\"system\"]"
+        );
+        with_rules(&rules)
+    };
+    let text = rules(" #!\nname = \"not-often\"\nnone_of = [\"CPU_READ_OFTEN\"]");
+    let found = only(&text, Code::Unreachable, "rule[5]");
+    let related: Vec<String> = found.finding.related.iter().map(|(path, _)| path.to_string()).collect();
+    assert_eq!(related, ["rule[2]", "rule[3]", "rule[4]"], "{}", found.finding.message);
+    // One byte less, and something is left for the rule.
+    let open = text.replace("min_size = 1048577", "min_size = 1048578");
+    assert!(lint_text(&open).findings.is_empty());
+}
+
+#[test]
+fn a_policy_that_cannot_be_decided_is_told_so() {
+    let rule = |size: usize| format!("[[rule]]\nname = \"r{size}\"\nmax_size = {size}\nheaps = [\"system\"]\n");
+    let protected = "[[rule]] #!\nname = \"protected\"\nall_of = [\"PROTECTED\"]\ndeny = \"no\"\n";
+    let rest = "[[rule]]\nname = \"rest\"\nheaps = [\"system\"]";
+    let rules = |count: usize| (1..=count).map(|n| rule(n * 4096)).collect::<String>();
+    only(&with_rules(&format!("{protected}{}{rest}", rules(128))), Code::TooIntricate, "rule");
+    assert!(lint_text(&with_rules(&format!("{protected}{}{rest}", rules(127)))).findings.is_empty());
+}
+
+#[test]
+fn a_policy_with_protected_heaps_that_cannot_be_decided_is_refused() {
+    let rule = |size: usize| format!("[[rule]]\nname = \"r{size}\"\nmax_size = {size}\nheaps = [\"system\"]\n");
+    let rules: String = (1..=128).map(|n| rule(n * 4096)).collect();
+    let text = format!(
+        "{}\n[[heap]]\nname = \"secure\"\nprotected = true\n",
+        with_rules(&format!(
+            "[[rule]]\nname = \"protected\"\nall_of = [\"PROTECTED\"]\nheaps = [\"secure\"]\n{rules}\
+             [[rule]]\nname = \"rest\"\nheaps = [\"system\"]"
+        ))
+    );
+    let codes: Vec<Code> = lint_text(&text).findings.iter().map(|located| located.finding.code).collect();
+    assert!(codes.contains(&Code::ProtectedUndecided), "{codes:?}");
+}
+
+#[test]
+fn budgets_of_two_heaps_on_one_node_bound_nothing_together() {
+    let camera = |nodes: &str, budget: &str| {
+        format!(
+            "[[heap]]\nname = \"camera\"\nnodes = [{nodes}]\nbudget = \"64MiB\"\n\
+             [[heap]]\nname = \"video\"\nnodes = [\"reserved\"]\n{budget}\n\
+             [[rule]]\nname = \"late\"\nheaps = [\"camera\", \"video\"]"
+        )
+    };
+    let found = |nodes: &str, budget: &str| {
+        let linted = lint_text(&with(&camera(nodes, budget)));
+        let limits = linted.findings.iter().filter(|located| located.finding.code == Code::LimitsContradict);
+        limits.map(|located| located.finding.path.to_string()).collect::<Vec<_>>()
+    };
+    let both = "budget = \"32MiB\"";
+    assert_eq!(found("\"linux,cma\", \"reserved\"", both), ["heap[2].budget"]);
+    assert_eq!(found("\"linux,cma\"", both), [""; 0]);
+    assert_eq!(found("\"linux,cma\", \"reserved\"", ""), [""; 0]);
+}
+
+#[test]
+fn unused_heap() {
+    only(&with("[[heap]]\nname = \"camera\" #!"), Code::UnusedHeap, "heap[1].name");
+    let text = with("[[heap]]\nname = \"camera\" #!\n[[rule]]\nname = \"late\"\nheaps = [\"camera\"]");
+    let linted = lint_text(&text);
+    let found = linted.findings.iter().find(|located| located.finding.code == Code::UnusedHeap).unwrap();
+    assert!(found.finding.message.contains("the rules that name it can never match"), "{found:?}");
+}
+
+#[test]
+fn unused_group_and_twins() {
+    only(&with("[format_group]\nRGB = [\"RGBA_8888\"] #!"), Code::UnusedGroup, "format_group.RGB");
+    let text = instead("heaps = [\"system\"]", "heaps = [\"system\"]\ncached_when = [\"CPU_READ_OFTEN\"] #!");
+    only(&text, Code::UnusedTwins, "rule[1].cached_when");
+}
+
+#[test]
+fn repeated_items() {
+    only(
+        &instead("heaps = [\"system\"]", "heaps = [\"system\", \"system\"] #!"),
+        Code::RepeatedItem,
+        "rule[1].heaps[1]",
+    );
+    only(&instead("[\"PROTECTED\"]", "[\"PROTECTED\", \"PROTECTED\"] #!"), Code::RepeatedItem, "rule[0].all_of[1]");
+    only(
+        &instead("name = \"system\"", "name = \"system\"\nnodes = [\"a\", \"a\"] #!"),
+        Code::RepeatedItem,
+        "heap[0].nodes[1]",
+    );
+}
+
+#[test]
+fn limits_that_contradict_each_other() {
+    let limits = |lines: &str| instead("[limits]", &format!("[limits]\n{lines}"));
+    only(&limits("client = \"3GiB\" #!\ntotal = \"2GiB\""), Code::LimitsContradict, "limits.client");
+    let text = CLEAN.replace("\"256MiB\"", "\"256MiB\" #!").replace("[limits]", "[limits]\nclient = \"128MiB\"");
+    only(&text, Code::LimitsContradict, "limits.request");
+    let heap = |lines: &str| instead("name = \"system\"", &format!("name = \"system\"\n{lines}"));
+    only(&heap("max_buffer = \"128MiB\" #!\nbudget = \"64MiB\""), Code::LimitsContradict, "heap[0].max_buffer");
+    only(&heap("max_buffer = \"512MiB\" #!"), Code::LimitsContradict, "heap[0].max_buffer");
+    let text = heap("budget = \"4GiB\" #!").replace("[limits]", "[limits]\ntotal = \"2GiB\"");
+    only(&text, Code::LimitsContradict, "heap[0].budget");
+    let text = heap("budget = \"1GiB\"").replace("[limits]", "[limits]\ntotal = \"2GiB\" #!");
+    only(&text, Code::LimitsContradict, "limits.total");
+    let text = with_rules(
+        "[[heap]]\nname = \"small\"\nmax_buffer = \"1MiB\"\n\
+         [[rule]]\nname = \"protected\"\nall_of = [\"PROTECTED\"]\ndeny = \"no\"\n\
+         [[rule]]\nname = \"large\"\nmin_size = \"2MiB\"\nheaps = [\"small\", \"system\"] #!\n\
+         [[rule]]\nname = \"rest\"\nheaps = [\"system\"]",
+    );
+    only(&text, Code::LimitsContradict, "rule[1].heaps[0]");
+}
+
+#[test]
+fn pool_s_keys_say_what_they_take() {
+    let pool = |lines: &str| with(&format!("[pool]\n{lines}"));
+    only(&pool("total = \"0\" #!"), Code::BadValue, "pool.total");
+    only(&pool("total = \"64MiB\"\nidle_seconds = 0 #!"), Code::BadValue, "pool.idle_seconds");
+    only(&pool("total = \"64MiB\"\nidle_seconds = 3601 #!"), Code::BadValue, "pool.idle_seconds");
+    only(&pool("total = \"64MiB\"\nenabled = \"no\" #!"), Code::WrongType, "pool.enabled");
+    only(&pool("total = \"64MiB\"\nstreams = 1 #!"), Code::WrongType, "pool.streams");
+    let found = only(&pool("total = \"64MiB\"\nidle_secs = 3 #!"), Code::UnknownKey, "pool.idle_secs");
+    assert_eq!(found.nearest.as_deref(), Some("idle_seconds"));
+    let without = lint_text(&with("[pool]\nenabled = true"));
+    assert!(without.findings.iter().all(|found| found.finding.code == Code::MissingKey), "{}", without.render(false));
+    assert_eq!(without.findings.len(), 1);
+}
+
+#[test]
+fn ready_entries_must_be_had_and_fit_into_the_pool() {
+    let entry = |lines: &str| {
+        with(&format!("[pool]\ntotal = \"16MiB\"\n[[ready]] #!\nname = \"frame\"\nheight = 1080\n{lines}"))
+    };
+    let frames = |count: u32| entry(&format!("format = \"RGBA_8888\"\nwidth = 1920\ncount = {count}"));
+    assert!(lint_text(&frames(2)).findings.is_empty(), "{}", lint_text(&frames(2)).render(false));
+    only(&frames(3), Code::PoolUnused, "ready[0]");
+    only(&entry("format = \"RGBA_8888\"\nwidth = 1\ncount = 1"), Code::PoolUnused, "ready[0]");
+    only(&entry("format = \"BLOB\"\nwidth = 1920\ncount = 1"), Code::BadValue, "ready[0]");
+    let text =
+        frames(1).replace("format = \"RGBA_8888\"", "format = \"RGBA_888\" #!").replace("[[ready]] #!", "[[ready]]");
+    among(&text, Code::UnknownFormat, "ready[0].format");
+}
+
+#[test]
+fn what_is_to_be_kept_ready_without_a_pool_never_is() {
+    let ready = "[[ready]] #!\nname = \"frame\"\nformat = \"RGBA_8888\"\nwidth = 1920\nheight = 1080\n\
+                 usage = [\"GPU_TEXTURE\"]\ncount = 2";
+    only(&with(ready), Code::PoolUnused, "ready[0]");
+    assert!(lint_text(&with(&format!("{ready}\n[pool]\nenabled = true\ntotal = \"64MiB\""))).findings.is_empty());
+}
+
+#[test]
+fn every_code_has_a_test_here() {
+    let tests = include_str!("findings.rs");
+    for code in Code::ALL {
+        assert!(tests.contains(&format!("Code::{code:?}")), "no test for {code}");
+    }
+}
+
+#[test]
+fn findings_come_in_the_order_of_the_file() {
+    let text = CLEAN
+        .replace("name = \"test\"", "name = \"\"")
+        .replace("heaps = [\"system\"]", "heaps = [\"s\"]")
+        .replace("schema = 1", "schema = 9");
+    let lines: Vec<usize> = lint_text(&text).findings.iter().map(|located| located.line).collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines.is_sorted(), "{lines:?}");
+}

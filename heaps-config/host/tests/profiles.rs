@@ -1,0 +1,148 @@
+//! The shipped profiles: clean, and the same policy whether read as TOML or as the JSON compiled from it.
+// A failed unwrap is a failed test.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod common;
+
+use common::{plan, Asked};
+use gralloc_buffer::{Layout, PixelFormat};
+use heaps_config::Policy;
+use heaps_host::{lint, profile, PROFILES};
+
+#[test]
+fn every_profile_lints_without_a_finding() {
+    for (name, _) in PROFILES {
+        let linted = lint(profile(name).unwrap());
+        assert!(linted.findings.is_empty(), "{name}:\n{}", linted.render(false));
+    }
+}
+
+#[test]
+fn every_profile_compiles_to_json_that_gives_the_same_policy_and_the_same_bytes() {
+    for (name, _) in PROFILES {
+        let linted = lint(profile(name).unwrap());
+        let json = linted.compile().unwrap();
+        assert_eq!(heaps_config::from_json(&json).unwrap(), *linted.policy().unwrap(), "{name}");
+        let again = lint(heaps_host::Source::text("again.json", json.clone(), heaps_host::Format::Json));
+        assert_eq!(again.compile().unwrap(), json, "{name}");
+    }
+}
+
+fn policy(name: &str) -> Policy {
+    lint(profile(name).unwrap()).policy().unwrap().clone()
+}
+
+/// On a kernel with nothing but the system heap, as mainline and the demo have.
+const SYSTEM: Option<&[&str]> = Some(&["system"]);
+const CPU: &str = "CPU_READ_OFTEN|CPU_WRITE_OFTEN";
+
+#[test]
+fn every_profile_serves_vts_with_the_system_heap_alone() {
+    for (name, _) in PROFILES {
+        for format in
+            ["RGBA_8888", "YV12", "YCBCR_420_888", "YCRCB_420_SP", "RAW10", "RAW12", "YCBCR_P010", "YCBCR_P210"]
+        {
+            let asked = Asked { format, usage: CPU, present: SYSTEM, ..Asked::default() };
+            let planned = plan(&policy(name), asked).unwrap_or_else(|cause| panic!("{name} {format}: {cause}"));
+            assert_eq!(planned.heaps, ["system"], "{name} {format}");
+            assert!(planned.stride >= 64, "{name} {format}");
+        }
+    }
+}
+
+#[test]
+fn every_profile_serves_camera_display_and_video_with_the_system_heap_alone() {
+    for (name, _) in PROFILES {
+        for (format, usage) in [
+            ("YCBCR_420_888", "CAMERA_OUTPUT|COMPOSER_OVERLAY"),
+            ("YCBCR_420_888", "CAMERA_OUTPUT|CPU_READ_OFTEN"),
+            ("IMPLEMENTATION_DEFINED", "CAMERA_OUTPUT|GPU_TEXTURE|COMPOSER_OVERLAY"),
+            ("IMPLEMENTATION_DEFINED", "VIDEO_ENCODER|CAMERA_OUTPUT"),
+            ("IMPLEMENTATION_DEFINED", "GPU_RENDER_TARGET|GPU_TEXTURE"),
+            ("RGBX_8888", "CAMERA_OUTPUT|COMPOSER_OVERLAY"),
+            ("RGBA_8888", "COMPOSER_CLIENT_TARGET|COMPOSER_OVERLAY|GPU_RENDER_TARGET"),
+            ("RGBA_8888", "FRONT_BUFFER|GPU_RENDER_TARGET|COMPOSER_OVERLAY"),
+            ("YCBCR_P010", "VIDEO_DECODER|COMPOSER_OVERLAY"),
+            ("BLOB", "SENSOR_DIRECT_DATA|CPU_READ_OFTEN"),
+            ("BLOB", "GPU_DATA_BUFFER|CPU_WRITE_OFTEN"),
+        ] {
+            let height = if format == "BLOB" { 1 } else { 1080 };
+            let asked = Asked { format, usage, width: 1920, height, present: SYSTEM };
+            let planned = plan(&policy(name), asked).unwrap_or_else(|cause| panic!("{name} {format} {usage}: {cause}"));
+            assert_eq!(planned.heaps, ["system"], "{name} {format} {usage}");
+        }
+    }
+}
+
+#[test]
+fn profiles_resolve_the_flexible_formats() {
+    for (name, _) in PROFILES {
+        let layout = |format, usage| plan(&policy(name), Asked { format, usage, ..Asked::default() }).unwrap().layout;
+        assert_eq!(layout("IMPLEMENTATION_DEFINED", "CAMERA_OUTPUT|GPU_TEXTURE"), Layout::Nv12, "{name}");
+        assert_eq!(layout("IMPLEMENTATION_DEFINED", "GPU_TEXTURE"), Layout::Rgba8888, "{name}");
+        assert_eq!(layout("YCBCR_420_888", "VIDEO_DECODER"), Layout::Nv12, "{name}");
+        assert!(matches!(layout("YCBCR_420_888", CPU), Layout::Nv12 | Layout::Nv21), "{name}");
+        assert_eq!(layout("RAW_OPAQUE", "CAMERA_OUTPUT"), Layout::Raw16, "{name}");
+    }
+}
+
+#[test]
+fn generic_and_cuttlefish_take_every_format() {
+    for name in ["generic", "cuttlefish"] {
+        for format in PixelFormat::ALL.iter().filter(|format| **format != PixelFormat::Unspecified) {
+            let height = if *format == PixelFormat::Blob { 1 } else { 64 };
+            let asked = Asked { format: format.name(), usage: CPU, height, present: SYSTEM, ..Asked::default() };
+            assert!(plan(&policy(name), asked).is_ok(), "{name} {}", format.name());
+        }
+    }
+}
+
+#[test]
+fn generic_aligns_to_64_bytes_for_gpu_and_display_and_to_nothing_for_the_cpu() {
+    let policy = policy("generic");
+    let stride = |usage| {
+        let asked = Asked { usage, width: 1366, height: 768, ..Asked::default() };
+        plan(&policy, asked).unwrap().planes[0].1
+    };
+    assert_eq!(stride("COMPOSER_OVERLAY"), 5504);
+    assert_eq!(stride("GPU_TEXTURE"), 5504);
+    assert_eq!(stride(CPU), 1366 * 4);
+}
+
+#[test]
+fn no_profile_gives_protected_content_ordinary_memory() {
+    for (name, _) in PROFILES {
+        for usage in ["PROTECTED", "PROTECTED|CAMERA_OUTPUT", "PROTECTED|VIDEO_DECODER|COMPOSER_OVERLAY"] {
+            let cause = plan(&policy(name), Asked { usage, present: SYSTEM, ..Asked::default() }).unwrap_err();
+            assert!(["denied", "heaps-absent"].contains(&cause), "{name} {usage}: {cause}");
+        }
+    }
+}
+
+#[test]
+fn reference_soc_uses_what_the_soc_has() {
+    let policy = policy("reference-soc");
+    let heaps = |format, usage, width, height| {
+        plan(&policy, Asked { format, usage, width, height, present: None }).unwrap().heaps
+    };
+    let camera = "YCBCR_420_888";
+    assert_eq!(
+        heaps(camera, "CAMERA_OUTPUT|COMPOSER_OVERLAY", 1920, 1080),
+        ["camera-uncached", "camera", "system-uncached", "system"]
+    );
+    assert_eq!(heaps(camera, "CAMERA_OUTPUT|CPU_READ_OFTEN", 1920, 1080), ["camera", "system"]);
+    // A 50-megapixel still is kept out of the streams' heap; a small one is not worth the trouble.
+    let still = "CAMERA_OUTPUT|SOC_STILL_CAPTURE";
+    assert_eq!(heaps("RAW16", still, 8192, 6144), ["system-uncached", "system"]);
+    assert_eq!(heaps("RAW16", still, 640, 480)[0], "camera-uncached");
+    // Larger than the contiguous heap gives: only the scattered ones are left.
+    assert_eq!(heaps("RAW16", "CAMERA_OUTPUT", 16384, 8192), ["system-uncached", "system"]);
+    assert_eq!(heaps("BLOB", "SENSOR_DIRECT_DATA|CPU_READ_OFTEN", 4096, 1), ["sensor", "system"]);
+    assert_eq!(heaps(camera, "PROTECTED|CAMERA_OUTPUT|SOC_FACE_AUTH", 640, 480), ["secure-face"]);
+    assert_eq!(heaps(camera, "PROTECTED|CAMERA_OUTPUT|GPU_TEXTURE", 640, 480), ["secure-preview", "secure-video"]);
+    assert_eq!(heaps("YCBCR_P010", "PROTECTED|VIDEO_DECODER", 640, 480), ["secure-video"]);
+    let planned =
+        plan(&policy, Asked { format: camera, usage: "VIDEO_DECODER", width: 1900, height: 1080, present: None });
+    let planes = planned.unwrap().planes;
+    assert_eq!(planes, [(0, 1920, 1088), (1920 * 1088, 1920, 544)]);
+}

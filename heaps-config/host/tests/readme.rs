@@ -1,0 +1,51 @@
+//! The README lists every key that a policy may have.
+// A failed unwrap is a failed test.
+#![allow(clippy::unwrap_used)]
+
+use heaps_config::Code;
+use heaps_host::{lint, Format, Source};
+
+/// A key that nobody knows, in every section: the findings say what would be allowed.
+const EVERY_SECTION: &str = r#"
+x = 1
+[limits]
+x = 1
+[metadata]
+x = 1
+[pool]
+x = 1
+[[option]]
+x = 1
+[[heap]]
+x = 1
+[[rule]]
+x = 1
+[[align]]
+x = 1
+[[resolve]]
+x = 1
+[[ready]]
+x = 1
+"#;
+
+#[test]
+fn every_key_is_in_the_readme() {
+    let readme = include_str!("../../README.md");
+    let linted = lint(Source::text("x.toml", EVERY_SECTION, Format::Toml));
+    let unknown = linted.findings.iter().filter(|located| located.finding.code == Code::UnknownKey);
+    let allowed: Vec<&Vec<String>> = unknown.map(|located| &located.finding.allowed).collect();
+    assert_eq!(allowed.len(), 10);
+    for key in allowed.into_iter().flatten() {
+        let named = [format!("`{key}`"), format!("`[{key}]`"), format!("`[[{key}]]`")];
+        assert!(named.iter().any(|name| readme.contains(name)), "{key}");
+    }
+}
+
+#[test]
+fn every_layout_that_is_no_format_is_in_the_readme() {
+    let readme = include_str!("../../README.md");
+    for layout in gralloc_buffer::Layout::ALL {
+        let known = gralloc_buffer::PixelFormat::from_name(layout.name()).is_some();
+        assert!(known || readme.contains(layout.name()), "{layout}");
+    }
+}

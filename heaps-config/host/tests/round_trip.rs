@@ -1,0 +1,155 @@
+//! Compiling loses nothing: any document, written as TOML, gives the JSON that the document itself gives, and that JSON
+//! gives the document back.
+// A failed unwrap is a failed test.
+#![allow(clippy::unwrap_used)]
+
+use heaps_config::{
+    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc,
+    RuleDoc, SCHEMA,
+};
+use heaps_host::{lint, Format, Source};
+use proptest::collection::{btree_map, vec};
+use proptest::option::of;
+use proptest::prelude::*;
+
+fn name() -> impl Strategy<Value = String> {
+    "[A-Za-z][A-Za-z0-9_.,ä-]{0,8}"
+}
+
+fn names() -> impl Strategy<Value = Vec<String>> {
+    vec(name(), 0..4)
+}
+
+fn size() -> impl Strategy<Value = u64> {
+    1..u64::MAX / 2
+}
+
+fn condition(sizes: bool, formats: bool) -> impl Strategy<Value = ConditionDoc> {
+    (names(), names(), names(), names(), names(), of(size()), of(size())).prop_map(move |all| {
+        let (all_of, any_of, none_of, with, without, min_size, max_size) = all;
+        let (formats, not_formats) = if formats { (with, without) } else { Default::default() };
+        let (min_size, max_size) = if sizes { (min_size, max_size) } else { (None, None) };
+        ConditionDoc { all_of, any_of, none_of, formats, not_formats, min_size, max_size }
+    })
+}
+
+fn heap() -> impl Strategy<Value = HeapDoc> {
+    (name(), vec(name(), 1..4), any::<[bool; 3]>(), of(name()), of(size()), of(size()), of(size())).prop_map(
+        |(name, nodes, [cached, contiguous, protected], uncached_twin, max_buffer, budget, pool)| HeapDoc {
+            name,
+            nodes,
+            cached,
+            contiguous,
+            protected,
+            uncached_twin,
+            max_buffer,
+            budget,
+            pool,
+        },
+    )
+}
+
+fn rule() -> impl Strategy<Value = RuleDoc> {
+    (name(), condition(true, true), of(names()), of(names()), of(name()))
+        .prop_map(|(name, when, heaps, cached_when, deny)| RuleDoc { name, when, heaps, cached_when, deny })
+}
+
+fn align() -> impl Strategy<Value = AlignDoc> {
+    let number = || of(any::<u32>());
+    (name(), condition(false, true), number(), number(), number(), number()).prop_map(
+        |(name, when, stride_bytes, stride_pixels, height_lines, size_bytes)| AlignDoc {
+            name,
+            when,
+            stride_bytes,
+            stride_pixels,
+            height_lines,
+            size_bytes,
+        },
+    )
+}
+
+fn resolve() -> impl Strategy<Value = ResolveDoc> {
+    (name(), condition(false, false), name()).prop_map(|(format, when, to)| ResolveDoc { format, when, to })
+}
+
+fn pool() -> impl Strategy<Value = PoolDoc> {
+    (any::<[bool; 2]>(), size(), 1..3600u32).prop_map(|([enabled, streams], total, idle_seconds)| PoolDoc {
+        enabled,
+        total,
+        streams,
+        idle_seconds,
+    })
+}
+
+fn ready() -> impl Strategy<Value = ReadyDoc> {
+    (name(), name(), any::<[u32; 3]>(), names(), 1..65u32).prop_map(
+        |(name, format, [width, height, layers], usage, count)| ReadyDoc {
+            name,
+            format,
+            width,
+            height,
+            layers,
+            usage,
+            count,
+        },
+    )
+}
+
+fn document() -> impl Strategy<Value = Document> {
+    let limits = (size(), of(size()), of(size()), size(), 1..64u32).prop_map(
+        |(request, client, total, reserve, buffers_per_request)| LimitsDoc {
+            request,
+            client,
+            total,
+            reserve,
+            buffers_per_request,
+        },
+    );
+    let option = (name(), vec(any::<i64>(), 0..3)).prop_map(|(name, values)| OptionDoc { name, values });
+    let head = (name(), "[ -~]{0,20}", limits, name(), btree_map(name(), any::<i64>(), 0..3), of(pool()));
+    let groups = btree_map(name(), names(), 0..3);
+    let tail = (
+        groups,
+        vec(option, 0..3),
+        vec(heap(), 1..4),
+        vec(rule(), 1..4),
+        vec(align(), 0..3),
+        vec(resolve(), 0..3),
+        vec(ready(), 0..3),
+    );
+    (head, tail).prop_map(|((name, description, limits, heap, vendor_usage, pool), tail)| {
+        let (format_group, options, heaps, rules, alignments, resolutions, ready) = tail;
+        Document {
+            schema: SCHEMA,
+            name,
+            description,
+            limits,
+            metadata: MetadataDoc { heap },
+            pool,
+            vendor_usage,
+            format_group,
+            options,
+            heaps,
+            rules,
+            alignments,
+            resolutions,
+            ready,
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+
+    #[test]
+    fn json_and_toml_give_the_document_back(document in document()) {
+        let json = heaps_config::to_json(&document).unwrap();
+        let from_json = heaps_config::validate(&heaps_config::parse_json(&json).unwrap());
+        prop_assert_eq!(&from_json.document, &document);
+        prop_assert_eq!(heaps_config::to_json(&from_json.document).unwrap(), json);
+
+        let toml = toml::to_string_pretty(&document).unwrap();
+        let linted = lint(Source::text("random.toml", toml, Format::Toml));
+        prop_assert_eq!(linted.as_read(), Some((&document, &from_json.policy)));
+    }
+}

@@ -1,0 +1,53 @@
+//! Whether a condition takes a request, and if not, every reason why.
+//!
+//! There is one walk over a condition's parts ([`Condition::misses`]): matching stops at its first reason, explaining
+//! collects all.
+
+use crate::policy::{Condition, Term};
+use gralloc_buffer::format::PixelFormat;
+use gralloc_buffer::usage::Usage;
+
+/// One part of a condition that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// A term of `all_of` that does not hold.
+    AllOf(Term),
+    /// No term of `any_of` holds.
+    AnyOf,
+    /// A term of `none_of` that holds.
+    NoneOf(Term),
+    /// `formats` does not list the format.
+    Formats,
+    /// `not_formats` lists the format.
+    NotFormats,
+    /// The buffer has fewer bytes than this.
+    MinBytes(u64),
+    /// The buffer has more bytes than this.
+    MaxBytes(u64),
+}
+
+impl Condition {
+    /// What keeps the condition from taking a request, in the order of its fields. `bytes` is the size of one buffer;
+    /// without it the bounds on size are left out, as for alignments and resolutions, which decide it.
+    pub fn misses(&self, usage: Usage, format: PixelFormat, bytes: Option<u64>) -> impl Iterator<Item = Miss> + '_ {
+        let all_of = self.all_of.iter().filter(move |term| !term.holds(usage)).map(|term| Miss::AllOf(*term));
+        let any = self.any_of.is_empty() || self.any_of.iter().any(|term| term.holds(usage));
+        let none_of = self.none_of.iter().filter(move |term| term.holds(usage)).map(|term| Miss::NoneOf(*term));
+        let listed = self.formats.is_empty() || self.formats.contains(&format);
+        let barred = self.not_formats.contains(&format);
+        let least = self.min_bytes.filter(|least| bytes.is_some_and(|bytes| bytes < *least));
+        let most = self.max_bytes.filter(|most| bytes.is_some_and(|bytes| bytes > *most));
+        all_of
+            .chain((!any).then_some(Miss::AnyOf))
+            .chain(none_of)
+            .chain((!listed).then_some(Miss::Formats))
+            .chain(barred.then_some(Miss::NotFormats))
+            .chain(least.map(Miss::MinBytes))
+            .chain(most.map(Miss::MaxBytes))
+    }
+
+    /// True when nothing keeps the condition from taking a request; see [`Condition::misses`].
+    pub fn holds(&self, usage: Usage, format: PixelFormat, bytes: Option<u64>) -> bool {
+        self.misses(usage, format, bytes).next().is_none()
+    }
+}

@@ -1,0 +1,290 @@
+//! The policy after validation: names resolved to indices, tests to masks. Never changed once it is loaded.
+
+use gralloc_buffer::format::PixelFormat;
+use gralloc_buffer::layout::Layout;
+use gralloc_buffer::layout::Needs;
+use gralloc_buffer::usage::Usage;
+use gralloc_buffer::Descriptor;
+
+/// Most heaps in one policy: a [`HeapSet`] is one word.
+pub const MAX_HEAPS: usize = 64;
+
+/// A heap's index in [`Policy::heaps`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HeapId(pub u8);
+
+/// A set of heaps, such as those that this kernel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct HeapSet(pub u64);
+
+impl HeapSet {
+    /// Every heap that a policy can have.
+    pub const ALL: HeapSet = HeapSet(u64::MAX);
+
+    /// True when the heap is in the set.
+    // The cast widens; `u32::from` is no const fn.
+    #[allow(clippy::as_conversions)]
+    pub const fn contains(self, heap: HeapId) -> bool {
+        match 1u64.checked_shl(heap.0 as u32) {
+            Some(bit) => self.0 & bit != 0,
+            None => false,
+        }
+    }
+
+    /// The set with one more heap.
+    // The cast widens; `u32::from` is no const fn.
+    #[allow(clippy::as_conversions)]
+    #[must_use]
+    pub const fn with(self, heap: HeapId) -> HeapSet {
+        match 1u64.checked_shl(heap.0 as u32) {
+            Some(bit) => HeapSet(self.0 | bit),
+            None => self,
+        }
+    }
+}
+
+/// A logical heap: what rules name. The kernel's node is found through `nodes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heap {
+    /// The policy's name for it.
+    pub name: String,
+    /// Node names under `/dev/dma_heap`, the first that exists is taken.
+    pub nodes: Vec<String>,
+    /// CPU mappings are cached: clients bracket access with `DMA_BUF_IOCTL_SYNC`.
+    pub cached: bool,
+    /// Physically contiguous (CMA and carve-outs).
+    pub contiguous: bool,
+    /// Neither the CPU nor untrusted devices can see it.
+    pub protected: bool,
+    /// Largest buffer in bytes; `None` for no limit of its own.
+    pub max_buffer_bytes: Option<u64>,
+    /// Most bytes in use at once; `None` for no limit of its own.
+    pub budget_bytes: Option<u64>,
+}
+
+/// One test over usage. The CPU fields are values, not flags: `CPU_READ_RARELY` (2) is no subset of OFTEN (3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// The bits under `mask` have exactly this value.
+    Equals {
+        /// The field.
+        mask: Usage,
+        /// Its value.
+        value: Usage,
+    },
+    /// Some bit under the mask is set.
+    Any(Usage),
+}
+
+impl Term {
+    /// True when the usage passes.
+    pub fn holds(self, usage: Usage) -> bool {
+        match self {
+            Term::Equals { mask, value } => usage & mask == value,
+            Term::Any(mask) => usage.intersects(mask),
+        }
+    }
+}
+
+/// When a rule, an alignment or a resolution applies. An empty list asks nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Condition {
+    /// All must hold.
+    pub all_of: Vec<Term>,
+    /// At least one must hold, when there are any.
+    pub any_of: Vec<Term>,
+    /// None may hold.
+    pub none_of: Vec<Term>,
+    /// The requested format is one of these, when there are any.
+    pub formats: Vec<PixelFormat>,
+    /// The requested format is none of these.
+    pub not_formats: Vec<PixelFormat>,
+    /// Bytes of one buffer, at least.
+    pub min_bytes: Option<u64>,
+    /// Bytes of one buffer, at most.
+    pub max_bytes: Option<u64>,
+}
+
+/// What a rule does with a request that it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Try these heaps in order.
+    Heaps {
+        /// The list as written.
+        heaps: Vec<HeapId>,
+        /// The same list with uncached twins put in, used unless a term of `cached_when` holds. Empty: no twins.
+        uncached: Vec<HeapId>,
+        /// Which usages want the cached list although there is an uncached one.
+        cached_when: Vec<Term>,
+    },
+    /// Refuse, with the policy's reason.
+    Deny(String),
+}
+
+/// A rule; the first whose condition holds takes the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The policy's name for it, shown by explain and in the dump.
+    pub name: String,
+    /// When it applies.
+    pub when: Condition,
+    /// What then.
+    pub action: Action,
+}
+
+/// Alignment for what the condition takes; all that apply are combined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alignment {
+    /// The policy's name for it.
+    pub name: String,
+    /// When it applies (usage and format; not size).
+    pub when: Condition,
+    /// Bytes of a plane's line, a power of two; 1 asks nothing.
+    pub stride_bytes: u32,
+    /// Pixels of the first plane's line, a power of two; 1 asks nothing.
+    pub stride_pixels: u32,
+    /// Lines of the first plane, a power of two; subsampled planes have their share. 1 asks nothing, and so does any
+    /// value for a layout whose contract fixes the lines (`Layout::has_fixed_height`).
+    pub height_lines: u32,
+    /// Bytes of a layer, a power of two; 1 asks nothing.
+    pub size_bytes: u32,
+}
+
+impl Alignment {
+    /// The same as the layout arithmetic takes it.
+    pub fn needs(&self) -> Needs {
+        Needs {
+            stride_bytes: self.stride_bytes.into(),
+            stride_pixels: self.stride_pixels.into(),
+            height_lines: self.height_lines.into(),
+            size_bytes: self.size_bytes.into(),
+        }
+    }
+}
+
+/// What a flexible format becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    /// The flexible format; the first that matches with its condition wins.
+    pub format: PixelFormat,
+    /// When it applies (usage alone).
+    pub when: Condition,
+    /// The layout then.
+    pub layout: Layout,
+}
+
+/// An `additionalOptions` name that the device accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedOption {
+    /// The full name.
+    pub name: String,
+    /// Accepted values; empty for any.
+    pub values: Vec<i64>,
+}
+
+/// Bounds on what may be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one request, all its buffers together.
+    pub request_bytes: u64,
+    /// Bytes that one uid may hold; `None` for no bound.
+    pub client_bytes: Option<u64>,
+    /// Bytes that all clients together may hold; `None` for no bound.
+    pub total_bytes: Option<u64>,
+    /// Bytes of MemAvailable that stay free.
+    pub reserve_bytes: u64,
+    /// Buffers of one request: each reply carries two fds a buffer, and a socket carries 64 fds.
+    pub buffers_per_request: u32,
+}
+
+/// Most buffers ready at once: each is an fd of the service.
+pub const MOST_READY: u32 = 64;
+
+/// Buffers kept ready before they are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolPolicy {
+    /// Most bytes ready at once.
+    pub total_bytes: u64,
+    /// Most bytes ready of each heap, by its index; 0 for none of it.
+    pub heap_bytes: Vec<u64>,
+    /// Fill ahead of streams that are recognised by their first buffer.
+    pub streams: bool,
+    /// How long a buffer that nobody asks for stays, in milliseconds.
+    pub idle_ms: u64,
+    /// What is kept ready whatever was asked for.
+    pub ready: Vec<ReadyEntry>,
+}
+
+impl PoolPolicy {
+    /// Most bytes ready of one heap.
+    pub fn heap_bytes(&self, heap: HeapId) -> u64 {
+        self.heap_bytes.get(usize::from(heap.0)).copied().unwrap_or(0)
+    }
+}
+
+/// Buffers of one descriptor that are kept ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyEntry {
+    /// The policy's name for it.
+    pub name: String,
+    /// What will be asked for.
+    pub descriptor: Descriptor,
+    /// How many.
+    pub count: u32,
+}
+
+/// A vendor usage bit, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VendorUsage {
+    /// The policy's name for it.
+    pub name: String,
+    /// One bit of [`Usage::VENDOR`].
+    pub bit: Usage,
+}
+
+/// A whole policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The profile's name.
+    pub name: String,
+    /// Heaps; a [`HeapId`] is an index here.
+    pub heaps: Vec<Heap>,
+    /// Rules, first match takes.
+    pub rules: Vec<Rule>,
+    /// Alignments, all matches combine.
+    pub alignments: Vec<Alignment>,
+    /// Flexible formats, first match wins.
+    pub resolutions: Vec<Resolution>,
+    /// Named vendor bits.
+    pub vendor_usage: Vec<VendorUsage>,
+    /// Accepted options.
+    pub options: Vec<AcceptedOption>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Where a buffer's shared metadata lives: a heap that every client's SELinux domain may use, cached.
+    pub metadata_heap: HeapId,
+    /// Buffers kept ready; `None` turns the pool off.
+    pub pool: Option<PoolPolicy>,
+}
+
+impl Policy {
+    /// The heap of an index; `None` for an index of another policy.
+    pub fn heap(&self, id: HeapId) -> Option<&Heap> {
+        self.heaps.get(usize::from(id.0))
+    }
+
+    /// The heap's name, for messages.
+    pub fn heap_name(&self, id: HeapId) -> &str {
+        self.heap(id).map_or("?", |heap| heap.name.as_str())
+    }
+
+    /// All heaps with their ids.
+    pub fn heap_ids(&self) -> impl Iterator<Item = (HeapId, &Heap)> {
+        (0u8..).map(HeapId).zip(&self.heaps)
+    }
+
+    /// The vendor bits that the policy names.
+    pub fn vendor_bits(&self) -> Usage {
+        self.vendor_usage.iter().fold(Usage::NONE, |all, vendor| all | vendor.bit)
+    }
+}

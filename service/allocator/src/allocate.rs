@@ -1,0 +1,130 @@
+//! Allocates what a plan says: exactly `count` buffers, or none and a reason.
+
+use crate::error::{Refusal, Shortage, Unsupported};
+use crate::ledger::{Client, Ledger, Reservation, Sizes};
+use crate::plan::Plan;
+use crate::ports::{HeapBackend, HeapFailure, MemoryGauge};
+use gralloc_buffer::BufferName;
+use heaps_config::policy::{HeapId, Policy};
+
+/// One buffer as the heaps gave it. Dropping it frees it.
+#[derive(Debug)]
+pub struct Allocated<B> {
+    /// The heap that gave the pixels.
+    pub heap: HeapId,
+    /// The pixels.
+    pub buffer: B,
+    /// The shared metadata with the reserved region.
+    pub metadata: B,
+}
+
+/// All buffers of a request, and the account's hold on them.
+pub struct Batch<'l, B> {
+    /// Exactly as many as asked.
+    pub buffers: Vec<Allocated<B>>,
+    /// To be committed once the buffers are on their way; dropping it takes everything back.
+    pub reservation: Reservation<'l>,
+}
+
+/// What allocation needs besides a plan.
+pub struct Resources<'a, 's, H, G> {
+    /// The policy that made the plan.
+    pub policy: &'a Policy,
+    /// The account.
+    pub ledger: &'a Ledger,
+    /// The heaps.
+    pub heaps: &'a H,
+    /// The memory figure.
+    pub gauge: &'a G,
+    /// Books in the ledger all releases that have happened: asked once, before a budget refuses or passes on to another
+    /// heap. What was let go a moment ago is free.
+    pub settle: &'s dyn Fn(),
+    /// Milliseconds of any monotonic clock.
+    pub now_ms: u64,
+}
+
+/// Admits and allocates `count` buffers.
+///
+/// # Errors
+/// `Unsupported` for a negative count; a `Shortage` by cause. Nothing is left behind.
+pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
+    plan: &Plan<'_>,
+    count: i32,
+    name: &BufferName,
+    client: Client,
+    resources: &Resources<'l, '_, H, G>,
+) -> Result<Batch<'l, H::Buffer>, Refusal> {
+    let count = u32::try_from(count).map_err(|_| Unsupported::Count(count))?;
+    let limit = resources.policy.limits.buffers_per_request;
+    if count > limit {
+        return Err(Shortage::TooManyBuffers { count, limit }.into());
+    }
+    let sizes = Sizes { bytes: plan.bytes, metadata_bytes: plan.metadata_bytes, count };
+    let mut settled = false;
+    let mut reservation = settling(&mut settled, resources, || {
+        resources.ledger.reserve(client, sizes, resources.now_ms, resources.gauge)
+    })?;
+    let mut buffers = Vec::new();
+    for _ in 0..count {
+        let (heap, buffer) = from_first_heap(plan, name, &mut reservation, &mut settled, resources)?;
+        let metadata_heap = resources.policy.metadata_heap;
+        let metadata = resources
+            .heaps
+            .allocate_metadata(metadata_heap, plan.metadata_bytes, name)
+            .map_err(|failure| refused(resources.policy, metadata_heap, failure))?;
+        buffers.push(Allocated { heap, buffer, metadata });
+    }
+    Ok(Batch { buffers, reservation })
+}
+
+/// One buffer from the first of the plan's heaps that has it.
+fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
+    plan: &Plan<'_>,
+    name: &BufferName,
+    reservation: &mut Reservation<'_>,
+    settled: &mut bool,
+    resources: &Resources<'_, '_, H, G>,
+) -> Result<(HeapId, H::Buffer), Refusal> {
+    // A plan has a candidate; were there none, no heap would have the memory.
+    let mut last = Shortage::Bookkeeping("candidate heaps");
+    for heap in plan.candidates_in_order() {
+        if let Err(shortage) = settling(settled, resources, || reservation.charge_heap(heap, plan.bytes)) {
+            last = shortage;
+            continue;
+        }
+        match resources.heaps.allocate(heap, plan.bytes, name) {
+            Ok(buffer) => return Ok((heap, buffer)),
+            Err(failure) => {
+                reservation.uncharge_heap();
+                last = refused(resources.policy, heap, failure);
+                if !failure.try_next {
+                    break;
+                }
+            }
+        }
+    }
+    Err(last.into())
+}
+
+/// Tries, and once a request tries again after a budget's refusal, when all releases that have happened are booked.
+fn settling<T, H, G>(
+    settled: &mut bool,
+    resources: &Resources<'_, '_, H, G>,
+    mut attempt: impl FnMut() -> Result<T, Shortage>,
+) -> Result<T, Shortage> {
+    match attempt() {
+        Err(shortage) if shortage.is_budget() && !*settled => {
+            *settled = true;
+            (resources.settle)();
+            attempt()
+        }
+        result => result,
+    }
+}
+
+fn refused(policy: &Policy, heap: HeapId, failure: HeapFailure) -> Shortage {
+    Shortage::Kernel { heap: policy.heap_name(heap).to_owned(), errno: failure.errno, cause: failure.cause }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

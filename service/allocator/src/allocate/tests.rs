@@ -1,0 +1,261 @@
+//! The loop over count and heaps, against a double of the heaps.
+
+use super::*;
+use crate::ledger::{About, Ticket};
+use crate::request::Request;
+use gralloc_buffer::format::PixelFormat;
+use gralloc_buffer::layout::{Layout, Planes};
+use gralloc_buffer::usage::Usage;
+use heaps_config::policy::{Action, Condition, Heap, HeapSet, Limits, Rule};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Two heaps, one rule that prefers the first: what the tests of the ledger use too.
+pub(crate) fn policy() -> Policy {
+    let heap = |name: &str| Heap {
+        name: name.to_owned(),
+        nodes: vec![name.to_owned()],
+        cached: true,
+        contiguous: false,
+        protected: false,
+        max_buffer_bytes: None,
+        budget_bytes: None,
+    };
+    Policy {
+        name: "test".to_owned(),
+        heaps: vec![heap("system"), heap("camera")],
+        rules: vec![Rule {
+            name: "all".to_owned(),
+            when: Condition::default(),
+            action: Action::Heaps { heaps: vec![HeapId(1), HeapId(0)], uncached: Vec::new(), cached_when: Vec::new() },
+        }],
+        alignments: Vec::new(),
+        resolutions: Vec::new(),
+        vendor_usage: Vec::new(),
+        options: Vec::new(),
+        limits: Limits {
+            request_bytes: 1 << 30,
+            client_bytes: None,
+            total_bytes: None,
+            reserve_bytes: 0,
+            buffers_per_request: 32,
+        },
+        metadata_heap: HeapId(0),
+        pool: None,
+    }
+}
+
+/// Heaps that fail as told and know which of their buffers are alive.
+#[derive(Default)]
+struct Heaps {
+    live: Rc<RefCell<Vec<u32>>>,
+    calls: RefCell<Vec<HeapId>>,
+    fail: RefCell<Vec<(usize, HeapFailure)>>,
+}
+
+#[derive(Debug)]
+struct Buffer {
+    id: u32,
+    live: Rc<RefCell<Vec<u32>>>,
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.live.borrow_mut().retain(|id| *id != self.id);
+    }
+}
+
+impl HeapBackend for Heaps {
+    type Buffer = Buffer;
+
+    fn present(&self) -> HeapSet {
+        HeapSet::ALL
+    }
+
+    fn allocate(&self, heap: HeapId, _bytes: u64, _name: &BufferName) -> Result<Buffer, HeapFailure> {
+        let call = self.calls.borrow().len();
+        self.calls.borrow_mut().push(heap);
+        if let Some((_, failure)) = self.fail.borrow().iter().find(|(at, _)| *at == call) {
+            return Err(*failure);
+        }
+        let id = u32::try_from(call).unwrap();
+        self.live.borrow_mut().push(id);
+        Ok(Buffer { id, live: Rc::clone(&self.live) })
+    }
+}
+
+struct Plenty;
+
+impl MemoryGauge for Plenty {
+    fn available_bytes(&self) -> Option<u64> {
+        Some(u64::MAX)
+    }
+}
+
+const ENOMEM: HeapFailure = HeapFailure { errno: 12, cause: "out of memory", try_next: true };
+const EMFILE: HeapFailure = HeapFailure { errno: 24, cause: "out of file descriptors", try_next: false };
+const APP: Client = Client { uid: 10_001, pid: 1 };
+
+type Outcome = Result<Vec<HeapId>, Refusal>;
+
+/// Runs one request and says which heaps gave the buffers; the buffers are dropped, the reservation too.
+fn run(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32) -> Outcome {
+    run_settling(heaps, policy, ledger, count, |_| ())
+}
+
+/// The same with releases that happened and are not booked yet.
+fn run_settling(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32, settle: impl Fn(&Ledger)) -> Outcome {
+    let order = [HeapId(1), HeapId(0)];
+    let request = Request {
+        width: 64,
+        height: 64,
+        layers: 1,
+        format: PixelFormat::Rgba8888,
+        usage: Usage::NONE,
+        reserved_bytes: 0,
+    };
+    let plan = Plan {
+        request,
+        rule: 0,
+        heaps: &order,
+        candidates: HeapSet::ALL,
+        layout: Layout::Rgba8888,
+        stride: 64,
+        planes: Planes::default(),
+        layer_bytes: 16_384,
+        bytes: 16_384,
+        metadata_bytes: 4_096,
+    };
+    let resources = Resources { policy, ledger, heaps, gauge: &Plenty, settle: &|| settle(ledger), now_ms: 0 };
+    let Batch { buffers, reservation } = allocate(&plan, count, &BufferName::from_text("test"), APP, &resources)?;
+    let given = buffers.iter().map(|buffer| buffer.heap).collect();
+    assert_eq!(heaps.live.borrow().len(), buffers.len() * 2, "a buffer and its metadata each");
+    drop(reservation);
+    Ok(given)
+}
+
+fn setup() -> (Heaps, Policy, Ledger) {
+    let policy = policy();
+    let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
+    (Heaps::default(), policy, ledger)
+}
+
+/// Nothing is alive and nothing is charged.
+fn assert_clean(heaps: &Heaps, ledger: &Ledger) {
+    assert!(heaps.live.borrow().is_empty());
+    assert_eq!(ledger.snapshot().all.reserved_bytes, 0);
+    assert_eq!(ledger.snapshot().all.account.live_bytes, 0);
+}
+
+#[test]
+fn count_buffers_come_from_the_first_heap() {
+    let (heaps, policy, ledger) = setup();
+    assert_eq!(run(&heaps, &policy, &ledger, 3).unwrap(), vec![HeapId(1); 3]);
+    assert_clean(&heaps, &ledger);
+}
+
+#[test]
+fn zero_buffers_are_an_empty_result() {
+    let (heaps, policy, ledger) = setup();
+    assert_eq!(run(&heaps, &policy, &ledger, 0).unwrap(), vec![]);
+    assert!(heaps.calls.borrow().is_empty());
+}
+
+#[test]
+fn negative_and_too_many_are_refused_before_any_heap_is_asked() {
+    let (heaps, policy, ledger) = setup();
+    assert_eq!(run(&heaps, &policy, &ledger, -1), Err(Unsupported::Count(-1).into()));
+    assert_eq!(run(&heaps, &policy, &ledger, i32::MIN), Err(Unsupported::Count(i32::MIN).into()));
+    assert_eq!(run(&heaps, &policy, &ledger, 33), Err(Shortage::TooManyBuffers { count: 33, limit: 32 }.into()));
+    assert!(heaps.calls.borrow().is_empty());
+    assert_clean(&heaps, &ledger);
+    assert_eq!(run(&heaps, &policy, &ledger, 32).map(|given| given.len()), Ok(32), "the limit itself is allowed");
+}
+
+#[test]
+fn empty_heap_falls_back_for_each_buffer() {
+    let (heaps, policy, ledger) = setup();
+    // Calls: 0 camera, 1 metadata, 2 camera (fails), 3 system, 4 metadata.
+    heaps.fail.borrow_mut().push((2, ENOMEM));
+    assert_eq!(run(&heaps, &policy, &ledger, 2).unwrap(), vec![HeapId(1), HeapId(0)]);
+    assert_clean(&heaps, &ledger);
+}
+
+#[test]
+fn any_failure_on_the_way_leaves_nothing() {
+    for at in 0..10 {
+        let (heaps, policy, ledger) = setup();
+        heaps.fail.borrow_mut().push((at, EMFILE));
+        let refused = run(&heaps, &policy, &ledger, 5).unwrap_err();
+        assert!(matches!(refused, Refusal::Shortage(Shortage::Kernel { errno: 24, .. })), "at {at}: {refused:?}");
+        assert_clean(&heaps, &ledger);
+        assert!(run(&Heaps::default(), &policy, &ledger, 5).is_ok(), "the next good call works");
+    }
+}
+
+#[test]
+fn every_heap_empty_names_the_last() {
+    let (heaps, policy, ledger) = setup();
+    heaps.fail.borrow_mut().extend([(0, ENOMEM), (1, ENOMEM)]);
+    let refused = run(&heaps, &policy, &ledger, 1).unwrap_err();
+    let Refusal::Shortage(Shortage::Kernel { heap, errno: 12, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(heap, "system");
+}
+
+#[test]
+fn heap_over_its_budget_falls_back() {
+    let (heaps, mut policy, _) = setup();
+    policy.heaps[1].budget_bytes = Some(20_000);
+    let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
+    assert_eq!(run(&heaps, &policy, &ledger, 3).unwrap(), vec![HeapId(1), HeapId(0), HeapId(0)]);
+    assert_clean(&heaps, &ledger);
+}
+
+/// A ledger whose heap `camera` is full of one buffer.
+fn full_first_heap() -> (Policy, Ledger, Ticket) {
+    let mut policy = policy();
+    policy.heaps[1].budget_bytes = Some(16_384);
+    let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
+    let sizes = Sizes { bytes: 16_384, metadata_bytes: 4_096, count: 1 };
+    let mut reservation = ledger.reserve(APP, sizes, 0, &Plenty).unwrap();
+    reservation.charge_heap(HeapId(1), 16_384).unwrap();
+    let name = BufferName::from_text("old");
+    let about = About { name, usage: Usage::NONE, born_ms: 0, parts: 1 };
+    let ticket = reservation.commit(&about, [7].into_iter())[0];
+    (policy, ledger, ticket)
+}
+
+#[test]
+fn full_heap_whose_buffer_has_gone_gives_the_memory_itself() {
+    let (policy, ledger, ticket) = full_first_heap();
+    let given = run_settling(&Heaps::default(), &policy, &ledger, 1, |ledger| ledger.release(ticket));
+    assert_eq!(given.unwrap(), vec![HeapId(1)], "its release had happened: the next heap has nothing to do with it");
+}
+
+#[test]
+fn full_heap_falls_back_after_one_look_at_releases() {
+    let (policy, ledger, ticket) = full_first_heap();
+    let looks = std::cell::Cell::new(0);
+    let look = |_: &Ledger| looks.set(looks.get() + 1);
+    assert_eq!(run_settling(&Heaps::default(), &policy, &ledger, 3, look).unwrap(), vec![HeapId(0); 3]);
+    assert_eq!(looks.get(), 1, "one look a request, however many buffers");
+    ledger.release(ticket);
+    assert_eq!(run_settling(&Heaps::default(), &policy, &ledger, 1, look).unwrap(), vec![HeapId(1)]);
+    assert_eq!(looks.get(), 1, "no budget was in the way");
+}
+
+#[test]
+fn client_budget_whose_buffers_have_gone_is_free() {
+    let (mut policy, ..) = full_first_heap();
+    policy.limits.client_bytes = Some(20_480);
+    let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
+    let sizes = Sizes { bytes: 16_384, metadata_bytes: 4_096, count: 1 };
+    let mut reservation = ledger.reserve(APP, sizes, 0, &Plenty).unwrap();
+    reservation.charge_heap(HeapId(0), 16_384).unwrap();
+    let about = About { name: BufferName::from_text("old"), usage: Usage::NONE, born_ms: 0, parts: 1 };
+    let ticket = reservation.commit(&about, [7].into_iter())[0];
+    let refused = run(&Heaps::default(), &policy, &ledger, 1).unwrap_err();
+    assert!(matches!(refused, Refusal::Shortage(Shortage::ClientBudget { .. })), "{refused:?}");
+    assert!(run_settling(&Heaps::default(), &policy, &ledger, 1, |ledger| ledger.release(ticket)).is_ok());
+}

@@ -1,0 +1,309 @@
+//! Why a plan is what it is, or why there is none: for people and tools.
+//!
+//! [`explain`] takes the steps that [`plan()`] takes, through the same functions, and writes down what each of them saw;
+//! the answer itself is `plan()`'s. After a step that refuses nothing more is filled in; what is too large still has its
+//! picture.
+
+pub mod words;
+
+use crate::error::Refusal;
+use crate::plan::heaps::Verdict;
+use crate::plan::{first_rule, heaps, plan, shape, size, Plan};
+use crate::request::Request;
+use gralloc_buffer::layout::{Arrangement, ComponentKind, Layout, Needs};
+use gralloc_buffer::Descriptor;
+use heaps_config::policy::{HeapId, HeapSet, Policy, Rule};
+
+/// What happened to one descriptor, step by step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation<'p> {
+    /// The plan, or the refusal that a client would see.
+    pub outcome: Result<Plan<'p>, Refusal>,
+    /// The descriptor, if it is well formed.
+    pub request: Option<Request>,
+    /// What the format became, if anything.
+    pub format: Option<FormatNote>,
+    /// Every alignment of the policy, in its order.
+    pub alignments: Vec<AlignmentNote>,
+    /// Planes and sizes, if they can be counted.
+    pub picture: Option<Picture>,
+    /// The rules that were asked, in order; the last one takes the request if it has no misses.
+    pub rules: Vec<RuleNote>,
+    /// The heaps of the rule that takes it, in order.
+    pub heaps: Vec<HeapNote>,
+    /// Which of the rule's lists of heaps is used, and why; empty without a rule.
+    pub heap_list: String,
+}
+
+/// What a format became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatNote {
+    /// The layout.
+    pub layout: Layout,
+    /// Index in `Policy::resolutions`; `None` for a format that needs none.
+    pub resolution: Option<usize>,
+    /// Earlier resolutions of the same format, with what kept each from applying.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A resolution that did not apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Index in `Policy::resolutions`.
+    pub resolution: usize,
+    /// Why, in words.
+    pub misses: Vec<String>,
+}
+
+/// What an alignment did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlignmentNote {
+    /// The policy's name for it.
+    pub name: String,
+    /// What kept it from applying, in words; empty when it applies.
+    pub misses: Vec<String>,
+    /// What it changed, the alignments before it being applied already. Empty when it asks for nothing new.
+    pub changes: Vec<Change>,
+    /// What it asks for and the layout's contract rules out, in words.
+    pub unheeded: Vec<&'static str>,
+}
+
+/// One figure that an alignment changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which figure.
+    pub what: &'static str,
+    /// Before.
+    pub from: u64,
+    /// After.
+    pub to: u64,
+}
+
+/// The buffer's figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// The layout.
+    pub layout: Layout,
+    /// As `AllocationResult.stride` would give it.
+    pub stride: u32,
+    /// Planes of the first layer.
+    pub planes: Vec<PlaneNote>,
+    /// Bytes from one layer to the next.
+    pub layer_bytes: u64,
+    /// Bytes of all layers.
+    pub bytes: u64,
+    /// Bytes of shared metadata and reserved region.
+    pub metadata_bytes: u64,
+    /// Bytes of `bytes` that hold no sample.
+    pub padding_bytes: u64,
+}
+
+/// One plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaneNote {
+    /// What a sample holds, in order; empty where the AIDL has no name for it.
+    pub components: Vec<ComponentKind>,
+    /// Bytes from the start of the layer.
+    pub offset_bytes: u64,
+    /// Bytes from line to line.
+    pub stride_bytes: u32,
+    /// Lines, padding included.
+    pub lines: u32,
+    /// Bytes of a line that hold samples.
+    pub line_bytes: u64,
+    /// Lines that hold samples.
+    pub sample_lines: u32,
+    /// Bytes, padding included.
+    pub bytes: u64,
+}
+
+/// A rule that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleNote {
+    /// Index in `Policy::rules`.
+    pub index: usize,
+    /// The policy's name for it.
+    pub name: String,
+    /// What kept it from taking the request, in words; empty for the one that takes it.
+    pub misses: Vec<String>,
+}
+
+/// A heap of the rule that takes the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeapNote {
+    /// Its index in `Policy::heaps`.
+    pub id: HeapId,
+    /// Its name.
+    pub name: String,
+    /// What it is to the request.
+    pub part: HeapPart,
+}
+
+/// What a heap is to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeapPart {
+    /// It is asked first.
+    Chosen,
+    /// It is asked when those before it have nothing.
+    Fallback,
+    /// It is not asked.
+    Left(Verdict),
+}
+
+/// Explains one descriptor. `present` is the set of heaps that this kernel has.
+pub fn explain<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -> Explanation<'p> {
+    let mut explanation = Explanation {
+        outcome: plan(descriptor, policy, present),
+        request: None,
+        format: None,
+        alignments: Vec::new(),
+        picture: None,
+        rules: Vec::new(),
+        heaps: Vec::new(),
+        heap_list: String::new(),
+    };
+    // Where the steps end early, the outcome says why.
+    let _ = explanation.take_steps(descriptor, policy, present);
+    explanation
+}
+
+impl Explanation<'_> {
+    fn take_steps(&mut self, descriptor: &Descriptor, policy: &Policy, present: HeapSet) -> Result<(), Refusal> {
+        let request = Request::validate(descriptor, policy)?;
+        self.request = Some(request);
+        let resolved = shape::resolve(&request, policy)?;
+        self.format = Some(format_note(&request, &resolved, policy));
+        shape::check(&request, resolved.layout)?;
+        self.alignments = alignment_notes(&request, resolved.layout, policy);
+        let measured = size::measure(&request, resolved.layout, policy)?;
+        let sizes = size::of(&request, &measured, policy)?;
+        self.picture = measured.narrow().map(|arranged| picture(&request, resolved.layout, &arranged, &sizes));
+        size::limit(&sizes, policy)?;
+        self.rules = rule_notes(&request, sizes.bytes, policy);
+        let (_, rule) = first_rule(&request, sizes.bytes, policy)?;
+        self.heap_list = words::heap_list(&request, rule, policy);
+        let list = heaps::of_rule(&request, rule)?;
+        self.heaps = heap_notes(&request, list, sizes.bytes, policy, present);
+        Ok(())
+    }
+}
+
+fn format_note(request: &Request, resolved: &shape::Resolved, policy: &Policy) -> FormatNote {
+    let before = policy.resolutions.iter().enumerate().take(resolved.resolution.unwrap_or(0));
+    let passed_over = before
+        .filter(|(_, resolution)| resolution.format == request.format)
+        .map(|(index, resolution)| PassedOver {
+            resolution: index,
+            misses: words::misses(&resolution.when, request, None, policy),
+        })
+        .collect();
+    FormatNote { layout: resolved.layout, resolution: resolved.resolution, passed_over }
+}
+
+fn alignment_notes(request: &Request, layout: Layout, policy: &Policy) -> Vec<AlignmentNote> {
+    let mut needs = Some(Needs::default());
+    let mut before = figures(request, layout, needs);
+    let mut notes = Vec::new();
+    for alignment in &policy.alignments {
+        let misses = words::misses(&alignment.when, request, None, policy);
+        let mut note = AlignmentNote { name: alignment.name.clone(), misses, changes: vec![], unheeded: vec![] };
+        if size::aligns(alignment, request) {
+            needs = needs.and_then(|needs| needs.and(alignment.needs()));
+            let after = figures(request, layout, needs);
+            note.changes = before
+                .iter()
+                .zip(&after)
+                .filter(|(from, to)| from != to)
+                .map(|((what, from), (_, to))| Change { what, from: *from, to: *to })
+                .collect();
+            if layout.has_fixed_stride() && (alignment.stride_bytes > 1 || alignment.stride_pixels > 1) {
+                note.unheeded.push("the stride: this format's is its width");
+            }
+            if layout.has_fixed_height() && alignment.height_lines > 1 {
+                note.unheeded.push("the lines: this format has exactly its height");
+            }
+            before = after;
+        }
+        notes.push(note);
+    }
+    notes
+}
+
+/// The figures that alignments change, by name; none beyond what can be counted.
+fn figures(request: &Request, layout: Layout, needs: Option<Needs>) -> Vec<(&'static str, u64)> {
+    let measured = needs.and_then(|needs| layout.measure(request.width, request.height, request.layers, &needs));
+    let Some((measured, arranged)) = measured.and_then(|measured| Some((measured, measured.narrow()?))) else {
+        return Vec::new();
+    };
+    let mut figures = Vec::new();
+    for (plane, (stride, lines)) in arranged.planes.as_slice().iter().zip(PLANE_FIGURES) {
+        figures.push((*stride, u64::from(plane.stride_bytes)));
+        figures.push((*lines, u64::from(plane.lines)));
+    }
+    figures.push(("layer bytes", measured.layer_bytes));
+    figures
+}
+
+/// Names of a plane's figures, by plane.
+const PLANE_FIGURES: &[(&str, &str)] = &[
+    ("stride bytes", "lines"),
+    ("stride bytes of plane 1", "lines of plane 1"),
+    ("stride bytes of plane 2", "lines of plane 2"),
+];
+
+fn picture(request: &Request, layout: Layout, arranged: &Arrangement, sizes: &size::Sizes) -> Picture {
+    let planes: Vec<PlaneNote> = arranged
+        .planes
+        .as_slice()
+        .iter()
+        .zip(layout.shapes())
+        .enumerate()
+        .map(|(index, (plane, shape))| PlaneNote {
+            components: shape.components.iter().map(|component| component.kind).collect(),
+            offset_bytes: plane.offset_bytes,
+            stride_bytes: plane.stride_bytes,
+            lines: plane.lines,
+            line_bytes: layout.line_bytes(index, request.width).unwrap_or(0),
+            sample_lines: shape.samples_down(request.height),
+            bytes: plane.bytes(),
+        })
+        .collect();
+    // Samples are a part of the planes, whose bytes were counted already.
+    let samples: u64 = planes.iter().map(|plane| plane.line_bytes * u64::from(plane.sample_lines)).sum();
+    Picture {
+        layout,
+        stride: arranged.stride,
+        planes,
+        layer_bytes: arranged.layer_bytes,
+        bytes: sizes.bytes,
+        metadata_bytes: sizes.metadata_bytes,
+        padding_bytes: sizes.bytes.saturating_sub(samples.saturating_mul(u64::from(request.layers))),
+    }
+}
+
+fn rule_notes(request: &Request, bytes: u64, policy: &Policy) -> Vec<RuleNote> {
+    let note = |(index, rule): (usize, &Rule)| RuleNote {
+        index,
+        name: rule.name.clone(),
+        misses: words::misses(&rule.when, request, Some(bytes), policy),
+    };
+    let winner = first_rule(request, bytes, policy).map_or(policy.rules.len(), |(index, _)| index + 1);
+    policy.rules.iter().enumerate().take(winner).map(note).collect()
+}
+
+fn heap_notes(request: &Request, list: &[HeapId], bytes: u64, policy: &Policy, present: HeapSet) -> Vec<HeapNote> {
+    let mut chosen = false;
+    let mut notes = Vec::new();
+    for id in list {
+        let part = match heaps::judge(request, *id, bytes, policy, present) {
+            Verdict::Takes if chosen => HeapPart::Fallback,
+            Verdict::Takes => {
+                chosen = true;
+                HeapPart::Chosen
+            }
+            verdict => HeapPart::Left(verdict),
+        };
+        notes.push(HeapNote { id: *id, name: policy.heap_name(*id).to_owned(), part });
+    }
+    notes
+}

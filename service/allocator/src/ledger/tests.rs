@@ -1,0 +1,341 @@
+//! The account: budgets, the memory figure, and that nothing stays charged.
+
+use super::*;
+use crate::allocate::tests::policy;
+use gralloc_buffer::usage::Usage;
+use gralloc_buffer::BufferName;
+use std::cell::Cell;
+
+mod ready;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const PAGE: u64 = 4 * KIB;
+const APP: Client = Client { uid: 10_001, pid: 1 };
+const OTHER: Client = Client { uid: 10_002, pid: 2 };
+
+/// A gauge that counts how often it was read.
+struct Gauge {
+    available: Cell<Option<u64>>,
+    reads: Cell<u32>,
+}
+
+fn gauge(available: u64) -> Gauge {
+    Gauge { available: Cell::new(Some(available)), reads: Cell::new(0) }
+}
+
+impl MemoryGauge for Gauge {
+    fn available_bytes(&self) -> Option<u64> {
+        self.reads.set(self.reads.get() + 1);
+        self.available.get()
+    }
+}
+
+fn sizes(bytes: u64, count: u32) -> Sizes {
+    Sizes { bytes, metadata_bytes: PAGE, count }
+}
+
+fn about() -> About {
+    About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0, parts: 1 }
+}
+
+fn hold(ledger: &Ledger, client: Client, id: BufferKey, bytes: u64) -> Result<Ticket, Shortage> {
+    let mut reservation = ledger.reserve(client, sizes(bytes, 1), 0, &gauge(1024 * MIB))?;
+    reservation.charge_heap(HeapId(0), bytes)?;
+    let tickets = reservation.commit(&about(), [id].into_iter());
+    assert_eq!(tickets.len(), 1);
+    Ok(tickets[0])
+}
+
+fn ledger() -> Ledger {
+    let mut policy = policy();
+    policy.limits.request_bytes = 64 * MIB;
+    policy.limits.client_bytes = Some(16 * MIB);
+    policy.limits.total_bytes = Some(24 * MIB);
+    policy.limits.reserve_bytes = 8 * MIB;
+    policy.heaps[1].budget_bytes = Some(2 * MIB);
+    Ledger::new(Arc::new(policy), PAGE)
+}
+
+#[test]
+fn hold_then_release_returns_to_zero_and_keeps_the_high_water_mark() {
+    let ledger = ledger();
+    let ticket = hold(&ledger, APP, 7, 100).unwrap();
+    let snapshot = ledger.snapshot();
+    // 100 bytes are a page, its metadata another.
+    assert_eq!(snapshot.all.account.live_bytes, 2 * PAGE);
+    assert_eq!(snapshot.heaps[0].live_bytes, PAGE);
+    assert_eq!(snapshot.buffers.len(), 1);
+    ledger.release(ticket);
+    ledger.release(ticket);
+    let snapshot = ledger.snapshot();
+    assert_eq!(snapshot.all.account.live_bytes, 0);
+    assert_eq!(snapshot.all.account.live_buffers, 0);
+    assert_eq!(snapshot.all.account.high_water_bytes, 2 * PAGE);
+    assert_eq!(snapshot.all.account.total_buffers, 1);
+    assert!(snapshot.buffers.is_empty());
+}
+
+#[test]
+fn client_budget_stops_one_client_and_no_other() {
+    let ledger = ledger();
+    let first = hold(&ledger, APP, 1, 12 * MIB).unwrap();
+    let refused = hold(&ledger, APP, 2, 6 * MIB).unwrap_err();
+    assert!(matches!(refused, Shortage::ClientBudget { uid: 10_001, held, .. } if held == 12 * MIB + PAGE));
+    hold(&ledger, OTHER, 3, 6 * MIB).unwrap();
+    ledger.release(first);
+    hold(&ledger, APP, 4, 6 * MIB).unwrap();
+}
+
+#[test]
+fn total_budget_bounds_all_clients_together() {
+    let ledger = ledger();
+    hold(&ledger, APP, 1, 14 * MIB).unwrap();
+    let refused = hold(&ledger, OTHER, 2, 14 * MIB).unwrap_err();
+    assert!(matches!(refused, Shortage::TotalBudget { .. }));
+}
+
+#[test]
+fn heap_budget_is_charged_by_the_heap_that_gives() {
+    let ledger = ledger();
+    let mut reservation = ledger.reserve(APP, sizes(MIB, 3), 0, &gauge(1024 * MIB)).unwrap();
+    reservation.charge_heap(HeapId(1), MIB).unwrap();
+    reservation.charge_heap(HeapId(1), MIB).unwrap();
+    let refused = reservation.charge_heap(HeapId(1), MIB).unwrap_err();
+    assert!(matches!(refused, Shortage::HeapBudget { held, limit, .. } if held == 2 * MIB && limit == 2 * MIB));
+    drop(reservation);
+    let mut again = ledger.reserve(APP, sizes(MIB, 2), 0, &gauge(1024 * MIB)).unwrap();
+    again.charge_heap(HeapId(1), 2 * MIB).unwrap();
+}
+
+#[test]
+fn dropped_reservation_leaves_nothing_charged() {
+    let ledger = ledger();
+    let reservation = ledger.reserve(APP, sizes(8 * MIB, 1), 0, &gauge(1024 * MIB)).unwrap();
+    assert!(ledger.reserve(APP, sizes(9 * MIB, 1), 0, &gauge(1024 * MIB)).is_err());
+    drop(reservation);
+    assert!(ledger.reserve(APP, sizes(9 * MIB, 1), 0, &gauge(1024 * MIB)).is_ok());
+    assert_eq!(ledger.snapshot().all, ClientAccount::default());
+}
+
+#[test]
+fn request_that_overflows_is_too_large_not_small() {
+    let ledger = ledger();
+    for bytes in [u64::MAX, u64::MAX / 2, 65 * MIB] {
+        let refused = ledger.reserve(APP, sizes(bytes, 4), 0, &gauge(u64::MAX)).err().unwrap();
+        assert!(matches!(refused, Shortage::RequestTooLarge { .. }), "{bytes}: {refused:?}");
+    }
+}
+
+#[test]
+fn memory_keeps_its_reserve() {
+    let ledger = ledger();
+    let refused = ledger.reserve(APP, sizes(4 * MIB, 1), 0, &gauge(12 * MIB)).err().unwrap();
+    assert_eq!(refused, Shortage::Memory { bytes: 4 * MIB + PAGE, available: 12 * MIB, reserve: 8 * MIB });
+    assert!(ledger.reserve(APP, sizes(4 * MIB, 1), 0, &gauge(13 * MIB)).is_ok());
+}
+
+#[test]
+fn two_large_requests_at_once_are_not_both_admitted() {
+    let ledger = ledger();
+    let gauge = gauge(20 * MIB);
+    let first = ledger.reserve(APP, sizes(10 * MIB, 1), 0, &gauge).unwrap();
+    let refused = ledger.reserve(OTHER, sizes(10 * MIB, 1), 0, &gauge).err().unwrap();
+    assert!(matches!(refused, Shortage::Memory { .. }));
+    drop(first);
+    assert!(ledger.reserve(OTHER, sizes(10 * MIB, 1), 0, &gauge).is_ok());
+}
+
+#[test]
+fn small_requests_share_one_reading_until_it_is_old_or_used_up() {
+    let ledger = ledger();
+    let gauge = gauge(16 * MIB);
+    let ask = |now_ms| ledger.reserve(APP, sizes(PAGE, 1), now_ms, &gauge).map(drop);
+    ask(0).unwrap();
+    ask(50).unwrap();
+    assert_eq!(gauge.reads.get(), 1);
+    ask(200).unwrap();
+    assert_eq!(gauge.reads.get(), 2);
+}
+
+#[test]
+fn granted_bytes_use_up_a_reading_so_that_it_is_not_spent_twice() {
+    let ledger = ledger();
+    let gauge = gauge(16 * MIB);
+    let half = MIB / 2;
+    let grant = |key| {
+        let mut reservation = ledger.reserve(APP, sizes(half - PAGE, 1), 0, &gauge)?;
+        reservation.charge_heap(HeapId(0), half - PAGE)?;
+        reservation.commit(&about(), [key].into_iter());
+        Ok::<(), Shortage>(())
+    };
+    // 8 times a request and the reserve fit 16 MiB until 4 MiB are granted: the tenth asks again.
+    for key in 0..9 {
+        grant(key).unwrap();
+    }
+    assert_eq!(gauge.reads.get(), 1);
+    gauge.available.set(Some(8 * MIB + PAGE));
+    assert!(matches!(grant(9).unwrap_err(), Shortage::Memory { .. }));
+    assert_eq!(gauge.reads.get(), 2);
+}
+
+#[test]
+fn without_release_events_totals_grow_and_budgets_do_not_lock_up() {
+    let mut policy = policy();
+    policy.limits.client_bytes = Some(MIB);
+    let ledger = Ledger::new(Arc::new(policy), PAGE);
+    for key in 0..100 {
+        let mut reservation = ledger.reserve(APP, sizes(MIB / 2, 1), 0, &gauge(1024 * MIB)).unwrap();
+        reservation.charge_heap(HeapId(0), MIB / 2).unwrap();
+        reservation.commit(&About { parts: 0, ..about() }, [key].into_iter());
+    }
+    let snapshot = ledger.snapshot();
+    assert_eq!(snapshot.all.account.total_buffers, 100);
+    assert_eq!(snapshot.all.account.live_bytes, 0);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "tens of thousands of steps take miri an hour")]
+fn idle_clients_are_forgotten_beyond_a_bound() {
+    let ledger = ledger();
+    for uid in 0..2_000 {
+        ledger.count_refusal(uid);
+    }
+    assert!(ledger.snapshot().clients.len() <= 300);
+    assert_eq!(ledger.snapshot().all.refusals, 2_000);
+}
+
+#[test]
+fn clients_that_hold_or_ask_are_not_forgotten_with_the_idle() {
+    let ledger = ledger();
+    let ticket = hold(&ledger, APP, 1, 12 * MIB).unwrap();
+    let under_way = ledger.reserve(OTHER, sizes(10 * MIB, 1), 0, &gauge(1024 * MIB)).unwrap();
+    (0..254).for_each(|uid| ledger.count_refusal(uid));
+    assert_eq!(ledger.figures().clients.len(), 256, "so many are remembered");
+    ledger.count_refusal(254);
+    let left: Vec<u32> = ledger.figures().clients.iter().map(|(uid, _)| *uid).collect();
+    assert_eq!(left, [APP.uid, OTHER.uid]);
+    assert!(matches!(hold(&ledger, APP, 2, 6 * MIB), Err(Shortage::ClientBudget { .. })));
+    assert!(matches!(hold(&ledger, OTHER, 3, 7 * MIB), Err(Shortage::ClientBudget { .. })));
+    drop(under_way);
+    ledger.release(ticket);
+    assert_eq!(ledger.figures().all.account.live_bytes, 0);
+}
+
+fn hold_many(ledger: &Ledger, client: Client, count: u32) -> Result<Vec<Ticket>, Shortage> {
+    let sizes = Sizes { bytes: PAGE, metadata_bytes: PAGE, count };
+    let mut reservation = ledger.reserve(client, sizes, 0, &gauge(u64::MAX))?;
+    for _ in 0..count {
+        reservation.charge_heap(HeapId(0), PAGE)?;
+    }
+    Ok(reservation.commit(&about(), 0..u64::from(count)))
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "tens of thousands of steps take miri an hour")]
+fn buffers_beyond_what_is_remembered_are_refused_and_none_is_forgotten() {
+    let mut policy = policy();
+    policy.limits.request_bytes = u64::MAX;
+    let ledger = Ledger::new(Arc::new(policy), PAGE);
+    let one = u32::try_from(MAX_TRACKED_OF_ONE).unwrap();
+    let mut held = hold_many(&ledger, APP, one - 1).unwrap();
+    let refused = hold_many(&ledger, APP, 2).unwrap_err();
+    assert_eq!(
+        refused,
+        Shortage::Tracked { uid: Some(APP.uid), count: 2, held: MAX_TRACKED_OF_ONE - 1, limit: MAX_TRACKED_OF_ONE }
+    );
+    assert!(refused.is_budget(), "a release that is not booked yet may make room");
+    held.extend(hold_many(&ledger, APP, 1).unwrap());
+    // Others go on, until all slots are taken; what is being allocated counts.
+    held.extend(hold_many(&ledger, OTHER, one - 1).unwrap());
+    let third = Client { uid: 10_003, pid: 3 };
+    let under_way = ledger.reserve(third, sizes(PAGE, 1), 0, &gauge(u64::MAX)).unwrap();
+    let refused = hold_many(&ledger, third, 1).unwrap_err();
+    assert_eq!(refused, Shortage::Tracked { uid: None, count: 1, held: MAX_TRACKED, limit: MAX_TRACKED });
+    drop(under_way);
+    held.extend(hold_many(&ledger, third, 1).unwrap());
+    let snapshot = ledger.snapshot();
+    assert_eq!((snapshot.buffers.len(), snapshot.all.account.live_buffers), (65_536, MAX_TRACKED));
+    assert_eq!(ledger.figures().all, snapshot.all);
+    held.into_iter().for_each(|ticket| ledger.release(ticket));
+    let snapshot = ledger.snapshot();
+    assert_eq!((snapshot.buffers.len(), snapshot.all.account.live_buffers, snapshot.all.account.live_bytes), (0, 0, 0));
+    assert_eq!(snapshot.all.reserved_buffers, 0);
+    hold_many(&ledger, APP, one).unwrap();
+}
+
+#[test]
+fn buffer_of_two_parts_is_held_until_both_are_gone_or_it_is_forgotten() {
+    let ledger = ledger();
+    let two = |id| {
+        let mut reservation = ledger.reserve(APP, sizes(PAGE, 1), 0, &gauge(1024 * MIB)).unwrap();
+        reservation.charge_heap(HeapId(0), PAGE).unwrap();
+        reservation.commit(&About { parts: 2, ..about() }, [id].into_iter())[0]
+    };
+    let (first, second) = (two(1), two(2));
+    ledger.release(first);
+    assert_eq!(ledger.buffers().len(), 2);
+    ledger.release(first);
+    assert_eq!(ledger.buffers().iter().map(|entry| entry.id).collect::<Vec<_>>(), [2]);
+    ledger.forget(second);
+    assert_eq!(ledger.figures().all.account.live_bytes, 0);
+}
+
+fn hold_at(ledger: &Ledger, id: BufferKey, born_ms: u64) -> Ticket {
+    let mut reservation = ledger.reserve(APP, sizes(PAGE, 1), 0, &gauge(u64::MAX)).unwrap();
+    reservation.charge_heap(HeapId(0), PAGE).unwrap();
+    reservation.commit(&About { born_ms, ..about() }, [id].into_iter())[0]
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "tens of thousands of steps take miri an hour")]
+fn oldest_buffers_are_found_wherever_they_lie_with_room_for_few_others() {
+    let mut policy = policy();
+    policy.limits.client_bytes = None;
+    let ledger = Ledger::new(Arc::new(policy), PAGE);
+    // Births go up, and down again: neither the first places nor the last hold the oldest.
+    let born = |id: u64| id.abs_diff(5_000) + 7;
+    for id in 0..10_000 {
+        hold_at(&ledger, id, born(id));
+    }
+    let ids = |found: &[Entry]| found.iter().map(|entry| entry.id).collect::<Vec<_>>();
+    let mut model: Vec<u64> = (0..10_000).collect();
+    model.sort_by_key(|id| (born(*id), *id));
+    for limit in [0, 1, 2, 300, 9_999, 10_000, usize::MAX] {
+        let found = ledger.oldest(u64::MAX, limit);
+        assert_eq!(ids(&found), model[..limit.min(model.len())], "{limit}");
+        if limit < 1000 {
+            let room = 2 * (limit + usize::from(records::FEW));
+            assert!(found.capacity() <= room, "{limit} of 10,000: room for {}", found.capacity());
+        }
+    }
+    assert_eq!(ids(&ledger.oldest(8, 10)), [5_000, 4_999, 5_001], "given out by then");
+    assert!(ledger.oldest(6, 10).is_empty());
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "tens of thousands of steps take miri an hour")]
+fn buffer_that_lives_throughout_is_listed_once_while_others_come_and_go() {
+    let ledger = ledger();
+    let mut stays = Vec::new();
+    for id in 0..1_000 {
+        let ticket = hold_at(&ledger, id, 1_000 - id);
+        if id % 2 == 0 {
+            stays.push(id);
+        } else {
+            ledger.release(ticket);
+        }
+    }
+    std::thread::scope(|scope| {
+        let churn = scope.spawn(|| {
+            for id in 1_000..50_000 {
+                ledger.release(hold_at(&ledger, id, 0));
+            }
+        });
+        while !churn.is_finished() {
+            let mut ids: Vec<u64> = ledger.buffers().iter().map(|entry| entry.id).filter(|id| *id < 1_000).collect();
+            ids.sort_unstable();
+            assert_eq!(ids, stays);
+        }
+    });
+}

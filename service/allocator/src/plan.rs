@@ -1,0 +1,122 @@
+//! One pure function from a descriptor and a policy to heaps, planes, stride and size.
+//!
+//! `allocate2`, `isSupported`, the command line and the tests all come through [`plan()`]: what they say agrees because
+//! it is said once. It allocates no memory unless it refuses.
+//!
+//! The order of its steps is the order of its answers: the descriptor ([`Request::validate`]), what usage and layout can
+//! be together ([`shape`]), sizes and limits ([`size`]), the rule ([`first_rule`]), its heaps ([`heaps`]).
+//! `explain` takes the same steps and writes down what it sees.
+
+pub mod heaps;
+pub mod shape;
+pub mod size;
+
+use crate::error::{Refusal, Unsupported};
+use crate::request::Request;
+use gralloc_buffer::handle::BufferInfo;
+use gralloc_buffer::layout::{Layout, Planes};
+use gralloc_buffer::{BufferName, Descriptor};
+use heaps_config::policy::{Heap, HeapId, HeapSet, Policy, Rule};
+
+/// What will be allocated, and where: a plain value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan<'p> {
+    /// The validated request.
+    pub request: Request,
+    /// Index of the rule that took it, in `Policy::rules`.
+    pub rule: usize,
+    /// The rule's heaps in order; all of them, absent ones included.
+    pub heaps: &'p [HeapId],
+    /// Those of `heaps` that exist, take a buffer of this size, and are left to try. Never empty.
+    pub candidates: HeapSet,
+    /// The layout that the format became.
+    pub layout: Layout,
+    /// Pixels from one line to the next, as `AllocationResult.stride` gives it. (RAW10 and RAW12: bytes. BLOB: the width.)
+    pub stride: u32,
+    /// Planes of the first layer.
+    pub planes: Planes,
+    /// Bytes from one layer to the next.
+    pub layer_bytes: u64,
+    /// Bytes of the whole buffer, all layers; what the heap is asked for.
+    pub bytes: u64,
+    /// Bytes of the second, small buffer: [`gralloc_buffer::METADATA_BYTES`] of shared metadata, then the reserved region.
+    pub metadata_bytes: u64,
+}
+
+impl<'p> Plan<'p> {
+    /// The heaps to try, first to last.
+    pub fn candidates_in_order(&self) -> impl Iterator<Item = HeapId> + 'p {
+        let candidates = self.candidates;
+        self.heaps.iter().copied().filter(move |heap| candidates.contains(*heap))
+    }
+
+    /// Bytes of `count` such buffers with their metadata, before the kernel rounds each up to pages; `None` beyond 64 bits.
+    pub fn total_bytes(&self, count: u32) -> Option<u64> {
+        self.bytes.checked_add(self.metadata_bytes)?.checked_mul(u64::from(count))
+    }
+
+    /// What the handle of a buffer says that was planned so and then taken from `heap`.
+    pub fn buffer_info(&self, heap: &Heap, id: u64, name: BufferName) -> BufferInfo {
+        let request = &self.request;
+        BufferInfo {
+            id,
+            name,
+            width: request.width,
+            height: request.height,
+            layers: request.layers,
+            format: request.format,
+            usage: request.usage,
+            layout: self.layout,
+            modifier: 0,
+            stride: self.stride,
+            planes: self.planes,
+            layer_bytes: self.layer_bytes,
+            buffer_bytes: self.bytes,
+            metadata_bytes: self.metadata_bytes,
+            reserved_bytes: request.reserved_bytes,
+            protected: heap.protected,
+            cached: heap.cached,
+            contiguous: heap.contiguous,
+        }
+    }
+}
+
+/// Plans one descriptor. `present` is the set of heaps that this kernel has.
+///
+/// # Errors
+/// A refusal that will be the same at every try with this policy and these heaps: `isSupported` is exactly
+/// `plan(..).is_ok()`.
+pub fn plan<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -> Result<Plan<'p>, Refusal> {
+    let request = Request::validate(descriptor, policy)?;
+    let resolved = shape::resolve(&request, policy)?;
+    shape::check(&request, resolved.layout)?;
+    let measured = size::measure(&request, resolved.layout, policy)?;
+    let sizes = size::of(&request, &measured, policy)?;
+    size::limit(&sizes, policy)?;
+    let (index, rule) = first_rule(&request, sizes.bytes, policy)?;
+    let heaps = heaps::of_rule(&request, rule)?;
+    let candidates = heaps::candidates(&request, rule, heaps, sizes.bytes, policy, present)?;
+    heaps::check_metadata(sizes.metadata_bytes, policy, present)?;
+    let arrangement = size::narrow(&measured)?;
+    Ok(Plan {
+        request,
+        rule: index,
+        heaps,
+        candidates,
+        layout: resolved.layout,
+        stride: arrangement.stride,
+        planes: arrangement.planes,
+        layer_bytes: arrangement.layer_bytes,
+        bytes: sizes.bytes,
+        metadata_bytes: sizes.metadata_bytes,
+    })
+}
+
+/// The first rule that takes a buffer of `bytes`, with its index.
+///
+/// # Errors
+/// `Unsupported::NoRule`.
+pub fn first_rule<'p>(request: &Request, bytes: u64, policy: &'p Policy) -> Result<(usize, &'p Rule), Refusal> {
+    let takes = |rule: &Rule| rule.when.holds(request.usage, request.format, Some(bytes));
+    policy.rules.iter().enumerate().find(|(_, rule)| takes(rule)).ok_or_else(|| Unsupported::NoRule.into())
+}

@@ -1,0 +1,131 @@
+//! Which of a rule's heaps can give a buffer.
+//!
+//! Protected content never leaves protected memory, whatever the policy says: a request with `PROTECTED` gets a
+//! protected heap or nothing, and a request without it never gets one. The policy's validation says so too; this is the
+//! second lock on the door.
+
+use crate::error::{Refusal, Shortage, Unsupported};
+use crate::plan::size;
+use crate::request::Request;
+use gralloc_buffer::usage::Usage;
+use heaps_config::policy::{Action, Heap, HeapId, HeapSet, Policy, Rule};
+
+/// What a rule's heap is to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It can give the buffer.
+    Takes,
+    /// The policy has no heap of this index.
+    Unknown,
+    /// The request is protected and the heap is not.
+    NotProtected,
+    /// The heap is protected and the request is not.
+    Protected,
+    /// This kernel has not got it.
+    Absent,
+    /// It gives no buffer of this size, ever.
+    TooSmall {
+        /// The largest that it gives, in bytes.
+        limit: u64,
+    },
+}
+
+/// The rule's list of heaps for this usage: the one with uncached twins, or the one as written.
+///
+/// # Errors
+/// `Unsupported::Denied` when the rule refuses.
+pub fn of_rule<'p>(request: &Request, rule: &'p Rule) -> Result<&'p [HeapId], Refusal> {
+    match &rule.action {
+        Action::Deny(reason) => Err(Unsupported::Denied { rule: rule.name.clone(), reason: reason.clone() }.into()),
+        Action::Heaps { heaps, uncached, cached_when } => {
+            let cached = uncached.is_empty() || cached_when.iter().any(|term| term.holds(request.usage));
+            Ok(if cached { heaps } else { uncached })
+        }
+    }
+}
+
+/// Judges one heap.
+pub fn judge(request: &Request, id: HeapId, bytes: u64, policy: &Policy, present: HeapSet) -> Verdict {
+    let Some(heap) = policy.heap(id) else {
+        return Verdict::Unknown;
+    };
+    match (request.usage.contains(Usage::PROTECTED), heap.protected) {
+        (true, false) => return Verdict::NotProtected,
+        (false, true) => return Verdict::Protected,
+        _ => {}
+    }
+    if !present.contains(id) {
+        return Verdict::Absent;
+    }
+    match too_small(heap, bytes) {
+        Some(limit) => Verdict::TooSmall { limit },
+        None => Verdict::Takes,
+    }
+}
+
+/// The heaps of a list that can give a buffer of `bytes`.
+///
+/// # Errors
+/// When there is none: `BufferTooLarge` if one is present, `HeapsAbsent` if one would do were it there, otherwise
+/// `Combination`: the rule has nothing of the protection that the request asks for, or no heap at all.
+pub fn candidates(
+    request: &Request,
+    rule: &Rule,
+    heaps: &[HeapId],
+    bytes: u64,
+    policy: &Policy,
+    present: HeapSet,
+) -> Result<HeapSet, Refusal> {
+    let mut taken = HeapSet::default();
+    let mut largest = None;
+    let (mut absent, mut known) = (false, false);
+    for id in heaps {
+        match judge(request, *id, bytes, policy, present) {
+            Verdict::Takes => taken = taken.with(*id),
+            Verdict::TooSmall { limit } => largest = largest.max(Some(limit)),
+            Verdict::Absent => absent = true,
+            Verdict::NotProtected | Verdict::Protected => known = true,
+            Verdict::Unknown => {}
+        }
+    }
+    if taken != HeapSet::default() {
+        return Ok(taken);
+    }
+    if let Some(limit) = largest {
+        return Err(Shortage::BufferTooLarge { bytes, limit }.into());
+    }
+    if absent {
+        return Err(Unsupported::HeapsAbsent { rule: rule.name.clone() }.into());
+    }
+    Err(Unsupported::Combination(match request.usage.contains(Usage::PROTECTED) {
+        _ if !known => "the rule that takes it names no heap that the policy has",
+        true => "PROTECTED: the rule that takes it names no protected heap",
+        false => "the rule that takes it names only protected heaps, and it does not ask for PROTECTED",
+    })
+    .into())
+}
+
+/// Checks that shared metadata of this size has a heap.
+///
+/// # Errors
+/// `MetadataHeapAbsent`, or `BufferTooLarge` when the reserved region makes it larger than the heap gives.
+pub fn check_metadata(bytes: u64, policy: &Policy, present: HeapSet) -> Result<(), Refusal> {
+    let id = policy.metadata_heap;
+    let Some(heap) = policy.heap(id).filter(|_| present.contains(id)) else {
+        return Err(Unsupported::MetadataHeapAbsent { heap: policy.heap_name(id).to_owned() }.into());
+    };
+    match heap.max_buffer_bytes {
+        Some(limit) if bytes > limit => Err(Shortage::BufferTooLarge { bytes, limit }.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The largest buffer of a heap that does not take `bytes`. A budget is charged in pages.
+fn too_small(heap: &Heap, bytes: u64) -> Option<u64> {
+    let single = heap.max_buffer_bytes.filter(|limit| bytes > *limit);
+    let budget = heap.budget_bytes.filter(|limit| size::pages(bytes).map_or(true, |bytes| bytes > *limit));
+    match (single, budget) {
+        (Some(single), Some(budget)) => Some(single.min(budget)),
+        (single, budget) => single.or(budget),
+    }
+}

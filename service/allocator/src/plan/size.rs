@@ -1,0 +1,94 @@
+//! How large the buffer is, and whether any limit could ever let it through.
+//!
+//! What a single buffer charges is compared here with every limit that does not move, so that `isSupported` says no to
+//! what admission would always refuse. Admission rounds up to the kernel's pages; here it is
+//! [`PAGE_BYTES`], the largest, so that what passes here passes there on an idle device.
+
+use crate::error::{Refusal, Shortage, Unsupported};
+use crate::request::Request;
+use gralloc_buffer::layout::arrange::Measured;
+use gralloc_buffer::layout::{Arrangement, Layout, Needs};
+use gralloc_buffer::METADATA_BYTES;
+use heaps_config::policy::{Alignment, Limits, Policy};
+
+/// The largest page that Android runs with (4 KiB and, from 15 on, 16 KiB).
+pub const PAGE_BYTES: u64 = 16 * 1024;
+
+/// Bytes of one buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The pixels, all layers.
+    pub bytes: u64,
+    /// Shared metadata and reserved region.
+    pub metadata_bytes: u64,
+}
+
+/// True when the alignment applies to the request.
+pub fn aligns(alignment: &Alignment, request: &Request) -> bool {
+    alignment.when.holds(request.usage, request.format, None)
+}
+
+/// Lays out one layer with every alignment that applies.
+///
+/// # Errors
+/// `Shortage::RequestTooLarge` beyond 64 bits.
+pub fn measure(request: &Request, layout: Layout, policy: &Policy) -> Result<Measured, Refusal> {
+    let mut needs = Some(Needs::default());
+    for alignment in policy.alignments.iter().filter(|alignment| aligns(alignment, request)) {
+        needs = needs.and_then(|needs| needs.and(alignment.needs()));
+    }
+    needs
+        .and_then(|needs| layout.measure(request.width, request.height, request.layers, &needs))
+        .ok_or_else(|| too_large(None, &policy.limits))
+}
+
+/// The sizes of one buffer.
+///
+/// # Errors
+/// `Shortage::RequestTooLarge` beyond 64 bits.
+pub fn of(request: &Request, measured: &Measured, policy: &Policy) -> Result<Sizes, Refusal> {
+    let bytes = measured.layer_bytes.checked_mul(u64::from(request.layers));
+    let metadata_bytes = METADATA_BYTES.checked_add(request.reserved_bytes);
+    match (bytes, metadata_bytes) {
+        (Some(bytes), Some(metadata_bytes)) => Ok(Sizes { bytes, metadata_bytes }),
+        _ => Err(too_large(None, &policy.limits)),
+    }
+}
+
+/// Checks that the limits of a request, of a client and of all clients together hold one such buffer.
+///
+/// # Errors
+/// `Shortage::RequestTooLarge` with the least of these limits.
+pub fn limit(sizes: &Sizes, policy: &Policy) -> Result<(), Refusal> {
+    let charged = match (pages(sizes.bytes), pages(sizes.metadata_bytes)) {
+        (Some(pixels), Some(metadata)) => pixels.checked_add(metadata),
+        _ => None,
+    };
+    match charged {
+        Some(charged) if charged <= least(&policy.limits) => Ok(()),
+        charged => Err(too_large(charged, &policy.limits)),
+    }
+}
+
+/// The planes in the types of the wire.
+///
+/// # Errors
+/// `Unsupported::Combination` for a line or a plane that 31 bits cannot count.
+pub fn narrow(measured: &Measured) -> Result<Arrangement, Refusal> {
+    let reason = "a stride beyond 2147483647 bytes: AllocationResult.stride is a 32-bit int";
+    measured.narrow().ok_or_else(|| Unsupported::Combination(reason).into())
+}
+
+/// `bytes` rounded up to the largest page; `None` beyond 64 bits.
+pub(super) fn pages(bytes: u64) -> Option<u64> {
+    bytes.checked_next_multiple_of(PAGE_BYTES)
+}
+
+fn least(limits: &Limits) -> u64 {
+    let no_bound = u64::MAX;
+    limits.request_bytes.min(limits.client_bytes.unwrap_or(no_bound)).min(limits.total_bytes.unwrap_or(no_bound))
+}
+
+fn too_large(bytes: Option<u64>, limits: &Limits) -> Refusal {
+    Shortage::RequestTooLarge { bytes, limit: least(limits) }.into()
+}

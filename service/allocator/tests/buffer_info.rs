@@ -1,0 +1,74 @@
+//! What the handle of a planned buffer says.
+
+// Tests: a failed unwrap is a failed test.
+#![allow(clippy::unwrap_used)]
+
+use gralloc_allocator::{Plan, Request};
+use gralloc_buffer::handle::BufferInfo;
+use gralloc_buffer::layout::{Plane, Planes};
+use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
+use heaps_config::policy::{Heap, HeapSet};
+
+fn planes(planes: &[(u64, u32, u32)]) -> Planes {
+    let planes: Vec<Plane> =
+        planes.iter().map(|&(offset_bytes, stride_bytes, lines)| Plane { offset_bytes, stride_bytes, lines }).collect();
+    Planes::from_slice(&planes).unwrap()
+}
+
+fn yv12() -> BufferInfo {
+    BufferInfo {
+        id: 0x7fff_ffff_ffff_ffff,
+        name: BufferName::from_text(&"n".repeat(127)),
+        width: 30,
+        height: 6,
+        layers: 2,
+        format: PixelFormat::ImplementationDefined,
+        usage: Usage::PROTECTED,
+        layout: Layout::Yv12,
+        modifier: 0,
+        stride: 32,
+        planes: planes(&[(0, 32, 6), (192, 16, 3), (240, 16, 3)]),
+        layer_bytes: 320,
+        buffer_bytes: 640,
+        metadata_bytes: 74096,
+        reserved_bytes: 70000,
+        protected: true,
+        cached: false,
+        contiguous: true,
+    }
+}
+
+#[test]
+fn handle_of_a_plan_takes_the_plan_and_the_heap_that_gave_the_memory() {
+    let golden = yv12();
+    let request = Request {
+        width: 30,
+        height: 6,
+        layers: 2,
+        format: PixelFormat::ImplementationDefined,
+        usage: Usage::PROTECTED,
+        reserved_bytes: 70000,
+    };
+    let plan = Plan {
+        request,
+        rule: 0,
+        heaps: &[],
+        candidates: HeapSet::default(),
+        layout: Layout::Yv12,
+        stride: 32,
+        planes: golden.planes,
+        layer_bytes: 320,
+        bytes: 640,
+        metadata_bytes: 74096,
+    };
+    let heap = Heap {
+        name: "secure".to_owned(),
+        nodes: Vec::new(),
+        cached: false,
+        contiguous: true,
+        protected: true,
+        max_buffer_bytes: None,
+        budget_bytes: None,
+    };
+    assert_eq!(plan.buffer_info(&heap, golden.id, golden.name), golden);
+}

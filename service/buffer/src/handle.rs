@@ -1,0 +1,40 @@
+//! The native handle: what its two file descriptors and its ints say.
+//!
+//! A handle travels from the allocator to whoever imports the buffer, through processes that may change it on the way.
+//! It has exactly two fds, the buffer's dma-buf and its metadata's ([`BUFFER_FD`], [`METADATA_FD`]), and [`INTS`] ints
+//! that say everything about the buffer that never changes. What may change (dataspace, crop, HDR) lives in the metadata
+//! buffer, which arrives zeroed from the kernel: the service never maps it.
+//!
+//! # Invariants
+//! - [`decode`] trusts nothing: counts before fields, every enum value, sizes with checked arithmetic, planes against
+//!   the layout's own rules. What it accepts describes memory inside the buffer, if [`BufferInfo::check_sizes`] passes
+//!   against the dma-bufs' real sizes, too.
+//! - There is one encoding of an info: `encode(decode(x)) == x` for every handle that is accepted. Unused ints are zero.
+//! - Version 1 never changes. A later version gets a number, and its own decoder beside this one.
+//!
+//! A handle's fds are counted here and used elsewhere.
+
+mod decode;
+mod encode;
+mod error;
+mod fields;
+mod info;
+
+pub use decode::{decode, RawHandle};
+pub use encode::encode;
+pub use error::HandleError;
+pub use fields::{fields, Field};
+pub use info::BufferInfo;
+
+/// How many fds a handle has.
+pub const FDS: usize = 2;
+/// Which of them is the buffer's dma-buf.
+pub const BUFFER_FD: usize = 0;
+/// Which of them is the dma-buf of the shared metadata and the reserved region.
+pub const METADATA_FD: usize = 1;
+/// How many ints a handle has.
+pub const INTS: usize = 72;
+/// The first int: `dmah`, the lowest byte first.
+pub const MAGIC: i32 = i32::from_le_bytes(*b"dmah");
+/// The second int.
+pub const VERSION: i32 = 1;

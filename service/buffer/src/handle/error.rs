@@ -1,0 +1,134 @@
+//! Why a handle is refused.
+
+use crate::handle::{FDS, INTS, MAGIC, VERSION};
+use crate::layout::LayoutError;
+use crate::METADATA_BYTES;
+use crate::{Layout, PixelFormat};
+use std::fmt;
+
+/// Why a handle is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandleError {
+    /// Another number of fds.
+    FdCount(usize),
+    /// Another number of ints.
+    IntCount(usize),
+    /// Not a handle of this allocator.
+    Magic(i32),
+    /// A handle of a version that is not known here.
+    Version(i32),
+    /// The handle says another number of ints than it has.
+    DeclaredInts(i32),
+    /// Not a `PixelFormat`.
+    Format(i32),
+    /// Not a layout's id.
+    Layout(u32),
+    /// The format never becomes this layout.
+    LayoutOfFormat {
+        /// As said.
+        format: PixelFormat,
+        /// As said.
+        layout: Layout,
+    },
+    /// Memory that is not linear.
+    Modifier(u64),
+    /// Flags of no meaning.
+    Flags(u32),
+    /// Layers and sizes that do not go together, or are too large for a file.
+    Bytes {
+        /// As said.
+        layers: u32,
+        /// As said.
+        layer_bytes: u64,
+        /// As said.
+        buffer_bytes: u64,
+    },
+    /// Metadata and reserved region that do not go together, or are too large for a file.
+    Metadata {
+        /// As said.
+        metadata_bytes: u64,
+        /// As said.
+        reserved_bytes: u64,
+    },
+    /// More planes than any layout has, or a negative count.
+    PlaneCount(i32),
+    /// Something stands where a plane would be that the handle has not.
+    UnusedPlane,
+    /// The planes are not ones of the layout at this size.
+    Planes(LayoutError),
+    /// Not the stride of the first plane.
+    Stride {
+        /// As said.
+        found: u32,
+        /// As the first plane has it.
+        expected: u32,
+    },
+    /// The name is not terminated, or something stands behind its terminator.
+    Name,
+    /// Something stands in the spare ints.
+    Spare,
+    /// The dma-buf is smaller than the handle says.
+    BufferTooSmall {
+        /// Bytes, as the kernel says.
+        found: u64,
+        /// Bytes, as the handle says.
+        needed: u64,
+    },
+    /// The metadata's dma-buf is smaller than the handle says.
+    MetadataTooSmall {
+        /// Bytes, as the kernel says.
+        found: u64,
+        /// Bytes, as the handle says.
+        needed: u64,
+    },
+}
+
+impl std::error::Error for HandleError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            HandleError::Planes(why) => Some(why),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for HandleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HandleError::FdCount(found) => write!(f, "{found} fds: a handle has {FDS}"),
+            HandleError::IntCount(found) => write!(f, "{found} ints: a handle has {INTS}"),
+            HandleError::Magic(found) => {
+                write!(f, "magic {found:#010x}: not a handle of this allocator ({MAGIC:#010x})")
+            }
+            HandleError::Version(found) => write!(f, "version {found}: known is {VERSION}"),
+            HandleError::DeclaredInts(found) => write!(f, "says it has {found} ints: it has {INTS}"),
+            HandleError::Format(found) => write!(f, "format {found:#x}: not a PixelFormat"),
+            HandleError::Layout(found) => write!(f, "layout {found}: no such layout"),
+            HandleError::LayoutOfFormat { format, layout } => {
+                write!(f, "format {} never becomes layout {layout}", format.name())
+            }
+            HandleError::Modifier(found) => write!(f, "modifier {found:#x}: only linear memory (0) is known"),
+            HandleError::Flags(found) => write!(f, "flags {found:#x}: only bits 0 to 2 have a meaning"),
+            HandleError::Bytes { layers, layer_bytes, buffer_bytes } => {
+                write!(f, "{layers} layers of {layer_bytes} bytes are no buffer of {buffer_bytes} bytes")
+            }
+            HandleError::Metadata { metadata_bytes, reserved_bytes } => write!(
+                f,
+                "{metadata_bytes} bytes of metadata with {reserved_bytes} reserved: must be {METADATA_BYTES} more than \
+                 the reserved ones"
+            ),
+            HandleError::PlaneCount(found) => write!(f, "{found} planes: no layout has so many"),
+            HandleError::UnusedPlane => f.write_str("a plane beyond the count is not zero"),
+            HandleError::Planes(why) => write!(f, "planes: {why}"),
+            HandleError::Stride { found, expected } => write!(f, "stride {found}: the first plane's is {expected}"),
+            HandleError::Name => f.write_str("the name is not terminated, or not empty behind its terminator"),
+            HandleError::Spare => f.write_str("a spare int is not zero"),
+            HandleError::BufferTooSmall { found, needed } => {
+                write!(f, "the buffer has {found} bytes: the handle says {needed}")
+            }
+            HandleError::MetadataTooSmall { found, needed } => {
+                write!(f, "the metadata buffer has {found} bytes: the handle says {needed}")
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What a handle says, decoded.
+
+use crate::handle::HandleError;
+use crate::layout::Planes;
+use crate::{BufferName, Layout, PixelFormat, Usage};
+use std::fmt;
+
+/// Everything about a buffer that never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferInfo {
+    /// Differs from that of every other buffer, of earlier runs of the service too.
+    pub id: u64,
+    /// As the client gave it.
+    pub name: BufferName,
+    /// Pixels.
+    pub width: u32,
+    /// Lines.
+    pub height: u32,
+    /// Images in the buffer, `layer_bytes` apart.
+    pub layers: u32,
+    /// As the client asked for it, flexible formats too.
+    pub format: PixelFormat,
+    /// As the client asked for it.
+    pub usage: Usage,
+    /// What the format became.
+    pub layout: Layout,
+    /// A `DRM_FORMAT_MOD_*` value; 0 is linear, and nothing else exists in version 1.
+    pub modifier: u64,
+    /// As `AllocationResult.stride` gives it: pixels; bytes for RAW10, RAW12 and BLOB.
+    pub stride: u32,
+    /// Planes of a layer.
+    pub planes: Planes,
+    /// Bytes from one layer to the next.
+    pub layer_bytes: u64,
+    /// Bytes of all layers.
+    pub buffer_bytes: u64,
+    /// Bytes of the second dma-buf: the shared metadata, then the reserved region.
+    pub metadata_bytes: u64,
+    /// Bytes of the reserved region.
+    pub reserved_bytes: u64,
+    /// The CPU cannot see the memory.
+    pub protected: bool,
+    /// CPU mappings are cached: access is bracketed with `DMA_BUF_IOCTL_SYNC`.
+    pub cached: bool,
+    /// Physically contiguous.
+    pub contiguous: bool,
+}
+
+impl BufferInfo {
+    /// Compares with the dma-bufs themselves: `buffer` and `metadata` are their sizes in bytes, as the kernel gives them.
+    /// The kernel rounds up to pages, so more than the handle says is normal.
+    ///
+    /// # Errors
+    /// `BufferTooSmall` or `MetadataTooSmall`: the handle speaks of memory that is not there.
+    pub fn check_sizes(&self, buffer: u64, metadata: u64) -> Result<(), HandleError> {
+        if buffer < self.buffer_bytes {
+            return Err(HandleError::BufferTooSmall { found: buffer, needed: self.buffer_bytes });
+        }
+        if metadata < self.metadata_bytes {
+            return Err(HandleError::MetadataTooSmall { found: metadata, needed: self.metadata_bytes });
+        }
+        Ok(())
+    }
+}
+
+/// A few lines for people. The name is escaped.
+impl fmt::Display for BufferInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layers = if self.layers == 1 { "layer" } else { "layers" };
+        writeln!(
+            f,
+            "buffer {:#018x} \"{}\": {}x{} {}, laid out as {}, {} {layers}",
+            self.id,
+            self.name,
+            self.width,
+            self.height,
+            self.format.name(),
+            self.layout,
+            self.layers
+        )?;
+        writeln!(f, "usage: {}", self.usage)?;
+        let unit = if self.layout.stride_is_bytes() { "bytes" } else { "pixels" };
+        writeln!(f, "stride: {} {unit}, modifier {:#x}", self.stride, self.modifier)?;
+        for (index, plane) in self.planes.as_slice().iter().enumerate() {
+            let (offset, lines, stride) = (plane.offset_bytes, plane.lines, plane.stride_bytes);
+            writeln!(f, "plane {index}: at byte {offset}, {lines} lines of {stride} bytes")?;
+        }
+        writeln!(f, "bytes: {} in all, {} a layer", self.buffer_bytes, self.layer_bytes)?;
+        writeln!(
+            f,
+            "metadata: {} bytes, {} of them reserved for the client",
+            self.metadata_bytes, self.reserved_bytes
+        )?;
+        let kind = |yes, word, no| if yes { word } else { no };
+        write!(
+            f,
+            "memory: {}, {}, {}",
+            kind(self.cached, "cached", "uncached"),
+            kind(self.contiguous, "contiguous", "scattered"),
+            kind(self.protected, "protected", "not protected")
+        )
+    }
+}

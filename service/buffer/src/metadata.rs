@@ -1,0 +1,33 @@
+//! Buffer metadata: the 23 standard types, their bytes, and the page in which the ones that change are shared.
+//!
+//! What never changes comes from the handle ([`BufferInfo`](crate::handle::BufferInfo)); what clients set
+//! ([`StandardMetadata::is_shared`]) lies in the metadata buffer, at its start, and is the same for every process that
+//! imported the buffer ([`SharedPage`]).
+//!
+//! # Invariants
+//! - What [`encode_constant`] and [`encode_shared`] write always decodes, whatever stands in the page: lengths are
+//!   bounded, enums and crops are values that exist, floats are finite. libui takes these bytes inside SurfaceFlinger.
+//! - A value that is read was written by one set, never mixed from two (`metadata/cell.rs` says how).
+//! - A page of zeros has every default: nobody has to initialise it.
+//!
+//! Nothing here maps memory or allocates it: the page comes as a slice of atomics. Sources: AOSP
+//! `hardware/interfaces/graphics/common/aidl/.../StandardMetadataType.aidl`,
+//! `hardware/interfaces/graphics/mapper/stable-c/{include,implutils}` (main of March 2025).
+
+mod cell;
+mod encode;
+mod kind;
+mod page;
+mod set;
+mod wire;
+mod words;
+
+pub use encode::{encode_constant, encode_shared};
+pub use kind::{StandardMetadata, STANDARD_NAME};
+pub use page::{Hdr10, SharedPage, MAX_BLOB_BYTES, PAGE_WORDS};
+pub use set::{set, SetError};
+pub use wire::Writer;
+pub use words::explain;
+
+/// More than any type's bytes: three planes, or the longest blob.
+pub const MAX_ENCODED_BYTES: usize = 1024;

@@ -1,0 +1,159 @@
+//! From what is known of a buffer to the bytes of a type. AOSP's decoder (`IMapperMetadataTypes.h`) is the other side.
+
+use super::page::{Hdr10, Rect, SharedPage, MAX_BLOB_BYTES};
+use super::{StandardMetadata, Writer};
+use crate::handle::BufferInfo;
+use crate::layout::{Component, Plane, PlaneShape, MAX_PLANES};
+
+/// `ExtendableType.name` of `Compression`, `Interlaced`, `ChromaSiting` and of the components of a plane: the AIDL
+/// enum's own name.
+const COMPRESSION: &str = "android.hardware.graphics.common.Compression";
+const INTERLACED: &str = "android.hardware.graphics.common.Interlaced";
+const CHROMA_SITING: &str = "android.hardware.graphics.common.ChromaSiting";
+pub(super) const COMPONENT: &str = "android.hardware.graphics.common.PlaneLayoutComponentType";
+
+/// `Compression.NONE` and `Interlaced.NONE`: version 1 of the handle has no other.
+const NONE: i64 = 0;
+/// `ChromaSiting.NONE`: no chroma, or as much of it as of luma.
+const SITING_NONE: i64 = 0;
+/// `ChromaSiting.UNKNOWN`: it is whoever fills the buffer that decides.
+const SITING_UNKNOWN: i64 = 1;
+
+/// Writes a type that comes from the handle; false, and nothing written, for one that [`StandardMetadata::is_shared`].
+///
+/// `buffer_bytes` is the buffer's size as the kernel holds it, page padding included.
+pub fn encode_constant(kind: StandardMetadata, info: &BufferInfo, buffer_bytes: u64, out: &mut Writer<'_>) -> bool {
+    if kind.is_shared() {
+        return false;
+    }
+    out.header(kind);
+    match kind {
+        StandardMetadata::BufferId => out.u64(info.id),
+        StandardMetadata::Name => out.text(info.name.bytes()),
+        StandardMetadata::Width => out.u64(info.width.into()),
+        StandardMetadata::Height => out.u64(info.height.into()),
+        StandardMetadata::LayerCount => out.u64(info.layers.into()),
+        StandardMetadata::PixelFormatRequested => out.i32(info.format.to_wire()),
+        StandardMetadata::PixelFormatFourcc => out.u32(info.layout.fourcc()),
+        StandardMetadata::PixelFormatModifier => out.u64(info.modifier),
+        StandardMetadata::Usage => out.u64(info.usage.0),
+        // Pixels as the kernel rounds them up, metadata as it was asked for: on 16 KiB pages the rounded page of metadata
+        // alone would make a 64×64 buffer look twice its size, which VTS refuses (GetAllocationSize).
+        StandardMetadata::AllocationSize => out.u64(buffer_bytes.saturating_add(info.metadata_bytes)),
+        StandardMetadata::ProtectedContent => out.u64(info.protected.into()),
+        StandardMetadata::Compression => extendable(COMPRESSION, NONE, out),
+        StandardMetadata::Interlaced => extendable(INTERLACED, NONE, out),
+        StandardMetadata::ChromaSiting => extendable(CHROMA_SITING, siting(info), out),
+        StandardMetadata::PlaneLayouts => plane_layouts(info, out),
+        StandardMetadata::Stride => out.u32(info.stride),
+        StandardMetadata::Crop
+        | StandardMetadata::Dataspace
+        | StandardMetadata::BlendMode
+        | StandardMetadata::Smpte2086
+        | StandardMetadata::Cta861_3
+        | StandardMetadata::Smpte2094_40
+        | StandardMetadata::Smpte2094_10 => {}
+    }
+    true
+}
+
+/// Writes a type that clients set, as it is now or by default; false, and nothing written, for one that comes from the
+/// handle. An HDR value that is unset has no bytes at all.
+pub fn encode_shared(kind: StandardMetadata, info: &BufferInfo, page: SharedPage<'_>, out: &mut Writer<'_>) -> bool {
+    match kind {
+        StandardMetadata::Crop => crops(info, page, out),
+        StandardMetadata::Dataspace => {
+            out.header(kind);
+            out.i32(page.dataspace());
+        }
+        StandardMetadata::BlendMode => {
+            out.header(kind);
+            out.i32(page.blend_mode());
+        }
+        StandardMetadata::Smpte2086 => floats(kind, page.smpte2086(), out),
+        StandardMetadata::Cta861_3 => floats(kind, page.cta861_3(), out),
+        StandardMetadata::Smpte2094_40 => blob(kind, page, Hdr10::Smpte2094_40, out),
+        StandardMetadata::Smpte2094_10 => blob(kind, page, Hdr10::Smpte2094_10, out),
+        _ => return false,
+    }
+    true
+}
+
+fn extendable(name: &str, value: i64, out: &mut Writer<'_>) {
+    out.text(name.as_bytes());
+    out.i64(value);
+}
+
+fn siting(info: &BufferInfo) -> i64 {
+    let subsampled = |shape: &PlaneShape| shape.horizontal_subsampling > 1 || shape.vertical_subsampling > 1;
+    if info.layout.shapes().iter().any(subsampled) {
+        SITING_UNKNOWN
+    } else {
+        SITING_NONE
+    }
+}
+
+/// The planes with what they are made of.
+fn planes(info: &BufferInfo) -> impl ExactSizeIterator<Item = (&Plane, &'static PlaneShape)> {
+    info.planes.as_slice().iter().zip(info.layout.shapes())
+}
+
+fn plane_layouts(info: &BufferInfo, out: &mut Writer<'_>) {
+    let planes = planes(info);
+    out.count(planes.len());
+    for (plane, shape) in planes {
+        out.count(shape.components.len());
+        for Component { kind, offset_bits, size_bits } in shape.components {
+            extendable(COMPONENT, kind.aidl_value(), out);
+            out.i64((*offset_bits).into());
+            out.i64((*size_bits).into());
+        }
+        out.u64(plane.offset_bytes);
+        out.i64(shape.sample_increment_bits.into());
+        out.i64(plane.stride_bytes.into());
+        out.i64(shape.samples_across(info.width).into());
+        out.i64(shape.samples_down(info.height).into());
+        out.u64(plane.bytes());
+        out.i64(shape.horizontal_subsampling.into());
+        out.i64(shape.vertical_subsampling.into());
+    }
+}
+
+/// Each plane's own size as a rectangle; the first `count` are planes.
+pub(super) fn plane_rects(info: &BufferInfo) -> ([Rect; MAX_PLANES], usize) {
+    let mut rects = [[0; 4]; MAX_PLANES];
+    let mut count = 0;
+    for (rect, (_, shape)) in rects.iter_mut().zip(planes(info)) {
+        // A handle's width and height have 31 bits, and a plane has no more samples than the buffer has pixels.
+        let narrow = |samples| i32::try_from(samples).unwrap_or(i32::MAX);
+        *rect = [0, 0, narrow(shape.samples_across(info.width)), narrow(shape.samples_down(info.height))];
+        count += 1;
+    }
+    (rects, count)
+}
+
+fn crops(info: &BufferInfo, page: SharedPage<'_>, out: &mut Writer<'_>) {
+    let (rects, count) = plane_rects(info);
+    let used = rects.get(..count).unwrap_or(&rects);
+    let rects = page.crop(used).unwrap_or(rects);
+    out.header(StandardMetadata::Crop);
+    out.count(used.len());
+    for rect in rects.iter().take(count) {
+        rect.iter().for_each(|edge| out.i32(*edge));
+    }
+}
+
+fn floats<const N: usize>(kind: StandardMetadata, value: Option<[f32; N]>, out: &mut Writer<'_>) {
+    if let Some(floats) = value {
+        out.header(kind);
+        floats.iter().for_each(|float| out.bytes(&float.to_le_bytes()));
+    }
+}
+
+fn blob(kind: StandardMetadata, page: SharedPage<'_>, which: Hdr10, out: &mut Writer<'_>) {
+    let mut room = [0; MAX_BLOB_BYTES];
+    if let Some(bytes) = page.blob(which, &mut room).and_then(|count| room.get(..count)) {
+        out.header(kind);
+        out.text(bytes);
+    }
+}

@@ -1,0 +1,176 @@
+//! What holds for every handle: the identity, and that no ints, however hostile, describe memory outside the buffer.
+
+// Tests: a failed unwrap is a failed test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use gralloc_buffer::handle::{decode, encode, fields, BufferInfo, RawHandle, INTS};
+use gralloc_buffer::layout::Needs;
+use gralloc_buffer::METADATA_BYTES;
+use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
+use proptest::prelude::*;
+
+/// The formats that may become the layout.
+fn formats_of(layout: Layout) -> Vec<PixelFormat> {
+    let own = PixelFormat::ALL.iter().copied().filter(|format| Layout::of(*format) == Some(layout));
+    let mut formats: Vec<PixelFormat> = own.collect();
+    if layout != Layout::Blob {
+        formats.push(PixelFormat::ImplementationDefined);
+    }
+    formats
+}
+
+/// Any buffer that a policy could lead to.
+fn any_info() -> impl Strategy<Value = BufferInfo> {
+    let layout = prop::sample::select(Layout::ALL);
+    let size = (1u32..10_000, 1u32..10_000, 1u32..7);
+    let needs = (0u32..9, 0u32..7, 0u32..7, 0u32..15);
+    let rest = (any::<u64>(), any::<u64>(), any::<[u8; 128]>(), 0u64..1 << 40, any::<[bool; 3]>(), any::<usize>());
+    (layout, size, needs, rest).prop_filter_map("no such layer", |(layout, size, needs, rest)| {
+        let (mut width, mut height, layers) = size;
+        if layout == Layout::Blob {
+            height = 1;
+        } else if layout.accepts(width, height).is_err() {
+            (width, height) = (width.next_multiple_of(4), height.next_multiple_of(2));
+        }
+        let needs = Needs {
+            stride_bytes: 1 << needs.0,
+            stride_pixels: 1 << needs.1,
+            height_lines: 1 << needs.2,
+            size_bytes: 1 << needs.3,
+        };
+        let arrangement = layout.measure(width, height, layers, &needs)?.narrow()?;
+        let (id, usage, name, reserved_bytes, [protected, cached, contiguous], pick) = rest;
+        let formats = formats_of(layout);
+        Some(BufferInfo {
+            id,
+            name: BufferName::from_wire(&name),
+            width,
+            height,
+            layers,
+            format: formats[pick % formats.len()],
+            usage: Usage(usage),
+            layout,
+            modifier: 0,
+            stride: arrangement.stride,
+            planes: arrangement.planes,
+            layer_bytes: arrangement.layer_bytes,
+            buffer_bytes: arrangement.layer_bytes * u64::from(layers),
+            metadata_bytes: METADATA_BYTES + reserved_bytes,
+            reserved_bytes,
+            protected,
+            cached,
+            contiguous,
+        })
+    })
+}
+
+/// Whatever was accepted: one encoding, and nothing outside. Arithmetic in 128 bits, not the crate's own.
+fn hold(ints: &[i32]) -> Result<bool, TestCaseError> {
+    let _ = fields(ints);
+    let Ok(info) = decode(RawHandle { num_fds: 2, ints }) else {
+        return Ok(false);
+    };
+    prop_assert_eq!(&encode(&info)[..], ints, "two encodings of one info");
+    let layers = u128::from(info.layers) * u128::from(info.layer_bytes);
+    prop_assert!(layers <= u128::from(info.buffer_bytes));
+    prop_assert!(info.buffer_bytes <= i64::MAX.unsigned_abs());
+    let mut end = 0u128;
+    prop_assert_eq!(info.planes.as_slice().len(), info.layout.shapes().len());
+    for (index, plane) in info.planes.as_slice().iter().enumerate() {
+        let start = u128::from(plane.offset_bytes);
+        prop_assert!(start >= end, "planes overlap");
+        end = start + u128::from(plane.stride_bytes) * u128::from(plane.lines);
+        let line = info.layout.line_bytes(index, info.width).unwrap();
+        prop_assert!(u64::from(plane.stride_bytes) >= line, "a line is longer than the stride");
+    }
+    prop_assert!(end <= u128::from(info.layer_bytes), "a plane leaves its layer");
+    prop_assert!(info.reserved_bytes < info.metadata_bytes);
+    Ok(true)
+}
+
+/// Numbers at which things go wrong.
+fn hostile_int() -> impl Strategy<Value = i32> {
+    let edges = [0, 1, 2, 3, 4, 64, 72, 255, 4095, 4096, 4097, 0x7fff, 0x1_0000, i32::MAX, i32::MIN, -1, -2, -4096];
+    prop_oneof![prop::sample::select(edges.to_vec()), any::<i32>()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 2_000 }, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn decode_of_encode_is_the_identity(info in any_info()) {
+        prop_assert_eq!(decode(RawHandle { num_fds: 2, ints: &encode(&info) }), Ok(info));
+        prop_assert!(hold(&encode(&info))?);
+    }
+
+    #[test]
+    fn arbitrary_ints_describe_nothing_outside(ints in prop::collection::vec(hostile_int(), 0..100)) {
+        hold(&ints)?;
+    }
+
+    #[test]
+    fn ints_with_a_good_head_describe_nothing_outside(mut ints in prop::collection::vec(hostile_int(), INTS)) {
+        let head = encode(&any_known());
+        ints[..3].copy_from_slice(&head[..3]);
+        (ints[12], ints[13], ints[15], ints[69], ints[70], ints[71]) = (0, 0, 0, 0, 0, 0);
+        hold(&ints)?;
+    }
+
+    #[test]
+    fn one_changed_int_is_refused_or_describes_nothing_outside(
+        info in any_info(), at in 0..INTS, value in hostile_int(),
+    ) {
+        let mut ints = encode(&info);
+        ints[at] = value;
+        hold(&ints)?;
+    }
+
+    #[test]
+    fn a_few_changed_ints_describe_nothing_outside(
+        info in any_info(), changes in prop::collection::vec((0..INTS, hostile_int()), 2..6),
+    ) {
+        let mut ints = encode(&info);
+        for (at, value) in changes {
+            ints[at] = value;
+        }
+        hold(&ints)?;
+    }
+}
+
+fn any_known() -> BufferInfo {
+    let arrangement = Layout::Rgba8888.measure(1, 1, 1, &Needs::default()).unwrap().narrow().unwrap();
+    BufferInfo {
+        id: 0,
+        name: BufferName::from_text(""),
+        width: 1,
+        height: 1,
+        layers: 1,
+        format: PixelFormat::Rgba8888,
+        usage: Usage::NONE,
+        layout: Layout::Rgba8888,
+        modifier: 0,
+        stride: arrangement.stride,
+        planes: arrangement.planes,
+        layer_bytes: arrangement.layer_bytes,
+        buffer_bytes: arrangement.layer_bytes,
+        metadata_bytes: METADATA_BYTES,
+        reserved_bytes: 0,
+        protected: false,
+        cached: false,
+        contiguous: false,
+    }
+}
+
+#[test]
+fn every_single_int_matters_or_is_refused() {
+    let ints = encode(&any_known());
+    let info = decode(RawHandle { num_fds: 2, ints: &ints }).unwrap();
+    for at in 0..INTS {
+        for bit in 0..32 {
+            let mut changed = ints;
+            changed[at] ^= 1 << bit;
+            let decoded = decode(RawHandle { num_fds: 2, ints: &changed });
+            assert_ne!(decoded, Ok(info), "int {at} bit {bit} is ignored");
+        }
+    }
+}

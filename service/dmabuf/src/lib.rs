@@ -1,0 +1,22 @@
+//! The kernel's dma-buf ABI: dma-heap and dma-buf ioctls, mappings, and what tells one buffer from another. It depends
+//! on no crate of this project.
+//!
+//! From the ABI outwards:
+//! - [`uapi`]: ioctl numbers and argument structs, by hand, each citing its header; the tests of `uapi_bindgen` hold them
+//!   against the system's own headers.
+//! - [`ioctl`]: one function an ioctl, borrowed fds in, owned fds out.
+//! - [`identity`], [`size`], [`begin_access`] …: one dma-buf: its inode, its size, its name, CPU access brackets.
+//! - [`mmap`](mod@mmap): a mapping that ends with its value.
+//!
+//! Unsafe code is in [`ioctl`] and [`mmap`](mod@mmap), one operation a block.
+
+#![deny(unsafe_code)]
+
+mod buffer;
+mod error;
+pub mod ioctl;
+pub mod mmap;
+pub mod uapi;
+
+pub use buffer::{begin_access, end_access, identity, is_dma_buf, set_name, size, Access, DebugName, Identity};
+pub use error::Error;

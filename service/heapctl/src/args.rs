@@ -1,0 +1,338 @@
+//! The command line.
+
+mod request;
+
+#[cfg(feature = "client")]
+pub(crate) use request::DoorArgs;
+pub(crate) use request::{PolicyArgs, RequestArgs};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// The graphics memory allocator's tool: checks and compiles heap policies, explains what a policy does with a request,
+/// and asks a running allocator.
+#[derive(Parser)]
+#[command(name = "heapctl", version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "\
+Exit status: 0 done; 1 findings, or the answer is no; 2 wrong usage, or what was asked could not be done.")]
+pub(crate) struct Args {
+    /// Print one JSON value for scripts instead of text
+    #[arg(long, global = true, display_order = 900)]
+    pub(crate) json: bool,
+
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", display_order = 901)]
+    pub(crate) color: Color,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    /// True when standard output takes colours.
+    pub(crate) fn wanted(self) -> bool {
+        match self {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    #[cfg(feature = "host")]
+    Lint(LintArgs),
+    #[cfg(feature = "host")]
+    Draft(DraftArgs),
+    #[cfg(feature = "host")]
+    Compile(CompileArgs),
+    Explain(ExplainArgs),
+    Heaps(HeapsArgs),
+    #[cfg(feature = "client")]
+    Alloc(AllocArgs),
+    Decode(DecodeArgs),
+    #[cfg(feature = "client")]
+    Dump(DumpArgs),
+    #[cfg(feature = "client")]
+    Top(TopArgs),
+    #[cfg(feature = "client")]
+    Leaks(LeaksArgs),
+    #[cfg(feature = "client")]
+    Report(ReportArgs),
+}
+
+/// Say what is wrong with policies, with file, line and key
+///
+/// Errors are what the service refuses to load or what breaks Android's contracts; warnings are what most likely was not
+/// meant, such as a rule that can never match.
+#[cfg(feature = "host")]
+#[derive(clap::Args)]
+pub(crate) struct LintArgs {
+    /// Policies in TOML, or compiled ones in JSON; or the names of shipped profiles
+    #[arg(required_unless_present = "codes", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Treat warnings as errors: exit status 1
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+
+    /// List every kind of finding with its explanation
+    #[arg(long, conflicts_with_all = ["files", "deny_warnings"])]
+    pub(crate) codes: bool,
+}
+
+/// Write a first policy from the names of a device's heaps
+///
+/// Each choice has its reason beside it in a comment; heaps that their names do not place are left commented out, with a
+/// question. The policy passes `lint`. Protected requests get a protected heap or a refusal, never ordinary memory.
+#[cfg(feature = "host")]
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  adb shell ls -1 /dev/dma_heap | heapctl draft --nodes-from - -o board.toml
+  heapctl draft --nodes system system-uncached linux,cma vframe-secure")]
+pub(crate) struct DraftArgs {
+    /// Names of files under /dev/dma_heap, one an argument: they may contain commas
+    #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with_all = ["nodes_from", "heap_dir"])]
+    pub(crate) nodes: Option<Vec<String>>,
+
+    /// A file with one name a line; `-` for standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "heap_dir")]
+    pub(crate) nodes_from: Option<PathBuf>,
+
+    /// Look for the names here
+    #[arg(long, value_name = "DIR", default_value = gralloc_heaps::heap::DMA_HEAP_DIRECTORY)]
+    pub(crate) heap_dir: PathBuf,
+
+    /// The policy's own name
+    #[arg(long, default_value = "board")]
+    pub(crate) name: String,
+
+    /// Where the policy goes; `-` for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) output: PathBuf,
+
+    /// Overwrite the file
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Turn a policy in TOML into the JSON that the service loads
+///
+/// Refuses a policy with errors. The same policy always gives the same bytes.
+#[cfg(feature = "host")]
+#[derive(clap::Args)]
+pub(crate) struct CompileArgs {
+    /// The policy in TOML; or the name of a shipped profile
+    pub(crate) file: PathBuf,
+
+    /// Where the JSON goes; `-` for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    /// Refuse a policy with warnings too
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+}
+
+/// Show what a policy does with a request: rule, heaps, planes, stride, bytes
+///
+/// Takes the very steps that allocate2 and isSupported take, and writes down what each of them saw: which rule takes the
+/// request and why not the earlier ones, what a flexible format becomes, which alignment changed what. Allocates nothing.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  heapctl explain --policy reference-soc --format YCBCR_420_888 --size 1920x1080 \\
+      --usage 'CAMERA_OUTPUT|CPU_READ_OFTEN'
+  heapctl explain --policy my.toml --format RGBA_8888 --size 1080x2400 --count 3 \\
+      --usage COMPOSER_OVERLAY,GPU_RENDER_TARGET --svg review.svg")]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+
+    /// Assume that the kernel has exactly these heaps of the policy, by name
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with_all = ["all_heaps", "heap_dir"])]
+    pub(crate) heaps: Option<Vec<String>>,
+
+    /// Assume that the kernel has every heap of the policy
+    #[arg(long, conflicts_with = "heap_dir")]
+    pub(crate) all_heaps: bool,
+
+    /// Look for the kernel's heaps here [default: /dev/dma_heap; --all-heaps on a machine without it]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) heap_dir: Option<PathBuf>,
+
+    /// Draw the planes and the padding to scale
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+/// Show which nodes this kernel has, whether they can be opened, and which heap of the policy each one serves
+///
+/// Exit status 1 when a heap's node exists and cannot be opened, or when the heap for shared metadata has no node.
+#[derive(clap::Args)]
+pub(crate) struct HeapsArgs {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+
+    /// Where the nodes are
+    #[arg(long, value_name = "DIR", default_value = gralloc_heaps::heap::DMA_HEAP_DIRECTORY)]
+    pub(crate) heap_dir: PathBuf,
+}
+
+/// Allocate buffers from the running service and print their decoded handles
+///
+/// The buffers are freed when the command ends. A refusal is exit status 1, with the service's reason.
+#[cfg(feature = "client")]
+#[derive(clap::Args)]
+pub(crate) struct AllocArgs {
+    #[command(flatten)]
+    pub(crate) door: DoorArgs,
+
+    /// Where vendor usages get their names: a policy, as for `explain` [default: none, numbers work always]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+
+    /// Print the handles int by int, undecoded ones too
+    #[arg(long)]
+    pub(crate) raw: bool,
+
+    /// Keep the buffers for so many seconds before they are freed
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) hold: u64,
+}
+
+/// Print the running service's state: heaps, rules hit, buffers, clients, refusals by cause
+#[cfg(feature = "client")]
+#[derive(clap::Args)]
+pub(crate) struct DumpArgs {
+    #[command(flatten)]
+    pub(crate) door: DoorArgs,
+}
+
+/// Watch who holds how much: heaps, clients, largest and oldest buffers, refusals, latencies
+///
+/// Refreshes until interrupted; where standard output is no terminal, one snapshot. With --json the service's dump.
+#[cfg(feature = "client")]
+#[derive(clap::Args)]
+pub(crate) struct TopArgs {
+    #[command(flatten)]
+    pub(crate) door: DoorArgs,
+
+    /// One snapshot, then exit
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// Milliseconds between two looks
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(50..))]
+    pub(crate) interval: u64,
+
+    /// Show buffers that are older, by client and name, such as 60s, 5m
+    #[arg(long, value_name = "TIME", value_parser = age)]
+    pub(crate) older_than: Option<String>,
+}
+
+/// Show buffers that are older than they should be, by client and name
+///
+/// Exit status 1 when there are any.
+#[cfg(feature = "client")]
+#[derive(clap::Args)]
+pub(crate) struct LeaksArgs {
+    #[command(flatten)]
+    pub(crate) door: DoorArgs,
+
+    /// How old, such as 500ms, 60s, 5m, 1h
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = age)]
+    pub(crate) older_than: String,
+}
+
+/// Watch the service for a while and draw it: one HTML page that needs nothing else
+///
+/// Live bytes by heap and by client over time, latencies, refusals, buffers that stayed.
+#[cfg(feature = "client")]
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  heapctl report --seconds 30 -o report.html
+  heapctl report --seconds 30 --record samples.jsonl -o report.html
+  heapctl report --from samples.jsonl -o report.html")]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(crate) door: DoorArgs,
+
+    /// For how long
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) seconds: u64,
+
+    /// Milliseconds between two looks
+    #[arg(long, value_name = "MS", default_value_t = 250, value_parser = clap::value_parser!(u64).range(20..))]
+    pub(crate) interval: u64,
+
+    /// Draw what was recorded: one dump in JSON a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seconds", "interval", "record"])]
+    pub(crate) from: Option<PathBuf>,
+
+    /// Keep the samples, one dump in JSON a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// Where the page goes
+    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+    pub(crate) output: PathBuf,
+}
+
+/// A time that the service understands.
+#[cfg(feature = "client")]
+fn age(text: &str) -> Result<String, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = text.get(digits.len()..).unwrap_or_default();
+    if digits.parse::<u64>().is_ok() && ["", "ms", "s", "m", "h"].contains(&unit) {
+        return Ok(text.to_owned());
+    }
+    Err("a whole number with ms, s, m or h, such as 60s".to_owned())
+}
+
+/// Explain a buffer handle's ints in words, and say whether a mapper would take them
+///
+/// The ints are decimal or 0x-hexadecimal, with spaces, commas, brackets or line breaks between them, as debuggers and
+/// `alloc --raw --json` print them. Exit status 1 when the handle is refused; its fields are shown all the same.
+///
+/// With --dump it is a buffer's metadata instead, as a mapper's dumpBuffer hands it out: a line for each value, its type by
+/// name or number, then its bytes in hexadecimal; or a list in JSON of {"type": …, "bytes": "HEX"}. Exit status 1 when
+/// bytes are no value of their standard type.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  heapctl --json alloc --raw --format RGBA_8888 --size 64x64 | jq -c .handles[0].ints | heapctl decode -
+  gralloc-conformance --dump | heapctl decode --dump -")]
+pub(crate) struct DecodeArgs {
+    /// The file with the ints or the metadata; `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// The file has a buffer's metadata, not a handle's ints
+    #[arg(long, conflicts_with = "fds")]
+    pub(crate) dump: bool,
+
+    /// How many fds came with them
+    #[arg(long, value_name = "N", default_value_t = gralloc_buffer::handle::FDS)]
+    pub(crate) fds: usize,
+}

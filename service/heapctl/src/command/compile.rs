@@ -1,0 +1,49 @@
+//! `heapctl compile`
+
+use crate::args::CompileArgs;
+use crate::command::lint;
+use crate::output::{Output, Status};
+use anyhow::{Context, Result};
+use serde_json::json;
+use std::path::Path;
+
+pub(crate) fn run(args: &CompileArgs, out: &Output) -> Result<Status> {
+    let linted = heaps_host::lint(lint::open(&args.file)?);
+    let compiled = linted.compile().filter(|_| !lint::denied(&linted, args.deny_warnings));
+    let to_stdout = args.output == Path::new("-");
+    if !out.json {
+        // Standard output may be the compiled policy itself.
+        eprint!("{}", linted.render(out.colour));
+    }
+    let Some(compiled) = compiled else {
+        if out.json {
+            out.json(&json!({ "ok": false, "lint": linted.to_json() }));
+        } else {
+            eprintln!("{}: not compiled", lint::summary(&linted));
+        }
+        return Ok(Status::Refused);
+    };
+    if to_stdout {
+        out.text(&compiled);
+        return Ok(Status::Done);
+    }
+    write(&args.output, &compiled)?;
+    if out.json {
+        let file = args.output.display().to_string();
+        out.json(&json!({ "ok": true, "output": file, "bytes": compiled.len(), "lint": linted.to_json() }));
+    } else {
+        eprintln!("{}: compiled to {} ({} bytes)", linted.source.name, args.output.display(), compiled.len());
+    }
+    Ok(Status::Done)
+}
+
+/// Writes beside the file and renames, so that a service never reads half a policy.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,156 @@
+//! `heapctl explain`
+
+mod json;
+mod text;
+
+use crate::args::ExplainArgs;
+use crate::output::{Output, Status};
+use crate::policy::{self, Loaded};
+use crate::request;
+use crate::svg::{self, Caption};
+use anyhow::{bail, Context, Result};
+use gralloc_allocator::allocate::{allocate, Resources};
+use gralloc_allocator::explain::{explain, words, Explanation};
+use gralloc_allocator::ledger::{Client, Ledger};
+use gralloc_allocator::plan::size::PAGE_BYTES;
+use gralloc_allocator::ports::{HeapBackend, HeapFailure, MemoryGauge};
+use gralloc_allocator::Refusal;
+use gralloc_buffer::BufferName;
+use gralloc_buffer::Descriptor;
+use gralloc_heaps::heap::DMA_HEAP_DIRECTORY;
+use gralloc_heaps::KernelHeaps;
+use heaps_config::policy::{HeapId, HeapSet};
+use heaps_config::Policy;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(crate) use text::holds;
+
+/// An explanation with everything around it that the reader needs.
+struct Case<'p> {
+    loaded: &'p Loaded,
+    descriptor: Descriptor,
+    count: i32,
+    present: HeapSet,
+    /// Where `present` comes from, in words.
+    present_from: String,
+    explanation: Explanation<'p>,
+    /// What allocate2 would say: the explanation's outcome, then what the count adds.
+    answer: Result<(), Refusal>,
+}
+
+impl Case<'_> {
+    fn policy(&self) -> &Policy {
+        &self.loaded.policy
+    }
+
+    fn heap_names(&self, set: HeapSet) -> Vec<&str> {
+        self.policy().heap_ids().filter(|(id, _)| set.contains(*id)).map(|(_, heap)| heap.name.as_str()).collect()
+    }
+}
+
+pub(crate) fn run(args: &ExplainArgs, out: &Output) -> Result<Status> {
+    let loaded = policy::load(&args.policy)?;
+    out.notes(&loaded.notes);
+    let descriptor = request::descriptor(&args.request, &loaded.policy.vendor_usage)?;
+    let (present, present_from) = present(args, &loaded.policy)?;
+    let explanation = explain(&descriptor, &loaded.policy, present);
+    let count = args.request.count;
+    let mut case = Case { loaded: &loaded, descriptor, count, present, present_from, explanation, answer: Ok(()) };
+    case.answer = counted(&case);
+    if let Some(file) = &args.svg {
+        draw(&case, file, out)?;
+    }
+    if out.json {
+        out.json(&json::of(&case));
+    } else {
+        out.text(&text::of(&case, out));
+    }
+    Ok(if case.answer.is_ok() { Status::Done } else { Status::Refused })
+}
+
+/// The heaps that are there, or that the arguments say are.
+fn present(args: &ExplainArgs, policy: &Policy) -> Result<(HeapSet, String)> {
+    if let Some(names) = &args.heaps {
+        let mut set = HeapSet::default();
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            set = set.with(heap_id(name, policy)?);
+        }
+        return Ok((set, "as --heaps says".to_owned()));
+    }
+    let all = policy.heap_ids().fold(HeapSet::default(), |set, (id, _)| set.with(id));
+    let directory = args.heap_dir.as_deref().unwrap_or(Path::new(DMA_HEAP_DIRECTORY));
+    if args.all_heaps {
+        return Ok((all, "all of the policy, assumed".to_owned()));
+    }
+    if args.heap_dir.is_none() && !directory.exists() {
+        return Ok((all, format!("all of the policy, assumed: this machine has no {}", directory.display())));
+    }
+    Ok((KernelHeaps::open_in(policy, directory).present(), format!("found in {}", directory.display())))
+}
+
+fn heap_id(name: &str, policy: &Policy) -> Result<HeapId> {
+    match policy.heap_ids().find(|(_, heap)| heap.name == name) {
+        Some((id, _)) => Ok(id),
+        None => {
+            let known: Vec<&str> = policy.heap_ids().map(|(_, heap)| heap.name.as_str()).collect();
+            bail!("--heaps: the policy has no heap \"{name}\"; it has {}", known.join(", "))
+        }
+    }
+}
+
+/// What allocate2 would say on an idle device with these heaps and memory without end: the plan's refusal, or what
+/// admission says of the count. Goes through the service's own code, with heaps that give nothing but their word.
+fn counted(case: &Case<'_>) -> Result<(), Refusal> {
+    let plan = case.explanation.outcome.as_ref().map_err(Clone::clone)?;
+    let ledger = Ledger::new(Arc::new(case.policy().clone()), PAGE_BYTES);
+    let dry = Dry(case.present);
+    let (policy, settle) = (case.policy(), &|| ());
+    let resources = Resources { heaps: &dry, ledger: &ledger, gauge: &dry, settle, policy, now_ms: 0 };
+    let nobody = Client { uid: 0, pid: 0 };
+    allocate(plan, case.count, &case.descriptor.name, nobody, &resources).map(|_| ())
+}
+
+/// Heaps that allocate nothing.
+struct Dry(HeapSet);
+
+impl HeapBackend for Dry {
+    type Buffer = ();
+
+    fn present(&self) -> HeapSet {
+        self.0
+    }
+
+    fn allocate(&self, _: HeapId, _: u64, _: &BufferName) -> Result<(), HeapFailure> {
+        Ok(())
+    }
+}
+
+impl MemoryGauge for Dry {
+    fn available_bytes(&self) -> Option<u64> {
+        None
+    }
+}
+
+fn draw(case: &Case<'_>, file: &Path, out: &Output) -> Result<()> {
+    let (Some(request), Some(picture)) = (&case.explanation.request, &case.explanation.picture) else {
+        out.notes(&[format!("{} is not written: there is no layout to draw", file.display())]);
+        return Ok(());
+    };
+    let layout = picture.layout.name();
+    let format = request.format.name();
+    let format = if format == layout { format.to_owned() } else { format!("{format} as {layout}") };
+    let mut lines = vec![format!("usage {}", words::usage(request.usage, case.policy()))];
+    match &case.explanation.outcome {
+        Ok(plan) => {
+            let heaps: Vec<&str> = plan.candidates_in_order().map(|id| case.policy().heap_name(id)).collect();
+            let rule = case.policy().rules.get(plan.rule).map_or("?", |rule| rule.name.as_str());
+            lines.push(format!("policy {}, rule \"{rule}\", from {}", case.policy().name, heaps.join(", then ")));
+        }
+        Err(refusal) => lines.push(format!("refused: {refusal}")),
+    }
+    let caption =
+        Caption { title: format!("{format}, {} x {}", request.width, request.height), lines, layers: request.layers };
+    let drawing = svg::draw(&caption, picture);
+    std::fs::write(file, drawing).with_context(|| format!("cannot write {}", file.display()))
+}

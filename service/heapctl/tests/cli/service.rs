@@ -1,0 +1,268 @@
+//! alloc and dump, against the service itself over its socket, with memfd stand-ins for heaps.
+
+use crate::run::{run, run_json, Run};
+use allocator_aidl::{SocketDoor, SocketOptions};
+use gralloc_heaps::watch::Source;
+use gralloc_heaps::BackendKind;
+use gralloc_server::args::{Args, Door};
+use gralloc_server::{adapter, startup};
+use serde_json::json;
+use std::fs;
+
+/// Starts a service on a thread of this process; the folder holds its socket.
+fn service() -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = dir.path().join("heaps.json");
+    let profile = heaps_host::lint(heaps_host::profile("generic").unwrap());
+    fs::write(&policy, profile.compile().unwrap()).unwrap();
+    let socket = dir.path().join("socket");
+    let engine = startup::engine(&Args {
+        policy,
+        door: Door::Socket(socket.clone()),
+        heaps: BackendKind::Memfd,
+        heap_dir: "/nonexistent".into(),
+        release_sources: Source::ALL.to_vec(),
+        check: false,
+        verbose: false,
+    });
+    let door = SocketDoor::bind(&socket, SocketOptions::default()).unwrap();
+    let allocator = adapter::binder(&engine.unwrap()).unwrap();
+    std::thread::spawn(move || door.serve(&allocator));
+    let socket = socket.to_str().unwrap().to_owned();
+    (dir, socket)
+}
+
+#[test]
+fn alloc_prints_the_decoded_handles() {
+    let (_dir, socket) = service();
+    let request = ["--format", "YCBCR_420_888", "--usage", "CPU_READ_OFTEN|CAMERA_OUTPUT", "--size", "640x480"];
+    let head = ["alloc", "--socket", &socket];
+    let alloc = |more: &[&'static str]| [&head[..], &request, more].concat();
+    let Run { status, out, err } = run(&alloc(&["--count", "2", "--name", "Hi\u{1b}"]));
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("640x480 YCBCR_420_888, laid out as NV12") && out.contains("\"Hi\\x1b\""), "{out}");
+    assert!(out.contains("2 buffers through unix:") && out.contains("isSupported: true"), "{out}");
+
+    let (status, value) = run_json(&alloc(&["--json", "--reserved", "100"]));
+    assert_eq!((status, &value["ok"], &value["stride"]), (0, &json!(true), &json!(640)));
+    let buffer = &value["buffers"][0];
+    assert_eq!(
+        (&buffer["layout"], &buffer["bytes"], &buffer["reserved_bytes"]),
+        (&json!("NV12"), &json!(460800), &json!(100))
+    );
+    assert_eq!(buffer["planes"][1], json!({ "offset_bytes": 307200, "stride_bytes": 640, "lines": 240 }));
+
+    let Run { status, out, .. } = run(&alloc(&["--raw"]));
+    assert_eq!(status, 0);
+    assert!(out.contains("magic") && out.contains("plane_1"), "{out}");
+
+    let (status, value) = run_json(&alloc(&["--json", "--count", "0"]));
+    assert_eq!((status, &value["buffers"]), (0, &json!([])));
+}
+
+#[test]
+fn alloc_refused_is_status_1_with_the_services_reason() {
+    let (_dir, socket) = service();
+    let alloc = ["alloc", "--socket", &socket, "--format", "RGBA_8888", "--size", "64x64"];
+    let Run { status, out, .. } = run(&[&alloc[..], &["--usage", "PROTECTED"]].concat());
+    assert_eq!(status, 1);
+    assert!(out.contains("UNSUPPORTED (2)") && out.contains("this device has no protected heap"), "{out}");
+    assert!(out.contains("isSupported: false"), "{out}");
+    let (status, value) = run_json(&[&alloc[..], &["--count", "1000", "--json"]].concat());
+    assert_eq!((status, &value["ok"], &value["refused"]["code"]), (1, &json!(false), &json!(1)));
+    assert_eq!(value["is_supported"], json!(true));
+}
+
+#[test]
+fn alloc_and_explain_agree() {
+    let (_dir, socket) = service();
+    for (format, usage, size) in [
+        ("RGBA_8888", "GPU_TEXTURE|COMPOSER_OVERLAY", "1079x33"),
+        ("YV12", "CPU_READ_OFTEN|CPU_WRITE_OFTEN", "65x33"),
+        ("RAW10", "CAMERA_OUTPUT", "64x32"),
+        ("BLOB", "CPU_READ_OFTEN", "1000x1"),
+    ] {
+        let request = ["--format", format, "--usage", usage, "--size", size, "--json"];
+        let (_, said) = run_json(&[&["explain", "--policy", "generic", "--all-heaps"][..], &request].concat());
+        let (_, got) = run_json(&[&["alloc", "--socket", &socket][..], &request].concat());
+        assert_eq!(got["stride"], said["picture"]["stride"], "{format}");
+        assert_eq!(got["buffers"][0]["bytes"], said["picture"]["bytes"], "{format}");
+        assert_eq!(got["buffers"][0]["layout"], said["layout"], "{format}");
+        let lines = |planes: &serde_json::Value| {
+            let planes = planes.as_array().unwrap().clone();
+            planes.into_iter().map(|plane| (plane["offset_bytes"].clone(), plane["lines"].clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(&got["buffers"][0]["planes"]), lines(&said["picture"]["planes"]), "{format}");
+    }
+}
+
+#[test]
+fn dump_is_the_services_own_words() {
+    let (_dir, socket) = service();
+    let Run { status, out, err } = run(&["dump", "--socket", &socket]);
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("generic") && out.contains("system"), "{out}");
+    let (status, value) = run_json(&["dump", "--service", &format!("unix:{socket}"), "--json"]);
+    assert_eq!((status, &value["policy"]), (0, &json!("generic")));
+}
+
+#[test]
+fn without_a_service_the_answer_says_where_it_was_looked_for() {
+    for command in [vec!["dump"], vec!["alloc", "--format", "BLOB", "--size", "1x1"]] {
+        let Run { status, err, .. } = run(&[&command[..], &["--socket", "/nonexistent/socket"]].concat());
+        assert_eq!(status, 2);
+        assert!(err.contains("the allocator service was not found: /nonexistent/socket"), "{err}");
+    }
+    let Run { status, err, .. } = run(&["dump", "--service", "tcp:1"]);
+    assert_eq!(status, 2);
+    assert!(err.contains("allowed: binder, unix:PATH"), "{err}");
+}
+
+#[test]
+fn decode_explains_what_alloc_printed_and_refuses_what_was_changed() {
+    let (dir, socket) = service();
+    let (_, value) =
+        run_json(&["alloc", "--socket", &socket, "--raw", "--format", "YV12", "--size", "66x34", "--json"]);
+    let mut ints = value["handles"][0]["ints"].as_array().unwrap().clone();
+    let file = dir.path().join("ints");
+    let write = |ints: &[serde_json::Value]| fs::write(&file, serde_json::to_string(ints).unwrap()).unwrap();
+    let path = file.to_str().unwrap();
+
+    write(&ints);
+    let (status, said) = run_json(&["decode", path, "--json"]);
+    assert_eq!((status, &said["buffer"]["layout"], &said["buffer"]["width"]), (0, &json!("YV12"), &json!(66)));
+    assert_eq!(run(&["decode", path, "--fds", "1"]).status, 1);
+
+    ints[0] = json!(0);
+    write(&ints);
+    let Run { status, out, .. } = run(&["decode", path]);
+    assert_eq!(status, 1);
+    assert!(out.contains("a mapper refuses this handle") && out.contains("magic"), "{out}");
+
+    fs::write(&file, "1, two").unwrap();
+    let Run { status, err, .. } = run(&["decode", path]);
+    assert_eq!(status, 2);
+    assert!(err.contains("\"two\"") && err.contains("32 bits"), "{err}");
+}
+
+#[test]
+fn decode_explains_a_buffers_dump_and_names_what_is_broken() {
+    use gralloc_buffer::metadata::{encode_constant, encode_shared, SharedPage, StandardMetadata, Writer, PAGE_WORDS};
+    let (dir, socket) = service();
+    let request = ["--raw", "--format", "RGBA_8888", "--size", "64x48", "--name", "Hi", "--json"];
+    let (_, value) = run_json(&[&["alloc", "--socket", &socket][..], &request].concat());
+    let ints = value["handles"][0]["ints"].as_array().unwrap();
+    let ints: Vec<i32> = ints.iter().map(|int| i32::try_from(int.as_i64().unwrap()).unwrap()).collect();
+    let info = gralloc_buffer::handle::decode(gralloc_buffer::handle::RawHandle { num_fds: 2, ints: &ints }).unwrap();
+    let page: Vec<_> = (0..PAGE_WORDS).map(|_| std::sync::atomic::AtomicU32::new(0)).collect();
+    let line = |kind: &StandardMetadata| {
+        let mut room = [0; 1024];
+        let mut out = Writer::new(&mut room);
+        encode_constant(*kind, &info, 16384, &mut out);
+        encode_shared(*kind, &info, SharedPage::new(&page), &mut out);
+        let needed = out.needed();
+        let bytes: String = room[..needed].iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{} {bytes}\n", kind.name())
+    };
+    let dump: String = StandardMetadata::ALL.iter().map(line).collect();
+    let file = dir.path().join("dump");
+    let path = file.to_str().unwrap();
+    fs::write(&file, &dump).unwrap();
+    let Run { status, out, .. } = run(&["decode", "--dump", path]);
+    assert_eq!(status, 0, "{out}");
+    assert!(out.contains("23 values\n") && out.contains("NAME                   \"Hi\""), "{out}");
+    assert!(out.contains("SMPTE2086              unset") && out.contains("R at bit 0 (8), G at bit 8 (8)"), "{out}");
+
+    fs::write(&file, format!("{dump}com.example.Tint 0102\nWIDTH 0a0b\n")).unwrap();
+    let (status, said) = run_json(&["decode", "--dump", path, "--json"]);
+    assert_eq!((status, &said["ok"], &said["metadata"][2]["value"]), (1, &json!(false), &json!("64")));
+    let [tint, width] = [&said["metadata"][23], &said["metadata"][24]];
+    assert_eq!((&tint["type"], &tint["number"], &tint["bytes"]), (&json!("com.example.Tint"), &json!(null), &json!(2)));
+    assert_eq!((&width["value"], &width["problem"]), (&json!(null), &json!("these 2 bytes are no WIDTH")));
+
+    for bad in ["", "WIDTH 0x40"] {
+        fs::write(&file, bad).unwrap();
+        let Run { status, err, .. } = run(&["decode", "--dump", path]);
+        assert_eq!(status, 2);
+        assert!(err.contains(path) && err.contains("hexadecimal"), "{err}");
+    }
+}
+
+/// Holds buffers on a thread of another process for as long as it is not killed.
+struct Holder(std::process::Child);
+
+impl Holder {
+    fn start(socket: &str, name: &str) -> Holder {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_heapctl"));
+        command.args(["alloc", "--socket", socket, "--format", "RGBA_8888", "--size", "64x64", "--count", "2"]);
+        command.args(["--name", name, "--hold", "120"]).stdout(std::process::Stdio::null());
+        let holder = Holder(command.spawn().unwrap());
+        for _ in 0..600 {
+            if run_json(&["top", "--once", "--socket", socket, "--json"]).1["all"]["live_buffers"] == json!(2) {
+                return holder;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("the holder got no buffers");
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn top_leaks_and_report_show_what_is_held() {
+    let (dir, socket) = service();
+    let holder = Holder::start(&socket, "<held>");
+    let Run { status, out, err } = run(&["top", "--socket", &socket]);
+    assert_eq!(status, 0, "{err}");
+    for part in ["policy generic", "system", "p99 us", "40.0 KiB", "largest buffers", "oldest buffers", "<held>"] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+    assert!(!out.contains('\x1b'), "{out}");
+
+    let Run { status, out, .. } = run(&["leaks", "--socket", &socket, "--older-than", "0s"]);
+    assert!(status == 1 && out.contains("<held>"), "{out}");
+    let (status, value) = run_json(&["leaks", "--socket", &socket, "--older-than", "1h", "--json"]);
+    assert_eq!((status, &value["groups"]), (0, &json!([])));
+    assert_eq!(run(&["leaks", "--socket", &socket, "--older-than", "soon"]).status, 2);
+
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (page, samples) = (path("a.html"), path("samples.jsonl"));
+    let report =
+        ["report", "--socket", &socket, "--seconds", "1", "--interval", "100", "-o", &page, "--record", &samples];
+    let Run { status, err, .. } = run(&report);
+    assert_eq!(status, 0, "{err}");
+    let text = fs::read_to_string(&page).unwrap();
+    for part in
+        ["<!doctype html>", "Live bytes by heap", "Live bytes by client", "&lt;held&gt;", "Stayed throughout: 2"]
+    {
+        assert!(text.contains(part), "{part}");
+    }
+    assert!(!text.contains("http"), "it needs the network");
+    assert_eq!(text.matches("<svg").count(), text.matches("</svg>").count());
+    let again = path("b.html");
+    assert_eq!(run(&["report", "--from", &samples, "-o", &again]).status, 0);
+    assert_eq!(fs::read_to_string(&again).unwrap(), text);
+
+    drop(holder);
+    let (_, value) = run_json(&["top", "--once", "--socket", &socket, "--json"]);
+    assert_eq!((&value["all"]["live_buffers"], &value["buffers"]), (&json!(0), &json!([])));
+}
+
+#[test]
+fn report_of_a_bad_recording_names_file_and_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("samples.jsonl");
+    let (path, page) = (file.to_str().unwrap(), dir.path().join("a.html"));
+    for (text, says) in [("{\"heaps\":[]}\n{\n", ":2: not a dump"), ("[]\n", ":1: not a dump"), ("\n", "no samples")] {
+        fs::write(&file, text).unwrap();
+        let Run { status, err, .. } = run(&["report", "--from", path, "-o", page.to_str().unwrap()]);
+        assert!(status == 2 && err.contains(path) && err.contains(says), "{err}");
+        assert!(!page.exists());
+    }
+}

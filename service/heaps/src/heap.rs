@@ -1,0 +1,274 @@
+//! The policy's heaps on the kernel's nodes under `/dev/dma_heap`.
+//!
+//! Invariants:
+//! - Nodes are opened read-only and close-on-exec: AOSP's SELinux policy and its ueventd give an allocator no more
+//!   (`system/sepolicy` `hal_graphics_allocator.te`, `system/core` `ueventd.rc`, android15-release).
+//! - [`KernelHeaps::present`] is one atomic load. A node that appears, vanishes or changes its permissions is noticed by
+//!   [`KernelHeaps::refresh`]; [`KernelHeaps::change_fd`] becomes readable when there is a reason to call it.
+//! - No lock is held over an ioctl: an allocation may take tens of milliseconds, and a refresh must not wait for it.
+//! - A heap that is absent at start is no error: it may come later, and the report says so.
+
+pub mod cause;
+mod directory;
+
+use crate::backend::BackendKind;
+use crate::error::errno_of;
+use crate::report::{Change, HeapReport, HeapState, NodeState};
+use directory::DirectoryWatch;
+use gralloc_allocator::ports::{HeapBackend, HeapFailure};
+use gralloc_buffer::BufferName;
+use gralloc_dmabuf as dmabuf;
+use gralloc_dmabuf::ioctl;
+use gralloc_dmabuf::DebugName;
+use heaps_config::policy::{HeapId, HeapSet};
+use heaps_config::Policy;
+use nix::errno::Errno;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Where the kernel puts its heaps (linux v6.12, `drivers/dma-buf/dma-heap.c`, `dma_heap_devnode`).
+pub const DMA_HEAP_DIRECTORY: &str = "/dev/dma_heap";
+
+/// The policy's heaps, each on the first of its nodes that can be opened.
+#[derive(Debug)]
+pub struct KernelHeaps {
+    directory: PathBuf,
+    /// Indexed by `HeapId`.
+    slots: Vec<Slot>,
+    /// A `HeapSet`: the slots with an open node.
+    present: AtomicU64,
+    /// One refresh at a time.
+    upkeep: Mutex<()>,
+    watch: Option<DirectoryWatch>,
+    problems: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    name: String,
+    aliases: Vec<String>,
+    state: RwLock<SlotState>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct SlotState {
+    open: Option<Arc<Node>>,
+    /// Names that exist and could not be used, in the policy's order.
+    failed: Vec<(String, NodeState)>,
+}
+
+/// An open node.
+#[derive(Debug)]
+struct Node {
+    name: String,
+    file: File,
+    device: DeviceNumber,
+}
+
+/// Tells whether a path still leads to the node that was opened: (inode, device number).
+type DeviceNumber = (u64, u64);
+
+impl KernelHeaps {
+    /// The heaps of `/dev/dma_heap`.
+    pub fn open(policy: &Policy) -> KernelHeaps {
+        KernelHeaps::open_in(policy, Path::new(DMA_HEAP_DIRECTORY))
+    }
+
+    /// The heaps of another directory, for tests and containers.
+    pub fn open_in(policy: &Policy, directory: &Path) -> KernelHeaps {
+        let slots = policy.heaps.iter().map(|heap| Slot {
+            name: heap.name.clone(),
+            aliases: heap.nodes.clone(),
+            state: RwLock::default(),
+        });
+        let mut problems = Vec::new();
+        let watch = match DirectoryWatch::new(directory) {
+            Ok(watch) => Some(watch),
+            Err(error) => {
+                problems.push(format!("heaps that appear later are not noticed: {error}"));
+                None
+            }
+        };
+        let heaps = KernelHeaps {
+            directory: directory.to_owned(),
+            slots: slots.collect(),
+            present: AtomicU64::new(0),
+            upkeep: Mutex::new(()),
+            watch,
+            problems,
+        };
+        // The watch stands before the first look, so nothing appears unseen between the two.
+        heaps.refresh();
+        heaps
+    }
+
+    /// Readable when nodes have changed: then call [`KernelHeaps::refresh`]. `None` when the kernel gives no such events
+    /// (the report says why); then refresh now and again.
+    pub fn change_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.watch.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Looks at all nodes again: opens what has come, closes what has gone.
+    pub fn refresh(&self) -> Change {
+        let _one_at_a_time = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(watch) = &self.watch {
+            watch.rearm();
+        }
+        let before = self.present();
+        let mut after = HeapSet::default();
+        for (id, slot) in self.slots() {
+            let old = slot.read();
+            let new = self.look(slot, old.open.as_ref());
+            if new.open.is_some() {
+                after = after.with(id);
+            }
+            *slot.state.write().unwrap_or_else(PoisonError::into_inner) = new;
+        }
+        self.present.store(after.0, Ordering::Release);
+        Change::between(before, after)
+    }
+
+    /// The state of every heap of the policy, and the nodes that no heap claims.
+    pub fn describe(&self) -> HeapReport {
+        let mut problems = self.problems.clone();
+        let unclaimed = self.unclaimed().unwrap_or_else(|error| {
+            // Without the directory there are no nodes; that is what the heaps' states say.
+            if error.kind() != io::ErrorKind::NotFound {
+                problems.push(format!("{}: {}", self.directory.display(), errno_of(&error).desc()));
+            }
+            Vec::new()
+        });
+        HeapReport {
+            backend: BackendKind::Kernel,
+            source: self.directory.display().to_string(),
+            stand_in: None,
+            heaps: self.slots().map(|(id, slot)| slot.describe(id)).collect(),
+            unclaimed,
+            problems,
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = (HeapId, &Slot)> {
+        (0u8..).map(HeapId).zip(&self.slots)
+    }
+
+    /// Finds the slot's node: the first name that can be opened, or the one that is open already.
+    fn look(&self, slot: &Slot, open: Option<&Arc<Node>>) -> SlotState {
+        let mut state = SlotState::default();
+        for name in &slot.aliases {
+            let path = self.directory.join(name);
+            if let Some(node) = open.filter(|node| node.name == *name && node.is_at(&path)) {
+                state.open = Some(Arc::clone(node));
+                break;
+            }
+            match Node::open(name, &path) {
+                Ok(node) => {
+                    state.open = Some(Arc::new(node));
+                    break;
+                }
+                Err(NodeState::Absent) => {}
+                Err(why) => state.failed.push((name.clone(), why)),
+            }
+        }
+        state
+    }
+
+    fn unclaimed(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.directory)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if !self.slots.iter().any(|slot| slot.aliases.contains(&name)) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+impl HeapBackend for KernelHeaps {
+    type Buffer = OwnedFd;
+
+    fn present(&self) -> HeapSet {
+        HeapSet(self.present.load(Ordering::Acquire))
+    }
+
+    fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
+        let node = self.slots.get(usize::from(heap.0)).and_then(Slot::node);
+        let node = node.ok_or_else(|| cause::failure(Errno::ENODEV))?;
+        // A 32-bit kernel cuts the length to its own size_t (dma_heap_buffer_alloc, v6.12) and would answer with a
+        // smaller buffer.
+        if usize::try_from(bytes).is_err() {
+            return Err(cause::failure(Errno::EFBIG));
+        }
+        let buffer = ioctl::dma_heap_alloc(node.file.as_fd(), bytes).map_err(cause::failure)?;
+        self.rename(&buffer, name);
+        Ok(buffer)
+    }
+
+    fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
+        if let Err(error) = dmabuf::set_name(buffer.as_fd(), &DebugName::new(name.bytes())) {
+            // Linux before 5.6 knows no such ioctl; the buffer is good.
+            log::debug!("buffer {name:?} stays without a name: {error}");
+        }
+    }
+}
+
+impl Slot {
+    /// The open node, kept open for the caller while a refresh may close it.
+    fn node(&self) -> Option<Arc<Node>> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).open.clone()
+    }
+
+    /// A copy of the state, so that no lock is held over what follows.
+    fn read(&self) -> SlotState {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn describe(&self, id: HeapId) -> HeapState {
+        let SlotState { open, mut failed } = self.read();
+        let (node, state) = match open {
+            Some(node) => (Some(node.name.clone()), NodeState::Open),
+            None if failed.is_empty() => (None, NodeState::Absent),
+            None => {
+                let (name, why) = failed.remove(0);
+                (Some(name), why)
+            }
+        };
+        HeapState { id, name: self.name.clone(), node, state, passed_over: failed }
+    }
+}
+
+impl Node {
+    fn open(name: &str, path: &Path) -> Result<Node, NodeState> {
+        // File::open is O_RDONLY|O_CLOEXEC, and must stay so. What is not a device is not opened: a fifo would block.
+        let seen = path.metadata().map_err(|error| node_state(&error))?;
+        if !seen.file_type().is_char_device() {
+            return Err(NodeState::NotADevice);
+        }
+        let file = File::open(path).map_err(|error| node_state(&error))?;
+        let opened = file.metadata().map_err(|error| node_state(&error))?;
+        Ok(Node { name: name.to_owned(), file, device: (opened.ino(), opened.rdev()) })
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        path.metadata().is_ok_and(|seen| (seen.ino(), seen.rdev()) == self.device)
+    }
+}
+
+fn node_state(error: &io::Error) -> NodeState {
+    match errno_of(error) {
+        // ENXIO and ENODEV: a node is left over and its driver is gone.
+        Errno::ENOENT | Errno::ENOTDIR => NodeState::Absent,
+        errno @ (Errno::EACCES | Errno::EPERM) => NodeState::Denied(errno),
+        errno => NodeState::Failed(errno),
+    }
+}
+
+#[cfg(test)]
+mod tests;

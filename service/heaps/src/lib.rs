@@ -1,0 +1,30 @@
+//! The ports' other side: `/dev/dma_heap` and what else of the kernel the service needs.
+//!
+//! - [`heap`]: the policy's heaps on `/dev/dma_heap`; [`standin`]: udmabuf or memfd for a machine without; [`backend`]:
+//!   the one that was chosen; [`report`]: what a dump says about either.
+//! - [`memory`]: what the machine has left; [`pressure`]: when that is too little.
+//! - [`watch`]: when a buffer's last reference went, in whichever process.
+//! - [`sched`]: the scheduling of the service's threads.
+//!
+//! Unsafe code is in [`sched`] alone. Nothing here knows binder or AIDL.
+
+#![deny(unsafe_code)]
+
+pub mod backend;
+pub mod error;
+pub mod heap;
+pub mod memory;
+pub mod pressure;
+pub mod report;
+pub mod sched;
+pub mod standin;
+pub mod watch;
+
+pub use backend::{Backend, BackendKind};
+pub use error::Error;
+pub use heap::KernelHeaps;
+pub use memory::MemInfo;
+pub use pressure::MemoryPressure;
+pub use report::{HeapReport, HeapState, NodeState};
+pub use standin::StandIn;
+pub use watch::ReleaseWatch;

@@ -1,0 +1,205 @@
+//! Stand-ins for a machine without dma-heaps, chosen by hand and said in every dump.
+//!
+//! - udmabuf: real dma-bufs over the pages of a memfd. Needs /dev/udmabuf; 64 MiB a buffer unless the module's
+//!   `size_limit_mb` says otherwise.
+//! - memfd: no dma-bufs at all, so no device can import them; enough to exercise everything between a client and a heap.
+//!
+//! What holds for a heap holds here: zeroed, allocated when the answer comes (a shortage is an answer, not a client's
+//! SIGBUS), cannot shrink under a mapping, close-on-exec. What does not: nothing is contiguous or uncached, and nothing is
+//! protected, so protected heaps are absent. Source: linux v6.12, `drivers/dma-buf/udmabuf.c`, memfd_create(2).
+
+use crate::backend::BackendKind;
+use crate::error::Error;
+use crate::heap::cause;
+use crate::report::{HeapReport, HeapState, NodeState};
+use gralloc_allocator::ports::{HeapBackend, HeapFailure};
+use gralloc_buffer::BufferName;
+use gralloc_dmabuf as dmabuf;
+use gralloc_dmabuf::ioctl;
+use gralloc_dmabuf::DebugName;
+use heaps_config::policy::{HeapId, HeapSet};
+use heaps_config::Policy;
+use nix::errno::Errno;
+use nix::fcntl::{fcntl, posix_fallocate, FcntlArg, SealFlag};
+use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
+use nix::unistd::{ftruncate, sysconf, SysconfVar};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+/// The node of the udmabuf driver.
+pub const UDMABUF_DEVICE: &str = "/dev/udmabuf";
+
+/// The module parameter that bounds a udmabuf, in MiB.
+const UDMABUF_LIMIT: &str = "/sys/module/udmabuf/parameters/size_limit_mb";
+
+/// `size_limit_mb` of udmabuf.c (v6.12), for a kernel that does not show its parameter.
+const UDMABUF_DEFAULT_LIMIT_MIB: u64 = 64;
+
+/// A backend without dma-heaps.
+#[derive(Debug)]
+pub struct StandIn {
+    source: Source,
+    /// The policy's heaps: name, protected.
+    heaps: Vec<(String, bool)>,
+    present: HeapSet,
+    page_bytes: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    Udmabuf { device: File, limit_bytes: u64 },
+    Memfd,
+}
+
+impl StandIn {
+    /// Stands in with udmabufs.
+    ///
+    /// # Errors
+    /// `File` when /dev/udmabuf is missing (module `udmabuf`, CONFIG_UDMABUF) or may not be opened.
+    pub fn udmabuf(policy: &Policy) -> Result<StandIn, Error> {
+        // The ioctl asks for no write permission, so neither do we.
+        let device = File::open(UDMABUF_DEVICE).map_err(Error::file(UDMABUF_DEVICE))?;
+        let limit_mib = std::fs::read_to_string(Path::new(UDMABUF_LIMIT)).ok();
+        let limit_mib = limit_mib.and_then(|text| text.trim().parse().ok()).unwrap_or(UDMABUF_DEFAULT_LIMIT_MIB);
+        let limit_bytes = limit_mib.saturating_mul(1 << 20);
+        Ok(StandIn::new(policy, Source::Udmabuf { device, limit_bytes }))
+    }
+
+    /// Stands in with memfds. Works everywhere.
+    pub fn memfd(policy: &Policy) -> StandIn {
+        StandIn::new(policy, Source::Memfd)
+    }
+
+    fn new(policy: &Policy, source: Source) -> StandIn {
+        let usable = policy.heap_ids().filter(|(_, heap)| !heap.protected);
+        let page_bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+        StandIn {
+            source,
+            heaps: policy.heaps.iter().map(|heap| (heap.name.clone(), heap.protected)).collect(),
+            present: usable.fold(HeapSet::default(), |set, (id, _)| set.with(id)),
+            page_bytes: page_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(4096),
+        }
+    }
+
+    /// Which stand-in it is.
+    pub fn kind(&self) -> BackendKind {
+        match self.source {
+            Source::Udmabuf { .. } => BackendKind::Udmabuf,
+            Source::Memfd => BackendKind::Memfd,
+        }
+    }
+
+    /// Bytes that one buffer can have; `None` without a bound of its own.
+    pub fn largest_buffer_bytes(&self) -> Option<u64> {
+        match self.source {
+            Source::Udmabuf { limit_bytes, .. } => Some(limit_bytes),
+            Source::Memfd => None,
+        }
+    }
+
+    /// The state of every heap of the policy.
+    pub fn describe(&self) -> HeapReport {
+        let (source, says) = match &self.source {
+            Source::Udmabuf { limit_bytes, .. } => (
+                UDMABUF_DEVICE,
+                format!(
+                    "STAND-IN, not dma-heaps: every unprotected heap is udmabuf over memfd, {} MiB a buffer at most; nothing is \
+                     contiguous or uncached",
+                    limit_bytes >> 20
+                ),
+            ),
+            Source::Memfd => (
+                "memfd_create",
+                "STAND-IN, not dma-heaps: every unprotected heap is memfd; no device can import these buffers".to_owned(),
+            ),
+        };
+        let heaps = (0u8..).map(HeapId).zip(&self.heaps).map(|(id, (name, protected))| HeapState {
+            id,
+            name: name.clone(),
+            node: (!protected).then(|| source.to_owned()),
+            state: if *protected { NodeState::NoStandIn } else { NodeState::Open },
+            passed_over: Vec::new(),
+        });
+        HeapReport {
+            backend: self.kind(),
+            source: source.to_owned(),
+            stand_in: Some(says),
+            heaps: heaps.collect(),
+            unclaimed: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// A memfd of a size that cannot change.
+    ///
+    /// One that is to be the buffer itself gets all its pages now: later there would be no error but SIGBUS. One for
+    /// udmabuf must have none yet. Linux 6.12 pins the pages of a memfd as fallocate leaves them, which is not zeroed
+    /// (`memfd_pin_folios`; seen on a kernel without `INIT_ON_ALLOC_DEFAULT_ON`), and the buffer would show whose they
+    /// were before; those that it has to add itself it zeroes.
+    fn sealed_memfd(&self, bytes: u64, name: &DebugName) -> Result<OwnedFd, Errno> {
+        let flags = MemFdCreateFlag::MFD_CLOEXEC | MemFdCreateFlag::MFD_ALLOW_SEALING;
+        let file = memfd_create(name.as_c_str(), flags)?;
+        let size = bytes.checked_next_multiple_of(self.page_bytes).and_then(|size| size.try_into().ok());
+        let size = size.filter(|size| *size > 0).ok_or(Errno::EFBIG)?;
+        match self.source {
+            Source::Udmabuf { .. } => ftruncate(&file, size)?,
+            Source::Memfd => all_pages(&file, size)?,
+        }
+        // udmabuf insists on SHRINK and refuses WRITE.
+        let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
+        fcntl(file.as_raw_fd(), FcntlArg::F_ADD_SEALS(seals))?;
+        Ok(file)
+    }
+}
+
+fn all_pages(file: &OwnedFd, size: i64) -> Result<(), Errno> {
+    loop {
+        match posix_fallocate(file.as_raw_fd(), 0, size) {
+            // The kernel takes back what an interrupted call had allocated.
+            Err(Errno::EINTR) => {}
+            other => return other,
+        }
+    }
+}
+
+impl HeapBackend for StandIn {
+    type Buffer = OwnedFd;
+
+    fn present(&self) -> HeapSet {
+        self.present
+    }
+
+    fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
+        if !self.present.contains(heap) {
+            return Err(cause::failure(Errno::ENODEV));
+        }
+        if bytes == 0 {
+            return Err(cause::failure(Errno::EINVAL));
+        }
+        let name = DebugName::new(name.bytes());
+        let Source::Udmabuf { device, limit_bytes } = &self.source else {
+            return self.sealed_memfd(bytes, &name).map_err(cause::failure);
+        };
+        // Asked first: the pages of a memfd that udmabuf then refuses would be zeroed in vain.
+        if bytes > *limit_bytes {
+            return Err(HeapFailure { cause: "beyond udmabuf's size_limit_mb", ..cause::failure(Errno::EINVAL) });
+        }
+        let memfd = self.sealed_memfd(bytes, &name).map_err(cause::failure)?;
+        let size = dmabuf::size(memfd.as_fd()).map_err(|error| cause::failure(error.errno()))?;
+        let buffer = ioctl::udmabuf_create(device.as_fd(), memfd.as_fd(), size).map_err(cause::failure)?;
+        if let Err(error) = dmabuf::set_name(buffer.as_fd(), &name) {
+            log::debug!("buffer {name:?} stays without a name: {error}");
+        }
+        Ok(buffer)
+    }
+
+    /// A memfd keeps the name that it was made with.
+    fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
+        if matches!(self.source, Source::Udmabuf { .. }) {
+            if let Err(error) = dmabuf::set_name(buffer.as_fd(), &DebugName::new(name.bytes())) {
+                log::debug!("buffer {name:?} keeps the pool's name: {error}");
+            }
+        }
+    }
+}
