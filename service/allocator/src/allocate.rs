@@ -97,7 +97,7 @@ fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
             Err(failure) => {
                 reservation.uncharge_heap();
                 last = refused(resources.policy, heap, failure);
-                if !failure.try_next {
+                if !failure.try_next() {
                     break;
                 }
             }

@@ -43,8 +43,27 @@ pub struct HeapFailure {
     pub errno: i32,
     /// What it means here, in words.
     pub cause: &'static str,
-    /// True when another heap may do better; false when the service itself is out of something (file descriptors).
-    pub try_next: bool,
+    /// What the heap or the service ran out of, if it ran out of anything.
+    pub kind: FailureKind,
+}
+
+/// What an allocation failed for: who can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The heap has no memory left: what is kept ready of the same heap, given back, may help.
+    Memory,
+    /// The service or the machine has no file descriptor left: no other heap does better; buffers that are kept ready
+    /// hold descriptors.
+    Descriptors,
+    /// The heap is absent, or does not take this size or this caller: no memory that is given back changes that.
+    Other,
+}
+
+impl HeapFailure {
+    /// True when another heap may do better.
+    pub fn try_next(&self) -> bool {
+        self.kind != FailureKind::Descriptors
+    }
 }
 
 /// Tells how much memory the machine has left.

@@ -2,68 +2,14 @@
 
 use crate::error::Error;
 use crate::heap::KernelHeaps;
+use crate::kind::BackendKind;
 use crate::report::{Change, HeapReport};
 use crate::standin::StandIn;
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_buffer::BufferName;
 use heaps_config::policy::{HeapId, HeapSet};
 use heaps_config::Policy;
-use std::fmt;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::str::FromStr;
-
-/// The sources there are, by the names that a command line uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum BackendKind {
-    /// `/dev/dma_heap`.
-    #[default]
-    Kernel,
-    /// Stand-in: udmabufs.
-    Udmabuf,
-    /// Stand-in: memfds.
-    Memfd,
-}
-
-impl BackendKind {
-    /// Every kind.
-    pub const ALL: &'static [BackendKind] = &[BackendKind::Kernel, BackendKind::Udmabuf, BackendKind::Memfd];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            BackendKind::Kernel => "kernel",
-            BackendKind::Udmabuf => "udmabuf",
-            BackendKind::Memfd => "memfd",
-        }
-    }
-}
-
-impl fmt::Display for BackendKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A name that is none of [`BackendKind::ALL`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownBackend(String);
-
-impl std::error::Error for UnknownBackend {}
-
-impl fmt::Display for UnknownBackend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" is no source of heaps: kernel, udmabuf and memfd are", self.0.escape_default())
-    }
-}
-
-impl FromStr for BackendKind {
-    type Err = UnknownBackend;
-
-    fn from_str(text: &str) -> Result<BackendKind, UnknownBackend> {
-        let found = BackendKind::ALL.iter().find(|kind| kind.name() == text);
-        found.copied().ok_or_else(|| UnknownBackend(text.to_owned()))
-    }
-}
 
 /// The source in use.
 #[derive(Debug)]
@@ -78,8 +24,8 @@ impl Backend {
     /// Opens a source for a policy's heaps.
     ///
     /// # Errors
-    /// `File` when udmabuf is asked for and its device cannot be opened. Heaps that are absent are no error: they may
-    /// come, and [`Backend::describe`] says so.
+    /// `File` when udmabuf is asked for and its device cannot be opened. Heaps that are absent are not an error: they may
+    /// appear later, and [`Backend::describe`] says so.
     pub fn open(kind: BackendKind, policy: &Policy) -> Result<Backend, Error> {
         match kind {
             BackendKind::Kernel => Ok(Backend::Kernel(KernelHeaps::open(policy))),
@@ -96,7 +42,7 @@ impl Backend {
         }
     }
 
-    /// Looks for heaps that have come or gone; a stand-in's never do.
+    /// Looks for heaps that became available or were removed; a stand-in's never do.
     pub fn refresh(&self) -> Change {
         match self {
             Backend::Kernel(heaps) => heaps.refresh(),
@@ -135,23 +81,5 @@ impl HeapBackend for Backend {
             Backend::Kernel(heaps) => heaps.rename(buffer, name),
             Backend::StandIn(stand_in) => stand_in.rename(buffer, name),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backend_kind_names_parse_back() {
-        for kind in BackendKind::ALL {
-            assert_eq!(kind.name().parse(), Ok(*kind));
-        }
-    }
-
-    #[test]
-    fn backend_kind_unknown_names_the_allowed() {
-        let error = "ion\n".parse::<BackendKind>().unwrap_err().to_string();
-        assert_eq!(error, "\"ion\\n\" is no source of heaps: kernel, udmabuf and memfd are");
     }
 }

@@ -6,13 +6,13 @@
 //! - [`KernelHeaps::present`] is one atomic load. A node that appears, vanishes or changes its permissions is noticed by
 //!   [`KernelHeaps::refresh`]; [`KernelHeaps::change_fd`] becomes readable when there is a reason to call it.
 //! - No lock is held over an ioctl: an allocation may take tens of milliseconds, and a refresh must not wait for it.
-//! - A heap that is absent at start is no error: it may come later, and the report says so.
+//! - A heap that is absent at start is not an error: it may appear later, and the report says so.
 
-pub mod cause;
 mod directory;
 
-use crate::backend::BackendKind;
 use crate::error::errno_of;
+use crate::failure::failure;
+use crate::kind::BackendKind;
 use crate::report::{Change, HeapReport, HeapState, NodeState};
 use directory::DirectoryWatch;
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
@@ -102,7 +102,7 @@ impl KernelHeaps {
             watch,
             problems,
         };
-        // The watch stands before the first look, so nothing appears unseen between the two.
+        // The watch is placed before the first scan, so nothing appears unseen between the two.
         heaps.refresh();
         heaps
     }
@@ -113,7 +113,7 @@ impl KernelHeaps {
         self.watch.as_ref().map(AsFd::as_fd)
     }
 
-    /// Looks at all nodes again: opens what has come, closes what has gone.
+    /// Scans all nodes again: opens heaps that became available, closes those that were removed.
     pub fn refresh(&self) -> Change {
         let _one_at_a_time = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(watch) = &self.watch {
@@ -123,7 +123,7 @@ impl KernelHeaps {
         let mut after = HeapSet::default();
         for (id, slot) in self.slots() {
             let old = slot.read();
-            let new = self.look(slot, old.open.as_ref());
+            let new = self.find_node(slot, old.open.as_ref());
             if new.open.is_some() {
                 after = after.with(id);
             }
@@ -158,7 +158,7 @@ impl KernelHeaps {
     }
 
     /// Finds the slot's node: the first name that can be opened, or the one that is open already.
-    fn look(&self, slot: &Slot, open: Option<&Arc<Node>>) -> SlotState {
+    fn find_node(&self, slot: &Slot, open: Option<&Arc<Node>>) -> SlotState {
         let mut state = SlotState::default();
         for name in &slot.aliases {
             let path = self.directory.join(name);
@@ -200,13 +200,13 @@ impl HeapBackend for KernelHeaps {
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         let node = self.slots.get(usize::from(heap.0)).and_then(Slot::node);
-        let node = node.ok_or_else(|| cause::failure(Errno::ENODEV))?;
+        let node = node.ok_or_else(|| failure(Errno::ENODEV))?;
         // A 32-bit kernel cuts the length to its own size_t (dma_heap_buffer_alloc, v6.12) and would answer with a
         // smaller buffer.
         if usize::try_from(bytes).is_err() {
-            return Err(cause::failure(Errno::EFBIG));
+            return Err(failure(Errno::EFBIG));
         }
-        let buffer = ioctl::dma_heap_alloc(node.file.as_fd(), bytes).map_err(cause::failure)?;
+        let buffer = ioctl::dma_heap_alloc(node.file.as_fd(), bytes).map_err(failure)?;
         self.rename(&buffer, name);
         Ok(buffer)
     }
@@ -214,7 +214,7 @@ impl HeapBackend for KernelHeaps {
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
         if let Err(error) = dmabuf::set_name(buffer.as_fd(), &DebugName::new(name.bytes())) {
             // Linux before 5.6 knows no such ioctl; the buffer is good.
-            log::debug!("buffer {name:?} stays without a name: {error}");
+            log::debug!("buffer {name:?} keeps no name: {error}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The ports' other side: `/dev/dma_heap` and what else of the kernel the service needs.
 //!
 //! - [`heap`]: the policy's heaps on `/dev/dma_heap`; [`standin`]: udmabuf or memfd for a machine without; [`backend`]:
-//!   the one that was chosen; [`report`]: what a dump says about either.
+//!   the one that was chosen; [`kind`]: their names; [`report`]: what a dump says about either.
 //! - [`memory`]: what the machine has left; [`pressure`]: when that is too little.
 //! - [`watch`]: when a buffer's last reference went, in whichever process.
 //! - [`sched`]: the scheduling of the service's threads.
@@ -12,7 +12,9 @@
 
 pub mod backend;
 pub mod error;
+mod failure;
 pub mod heap;
+pub mod kind;
 pub mod memory;
 pub mod pressure;
 pub mod report;
@@ -20,9 +22,10 @@ pub mod sched;
 pub mod standin;
 pub mod watch;
 
-pub use backend::{Backend, BackendKind};
+pub use backend::Backend;
 pub use error::Error;
 pub use heap::KernelHeaps;
+pub use kind::BackendKind;
 pub use memory::MemInfo;
 pub use pressure::MemoryPressure;
 pub use report::{HeapReport, HeapState, NodeState};

@@ -1,6 +1,6 @@
 //! What a backend says about its heaps, for a dump and for the command line.
 
-use crate::backend::BackendKind;
+use crate::kind::BackendKind;
 use heaps_config::policy::{HeapId, HeapSet};
 use nix::errno::Errno;
 use std::fmt;

@@ -8,9 +8,9 @@
 //! SIGBUS), cannot shrink under a mapping, close-on-exec. What does not: nothing is contiguous or uncached, and nothing is
 //! protected, so protected heaps are absent. Source: linux v6.12, `drivers/dma-buf/udmabuf.c`, memfd_create(2).
 
-use crate::backend::BackendKind;
 use crate::error::Error;
-use crate::heap::cause;
+use crate::failure::failure;
+use crate::kind::BackendKind;
 use crate::report::{HeapReport, HeapState, NodeState};
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_buffer::BufferName;
@@ -90,14 +90,6 @@ impl StandIn {
         }
     }
 
-    /// Bytes that one buffer can have; `None` without a bound of its own.
-    pub fn largest_buffer_bytes(&self) -> Option<u64> {
-        match self.source {
-            Source::Udmabuf { limit_bytes, .. } => Some(limit_bytes),
-            Source::Memfd => None,
-        }
-    }
-
     /// The state of every heap of the policy.
     pub fn describe(&self) -> HeapReport {
         let (source, says) = match &self.source {
@@ -172,24 +164,24 @@ impl HeapBackend for StandIn {
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         if !self.present.contains(heap) {
-            return Err(cause::failure(Errno::ENODEV));
+            return Err(failure(Errno::ENODEV));
         }
         if bytes == 0 {
-            return Err(cause::failure(Errno::EINVAL));
+            return Err(failure(Errno::EINVAL));
         }
         let name = DebugName::new(name.bytes());
         let Source::Udmabuf { device, limit_bytes } = &self.source else {
-            return self.sealed_memfd(bytes, &name).map_err(cause::failure);
+            return self.sealed_memfd(bytes, &name).map_err(failure);
         };
         // Asked first: the pages of a memfd that udmabuf then refuses would be zeroed in vain.
         if bytes > *limit_bytes {
-            return Err(HeapFailure { cause: "beyond udmabuf's size_limit_mb", ..cause::failure(Errno::EINVAL) });
+            return Err(HeapFailure { cause: "beyond udmabuf's size_limit_mb", ..failure(Errno::EINVAL) });
         }
-        let memfd = self.sealed_memfd(bytes, &name).map_err(cause::failure)?;
-        let size = dmabuf::size(memfd.as_fd()).map_err(|error| cause::failure(error.errno()))?;
-        let buffer = ioctl::udmabuf_create(device.as_fd(), memfd.as_fd(), size).map_err(cause::failure)?;
+        let memfd = self.sealed_memfd(bytes, &name).map_err(failure)?;
+        let size = dmabuf::size(memfd.as_fd()).map_err(|error| failure(error.errno()))?;
+        let buffer = ioctl::udmabuf_create(device.as_fd(), memfd.as_fd(), size).map_err(failure)?;
         if let Err(error) = dmabuf::set_name(buffer.as_fd(), &name) {
-            log::debug!("buffer {name:?} stays without a name: {error}");
+            log::debug!("buffer {name:?} keeps no name: {error}");
         }
         Ok(buffer)
     }

@@ -8,7 +8,7 @@
 mod common;
 
 use common::{backends, fdinfo, kernel_heaps, name, policy, run_child, CONTIGUOUS, PAGE, PROTECTED, SYSTEM};
-use gralloc_allocator::ports::HeapBackend;
+use gralloc_allocator::ports::{FailureKind, HeapBackend};
 use gralloc_dmabuf as dmabuf;
 use gralloc_dmabuf::mmap::{Mapping, Protection};
 use gralloc_dmabuf::Access;
@@ -139,7 +139,7 @@ fn protected_heap_absent_everywhere() {
     for backend in backends() {
         assert!(!backend.present().contains(PROTECTED), "{backend:?}");
         let failure = backend.allocate(PROTECTED, PAGE, &name("secret")).unwrap_err();
-        assert_eq!((failure.errno, failure.try_next), (libc::ENODEV, true), "{backend:?}");
+        assert_eq!((failure.errno, failure.kind), (libc::ENODEV, FailureKind::Other), "{backend:?}");
         let report = backend.describe();
         assert_ne!(report.heaps[2].state, NodeState::Open);
         // A stand-in must say that it is one; the real heaps must not.
@@ -160,10 +160,14 @@ fn refresh_of_what_did_not_change_says_so() {
 #[test]
 fn udmabuf_beyond_its_limit_refused_before_it_costs_memory() {
     for backend in backends() {
-        let Backend::StandIn(stand_in) = &backend else { continue };
-        let Some(limit) = stand_in.largest_buffer_bytes() else { continue };
+        if !matches!(&backend, Backend::StandIn(stand_in) if stand_in.kind() == BackendKind::Udmabuf) {
+            continue;
+        }
+        let mib = std::fs::read_to_string("/sys/module/udmabuf/parameters/size_limit_mb").unwrap();
+        let limit = mib.trim().parse::<u64>().unwrap() << 20;
         let failure = backend.allocate(SYSTEM, limit + 1, &name("large")).unwrap_err();
-        assert_eq!((failure.errno, failure.cause), (libc::EINVAL, "beyond udmabuf's size_limit_mb"));
+        let wanted = (libc::EINVAL, "beyond udmabuf's size_limit_mb", FailureKind::Other);
+        assert_eq!((failure.errno, failure.cause, failure.kind), wanted);
         let buffer = backend.allocate(SYSTEM, limit, &name("largest")).unwrap();
         assert_eq!(dmabuf::size(buffer.as_fd()).unwrap(), limit);
     }
@@ -178,7 +182,7 @@ fn contiguous_heap_without_room_enomem_and_works_again() {
     }
     // Larger than any CMA region, which is reserved at boot: refused without a search through other memory.
     let failure = backend.allocate(CONTIGUOUS, 1 << 40, &name("huge")).unwrap_err();
-    assert_eq!((failure.errno, failure.try_next), (libc::ENOMEM, true));
+    assert_eq!((failure.errno, failure.kind), (libc::ENOMEM, FailureKind::Memory));
     let buffer = backend.allocate(CONTIGUOUS, 1 << 20, &name("frame")).unwrap();
     assert_eq!(dmabuf::size(buffer.as_fd()).unwrap(), 1 << 20);
 }
@@ -217,7 +221,7 @@ fn child_runs_out_of_descriptors() {
         let null = std::fs::File::open("/dev/null").unwrap();
         let mut all: Vec<OwnedFd> = std::iter::from_fn(|| null.as_fd().try_clone_to_owned().ok()).collect();
         let failure = backend.allocate(SYSTEM, PAGE, &name("no-fd-left")).unwrap_err();
-        assert_eq!((failure.errno, failure.try_next), (libc::EMFILE, false), "{backend:?}");
+        assert_eq!((failure.errno, failure.kind), (libc::EMFILE, FailureKind::Descriptors), "{backend:?}");
         // One for the buffer, and one for the memfd below a udmabuf.
         all.truncate(all.len() - 2);
         let buffer = backend.allocate(SYSTEM, PAGE, &name("an-fd-left")).unwrap();

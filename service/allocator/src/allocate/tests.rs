@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ledger::{About, Ticket};
+use crate::ports::FailureKind;
 use crate::request::Request;
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::layout::{Layout, Planes};
@@ -93,8 +94,8 @@ impl MemoryGauge for Plenty {
     }
 }
 
-const ENOMEM: HeapFailure = HeapFailure { errno: 12, cause: "out of memory", try_next: true };
-const EMFILE: HeapFailure = HeapFailure { errno: 24, cause: "out of file descriptors", try_next: false };
+const ENOMEM: HeapFailure = HeapFailure { errno: 12, cause: "out of memory", kind: FailureKind::Memory };
+const EMFILE: HeapFailure = HeapFailure { errno: 24, cause: "out of file descriptors", kind: FailureKind::Descriptors };
 const APP: Client = Client { uid: 10_001, pid: 1 };
 
 type Outcome = Result<Vec<HeapId>, Refusal>;

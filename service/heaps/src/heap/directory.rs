@@ -1,4 +1,4 @@
-//! Notices when heap nodes come, go, or change their permissions.
+//! Notices when heap nodes appear, disappear or change their permissions.
 //!
 //! Udev and ueventd set owner and mode after the node exists, so IN_ATTRIB counts. While the directory itself does not
 //! exist its parent is watched for it.
@@ -32,9 +32,9 @@ impl DirectoryWatch {
         Ok(watch)
     }
 
-    /// Forgets the events so far and watches what there is to watch now. Call it before looking at the directory.
+    /// Forgets the events so far and watches what there is to watch now. Call it before scanning the directory.
     pub(super) fn rearm(&self) {
-        // EAGAIN when all are read; any other error leaves the fd readable, and the caller looks again.
+        // EAGAIN when all are read; any other error leaves the fd readable, and the caller scans again.
         while self.inotify.read_events().is_ok() {}
         if let Err(error) = self.place() {
             log::warn!("heaps that appear later are not noticed: {error}");
@@ -54,10 +54,10 @@ impl DirectoryWatch {
             }
         }
         let path = self.directory.parent().unwrap_or(Path::new("/"));
-        let coming = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_ONLYDIR;
-        let watch = self.inotify.add_watch(path, coming);
+        let created = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_ONLYDIR;
+        let watch = self.inotify.add_watch(path, created);
         *parent = Some(watch.map_err(|errno| Error::File { path: path.to_owned(), errno })?);
-        // It may have come between the two calls.
+        // It may have been created between the two calls.
         match self.watch_directory() {
             Err(Errno::ENOENT) | Ok(()) => Ok(()),
             Err(errno) => Err(Error::File { path: self.directory.clone(), errno }),

@@ -94,22 +94,22 @@ fn allocate_from_a_device_that_is_no_heap_enotty() {
     let directory = tempfile::tempdir().unwrap();
     node(directory.path(), "system");
     let heaps = KernelHeaps::open_in(&policy(), directory.path());
-    let failure = heaps.allocate(FIRST, 4096, &BufferName::from_text("x")).unwrap_err();
-    assert_eq!(failure, cause::failure(Errno::ENOTTY));
+    let refused = heaps.allocate(FIRST, 4096, &BufferName::from_text("x")).unwrap_err();
+    assert_eq!(refused, failure(Errno::ENOTTY));
     let absent = heaps.allocate(SECOND, 4096, &BufferName::from_text("x")).unwrap_err();
-    assert_eq!(absent, cause::failure(Errno::ENODEV));
+    assert_eq!(absent, failure(Errno::ENODEV));
     let foreign = heaps.allocate(HeapId(200), 4096, &BufferName::from_text("x")).unwrap_err();
-    assert_eq!(foreign, cause::failure(Errno::ENODEV));
+    assert_eq!(foreign, failure(Errno::ENODEV));
 }
 
 #[test]
-fn refresh_notices_nodes_that_come_and_go() {
+fn refresh_notices_nodes_that_appear_and_disappear() {
     let directory = tempfile::tempdir().unwrap();
     let heaps = KernelHeaps::open_in(&policy(), directory.path());
     assert!(!readable(heaps.change_fd().unwrap()), "nothing has happened");
 
     node(directory.path(), "system");
-    assert!(readable(heaps.change_fd().unwrap()), "a node has come");
+    assert!(readable(heaps.change_fd().unwrap()), "a node was added");
     let came = heaps.refresh();
     assert_eq!((came.appeared, came.vanished), (HeapSet::default().with(FIRST), HeapSet::default()));
     assert!(heaps.present().contains(FIRST));
@@ -117,7 +117,7 @@ fn refresh_notices_nodes_that_come_and_go() {
     assert!(heaps.refresh().is_empty());
 
     std::fs::remove_file(directory.path().join("system")).unwrap();
-    assert!(readable(heaps.change_fd().unwrap()), "a node has gone");
+    assert!(readable(heaps.change_fd().unwrap()), "a node was removed");
     assert_eq!(heaps.refresh().vanished, HeapSet::default().with(FIRST));
     assert!(!heaps.present().contains(FIRST));
 }
@@ -146,20 +146,20 @@ fn refresh_prefers_an_earlier_alias_that_came_later() {
 }
 
 #[test]
-fn refresh_notices_a_directory_that_comes_goes_and_comes_again() {
+fn refresh_notices_a_directory_that_is_removed_and_made_again() {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("dma_heap");
     let heaps = KernelHeaps::open_in(&policy(), &directory);
     for round in 0..2 {
         std::fs::create_dir(&directory).unwrap();
-        assert!(readable(heaps.change_fd().unwrap()), "round {round}: the directory has come");
+        assert!(readable(heaps.change_fd().unwrap()), "round {round}: the directory was made");
         heaps.refresh();
         node(&directory, "system");
-        assert!(readable(heaps.change_fd().unwrap()), "round {round}: a node has come");
+        assert!(readable(heaps.change_fd().unwrap()), "round {round}: a node was added");
         heaps.refresh();
         assert!(heaps.present().contains(FIRST), "round {round}");
         std::fs::remove_dir_all(&directory).unwrap();
-        assert!(readable(heaps.change_fd().unwrap()), "round {round}: all has gone");
+        assert!(readable(heaps.change_fd().unwrap()), "round {round}: all was removed");
         heaps.refresh();
         assert_eq!(heaps.present(), HeapSet::default(), "round {round}");
     }
@@ -174,8 +174,8 @@ fn allocate_from_many_threads_beside_refreshes_keeps_answering() {
         for _ in 0..3 {
             scope.spawn(|| {
                 for _ in 0..200 {
-                    let failure = heaps.allocate(FIRST, 4096, &BufferName::from_text("x")).unwrap_err();
-                    assert_eq!(failure.errno, nix::libc::ENOTTY);
+                    let refused = heaps.allocate(FIRST, 4096, &BufferName::from_text("x")).unwrap_err();
+                    assert_eq!(refused.errno, nix::libc::ENOTTY);
                 }
             });
         }

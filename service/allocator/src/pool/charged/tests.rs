@@ -60,7 +60,7 @@ fn client_takes_the_budget_while_a_fill_is_under_way_what_was_filled_goes() {
 #[test]
 fn heap_that_gives_nothing_leaves_no_charge() {
     let (shelf, ledger) = shelf();
-    let refused = HeapFailure { errno: 12, cause: "out of memory", try_next: true };
+    let refused = HeapFailure { errno: 12, cause: "out of memory", kind: crate::ports::FailureKind::Memory };
     assert!(shelf.fill(|| 0, &Unknown, |_| Err(refused)));
     assert_eq!((shelf.figures().ready_buffers, ledger.figures().pooled[0]), (0, 0));
     assert!(!shelf.fill(|| 0, &Unknown, |_| Ok(1)), "not again at once");
