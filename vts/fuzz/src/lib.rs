@@ -1,7 +1,7 @@
 //! Hostile bytes for what takes them. A target takes any bytes and panics when a promise is broken.
 //!
-//! The tests beside it run each target over the corpus that is kept (`corpus/TARGET/`), over what once failed
-//! (`corpus/found/TARGET/`) and over some tens of thousands of inputs mutated from good ones, on a stable compiler and in
+//! The tests beside it run each target over the corpus that is kept (`corpora/TARGET.tar.gz`), over what once failed
+//! (`found/TARGET/`) and over some tens of thousands of inputs mutated from good ones, on a stable compiler and in
 //! seconds. With coverage, on a nightly one, which it says how to get:
 //!
 //! ```text
@@ -9,12 +9,13 @@
 //! cargo xtask fuzz handle --seconds 600
 //! ```
 //!
-//! An input that makes one fail is left in `target/fuzz/artifacts/TARGET`; it belongs into `corpus/found/TARGET`.
+//! An input that makes one fail is left in `target/fuzz/artifacts/TARGET`; it belongs into `found/TARGET`.
 
 // A broken promise is a panic here.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod calls;
+pub mod corpus;
 mod parcel;
 mod plan;
 

@@ -1,5 +1,6 @@
 //! `cargo xtask fuzz`: the fuzz targets under libFuzzer, with what they need installed and said.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -25,8 +26,8 @@ const MAX_BYTES: u32 = 4096;
 /// Fuzz what takes hostile bytes: coverage-guided, under AddressSanitizer
 ///
 /// Takes a nightly compiler, and installs one with rustup where there is none. Begins with good inputs and the corpus that
-/// is kept in vts/fuzz/corpus and leaves what it finds in target/fuzz. `cargo test -p fuzz_targets` runs the kept corpus
-/// and mutations of it on any compiler.
+/// is kept in vts/fuzz/corpora, and leaves what it finds in target/fuzz. `cargo test -p fuzz_targets` runs the kept corpus
+/// and mutations of good inputs on any compiler.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Which: plan, policy, handle, metadata, import, parcel, calls [default: all, one after the other]
@@ -35,9 +36,9 @@ pub(crate) struct Args {
     /// Seconds for each target
     #[arg(long, value_name = "N", default_value_t = 10)]
     seconds: u64,
-    /// Afterwards replace the target's kept corpus by the smallest one of the same coverage
+    /// Afterwards keep what was found: the smallest corpus of the same coverage replaces the target's archive
     #[arg(long)]
-    minimise: bool,
+    pack: bool,
 }
 
 /// Runs it.
@@ -46,13 +47,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     nightly::ensure(&context, &[]).map_err(|why| anyhow!(why))?;
     let all: Vec<String> = TARGETS.map(str::to_owned).to_vec();
     let targets = if args.targets.is_empty() { &all } else { &args.targets };
-    let runs = fuzz_all(&context, targets, args.seconds, args.minimise)?;
+    let runs = fuzz_all(&context, targets, args.seconds, args.pack)?;
     println!("\n{}", table(&runs));
     let failed: Vec<&str> = runs.iter().filter(|run| !run.well).map(|run| run.target.as_str()).collect();
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    println!("failed: {}; the input that did it belongs into vts/fuzz/corpus/found/TARGET", failed.join(", "));
+    println!("failed: {}; the input that did it belongs into vts/fuzz/found/TARGET", failed.join(", "));
     Ok(ExitCode::FAILURE)
 }
 
@@ -103,7 +104,7 @@ fn table(runs: &[Run]) -> String {
     runs.iter().fold(head.to_owned(), |text, run| format!("{text}\n{run}"))
 }
 
-fn fuzz_all(context: &Context, targets: &[String], seconds: u64, minimise: bool) -> Result<Vec<Run>> {
+fn fuzz_all(context: &Context, targets: &[String], seconds: u64, pack: bool) -> Result<Vec<Run>> {
     let folder = context.workspace.join("vts/fuzz");
     context.progress.step("building the fuzz targets");
     let built = context.target.join("fuzz/build");
@@ -114,30 +115,32 @@ fn fuzz_all(context: &Context, targets: &[String], seconds: u64, minimise: bool)
             .args(["build", "--release", "--locked", "--target-dir"])
             .arg(&built),
     )?;
-    let seeds = context.target.join("fuzz/seeds");
-    run_visible(
-        Command::new(cargo())
-            .current_dir(&context.workspace)
-            .args(["run", "--quiet", "--locked", "-p", "fuzz_targets", "--bin", "fuzz_seeds", "--"])
-            .arg(&seeds),
-    )?;
+    let inputs = context.target.join("fuzz/inputs");
+    fuzz_inputs(context, &["unpack".as_ref(), inputs.as_os_str()])?;
     let programs = built.join(format!("{}-unknown-linux-gnu/release", std::env::consts::ARCH));
     let one = |target: &String| {
         let folders = Folders {
             work: context.target.join("fuzz/corpus").join(target),
             artifacts: context.target.join("fuzz/artifacts").join(target),
-            kept: folder.join("corpus").join(target),
-            seeds: seeds.clone(),
+            kept: inputs.join("kept").join(target),
+            seeds: inputs.join("seeds"),
         };
         let program = programs.join(format!("fuzz-{target}"));
         let run = fuzz(context, target, &program, &folders, seconds)?;
-        if minimise && run.well {
+        if pack && run.well {
             let small = context.target.join("fuzz/small").join(target);
             smallest(&program, &folders, &small)?;
+            fuzz_inputs(context, &["pack".as_ref(), target.as_ref(), small.as_os_str()])?;
         }
         Ok(run)
     };
     targets.iter().map(one).collect()
+}
+
+/// Runs the program that reads and writes the archives.
+fn fuzz_inputs(context: &Context, arguments: &[&OsStr]) -> Result<()> {
+    let run = ["run", "--quiet", "--locked", "-p", "fuzz_targets", "--bin", "fuzz_inputs", "--"];
+    Ok(run_visible(Command::new(cargo()).current_dir(&context.workspace).args(run).args(arguments))?)
 }
 
 /// Where a target's inputs lie.
@@ -146,7 +149,7 @@ struct Folders {
     work: PathBuf,
     /// What broke a promise.
     artifacts: PathBuf,
-    /// What the project keeps.
+    /// What the project keeps, unpacked.
     kept: PathBuf,
     /// Good inputs, made anew: some are longer than what is kept.
     seeds: PathBuf,
@@ -158,7 +161,6 @@ fn fuzz(context: &Context, target: &str, program: &Path, folders: &Folders, seco
     for folder in [work, artifacts] {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    ensure!(kept.is_dir(), "{}: no corpus", kept.display());
     context.progress.step(format_args!("fuzzing {target} for {seconds} s"));
     let before = children_seconds()?;
     let mut child = Command::new(program)
@@ -192,7 +194,7 @@ fn children_seconds() -> Result<f64> {
     Ok(std::time::Duration::from_millis(milliseconds.try_into()?).as_secs_f64())
 }
 
-/// Replaces the kept inputs by the smallest set with the same coverage.
+/// Leaves the smallest set with the same coverage in `small`.
 fn smallest(program: &Path, folders: &Folders, small: &Path) -> Result<()> {
     let Folders { work, kept, seeds, .. } = folders;
     let _may_be_absent = std::fs::remove_dir_all(small);
@@ -203,12 +205,6 @@ fn smallest(program: &Path, folders: &Folders, small: &Path) -> Result<()> {
             .arg(small)
             .args([work, kept, seeds]),
     )?;
-    std::fs::remove_dir_all(kept).with_context(|| kept.display().to_string())?;
-    std::fs::create_dir_all(kept).with_context(|| kept.display().to_string())?;
-    for entry in std::fs::read_dir(small)? {
-        let entry = entry?;
-        std::fs::copy(entry.path(), kept.join(entry.file_name()))?;
-    }
     Ok(())
 }
 
