@@ -1,8 +1,8 @@
 //! A connection to the allocator, and its methods.
 
 use crate::allocation::Allocation;
-use crate::door::Door;
 use crate::error::ClientError;
+use crate::transport::Transport;
 use crate::{dump, socket};
 use allocator_aidl::{AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, IAllocatorStatistics, Strong};
 use std::path::Path;
@@ -21,7 +21,7 @@ const DUMP_WAIT: Duration = Duration::from_secs(30);
 /// the other: a thread that wants its own opens its own.
 #[derive(Clone)]
 pub struct Connection {
-    door: Door,
+    transport: Transport,
     allocator: Strong<dyn IAllocator>,
 }
 
@@ -40,12 +40,12 @@ impl Connection {
     /// The same.
     pub fn binder_within(wait: Duration) -> Result<Connection, ClientError> {
         let allocator = allocator_aidl::find_allocator(wait).map_err(|error| ClientError::of_search(error, wait))?;
-        Ok(Connection { door: Door::Binder, allocator })
+        Ok(Connection { transport: Transport::Binder, allocator })
     }
 
     /// A connection to an allocator that the caller has found by itself.
     pub fn to(allocator: Strong<dyn IAllocator>) -> Connection {
-        Connection { door: Door::Binder, allocator }
+        Connection { transport: Transport::Binder, allocator }
     }
 
     /// Opens a connection to the allocator's socket.
@@ -54,31 +54,31 @@ impl Connection {
     /// `Socket` or `Handshake`, with the path.
     pub fn socket(path: &Path) -> Result<Connection, ClientError> {
         let allocator = socket::allocator(path, FIND_WAIT, REPLY_WAIT)?;
-        Ok(Connection { door: Door::Socket(path.to_owned()), allocator })
+        Ok(Connection { transport: Transport::Socket(path.to_owned()), allocator })
     }
 
-    /// Goes through one door.
+    /// Goes through one transport.
     ///
     /// # Errors
     /// Those of [`Connection::binder`] or [`Connection::socket`].
-    pub fn open(door: &Door) -> Result<Connection, ClientError> {
-        match door {
-            Door::Binder => Connection::binder(),
-            Door::Socket(path) => Connection::socket(path),
+    pub fn open(transport: &Transport) -> Result<Connection, ClientError> {
+        match transport {
+            Transport::Binder => Connection::binder(),
+            Transport::Socket(path) => Connection::socket(path),
         }
     }
 
-    /// Goes through the door that is given, or that [`Door::choose`] finds.
+    /// Goes through the transport that is given, or that [`Transport::choose`] finds.
     ///
     /// # Errors
-    /// `Door`, or those of [`Connection::open`].
-    pub fn from_env_or(given: Option<Door>) -> Result<Connection, ClientError> {
-        Connection::open(&Door::choose(given)?)
+    /// `Transport`, or those of [`Connection::open`].
+    pub fn from_env_or(given: Option<Transport>) -> Result<Connection, ClientError> {
+        Connection::open(&Transport::choose(given)?)
     }
 
-    /// Which door it is.
-    pub fn door(&self) -> &Door {
-        &self.door
+    /// Which transport it is.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
     }
 
     /// The generated client, for what is not wrapped here.

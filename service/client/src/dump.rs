@@ -66,7 +66,7 @@ mod tests {
     use super::*;
     use allocator_aidl::{
         interface_with_dump, new_allocator, AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator,
-        SocketDoor, SocketOptions,
+        SocketOptions, SocketServer,
     };
     use std::io::Write;
     use std::sync::Mutex;
@@ -103,9 +103,9 @@ mod tests {
     fn a_dump_that_hangs_is_given_up() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
-        let door = SocketDoor::bind(&path, SocketOptions::default()).unwrap();
+        let server = SocketServer::bind(&path, SocketOptions::default()).unwrap();
         let (hold, held) = mpsc::channel();
-        thread::spawn(move || door.serve(&new_allocator(Slow(Mutex::new(held)))));
+        thread::spawn(move || server.serve(&new_allocator(Slow(Mutex::new(held)))));
         let connection = crate::Connection::socket(&path).unwrap();
         let wait = Duration::from_millis(200);
         let error = dump(connection.allocator(), &[], wait).unwrap_err();

@@ -1,6 +1,6 @@
 //! What went wrong between a client and the allocator, and what to do about it.
 
-use crate::door::{DoorError, DOOR_VARIABLE};
+use crate::transport::{TransportError, TRANSPORT_VARIABLE};
 use allocator_aidl::{failure, AllocationError, Failure, FindError, Status, StatusCode, ALLOCATOR_INSTANCE};
 use gralloc_buffer::handle::HandleError;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::{fmt, io};
 #[derive(Debug)]
 pub enum ClientError {
     /// Neither the arguments nor the environment say where to look.
-    Door(DoorError),
+    Transport(TransportError),
     /// The binder driver cannot be used.
     Driver {
         /// The device node.
@@ -138,9 +138,9 @@ fn code_name(code: i32) -> &'static str {
     }
 }
 
-impl From<DoorError> for ClientError {
-    fn from(error: DoorError) -> ClientError {
-        ClientError::Door(error)
+impl From<TransportError> for ClientError {
+    fn from(error: TransportError) -> ClientError {
+        ClientError::Transport(error)
     }
 }
 
@@ -149,7 +149,7 @@ impl std::error::Error for ClientError {
         match self {
             ClientError::Socket { source, .. } | ClientError::Size(source) | ClientError::Dump(source) => Some(source),
             ClientError::Handle { error, .. } => Some(error),
-            ClientError::Door(error) => Some(error),
+            ClientError::Transport(error) => Some(error),
             _ => None,
         }
     }
@@ -158,17 +158,17 @@ impl std::error::Error for ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ClientError::Door(error) => write!(f, "{DOOR_VARIABLE}: {error}"),
+            ClientError::Transport(error) => write!(f, "{TRANSPORT_VARIABLE}: {error}"),
             ClientError::Driver { node, reason } => write!(
                 f,
-                "binder driver {}: {}; without binder, name the allocator's socket: {DOOR_VARIABLE}=unix:PATH",
+                "binder driver {}: {}; without binder, name the allocator's socket: {TRANSPORT_VARIABLE}=unix:PATH",
                 node.display(),
                 reason.trim_end()
             ),
             ClientError::NoServiceManager { waited, status } => write!(
                 f,
                 "the service manager did not answer for {} s ({status}); start servicemanager (Android) or rsb_hub \
-                 (Linux), or name the allocator's socket: {DOOR_VARIABLE}=unix:PATH",
+                 (Linux), or name the allocator's socket: {TRANSPORT_VARIABLE}=unix:PATH",
                 waited.as_secs()
             ),
             ClientError::NotRegistered { name, waited } => write!(

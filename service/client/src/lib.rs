@@ -22,15 +22,15 @@
 mod allocation;
 mod connection;
 mod descriptor;
-mod door;
 mod dump;
 mod error;
 mod socket;
+mod transport;
 
 pub use allocation::{Allocation, Buffer};
 pub use connection::Connection;
 pub use descriptor::{to_wire, DescriptorBuilder};
-pub use door::{Door, DoorError, DOOR_VARIABLE};
 pub use error::ClientError;
+pub use transport::{Transport, TransportError, TRANSPORT_VARIABLE};
 
 pub use allocator_aidl::{AllocationError, BufferDescriptorInfo, DEFAULT_SOCKET};

@@ -1,4 +1,4 @@
-//! The client and the service's front door against the kernel's binder and a real service manager.
+//! The client and the service's transport against the kernel's binder and a real service manager.
 //!
 //! Two processes: this program starts itself again as the service. It registers as the device's allocator, so no other
 //! may be running; on a machine without the driver it says so and does nothing. In a guest:
@@ -11,7 +11,7 @@ mod common;
 
 use allocator_aidl::{new_allocator, serve_binder, AllocationError, IAllocator, ALLOCATOR_INSTANCE};
 use common::{rgba, Files};
-use gralloc_client::{ClientError, Connection, Door, DOOR_VARIABLE};
+use gralloc_client::{ClientError, Connection, Transport, TRANSPORT_VARIABLE};
 use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -27,11 +27,11 @@ fn main() {
         println!("skip: this machine has no binder driver");
         return;
     }
-    std::env::remove_var(DOOR_VARIABLE);
+    std::env::remove_var(TRANSPORT_VARIABLE);
     check("an allocator that is not registered is named, in time", absent);
     let mut service = Service::start();
     let connection = Connection::from_env_or(None).expect("connect");
-    check("binder is the door where there is binder", || assert_eq!(connection.door(), &Door::Binder));
+    check("binder is the transport where there is binder", || assert_eq!(connection.transport(), &Transport::Binder));
     check("buffers come decoded with their memory", || buffers(&connection));
     check("the interface answers", || interface(&connection));
     check("the service knows who calls", || caller(&connection));

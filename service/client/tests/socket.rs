@@ -9,7 +9,7 @@ use allocator_aidl::AllocationError;
 use common::{rgba, served};
 use gralloc_buffer::handle::encode;
 use gralloc_buffer::{PixelFormat, Usage};
-use gralloc_client::{Connection, DescriptorBuilder, Door};
+use gralloc_client::{Connection, DescriptorBuilder, Transport};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::net::UnixListener;
@@ -56,8 +56,8 @@ fn a_refusal_comes_with_its_name_and_words() {
 #[test]
 fn the_rest_of_the_interface_answers() {
     let (_dir, path) = served();
-    let connection = Connection::open(&Door::Socket(path.clone())).unwrap();
-    assert_eq!(connection.door(), &Door::Socket(path));
+    let connection = Connection::open(&Transport::Socket(path.clone())).unwrap();
+    assert_eq!(connection.transport(), &Transport::Socket(path));
     connection.ping().unwrap();
     assert_eq!(connection.interface_version().unwrap(), 2);
     assert_eq!(connection.interface_hash().unwrap(), "9499fec09c544e9de5be3c87125721600f8ade66");

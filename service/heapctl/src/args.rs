@@ -3,7 +3,7 @@
 mod request;
 
 #[cfg(feature = "client")]
-pub(crate) use request::DoorArgs;
+pub(crate) use request::TransportArgs;
 pub(crate) use request::{PolicyArgs, RequestArgs};
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -202,7 +202,7 @@ pub(crate) struct HeapsArgs {
 #[derive(clap::Args)]
 pub(crate) struct AllocArgs {
     #[command(flatten)]
-    pub(crate) door: DoorArgs,
+    pub(crate) transport: TransportArgs,
 
     /// Where vendor usages get their names: a policy, as for `explain` [default: none, numbers work always]
     #[arg(long, value_name = "FILE")]
@@ -225,7 +225,7 @@ pub(crate) struct AllocArgs {
 #[derive(clap::Args)]
 pub(crate) struct DumpArgs {
     #[command(flatten)]
-    pub(crate) door: DoorArgs,
+    pub(crate) transport: TransportArgs,
 }
 
 /// Watch who holds how much: heaps, clients, largest and oldest buffers, refusals, latencies
@@ -235,7 +235,7 @@ pub(crate) struct DumpArgs {
 #[derive(clap::Args)]
 pub(crate) struct TopArgs {
     #[command(flatten)]
-    pub(crate) door: DoorArgs,
+    pub(crate) transport: TransportArgs,
 
     /// One snapshot, then exit
     #[arg(long)]
@@ -257,7 +257,7 @@ pub(crate) struct TopArgs {
 #[derive(clap::Args)]
 pub(crate) struct LeaksArgs {
     #[command(flatten)]
-    pub(crate) door: DoorArgs,
+    pub(crate) transport: TransportArgs,
 
     /// How old, such as 500ms, 60s, 5m, 1h
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = age)]
@@ -276,7 +276,7 @@ Examples:
   heapctl report --from samples.jsonl -o report.html")]
 pub(crate) struct ReportArgs {
     #[command(flatten)]
-    pub(crate) door: DoorArgs,
+    pub(crate) transport: TransportArgs,
 
     /// For how long
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]

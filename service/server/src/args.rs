@@ -34,7 +34,7 @@ Options:
 
 /// How clients reach the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum Transport {
     /// Kernel binder.
     Binder,
     /// libbinder RPC on a unix socket.
@@ -46,8 +46,8 @@ pub enum Door {
 pub struct Args {
     /// The policy's file.
     pub policy: PathBuf,
-    /// The front door.
-    pub door: Door,
+    /// The transport.
+    pub transport: Transport,
     /// The heaps.
     pub heaps: BackendKind,
     /// Where the heap nodes are.
@@ -76,7 +76,7 @@ impl Default for Args {
     fn default() -> Args {
         Args {
             policy: DEFAULT_POLICY.into(),
-            door: Door::Binder,
+            transport: Transport::Binder,
             heaps: BackendKind::Kernel,
             heap_dir: "/dev/dma_heap".into(),
             release_sources: Source::ALL.to_vec(),
@@ -105,7 +105,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
         };
         match flag.as_str() {
             "--policy" => args.policy = value("a file")?.into(),
-            "--socket" => args.door = Door::Socket(value("a path")?.into()),
+            "--socket" => args.transport = Transport::Socket(value("a path")?.into()),
             "--heap-dir" => args.heap_dir = value("a directory")?.into(),
             "--heaps" => {
                 let kind = value("a kind: kernel, udmabuf or memfd")?;
@@ -116,7 +116,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
                 args.release_sources =
                     release_sources(&kind).map_err(|unknown| format!("--release-source: {unknown}"))?;
             }
-            "--binder" => args.door = Door::Binder,
+            "--binder" => args.transport = Transport::Binder,
             "--check" => args.check = true,
             "--verbose" => args.verbose = true,
             "-h" | "--help" => return Ok(Command::Help),
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn defaults_are_a_device_s() {
         let Ok(Command::Run(args)) = run(&[]) else { panic!("no command line is a valid one") };
-        assert_eq!(args.door, Door::Binder);
+        assert_eq!(args.transport, Transport::Binder);
         assert_eq!(args.heaps, BackendKind::Kernel);
         assert_eq!(args.policy, PathBuf::from(DEFAULT_POLICY));
     }
@@ -159,7 +159,7 @@ mod tests {
     fn values_come_after_a_space_or_an_equals_sign() {
         for arguments in [["--socket", "/run/a.sock"].as_slice(), &["--socket=/run/a.sock"]] {
             let Ok(Command::Run(args)) = run(arguments) else { panic!("{arguments:?}") };
-            assert_eq!(args.door, Door::Socket("/run/a.sock".into()));
+            assert_eq!(args.transport, Transport::Socket("/run/a.sock".into()));
         }
     }
 

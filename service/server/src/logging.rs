@@ -37,7 +37,7 @@ fn sink(level: LevelFilter) -> env_logger::Logger {
 enum Source {
     /// Refusals: one line a request.
     Requests,
-    /// The binder library and the front doors: one line a broken parcel or connection.
+    /// The binder library and the transports: one line a broken parcel or connection.
     Transport,
     /// Everything else.
     Service,

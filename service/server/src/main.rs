@@ -1,8 +1,8 @@
-//! The allocator service's process: arguments, logging, the engine, the front door.
+//! The allocator service's process: arguments, logging, the engine, the transport.
 
-use allocator_aidl::{SocketDoor, SocketOptions, ALLOCATOR_INSTANCE};
+use allocator_aidl::{SocketOptions, SocketServer, ALLOCATOR_INSTANCE};
 use anyhow::{Context, Result};
-use gralloc_server::args::{self, Args, Command, Door};
+use gralloc_server::args::{self, Args, Command, Transport};
 use gralloc_server::{adapter, logging, startup};
 use log::error;
 use std::process::ExitCode;
@@ -45,12 +45,12 @@ fn run(args: &Args) -> Result<()> {
         }
         return startup::judge(&report, engine.policy());
     }
-    match &args.door {
-        Door::Binder => startup::serve_over_binder(&engine, ALLOCATOR_INSTANCE)?,
-        Door::Socket(path) => {
+    match &args.transport {
+        Transport::Binder => startup::serve_over_binder(&engine, ALLOCATOR_INSTANCE)?,
+        Transport::Socket(path) => {
             let service = adapter::binder(&engine).context("the statistics")?;
-            let door = SocketDoor::bind(path, SocketOptions::default()).context("socket")?;
-            door.serve(&service).context("socket")?;
+            let server = SocketServer::bind(path, SocketOptions::default()).context("socket")?;
+            server.serve(&service).context("socket")?;
         }
     }
     Ok(())

@@ -15,8 +15,8 @@ use std::path::Path;
 
 const SERVER: &str = "service/server/src/adapter.rs";
 const SERVER_ARGS: &str = "service/server/src/args.rs";
-const BINDINGS: [&str; 2] = ["aidl/bind_rsbinder/src/lib.rs", "aidl/bind_soong/src/lib.rs"];
-const INTERFACE: &str = "aidl/bind_rsbinder/build.rs";
+const BINDINGS: [&str; 2] = ["aidl/rsbinder/src/lib.rs", "aidl/soong/src/lib.rs"];
+const INTERFACE: &str = "aidl/rsbinder/build.rs";
 const MAPPER: &str = "service/mapper/src/abi.rs";
 const MAPPER_ENTRY: &str = "service/mapper/src/entry.rs";
 const ALLOCATOR_VINTF: &str = "service/server/allocator-service.dmaheap.xml";

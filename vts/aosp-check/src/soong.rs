@@ -228,7 +228,11 @@ fn source_files(context: &Context<'_>, module: &Module, crate_root: &Path, repor
     for broken in &sources.broken {
         report.found(module.place("crate_root:"), format!("{}: {broken}", module.name));
     }
-    let (listed, _) = expand(context.root, module, "srcs");
+    let (mut listed, _) = expand(context.root, module, "srcs");
+    let filegroups = module.strings("srcs").into_iter().filter_map(|name| name.strip_prefix(':'));
+    for group in filegroups.filter_map(|name| context.blueprints.get(name)) {
+        listed.extend(expand(context.root, group, "srcs").0);
+    }
     for file in sources.needed.difference(&listed) {
         let message = format!("{}: srcs lacks {}, and sources are sandboxed", module.name, file.display());
         report.contradiction(module.place("srcs:"), message, Place::file(file));
@@ -403,7 +407,7 @@ fn coverage(blueprints: &Blueprints, packages: &[CargoPackage], report: &mut Rep
 }
 
 /// Crates of which a tree has another of the same name: over `libbinder_rs`, and over its older libtest-mimic.
-const SOONG_ONLY: &[&str] = &["aidl/bind_soong", "vts/conformance/trials_soong"];
+const SOONG_ONLY: &[&str] = &["aidl/soong", "vts/conformance/trials_soong"];
 
 /// Packages that no device has: they read TOML.
 const HOST_ONLY: &[&str] = &["heaps_host"];

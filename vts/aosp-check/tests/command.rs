@@ -44,7 +44,7 @@ const FAULTS: [(&str, &str, &str, &str, [&str; 2]); 4] = [
         "service/server/allocator-service.dmaheap.xml",
         "<version>2</version>",
         "<version>3</version>",
-        ["service/server/allocator-service.dmaheap.xml", "aidl/bind_rsbinder/build.rs"],
+        ["service/server/allocator-service.dmaheap.xml", "aidl/rsbinder/build.rs"],
     ),
 ];
 

@@ -20,7 +20,7 @@ struct Fault(&'static str, &'static str, &'static str, &'static str, [&'static s
 const ADAPTER: &str = "service/server/src/adapter.rs";
 const ALLOCATOR_XML: &str = "service/server/allocator-service.dmaheap.xml";
 const MAPPER_XML: &str = "service/mapper/mapper.dmaheap.xml";
-const BUILD: &str = "aidl/bind_rsbinder/build.rs";
+const BUILD: &str = "aidl/rsbinder/build.rs";
 
 const FAULTS: &[Fault] = &[
     Fault(
@@ -84,14 +84,14 @@ const FAULTS: &[Fault] = &[
         "IAllocator/default",
         "IAllocator/dmaheap",
         "the declared instance",
-        [ALLOCATOR_XML, "aidl/bind_rsbinder/src/lib.rs"],
+        [ALLOCATOR_XML, "aidl/rsbinder/src/lib.rs"],
     ),
     Fault(
-        "aidl/bind_soong/Android.bp",
+        "aidl/soong/Android.bp",
         "android.hardware.graphics.allocator-V2-rust",
         "android.hardware.graphics.allocator-V3-rust",
         "has to link android.hardware.graphics.allocator-V2-rust",
-        ["aidl/bind_soong/Android.bp", BUILD],
+        ["aidl/soong/Android.bp", BUILD],
     ),
     Fault(
         MAPPER_XML,

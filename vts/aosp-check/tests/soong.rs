@@ -162,10 +162,10 @@ const FAULTS: &[Fault] = &[
         "links libheaps_compile, which is built for the other side alone",
     ),
     Fault(
-        "aidl/bind_soong/Android.bp",
+        "aidl/soong/Android.bp",
         "rustlibs: [\"android.hardware.graphics.common-V5-rust\"]",
         "rustlibs: [\"android.hardware.graphics.common-V6-rust\"]",
-        "aidl/bind_soong/Android.bp:",
+        "aidl/soong/Android.bp:",
         "the allocator's interface imports android.hardware.graphics.common-V5-rust",
     ),
 ];

@@ -1,6 +1,6 @@
 //! One buffer of the allocator's, as a client holds it: its handle, what the handle says, its memory mapped.
 //!
-//! The service's replies and strangers' packets go through the same door, [`Buffer::adopt`], and neither is trusted.
+//! The service's replies and strangers' packets are read by the same function, [`Buffer::adopt`], and neither is trusted.
 
 use crate::dmabuf::{self, Mapped, Origin};
 use crate::format::Format;

@@ -3,16 +3,16 @@
 use crate::buffer::Buffer;
 use anyhow::{anyhow, bail, Context, Error, Result};
 use gralloc_buffer::{PixelFormat, Usage};
-use gralloc_client::{ClientError, Connection, DescriptorBuilder, Door};
+use gralloc_client::{ClientError, Connection, DescriptorBuilder, Transport};
 use std::fmt;
 use std::time::{Duration, Instant};
 
 /// How to reach the allocator.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ServiceArgs {
-    /// The allocator's door: `binder` or `unix:PATH`. Without it $GRALLOC_ALLOCATOR, else binder if there is one
-    #[arg(long, value_name = "DOOR")]
-    pub service: Option<Door>,
+    /// The allocator's transport: `binder` or `unix:PATH`. Without it $GRALLOC_ALLOCATOR, else binder if there is one
+    #[arg(long, value_name = "TRANSPORT")]
+    pub service: Option<Transport>,
 }
 
 /// What a client wants.
@@ -57,8 +57,8 @@ impl Service {
     }
 
     /// How it was reached.
-    pub fn door(&self) -> String {
-        self.0.door().to_string()
+    pub fn transport(&self) -> String {
+        self.0.transport().to_string()
     }
 
     /// Asks whether a wish can be fulfilled at all.
@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn connect_without_a_service_says_where_it_looked() {
-        let door = "unix:/nonexistent/allocator.sock".parse().unwrap();
-        let error = Service::connect(&ServiceArgs { service: Some(door) }).err().unwrap();
+        let transport = "unix:/nonexistent/allocator.sock".parse().unwrap();
+        let error = Service::connect(&ServiceArgs { service: Some(transport) }).err().unwrap();
         assert!(format!("{error:#}").contains("/nonexistent/allocator.sock"), "{error:#}");
     }
 }

@@ -200,9 +200,9 @@ fn contiguous_camera_captures_into_the_contiguous_heap_that_the_policy_chose() {
         ..PolicyText::default()
     };
     let service = service_tests::service::Service::start(&policy, &Options::default());
-    let door = format!("unix:{}", service.socket().display());
+    let transport = format!("unix:{}", service.socket().display());
     for format in ["xr24", "nv12"] {
-        let args = ["--service", &door, "--camera", "vivid-001-vid-cap", "--format", format, "--frames", "10"];
+        let args = ["--service", &transport, "--camera", "vivid-001-vid-cap", "--format", format, "--frames", "10"];
         let (code, report) = place.camera(&args);
         assert_eq!((code, &report["frames"]["captured"]), (Some(0), &Value::from(10)), "{report:#}");
         let heap = report["buffers"][0]["heap"].as_str().unwrap();

@@ -1,7 +1,7 @@
 //! The command line, and the environment behind it.
 
 use clap::Parser;
-use gralloc_client::Door;
+use gralloc_client::Transport;
 use std::path::PathBuf;
 
 /// Names the mapper when `--mapper` does not.
@@ -25,8 +25,8 @@ pub const NO_SKIP_VARIABLE: &str = "GRALLOC_NO_SKIP";
 )]
 pub struct Options {
     /// The allocator: binder, or unix:PATH [default: $GRALLOC_ALLOCATOR, else binder where the machine has it]
-    #[arg(long, value_name = "DOOR", help_heading = "What is under test")]
-    pub allocator: Option<Door>,
+    #[arg(long, value_name = "TRANSPORT", help_heading = "What is under test")]
+    pub allocator: Option<Transport>,
     /// The mapper library [default: $GRALLOC_MAPPER, else mapper.SUFFIX.so in /vendor/lib64/hw or /vendor/lib/hw, with the
     /// suffix that the allocator says]
     #[arg(long, value_name = "FILE", help_heading = "What is under test")]
@@ -93,7 +93,7 @@ mod tests {
     fn our_options_and_libtests_go_together() {
         let words = ["x", "--allocator", "unix:/a", "--mapper", "/m.so", "--show-output", "mapper::Lock", "--exact"];
         let options = Options::try_parse_from(words).unwrap();
-        assert_eq!(options.allocator, Some(Door::Socket("/a".into())));
+        assert_eq!(options.allocator, Some(Transport::Socket("/a".into())));
         assert_eq!(options.named_mapper(), Some("/m.so".into()));
         assert_eq!((options.run.filter.as_deref(), options.run.exact), (Some("mapper::Lock"), true));
         assert!(Options::try_parse_from(["x", "--allocator", "tcp:1"]).is_err());

@@ -4,7 +4,7 @@ use crate::allocator::{Allocator, Buffer, Descriptor};
 use crate::mapper::{Imported, LoadError, Mapper};
 use crate::options::{Options, MAPPER_VARIABLE};
 use crate::suite::Skip;
-use gralloc_client::{ClientError, Connection, Door, DoorError};
+use gralloc_client::{ClientError, Connection, Transport, TransportError};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,8 +21,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// What to test, by name; nothing is loaded yet.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The allocator's door.
-    pub door: Door,
+    /// The allocator's transport.
+    pub transport: Transport,
     /// The mapper's file.
     pub mapper: PathBuf,
     /// What restarts the allocator.
@@ -32,8 +32,8 @@ pub struct Target {
 /// Why nothing can be tested.
 #[derive(Debug)]
 pub enum SubjectError {
-    /// The environment names no door.
-    Door(DoorError),
+    /// The environment names no transport.
+    Transport(TransportError),
     /// The allocator cannot be reached.
     Allocator(ClientError),
     /// There is no library where devices keep them.
@@ -47,7 +47,7 @@ impl std::error::Error for SubjectError {}
 impl fmt::Display for SubjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SubjectError::Door(error) => write!(f, "{error}"),
+            SubjectError::Transport(error) => write!(f, "{error}"),
             SubjectError::Allocator(error) => write!(f, "the allocator: {error}"),
             SubjectError::NoMapper(name) => {
                 write!(f, "no {name} in {}; name it: --mapper FILE or {MAPPER_VARIABLE}=FILE", FOLDERS.join(" or "))
@@ -63,14 +63,14 @@ impl Target {
     /// # Errors
     /// The allocator cannot be reached, though it has to say which mapper is its own; or there is no such mapper.
     pub fn find(options: &Options) -> Result<Target, SubjectError> {
-        let door = Door::choose(options.allocator.clone()).map_err(SubjectError::Door)?;
+        let transport = Transport::choose(options.allocator.clone()).map_err(SubjectError::Transport)?;
         let mapper = match options.named_mapper() {
             Some(mapper) => mapper,
-            None => mapper_of_device(&Connection::open(&door).map_err(SubjectError::Allocator)?)?,
+            None => mapper_of_device(&Connection::open(&transport).map_err(SubjectError::Allocator)?)?,
         };
         // A bare file name would be looked for among the system's libraries.
         let mapper = mapper.canonicalize().unwrap_or(mapper);
-        Ok(Target { door, mapper, restart: options.restart_command() })
+        Ok(Target { transport, mapper, restart: options.restart_command() })
     }
 
     /// Connects and loads.
@@ -78,7 +78,7 @@ impl Target {
     /// # Errors
     /// Either cannot be had.
     pub fn open(&self) -> Result<Subject, SubjectError> {
-        let connection = Connection::open(&self.door).map_err(SubjectError::Allocator)?;
+        let connection = Connection::open(&self.transport).map_err(SubjectError::Allocator)?;
         let mapper = Mapper::load(&self.mapper).map_err(SubjectError::Mapper)?;
         Ok(Subject { target: self.clone(), allocator: Allocator::new(connection), mapper })
     }
@@ -108,7 +108,7 @@ impl Subject {
 
     /// A new connection to the allocator; fails the test when there is none.
     pub fn reconnect(&self) -> Allocator {
-        Allocator::new(Connection::open(&self.target.door).unwrap_or_else(|error| panic!("{error}")))
+        Allocator::new(Connection::open(&self.target.transport).unwrap_or_else(|error| panic!("{error}")))
     }
 
     /// One buffer, allocated and imported.
@@ -140,7 +140,7 @@ impl Subject {
             std::thread::sleep(POLL);
         }
         loop {
-            match Connection::open(&self.target.door) {
+            match Connection::open(&self.target.transport) {
                 Ok(connection) if connection.ping().is_ok() => return Ok(Allocator::new(connection)),
                 other => {
                     let why = other.err().map_or("it does not answer".to_owned(), |error| error.to_string());

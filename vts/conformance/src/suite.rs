@@ -68,7 +68,7 @@ pub fn run(options: &Options) -> ExitCode {
     if let Some(name) = &options.run_one {
         return run_one(&tests, name, &target);
     }
-    eprintln!("allocator: {}\nmapper: {}", target.door, target.mapper.display());
+    eprintln!("allocator: {}\nmapper: {}", target.transport, target.mapper.display());
     // One after the other: a test may restart the allocator, others compare figures of a process before and after.
     conformance_trials::run(&options.run, trials(&tests, options, Some(&target)))
 }

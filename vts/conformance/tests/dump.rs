@@ -25,7 +25,7 @@ fn bytes_of(text: &str, name: &str) -> Vec<u8> {
 fn dump_prints_each_standard_type_once_with_bytes_that_decode() {
     let service = own_service();
     let output = Command::new(env!("CARGO_BIN_EXE_gralloc-conformance"))
-        .args(["--dump", "--allocator", &service.door(), "--mapper"])
+        .args(["--dump", "--allocator", &service.transport(), "--mapper"])
         .arg(artifacts::mapper())
         .output()
         .unwrap();

@@ -12,7 +12,7 @@ use common::artifacts;
 use common::keeper::own_service;
 use conformance::options::Options;
 use conformance::{peer, suite};
-use gralloc_client::{Connection, DOOR_VARIABLE};
+use gralloc_client::{Connection, TRANSPORT_VARIABLE};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,10 +25,11 @@ fn main() -> ExitCode {
         return suite::run(&options);
     }
     let mut own = None;
-    let is_named = options.allocator.is_some() || std::env::var_os(DOOR_VARIABLE).is_some_and(|door| !door.is_empty());
+    let is_named = options.allocator.is_some()
+        || std::env::var_os(TRANSPORT_VARIABLE).is_some_and(|transport| !transport.is_empty());
     if !is_named && Connection::binder_within(Duration::ZERO).is_err() {
         let keeper = own_service();
-        options.allocator = Some(keeper.door().parse().expect("a door"));
+        options.allocator = Some(keeper.transport().parse().expect("a transport"));
         options.restart = Some(options.restart.unwrap_or_else(|| keeper.restart_command()));
         if options.named_mapper().is_none() {
             options.mapper = Some(artifacts::mapper());

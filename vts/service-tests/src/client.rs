@@ -5,7 +5,7 @@ use crate::suite::Skip;
 use allocator_aidl::{BufferDescriptorInfo, ExtendableType, IAllocator, IAllocatorStatistics};
 use allocator_aidl::{ParcelFileDescriptor, Status, Strong};
 use gralloc_buffer::{PixelFormat, Usage};
-use gralloc_client::{Allocation, Buffer, ClientError, Connection, DescriptorBuilder, Door};
+use gralloc_client::{Allocation, Buffer, ClientError, Connection, DescriptorBuilder, Transport};
 use rsbinder::DUMP_TRANSACTION;
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,8 +29,8 @@ impl Client {
     ///
     /// # Errors
     /// What stood in the way, in words.
-    pub fn connect(door: &Door) -> Result<Client, String> {
-        Connection::open(door).map(Client).map_err(|error| error.to_string())
+    pub fn connect(transport: &Transport) -> Result<Client, String> {
+        Connection::open(transport).map(Client).map_err(|error| error.to_string())
     }
 
     /// The interface itself.

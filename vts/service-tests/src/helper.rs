@@ -2,7 +2,7 @@
 
 use crate::client::{rgba, Client, Failure, NO_RESOURCES};
 use crate::random::Random;
-use gralloc_client::{Allocation, Door};
+use gralloc_client::{Allocation, Transport};
 use seccompiler::{
     apply_filter, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule,
@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Says which helper this process is.
 const ROLE: &str = "SERVICE_TESTS_HELPER";
-/// The door that a helper knocks at.
-const DOOR: &str = "SERVICE_TESTS_DOOR";
+/// The transport that a helper connects through.
+const TRANSPORT: &str = "SERVICE_TESTS_TRANSPORT";
 /// The system call that is to fail.
 const FAULT: &str = "SERVICE_TESTS_FAULT";
 /// The control group to be pressed in.
@@ -42,7 +42,7 @@ pub fn main_if_helper() -> Option<ExitCode> {
         "press" => want_memory(),
         "mutant" => {
             let socket = PathBuf::from(std::env::var(SOCKET).unwrap());
-            crate::mutant::serve(&std::env::var(HARM).unwrap(), &door(), &socket)
+            crate::mutant::serve(&std::env::var(HARM).unwrap(), &transport(), &socket)
         }
         "fault" => {
             let error = exec_with_fault();
@@ -60,25 +60,25 @@ fn helper(role: &str) -> Command {
     command
 }
 
-fn for_door(command: &mut Command, door: &Door) {
-    let door = match door {
-        Door::Socket(path) => path.display().to_string(),
-        Door::Binder => "binder".to_owned(),
+fn for_transport(command: &mut Command, transport: &Transport) {
+    let transport = match transport {
+        Transport::Socket(path) => path.display().to_string(),
+        Transport::Binder => "binder".to_owned(),
     };
-    command.env(DOOR, door);
+    command.env(TRANSPORT, transport);
 }
 
-fn door() -> Door {
-    let door = std::env::var(DOOR).unwrap();
-    if door == "binder" {
-        Door::Binder
+fn transport() -> Transport {
+    let transport = std::env::var(TRANSPORT).unwrap();
+    if transport == "binder" {
+        Transport::Binder
     } else {
-        Door::Socket(PathBuf::from(door))
+        Transport::Socket(PathBuf::from(transport))
     }
 }
 
 fn connect() -> Client {
-    Client::connect(&door()).unwrap_or_else(|why| {
+    Client::connect(&transport()).unwrap_or_else(|why| {
         println!("no connection: {why}");
         std::process::exit(0)
     })
@@ -93,9 +93,9 @@ pub struct RemoteClient {
 
 impl RemoteClient {
     /// Starts one; `user` and `group` say who it is.
-    pub fn start(door: &Door, identity: Option<(u32, u32)>) -> RemoteClient {
+    pub fn start(transport: &Transport, identity: Option<(u32, u32)>) -> RemoteClient {
         let mut command = helper("client");
-        for_door(&mut command, door);
+        for_transport(&mut command, transport);
         if let Some((user, group)) = identity {
             command.uid(user).gid(group);
         }
@@ -200,9 +200,9 @@ pub struct Churner {
 
 impl Churner {
     /// Starts one.
-    pub fn start(door: &Door) -> Churner {
+    pub fn start(transport: &Transport) -> Churner {
         let mut command = helper("churn");
-        for_door(&mut command, door);
+        for_transport(&mut command, transport);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let calls = BufReader::new(child.stdout.take().unwrap());
         Churner { child, calls }
@@ -237,9 +237,9 @@ pub struct Wanderer(Child);
 
 impl Wanderer {
     /// Starts one that draws from this seed.
-    pub fn start(door: &Door, seed: u64) -> Wanderer {
+    pub fn start(transport: &Transport, seed: u64) -> Wanderer {
         let mut command = helper("wander");
-        for_door(&mut command, door);
+        for_transport(&mut command, transport);
         Wanderer(command.env(SEED, seed.to_string()).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap())
     }
 
@@ -266,7 +266,7 @@ fn wander() {
     // Its test kills it long before; should the test have died, it ends by itself.
     let start = Instant::now();
     while start.elapsed() < wander_lifetime() {
-        let Ok(client) = Client::connect(&door()) else {
+        let Ok(client) = Client::connect(&transport()) else {
             std::thread::sleep(Duration::from_millis(20));
             continue;
         };
@@ -292,10 +292,10 @@ fn wander_lifetime() -> Duration {
     LIFETIME + crate::chaos_time()
 }
 
-/// What starts a process that stands before the service behind `door` and does harm.
-pub(crate) fn mutant_command(door: &Door, harm: &str, socket: &Path) -> Command {
+/// What starts a process that stands before the service behind `transport` and does harm.
+pub(crate) fn mutant_command(transport: &Transport, harm: &str, socket: &Path) -> Command {
     let mut command = helper("mutant");
-    for_door(&mut command, door);
+    for_transport(&mut command, transport);
     command.env(HARM, harm).env(SOCKET, socket);
     command
 }

@@ -1,6 +1,6 @@
 //! What the tests of the service stand on. The tests are in `tests/service/`.
 //!
-//! The service is seen from outside alone: a process that is started, called through its front doors, looked at through
+//! The service is seen from outside alone: a process that is started, called through its transports, looked at through
 //! /proc, and ended. Nothing of `gralloc_server` is linked.
 //!
 //! - [`service`]: one started service, with a policy of the test's own; or the guest's, over binder.

@@ -8,9 +8,9 @@ use crate::{wait_for, SOON};
 use allocator_aidl::{
     calling_pid, new_allocator, new_statistics, service_specific, set_extension, AllocationError, AllocationResult,
     AllocatorStatistics, BinderResult, BufferDescriptorInfo, BufferStatistics, IAllocator, IAllocatorStatistics,
-    SocketDoor, SocketOptions, Status, StatusCode,
+    SocketOptions, SocketServer, Status, StatusCode,
 };
-use gralloc_client::{ClientError, Connection, Door};
+use gralloc_client::{ClientError, Connection, Transport};
 use std::collections::HashMap;
 use std::io;
 use std::ops::Deref;
@@ -70,14 +70,14 @@ impl Mutant {
         let behind = Service::plain();
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("socket");
-        let mut command = mutant_command(behind.door(), &format!("{harm:?}"), &socket);
+        let mut command = mutant_command(behind.transport(), &format!("{harm:?}"), &socket);
         let child = command.stdin(Stdio::null()).spawn().unwrap();
         // Clients of other users come in here.
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        let subject = Subject::at(Door::Socket(socket), i32::try_from(child.id()).unwrap());
+        let subject = Subject::at(Transport::Socket(socket), i32::try_from(child.id()).unwrap());
         let mutant = Mutant { subject, child, _folder: folder, _behind: behind };
-        let answers = || Client::connect(mutant.door()).ok()?.allocator().getIMapperLibrarySuffix().ok();
+        let answers = || Client::connect(mutant.transport()).ok()?.allocator().getIMapperLibrarySuffix().ok();
         wait_for(SOON, answers).expect("what stands before the service answers");
         mutant
     }
@@ -91,17 +91,17 @@ impl Drop for Mutant {
     }
 }
 
-/// Serves on `socket` what is behind `door`. Does not return.
-pub(crate) fn serve(harm: &str, door: &Door, socket: &Path) -> ! {
+/// Serves on `socket` what is behind `transport`. Does not return.
+pub(crate) fn serve(harm: &str, transport: &Transport, socket: &Path) -> ! {
     let harm = ALL.into_iter().find(|one| format!("{one:?}") == harm).expect("a harm");
     let options = match harm {
         Harm::LetsEverybodyIn => SocketOptions { connections: 1000, connections_per_uid: 1000, ..Default::default() },
         _ => SocketOptions::default(),
     };
-    let before = || Before { harm, other: Connection::open(door).unwrap(), kept: Mutex::default() };
+    let before = || Before { harm, other: Connection::open(transport).unwrap(), kept: Mutex::default() };
     let allocator = new_allocator(before());
     set_extension(&allocator, &new_statistics(before())).unwrap();
-    let ended = SocketDoor::bind(socket, options).unwrap().serve(&allocator);
+    let ended = SocketServer::bind(socket, options).unwrap().serve(&allocator);
     panic!("{:?}", ended.err());
 }
 

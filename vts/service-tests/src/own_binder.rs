@@ -4,7 +4,7 @@ use crate::client::{rgba, Client};
 use crate::service::Subject;
 use crate::suite::Skip;
 use crate::{wait_for, SOON};
-use gralloc_client::Door;
+use gralloc_client::Transport;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -60,7 +60,7 @@ impl OwnBinder {
         command.args(&self.command[1..]).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         self.child = Some(command.spawn().unwrap());
         let served = || {
-            let client = Client::connect(&Door::Binder).ok()?;
+            let client = Client::connect(&Transport::Binder).ok()?;
             client.allocate(&rgba("first", 16, 16), 1).ok()
         };
         assert!(wait_for(SOON, served).is_some(), "the next service does not serve:\n{}", self.log());
@@ -68,7 +68,7 @@ impl OwnBinder {
 
     /// As a subject.
     pub fn subject(&self) -> Subject {
-        Subject::at(Door::Binder, i32::try_from(self.child.as_ref().unwrap().id()).unwrap())
+        Subject::at(Transport::Binder, i32::try_from(self.child.as_ref().unwrap().id()).unwrap())
     }
 
     /// How it ended; `None` while it lives.

@@ -7,7 +7,7 @@ use crate::policy::PolicyText;
 use crate::process::{fds, lives};
 use crate::suite::Skip;
 use crate::{wait_for, SOON};
-use gralloc_client::Door;
+use gralloc_client::Transport;
 use std::fs::{self, File, Permissions};
 use std::ops::Deref;
 use std::os::unix::fs::{chown, PermissionsExt};
@@ -49,7 +49,7 @@ fn build() -> Result<PathBuf, String> {
 
 /// A service that answers: where, and which process it is.
 pub struct Subject {
-    door: Door,
+    transport: Transport,
     pid: i32,
 }
 
@@ -63,19 +63,19 @@ impl Subject {
         if !["/dev/binder", "/dev/binderfs/binder"].iter().any(|node| Path::new(node).exists()) {
             return Err(missing("there is no /dev/binder".to_owned()));
         }
-        Client::connect(&Door::Binder).map_err(missing)?;
+        Client::connect(&Transport::Binder).map_err(missing)?;
         let pid = pid_of_running().ok_or_else(|| missing("its process is not to be found".to_owned()))?;
-        Ok(Subject { door: Door::Binder, pid })
+        Ok(Subject { transport: Transport::Binder, pid })
     }
 
     /// One that is known.
-    pub(crate) fn at(door: Door, pid: i32) -> Subject {
-        Subject { door, pid }
+    pub(crate) fn at(transport: Transport, pid: i32) -> Subject {
+        Subject { transport, pid }
     }
 
-    /// Its front door.
-    pub fn door(&self) -> &Door {
-        &self.door
+    /// Its transport.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
     }
 
     /// Its process.
@@ -85,7 +85,7 @@ impl Subject {
 
     /// A new connection.
     pub fn connect(&self) -> Client {
-        Client::connect(&self.door).unwrap()
+        Client::connect(&self.transport).unwrap()
     }
 
     /// Its dump.
@@ -168,7 +168,7 @@ impl Service {
     pub fn start_with_json(policy: &str, options: &Options) -> Service {
         let folder = Folder::new(policy, options.user);
         let socket = folder.socket();
-        let door = Door::Socket(socket.clone());
+        let transport = Transport::Socket(socket.clone());
         let mut command = command(&folder, options);
         let log = File::create(folder.log()).unwrap();
         let mut child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().expect("the service's program");
@@ -178,14 +178,14 @@ impl Service {
                 panic!("the service ended before it served: {status}\n{}", read(&folder.log()));
             }
             // A whole call: what the service opens once, at its first client, is no leak of a later one.
-            let answers = || Client::connect(&door).ok()?.allocator().getIMapperLibrarySuffix().ok();
+            let answers = || Client::connect(&transport).ok()?.allocator().getIMapperLibrarySuffix().ok();
             UnixStream::connect(&socket).ok().and_then(|_| answers())
         });
         if up.is_none() {
             let _ = child.kill();
             panic!("the service does not serve:\n{}", read(&folder.log()));
         }
-        Service { subject: Subject { door, pid }, child, folder: folder.0 }
+        Service { subject: Subject { transport, pid }, child, folder: folder.0 }
     }
 
     /// Runs a service that is expected to end by itself, and returns how it did and what it said.
@@ -210,9 +210,9 @@ impl Service {
 
     /// The socket's path.
     pub fn socket(&self) -> &Path {
-        match &self.subject.door {
-            Door::Socket(path) => path,
-            Door::Binder => unreachable!("a service of the test's own is behind a socket"),
+        match &self.subject.transport {
+            Transport::Socket(path) => path,
+            Transport::Binder => unreachable!("a service of the test's own is behind a socket"),
         }
     }
 

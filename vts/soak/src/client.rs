@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use gralloc_buffer::{PixelFormat, Usage};
-use gralloc_client::{Allocation, ClientError, Connection, DescriptorBuilder, Door};
+use gralloc_client::{Allocation, ClientError, Connection, DescriptorBuilder, Transport};
 use service_tests::random::Random;
 
 /// What a client is.
@@ -73,7 +73,7 @@ pub(crate) fn run(kind: Kind, seed: u64) -> Result<()> {
     let mut kept: VecDeque<Allocation> = VecDeque::new();
     let habit = kind.habit();
     loop {
-        let Ok(connection) = Connection::open(&Door::Binder) else {
+        let Ok(connection) = Connection::open(&Transport::Binder) else {
             thread::sleep(Duration::from_millis(20));
             continue;
         };

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use gralloc_buffer::{PixelFormat, Usage};
-use gralloc_client::{Connection, DescriptorBuilder, Door};
+use gralloc_client::{Connection, DescriptorBuilder, Transport};
 use serde_json::{json, Value};
 
 /// What was killed so far.
@@ -33,7 +33,7 @@ impl Watch {
     pub(crate) fn first_call(&self) -> Result<()> {
         let usage = Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN;
         let wanted = DescriptorBuilder::new("first", 16, 16, PixelFormat::Rgba8888, usage).build();
-        Connection::open(&Door::Binder)?.allocate(&wanted, 1)?;
+        Connection::open(&Transport::Binder)?.allocate(&wanted, 1)?;
         Ok(())
     }
 
@@ -41,7 +41,7 @@ impl Watch {
     pub(crate) fn second(&self, phase: &str, counts: &Counts) -> Result<Value> {
         let output = Command::new("vmctl").args(["service", "pid"]).output().context("vmctl")?;
         let pid = String::from_utf8(output.stdout)?.trim().to_owned();
-        let dump: Value = serde_json::from_str(&Connection::open(&Door::Binder)?.dump(&["--json"])?)?;
+        let dump: Value = serde_json::from_str(&Connection::open(&Transport::Binder)?.dump(&["--json"])?)?;
         let refusals = dump.get("refusals").and_then(Value::as_object);
         let refusals: u64 = refusals.map_or(0, |causes| causes.values().filter_map(Value::as_u64).sum());
         let lines: Vec<String> = self.calls.try_iter().collect();

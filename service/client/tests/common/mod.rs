@@ -5,7 +5,7 @@
 
 use allocator_aidl::{
     calling_identity, interface_with_dump, new_allocator, parcel_fd, service_specific, AllocationError,
-    AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, NativeHandle, SocketDoor, SocketOptions,
+    AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, NativeHandle, SocketOptions, SocketServer,
 };
 use gralloc_buffer::handle::{encode, BufferInfo};
 use gralloc_buffer::layout::Needs;
@@ -120,8 +120,8 @@ impl IAllocator for Files {
 pub(crate) fn served() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("allocator.sock");
-    let door = SocketDoor::bind(&path, SocketOptions::default()).unwrap();
-    std::thread::spawn(move || panic!("the door closed: {:?}", door.serve(&new_allocator(Files::default())).err()));
+    let server = SocketServer::bind(&path, SocketOptions::default()).unwrap();
+    std::thread::spawn(move || panic!("the server ended: {:?}", server.serve(&new_allocator(Files::default())).err()));
     (dir, path)
 }
 

@@ -1,7 +1,7 @@
 //! Arguments that several commands share: a policy, a request, a way to the service.
 
 #[cfg(feature = "client")]
-use gralloc_client::Door;
+use gralloc_client::Transport;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -63,10 +63,10 @@ const WAY: &str = "Way to the service";
 /// How to reach the service.
 #[cfg(feature = "client")]
 #[derive(clap::Args)]
-pub(crate) struct DoorArgs {
+pub(crate) struct TransportArgs {
     /// `binder`, or `unix:PATH` for the service's socket [default: $GRALLOC_ALLOCATOR, else binder if there is one]
-    #[arg(long, value_name = "DOOR", help_heading = WAY)]
-    service: Option<Door>,
+    #[arg(long, value_name = "TRANSPORT", help_heading = WAY)]
+    service: Option<Transport>,
 
     /// The service's socket; short for --service unix:PATH
     #[arg(long, value_name = "PATH", conflicts_with = "service", help_heading = WAY)]
@@ -74,10 +74,10 @@ pub(crate) struct DoorArgs {
 }
 
 #[cfg(feature = "client")]
-impl DoorArgs {
-    /// The door that is asked for, if any is.
-    pub(crate) fn door(&self) -> Option<Door> {
-        self.socket.clone().map(Door::Socket).or_else(|| self.service.clone())
+impl TransportArgs {
+    /// The transport that is asked for, if any is.
+    pub(crate) fn transport(&self) -> Option<Transport> {
+        self.socket.clone().map(Transport::Socket).or_else(|| self.service.clone())
     }
 }
 

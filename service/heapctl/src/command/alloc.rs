@@ -15,7 +15,7 @@ pub(crate) fn run(args: &AllocArgs, out: &Output) -> Result<Status> {
         None => Vec::new(),
     };
     let descriptor = request::descriptor(&args.request, &vendor)?;
-    let connection = Connection::from_env_or(args.door.door())
+    let connection = Connection::from_env_or(args.transport.transport())
         .map_err(|error| anyhow!("the allocator service was not found: {error}"))?;
     let wire = gralloc_client::to_wire(&descriptor);
     let supported = connection.is_supported(&wire).map_err(failed)?;
@@ -56,8 +56,8 @@ fn refused(connection: &Connection, error: &ClientError, supported: bool, out: &
     if out.json {
         let ClientError::Refused { code, message } = error else { return };
         let code = json!({ "code": code, "message": message });
-        let door = connection.door().to_string();
-        out.json(&json!({ "ok": false, "service": door, "is_supported": supported, "refused": code }));
+        let transport = connection.transport().to_string();
+        out.json(&json!({ "ok": false, "service": transport, "is_supported": supported, "refused": code }));
     } else {
         out.text(&format!("{error}\nisSupported: {supported}\n"));
     }
@@ -80,7 +80,7 @@ fn report(connection: &Connection, allocation: &Allocation, supported: bool, too
         let buffers: Vec<Value> = allocation.buffers.iter().map(|buffer| info_json(&buffer.info)).collect();
         out.json(&json!({
             "ok": true,
-            "service": connection.door().to_string(),
+            "service": connection.transport().to_string(),
             "is_supported": supported,
             "stride": allocation.stride,
             "call_us": micros,
@@ -93,5 +93,8 @@ fn report(connection: &Connection, allocation: &Allocation, supported: bool, too
     }
     let count = allocation.buffers.len();
     let buffers = if count == 1 { "buffer" } else { "buffers" };
-    out.text(&format!("{count} {buffers} through {} in {micros} us; isSupported: {supported}\n", connection.door()));
+    out.text(&format!(
+        "{count} {buffers} through {} in {micros} us; isSupported: {supported}\n",
+        connection.transport()
+    ));
 }

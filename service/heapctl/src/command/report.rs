@@ -40,7 +40,7 @@ pub(crate) fn run(args: &ReportArgs, out: &Output) -> Result<Status> {
 }
 
 fn sample(args: &ReportArgs, out: &Output) -> Result<Vec<Value>> {
-    let connection = connect(args.door.door())?;
+    let connection = connect(args.transport.transport())?;
     let end = Duration::from_secs(args.seconds);
     if end > Duration::from_secs(2) {
         out.notes(&[format!("watching for {} s", args.seconds)]);

@@ -4,7 +4,7 @@ use crate::args::{LeaksArgs, TopArgs};
 use crate::output::{table, Output, Status};
 use crate::snapshot::{size, Buffer, Snapshot};
 use anyhow::{anyhow, Result};
-use gralloc_client::{Connection, Door};
+use gralloc_client::{Connection, Transport};
 use serde_json::Value;
 use std::io::IsTerminal;
 use std::thread::sleep;
@@ -18,7 +18,7 @@ const BAR: u64 = 20;
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
 pub(crate) fn run(args: &TopArgs, out: &Output) -> Result<Status> {
-    let connection = connect(args.door.door())?;
+    let connection = connect(args.transport.transport())?;
     let once = args.once || !std::io::stdout().is_terminal();
     loop {
         let dump = ask(&connection, args.older_than.as_deref())?;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &TopArgs, out: &Output) -> Result<Status> {
 
 /// `heapctl leaks`: exit status 1 when there are some.
 pub(crate) fn leaks(args: &LeaksArgs, out: &Output) -> Result<Status> {
-    let dump = ask(&connect(args.door.door())?, Some(&args.older_than))?;
+    let dump = ask(&connect(args.transport.transport())?, Some(&args.older_than))?;
     let snapshot = Snapshot::of(&dump);
     if out.json {
         out.json(dump.get("leaks").unwrap_or(&Value::Null));
@@ -51,8 +51,8 @@ pub(crate) fn leaks(args: &LeaksArgs, out: &Output) -> Result<Status> {
 }
 
 /// Finds the service.
-pub(crate) fn connect(door: Option<Door>) -> Result<Connection> {
-    Connection::from_env_or(door).map_err(|error| anyhow!("the allocator service was not found: {error}"))
+pub(crate) fn connect(transport: Option<Transport>) -> Result<Connection> {
+    Connection::from_env_or(transport).map_err(|error| anyhow!("the allocator service was not found: {error}"))
 }
 
 /// The service's dump of now.

@@ -1,10 +1,10 @@
 //! alloc and dump, against the service itself over its socket, with memfd stand-ins for heaps.
 
 use crate::run::{run, run_json, Run};
-use allocator_aidl::{SocketDoor, SocketOptions};
+use allocator_aidl::{SocketOptions, SocketServer};
 use gralloc_heaps::watch::Source;
 use gralloc_heaps::BackendKind;
-use gralloc_server::args::{Args, Door};
+use gralloc_server::args::{Args, Transport};
 use gralloc_server::{adapter, startup};
 use serde_json::json;
 use std::fs;
@@ -18,16 +18,16 @@ fn service() -> (tempfile::TempDir, String) {
     let socket = dir.path().join("socket");
     let engine = startup::engine(&Args {
         policy,
-        door: Door::Socket(socket.clone()),
+        transport: Transport::Socket(socket.clone()),
         heaps: BackendKind::Memfd,
         heap_dir: "/nonexistent".into(),
         release_sources: Source::ALL.to_vec(),
         check: false,
         verbose: false,
     });
-    let door = SocketDoor::bind(&socket, SocketOptions::default()).unwrap();
+    let server = SocketServer::bind(&socket, SocketOptions::default()).unwrap();
     let allocator = adapter::binder(&engine.unwrap()).unwrap();
-    std::thread::spawn(move || door.serve(&allocator));
+    std::thread::spawn(move || server.serve(&allocator));
     let socket = socket.to_str().unwrap().to_owned();
     (dir, socket)
 }

@@ -12,7 +12,7 @@ mod requests;
 
 use allocator_aidl::{
     new_allocator, service_specific, AllocationError, AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator,
-    SocketDoor, SocketOptions, Status,
+    SocketOptions, SocketServer, Status,
 };
 use gralloc_client::{ClientError, Connection};
 use std::path::Path;
@@ -50,8 +50,8 @@ fn main() {
     let [fault, socket, other] = &arguments[..] else { panic!("FAULT SOCKET SOCKET-OF-THE-OTHER") };
     assert!(FAULTS.contains(&fault.as_str()), "no fault is called {fault}");
     let other = Connection::socket(Path::new(other)).unwrap();
-    let door = SocketDoor::bind(Path::new(socket), SocketOptions::default()).unwrap();
-    let ended = door.serve(&new_allocator(Broken { fault: fault.clone(), other }));
+    let server = SocketServer::bind(Path::new(socket), SocketOptions::default()).unwrap();
+    let ended = server.serve(&new_allocator(Broken { fault: fault.clone(), other }));
     panic!("{:?}", ended.err());
 }
 

@@ -14,7 +14,10 @@ use std::time::Duration;
 /// Starts the process and reads its verdict; the failure carries what it printed.
 pub(super) fn run(test: &Test, target: &Target, options: &Options) -> Result<Verdict, Failed> {
     let mut command = Command::new("/proc/self/exe");
-    command.args(["--run-one", test.name, "--allocator", &target.door.to_string()]).arg("--mapper").arg(&target.mapper);
+    command
+        .args(["--run-one", test.name, "--allocator", &target.transport.to_string()])
+        .arg("--mapper")
+        .arg(&target.mapper);
     if let Some(restart) = &target.restart {
         command.args(["--restart", restart]);
     }

@@ -74,7 +74,7 @@ impl Keeper {
     }
 
     /// The same for `--allocator`.
-    pub(crate) fn door(&self) -> String {
+    pub(crate) fn transport(&self) -> String {
         format!("unix:{}", self.socket().display())
     }
 

@@ -135,7 +135,7 @@ fn run(built: &Built, kind: Kind, mutant: &Mutant) -> Outcome {
     let _broken;
     match kind {
         Kind::Mapper => {
-            suite.arg("--allocator").arg(service.door()).args(["--restart", &service.restart_command()]);
+            suite.arg("--allocator").arg(service.transport()).args(["--restart", &service.restart_command()]);
             suite.arg("--mapper").arg(&built.broken_mapper);
             suite.env("BROKEN_MAPPER", mutant.name).env("BROKEN_MAPPER_OF", &built.mapper);
         }
@@ -146,7 +146,7 @@ fn run(built: &Built, kind: Kind, mutant: &Mutant) -> Outcome {
                 command.arg(mutant.name).arg(folder.join("socket")).arg(&socket);
                 command
             });
-            suite.arg("--allocator").arg(broken.door()).args(["--restart", &broken.restart_command()]);
+            suite.arg("--allocator").arg(broken.transport()).args(["--restart", &broken.restart_command()]);
             suite.arg("--mapper").arg(&built.mapper);
             _broken = broken;
         }

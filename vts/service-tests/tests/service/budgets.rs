@@ -156,7 +156,7 @@ fn client_budget_of_one_uid_leaves_others_alone() -> Verdict {
     tracked(&service)?;
     let kept = use_up(&service.connect(), "mine");
     // The socket lets its owner's group in.
-    let mut other = RemoteClient::start(service.door(), Some((12_345, 0)));
+    let mut other = RemoteClient::start(service.transport(), Some((12_345, 0)));
     assert_eq!(other.greeting(), "connected");
     let answer = other.allocate("theirs", 64, 64, 12);
     assert!(answer.starts_with("ok "), "{answer}");
@@ -183,7 +183,7 @@ fn total_budget_bounds_all_uids_together() -> Verdict {
 /// A client's budget is 256 KiB, that of all 400 KiB.
 pub(crate) fn total_budget_bounds(subject: &Subject) {
     let kept = use_up(&subject.connect(), "mine");
-    let mut other = RemoteClient::start(subject.door(), Some((12_345, 0)));
+    let mut other = RemoteClient::start(subject.transport(), Some((12_345, 0)));
     assert_eq!(other.greeting(), "connected");
     // 240 of 400 KiB are taken.
     assert!(other.allocate("theirs", 64, 64, 8).starts_with("ok "));

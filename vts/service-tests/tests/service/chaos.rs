@@ -1,6 +1,6 @@
 //! SIGKILL at random points: of clients in the middle of whatever they do, and of the guest's service.
 
-use gralloc_client::Door;
+use gralloc_client::Transport;
 use service_tests::client::{rgba, Client, Failure};
 use service_tests::dmabufs::{census, Census};
 use service_tests::good::SetAtEnd;
@@ -39,7 +39,7 @@ fn fresh_service() -> Subject {
 fn served(client: &mut Option<Client>, lost: &mut usize) -> Duration {
     let start = Instant::now();
     while start.elapsed() < LONGEST {
-        let connected = client.take().or_else(|| Client::connect(&Door::Binder).ok());
+        let connected = client.take().or_else(|| Client::connect(&Transport::Binder).ok());
         if let Some(connected) = connected {
             match connected.allocate(&rgba("good", 64, 64), 1) {
                 Ok(_) => {
@@ -71,7 +71,7 @@ fn well_behaved(done: &AtomicBool) -> String {
 fn kill_at_random(
     random: &mut Random,
     clients: &mut Vec<Wanderer>,
-    door: &Door,
+    transport: &Transport,
     time: Duration,
     service: bool,
 ) -> (u32, u32) {
@@ -87,7 +87,7 @@ fn kill_at_random(
         } else {
             let victim = usize::try_from(random.below(u64::try_from(clients.len()).unwrap())).unwrap();
             clients.swap_remove(victim).kill();
-            clients.push(Wanderer::start(door, random.next()));
+            clients.push(Wanderer::start(transport, random.next()));
             kills.0 += 1;
         }
     }
@@ -103,15 +103,15 @@ fn assert_left_buffer_is_seen(subject: &Subject, before: Option<Census>) {
     assert!(gone.is_some(), "a buffer that is gone is still seen: {before:?} before, {:?} now", census());
 }
 
-fn start_clients(random: &mut Random, door: &Door) -> Vec<Wanderer> {
-    (0..CLIENTS).map(|_| Wanderer::start(door, random.next())).collect()
+fn start_clients(random: &mut Random, transport: &Transport) -> Vec<Wanderer> {
+    (0..CLIENTS).map(|_| Wanderer::start(transport, random.next())).collect()
 }
 
 /// Clients are killed for so long; their service outlives them all, and they leave it nothing.
 pub(crate) fn clients_killed_leave_nothing(subject: &Subject, random: &mut Random, time: Duration) {
     let still = Still::of(subject);
-    let mut clients = start_clients(random, subject.door());
-    let (killed, _) = kill_at_random(random, &mut clients, subject.door(), time, false);
+    let mut clients = start_clients(random, subject.transport());
+    let (killed, _) = kill_at_random(random, &mut clients, subject.transport(), time, false);
     clients.into_iter().for_each(Wanderer::kill);
     println!("{killed} clients killed under one service");
     assert!(killed > 0);
@@ -150,8 +150,8 @@ fn binder_clients_and_service_killed_at_random_leave_nothing() -> Verdict {
         // The well-behaved client ends with this, also when a check fails.
         let end = SetAtEnd(&done);
         let good = scope.spawn(|| well_behaved(&done));
-        let mut clients = start_clients(&mut random, &Door::Binder);
-        let kills = kill_at_random(&mut random, &mut clients, &Door::Binder, chaos_time() * 3 / 4, true);
+        let mut clients = start_clients(&mut random, &Transport::Binder);
+        let kills = kill_at_random(&mut random, &mut clients, &Transport::Binder, chaos_time() * 3 / 4, true);
         clients.into_iter().for_each(Wanderer::kill);
         drop(end);
         (kills, good.join().unwrap())

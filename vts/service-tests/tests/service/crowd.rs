@@ -34,7 +34,7 @@ pub(crate) fn tests() -> Vec<Test> {
 fn four_clients_in_parallel_get_what_they_ask_for(subject: &Subject) {
     const ROUNDS: i32 = 25;
     let still = Still::of(subject);
-    let mut clients: Vec<RemoteClient> = (0..4).map(|_| RemoteClient::start(subject.door(), None)).collect();
+    let mut clients: Vec<RemoteClient> = (0..4).map(|_| RemoteClient::start(subject.transport(), None)).collect();
     assert!(clients.iter_mut().all(|client| client.greeting() == "connected"));
     let mut ids = HashSet::new();
     for _ in 0..ROUNDS {
@@ -143,7 +143,7 @@ fn client_killed_in_the_middle_of_a_call_leaves_nothing(subject: &Subject) {
     let live = subject.dump().number("/all/live_bytes");
     let still = Still::of(subject);
     for round in 0..10 {
-        let mut churner = Churner::start(subject.door());
+        let mut churner = Churner::start(subject.transport());
         churner.wait_for_calls(2);
         // At a different point of its call each time.
         thread::sleep(Duration::from_micros(300 * round));
@@ -164,7 +164,7 @@ fn connections_beyond_the_limit_are_turned_away_and_the_rest_served() -> Verdict
 pub(crate) fn connections_are_bounded(subject: &Subject) {
     let still = Still::of(subject);
     let first = subject.connect();
-    let crowd: Vec<_> = (0..80).map(|_| Client::connect(subject.door())).collect();
+    let crowd: Vec<_> = (0..80).map(|_| Client::connect(subject.transport())).collect();
     let inside = crowd.iter().filter(|client| client.is_ok()).count();
     assert!((1..80).contains(&inside), "{inside} of 80 got in");
     first.one(&rgba("good", 64, 64));
@@ -172,7 +172,7 @@ pub(crate) fn connections_are_bounded(subject: &Subject) {
         client.one(&rgba("good", 16, 16));
     }
     drop(crowd);
-    let again = wait_for(SOON, || Client::connect(subject.door()).ok());
+    let again = wait_for(SOON, || Client::connect(subject.transport()).ok());
     again.expect("places come free").one(&rgba("good", 16, 16));
     drop(first);
     still.assert_nothing_left();

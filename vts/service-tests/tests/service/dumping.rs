@@ -211,7 +211,7 @@ fn dump_to_a_reader_that_leaves_does_no_harm() -> Verdict {
 /// An app, cameraserver, and the shell: the first two may have buffers, the third may see those of all.
 pub(crate) fn refused_to_others(subject: &Subject, group: impl Fn(u32) -> u32) {
     let watched = |uid: u32| {
-        let mut client = RemoteClient::start(subject.door(), Some((uid, group(uid))));
+        let mut client = RemoteClient::start(subject.transport(), Some((uid, group(uid))));
         assert_eq!(client.greeting(), "connected");
         assert!(client.allocate("watcher", 16, 16, 1).starts_with("ok "), "uid {uid} has no buffer");
         client.watch()

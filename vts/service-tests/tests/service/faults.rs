@@ -46,7 +46,7 @@ fn sweep(subject: &Subject) -> Verdict {
     let (mut answers, mut calm, mut struck_at) = (BTreeMap::<String, u32>::new(), 0, 0);
     for nth in 1..MOST {
         // A session that a fault has ended serves no more.
-        let client = Client::connect(subject.door()).unwrap();
+        let client = Client::connect(subject.transport()).unwrap();
         client.one(&rgba("good", SIDE, SIDE));
         let (answer, fate) = faults.at(nth, || client.allocate(&rgba("faulty", SIDE, SIDE), 1));
         let word = match answer {
@@ -69,7 +69,7 @@ fn sweep(subject: &Subject) -> Verdict {
             calm += 1;
         }
         // The socket's session may be over; the service is not.
-        let next = Client::connect(subject.door()).unwrap_or_else(|why| panic!("after point {nth}: {why}"));
+        let next = Client::connect(subject.transport()).unwrap_or_else(|why| panic!("after point {nth}: {why}"));
         next.one(&rgba("good", SIDE, SIDE));
         if calm == CALM {
             break;

@@ -95,7 +95,7 @@ fn node_without_permission_is_said_and_supports_nothing() -> Verdict {
     nodes.add_system("system", 0o000)?;
     let options = Options { user: Some(1000), ..nodes.options() };
     let service = Service::start(&PolicyText::default(), &options);
-    let client = Client::connect(service.door()).unwrap();
+    let client = Client::connect(service.transport()).unwrap();
     let still = Still::of(&service);
     let info = rgba("denied", 16, 16);
     assert!(!client.supports(&info));

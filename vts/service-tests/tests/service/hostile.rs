@@ -1,7 +1,7 @@
 //! Clients that mean harm beyond single bad requests: readers that stop reading, parcels that are no calls, floods of
 //! refusals. Beside each a client that behaves, whose calls go on.
 
-use gralloc_client::{Connection, Door};
+use gralloc_client::{Connection, Transport};
 use rsbinder::{ParcelFileDescriptor, SIBinder, Status, StatusCode, DUMP_TRANSACTION};
 use service_tests::client::{rgba, Client};
 use service_tests::good::beside;
@@ -45,8 +45,8 @@ fn begin_dump(binder: &SIBinder, write: ParcelFileDescriptor) {
     let _ = remote.submit_transact(DUMP_TRANSACTION, &data, 0);
 }
 
-fn open(door: &Door) -> SIBinder {
-    Connection::open(door).unwrap().allocator().as_binder()
+fn open(transport: &Transport) -> SIBinder {
+    Connection::open(transport).unwrap().allocator().as_binder()
 }
 
 fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
@@ -59,8 +59,8 @@ fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
         .map(|_| {
             let (read, write) = ParcelFileDescriptor::pipe().unwrap();
             ends.push(read);
-            let door = subject.door().clone();
-            thread::spawn(move || begin_dump(&open(&door), write))
+            let transport = subject.transport().clone();
+            thread::spawn(move || begin_dump(&open(&transport), write))
         })
         .collect();
     // Those that got no seat come back; wait for them, so that the others are certainly stuck.
@@ -97,7 +97,7 @@ fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
     );
     drop(kept);
     // Their seats are free again.
-    let again = wait_for(SOON, || Connection::open(subject.door()).ok()?.dump(&[]).ok());
+    let again = wait_for(SOON, || Connection::open(subject.transport()).ok()?.dump(&[]).ok());
     assert!(again.is_some(), "the next dump is written");
     still.assert_nothing_left();
     drop(client);
@@ -115,13 +115,13 @@ fn parcels_cut_oversized_and_garbled_are_answered_and_the_rest_served(subject: &
     const SEED: u64 = 0x5eed_5eed_1234_5678;
     println!("seed {SEED:#x}: 400 broken parcels");
     let live = subject.dump().number("/all/live_bytes");
-    let door = subject.door().clone();
+    let transport = subject.transport().clone();
     let still = Still::of(subject);
     beside(subject, || {
         let mut random = Random::of(SEED);
         for round in 0..400u32 {
             // A socket's service may end a connection that speaks nonsense: the next one is new.
-            let Ok(connection) = Connection::open(&door) else { continue };
+            let Ok(connection) = Connection::open(&transport) else { continue };
             let binder = connection.allocator().as_binder();
             let length = match round % 5 {
                 0 => 0,
@@ -189,7 +189,7 @@ fn call_with_token(connection: &Connection, token: &Token) -> Result<(), StatusC
 
 fn tokens_of_other_interfaces_are_turned_away_and_the_rest_served(subject: &Subject) {
     const OWN: &str = "android.hardware.graphics.allocator.IAllocator";
-    let open = || Connection::open(subject.door()).unwrap();
+    let open = || Connection::open(subject.transport()).unwrap();
     // The same bytes behind the right name are a call: the name it is that the others are turned away for.
     assert_eq!(call_with_token(&open(), &Token::Name(OWN.to_owned())), Ok(()));
     let still = Still::of(subject);
@@ -225,10 +225,10 @@ fn tokens_of_other_interfaces_are_turned_away_and_the_rest_served(subject: &Subj
 fn clients_without_free_fds_get_nothing_and_leave_nothing(subject: &Subject) {
     const BUFFERS: i32 = 16;
     let still = Still::of(subject);
-    let over_kernel = matches!(subject.door(), Door::Binder);
+    let over_kernel = matches!(subject.transport(), Transport::Binder);
     beside(subject, || {
         for free in [0, 1, 2, 31] {
-            let mut client = RemoteClient::start(subject.door(), None);
+            let mut client = RemoteClient::start(subject.transport(), None);
             assert_eq!(client.greeting(), "connected");
             assert!(client.allocate("kept", 16, 16, 1).starts_with("ok "));
             let few = leave_few_fds(client.pid(), free);

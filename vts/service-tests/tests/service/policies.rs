@@ -88,7 +88,7 @@ fn policy_that_names_an_unknown_heap_names_file_and_key() -> Verdict {
     Ok(())
 }
 
-/// The lint refuses such a policy. Should one arrive all the same, the service is the second lock on the door.
+/// The lint refuses such a policy. Should one arrive all the same, the service refuses it too: defence in depth.
 fn policy_that_lets_protected_content_out_gets_no_ordinary_memory() -> Verdict {
     let policy = PolicyText {
         rules: rule("protected", "all_of = [\"PROTECTED\"]\nheaps = [\"system\"]")

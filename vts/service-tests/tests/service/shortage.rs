@@ -208,8 +208,8 @@ fn service_out_of_fds_takes_new_clients_afterwards() -> Verdict {
     let service = Service::plain();
     let few = leave_few_fds(service.pid(), 0);
     // This connection waits, or is closed; it must not take the service with it.
-    let door = service.door().clone();
-    let waiting = std::thread::spawn(move || Client::connect(&door).map(drop));
+    let transport = service.transport().clone();
+    let waiting = std::thread::spawn(move || Client::connect(&transport).map(drop));
     std::thread::sleep(Duration::from_millis(200));
     assert!(service.lives(), "{}", service.log());
     few.end();
@@ -234,7 +234,7 @@ pub(crate) fn client_without_fds_loses_nothing_and_goes_on(subject: &Subject) {
         other => panic!("32 fds came through where 3 are free: {other:?}"),
     }
     // A connection that lost a message may be over; over binder there is none to lose.
-    let next = Client::connect(subject.door()).unwrap();
+    let next = Client::connect(subject.transport()).unwrap();
     next.one(&rgba("good", 16, 16));
     drop((client, next));
     still.assert_nothing_left();

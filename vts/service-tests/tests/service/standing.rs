@@ -85,7 +85,7 @@ fn binder_main_thread_is_fifo_2_and_the_housekeeper_is_not() -> Verdict {
 }
 
 fn recorded(subject: &Subject, uid: u32, gid: u32) {
-    let mut other = RemoteClient::start(subject.door(), Some((uid, gid)));
+    let mut other = RemoteClient::start(subject.transport(), Some((uid, gid)));
     assert_eq!(other.greeting(), "connected");
     assert!(other.allocate("recorded", 16, 16, 2).starts_with("ok "));
     let dump = subject.dump();
@@ -120,9 +120,9 @@ fn socket_is_for_owner_and_group() -> Verdict {
     let file = fs::metadata(service.socket()).unwrap();
     assert!(file.file_type().is_socket());
     assert_eq!(file.permissions().mode() & 0o7777, 0o660);
-    let mut group = RemoteClient::start(service.door(), Some((12_345, 0)));
+    let mut group = RemoteClient::start(service.transport(), Some((12_345, 0)));
     assert_eq!(group.greeting(), "connected");
-    let mut stranger = RemoteClient::start(service.door(), Some((12_345, 12_345)));
+    let mut stranger = RemoteClient::start(service.transport(), Some((12_345, 12_345)));
     let greeting = stranger.greeting();
     assert!(greeting.starts_with("no connection"), "{greeting}");
     Ok(())
@@ -144,12 +144,13 @@ fn socket_of_a_dead_service_is_replaced_and_of_a_live_one_left_alone() -> Verdic
     assert!(words.contains(&service.socket().display().to_string()), "{words}");
     service.connect().one(&rgba("good", 16, 16));
 
-    let door = service.door().clone();
+    let transport = service.transport().clone();
     let mut next = second();
     service.kill();
     assert!(fs::metadata(service.socket()).is_ok(), "a killed service leaves its socket");
     let mut child = next.stderr(std::process::Stdio::null()).spawn().unwrap();
-    let client = service_tests::wait_for(service_tests::SOON, || service_tests::client::Client::connect(&door).ok());
+    let client =
+        service_tests::wait_for(service_tests::SOON, || service_tests::client::Client::connect(&transport).ok());
     client.expect("the second service takes the place").one(&rgba("good", 16, 16));
     assert!(!fds(i32::try_from(child.id()).unwrap()).is_empty());
     child.kill().unwrap();

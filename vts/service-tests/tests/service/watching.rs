@@ -291,7 +291,7 @@ fn killed_at_any_point(pool: &str) -> Verdict {
         let mut service = start(&policy("", pool), &[]);
         let client = service.connect();
         let held: Vec<Buffer> = (0..3).map(|_| client.one(&blob("held over it", MIB))).collect();
-        let mut churner = Churner::start(service.door());
+        let mut churner = Churner::start(service.transport());
         churner.wait_for_calls(1 + round % 3);
         sleep(Duration::from_micros(700 * u64::from(round)));
         service.kill();
@@ -325,7 +325,7 @@ fn client_that_leaks_is_stopped_at_its_budget_beside_the_pool_and_others_go_on()
     let held = || service.dump().number("/all/live_bytes") + service.dump().number("/pool/ready_bytes");
     for round in 0..3 {
         // 1 MiB of pixels and a page of metadata each: 31 fit.
-        let mut leaker = RemoteClient::start(service.door(), Some((12_345, 0)));
+        let mut leaker = RemoteClient::start(service.transport(), Some((12_345, 0)));
         assert_eq!(leaker.greeting(), "connected");
         let mut leaked = 0;
         let refusal = loop {

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args, voice: Voice, report: &mut Report) -> Result<()> {
     let service = Service::connect(&args.service)?;
-    report.service = Some(service.door());
+    report.service = Some(service.transport());
     let wish = Wish {
         name: format!("camera {}", args.format.aidl().name()),
         width: args.size.width,

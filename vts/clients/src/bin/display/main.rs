@@ -52,7 +52,7 @@ fn run(args: &Args, voice: Voice, report: &mut Report) -> Result<()> {
     mask.thread_block().context("blocking signals")?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).context("signalfd")?;
     let service = Service::connect(&args.service)?;
-    report.service = Some(service.door());
+    report.service = Some(service.transport());
     // The service's own connection and the signals' fd stay; everything that comes from here on has to go again.
     let fds_before = open_fds()?;
     let outcome = show(args, voice, &service, &signals, report);

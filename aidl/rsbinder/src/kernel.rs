@@ -1,4 +1,4 @@
-//! The front door of the kernel: registration with the service manager and a thread pool of a fixed size.
+//! Kernel binder: registration with the service manager and a thread pool of a fixed size.
 
 use crate::{IAllocator, ServeError, Strong};
 use rsbinder::{hub, ProcessState};
@@ -22,7 +22,7 @@ const SUCCESSION_PAUSE: Duration = Duration::from_millis(50);
 /// library's own have none). Must be the process's first use of binder: the driver is opened once, with this limit.
 ///
 /// # Errors
-/// Comes back only when the door did not open or the calling thread has lost its connection. What that thread was told
+/// Comes back only when binder could not be opened or the calling thread has lost its connection. What that thread was told
 /// last cannot be had again, and its caller waits until the process ends.
 pub fn serve_binder(name: &str, service: &Strong<dyn IAllocator>, threads: u32) -> Result<Infallible, ServeError> {
     let node = driver_node();

@@ -1,11 +1,12 @@
-//! Why a front door did not open, or closed; why a client did not come through it.
+//! Why a transport could not be served, or ended; why a client did not reach the service. Both crates `allocator_aidl`
+//! include this one file.
 
 use crate::{Status, StatusCode};
 use std::path::PathBuf;
 use std::time::Duration;
 use std::{fmt, io};
 
-/// A front door that did not open, or closed.
+/// A transport that could not be served, or ended.
 #[derive(Debug)]
 pub enum ServeError {
     /// The binder driver cannot be used.
@@ -22,14 +23,14 @@ pub enum ServeError {
         /// Its last answer.
         status: StatusCode,
     },
-    /// The service manager does not want the service.
+    /// The service manager refuses the service.
     Refused {
         /// The instance name.
         name: String,
         /// Its answer.
         status: Status,
     },
-    /// The thread that opened the door has lost its connection to the driver.
+    /// The calling thread has lost its connection to the driver.
     PoolEnded(StatusCode),
     /// Another process serves on this socket.
     InUse(PathBuf),
@@ -37,7 +38,7 @@ pub enum ServeError {
     NotASocket(PathBuf),
     /// The path does not fit a socket address.
     PathTooLong(PathBuf),
-    /// The file system or the network stack said no.
+    /// The file system or the network stack refused.
     Socket {
         /// The socket's path.
         path: PathBuf,
@@ -48,7 +49,7 @@ pub enum ServeError {
     },
     /// The service is a remote one: only a process's own service can be put behind a socket.
     NotLocal(StatusCode),
-    /// This build has no socket door.
+    /// This build has no socket transport.
     NoSocketHere,
 }
 
@@ -66,7 +67,8 @@ impl fmt::Display for ServeError {
         match self {
             ServeError::Driver { node, reason } => write!(
                 f,
-                "binder driver {}: {}; load binder_linux (or mount binderfs), or serve on a socket instead",
+                "binder driver {}: {}; Android: this must be a vendor process; Linux: load binder_linux (or mount \
+                 binderfs), or serve on a socket instead",
                 node.display(),
                 reason.trim_end()
             ),
@@ -78,7 +80,7 @@ impl fmt::Display for ServeError {
             ServeError::Refused { name, status } => write!(
                 f,
                 "the service manager refuses \"{name}\" ({status}); it must be declared (Android: the VINTF manifest, \
-                 Linux: a [[service]] entry in /etc/rsbinder/hub.d) and this user be allowed to add it"
+                 Linux: a [[service]] entry in /etc/rsbinder/hub.d) and this user or domain be allowed to add it"
             ),
             ServeError::PoolEnded(status) => {
                 write!(f, "the main thread has lost its connection to the driver; a new process is needed ({status})")
@@ -90,7 +92,7 @@ impl fmt::Display for ServeError {
             }
             ServeError::Socket { path, doing, source } => write!(f, "{}: {doing}: {source}", path.display()),
             ServeError::NotLocal(status) => write!(f, "only a service of this process can be served ({status})"),
-            ServeError::NoSocketHere => f.write_str("this build has no socket door; use binder"),
+            ServeError::NoSocketHere => f.write_str("this build has no socket transport; use binder"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! IAllocator V2 and everything else that a process needs to speak it: the wire types, and the few places where two
 //! binder libraries differ. For an Android tree: over `libbinder_rs` and the crates that Soong generates.
 //!
-//! It has the name and the surface of `aidl/bind_rsbinder`, whose table says what both offer and what a caller may rely
+//! It has the name and the surface of `aidl/rsbinder`, whose table says what both offer and what a caller may rely
 //! on. The service is written against that surface; the build graph picks the crate. Written for the shapes of Android 15
 //! and 16; what 14 would need is in `docs/android14.md`.
 //!
@@ -11,9 +11,10 @@
 
 mod adapter;
 mod client;
+#[path = "../../error.rs"]
 mod error;
-mod kernel_door;
-mod socket_door;
+mod kernel;
+mod socket;
 
 use android_hardware_common::aidl::android::hardware::common;
 use android_hardware_graphics_allocator::aidl::android::hardware::graphics::allocator;
@@ -49,8 +50,8 @@ pub use adapter::{
 pub use adapter::{dump_arguments, dump_failed};
 pub use client::{allocator_behind, driver_node, dump_into, failure, find_allocator, ping, statistics_of};
 pub use error::{Failure, FindError, ServeError};
-pub use kernel_door::serve_binder;
-pub use socket_door::{SocketDoor, SocketOptions};
+pub use kernel::serve_binder;
+pub use socket::{SocketServer, SocketOptions};
 
 /// The name under which the one allocator of a device is registered.
 pub const ALLOCATOR_INSTANCE: &str = "android.hardware.graphics.allocator.IAllocator/default";

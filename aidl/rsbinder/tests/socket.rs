@@ -5,8 +5,8 @@
 
 use allocator_aidl::{
     calling_identity, interface_with_dump, into_fd, new_allocator, parcel_fd, service_specific, AllocationError,
-    AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, NativeHandle, ServeError, SocketDoor,
-    SocketOptions, Strong, HASH, VERSION,
+    AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, NativeHandle, ServeError, SocketOptions,
+    SocketServer, Strong, HASH, VERSION,
 };
 use rsbinder::rpc::{FileDescriptorTransportMode, RpcClientConfig, RpcSession};
 use rsbinder::{ParcelFileDescriptor, SIBinder, StatusCode, DUMP_TRANSACTION};
@@ -60,10 +60,10 @@ impl IAllocator for Echo {
 }
 
 fn serve(path: &Path, options: SocketOptions) {
-    let door = SocketDoor::bind(path, options).expect("bind");
+    let server = SocketServer::bind(path, options).expect("bind");
     std::thread::spawn(move || {
-        let ended = door.serve(&new_allocator(Echo));
-        panic!("the door closed: {:?}", ended.err());
+        let ended = server.serve(&new_allocator(Echo));
+        panic!("the server ended: {:?}", ended.err());
     });
 }
 
@@ -205,11 +205,11 @@ fn a_ping_is_answered() {
 fn the_file_has_the_mode_that_was_asked_for_and_nothing_else_is_left() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
-    let door = SocketDoor::bind(&path, SocketOptions { mode: 0o604, ..SocketOptions::default() }).unwrap();
+    let server = SocketServer::bind(&path, SocketOptions { mode: 0o604, ..SocketOptions::default() }).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o604);
     let names = || std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
     assert_eq!(names(), ["s"]);
-    drop(door);
+    drop(server);
     assert!(names().is_empty(), "{:?}", names());
 }
 
@@ -226,7 +226,7 @@ fn a_dead_services_socket_is_replaced() {
 #[test]
 fn a_live_services_socket_is_left_alone() {
     let (_dir, path) = served();
-    let error = SocketDoor::bind(&path, SocketOptions::default()).unwrap_err();
+    let error = SocketServer::bind(&path, SocketOptions::default()).unwrap_err();
     assert!(matches!(error, ServeError::InUse(_)), "{error}");
     connect(&path).as_binder().ping_binder().unwrap();
 }
@@ -236,22 +236,22 @@ fn a_file_that_is_no_socket_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
     std::fs::write(&path, "precious").unwrap();
-    let error = SocketDoor::bind(&path, SocketOptions::default()).unwrap_err();
+    let error = SocketServer::bind(&path, SocketOptions::default()).unwrap_err();
     assert!(matches!(error, ServeError::NotASocket(_)), "{error}");
     // A link is not followed to what it names.
     let link = dir.path().join("l");
     std::os::unix::fs::symlink(&path, &link).unwrap();
-    assert!(matches!(SocketDoor::bind(&link, SocketOptions::default()), Err(ServeError::NotASocket(_))));
+    assert!(matches!(SocketServer::bind(&link, SocketOptions::default()), Err(ServeError::NotASocket(_))));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
 }
 
 #[test]
 fn a_missing_directory_and_a_long_path_are_named() {
     let dir = tempfile::tempdir().unwrap();
-    let error = SocketDoor::bind(&dir.path().join("none/s"), SocketOptions::default()).unwrap_err();
+    let error = SocketServer::bind(&dir.path().join("none/s"), SocketOptions::default()).unwrap_err();
     assert!(error.to_string().contains("none/s"), "{error}");
     let long = dir.path().join("x".repeat(108));
-    let error = SocketDoor::bind(&long, SocketOptions::default()).unwrap_err();
+    let error = SocketServer::bind(&long, SocketOptions::default()).unwrap_err();
     assert!(matches!(error, ServeError::PathTooLong(_)), "{error}");
 }
 
@@ -285,7 +285,7 @@ fn garbage_ends_only_its_own_connection() {
     good.as_binder().ping_binder().unwrap();
 }
 
-/// A client that says nothing, at a door with this deadline: whether it is shown out.
+/// A client that says nothing, at a server with this deadline: whether it is shown out.
 fn silent_client_is_shown_out(handshake: Duration, patience: Duration) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("allocator.sock");
@@ -302,7 +302,7 @@ fn silent_client_loses_its_place_at_the_deadline() {
 
 #[test]
 #[should_panic(expected = "a silent client keeps its place")]
-fn door_without_a_deadline_is_seen() {
+fn server_without_a_deadline_is_seen() {
     silent_client_is_shown_out(Duration::from_secs(3600), Duration::from_secs(1));
 }
 

@@ -20,7 +20,7 @@ const ALLOCATOR: &str = "android/hardware/graphics/allocator/IAllocator.aidl";
 const VERSION: i32 = 2;
 const HASH: &str = "9499fec09c544e9de5be3c87125721600f8ade66";
 
-/// This project's own interface, leaves first.
+/// This project's own interface, leaves first; the last is the interface itself.
 const STATISTICS: &[&str] = &[
     "vendor/dmaheap/graphics/allocator/Holdings.aidl",
     "vendor/dmaheap/graphics/allocator/LatencyStatistics.aidl",
@@ -33,6 +33,10 @@ const STATISTICS: &[&str] = &[
     "vendor/dmaheap/graphics/allocator/IAllocatorStatistics.aidl",
 ];
 
+/// What they answer of this project's own interface: as Soong's build of an interface that is not frozen.
+const STATISTICS_VERSION: i32 = 1;
+const STATISTICS_HASH: &str = "notfrozen";
+
 fn main() {
     let root = Path::new("..");
     let with = |files: &[&str]| {
@@ -40,7 +44,7 @@ fn main() {
         files.iter().fold(builder, |builder, file| builder.source(root.join(file)))
     };
     let allocator = with(FILES).source(root.join(ALLOCATOR)).version(VERSION).hash(HASH).output("allocator.rs");
-    let statistics = with(STATISTICS).output("statistics.rs");
+    let statistics = with(STATISTICS).version(STATISTICS_VERSION).hash(STATISTICS_HASH).output("statistics.rs");
     for builder in [allocator, statistics] {
         if let Err(error) = builder.generate() {
             eprintln!("{error}\n{error:?}");

@@ -20,7 +20,7 @@
 //! | [`IAllocatorStatistics`] and its parcelables | our own interface, `rsbinder-aidl` | `vendor.dmaheap.graphics.allocator-V1-rust` |
 //! | [`new_statistics`], [`set_extension`], [`may_not`], [`busy`] | | `Binder::set_extension` of the native object |
 //! | [`serve_binder`] | `ProcessState::init` | static `ProcessState` |
-//! | [`SocketDoor`], [`SocketOptions`] | libbinder RPC over a unix socket | `bind` answers [`ServeError::NoSocketHere`] |
+//! | [`SocketServer`], [`SocketOptions`] | libbinder RPC over a unix socket | `bind` answers [`ServeError::NoSocketHere`] |
 //! | [`find_allocator`], [`driver_node`], [`FindError`] | `ProcessState::init`, `hub` | `check_interface` |
 //! | [`allocator_behind`] | libbinder RPC | answers `INVALID_OPERATION` |
 //! | [`ping`], [`statistics_of`], [`dump_into`] | of the proxy, or the same transactions over the socket | `IBinder`, `IBinderInternal` |
@@ -33,10 +33,10 @@
 
 mod adapter;
 mod client;
+#[path = "../../error.rs"]
 mod error;
-mod kernel_door;
-mod socket_door;
-mod socket_root;
+mod kernel;
+mod socket;
 
 /// What the AIDL compiler wrote. Use the names at the root instead.
 mod generated {
@@ -84,8 +84,8 @@ pub use adapter::{
 };
 pub use client::{allocator_behind, driver_node, dump_into, failure, find_allocator, ping, statistics_of};
 pub use error::{Failure, FindError, ServeError};
-pub use kernel_door::serve_binder;
-pub use socket_door::{SocketDoor, SocketOptions};
+pub use kernel::serve_binder;
+pub use socket::{SocketOptions, SocketServer};
 
 /// The name under which the one allocator of a device is registered.
 pub const ALLOCATOR_INSTANCE: &str = "android.hardware.graphics.allocator.IAllocator/default";

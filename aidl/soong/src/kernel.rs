@@ -1,4 +1,4 @@
-//! The front door of the kernel: registration with the service manager and a thread pool of a fixed size.
+//! Kernel binder: registration with the service manager and a thread pool of a fixed size.
 
 use crate::{IAllocator, Interface, ServeError, Status, StatusCode, Strong};
 use binder::ProcessState;

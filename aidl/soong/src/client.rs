@@ -35,7 +35,7 @@ pub fn find_allocator(wait: Duration) -> Result<Strong<dyn IAllocator>, FindErro
     }
 }
 
-/// There is no socket door.
+/// There is no socket transport.
 ///
 /// # Errors
 /// `INVALID_OPERATION`, always.

@@ -104,7 +104,7 @@ pub fn dump_into(allocator: &Strong<dyn IAllocator>, out: OwnedFd, args: &[Strin
     if let Some(kernel) = binder.as_proxy() {
         return kernel.dump(out, args);
     }
-    // On the socket the same transaction carries a ParcelFileDescriptor and a list (see the service's socket door).
+    // On the socket the same transaction carries a ParcelFileDescriptor and a list (see the service's socket transport).
     let remote = binder.as_remote().ok_or(StatusCode::BadType)?;
     let mut request = remote.prepare_transact(true)?;
     request.write(&out)?;

@@ -1,11 +1,11 @@
-//! The front door without a kernel driver, which an Android device has no use for: it does not open.
+//! The socket transport, which an Android device has no use for: `bind` always fails.
 
 use crate::{IAllocator, ServeError, Strong};
 use std::convert::Infallible;
 use std::path::Path;
 use std::time::Duration;
 
-/// Who may come in, and how many.
+/// Who may connect, and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
     /// Permission bits of the socket file; connecting takes the write bit.
@@ -14,7 +14,7 @@ pub struct SocketOptions {
     pub connections: usize,
     /// Most connections of one uid.
     pub connections_per_uid: usize,
-    /// How long a client may take for each step of the handshake, before it loses its connection.
+    /// How long a client may take for the handshake, before it loses its connection.
     pub handshake: Duration,
 }
 
@@ -27,14 +27,14 @@ impl Default for SocketOptions {
 
 /// A bound socket. There is none: `bind` always fails.
 #[derive(Debug)]
-pub struct SocketDoor(Infallible);
+pub struct SocketServer(Infallible);
 
-impl SocketDoor {
+impl SocketServer {
     /// Binds nothing.
     ///
     /// # Errors
     /// `NoSocketHere`, always.
-    pub fn bind(_path: &Path, _options: SocketOptions) -> Result<SocketDoor, ServeError> {
+    pub fn bind(_path: &Path, _options: SocketOptions) -> Result<SocketServer, ServeError> {
         Err(ServeError::NoSocketHere)
     }
 
@@ -46,7 +46,7 @@ impl SocketDoor {
     /// Serves.
     ///
     /// # Errors
-    /// Never called: there is no door.
+    /// Never called: there is no socket.
     pub fn serve(&self, _service: &Strong<dyn IAllocator>) -> Result<Infallible, ServeError> {
         match self.0 {}
     }
