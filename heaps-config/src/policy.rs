@@ -56,6 +56,9 @@ pub struct Heap {
     pub contiguous: bool,
     /// Neither the CPU nor untrusted devices can see it.
     pub protected: bool,
+    /// Its memory is part of the machine's MemAvailable: yes for system memory and CMA, no for a carve-out. Admission asks
+    /// what is available only for a heap that is.
+    pub system_memory: bool,
     /// Largest buffer in bytes; `None` for no limit of its own.
     pub max_buffer_bytes: Option<u64>,
     /// Most bytes in use at once; `None` for no limit of its own.

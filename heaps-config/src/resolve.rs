@@ -23,6 +23,7 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
         cached: heap.cached,
         contiguous: heap.contiguous,
         protected: heap.protected,
+        system_memory: true,
         max_buffer_bytes: heap.max_buffer,
         budget_bytes: heap.budget,
     });

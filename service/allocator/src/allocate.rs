@@ -34,7 +34,7 @@ pub struct Resources<'a, 's, H, G> {
     pub ledger: &'a Ledger,
     /// The heaps.
     pub heaps: &'a H,
-    /// The memory figure.
+    /// The machine's available memory.
     pub gauge: &'a G,
     /// Books in the ledger all releases that have happened: asked once, before a budget refuses or passes on to another
     /// heap. What was let go a moment ago is free.
@@ -60,9 +60,11 @@ pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
         return Err(Shortage::TooManyBuffers { count, limit }.into());
     }
     let sizes = Sizes { bytes: plan.bytes, metadata_bytes: plan.metadata_bytes, count };
+    // A plan has a candidate; were there none, no heap would have the memory.
+    let first_heap = plan.candidates_in_order().next().ok_or(Shortage::Bookkeeping("candidate heaps"))?;
     let mut settled = false;
     let mut reservation = settling(&mut settled, resources, || {
-        resources.ledger.reserve(client, sizes, resources.now_ms, resources.gauge)
+        resources.ledger.reserve(client, sizes, first_heap, resources.now_ms, resources.gauge)
     })?;
     let mut buffers = Vec::new();
     for _ in 0..count {
@@ -85,10 +87,10 @@ fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
     settled: &mut bool,
     resources: &Resources<'_, '_, H, G>,
 ) -> Result<(HeapId, H::Buffer), Refusal> {
-    // A plan has a candidate; were there none, no heap would have the memory.
     let mut last = Shortage::Bookkeeping("candidate heaps");
     for heap in plan.candidates_in_order() {
-        if let Err(shortage) = settling(settled, resources, || reservation.charge_heap(heap, plan.bytes)) {
+        let charge = || reservation.charge_heap(heap, plan.bytes, resources.now_ms, resources.gauge);
+        if let Err(shortage) = settling(settled, resources, charge) {
             last = shortage;
             continue;
         }

@@ -183,7 +183,7 @@ impl Explanation<'_> {
         let (_, rule) = first_rule(&request, sizes.bytes, policy)?;
         self.heap_list = words::heap_list(&request, rule, policy);
         let list = heaps::of_rule(&request, rule)?;
-        self.heaps = heap_notes(&request, list, sizes.bytes, policy, present);
+        self.heaps = heap_notes(&request, list, &sizes, policy, present);
         Ok(())
     }
 }
@@ -291,11 +291,17 @@ fn rule_notes(request: &Request, bytes: u64, policy: &Policy) -> Vec<RuleNote> {
     policy.rules.iter().enumerate().take(winner).map(note).collect()
 }
 
-fn heap_notes(request: &Request, list: &[HeapId], bytes: u64, policy: &Policy, present: HeapSet) -> Vec<HeapNote> {
+fn heap_notes(
+    request: &Request,
+    list: &[HeapId],
+    sizes: &size::Sizes,
+    policy: &Policy,
+    present: HeapSet,
+) -> Vec<HeapNote> {
     let mut chosen = false;
     let mut notes = Vec::new();
     for id in list {
-        let part = match heaps::judge(request, *id, bytes, policy, present) {
+        let part = match heaps::judge(request, *id, sizes, policy, present) {
             Verdict::Takes if chosen => HeapPart::Fallback,
             Verdict::Takes => {
                 chosen = true;

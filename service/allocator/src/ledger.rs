@@ -4,18 +4,21 @@
 //! service) and released. Nothing is charged twice and nothing stays charged: a [`Reservation`] that is dropped gives
 //! back what it took.
 //!
+//! A heap is charged with all that is in it: pixels, and in the policy's metadata heap the shared metadata and reserved
+//! regions of every buffer. The machine's memory (`MemAvailable`) is asked only for heaps that are part of it: a carve-out
+//! is bounded by its budget alone.
+//!
 //! The kernel has no upper bound of its own: a dma-heap ioctl that asks for more than there is ends in the OOM
 //! killer (drivers/dma-buf/heaps/system_heap.c, v6.12). So a request beyond a budget, or beyond what memory is left,
 //! must be refused here. Locks are held for arithmetic only, never over a system call.
 
 mod account;
 mod admission;
-mod records;
-mod slab;
+mod buffers;
 
-pub use account::{Account, Beyond, ClientAccount, Entry, Snapshot};
+pub use account::{Account, Beyond, ClientAccount, Snapshot};
 pub use admission::Memory;
-pub use records::Ticket;
+pub use buffers::{Entry, Ticket};
 
 use crate::error::Shortage;
 use crate::ports::MemoryGauge;
@@ -34,6 +37,9 @@ pub const MAX_TRACKED: u64 = 65_536;
 
 /// Most of them for one client, so that one that leaks small buffers leaves the others room.
 pub const MAX_TRACKED_OF_ONE: u64 = MAX_TRACKED / 2;
+
+/// Most buffers that are read under one taking of the lock.
+pub const BUFFERS_AT_ONCE: usize = 256;
 
 /// A buffer's id, for people.
 pub type BufferKey = u64;
@@ -60,60 +66,68 @@ impl Ledger {
     pub fn new(policy: Arc<Policy>, page_bytes: u64) -> Ledger {
         Ledger {
             page_bytes: page_bytes.max(1),
-            state: Mutex::new(State::new(policy.heaps.len(), page_bytes.max(1))),
+            state: Mutex::new(State::new(policy.heaps.len(), policy.metadata_heap)),
             memory: Memory::default(),
             policy,
         }
     }
 
-    /// Admits `count` buffers of `bytes` each, with `metadata_bytes` beside each, or says what there is too little of.
-    /// Heaps are charged later, by [`Reservation::charge_heap`], when it is known which one gives the memory.
+    /// Admits `count` buffers of `bytes` each, with `metadata_bytes` beside each, or says what there is too little of. The
+    /// metadata is charged to its heap at once; the pixels' heaps by [`Reservation::charge_heap`], when it is known which one
+    /// gives the memory.
     ///
-    /// `now_ms` is any monotonic clock in milliseconds; `gauge` is asked only when the last figure is old or the
-    /// request comes near it.
+    /// The machine's memory is asked for what will be part of it: the metadata, and the pixels as far as `first_heap`, which
+    /// is asked first, takes them from there. `now_ms` is any monotonic clock in milliseconds; `gauge` is read only when the
+    /// last figure is old or the request comes near it.
     ///
     /// # Errors
-    /// `ClientBudget`, `TotalBudget`, `Memory`, `RequestTooLarge` or `Tracked`.
+    /// `ClientBudget`, `TotalBudget`, `HeapBudget` for the metadata's heap, `Memory`, `RequestTooLarge` or `Tracked`.
     pub fn reserve(
         &self,
         client: Client,
         sizes: Sizes,
+        first_heap: HeapId,
         now_ms: u64,
         gauge: &impl MemoryGauge,
     ) -> Result<Reservation<'_>, Shortage> {
         let limits = &self.policy.limits;
-        let each = self.charged(sizes.bytes, sizes.metadata_bytes);
-        let bytes = each.and_then(|each| each.checked_mul(u64::from(sizes.count)));
-        let mut state = self.lock();
-        let limit = limits.request_bytes.min(state.largest_bytes());
-        let Some(bytes) = bytes.filter(|bytes| *bytes <= limit) else {
-            return Err(Shortage::RequestTooLarge { bytes, limit });
+        let Some((pixels, metadata, bytes)) = self.charged(sizes).filter(|(.., bytes)| *bytes <= limits.request_bytes)
+        else {
+            let bytes = self.charged(sizes).map(|(.., bytes)| bytes);
+            return Err(Shortage::RequestTooLarge { bytes, limit: limits.request_bytes });
         };
+        let metadata_heap = self.policy.metadata_heap;
+        let mut state = self.lock();
         state.admit_budgets(client.uid, bytes, sizes.count, limits)?;
+        if let Err(held) = state.charge_heap(metadata_heap, metadata, self.heap_budget(metadata_heap)) {
+            return Err(self.heap_full(metadata_heap, metadata, held));
+        }
         // From here on others see the bytes as taken: two large requests at once cannot both be let in.
         state.reserve(client.uid, bytes, sizes.count);
         drop(state);
-        if let Err(shortage) = self.memory.admit(bytes, limits.reserve_bytes, now_ms, gauge) {
-            self.lock().unreserve(client.uid, bytes, sizes.count);
-            return Err(shortage);
-        }
-        Ok(Reservation { ledger: self, client, sizes, bytes, heaps: Vec::new() })
+        let mut reservation =
+            Reservation { ledger: self, client, sizes, bytes, metadata, heaps: Vec::new(), in_flight: 0, unused: 0 };
+        let pixels = if self.is_system_memory(first_heap) { pixels } else { 0 };
+        let metadata = if self.is_system_memory(metadata_heap) { metadata } else { 0 };
+        // Refused, the reservation is dropped, and gives back what it took.
+        reservation.admit_memory(pixels.saturating_add(metadata), now_ms, gauge)?;
+        reservation.unused = pixels;
+        Ok(reservation)
     }
 
-    /// A held buffer's last reference has gone, or one of the parts that its [`About`] told of. Tickets of buffers that
-    /// have gone are ignored.
+    /// A held buffer's last reference was dropped, or that of one of the parts that its [`About`] told of. Tickets of
+    /// buffers that were released are ignored.
     pub fn release(&self, ticket: Ticket) {
         self.lock().release(ticket, false);
     }
 
-    /// A held buffer leaves the account, whatever lives of it: nobody can tell when it goes. Only where no release of it
-    /// will be told any more: its ticket may be another buffer's, 65,536 buffers later.
+    /// Stops tracking a buffer whose release cannot be observed.
     pub fn forget(&self, ticket: Ticket) {
         self.lock().release(ticket, true);
     }
 
     /// Admits a buffer that is to be kept ready: beside all that clients hold, within the budgets, and with twice the
-    /// reserve left free. It is charged to no client, and [`Ledger::unpool`] ends the charge.
+    /// reserve left free where it is system memory. It is charged to no client, and [`Ledger::unpool`] ends the charge.
     pub fn pool(&self, heap: HeapId, bytes: u64, now_ms: u64, gauge: &impl MemoryGauge) -> bool {
         let Some(bytes) = self.pages(bytes) else { return false };
         let (total, budget) = self.budgets(heap);
@@ -121,7 +135,7 @@ impl Ledger {
             return false;
         }
         let reserve = self.policy.limits.reserve_bytes.saturating_mul(2);
-        let admitted = self.memory.admit(bytes, reserve, now_ms, gauge).is_ok();
+        let admitted = !self.is_system_memory(heap) || self.memory.admit(bytes, reserve, now_ms, gauge).is_ok();
         if !admitted {
             self.lock().unpool(heap, bytes);
         }
@@ -131,10 +145,12 @@ impl Ledger {
     /// The kernel gave the memory that [`Ledger::pool`] admitted, or did not.
     pub fn pool_asked(&self, heap: HeapId, bytes: u64, given: bool) {
         let bytes = self.pages(bytes).unwrap_or(0);
-        if given {
-            self.memory.granted(bytes);
-        } else {
-            self.memory.given_back(bytes);
+        match (self.is_system_memory(heap), given) {
+            (true, true) => self.memory.granted(bytes),
+            (true, false) => self.memory.given_back(bytes),
+            (false, _) => {}
+        }
+        if !given {
             self.lock().unpool(heap, bytes);
         }
     }
@@ -154,7 +170,7 @@ impl Ledger {
 
     /// The budgets that bound what is ready: of all, and of a heap.
     fn budgets(&self, heap: HeapId) -> (Option<u64>, Option<u64>) {
-        (self.policy.limits.total_bytes, self.policy.heap(heap).and_then(|heap| heap.budget_bytes))
+        (self.policy.limits.total_bytes, self.heap_budget(heap))
     }
 
     /// Counts a refusal of any cause.
@@ -162,48 +178,60 @@ impl Ledger {
         self.lock().count_refusal(uid);
     }
 
-    /// All figures of one moment, and the single buffers as [`Ledger::buffers`] finds them after it.
-    pub fn snapshot(&self) -> Snapshot {
-        let figures = self.figures();
-        Snapshot { buffers: self.buffers(), ..figures }
-    }
-
-    /// All figures of one moment; the single buffers are left out.
+    /// All statistics of one moment.
     pub fn figures(&self) -> Snapshot {
         self.lock().figures()
     }
 
-    /// The single buffers, oldest first: see [`Ledger::oldest`].
-    pub fn buffers(&self) -> Vec<Entry> {
-        self.oldest(u64::MAX, usize::MAX)
+    /// The next live buffers, oldest first: at most `most` of those after `after`, and at most [`BUFFERS_AT_ONCE`], so that
+    /// nobody waits long for the reader. An empty page is the end.
+    pub fn buffers_after(&self, after: Option<Ticket>, most: usize) -> Vec<(Ticket, Entry)> {
+        let most = most.min(BUFFERS_AT_ONCE);
+        // Room for them all, so that no memory is asked for under the lock.
+        let mut page = Vec::with_capacity(most);
+        self.lock().buffers().copy_after(after, most, &mut page);
+        page
     }
 
-    /// At most `limit` of the buffers that were given out at `born_by_ms` or before, the oldest, in that order.
-    ///
-    /// However many there are, nobody waits for the reader: they are looked at a few at a time, and the lock is free in
-    /// between. Each that lives throughout is seen once; one that comes or goes meanwhile may be or not.
+    /// The live buffers, oldest first, read a page at a time: however many there are, the reader needs room for a page, and
+    /// nobody waits longer than for one. Each buffer that lives throughout is seen once; one that is released meanwhile may
+    /// be seen or not, and one that is given out meanwhile is not.
+    pub fn buffers(&self) -> impl Iterator<Item = Entry> + '_ {
+        let last = self.lock().buffers().last();
+        let mut after = None;
+        let pages = std::iter::from_fn(move || {
+            let page = self.buffers_after(after, BUFFERS_AT_ONCE);
+            after = Some(page.last().map(|(ticket, _)| *ticket)?);
+            Some(page)
+        });
+        pages.flatten().take_while(move |(ticket, _)| Some(*ticket) <= last).map(|(_, entry)| entry)
+    }
+
+    /// At most `limit` of the buffers that were given out at `born_by_ms` or before, the oldest first.
     pub fn oldest(&self, born_by_ms: u64, limit: usize) -> Vec<Entry> {
-        let mut found: Vec<Entry> = Vec::new();
-        // The youngest that is of interest: there are `limit` others that are older.
-        let mut youngest = (born_by_ms, BufferKey::MAX);
-        let mut next = Some(0);
-        while let Some(from) = next {
-            // Room for them all, so that no memory is asked for under the lock.
-            found.reserve(usize::from(records::FEW));
-            next = self.lock().next_buffers(from, |age| age <= youngest, &mut found);
-            if found.len() > limit {
-                found.sort_by_key(Entry::age);
-                found.truncate(limit);
-                youngest = found.last().map_or(youngest, Entry::age);
-            }
-        }
-        found.sort_by_key(Entry::age);
-        found
+        self.buffers().filter(|entry| entry.born_ms <= born_by_ms).take(limit).collect()
     }
 
-    /// What one buffer is charged: both parts rounded up to pages, as the kernel does.
-    fn charged(&self, bytes: u64, metadata_bytes: u64) -> Option<u64> {
-        self.pages(bytes)?.checked_add(self.pages(metadata_bytes)?)
+    /// What a request is charged: pixels, metadata and both together, each rounded up to pages, as the kernel does.
+    fn charged(&self, sizes: Sizes) -> Option<(u64, u64, u64)> {
+        let count = u64::from(sizes.count);
+        let pixels = self.pages(sizes.bytes)?.checked_mul(count)?;
+        let metadata = self.pages(sizes.metadata_bytes)?.checked_mul(count)?;
+        Some((pixels, metadata, pixels.checked_add(metadata)?))
+    }
+
+    /// True when what this heap gives is missing from MemAvailable.
+    fn is_system_memory(&self, heap: HeapId) -> bool {
+        self.policy.heap(heap).map_or(true, |heap| heap.system_memory)
+    }
+
+    fn heap_budget(&self, heap: HeapId) -> Option<u64> {
+        self.policy.heap(heap).and_then(|heap| heap.budget_bytes)
+    }
+
+    fn heap_full(&self, heap: HeapId, bytes: u64, held: u64) -> Shortage {
+        let limit = self.heap_budget(heap).unwrap_or(u64::MAX);
+        Shortage::HeapBudget { heap: self.policy.heap_name(heap).to_owned(), bytes, held, limit }
     }
 
     fn pages(&self, bytes: u64) -> Option<u64> {
@@ -211,7 +239,7 @@ impl Ledger {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No code that can panic runs under the lock; if it did, the figures are still the best there are.
+        // No code that can panic runs under the lock; if it did, these statistics are still the best there are.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -248,75 +276,104 @@ pub struct Reservation<'l> {
     ledger: &'l Ledger,
     client: Client,
     sizes: Sizes,
+    /// Charged to the client and in all.
     bytes: u64,
+    /// Charged to the metadata heap.
+    metadata: u64,
+    /// One charge a buffer: what was charged to the heap that gives its pixels.
     heaps: Vec<(HeapId, u64)>,
+    /// Of the machine's memory, admitted and not yet granted.
+    in_flight: u64,
+    /// Of that, what no heap was charged for yet.
+    unused: u64,
 }
 
 impl Reservation<'_> {
-    /// Charges one buffer's bytes to the heap that is about to be asked.
+    /// Charges one buffer's bytes to the heap that is about to be asked. The machine's memory is asked as well where the
+    /// heap takes it from there and it was not asked before: a heap of its own had no room, and this one is the next.
     ///
     /// # Errors
-    /// `HeapBudget` when the heap's budget does not hold it.
-    pub fn charge_heap(&mut self, heap: HeapId, bytes: u64) -> Result<(), Shortage> {
+    /// `HeapBudget` when the heap's budget does not hold it; `Memory`. Nothing is charged then.
+    pub fn charge_heap(
+        &mut self,
+        heap: HeapId,
+        bytes: u64,
+        now_ms: u64,
+        gauge: &impl MemoryGauge,
+    ) -> Result<(), Shortage> {
         let bytes = self.ledger.pages(bytes).unwrap_or(u64::MAX);
-        let budget = self.ledger.policy.heap(heap).and_then(|heap| heap.budget_bytes);
-        let mut state = self.ledger.lock();
-        let held = state.charge_heap(heap, bytes, budget).err();
-        drop(state);
-        match held {
-            None => {
-                self.heaps.push((heap, bytes));
-                Ok(())
+        let charged = self.ledger.lock().charge_heap(heap, bytes, self.ledger.heap_budget(heap));
+        charged.map_err(|held| self.ledger.heap_full(heap, bytes, held))?;
+        if self.ledger.is_system_memory(heap) {
+            if self.unused < bytes {
+                if let Err(shortage) = self.admit_memory(bytes, now_ms, gauge) {
+                    self.ledger.lock().uncharge_heap(heap, bytes);
+                    return Err(shortage);
+                }
+                self.unused = self.unused.saturating_add(bytes);
             }
-            Some(held) => Err(Shortage::HeapBudget {
-                heap: self.ledger.policy.heap_name(heap).to_owned(),
-                bytes,
-                held,
-                limit: budget.unwrap_or(u64::MAX),
-            }),
+            self.unused = self.unused.saturating_sub(bytes);
+        }
+        self.heaps.push((heap, bytes));
+        Ok(())
+    }
+
+    /// Takes back the last heap charge: that heap gave nothing. Memory that was admitted for it stays for the next.
+    pub fn uncharge_heap(&mut self) {
+        let Some((heap, bytes)) = self.heaps.pop() else { return };
+        self.ledger.lock().uncharge_heap(heap, bytes);
+        if self.ledger.is_system_memory(heap) {
+            self.unused = self.unused.saturating_add(bytes);
         }
     }
 
-    /// Takes back the last heap charge: that heap gave nothing.
-    pub fn uncharge_heap(&mut self) {
-        if let Some((heap, bytes)) = self.heaps.pop() {
-            self.ledger.lock().uncharge_heap(heap, bytes);
+    fn admit_memory(&mut self, bytes: u64, now_ms: u64, gauge: &impl MemoryGauge) -> Result<(), Shortage> {
+        if bytes > 0 {
+            self.ledger.memory.admit(bytes, self.ledger.policy.limits.reserve_bytes, now_ms, gauge)?;
+            self.in_flight = self.in_flight.saturating_add(bytes);
         }
+        Ok(())
     }
 
     /// The buffers are the client's now: one id for each heap charge, in their order. Answers with their tickets; with none
     /// when [`About::parts`] is 0.
     pub fn commit(mut self, about: &About, ids: impl Iterator<Item = BufferKey>) -> Vec<Ticket> {
-        let bytes = self.ledger.charged(self.sizes.bytes, self.sizes.metadata_bytes).unwrap_or(u64::MAX);
+        let metadata_bytes = self.ledger.pages(self.sizes.metadata_bytes).unwrap_or(u64::MAX);
         let Client { uid, pid } = self.client;
         let About { name, usage, born_ms, parts } = *about;
         let mut tickets = Vec::with_capacity(if parts > 0 { self.heaps.len() } else { 0 });
-        let mut shared = None;
+        let mut ids = ids;
         let mut state = self.ledger.lock();
-        state.unreserve(uid, self.bytes, self.sizes.count);
-        for ((heap, heap_bytes), id) in self.heaps.drain(..).zip(ids) {
-            let entry = Entry { id, heap, heap_bytes, bytes, uid, pid, usage, born_ms, name };
-            tickets.extend(state.hold(&entry, parts, &mut shared));
+        let heaps = self.give_back(&mut state);
+        for ((heap, heap_bytes), id) in heaps.into_iter().zip(&mut ids) {
+            let bytes = heap_bytes.saturating_add(metadata_bytes);
+            tickets.extend(state.hold(Entry { id, heap, heap_bytes, bytes, uid, pid, usage, born_ms, name, parts }));
         }
         drop(state);
-        self.ledger.memory.granted(self.bytes);
-        self.bytes = 0;
+        let granted = self.in_flight.saturating_sub(self.unused);
+        self.ledger.memory.granted(granted);
+        self.in_flight = self.in_flight.saturating_sub(granted);
         tickets
+    }
+
+    /// Takes back all charges but the machine's memory; once. Answers with what the heaps were charged.
+    fn give_back(&mut self, state: &mut State) -> Vec<(HeapId, u64)> {
+        let heaps = std::mem::take(&mut self.heaps);
+        for (heap, bytes) in &heaps {
+            state.uncharge_heap(*heap, *bytes);
+        }
+        state.uncharge_heap(self.ledger.policy.metadata_heap, self.metadata);
+        state.unreserve(self.client.uid, self.bytes, self.sizes.count);
+        (self.bytes, self.metadata, self.sizes.count) = (0, 0, 0);
+        heaps
     }
 }
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        if self.bytes == 0 {
-            return;
-        }
-        let mut state = self.ledger.lock();
-        for (heap, bytes) in self.heaps.drain(..) {
-            state.uncharge_heap(heap, bytes);
-        }
-        state.unreserve(self.client.uid, self.bytes, self.sizes.count);
-        drop(state);
-        self.ledger.memory.given_back(self.bytes);
+        let ledger = self.ledger;
+        self.give_back(&mut ledger.lock());
+        ledger.memory.given_back(self.in_flight);
     }
 }
 

@@ -95,7 +95,7 @@ pub fn plan<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -
     size::limit(&sizes, policy)?;
     let (index, rule) = first_rule(&request, sizes.bytes, policy)?;
     let heaps = heaps::of_rule(&request, rule)?;
-    let candidates = heaps::candidates(&request, rule, heaps, sizes.bytes, policy, present)?;
+    let candidates = heaps::candidates(&request, rule, heaps, &sizes, policy, present)?;
     heaps::check_metadata(sizes.metadata_bytes, policy, present)?;
     let arrangement = size::narrow(&measured)?;
     Ok(Plan {

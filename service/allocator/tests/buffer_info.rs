@@ -69,6 +69,7 @@ fn handle_of_a_plan_takes_the_plan_and_the_heap_that_gave_the_memory() {
         protected: true,
         max_buffer_bytes: None,
         budget_bytes: None,
+        system_memory: true,
     };
     assert_eq!(plan.buffer_info(&heap, golden.id, golden.name), golden);
 }

@@ -289,15 +289,32 @@ fn budget_of_a_heap_bounds_one_buffer_in_pages() {
         Policy { heaps, rules: vec![rule("all", always(), &[SYSTEM])], ..policy() }
     };
     let asked = descriptor(RGBA, 65, 64, CPU);
-    planned(&asked, &budget(32 * KIB)).unwrap();
+    // Two pages, and one of metadata in the same heap.
+    planned(&asked, &budget(48 * KIB)).unwrap();
     // 16,640 bytes fit; the pages that hold them do not.
     let expected = Shortage::BufferTooLarge { bytes: 65 * 64 * 4, limit: 17 * KIB };
-    assert_eq!(refusal(&asked, &budget(17 * KIB)), expected.into());
+    assert_eq!(refusal(&asked, &budget(33 * KIB)), expected.into());
+}
+
+#[test]
+fn reserved_region_beyond_the_budget_of_the_metadata_heap_is_refused() {
+    let base = policy();
+    let metadata_heap = usize::from(base.metadata_heap.0);
+    let with = |budget| {
+        let mut policy = base.clone();
+        policy.heaps[metadata_heap].budget_bytes = Some(budget);
+        policy
+    };
+    let asked = Descriptor { reserved_size: 64 << 20, ..descriptor(RGBA, 1, 1, CPU) };
+    let bytes = METADATA_BYTES + (64 << 20);
+    let expected = Shortage::BufferTooLarge { bytes, limit: 40 << 20 };
+    assert_eq!(refusal(&asked, &with(40 << 20)), expected.into());
+    planned(&asked, &with(80 << 20)).unwrap();
 }
 
 #[test]
 fn smaller_of_two_bounds_of_a_heap_is_named() {
-    let heaps = vec![Heap { max_buffer_bytes: Some(64 * KIB), budget_bytes: Some(32 * KIB), ..heap("system") }];
+    let heaps = vec![Heap { max_buffer_bytes: Some(64 * KIB), budget_bytes: Some(48 * KIB), ..heap("system") }];
     let policy = Policy { heaps, rules: vec![rule("all", always(), &[SYSTEM])], ..policy() };
     for width in [256i32, 512] {
         let bytes = 64 * 4 * u64::from(width.unsigned_abs());

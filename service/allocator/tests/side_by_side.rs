@@ -66,7 +66,7 @@ fn serve(slow: &Slow, ledger: &Ledger, uid: u32) {
     assert_eq!(tickets.len(), 2);
     if uid != SLOW {
         tickets.into_iter().for_each(|ticket| ledger.release(ticket));
-        assert_eq!(ledger.snapshot().buffers.len(), 0);
+        assert_eq!(ledger.buffers().count(), 0);
     }
 }
 

@@ -68,9 +68,9 @@ pub fn parcel(bytes: &[u8]) {
         drop(reply);
     }
     service.engine.settle();
-    let snapshot = service.engine.ledger().snapshot();
-    assert_eq!(snapshot.buffers.len(), 0, "a reply that is gone holds no buffer");
-    assert!(snapshot.clients.iter().all(|(_, client)| client.reserved_bytes == 0));
+    let ledger = service.engine.ledger();
+    assert_eq!(ledger.buffers().count(), 0, "a reply that is gone holds no buffer");
+    assert!(ledger.figures().clients.iter().all(|(_, client)| client.reserved_bytes == 0));
 }
 
 /// A good call of `allocate2`, as the interface writes it.

@@ -22,6 +22,7 @@ pub(crate) fn policy() -> Policy {
         protected: false,
         max_buffer_bytes: None,
         budget_bytes: None,
+        system_memory: true,
     };
     Policy {
         name: "test".to_owned(),
@@ -145,8 +146,8 @@ fn setup() -> (Heaps, Policy, Ledger) {
 /// Nothing is alive and nothing is charged.
 fn assert_clean(heaps: &Heaps, ledger: &Ledger) {
     assert!(heaps.live.borrow().is_empty());
-    assert_eq!(ledger.snapshot().all.reserved_bytes, 0);
-    assert_eq!(ledger.snapshot().all.account.live_bytes, 0);
+    assert_eq!(ledger.figures().all.reserved_bytes, 0);
+    assert_eq!(ledger.figures().all.account.live_bytes, 0);
 }
 
 #[test]
@@ -219,8 +220,8 @@ fn full_first_heap() -> (Policy, Ledger, Ticket) {
     policy.heaps[1].budget_bytes = Some(16_384);
     let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
     let sizes = Sizes { bytes: 16_384, metadata_bytes: 4_096, count: 1 };
-    let mut reservation = ledger.reserve(APP, sizes, 0, &Plenty).unwrap();
-    reservation.charge_heap(HeapId(1), 16_384).unwrap();
+    let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &Plenty).unwrap();
+    reservation.charge_heap(HeapId(1), 16_384, 0, &Plenty).unwrap();
     let name = BufferName::from_text("old");
     let about = About { name, usage: Usage::NONE, born_ms: 0, parts: 1 };
     let ticket = reservation.commit(&about, [7].into_iter())[0];
@@ -252,8 +253,8 @@ fn client_budget_whose_buffers_have_gone_is_free() {
     policy.limits.client_bytes = Some(20_480);
     let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
     let sizes = Sizes { bytes: 16_384, metadata_bytes: 4_096, count: 1 };
-    let mut reservation = ledger.reserve(APP, sizes, 0, &Plenty).unwrap();
-    reservation.charge_heap(HeapId(0), 16_384).unwrap();
+    let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &Plenty).unwrap();
+    reservation.charge_heap(HeapId(0), 16_384, 0, &Plenty).unwrap();
     let about = About { name: BufferName::from_text("old"), usage: Usage::NONE, born_ms: 0, parts: 1 };
     let ticket = reservation.commit(&about, [7].into_iter())[0];
     let refused = run(&Heaps::default(), &policy, &ledger, 1).unwrap_err();

@@ -1,17 +1,16 @@
-//! The figures themselves: arithmetic under one lock, no system call.
+//! What is held and reserved, by heap, by client and in all: arithmetic under the ledger's lock, no system call.
 
-use super::records::{Age, NameSlot, Records};
-use super::{BufferKey, Ticket, MAX_TRACKED, MAX_TRACKED_OF_ONE};
+use super::buffers::{Buffers, Entry, Ticket};
+use super::{MAX_TRACKED, MAX_TRACKED_OF_ONE};
 use crate::error::Shortage;
-use gralloc_buffer::usage::Usage;
-use gralloc_buffer::BufferName;
 use heaps_config::policy::{HeapId, Limits};
 use std::collections::BTreeMap;
 
 /// Most clients that are remembered after they let everything go.
 const MAX_IDLE_CLIENTS: usize = 256;
 
-/// Figures of a heap, a client or all together.
+/// Statistics of a heap, a client or all together. A heap counts the buffers whose pixels it gave; its bytes are all that is
+/// in it, shared metadata and reserved regions included, so that the heaps add up to the total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Buffers that somebody still holds. (0 throughout where releases are not observed.)
@@ -27,18 +26,18 @@ pub struct Account {
 }
 
 impl Account {
-    fn hold(&mut self, bytes: u64, live: bool) {
-        self.total_buffers = self.total_buffers.saturating_add(1);
+    fn hold(&mut self, buffers: u64, bytes: u64, live: bool) {
+        self.total_buffers = self.total_buffers.saturating_add(buffers);
         self.total_bytes = self.total_bytes.saturating_add(bytes);
         if live {
-            self.live_buffers = self.live_buffers.saturating_add(1);
+            self.live_buffers = self.live_buffers.saturating_add(buffers);
             self.live_bytes = self.live_bytes.saturating_add(bytes);
             self.high_water_bytes = self.high_water_bytes.max(self.live_bytes);
         }
     }
 
-    fn release(&mut self, bytes: u64) {
-        self.live_buffers = self.live_buffers.saturating_sub(1);
+    fn release(&mut self, buffers: u64, bytes: u64) {
+        self.live_buffers = self.live_buffers.saturating_sub(buffers);
         self.live_bytes = self.live_bytes.saturating_sub(bytes);
     }
 }
@@ -68,37 +67,7 @@ impl ClientAccount {
     }
 }
 
-/// A buffer that left the service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The buffer's id.
-    pub id: BufferKey,
-    /// The heap that gave it.
-    pub heap: HeapId,
-    /// Bytes in that heap.
-    pub heap_bytes: u64,
-    /// Bytes charged to the client: buffer and metadata, in whole pages.
-    pub bytes: u64,
-    /// Who asked.
-    pub uid: u32,
-    /// Who asked.
-    pub pid: i32,
-    /// What for.
-    pub usage: Usage,
-    /// Milliseconds of the service's clock when it was given out.
-    pub born_ms: u64,
-    /// The client's name for it.
-    pub name: BufferName,
-}
-
-impl Entry {
-    /// What buffers are ordered by.
-    pub(super) fn age(&self) -> Age {
-        (self.born_ms, self.id)
-    }
-}
-
-/// All figures of one moment.
+/// All statistics of one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Everything together.
@@ -109,8 +78,6 @@ pub struct Snapshot {
     pub clients: Vec<(u32, ClientAccount)>,
     /// Bytes kept ready by heap, in the policy's order: held by no client.
     pub pooled: Vec<u64>,
-    /// Live buffers, oldest first.
-    pub buffers: Vec<Entry>,
 }
 
 /// How much of what is ready stands in the way of clients.
@@ -137,24 +104,21 @@ pub(super) struct State {
     /// Bytes kept ready, by heap.
     pooled: Vec<u64>,
     clients: BTreeMap<u32, ClientAccount>,
-    records: Records,
+    buffers: Buffers,
+    metadata_heap: HeapId,
 }
 
 impl State {
-    pub(super) fn new(heaps: usize, page_bytes: u64) -> State {
+    pub(super) fn new(heaps: usize, metadata_heap: HeapId) -> State {
         State {
             all: ClientAccount::default(),
             heaps: vec![Account::default(); heaps],
             heaps_reserved: vec![0; heaps],
             pooled: vec![0; heaps],
             clients: BTreeMap::new(),
-            records: Records::new(page_bytes),
+            buffers: Buffers::default(),
+            metadata_heap,
         }
-    }
-
-    /// The largest buffer that can be remembered.
-    pub(super) fn largest_bytes(&self) -> u64 {
-        self.records.largest_bytes()
     }
 
     /// Checks the budgets of the client and of all, and that so many buffers more can be remembered.
@@ -243,28 +207,35 @@ impl State {
         Beyond { all_bytes: beyond(held, pooled, total), heap_bytes: beyond(heap_held, of_heap, budget) }
     }
 
-    /// Moves a buffer from reserved to held. Without a release to wait for, only the totals grow.
-    pub(super) fn hold(&mut self, entry: &Entry, parts: u8, name: &mut Option<NameSlot>) -> Option<Ticket> {
-        let ticket = if parts > 0 { self.records.insert(entry, parts, name) } else { None };
+    /// Books a buffer as held. Without a release to wait for, only the totals grow.
+    pub(super) fn hold(&mut self, entry: Entry) -> Option<Ticket> {
+        let Entry { heap, heap_bytes, bytes, uid, .. } = entry;
+        let metadata_bytes = entry.metadata_bytes();
+        let ticket = if entry.parts > 0 { self.buffers.insert(entry) } else { None };
         let live = ticket.is_some();
-        self.uncharge_heap(entry.heap, entry.heap_bytes);
-        if let Some(account) = self.heaps.get_mut(usize::from(entry.heap.0)) {
-            account.hold(entry.heap_bytes, live);
+        if let Some(account) = self.heaps.get_mut(usize::from(heap.0)) {
+            account.hold(1, heap_bytes, live);
         }
-        self.clients.entry(entry.uid).or_default().account.hold(entry.bytes, live);
-        self.all.account.hold(entry.bytes, live);
+        if let Some(account) = self.heaps.get_mut(usize::from(self.metadata_heap.0)) {
+            account.hold(0, metadata_bytes, live);
+        }
+        self.clients.entry(uid).or_default().account.hold(1, bytes, live);
+        self.all.account.hold(1, bytes, live);
         ticket
     }
 
     pub(super) fn release(&mut self, ticket: Ticket, whole: bool) {
-        let Some(entry) = self.records.release(ticket, whole) else { return };
+        let Some(entry) = self.buffers.release(ticket, whole) else { return };
         if let Some(account) = self.heaps.get_mut(usize::from(entry.heap.0)) {
-            account.release(entry.heap_bytes);
+            account.release(1, entry.heap_bytes);
+        }
+        if let Some(account) = self.heaps.get_mut(usize::from(self.metadata_heap.0)) {
+            account.release(0, entry.metadata_bytes());
         }
         if let Some(client) = self.clients.get_mut(&entry.uid) {
-            client.account.release(entry.bytes);
+            client.account.release(1, entry.bytes);
         }
-        self.all.account.release(entry.bytes);
+        self.all.account.release(1, entry.bytes);
         self.forget_idle_clients();
     }
 
@@ -275,19 +246,17 @@ impl State {
         self.forget_idle_clients();
     }
 
-    /// The live buffers, [`super::records::FEW`] at a time: see [`Records::next_few`].
-    pub(super) fn next_buffers(&self, from: u32, wanted: impl Fn(Age) -> bool, into: &mut Vec<Entry>) -> Option<u32> {
-        self.records.next_few(from, wanted, into)
+    /// The live buffers.
+    pub(super) fn buffers(&self) -> &Buffers {
+        &self.buffers
     }
 
-    /// All but the buffers.
     pub(super) fn figures(&self) -> Snapshot {
         Snapshot {
             all: self.all,
             heaps: self.heaps.clone(),
             pooled: self.pooled.clone(),
             clients: self.clients.iter().map(|(uid, client)| (*uid, *client)).collect(),
-            buffers: Vec::new(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Is there memory for it? The machine's own figure, less what was let in since it was read.
+//! Admission by the machine's available memory: its own figure, less what was admitted since it was read.
 
 use crate::error::Shortage;
 use crate::ports::MemoryGauge;
@@ -23,7 +23,7 @@ pub struct Memory {
 struct State {
     /// The last figure, and when it was read.
     reading: Option<(u64, u64)>,
-    /// Bytes handed out ever (it wraps), and up to when the figure was asked for: what came since may be missing from it.
+    /// Bytes granted since the start, and up to when the figure was read: what was granted since may be missing from it.
     granted: u64,
     granted_before: u64,
     /// Bytes admitted whose allocation has not ended: the figure shows some of them, all or none.
@@ -33,7 +33,7 @@ struct State {
 impl State {
     /// What is surely free by the last figure: everything that it may not show yet is taken off.
     fn headroom(&self, available: u64) -> u64 {
-        available.saturating_sub(self.granted.wrapping_sub(self.granted_before)).saturating_sub(self.in_flight)
+        available.saturating_sub(self.granted.saturating_sub(self.granted_before)).saturating_sub(self.in_flight)
     }
 
     fn admit(&mut self, bytes: u64, part: u64, available: u64, reserve: u64) -> Result<(), u64> {
@@ -49,7 +49,7 @@ impl State {
 }
 
 impl Memory {
-    /// Lets `bytes` in or refuses them. What is let in must come back through `granted` or `given_back`.
+    /// Admits `bytes` or refuses them. What is admitted must come back through `granted` or `given_back`.
     pub(super) fn admit(
         &self,
         bytes: u64,
@@ -86,7 +86,7 @@ impl Memory {
     pub(super) fn granted(&self, bytes: u64) {
         let mut state = self.lock();
         state.in_flight = state.in_flight.saturating_sub(bytes);
-        state.granted = state.granted.wrapping_add(bytes);
+        state.granted = state.granted.saturating_add(bytes);
     }
 
     /// The allocation failed.

@@ -7,6 +7,8 @@ use loom::sync::Arc as Shared;
 
 const PAGE: u64 = 4096;
 const MIB: u64 = 1 << 20;
+const SYSTEM: HeapId = HeapId(0);
+const CAMERA: HeapId = HeapId(1);
 const APP: Client = Client { uid: 10_001, pid: 1 };
 const ONE: Sizes = Sizes { bytes: 4 * MIB, metadata_bytes: PAGE, count: 1 };
 const ONE_BYTES: u64 = 4 * MIB + PAGE;
@@ -28,17 +30,22 @@ fn ledger(client_bytes: u64) -> Ledger {
     policy.limits.client_bytes = Some(client_bytes);
     policy.limits.total_bytes = None;
     policy.limits.reserve_bytes = RESERVE;
+    policy.heaps[1].system_memory = false;
     Ledger::new(Arc::new(policy), PAGE)
 }
 
 /// One request from admission to the client's hands; `None` when it is refused.
 fn request(ledger: &Ledger, machine: &Machine, id: BufferKey) -> Option<Ticket> {
-    let reservation = ledger.reserve(APP, ONE, 0, machine).ok()?;
+    let reservation = ledger.reserve(APP, ONE, SYSTEM, 0, machine).ok()?;
     Some(allocate(reservation, machine, id))
 }
 
 fn allocate(mut reservation: Reservation<'_>, machine: &Machine, id: BufferKey) -> Ticket {
-    reservation.charge_heap(HeapId(0), ONE.bytes).unwrap();
+    reservation.charge_heap(SYSTEM, ONE.bytes, 0, machine).unwrap();
+    commit(reservation, machine, id)
+}
+
+fn commit(reservation: Reservation<'_>, machine: &Machine, id: BufferKey) -> Ticket {
     machine.0.fetch_sub(ONE_BYTES, Ordering::SeqCst);
     let about = About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0, parts: 1 };
     reservation.commit(&about, [id].into_iter()).remove(0)
@@ -66,7 +73,7 @@ fn two_at_once(
         for ticket in admitted.into_iter().flatten() {
             shared.0.release(ticket);
         }
-        let left = shared.0.snapshot();
+        let left = shared.0.figures();
         assert_eq!((left.all.account.live_bytes, left.all.reserved_bytes), (0, 0));
         assert_eq!(left.heaps.iter().map(|heap| heap.live_bytes).sum::<u64>(), 0);
     });
@@ -74,7 +81,7 @@ fn two_at_once(
 
 fn one_budget(ledger: &Ledger, _: &Machine, admitted: u32) {
     assert_eq!(admitted, 1, "a budget for one");
-    assert_eq!(ledger.snapshot().all.account.live_bytes, ONE_BYTES);
+    assert_eq!(ledger.figures().all.account.live_bytes, ONE_BYTES);
 }
 
 #[test]
@@ -88,7 +95,9 @@ fn model_budget_checked_under_one_lock_and_charged_under_the_next_both_are_admit
     let torn = |ledger: &Ledger, machine: &Machine, id| {
         ledger.lock().admit_budgets(APP.uid, ONE_BYTES, 1, &ledger.policy.limits).ok()?;
         ledger.lock().reserve(APP.uid, ONE_BYTES, 1);
-        let reservation = Reservation { ledger, client: APP, sizes: ONE, bytes: ONE_BYTES, heaps: Vec::new() };
+        let (heaps, in_flight, unused) = (Vec::new(), 0, 0);
+        let reservation =
+            Reservation { ledger, client: APP, sizes: ONE, bytes: ONE_BYTES, metadata: 0, heaps, in_flight, unused };
         Some(allocate(reservation, machine, id))
     };
     two_at_once(64 * MIB, ONE_BYTES, torn, one_budget);
@@ -99,5 +108,59 @@ fn model_memory_for_one_of_two_requests_at_once_the_reserve_stays() {
     two_at_once(RESERVE + ONE_BYTES + PAGE, 64 * MIB, request, |_, machine, admitted| {
         assert!(admitted <= 1, "memory for one");
         assert!(machine.0.load(Ordering::SeqCst) >= RESERVE);
+    });
+}
+
+fn reserve_stays(_: &Ledger, machine: &Machine, admitted: u32) {
+    assert!(admitted <= 1 && machine.0.load(Ordering::SeqCst) >= RESERVE, "memory for one");
+}
+
+/// A request whose first heap, a carve-out, gives nothing: it goes on to system memory.
+fn falls_back(ledger: &Ledger, machine: &Machine, id: BufferKey) -> Option<Ticket> {
+    let mut reservation = ledger.reserve(APP, ONE, CAMERA, 0, machine).ok()?;
+    reservation.charge_heap(CAMERA, ONE.bytes, 0, machine).ok()?;
+    reservation.uncharge_heap();
+    reservation.charge_heap(SYSTEM, ONE.bytes, 0, machine).ok()?;
+    Some(commit(reservation, machine, id))
+}
+
+#[test]
+fn model_two_requests_fall_back_to_memory_for_one_the_reserve_stays() {
+    two_at_once(RESERVE + ONE_BYTES + PAGE, 64 * MIB, falls_back, reserve_stays);
+}
+
+#[test]
+#[should_panic(expected = "memory for one")]
+fn model_fall_back_that_does_not_ask_for_memory_the_reserve_is_used() {
+    let silent = |ledger: &Ledger, machine: &Machine, id| {
+        let mut reservation = ledger.reserve(APP, ONE, CAMERA, 0, machine).ok()?;
+        ledger.lock().charge_heap(SYSTEM, ONE.bytes, None).ok()?;
+        reservation.heaps.push((SYSTEM, ONE.bytes));
+        Some(commit(reservation, machine, id))
+    };
+    two_at_once(RESERVE + ONE_BYTES + PAGE, 64 * MIB, silent, reserve_stays);
+}
+
+#[test]
+fn model_metadata_for_one_in_its_heaps_budget_one_of_two_requests_is_admitted() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(|| {
+        let mut policy = policy();
+        policy.heaps[0].budget_bytes = Some(PAGE);
+        policy.heaps[1].system_memory = false;
+        let shared = Shared::new((Ledger::new(Arc::new(policy), PAGE), Machine(AtomicU64::new(64 * MIB))));
+        let request = |shared: &(Ledger, Machine)| {
+            let mut reservation = shared.0.reserve(APP, ONE, CAMERA, 0, &shared.1).ok()?;
+            reservation.charge_heap(CAMERA, ONE.bytes, 0, &shared.1).ok()?;
+            Some(commit(reservation, &shared.1, 1))
+        };
+        let other = loom::thread::spawn({
+            let shared = Shared::clone(&shared);
+            move || request(&shared)
+        });
+        let admitted = [request(&shared), other.join().unwrap()];
+        assert_eq!(admitted.iter().flatten().count(), 1);
+        assert_eq!(shared.0.figures().heaps[0].live_bytes, PAGE);
     });
 }

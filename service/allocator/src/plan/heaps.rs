@@ -5,7 +5,7 @@
 //! second lock on the door.
 
 use crate::error::{Refusal, Shortage, Unsupported};
-use crate::plan::size;
+use crate::plan::size::{self, Sizes};
 use crate::request::Request;
 use gralloc_buffer::usage::Usage;
 use heaps_config::policy::{Action, Heap, HeapId, HeapSet, Policy, Rule};
@@ -45,7 +45,7 @@ pub fn of_rule<'p>(request: &Request, rule: &'p Rule) -> Result<&'p [HeapId], Re
 }
 
 /// Judges one heap.
-pub fn judge(request: &Request, id: HeapId, bytes: u64, policy: &Policy, present: HeapSet) -> Verdict {
+pub fn judge(request: &Request, id: HeapId, sizes: &Sizes, policy: &Policy, present: HeapSet) -> Verdict {
     let Some(heap) = policy.heap(id) else {
         return Verdict::Unknown;
     };
@@ -57,13 +57,19 @@ pub fn judge(request: &Request, id: HeapId, bytes: u64, policy: &Policy, present
     if !present.contains(id) {
         return Verdict::Absent;
     }
-    match too_small(heap, bytes) {
+    // Where the metadata is in the same heap, its budget has to hold both. Metadata that is too large by itself is refused by
+    // `check_metadata`, whatever heap the pixels are in.
+    let beside = match id == policy.metadata_heap && too_small(heap, sizes.metadata_bytes, 0).is_none() {
+        true => sizes.metadata_bytes,
+        false => 0,
+    };
+    match too_small(heap, sizes.bytes, beside) {
         Some(limit) => Verdict::TooSmall { limit },
         None => Verdict::Takes,
     }
 }
 
-/// The heaps of a list that can give a buffer of `bytes`.
+/// The heaps of a list that can give a buffer of these sizes.
 ///
 /// # Errors
 /// When there is none: `BufferTooLarge` if one is present, `HeapsAbsent` if one would do were it there, otherwise
@@ -72,7 +78,7 @@ pub fn candidates(
     request: &Request,
     rule: &Rule,
     heaps: &[HeapId],
-    bytes: u64,
+    sizes: &Sizes,
     policy: &Policy,
     present: HeapSet,
 ) -> Result<HeapSet, Refusal> {
@@ -80,7 +86,7 @@ pub fn candidates(
     let mut largest = None;
     let (mut absent, mut known) = (false, false);
     for id in heaps {
-        match judge(request, *id, bytes, policy, present) {
+        match judge(request, *id, sizes, policy, present) {
             Verdict::Takes => taken = taken.with(*id),
             Verdict::TooSmall { limit } => largest = largest.max(Some(limit)),
             Verdict::Absent => absent = true,
@@ -92,7 +98,7 @@ pub fn candidates(
         return Ok(taken);
     }
     if let Some(limit) = largest {
-        return Err(Shortage::BufferTooLarge { bytes, limit }.into());
+        return Err(Shortage::BufferTooLarge { bytes: sizes.bytes, limit }.into());
     }
     if absent {
         return Err(Unsupported::HeapsAbsent { rule: rule.name.clone() }.into());
@@ -114,16 +120,21 @@ pub fn check_metadata(bytes: u64, policy: &Policy, present: HeapSet) -> Result<(
     let Some(heap) = policy.heap(id).filter(|_| present.contains(id)) else {
         return Err(Unsupported::MetadataHeapAbsent { heap: policy.heap_name(id).to_owned() }.into());
     };
-    match heap.max_buffer_bytes {
-        Some(limit) if bytes > limit => Err(Shortage::BufferTooLarge { bytes, limit }.into()),
-        _ => Ok(()),
+    match too_small(heap, bytes, 0) {
+        Some(limit) => Err(Shortage::BufferTooLarge { bytes, limit }.into()),
+        None => Ok(()),
     }
 }
 
-/// The largest buffer of a heap that does not take `bytes`. A budget is charged in pages.
-fn too_small(heap: &Heap, bytes: u64) -> Option<u64> {
+/// The largest buffer of a heap that does not take `bytes`, with so many others of the same buffer beside them. A budget is
+/// charged in pages.
+fn too_small(heap: &Heap, bytes: u64, beside: u64) -> Option<u64> {
+    let beside = size::pages(beside).unwrap_or(u64::MAX);
     let single = heap.max_buffer_bytes.filter(|limit| bytes > *limit);
-    let budget = heap.budget_bytes.filter(|limit| size::pages(bytes).map_or(true, |bytes| bytes > *limit));
+    let budget = heap
+        .budget_bytes
+        .map(|budget| budget.saturating_sub(beside))
+        .filter(|limit| size::pages(bytes).map_or(true, |bytes| bytes > *limit));
     match (single, budget) {
         (Some(single), Some(budget)) => Some(single.min(budget)),
         (single, budget) => single.or(budget),

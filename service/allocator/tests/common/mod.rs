@@ -35,6 +35,7 @@ pub fn heap(name: &str) -> Heap {
         protected: false,
         max_buffer_bytes: None,
         budget_bytes: None,
+        system_memory: true,
     }
 }
 

@@ -17,6 +17,7 @@ fn heap(name: &str, nodes: &[&str]) -> Heap {
         protected: false,
         max_buffer_bytes: None,
         budget_bytes: None,
+        system_memory: true,
     }
 }
 

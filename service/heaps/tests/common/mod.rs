@@ -24,6 +24,7 @@ fn heap(name: &str, nodes: &[&str]) -> Heap {
         protected: name == "protected",
         max_buffer_bytes: None,
         budget_bytes: None,
+        system_memory: true,
     }
 }
 

@@ -27,6 +27,7 @@ fn tracker(buffers_of_a_client: Option<u64>) -> Tracker {
         protected: false,
         max_buffer_bytes: None,
         budget_bytes: None,
+        system_memory: true,
     };
     let limits = Limits {
         request_bytes: 1 << 20,
@@ -54,8 +55,8 @@ fn tracker(buffers_of_a_client: Option<u64>) -> Tracker {
 /// A buffer of a client on the account, of so many parts.
 fn hold(tracker: &Tracker, uid: u32, parts: u8) -> Result<Ticket, Shortage> {
     let sizes = Sizes { bytes: 4096, metadata_bytes: 4096, count: 1 };
-    let mut reservation = tracker.ledger.reserve(Client { uid, pid: 1 }, sizes, 0, &Plenty)?;
-    reservation.charge_heap(HeapId(0), 4096)?;
+    let mut reservation = tracker.ledger.reserve(Client { uid, pid: 1 }, sizes, HeapId(0), 0, &Plenty)?;
+    reservation.charge_heap(HeapId(0), 4096, 0, &Plenty)?;
     let about = About { name: BufferName::from_text("test"), usage: Usage::NONE, born_ms: 0, parts };
     Ok(reservation.commit(&about, [7].into_iter())[0])
 }

@@ -1,10 +1,6 @@
-//! What is kept ready: within every budget, charged to no client, and in no client's way.
+//! What is kept ready: within every budget, charged to no client, and in no client's way. The camera heap has a budget of 2 MiB.
 
 use super::*;
-
-/// The heap with a budget, of 2 MiB.
-const CAMERA: HeapId = HeapId(1);
-const SYSTEM: HeapId = HeapId(0);
 
 fn pool(ledger: &Ledger, heap: HeapId, bytes: u64) -> bool {
     ledger.pool(heap, bytes, 0, &gauge(1024 * MIB))
@@ -12,8 +8,8 @@ fn pool(ledger: &Ledger, heap: HeapId, bytes: u64) -> bool {
 
 /// A request of one buffer of this heap, under way.
 fn under_way(ledger: &Ledger, client: Client, heap: HeapId, bytes: u64) -> Reservation<'_> {
-    let mut reservation = ledger.reserve(client, sizes(bytes, 1), 0, &gauge(1024 * MIB)).unwrap();
-    reservation.charge_heap(heap, bytes).unwrap();
+    let mut reservation = ledger.reserve(client, sizes(bytes, 1), heap, 0, &gauge(1024 * MIB)).unwrap();
+    reservation.charge_heap(heap, bytes, 0, &gauge(u64::MAX)).unwrap();
     reservation
 }
 
@@ -62,7 +58,7 @@ fn clients_are_admitted_as_if_nothing_were_ready_and_what_is_beyond_is_told() {
     let mut request = under_way(&ledger, OTHER, CAMERA, MIB + PAGE);
     assert_eq!(ledger.pooled_beyond(CAMERA), Beyond { all_bytes: 3 * PAGE, heap_bytes: PAGE }, "requests count");
     assert_eq!(ledger.pooled_beyond(SYSTEM), Beyond { all_bytes: 3 * PAGE, heap_bytes: 0 });
-    request.charge_heap(CAMERA, MIB - PAGE).unwrap();
+    request.charge_heap(CAMERA, MIB - PAGE, 0, &gauge(u64::MAX)).unwrap();
     assert_eq!(ledger.pooled_beyond(CAMERA).heap_bytes, MIB);
     drop(request);
     let ticket = under_way(&ledger, OTHER, CAMERA, 2 * MIB).commit(&about(), [2].into_iter())[0];
@@ -83,4 +79,19 @@ fn memory_that_the_kernel_did_not_give_is_not_ready() {
     ledger.pool_asked(SYSTEM, 10 * MIB, true);
     assert_eq!(ledger.figures().pooled, [10 * MIB, 0]);
     assert!(ledger.pool(SYSTEM, 10 * MIB, 200, &gauge), "a new figure shows what was given");
+}
+
+#[test]
+fn ready_buffers_of_a_carve_out_ask_nothing_of_the_machines_memory() {
+    let mut policy = policy();
+    policy.limits.reserve_bytes = 8 * MIB;
+    policy.heaps[1].system_memory = false;
+    let ledger = Ledger::new(Arc::new(policy), PAGE);
+    let gauge = gauge(8 * MIB);
+    assert!(!ledger.pool(SYSTEM, MIB, 0, &gauge));
+    assert!(ledger.pool(CAMERA, MIB, 0, &gauge));
+    ledger.pool_asked(CAMERA, MIB, true);
+    assert!(ledger.pool(CAMERA, MIB, 0, &gauge));
+    ledger.pool_asked(CAMERA, MIB, false);
+    assert_eq!((ledger.figures().pooled, gauge.reads.get()), (vec![0, MIB], 1));
 }

@@ -79,10 +79,10 @@ impl Service {
     fn request(&self, count: u32) -> Vec<Piece> {
         let sizes = Sizes { bytes: FRAME.bytes, metadata_bytes: 0, count };
         let mut reservation =
-            self.ledger.reserve(APP, sizes, 0, &self.machine).expect("what is ready stands in nobody's way");
+            self.ledger.reserve(APP, sizes, HEAP, 0, &self.machine).expect("what is ready stands in nobody's way");
         let mut pieces = Vec::new();
         for _ in 0..count {
-            reservation.charge_heap(HEAP, FRAME.bytes).unwrap();
+            reservation.charge_heap(HEAP, FRAME.bytes, 0, &self.machine).unwrap();
             let ready = self.shelf.take(FRAME, 0).buffer;
             pieces.push(ready.unwrap_or_else(|| {
                 self.shelf.make_room(HEAP);

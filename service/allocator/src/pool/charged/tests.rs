@@ -43,9 +43,9 @@ fn client_takes_the_budget_while_a_fill_is_under_way_what_was_filled_goes() {
         &Unknown,
         |_| {
             let sizes = Sizes { bytes: FRAME.bytes, metadata_bytes: 0, count: 2 };
-            let mut admitted = ledger.reserve(Client { uid: 10_001, pid: 1 }, sizes, 0, &Unknown).unwrap();
+            let mut admitted = ledger.reserve(Client { uid: 10_001, pid: 1 }, sizes, HEAP, 0, &Unknown).unwrap();
             for _ in 0..2 {
-                admitted.charge_heap(HEAP, FRAME.bytes).unwrap();
+                admitted.charge_heap(HEAP, FRAME.bytes, 0, &Unknown).unwrap();
                 shelf.make_room(HEAP);
             }
             reservation = Some(admitted);
@@ -95,9 +95,9 @@ fn taken_buffer_is_charged_to_its_client_alone() {
 fn room_for_a_heap_is_made_there_and_no_more_than_is_needed_goes() {
     let (shelf, ledger) = two_heaps();
     let sizes = Sizes { bytes: FRAME.bytes, metadata_bytes: 0, count: 4 };
-    let mut admitted = ledger.reserve(Client { uid: 10_001, pid: 1 }, sizes, 0, &Unknown).unwrap();
+    let mut admitted = ledger.reserve(Client { uid: 10_001, pid: 1 }, sizes, HEAP, 0, &Unknown).unwrap();
     for ready in [2, 2, 1, 0] {
-        admitted.charge_heap(HEAP, FRAME.bytes).unwrap();
+        admitted.charge_heap(HEAP, FRAME.bytes, 0, &Unknown).unwrap();
         shelf.make_room(HEAP);
         assert_eq!(ledger.figures().pooled, [ready * FRAME.bytes, 2 * FRAME.bytes]);
     }
@@ -107,7 +107,7 @@ fn room_for_a_heap_is_made_there_and_no_more_than_is_needed_goes() {
 fn fill_that_the_account_refuses_asks_no_heap_and_pauses() {
     let (shelf, ledger) = shelf();
     let sizes = Sizes { bytes: FRAME.bytes, metadata_bytes: 0, count: 2 };
-    let _held = ledger.reserve(Client { uid: 10_001, pid: 1 }, sizes, 0, &Unknown).unwrap();
+    let _held = ledger.reserve(Client { uid: 10_001, pid: 1 }, sizes, HEAP, 0, &Unknown).unwrap();
     assert!(shelf.fill(|| 0, &Unknown, |_| panic!("no room")));
     assert!(!shelf.fill(|| 0, &Unknown, |_| panic!("not again at once")));
     assert_eq!(ledger.figures().pooled[0], 0);

@@ -1,0 +1,87 @@
+//! A heap whose memory is not part of MemAvailable: what the machine has left does not matter to it.
+
+use super::*;
+
+/// System memory of which 8 MiB stay in reserve, and a camera heap of its own memory.
+fn ledger() -> Ledger {
+    let mut policy = policy();
+    policy.limits.reserve_bytes = 8 * MIB;
+    policy.heaps[1].system_memory = false;
+    policy.heaps[1].budget_bytes = Some(32 * MIB);
+    Ledger::new(Arc::new(policy), PAGE)
+}
+
+fn hold_in(ledger: &Ledger, heap: HeapId, bytes: u64, gauge: &Gauge) -> Result<Vec<Ticket>, Shortage> {
+    let mut reservation = ledger.reserve(APP, sizes(bytes, 1), heap, 0, gauge)?;
+    reservation.charge_heap(heap, bytes, 0, gauge)?;
+    Ok(reservation.commit(&about(), [1].into_iter()))
+}
+
+#[test]
+fn carve_out_with_room_gives_although_the_machine_is_short_of_memory() {
+    let ledger = ledger();
+    let gauge = gauge(8 * MIB + PAGE);
+    assert!(matches!(hold_in(&ledger, SYSTEM, 16 * MIB, &gauge), Err(Shortage::Memory { .. })));
+    hold_in(&ledger, CAMERA, 16 * MIB, &gauge).unwrap();
+    assert!(
+        matches!(hold_in(&ledger, CAMERA, 17 * MIB, &gauge), Err(Shortage::HeapBudget { .. })),
+        "its own bound holds"
+    );
+}
+
+#[test]
+fn metadata_beside_a_carve_out_still_asks() {
+    let ledger = ledger();
+    let refused = hold_in(&ledger, CAMERA, 16 * MIB, &gauge(8 * MIB + PAGE - 1)).unwrap_err();
+    assert_eq!(refused, Shortage::Memory { bytes: PAGE, available: 8 * MIB + PAGE - 1, reserve: 8 * MIB });
+    assert_eq!(ledger.figures().heaps, vec![Account::default(); 2]);
+    // Granted to the page beside it, and so missing from the figure.
+    let gauge = gauge(8 * MIB + PAGE);
+    hold_in(&ledger, CAMERA, MIB, &gauge).unwrap();
+    gauge.available.set(Some(8 * MIB));
+    assert!(matches!(hold_in(&ledger, CAMERA, MIB, &gauge), Err(Shortage::Memory { .. })));
+}
+
+#[test]
+fn falling_back_to_system_memory_asks_for_it_and_nothing_stays_charged_when_it_is_refused() {
+    let ledger = ledger();
+    let gauge = gauge(12 * MIB);
+    let mut reservation = ledger.reserve(APP, sizes(16 * MIB, 1), CAMERA, 0, &gauge).unwrap();
+    reservation.charge_heap(CAMERA, 16 * MIB, 0, &gauge).unwrap();
+    reservation.uncharge_heap();
+    let refused = reservation.charge_heap(SYSTEM, 16 * MIB, 0, &gauge).unwrap_err();
+    let available = 12 * MIB - PAGE;
+    assert_eq!(refused, Shortage::Memory { bytes: 16 * MIB, available, reserve: 8 * MIB });
+    drop(reservation);
+    assert!(hold_in(&ledger, SYSTEM, 4 * MIB - PAGE, &gauge).is_ok(), "all is free again");
+}
+
+#[test]
+fn memory_admitted_for_the_first_heap_is_not_asked_for_again_by_the_next() {
+    let ledger = ledger();
+    let gauge = gauge(12 * MIB);
+    let mut reservation = ledger.reserve(APP, sizes(4 * MIB - PAGE, 1), SYSTEM, 0, &gauge).unwrap();
+    for _ in 0..3 {
+        reservation.charge_heap(SYSTEM, 4 * MIB - PAGE, 0, &gauge).unwrap();
+        reservation.uncharge_heap();
+    }
+    assert!(matches!(hold_in(&ledger, SYSTEM, PAGE, &gauge), Err(Shortage::Memory { .. })), "it is still admitted");
+    // The carve-out gives after all: what was admitted for nothing is free with the commit.
+    reservation.charge_heap(CAMERA, 4 * MIB - PAGE, 0, &gauge).unwrap();
+    reservation.commit(&about(), [7].into_iter());
+    gauge.available.set(Some(12 * MIB - PAGE));
+    hold_in(&ledger, SYSTEM, 4 * MIB - 2 * PAGE, &gauge).unwrap();
+}
+
+#[test]
+fn two_requests_of_which_one_falls_back_are_not_both_admitted() {
+    let ledger = ledger();
+    let gauge = gauge(20 * MIB);
+    let mut falls_back = ledger.reserve(APP, sizes(10 * MIB, 1), CAMERA, 0, &gauge).unwrap();
+    let first = ledger.reserve(OTHER, sizes(10 * MIB, 1), SYSTEM, 0, &gauge).unwrap();
+    let refused = falls_back.charge_heap(SYSTEM, 10 * MIB, 0, &gauge).unwrap_err();
+    assert!(matches!(refused, Shortage::Memory { .. }));
+    drop(first);
+    falls_back.charge_heap(SYSTEM, 10 * MIB, 0, &gauge).unwrap();
+    assert!(ledger.reserve(OTHER, sizes(10 * MIB, 1), SYSTEM, 0, &gauge).is_err());
+}
