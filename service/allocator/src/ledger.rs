@@ -17,12 +17,12 @@ mod admission;
 mod buffers;
 
 pub use account::{Account, Beyond, ClientAccount, Snapshot};
-pub use admission::Memory;
 pub use buffers::{Entry, Ticket};
 
 use crate::error::Shortage;
 use crate::ports::MemoryGauge;
 use account::State;
+use admission::Memory;
 use gralloc_buffer::usage::Usage;
 use gralloc_buffer::BufferName;
 use heaps_config::policy::{HeapId, Policy};

@@ -18,7 +18,7 @@ pub enum Error {
     Call(gralloc_dmabuf::Error),
     /// The buffer is under this watch already.
     AlreadyWatched,
-    /// The kernel tells nothing about buffers of this kind.
+    /// The kernel reports no release of buffers of this kind.
     NoReleaseEvents,
 }
 
@@ -64,7 +64,9 @@ impl fmt::Display for Error {
             Error::File { path, errno } => write!(f, "{}: {}", path.display(), errno.desc()),
             Error::Call(error) => error.fmt(f),
             Error::AlreadyWatched => f.write_str("the buffer is being watched already"),
-            Error::NoReleaseEvents => f.write_str("this kernel does not tell when a buffer's last reference goes"),
+            Error::NoReleaseEvents => {
+                f.write_str("this kernel does not report when a buffer's last reference is dropped")
+            }
         }
     }
 }

@@ -213,7 +213,7 @@ impl HeapBackend for KernelHeaps {
 
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
         if let Err(error) = dmabuf::set_name(buffer.as_fd(), &DebugName::new(name.bytes())) {
-            // Linux before 5.6 knows no such ioctl; the buffer is good.
+            // Linux before 5.6 has no such ioctl; the buffer is good.
             log::debug!("buffer {name:?} keeps no name: {error}");
         }
     }
@@ -263,7 +263,7 @@ impl Node {
 
 fn node_state(error: &io::Error) -> NodeState {
     match errno_of(error) {
-        // ENXIO and ENODEV: a node is left over and its driver is gone.
+        // ENXIO and ENODEV: a node is left over from a driver that was removed.
         Errno::ENOENT | Errno::ENOTDIR => NodeState::Absent,
         errno @ (Errno::EACCES | Errno::EPERM) => NodeState::Denied(errno),
         errno => NodeState::Failed(errno),

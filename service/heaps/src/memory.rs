@@ -1,8 +1,8 @@
 //! The machine's available memory: `MemAvailable` of `/proc/meminfo`.
 //!
 //! The file stays open and is read into the stack; nothing allocates. Each read makes the kernel add up its counters (tens
-//! of microseconds under emulation); the ledger asks only when it needs a new figure. Source: linux v6.12,
-//! `fs/proc/meminfo.c` (the figure is in KiB whatever the page size).
+//! of microseconds under emulation); the ledger asks only when it needs a new value. Source: linux v6.12,
+//! `fs/proc/meminfo.c` (the value is in KiB whatever the page size).
 
 use crate::error::Error;
 use gralloc_allocator::ports::MemoryGauge;
@@ -40,13 +40,13 @@ impl MemInfo {
 impl MemoryGauge for MemInfo {
     fn available_bytes(&self) -> Option<u64> {
         let mut text = [0; READ_BYTES];
-        // Signals do not interrupt a read of procfs; any error means that there is no figure.
+        // Signals do not interrupt a read of procfs; any error means that there is no value.
         let count = self.file.read_at(&mut text, 0).ok()?;
         text.get(..count).and_then(mem_available)
     }
 }
 
-/// Finds the figure in the file's text and makes bytes of it.
+/// Finds the value in the file's text, in bytes.
 fn mem_available(text: &[u8]) -> Option<u64> {
     let value = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"MemAvailable:"))?;
     let value = std::str::from_utf8(value).ok()?.trim().strip_suffix("kB")?;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_has_a_figure() {
+    fn this_machine_reports_a_value() {
         let bytes = MemInfo::new().unwrap().available_bytes().unwrap();
         assert!(bytes > 1 << 20, "{bytes}");
         assert_eq!(bytes % 1024, 0);

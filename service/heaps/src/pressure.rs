@@ -1,8 +1,8 @@
-//! Tells when the machine runs short of memory: a trigger on `/proc/pressure/memory`.
+//! Memory pressure events: a PSI trigger on `/proc/pressure/memory`.
 //!
 //! The kernel measures how long tasks stall for memory; a trigger written to the file makes it poll as POLLPRI when that
-//! passes a bound within a window (linux v6.12, `Documentation/accounting/psi.rst`, `kernel/sched/psi.c`). Polling takes
-//! the event back: it is told once. A kernel without CONFIG_PSI has no such file, one started with psi=0 refuses to open
+//! passes a bound within a window (linux v6.12, `Documentation/accounting/psi.rst`, `kernel/sched/psi.c`). Polling
+//! consumes the event. A kernel without CONFIG_PSI has no such file, one started with psi=0 refuses to open
 //! it.
 
 use crate::error::Error;
@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Where the kernel tells.
+/// Where the kernel reports it.
 const MEMORY_PRESSURE: &str = "/proc/pressure/memory";
 
 /// Some task stalled for 70 ms, in microseconds, of a window of 2 s: the shortest window that needs no privilege. What
@@ -29,8 +29,8 @@ const READ_BYTES: usize = 256;
 #[derive(Debug)]
 pub struct MemoryPressure {
     file: File,
-    /// The kernel's sum of stalls, in microseconds, when the trigger was set or last told something.
-    told_at_us: AtomicU64,
+    /// The kernel's sum of stalls, in microseconds, when the trigger was set or last fired.
+    fired_at_us: AtomicU64,
 }
 
 impl MemoryPressure {
@@ -46,16 +46,16 @@ impl MemoryPressure {
         let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(Error::file(path))?;
         // The terminator belongs to it; one write sets one trigger.
         file.write_all(TRIGGER).map_err(Error::file(path))?;
-        let told_at_us = AtomicU64::new(stalled_us(&file).unwrap_or(0));
-        Ok(MemoryPressure { file, told_at_us })
+        let fired_at_us = AtomicU64::new(stalled_us(&file).unwrap_or(0));
+        Ok(MemoryPressure { file, fired_at_us })
     }
 
-    /// True when tasks have stalled since the last event for as long as the trigger asks. A process without
-    /// CAP_SYS_RESOURCE is told one event about all stalls since boot, two seconds after it set its trigger: the window
+    /// True when tasks have stalled since the last event for as long as the trigger requires. A process without
+    /// CAP_SYS_RESOURCE gets one event about all stalls since boot, two seconds after it set its trigger: the window
     /// begins with a sum that the kernel keeps for others (`psi_trigger_create`, `kernel/sched/psi.c`).
     pub fn is_real(&self) -> bool {
         let Some(now_us) = stalled_us(&self.file) else { return true };
-        now_us.saturating_sub(self.told_at_us.swap(now_us, Ordering::Relaxed)) >= STALL_US
+        now_us.saturating_sub(self.fired_at_us.swap(now_us, Ordering::Relaxed)) >= STALL_US
     }
 
     /// Polls as POLLPRI, once, after each time that the bound was passed; as POLLERR when the kernel gave it up.

@@ -1,4 +1,4 @@
-//! What a backend says about its heaps, for a dump and for the command line.
+//! The state of a backend's heaps, for the dump and the command line.
 
 use crate::kind::BackendKind;
 use heaps_config::policy::{HeapId, HeapSet};

@@ -1,8 +1,8 @@
-//! The real-time class that a graphics allocator's threads run in.
+//! Scheduling classes of the service's threads.
 //!
 //! AOSP's allocator services put their main thread into SCHED_FIFO at priority 2 with SCHED_RESET_ON_FORK: a camera or a
 //! compositor waits for the answer. It needs CAP_SYS_NICE or an RLIMIT_RTPRIO; without, the service is slower under
-//! load and otherwise the same, so a failure is for the log.
+//! load and otherwise the same, so a failure is only logged.
 
 #![allow(unsafe_code)] // nix has neither sched_setscheduler nor setpriority.
 
@@ -31,7 +31,7 @@ pub fn set_fifo(priority: i32) -> Result<(), Error> {
 /// # Errors
 /// `Call` when the thread does not get back, with what `run` gave: it stays in the normal class.
 pub fn in_normal_class<T>(run: impl FnOnce() -> T) -> (T, Result<(), Error>) {
-    // Where the way out is barred, so is nothing else: the work is done all the same.
+    // If the class cannot be left, the work is done in it.
     let Some((class, priority)) = real_time().filter(|_| set_scheduler(SCHED_NORMAL, 0).is_ok()) else {
         return (run(), Ok(()));
     };

@@ -1,4 +1,4 @@
-//! Stand-ins for a machine without dma-heaps, chosen by hand and said in every dump.
+//! Stand-ins for a machine without dma-heaps: chosen explicitly, and named in every dump.
 //!
 //! - udmabuf: real dma-bufs over the pages of a memfd. Needs /dev/udmabuf; 64 MiB a buffer unless the module's
 //!   `size_limit_mb` says otherwise.
@@ -53,12 +53,12 @@ enum Source {
 }
 
 impl StandIn {
-    /// Stands in with udmabufs.
+    /// Buffers are udmabufs.
     ///
     /// # Errors
     /// `File` when /dev/udmabuf is missing (module `udmabuf`, CONFIG_UDMABUF) or may not be opened.
     pub fn udmabuf(policy: &Policy) -> Result<StandIn, Error> {
-        // The ioctl asks for no write permission, so neither do we.
+        // The ioctl requires no write permission.
         let device = File::open(UDMABUF_DEVICE).map_err(Error::file(UDMABUF_DEVICE))?;
         let limit_mib = std::fs::read_to_string(Path::new(UDMABUF_LIMIT)).ok();
         let limit_mib = limit_mib.and_then(|text| text.trim().parse().ok()).unwrap_or(UDMABUF_DEFAULT_LIMIT_MIB);
@@ -66,7 +66,7 @@ impl StandIn {
         Ok(StandIn::new(policy, Source::Udmabuf { device, limit_bytes }))
     }
 
-    /// Stands in with memfds. Works everywhere.
+    /// Buffers are memfds. Works everywhere.
     pub fn memfd(policy: &Policy) -> StandIn {
         StandIn::new(policy, Source::Memfd)
     }
@@ -190,7 +190,7 @@ impl HeapBackend for StandIn {
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
         if matches!(self.source, Source::Udmabuf { .. }) {
             if let Err(error) = dmabuf::set_name(buffer.as_fd(), &DebugName::new(name.bytes())) {
-                log::debug!("buffer {name:?} keeps the pool's name: {error}");
+                log::debug!("buffer {name:?} keeps the name that it was filled under: {error}");
             }
         }
     }

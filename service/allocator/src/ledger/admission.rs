@@ -1,4 +1,4 @@
-//! Admission by the machine's available memory: its own figure, less what was admitted since it was read.
+//! Admission by the machine's available memory: MemAvailable, less what was admitted since it was read.
 
 use crate::error::Shortage;
 use crate::ports::MemoryGauge;
@@ -8,30 +8,30 @@ use std::sync::PoisonError;
 #[cfg(not(all(test, loom)))]
 use std::sync::{Mutex, MutexGuard};
 
-/// How old a figure may be, in milliseconds, to still answer for a small request.
+/// How old a reading may be, in milliseconds, to still answer for a small request.
 const FRESH_MS: u64 = 100;
-/// An old figure answers only for requests that take at most one part in so many of what it shows free.
+/// An old reading answers only for requests that take at most one part in so many of what it shows free.
 const SMALL_PART: u64 = 8;
 
 /// Tracks MemAvailable without reading it for each small buffer.
 #[derive(Default)]
-pub struct Memory {
+pub(super) struct Memory {
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// The last figure, and when it was read.
+    /// The last reading, and when it was taken.
     reading: Option<(u64, u64)>,
-    /// Bytes granted since the start, and up to when the figure was read: what was granted since may be missing from it.
+    /// Bytes granted since the start, and as of when the reading was begun: it may not show what was granted since.
     granted: u64,
     granted_before: u64,
-    /// Bytes admitted whose allocation has not ended: the figure shows some of them, all or none.
+    /// Bytes admitted whose allocation has not ended: a reading shows some of them, all or none.
     in_flight: u64,
 }
 
 impl State {
-    /// What is surely free by the last figure: everything that it may not show yet is taken off.
+    /// What is surely free by the last reading: everything that it may not show yet is taken off.
     fn headroom(&self, available: u64) -> u64 {
         available.saturating_sub(self.granted.saturating_sub(self.granted_before)).saturating_sub(self.in_flight)
     }
@@ -68,11 +68,11 @@ impl Memory {
             state.granted
         };
         // Read without the lock: others go on meanwhile. What they have in flight is taken off in full below, whether
-        // or not the figure shows it already, and so is what they were given since it was asked for: too careful for a
+        // or not the reading shows it already, and so is what they were granted since it was begun: too careful for a
         // moment, never too bold.
-        let figure = gauge.available_bytes();
+        let reading = gauge.available_bytes();
         let mut state = self.lock();
-        let Some(available) = figure else {
+        let Some(available) = reading else {
             // A machine that does not say what it has is bounded by the budgets alone.
             state.in_flight = state.in_flight.saturating_add(bytes);
             return Ok(());

@@ -86,8 +86,7 @@ pub(super) const GROUPS: &[Group] = &[
         name: "records",
         package: "gralloc_allocator",
         files: &[
-            "service/allocator/src/ledger/records.rs",
-            "service/allocator/src/ledger/slab.rs",
+            "service/allocator/src/ledger/buffers.rs",
             "service/allocator/src/pool.rs",
             "service/allocator/src/pool/charged.rs",
         ],
