@@ -11,6 +11,7 @@ use gralloc_buffer::METADATA_BYTES;
 use gralloc_dmabuf as dmabuf;
 use gralloc_dmabuf::Access;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An imported buffer: what its handle says, checked, and its memory.
 ///
@@ -23,6 +24,8 @@ pub struct Buffer {
     locks: Locks,
     pixels: Memory,
     metadata: Memory,
+    /// Whether the lock of a buffer without CPU usage has been mentioned.
+    warned: AtomicBool,
 }
 
 impl Buffer {
@@ -33,7 +36,7 @@ impl Buffer {
     pub fn new(info: BufferInfo, pixels: OwnedFd, metadata: OwnedFd) -> Result<Buffer, Error> {
         let pixels = Memory::new(pixels, BUFFER_FD, info.buffer_bytes)?;
         let metadata = Memory::new(metadata, METADATA_FD, info.metadata_bytes)?;
-        Ok(Buffer { info, locks: Locks::default(), pixels, metadata })
+        Ok(Buffer { info, locks: Locks::default(), pixels, metadata, warned: AtomicBool::new(false) })
     }
 
     /// What it is.
@@ -57,31 +60,39 @@ impl Buffer {
     /// What a lock with this usage and region would be for.
     ///
     /// # Errors
-    /// `CpuUsage`, `Region` or `Protected`, in this order.
+    /// `NoCpuUsage`, `Region` or `Protected`, in this order.
     #[inline]
     pub fn check_lock(&self, usage: u64, region: ARect) -> Result<Access, Error> {
         let access = self.access(usage)?;
         if !contains(region, self.info.width, self.info.height) {
             return Err(Error::Region(region));
         }
-        if self.info.protected {
+        if self.info.protected || self.info.usage.contains(Usage::PROTECTED) {
             return Err(Error::Protected);
         }
         Ok(access)
     }
 
-    /// Reading and writing, as asked for: CPU usage alone, and none that the buffer was not allocated for.
+    /// The access that a usage's CPU part stands for; its other bits say nothing about a lock.
+    ///
+    /// What the buffer was allocated for is no limit: libui hands on a client's whole usage, and SwiftShader and AOSP's
+    /// emulated camera lock for more than was allocated. A handle's flag that makes a lock strict would be looked at here.
     fn access(&self, usage: u64) -> Result<Access, Error> {
-        let (asked, allocated) = (Usage(usage), self.info.usage);
-        let cpu = Usage::CPU_READ_MASK | Usage::CPU_WRITE_MASK;
-        let (reads, writes) = (!asked.cpu_read().is_empty(), !asked.cpu_write().is_empty());
-        let allowed = (!reads || !allocated.cpu_read().is_empty()) && (!writes || !allocated.cpu_write().is_empty());
-        match (reads, writes) {
-            _ if !allowed || asked.intersects(!cpu) => Err(Error::CpuUsage { asked: usage, allocated: allocated.0 }),
+        let usage = Usage(usage);
+        match (!usage.cpu_read().is_empty(), !usage.cpu_write().is_empty()) {
             (true, true) => Ok(Access::ReadWrite),
             (true, false) => Ok(Access::Read),
             (false, true) => Ok(Access::Write),
-            (false, false) => Err(Error::CpuUsage { asked: usage, allocated: allocated.0 }),
+            (false, false) => Err(Error::NoCpuUsage(usage)),
+        }
+    }
+
+    /// Warns, once, of a lock that the allocator did not choose the memory for.
+    #[cold]
+    fn warn_of_slow_access(&self) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            let BufferInfo { id, usage, .. } = self.info;
+            log::warn!("lock: buffer {id:#x} was allocated without CPU usage ({usage}): access may be slow");
         }
     }
 
@@ -91,6 +102,9 @@ impl Buffer {
     /// `NotMemory`, `Exhausted` or `Kernel` when it cannot be mapped or accessed; `TooManyLocks`.
     #[inline]
     pub fn begin(&self, access: Access) -> Result<*mut u8, Error> {
+        if !self.info.usage.cpu() {
+            self.warn_of_slow_access();
+        }
         let mapping = self.pixels.map(self.info.buffer_bytes)?;
         if self.needs_brackets() {
             dmabuf::begin_access(self.pixels.fd(), access)?;

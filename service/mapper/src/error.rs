@@ -3,6 +3,7 @@
 use crate::abi;
 use gralloc_buffer::handle::HandleError;
 use gralloc_buffer::metadata::SetError;
+use gralloc_buffer::Usage;
 use gralloc_dmabuf::Error as KernelError;
 use nix::errno::Errno;
 use std::fmt;
@@ -31,13 +32,8 @@ pub enum Error {
     Protected,
     /// A pointer to an answer, or a callback, is null.
     NullArgument(&'static str),
-    /// A usage that is no CPU usage, or one that the buffer was not allocated for.
-    CpuUsage {
-        /// As asked for.
-        asked: u64,
-        /// The buffer's.
-        allocated: u64,
-    },
+    /// A lock's usage has no CPU part.
+    NoCpuUsage(Usage),
     /// A region that does not lie inside the buffer.
     Region(abi::ARect),
     /// The acquire fence is not an fd that can be waited for.
@@ -68,7 +64,7 @@ impl Error {
             | Error::NotLocked
             | Error::Protected => abi::AIMAPPER_ERROR_BAD_BUFFER,
             Error::NullArgument(_)
-            | Error::CpuUsage { .. }
+            | Error::NoCpuUsage(_)
             | Error::Region(_)
             | Error::NotAFence(_)
             | Error::Set(SetError::Constant(_)) => abi::AIMAPPER_ERROR_BAD_VALUE,
@@ -128,9 +124,7 @@ impl fmt::Display for Error {
             Error::NotLocked => f.write_str("the buffer is not locked"),
             Error::Protected => f.write_str("the buffer is protected from the CPU"),
             Error::NullArgument(name) => write!(f, "{name} is null"),
-            Error::CpuUsage { asked, allocated } => {
-                write!(f, "usage {asked:#x} is no CPU usage that the buffer of usage {allocated:#x} has")
-            }
+            Error::NoCpuUsage(usage) => write!(f, "usage {usage} has no CPU access"),
             Error::Region(region) => write!(
                 f,
                 "({}, {})–({}, {}) is no region of the buffer",

@@ -59,7 +59,7 @@ impl Mapper {
     /// in any case.
     ///
     /// # Errors
-    /// `NotImported`, `CpuUsage`, `Region`, `Protected`; `NotAFence`, `FenceTimeout`; `NotMemory`, `Exhausted`, `Kernel`,
+    /// `NotImported`, `NoCpuUsage`, `Region`, `Protected`; `NotAFence`, `FenceTimeout`; `NotMemory`, `Exhausted`, `Kernel`,
     /// `TooManyLocks`.
     #[inline]
     pub fn lock(&self, address: usize, usage: u64, region: ARect, fence: Option<OwnedFd>) -> Result<*mut u8, Error> {

@@ -9,31 +9,16 @@
     clippy::unwrap_used
 )]
 
+mod common;
+
 use gralloc_mapper::{fence, Error};
 use nix::fcntl::{fcntl, FcntlArg};
 use std::os::fd::AsRawFd;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
-
-struct Lines(Mutex<Vec<String>>);
-
-impl log::Log for Lines {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        self.0.lock().unwrap().push(format!("{}: {}", record.level(), record.args()));
-    }
-
-    fn flush(&self) {}
-}
 
 #[test]
 fn fence_that_never_signals_logged_given_up_and_closed() {
-    static LINES: Lines = Lines(Mutex::new(Vec::new()));
-    log::set_logger(&LINES).unwrap();
-    log::set_max_level(log::LevelFilter::Warn);
+    let lines = common::log_lines();
     let (waits, _signals) = nix::unistd::pipe().unwrap();
     let fd = waits.as_raw_fd();
     let start = Instant::now();
@@ -42,9 +27,8 @@ fn fence_that_never_signals_logged_given_up_and_closed() {
     assert_eq!(answer.unwrap_err().code(), gralloc_mapper::abi::AIMAPPER_ERROR_NO_RESOURCES);
     assert!(start.elapsed() >= Duration::from_millis(60));
     assert!(fcntl(fd, FcntlArg::F_GETFD).is_err(), "the fence is open still");
-    let lines = LINES.0.lock().unwrap();
     assert_eq!(
-        *lines,
+        *lines.lock().unwrap(),
         [
             "WARN: lock: the acquire fence has not signalled in 20 ms: waiting still",
             "WARN: lock: the acquire fence has not signalled in 60 ms: given up"

@@ -84,37 +84,44 @@ fn locks_nest_and_count_and_the_address_stays() {
 }
 
 #[test]
-fn usage_that_is_no_cpu_usage_or_not_the_buffer_s_bad_value() {
+fn usage_without_a_cpu_part_bad_value() {
     let _alone = alone();
     let client = client();
-    let refused = [
-        (CPU, 0),
-        (CPU, 1 << 8),
-        (CPU, CPU | 1 << 11),
-        (CPU, 1 << 14 | READ),
-        (CPU, 1 << 63 | READ),
-        (READ, WRITE),
-        (READ, CPU),
-        (WRITE, READ),
-        (1 << 11, READ),
-        (1 << 11, CPU),
-        (1 << 11, 1 << 11),
-        (0, READ),
-    ];
-    for (allocated, asked) in refused {
-        let buffer = client.import(&Raw::new(Source::Memfd, &BufferInfo { usage: Usage(allocated), ..rgba() }));
-        assert_eq!(
-            client.lock_with(buffer, asked, WHOLE, -1),
-            Err(AIMAPPER_ERROR_BAD_VALUE),
-            "{allocated:#x} {asked:#x}"
-        );
+    let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));
+    for asked in [0, 1 << 8, 1 << 11, 1 << 14, 1 << 63, !0xff] {
+        assert_eq!(client.lock_with(buffer, asked, WHOLE, -1), Err(AIMAPPER_ERROR_BAD_VALUE), "{asked:#x}");
         assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_BAD_BUFFER);
-        assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
     }
-    // How often does not matter, whether does.
-    for (allocated, asked) in [(READ, 2), (2, READ), (CPU | 1 << 11, CPU), (CPU, WRITE), (0x20, 0x30)] {
+    assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+}
+
+#[test]
+fn usage_with_a_cpu_part_locked_whatever_else_it_has_and_the_buffer_was_allocated_for() {
+    let _alone = alone();
+    let client = client();
+    let locked = [
+        // AOSP's external camera locks with the buffer's whole usage.
+        (0x20930, 0x20930),
+        (CPU, CPU | 1 << 11),
+        (CPU, 1 << 63 | READ),
+        // SwiftShader and the emulated camera lock for more than was allocated.
+        (0x60900, 0x33),
+        (0x1b00, 0xff),
+        (0x103, 0xff),
+        (0x230, 0xf),
+        (0x20103, 0xf0),
+        (READ, WRITE),
+        (0, READ),
+        (2, READ),
+        (0x20, 0x30),
+    ];
+    for (allocated, asked) in locked {
         let buffer = client.import(&Raw::new(Source::Memfd, &BufferInfo { usage: Usage(allocated), ..rgba() }));
-        client.lock_with(buffer, asked, WHOLE, -1).unwrap();
+        let data = client.lock_with(buffer, asked, WHOLE, -1);
+        assert!(data.is_ok(), "{allocated:#x} {asked:#x}: {data:?}");
+        assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_NONE);
+        let outside = ARect { right: 65, bottom: 48, ..WHOLE };
+        assert_eq!(client.lock_with(buffer, asked, outside, -1), Err(AIMAPPER_ERROR_BAD_VALUE));
         assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
     }
 }
@@ -154,7 +161,8 @@ fn protected_buffer_not_locked() {
     assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
     let honest = BufferInfo { usage: Usage(1 << 14 | 1 << 11), ..forged };
     let buffer = client.import(&Raw::new(Source::Memfd, &honest));
-    assert_eq!(client.lock(buffer), Err(AIMAPPER_ERROR_BAD_VALUE));
+    assert_eq!(client.lock(buffer), Err(AIMAPPER_ERROR_BAD_BUFFER));
+    assert_eq!(client.lock_with(buffer, 0, WHOLE, -1), Err(AIMAPPER_ERROR_BAD_VALUE));
     assert_eq!(client.get(buffer, 11), Ok(value(11, &1u64.to_le_bytes())));
     assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
 }

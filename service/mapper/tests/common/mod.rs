@@ -16,6 +16,7 @@ use std::ffi::{c_int, c_void};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::ptr::{null, null_mut};
+use std::sync::Mutex;
 
 /// CPU_READ_OFTEN | CPU_WRITE_OFTEN
 pub const CPU: u64 = 0x33;
@@ -242,4 +243,26 @@ pub fn open_fds() -> usize {
 pub fn mappings() -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     maps.lines().filter(|line| line.contains("/memfd:") || line.contains("dmabuf")).count()
+}
+
+struct Lines(Mutex<Vec<String>>);
+
+impl log::Log for Lines {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        self.0.lock().unwrap().push(format!("{}: {}", record.level(), record.args()));
+    }
+
+    fn flush(&self) {}
+}
+
+/// What is logged from now on, warnings and worse. Once a process.
+pub fn log_lines() -> &'static Mutex<Vec<String>> {
+    static LINES: Lines = Lines(Mutex::new(Vec::new()));
+    log::set_logger(&LINES).unwrap();
+    log::set_max_level(log::LevelFilter::Warn);
+    &LINES.0
 }

@@ -43,6 +43,7 @@ pub(crate) fn apply(fault: &str, v5: &mut V5) -> bool {
         }
         "locks-anything" => lock(lock_anything),
         "ignores-cpu-usage" => lock(lock_any_usage),
+        "refuses-usage-beyond-the-cpus" => lock(lock_cpu_usage_alone),
         "ignores-the-region" => lock(lock_any_region),
         "points-into-the-region" => lock(lock_corner),
         "maps-at-every-lock" => lock(lock_and_map),
@@ -235,6 +236,17 @@ extern "C" fn lock_anything(handle: Handle, usage: u64, region: Rect, fence: i32
 extern "C" fn lock_any_usage(handle: Handle, asked: u64, region: Rect, fence: i32, out: *mut *mut c_void) -> Error {
     let allowed = value::<u64>(handle, Standard::USAGE).unwrap_or(asked) & 0xff;
     let usage = if allowed == 0 { usage::CPU } else { allowed };
+    give(out, inner().lock(handle, usage, region, fence))
+}
+
+extern "C" fn lock_cpu_usage_alone(
+    handle: Handle,
+    usage: u64,
+    region: Rect,
+    fence: i32,
+    out: *mut *mut c_void,
+) -> Error {
+    let usage = if usage & !0xff == 0 { usage } else { 0 };
     give(out, inner().lock(handle, usage, region, fence))
 }
 

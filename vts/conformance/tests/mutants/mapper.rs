@@ -165,7 +165,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         fails: &[
             "mapper::LockUnlockNoCPUUsage",
             "mapper::LockBadAccessRegion",
-            "locks::usage_must_be_the_cpus_and_the_buffers",
+            "locks::usage_must_have_a_cpu_part",
             "locks::region_must_be_inside",
             "fences::acquire_fence_is_closed_when_the_lock_fails",
             "fences::what_is_no_fence_does_no_harm",
@@ -182,10 +182,15 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         alone: false,
         fails: &[
             "mapper::LockUnlockNoCPUUsage",
-            "locks::usage_must_be_the_cpus_and_the_buffers",
+            "locks::usage_must_have_a_cpu_part",
             "fences::acquire_fence_is_closed_when_the_lock_fails",
             "fences::no_fence_is_left_behind",
         ],
+    },
+    Mutant {
+        name: "refuses-usage-beyond-the-cpus",
+        alone: false,
+        fails: &["locks::usage_beyond_the_cpus_is_no_obstacle"],
     },
     Mutant {
         name: "ignores-the-region",
@@ -244,7 +249,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "mapper::UnlockNotImported",
             "mapper::UnlockNotLocked",
             "mapper::LockUnlockNested",
-            "locks::usage_must_be_the_cpus_and_the_buffers",
+            "locks::usage_must_have_a_cpu_part",
+            "locks::usage_beyond_the_cpus_is_no_obstacle",
             "locks::region_must_be_inside",
             "locks::locks_nest_and_count",
             "locks::write_and_read_locks_of_two_imports_go_together",
