@@ -35,6 +35,21 @@ fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     }
 }
 
+/// How often EAGAIN is tried again.
+const AGAIN_AT_MOST: u32 = 100;
+
+/// As [`retry`], and for EAGAIN too, which some exporters pass on from their own locks; but not for ever.
+fn retry_again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    for _ in 0..AGAIN_AT_MOST {
+        match retry(&mut call) {
+            // Whoever holds the exporter's lock may need this processor.
+            Err(Errno::EAGAIN) => std::thread::yield_now(),
+            other => return other,
+        }
+    }
+    retry(call)
+}
+
 /// `DMA_HEAP_IOCTL_ALLOC`: a zeroed dma-buf of `len` bytes, rounded up to pages; read-write and close-on-exec.
 ///
 /// # Errors
@@ -55,17 +70,12 @@ pub fn dma_heap_alloc(heap: BorrowedFd<'_>, len: u64) -> nix::Result<OwnedFd> {
 /// `DMA_BUF_IOCTL_SYNC` with `DMA_BUF_SYNC_*` flags.
 ///
 /// # Errors
-/// The kernel's errno: EINVAL for undefined flags, ENOTTY when `buffer` is no dma-buf, or what the exporter says.
+/// The kernel's errno: EINVAL for undefined flags, ENOTTY when `buffer` is no dma-buf, or what the exporter says, EAGAIN
+/// too when it goes on saying that.
 pub fn dma_buf_sync(buffer: BorrowedFd<'_>, flags: u64) -> nix::Result<()> {
     let data = uapi::dma_buf_sync { flags };
-    loop {
-        // SAFETY: the number names this struct (dma-buf.h), which the kernel only reads; `buffer` is open for the call.
-        match unsafe { raw::sync(buffer.as_raw_fd(), &data) } {
-            // Both mean "interrupted": some exporters pass on what their locks say.
-            Err(Errno::EAGAIN | Errno::EINTR) => {}
-            other => return other.map(drop),
-        }
-    }
+    // SAFETY: the number names this struct (dma-buf.h), which the kernel only reads; `buffer` is open for the call.
+    retry_again(|| unsafe { raw::sync(buffer.as_raw_fd(), &data) }).map(drop)
 }
 
 /// `DMA_BUF_SET_NAME_B`: the name that fdinfo and debugfs show.
@@ -157,6 +167,27 @@ mod tests {
         let mut answers = [Err(Errno::EINTR), Err(Errno::EINTR), Ok(7), Err(Errno::EIO)].into_iter();
         assert_eq!(retry(|| answers.next().unwrap()), Ok(7));
         assert_eq!(retry(|| answers.next().unwrap()), Err(Errno::EIO));
+    }
+
+    #[test]
+    fn eagain_tried_again_for_a_while_and_then_returned() {
+        let mut calls = 0;
+        let busy = |until: u32| {
+            move |calls: &mut u32| {
+                *calls += 1;
+                if *calls < until {
+                    Err(Errno::EAGAIN)
+                } else {
+                    Ok(*calls)
+                }
+            }
+        };
+        let mut call = |until| retry_again(|| busy(until)(&mut calls));
+        assert_eq!(call(AGAIN_AT_MOST), Ok(AGAIN_AT_MOST));
+        calls = 0;
+        let mut call = |until| retry_again(|| busy(until)(&mut calls));
+        assert_eq!(call(u32::MAX), Err(Errno::EAGAIN));
+        assert_eq!(calls, AGAIN_AT_MOST + 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::abi::ARect;
 use crate::error::Error;
+use crate::fence;
 use crate::lock::Locks;
 use crate::memory::{Kind, Memory};
 use gralloc_buffer::handle::{BufferInfo, BUFFER_FD, FDS, METADATA_FD};
@@ -96,10 +97,10 @@ impl Buffer {
         }
     }
 
-    /// Locks it: begins access, and says where its memory begins.
+    /// Locks it: waits for its devices, begins access, and says where its memory begins.
     ///
     /// # Errors
-    /// `NotMemory`, `Exhausted` or `Kernel` when it cannot be mapped or accessed; `TooManyLocks`.
+    /// `FenceTimeout`; `NotMemory`, `Exhausted` or `Kernel` when it cannot be mapped or accessed; `TooManyLocks`.
     #[inline]
     pub fn begin(&self, access: Access) -> Result<*mut u8, Error> {
         if !self.info.usage.cpu() {
@@ -107,6 +108,7 @@ impl Buffer {
         }
         let mapping = self.pixels.map(self.info.buffer_bytes)?;
         if self.needs_brackets() {
+            self.wait_for_devices(access)?;
             dmabuf::begin_access(self.pixels.fd(), access)?;
         }
         match self.locks.add(access) {
@@ -132,10 +134,11 @@ impl Buffer {
     /// Ends access and begins it again, so that both sides see what the other wrote.
     ///
     /// # Errors
-    /// `NotLocked`; `Kernel` when the exporter refuses.
+    /// `NotLocked`; `FenceTimeout`; `Kernel` when the exporter refuses.
     pub fn synchronise(&self) -> Result<(), Error> {
         let access = self.locks.held().ok_or(Error::NotLocked)?;
         if self.needs_brackets() {
+            self.wait_for_devices(access)?;
             dmabuf::end_access(self.pixels.fd(), access)?;
             dmabuf::begin_access(self.pixels.fd(), access)?;
         }
@@ -145,6 +148,17 @@ impl Buffer {
     /// An uncached mapping has nothing to make visible, and a memfd takes no brackets.
     fn needs_brackets(&self) -> bool {
         self.info.cached && self.pixels.kind() == Kind::DmaBuf
+    }
+
+    /// Beginning access waits for the buffer's fences too, but without a limit. A buffer that no device was said to use has
+    /// none, and is spared the system call; should somebody attach one all the same, the kernel ends it.
+    #[inline]
+    fn wait_for_devices(&self, access: Access) -> Result<(), Error> {
+        const CPU: Usage = Usage(Usage::CPU_READ_MASK.0 | Usage::CPU_WRITE_MASK.0);
+        if self.info.usage.intersects(!CPU) {
+            fence::wait_for_devices(self.pixels.fd(), access, fence::MENTION_AFTER, fence::GIVE_UP_AFTER)?;
+        }
+        Ok(())
     }
 
     fn close_bracket(&self, access: Access) {

@@ -15,12 +15,12 @@ use crate::logging;
 use crate::mapper::Mapper;
 use crate::table::{HandleMemory, HANDLE_VERSION};
 use gralloc_buffer::handle::{HandleError, RawHandle, FDS, INTS};
-use gralloc_buffer::metadata::{StandardMetadata, MAX_ENCODED_BYTES, STANDARD_NAME};
+use gralloc_buffer::metadata::{StandardMetadata, Writer, MAX_ENCODED_BYTES, STANDARD_NAME};
 use log::Level;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg};
 use std::ffi::{c_char, c_int, c_void, CStr};
-use std::mem::align_of;
+use std::mem::{align_of, MaybeUninit};
 use std::os::fd::{FromRawFd, OwnedFd};
 
 /// What VTS looks up (`VersionChecks`).
@@ -275,14 +275,14 @@ unsafe extern "C" fn getStandardMetadata(
 /// The bytes that there are, or an error's code, negative.
 ///
 /// # Safety
-/// `room` is null or points to `size` bytes that may be written and that nobody else uses meanwhile.
+/// `room` is null or points to `size` bytes that may be written, initialised or not, and that nobody else uses meanwhile.
 unsafe fn get(buffer: buffer_handle_t, number: i64, room: *mut c_void, size: usize) -> i32 {
     // No type has more bytes than that: the rest of a larger room is left alone.
     let size = if room.is_null() { 0 } else { size.min(MAX_ENCODED_BYTES) };
-    let room = if size == 0 { std::ptr::NonNull::dangling().as_ptr() } else { room.cast::<u8>() };
+    let room = if size == 0 { std::ptr::NonNull::dangling().as_ptr() } else { room.cast::<MaybeUninit<u8>>() };
     // SAFETY: the caller vouches for `size` bytes, of which none are asked for without a room.
     let room = unsafe { std::slice::from_raw_parts_mut(room, size) };
-    match BUFFERS.get(address(buffer), number, room) {
+    match BUFFERS.get(address(buffer), number, Writer::uninit(room)) {
         Ok(needed) => i32::try_from(needed).unwrap_or(-AIMAPPER_ERROR_NO_RESOURCES),
         Err(error) => -refused("getMetadata", Level::Debug, error),
     }

@@ -38,7 +38,7 @@ pub enum Error {
     Region(abi::ARect),
     /// The acquire fence is not an fd that can be waited for.
     NotAFence(Errno),
-    /// The acquire fence did not signal in time.
+    /// The acquire fence, or one of the buffer's own, did not signal in time.
     FenceTimeout,
     /// No fd or no memory is left.
     Exhausted(Errno),
@@ -131,7 +131,7 @@ impl fmt::Display for Error {
                 region.left, region.top, region.right, region.bottom
             ),
             Error::NotAFence(errno) => write!(f, "the acquire fence cannot be waited for: {}", errno.desc()),
-            Error::FenceTimeout => f.write_str("the acquire fence did not signal in time"),
+            Error::FenceTimeout => f.write_str("a fence did not signal in time"),
             Error::Exhausted(errno) => f.write_str(errno.desc()),
             Error::Kernel(why) => why.fmt(f),
             Error::TooManyLocks => f.write_str("too many locks"),

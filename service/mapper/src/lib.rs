@@ -26,7 +26,6 @@
 
 pub mod abi;
 pub mod buffer;
-mod dump;
 mod entry;
 pub mod error;
 pub mod fence;

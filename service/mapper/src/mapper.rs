@@ -1,14 +1,13 @@
 //! The callbacks of the interface as safe functions: addresses, slices and fds that are owned.
 
 use crate::abi::ARect;
-use crate::dump;
 use crate::error::Error;
 use crate::fence;
 use crate::import;
 use crate::metadata;
 use crate::table::{HandleMemory, Table};
 use gralloc_buffer::handle::{RawHandle, FDS, INTS};
-use gralloc_buffer::metadata::StandardMetadata;
+use gralloc_buffer::metadata::{StandardMetadata, Writer, MAX_ENCODED_BYTES};
 use std::os::fd::OwnedFd;
 
 /// A mapper: the buffers that are imported through it.
@@ -38,8 +37,8 @@ impl Mapper {
         self.table.insert(buffer, ints)
     }
 
-    /// Frees an imported buffer, locked or not: access to it ends, its memory is unmapped, its fds are closed. Waits
-    /// for calls of other threads that are inside the buffer.
+    /// Frees an imported buffer, locked or not: access to it ends, its memory is unmapped, its fds are closed. While
+    /// another thread's call on it waits for a device, that happens when the wait ends.
     ///
     /// # Errors
     /// `NotImported`.
@@ -66,7 +65,7 @@ impl Mapper {
         if let Some(fence) = fence {
             self.wait(address, usage, region, fence)?;
         }
-        self.table.with(address, |buffer| buffer.begin(buffer.check_lock(usage, region)?))
+        self.table.with_waiting(address, |buffer| buffer.begin(buffer.check_lock(usage, region)?))
     }
 
     /// Waits for a fence, if the lock would succeed after it: a wrong call is told so at once. Nobody waits for this one
@@ -89,20 +88,21 @@ impl Mapper {
     /// Makes what the CPU wrote into a locked buffer visible to devices, and what devices wrote to the CPU.
     ///
     /// # Errors
-    /// `NotImported`, `NotLocked`; `Kernel` when the exporter refuses.
+    /// `NotImported`, `NotLocked`; `FenceTimeout`; `Kernel` when the exporter refuses.
     pub fn synchronise(&self, address: usize) -> Result<(), Error> {
-        self.table.with(address, |buffer| buffer.synchronise())
+        self.table.with_waiting(address, |buffer| buffer.synchronise())
     }
 
-    /// Writes a standard type's bytes into `room` as far as they fit, and says how many there are.
+    /// Writes a standard type's bytes as far as there is room, and says how many there are.
     ///
     /// # Errors
     /// `NotImported`, then `UnknownMetadata`; `NotMemory`, `Exhausted` or `Kernel` when the shared page cannot be mapped.
     #[inline]
-    pub fn get(&self, address: usize, number: i64, room: &mut [u8]) -> Result<usize, Error> {
+    pub fn get(&self, address: usize, number: i64, mut out: Writer<'_>) -> Result<usize, Error> {
         self.table.with(address, |buffer| {
             let kind = StandardMetadata::from_number(number).ok_or(Error::UnknownMetadata)?;
-            metadata::get(buffer, kind, room)
+            metadata::get(buffer, kind, &mut out)?;
+            Ok(out.needed())
         })
     }
 
@@ -125,12 +125,18 @@ impl Mapper {
         self.table.with(address, |_| Ok(()))
     }
 
-    /// Hands out all metadata of a buffer.
+    /// Hands out all metadata of a buffer, type by type; of those that are unset too, which have no bytes. No lock is held
+    /// meanwhile: `each` may call the mapper.
     ///
     /// # Errors
-    /// `NotImported`; as for [`Mapper::get`].
-    pub fn dump(&self, address: usize, each: impl FnMut(StandardMetadata, &[u8])) -> Result<(), Error> {
-        dump::dump(self, address, each)
+    /// `NotImported`, also when the buffer is freed in the middle; as for [`Mapper::get`].
+    pub fn dump(&self, address: usize, mut each: impl FnMut(StandardMetadata, &[u8])) -> Result<(), Error> {
+        for kind in StandardMetadata::ALL {
+            let mut room = [0; MAX_ENCODED_BYTES];
+            let needed = self.get(address, kind.number(), Writer::new(&mut room))?;
+            each(*kind, room.get(..needed).unwrap_or(&room));
+        }
+        Ok(())
     }
 
     /// Hands out all metadata of all imported buffers, `None` before each buffer's.
@@ -138,7 +144,7 @@ impl Mapper {
         for address in self.table.addresses() {
             each(None);
             // One that is freed meanwhile has no more to say.
-            let _ = dump::dump(self, address, |kind, bytes| each(Some((kind, bytes))));
+            let _ = self.dump(address, |kind, bytes| each(Some((kind, bytes))));
         }
     }
 

@@ -5,19 +5,18 @@ use crate::error::Error;
 use gralloc_buffer::metadata::{encode_constant, encode_shared, set as set_shared, StandardMetadata, Writer};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Writes a type's bytes into `room` as far as they fit, and says how many there are.
+/// Writes a type's bytes.
 ///
 /// # Errors
 /// `NotMemory`, `Exhausted` or `Kernel` when the shared page cannot be mapped.
-pub fn get(buffer: &Buffer, kind: StandardMetadata, room: &mut [u8]) -> Result<usize, Error> {
-    let mut out = Writer::new(room);
+pub fn get(buffer: &Buffer, kind: StandardMetadata, out: &mut Writer<'_>) -> Result<(), Error> {
     if kind.is_shared() {
-        encode_shared(kind, buffer.info(), buffer.shared_page()?, &mut out);
+        encode_shared(kind, buffer.info(), buffer.shared_page()?, out);
     } else {
         let bytes = if kind == StandardMetadata::AllocationSize { buffer.allocated_bytes()? } else { 0 };
-        encode_constant(kind, buffer.info(), bytes, &mut out);
+        encode_constant(kind, buffer.info(), bytes, out);
     }
-    Ok(out.needed())
+    Ok(())
 }
 
 /// Sets a type for every process that has the buffer.

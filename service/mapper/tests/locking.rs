@@ -17,10 +17,11 @@ use gralloc_buffer::Usage;
 use gralloc_dmabuf::{ioctl, uapi};
 use gralloc_mapper::abi::*;
 use nix::fcntl::{fcntl, FcntlArg};
+use nix::unistd::{gettid, Pid};
 use std::io::Write;
 use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 fn is_open(fd: i32) -> bool {
     fcntl(fd, FcntlArg::F_GETFD).is_ok()
@@ -167,6 +168,17 @@ fn protected_buffer_not_locked() {
     assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
 }
 
+/// Waits until a thread of this process sleeps, as one does that waits for a fence.
+fn until_asleep(thread: Pid) {
+    let sleeps = || {
+        let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
+    };
+    while !sleeps() {
+        std::thread::yield_now();
+    }
+}
+
 /// A pipe stands for a fence: readable once it has signalled.
 fn fence() -> (OwnedFd, std::fs::File) {
     let (read, write) = nix::unistd::pipe().unwrap();
@@ -180,15 +192,16 @@ fn fence_waited_for_and_closed() {
     let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));
     let (waits, mut signals) = fence();
     let fd = waits.into_raw_fd();
-    let start = Instant::now();
+    let (signalled, locker) = (AtomicBool::new(false), gettid());
     std::thread::scope(|scope| {
-        scope.spawn(move || {
-            std::thread::sleep(Duration::from_millis(80));
+        scope.spawn(|| {
+            until_asleep(locker);
+            signalled.store(true, Ordering::SeqCst);
             signals.write_all(b"!").unwrap();
         });
         client.lock_with(buffer, CPU, WHOLE, fd).unwrap();
+        assert!(signalled.load(Ordering::SeqCst));
     });
-    assert!(start.elapsed() >= Duration::from_millis(80));
     assert!(!is_open(fd));
     assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_NONE);
     assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
@@ -234,10 +247,10 @@ fn buffer_freed_while_a_lock_waits_for_its_fence_bad_buffer() {
     let client = client();
     let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));
     let (waits, mut signals) = fence();
-    let number = buffer as usize;
+    let (number, locker) = (buffer as usize, gettid());
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            std::thread::sleep(Duration::from_millis(50));
+            until_asleep(locker);
             // Does not wait for the fence.
             assert_eq!(client.free(number as buffer_handle_t), AIMAPPER_ERROR_NONE);
             signals.write_all(b"!").unwrap();

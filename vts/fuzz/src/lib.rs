@@ -139,7 +139,7 @@ pub fn import(bytes: &[u8]) {
     assert!(u64::from(pages[0]) * 4096 >= info.buffer_bytes && u64::from(pages[1]) * 4096 >= info.metadata_bytes);
     let mut room = [0; MAX_ENCODED_BYTES];
     for kind in StandardMetadata::ALL {
-        let needed = MAPPER.get(buffer, kind.number(), &mut room).unwrap();
+        let needed = MAPPER.get(buffer, kind.number(), Writer::new(&mut room)).unwrap();
         assert!(explain(*kind, &room[..needed]).is_some());
         let _ = MAPPER.set(buffer, kind.number(), &room[..needed]);
     }

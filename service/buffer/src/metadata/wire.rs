@@ -1,20 +1,35 @@
 //! The byte streams of metadata: little-endian numbers, and texts and lists with their length in front.
 
 use super::{StandardMetadata, STANDARD_NAME};
+use std::mem::MaybeUninit;
 
 /// Writes as much as fits and counts all, so that a caller with too little room learns how much it needs.
 ///
 /// Once something did not fit, nothing more is written: what stands in the room is a prefix.
 #[derive(Debug)]
 pub struct Writer<'a> {
-    room: &'a mut [u8],
+    room: Room<'a>,
     needed: usize,
+}
+
+/// Where it writes.
+#[derive(Debug)]
+enum Room<'a> {
+    /// A program's own bytes.
+    Bytes(&'a mut [u8]),
+    /// A C client's, which may never have been written; nothing is read from it.
+    Uninit(&'a mut [MaybeUninit<u8>]),
 }
 
 impl<'a> Writer<'a> {
     /// Writes into `room`, which may be empty.
     pub fn new(room: &'a mut [u8]) -> Writer<'a> {
-        Writer { room, needed: 0 }
+        Writer { room: Room::Bytes(room), needed: 0 }
+    }
+
+    /// Writes into memory that may be uninitialised.
+    pub fn uninit(room: &'a mut [MaybeUninit<u8>]) -> Writer<'a> {
+        Writer { room: Room::Uninit(room), needed: 0 }
     }
 
     /// Bytes that were written, or would have been.
@@ -24,9 +39,15 @@ impl<'a> Writer<'a> {
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         let end = self.needed.saturating_add(bytes.len());
-        match self.room.get_mut(self.needed..end) {
-            Some(room) => room.copy_from_slice(bytes),
-            None => self.room = &mut [],
+        let range = self.needed..end;
+        let written = match &mut self.room {
+            Room::Bytes(room) => room.get_mut(range).map(|room| room.copy_from_slice(bytes)),
+            Room::Uninit(room) => room.get_mut(range).map(|room| {
+                room.iter_mut().zip(bytes).for_each(|(to, byte)| *to = MaybeUninit::new(*byte));
+            }),
+        };
+        if written.is_none() {
+            self.room = Room::Bytes(&mut []);
         }
         self.needed = end;
     }
