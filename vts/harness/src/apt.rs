@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use crate::error::{At, Error, Result};
 use crate::prerequisites::on_path;
-use crate::progress::{run_captured, run_visible, Progress};
+use crate::progress::{run_captured, Progress};
 
 /// The file beside an unpacked package's own that holds its version.
 const VERSION: &str = "package-version";
@@ -27,7 +27,7 @@ pub fn refresh(progress: &Progress) {
     }
     ONCE.call_once(|| {
         progress.step("fetching the package lists");
-        if let Err(error) = run_visible(Command::new("apt-get").args(["-q", "update"])) {
+        if let Err(error) = progress.run_logged(Command::new("apt-get").args(["-q", "update"])) {
             progress.step(format_args!("going on with the package lists that are here: {error}"));
         }
     });
@@ -38,32 +38,44 @@ pub fn refresh(progress: &Progress) {
 /// # Errors
 /// No apt, no such package, no network; or the folder cannot be written.
 pub fn unpack(package: &str, into: &Path, progress: &Progress) -> Result<()> {
+    unpack_all(&[package.to_owned()], into, progress)
+}
+
+/// The same for packages that belong together, over each other as dpkg would. The version kept is the first one's.
+///
+/// # Errors
+/// As [`unpack`].
+pub(crate) fn unpack_all(packages: &[String], into: &Path, progress: &Progress) -> Result<()> {
+    let names = packages.join(", ");
     if !on_path("apt-get") || !on_path("dpkg-deb") {
         return Err(Error::Missing {
-            what: format!("apt-get and dpkg-deb, with which {package} is fetched and unpacked"),
+            what: format!("apt-get and dpkg-deb, with which {names} is fetched and unpacked"),
             remedy: "use a Debian-like machine; elsewhere give --kernel PATH and put a static busybox on the PATH"
                 .to_owned(),
         });
     }
     let work = into.with_extension("part");
     let _nothing_left_over = fs::remove_dir_all(&work);
-    fs::create_dir_all(&work).at(work.display())?;
-    progress.step(format_args!("downloading {package}"));
-    // As root apt would drop to the user _apt, who cannot write here.
-    let download = || {
-        let arguments = ["-q", "-o", "APT::Sandbox::User=root", "download", package];
-        run_visible(Command::new("apt-get").args(arguments).current_dir(&work))
-    };
-    if download().is_err() {
-        refresh(progress);
-        download()?;
-    }
-    let archive = only_deb(&work)?;
     let files = work.join("files");
-    progress.step(format_args!("unpacking {package}"));
-    run_captured(Command::new("dpkg-deb").arg("-x").args([&archive, &files]))?;
-    let version = run_captured(Command::new("dpkg-deb").arg("-f").arg(&archive).arg("Version"))?;
-    fs::write(files.join(VERSION), version).at(files.display())?;
+    fs::create_dir_all(&files).at(files.display())?;
+    progress.step(format_args!("downloading {names}"));
+    let mut versions = Vec::new();
+    for package in packages {
+        // As root apt would drop to the user _apt, who cannot write here.
+        let download = || {
+            let arguments = ["-q", "-o", "APT::Sandbox::User=root", "download", package];
+            progress.run_logged(Command::new("apt-get").args(arguments).current_dir(&work))
+        };
+        if download().is_err() {
+            refresh(progress);
+            download()?;
+        }
+        let archive = only_deb(&work)?;
+        run_captured(Command::new("dpkg-deb").arg("-x").args([&archive, &files]))?;
+        versions.push(run_captured(Command::new("dpkg-deb").arg("-f").arg(&archive).arg("Version"))?);
+        fs::remove_file(&archive).at(archive.display())?;
+    }
+    fs::write(files.join(VERSION), versions.first().map_or(&[][..], Vec::as_slice)).at(files.display())?;
     let _replaced = fs::remove_dir_all(into);
     fs::rename(&files, into).at(into.display())?;
     fs::remove_dir_all(&work).at(work.display())

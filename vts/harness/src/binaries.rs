@@ -55,7 +55,7 @@ pub struct TestProgram {
 /// # Errors
 /// The build fails.
 pub fn build(workspace: &Path, packages: &[&str], profile: &str, progress: &Progress) -> Result<Vec<Program>> {
-    programs(static_cargo(workspace, &["build", "--bins", "--profile", profile], progress), packages)
+    programs(static_cargo(workspace, &["build", "--bins", "--profile", profile]), packages, progress)
 }
 
 /// The same for programs that load libraries, which a static program cannot.
@@ -63,14 +63,14 @@ pub fn build(workspace: &Path, packages: &[&str], profile: &str, progress: &Prog
 /// # Errors
 /// The build fails.
 pub fn build_shared(workspace: &Path, packages: &[&str], progress: &Progress) -> Result<Vec<Program>> {
-    programs(plain_cargo(workspace, &["build", "--bins", "--profile", GUEST_PROFILE], progress), packages)
+    programs(plain_cargo(workspace, &["build", "--bins", "--profile", GUEST_PROFILE]), packages, progress)
 }
 
-fn programs(mut command: Command, packages: &[&str]) -> Result<Vec<Program>> {
+fn programs(mut command: Command, packages: &[&str], progress: &Progress) -> Result<Vec<Program>> {
     for package in packages {
         command.args(["-p", package]);
     }
-    let artifacts = run(command)?.into_iter().filter(|artifact| artifact.target.is_kind(TargetKind::Bin));
+    let artifacts = run(command, progress)?.into_iter().filter(|artifact| artifact.target.is_kind(TargetKind::Bin));
     Ok(artifacts
         .filter_map(|artifact| {
             let package = package_name(&artifact);
@@ -84,9 +84,9 @@ fn programs(mut command: Command, packages: &[&str]) -> Result<Vec<Program>> {
 /// # Errors
 /// The build fails.
 pub fn build_vmctl(workspace: &Path, progress: &Progress) -> Result<PathBuf> {
-    let mut command = static_cargo(workspace, &["build", "--profile", GUEST_PROFILE], progress);
+    let mut command = static_cargo(workspace, &["build", "--profile", GUEST_PROFILE]);
     command.args(["-p", "vm_harness", "--bin", "vmctl", "--no-default-features"]);
-    let artifacts = run(command)?;
+    let artifacts = run(command, progress)?;
     let built = artifacts.iter().find(|a| a.target.name == "vmctl").and_then(|a| a.executable.as_ref());
     built.map(|path| path.clone().into_std_path_buf()).ok_or_else(|| Error::Protocol("cargo built no vmctl".to_owned()))
 }
@@ -97,9 +97,9 @@ pub fn build_vmctl(workspace: &Path, progress: &Progress) -> Result<PathBuf> {
 /// # Errors
 /// The build fails, or the package has no `cdylib`.
 pub fn build_library(workspace: &Path, package: &str, progress: &Progress) -> Result<PathBuf> {
-    let mut command = plain_cargo(workspace, &["build", "--lib", "--profile", GUEST_PROFILE], progress);
+    let mut command = plain_cargo(workspace, &["build", "--lib", "--profile", GUEST_PROFILE]);
     command.args(["-p", package]);
-    let files = run(command)?.into_iter().filter(|a| package_name(a) == package).flat_map(|a| a.filenames);
+    let files = run(command, progress)?.into_iter().filter(|a| package_name(a) == package).flat_map(|a| a.filenames);
     files
         .map(|file| file.into_std_path_buf())
         .find(|file| file.extension().is_some_and(|extension| extension == "so"))
@@ -111,11 +111,11 @@ pub fn build_library(workspace: &Path, package: &str, progress: &Progress) -> Re
 /// # Errors
 /// The build fails.
 pub fn build_shared_tests(workspace: &Path, packages: &[&str], progress: &Progress) -> Result<Vec<TestProgram>> {
-    let mut command = plain_cargo(workspace, &["test", "--no-run", "--lib", "--bins", "--tests"], progress);
+    let mut command = plain_cargo(workspace, &["test", "--no-run", "--lib", "--bins", "--tests"]);
     for package in packages {
         command.args(["-p", package]);
     }
-    test_programs(command)
+    test_programs(command, progress)
 }
 
 /// Builds the test programs of some packages for the guest, statically; `profile` decides how fast they run and build.
@@ -129,15 +129,15 @@ pub fn build_tests(
     progress: &Progress,
 ) -> Result<Vec<TestProgram>> {
     let mut command =
-        static_cargo(workspace, &["test", "--no-run", "--lib", "--bins", "--tests", "--profile", profile], progress);
+        static_cargo(workspace, &["test", "--no-run", "--lib", "--bins", "--tests", "--profile", profile]);
     for package in packages {
         command.args(["-p", package]);
     }
-    test_programs(command)
+    test_programs(command, progress)
 }
 
-fn test_programs(command: Command) -> Result<Vec<TestProgram>> {
-    let tests = run(command)?.into_iter().filter(|artifact| artifact.profile.test);
+fn test_programs(command: Command, progress: &Progress) -> Result<Vec<TestProgram>> {
+    let tests = run(command, progress)?.into_iter().filter(|artifact| artifact.profile.test);
     Ok(tests
         .filter_map(|artifact| {
             let package = package_name(&artifact);
@@ -157,24 +157,23 @@ fn is_version(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
 }
 
-fn static_cargo(workspace: &Path, arguments: &[&str], progress: &Progress) -> Command {
-    let mut command = plain_cargo(workspace, arguments, progress);
+fn static_cargo(workspace: &Path, arguments: &[&str]) -> Command {
+    let mut command = plain_cargo(workspace, arguments);
     command.args(["--target", TARGET]).env(STATIC_FLAGS_VARIABLE, STATIC_FLAGS);
     command
 }
 
-fn plain_cargo(workspace: &Path, arguments: &[&str], progress: &Progress) -> Command {
+fn plain_cargo(workspace: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(cargo());
     command.current_dir(workspace).args(arguments).args(["--message-format", "json-render-diagnostics"]);
-    if progress.is_quiet() {
-        command.arg("--quiet");
-    }
     command
 }
 
-/// Runs Cargo with its progress on stderr and collects what it built.
-fn run(mut command: Command) -> Result<Vec<Artifact>> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().at("cargo")?;
+/// Runs Cargo with its progress in the log and collects what it built.
+fn run(mut command: Command, progress: &Progress) -> Result<Vec<Artifact>> {
+    let from = progress.log_length();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(progress.chatter()?);
+    let mut child = command.spawn().at("cargo")?;
     let stdout = child.stdout.take().ok_or_else(|| Error::Protocol("cargo has no output".to_owned()))?;
     let mut artifacts = Vec::new();
     for message in Message::parse_stream(BufReader::new(stdout)) {
@@ -188,5 +187,5 @@ fn run(mut command: Command) -> Result<Vec<Artifact>> {
     }
     let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
     let command = format!("`cargo {}`", words.join(" "));
-    Err(Error::Command { command, status: status.to_string(), output: String::new() })
+    Err(Error::Command { command, status: status.to_string(), output: progress.said_since(from) })
 }

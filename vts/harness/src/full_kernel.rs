@@ -49,7 +49,7 @@ pub fn get(cache: &Path, progress: &Progress) -> Result<Kernel> {
     // Two runs at the same time build it once.
     let lock = File::create(folder.join("lock")).at(folder.display())?;
     flock(&lock, FlockOperation::LockExclusive).map_err(std::io::Error::from).at(folder.display())?;
-    ensure(&[Need::Linker], progress)?;
+    ensure(&[Need::Linker], cache, progress)?;
     let source = folder.join("source");
     if !source.join(ARCHIVE).is_file() {
         apt::unpack(PACKAGE, &source, progress)?;
@@ -62,7 +62,7 @@ pub fn get(cache: &Path, progress: &Progress) -> Result<Kernel> {
         return Ok(kernel);
     }
     let needs = [Need::Make, Need::Bc, Need::Flex, Need::Bison, Need::Libelf, Need::Lz4, Need::Xz];
-    ensure(&needs, progress)?;
+    ensure(&needs, cache, progress)?;
     let tree = folder.join("tree");
     let log = folder.join("build.log");
     unpack_source(&source.join(ARCHIVE), &tree, progress)?;

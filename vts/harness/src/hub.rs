@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::binaries::{cargo, STATIC_FLAGS, STATIC_FLAGS_VARIABLE, TARGET};
 use crate::error::Result;
-use crate::progress::{run_visible, Progress};
+use crate::progress::Progress;
 
 /// The release that the workspace's rsbinder speaks with.
 pub const VERSION: &str = "0.12.0";
@@ -36,7 +36,7 @@ pub fn binaries(cache: &Path, progress: &Progress) -> Result<PathBuf> {
         return Ok(folder);
     }
     progress.step(format_args!("building rsbinder's service manager {VERSION} (once)"));
-    run_visible(
+    progress.run_logged(
         Command::new(cargo())
             .args(["install", "rsbinder-tools", "--locked", "--version", VERSION, "--target", TARGET, "--root"])
             .arg(&root)

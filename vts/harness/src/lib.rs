@@ -5,9 +5,9 @@
 //! which is process 1 there: it loads the modules, does what ueventd and init do on Android, starts the service and
 //! then runs commands, one or many, until it is told to power off.
 //!
-//! Invariants: nothing is installed into the system but by [`prerequisites`], which says so; everything downloaded or
-//! built stays under the cache folder the caller names, so a second run needs no network; a boot that dies before any
-//! work began is repeated once, said aloud; nothing else is ever repeated.
+//! Invariants: nothing is installed into the system but for [`prerequisites`], which says so and removes no package;
+//! everything downloaded or built stays under the cache folder the caller names, so a second run needs no network; a boot
+//! that dies before any work began is repeated once, said aloud; nothing else is ever repeated.
 
 pub mod identity;
 pub mod labels;
@@ -37,6 +37,8 @@ pub mod libraries;
 pub mod machine;
 #[cfg(feature = "host")]
 pub mod modules;
+#[cfg(feature = "host")]
+mod packages;
 #[cfg(feature = "host")]
 pub mod prerequisites;
 #[cfg(feature = "host")]

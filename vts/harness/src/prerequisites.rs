@@ -1,12 +1,12 @@
-//! What the machine must have: said, and installed with apt-get when running as root. The only place that installs
-//! anything into the system.
+//! What the machine must have: looked for, and brought by [`packages`] when running as root.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
-use crate::progress::{run_captured, run_visible, Progress};
+use crate::packages;
+use crate::progress::{run_captured, Progress};
 
 /// Something the machine must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,46 +49,34 @@ pub enum Need {
 pub const SELINUX: [Need; 4] = [Need::Checkpolicy, Need::Secilc, Need::M4, Need::SelinuxUtils];
 
 impl Need {
-    fn why(self) -> &'static str {
+    /// What it is for, and the package that has it.
+    fn entry(self) -> (&'static str, &'static str) {
         match self {
-            Self::Qemu => "qemu-system-x86_64, the emulator that guests run in",
-            Self::Linker => "cc, the linker",
-            Self::StaticLibc => "libc.a, to link the guest's programs statically",
-            Self::Libclang => "libclang.so, with which the kernel's headers are read",
-            Self::DpkgDeb => "dpkg-deb, with which the kernel package is unpacked",
-            Self::Checkpolicy => "checkpolicy, which compiles the SELinux rules",
-            Self::Secilc => "secilc, which compiles the SELinux rules as Android's build does",
-            Self::M4 => "m4, which expands the SELinux rules",
-            Self::SelinuxUtils => "selabel_lookup and sefcontext_compile, which read the SELinux labels",
-            Self::Make => "make, to build the second guest kernel",
-            Self::Bc => "bc, to build the second guest kernel",
-            Self::Flex => "flex, to build the second guest kernel",
-            Self::Bison => "bison, to build the second guest kernel",
-            Self::Libelf => "libelf.h, to build the second guest kernel",
-            Self::Lz4 => "lz4, to pack the second guest kernel",
-            Self::Xz => "xz, to unpack the kernel's source",
+            Self::Qemu => ("qemu-system-x86_64, the emulator that guests run in", "qemu-system-x86"),
+            Self::Linker => ("cc, the linker", "gcc"),
+            Self::StaticLibc => ("libc.a, to link the guest's programs statically", "libc6-dev"),
+            Self::Libclang => ("libclang.so, with which the kernel's headers are read", "libclang-dev"),
+            Self::DpkgDeb => ("dpkg-deb, with which the kernel package is unpacked", "dpkg"),
+            Self::Checkpolicy => ("checkpolicy, which compiles the SELinux rules", "checkpolicy"),
+            Self::Secilc => ("secilc, which compiles the SELinux rules as Android's build does", "secilc"),
+            Self::M4 => ("m4, which expands the SELinux rules", "m4"),
+            Self::SelinuxUtils => ("selabel_lookup and sefcontext_compile, which read SELinux labels", "selinux-utils"),
+            Self::Make => ("make, to build the second guest kernel", "make"),
+            Self::Bc => ("bc, to build the second guest kernel", "bc"),
+            Self::Flex => ("flex, to build the second guest kernel", "flex"),
+            Self::Bison => ("bison, to build the second guest kernel", "bison"),
+            Self::Libelf => ("libelf.h, to build the second guest kernel", "libelf-dev"),
+            Self::Lz4 => ("lz4, to pack the second guest kernel", "lz4"),
+            Self::Xz => ("xz, to unpack the kernel's source", "xz-utils"),
         }
     }
 
+    fn why(self) -> &'static str {
+        self.entry().0
+    }
+
     fn package(self) -> &'static str {
-        match self {
-            Self::Qemu => "qemu-system-x86",
-            Self::Linker => "gcc",
-            Self::StaticLibc => "libc6-dev",
-            Self::Libclang => "libclang-dev",
-            Self::DpkgDeb => "dpkg",
-            Self::Checkpolicy => "checkpolicy",
-            Self::Secilc => "secilc",
-            Self::M4 => "m4",
-            Self::SelinuxUtils => "selinux-utils",
-            Self::Make => "make",
-            Self::Bc => "bc",
-            Self::Flex => "flex",
-            Self::Bison => "bison",
-            Self::Libelf => "libelf-dev",
-            Self::Lz4 => "lz4",
-            Self::Xz => "xz-utils",
-        }
+        self.entry().1
     }
 
     fn present(self) -> bool {
@@ -114,12 +102,14 @@ impl Need {
     }
 }
 
-/// Makes sure that everything in `needs` is there.
+/// Makes sure that everything in `needs` is there. What cannot be installed without removing a package of the user's is
+/// unpacked below `cache`, and its programs are put on this process' PATH.
 ///
 /// # Errors
-/// [`Error::Missing`] with the exact command when something is missing and this is not root on a Debian-like machine;
-/// apt-get's failure otherwise.
-pub fn ensure(needs: &[Need], progress: &Progress) -> Result<()> {
+/// [`Error::Missing`] with the exact command when something is missing and this is not root on a Debian-like machine, or
+/// when only removing a package would bring it; apt-get's failure otherwise.
+pub fn ensure(needs: &[Need], cache: &Path, progress: &Progress) -> Result<()> {
+    packages::use_unpacked(cache)?;
     let missing: Vec<Need> = needs.iter().copied().filter(|need| !need.present()).collect();
     if missing.is_empty() {
         return Ok(());
@@ -128,30 +118,18 @@ pub fn ensure(needs: &[Need], progress: &Progress) -> Result<()> {
     let what: Vec<&str> = missing.iter().map(|need| need.why()).collect();
     let what = what.join("; ");
     if !rustix::process::geteuid().is_root() || !on_path("apt-get") {
-        return Err(Error::Missing { what, remedy: format!("sudo apt-get install -y {}", packages.join(" ")) });
+        let remedy = format!("sudo apt-get install --no-remove {}", packages.join(" "));
+        return Err(Error::Missing { what, remedy });
     }
-    progress.step(format_args!("missing: {what}; installing {}", packages.join(", ")));
-    if install(&packages).is_err() {
-        // The package lists may be stale or absent.
-        run_visible(Command::new("apt-get").args(["-q", "update"]))?;
-        install(&packages)?;
-    }
+    progress.step(format_args!("missing: {what}"));
+    let way = packages::bring(&packages, cache, progress)?;
     match missing.iter().find(|need| !need.present()) {
         None => Ok(()),
         Some(need) => Err(Error::Missing {
-            what: format!("{} (its package {} is installed now and did not bring it)", need.why(), need.package()),
-            remedy: format!("apt-get install --reinstall {}", need.package()),
+            what: format!("{} ({way}, and it is still missing)", need.why()),
+            remedy: format!("apt-get install {}   # decide yourself about what it removes", need.package()),
         }),
     }
-}
-
-fn install(packages: &[&str]) -> Result<()> {
-    run_visible(
-        Command::new("apt-get")
-            .args(["-q", "-y", "--no-install-recommends", "install"])
-            .args(packages)
-            .env("DEBIAN_FRONTEND", "noninteractive"),
-    )
 }
 
 /// Whether a program is on the PATH.

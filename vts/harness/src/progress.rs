@@ -1,22 +1,79 @@
-//! Progress on stderr: what is being done, with the time since the start.
+//! Progress on stderr: what is being done, with the time since the start. What package managers and Cargo say about their
+//! own work goes to a log file, whose end is shown when they fail.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::error::{At, Error, Result};
+
+/// How many of a failed program's last lines are shown.
+const SHOWN_LINES: usize = 40;
 
 /// Prints steps. Quiet ones keep to themselves (`--quiet`, tests).
 #[derive(Debug, Clone)]
 pub struct Progress {
     start: Instant,
     quiet: bool,
+    log: Option<PathBuf>,
 }
 
 impl Progress {
     /// Starts the clock.
     pub fn new(quiet: bool) -> Self {
-        Self { start: Instant::now(), quiet }
+        Self { start: Instant::now(), quiet, log: None }
+    }
+
+    /// The same, with a file for what [`Progress::run_logged`] runs; without one that is shown (`--verbose`).
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn logged(self, log: PathBuf) -> Result<Self> {
+        if let Some(folder) = log.parent() {
+            std::fs::create_dir_all(folder).at(folder.display())?;
+        }
+        File::create(&log).at(log.display())?;
+        Ok(Self { log: Some(log), ..self })
+    }
+
+    /// A handle for what another program says: the log, or stderr.
+    pub(crate) fn chatter(&self) -> Result<Stdio> {
+        let Some(log) = &self.log else { return Ok(std::io::stderr().into()) };
+        Ok(File::options().append(true).open(log).at(log.display())?.into())
+    }
+
+    /// Runs a program that talks about its own work: into the log, and on the screen only when it fails.
+    ///
+    /// # Errors
+    /// It cannot be started, or ends with another status than 0; then the end of what it said is in the error.
+    pub fn run_logged(&self, command: &mut Command) -> Result<()> {
+        let shown = shown(command);
+        let from = self.log_length();
+        let status =
+            command.stdin(Stdio::null()).stdout(self.chatter()?).stderr(self.chatter()?).status().at(&shown)?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Error::Command { command: shown, status: status.to_string(), output: self.said_since(from) })
+    }
+
+    /// Where the next program's words begin in the log.
+    pub(crate) fn log_length(&self) -> u64 {
+        self.log.as_ref().and_then(|log| std::fs::metadata(log).ok()).map_or(0, |log| log.len())
+    }
+
+    /// The end of what stands in the log from there on, and the log's name.
+    pub(crate) fn said_since(&self, from: u64) -> String {
+        let Some(log) = &self.log else { return String::new() };
+        let mut said = Vec::new();
+        let read = File::open(log).and_then(|mut file| {
+            file.seek(SeekFrom::Start(from))?;
+            file.read_to_end(&mut said)
+        });
+        let end = read.map_or(String::new(), |_| tail(&String::from_utf8_lossy(&said), SHOWN_LINES));
+        format!("{end}\n  log: {}", log.display())
     }
 
     /// Whether it prints nothing.
@@ -95,6 +152,18 @@ pub fn last_words(log: &str, lines: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chatter_goes_to_the_log_and_its_end_into_the_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("logs/x.log");
+        let progress = Progress::new(true).logged(log.clone()).unwrap();
+        progress.run_logged(Command::new("echo").arg("earlier")).unwrap();
+        let error = progress.run_logged(Command::new("sh").args(["-c", "echo now; echo why >&2; exit 3"])).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("now\n    why") && !said.contains("earlier"), "{said}");
+        assert_eq!(std::fs::read_to_string(log).unwrap(), "earlier\nnow\nwhy\n");
+    }
 
     #[test]
     fn last_words_begin_where_the_kernel_gives_up() {

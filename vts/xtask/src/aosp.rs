@@ -50,7 +50,7 @@ pub(crate) fn step(context: &Context, check: Check) -> Result<()> {
 
 /// Runs all checks of a command, the later ones also when an earlier one finds something.
 fn all(context: &Context, check: Check, args: &Args) -> Result<()> {
-    ensure(check.needs, &context.progress)?;
+    ensure(check.needs, &context.cache(), &context.progress)?;
     let root = args.root.as_ref().unwrap_or(&context.workspace);
     let mut results = Vec::new();
     for name in check.checks {

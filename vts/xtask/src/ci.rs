@@ -74,7 +74,8 @@ const STEPS: [Step; 18] = [
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    ensure(&[&[Need::Linker, Need::StaticLibc, Need::Libclang, Need::Qemu][..], &SELINUX].concat(), &context.progress)?;
+    let needs = [&[Need::Linker, Need::StaticLibc, Need::Libclang, Need::Qemu][..], &SELINUX].concat();
+    ensure(&needs, &context.cache(), &context.progress)?;
     let mut failed = Vec::new();
     for (name, step) in
         STEPS.into_iter().filter(|(name, _)| args.steps.is_empty() || args.steps.iter().any(|s| s == name))

@@ -1,10 +1,14 @@
 //! Where things are: the workspace, Cargo's target folder, and the cache below it.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
 use cargo_metadata::MetadataCommand;
 use vm_harness::progress::Progress;
+
+/// Whether `--verbose` was given.
+pub(crate) static VERBOSE: AtomicBool = AtomicBool::new(false);
 
 /// The folders a command works in.
 pub(crate) struct Context {
@@ -17,15 +21,16 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Asks Cargo.
+    /// Asks Cargo. What other programs say about their own work goes to a log of the command's, unless `--verbose` is given.
     pub(crate) fn new(quiet: bool) -> Result<Self> {
-        let progress = Progress::new(quiet);
+        let mut progress = Progress::new(quiet);
         let metadata = MetadataCommand::new().no_deps().exec().context("cargo metadata")?;
-        Ok(Self {
-            workspace: metadata.workspace_root.into_std_path_buf(),
-            target: metadata.target_directory.into_std_path_buf(),
-            progress,
-        })
+        let target = metadata.target_directory.into_std_path_buf();
+        let command = std::env::args().nth(1).unwrap_or_default();
+        if !VERBOSE.load(Ordering::Relaxed) {
+            progress = progress.logged(target.join("logs").join(command).with_extension("log"))?;
+        }
+        Ok(Self { workspace: metadata.workspace_root.into_std_path_buf(), target, progress })
     }
 
     /// What is fetched or built once for guests.

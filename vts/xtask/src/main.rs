@@ -27,6 +27,9 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 110)]
 struct Cli {
+    /// Show what package managers and Cargo say; else it goes to target/logs, and its end is shown when they fail
+    #[arg(long, global = true)]
+    verbose: bool,
     #[command(subcommand)]
     command: Task,
 }
@@ -68,7 +71,9 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let result: Result<ExitCode> = match Cli::parse().command {
+    let cli = Cli::parse();
+    context::VERBOSE.store(cli.verbose, std::sync::atomic::Ordering::Relaxed);
+    let result: Result<ExitCode> = match cli.command {
         Task::AndroidCheck(args) => aosp::run(aosp::ANDROID, &args),
         Task::SepolicyCheck(args) => aosp::run(aosp::SEPOLICY, &args),
         Task::SoongCheck(args) => aosp::run(aosp::SOONG, &args),

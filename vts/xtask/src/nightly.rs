@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use vm_harness::progress::{run_captured, run_visible};
+use vm_harness::progress::run_captured;
 
 use crate::context::Context;
 
@@ -37,7 +37,7 @@ pub(crate) fn ensure(context: &Context, components: &[&str]) -> Result<(), Strin
 fn install(context: &Context, arguments: &[&str]) -> Result<(), String> {
     let command = format!("rustup {}", arguments.join(" "));
     context.progress.step(format_args!("missing: installing with {command}"));
-    run_visible(Command::new("rustup").args(arguments)).map_err(|error| format!("{command}: {error}"))
+    context.progress.run_logged(Command::new("rustup").args(arguments)).map_err(|error| format!("{command}: {error}"))
 }
 
 /// Cargo of that compiler.

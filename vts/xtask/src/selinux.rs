@@ -64,7 +64,7 @@ pub(crate) fn step(context: &Context, machine: &MachineArgs) -> Result<()> {
 }
 
 fn all(context: &Context, machine: &MachineArgs, out: &Path) -> Result<bool> {
-    prerequisites::ensure(&SELINUX, &context.progress)?;
+    prerequisites::ensure(&SELINUX, &context.cache(), &context.progress)?;
     let rules = compile(context, "rules", None)?;
     let planted = compile(context, "planted", Some(HEAP_RULE))?;
     let mut prepared = Prepared::new(context, machine)?;

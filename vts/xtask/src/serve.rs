@@ -7,7 +7,6 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result};
 use clap::{Args as ClapArgs, ValueEnum};
 use vm_harness::binaries::cargo;
-use vm_harness::progress::run_visible;
 
 use crate::context::Context;
 use crate::guest_options::PolicyArgs;
@@ -47,7 +46,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let socket = args.socket.clone().unwrap_or_else(|| context.target.join("allocator.sock"));
     context.progress.step("building the service");
     let manifest = context.workspace.join("Cargo.toml");
-    run_visible(Command::new(cargo()).args(["build", "--manifest-path"]).arg(manifest).args(["-p", service::SERVER]))?;
+    context.progress.run_logged(
+        Command::new(cargo()).args(["build", "--manifest-path"]).arg(manifest).args(["-p", service::SERVER]),
+    )?;
     let heaps = match args.heaps {
         Heaps::Kernel => "kernel",
         Heaps::Udmabuf => "udmabuf",

@@ -5,7 +5,6 @@ use std::process::Command;
 
 use anyhow::{ensure, Context as _, Result};
 use vm_harness::binaries::{self, cargo, GUEST_PROFILE, SHIPPED_PROFILE};
-use vm_harness::progress::{run_captured, run_visible};
 use vm_harness::rootfs::{Rootfs, MAPPER_PATH};
 
 use crate::context::Context;
@@ -76,10 +75,6 @@ pub(crate) fn compile(context: &Context, policy: &str) -> Result<PathBuf> {
         .arg(context.workspace.join("Cargo.toml"))
         .args(["-p", HEAPCTL, "--", "compile", policy, "-o"])
         .arg(&output);
-    if context.progress.is_quiet() {
-        run_captured(&mut command)?;
-    } else {
-        run_visible(&mut command)?;
-    }
+    context.progress.run_logged(&mut command)?;
     Ok(output)
 }

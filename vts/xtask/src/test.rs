@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use vm_harness::prerequisites::{ensure, Need};
+use vm_harness::prerequisites::{ensure, Need, SELINUX};
 
 use crate::context::Context;
 use crate::guest_options::MachineArgs;
@@ -71,7 +71,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// The same as the end of a longer run, whose failed steps stand in the summary too.
 pub(crate) fn run_in(context: &Context, args: &Args, failed_steps: &[&str]) -> Result<ExitCode> {
-    ensure(&[Need::Linker, Need::Libclang], &context.progress)?;
+    let guests: &[Need] = if args.native { &[] } else { &[Need::Qemu, Need::StaticLibc] };
+    ensure(&[&[Need::Linker, Need::Libclang], &SELINUX[..], guests].concat(), &context.cache(), &context.progress)?;
     let mut report = Report::default();
     let choice = Choice { packages: &args.packages, filter: args.filter.as_deref() };
     let mut outcome = if args.guest { Ok(()) } else { native::run(context, choice, &mut report) };

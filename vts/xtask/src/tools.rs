@@ -6,7 +6,6 @@ use std::process::Command;
 use anyhow::Result;
 use vm_harness::binaries::cargo;
 use vm_harness::prerequisites::on_path;
-use vm_harness::progress::run_visible;
 
 use crate::context::Context;
 
@@ -23,7 +22,7 @@ pub(crate) fn program(context: &Context, name: &str, version: &str) -> Result<Pa
     context.progress.step(format_args!("missing: {name}; building its version {version} (once)"));
     let build = root.join("build");
     // Unoptimised: it works for seconds and would build for minutes longer.
-    run_visible(
+    context.progress.run_logged(
         Command::new(cargo())
             .args(["install", name, "--locked", "--debug", "--version", version, "--root"])
             .arg(&root)
