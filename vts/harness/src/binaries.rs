@@ -23,6 +23,9 @@ pub const GUEST_PROFILE: &str = "guest";
 /// The profile of what ships: optimised as a whole, which takes minutes. For measurements.
 pub const SHIPPED_PROFILE: &str = "release";
 
+/// How much of a failed build is shown.
+const SHOWN_LINES: usize = 60;
+
 /// The Cargo that runs us, or the one on the PATH.
 pub fn cargo() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
@@ -187,5 +190,5 @@ fn run(mut command: Command, progress: &Progress) -> Result<Vec<Artifact>> {
     }
     let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
     let command = format!("`cargo {}`", words.join(" "));
-    Err(Error::Command { command, status: status.to_string(), output: progress.said_since(from) })
+    Err(Error::Command { command, status: status.to_string(), output: progress.said_since(from, SHOWN_LINES) })
 }

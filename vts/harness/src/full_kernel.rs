@@ -39,6 +39,9 @@ const TELL: Duration = Duration::from_secs(20);
 const FOREIGN: [&str; 8] =
     ["ARCH", "CROSS_COMPILE", "KCONFIG_ALLCONFIG", "KCONFIG_CONFIG", "KBUILD_OUTPUT", "LLVM", "MAKEFLAGS", "MAKELEVEL"];
 
+/// What building it takes.
+const NEEDS: [Need; 7] = [Need::Make, Need::Bc, Need::Flex, Need::Bison, Need::Libelf, Need::Lz4, Need::Xz];
+
 /// The kernel from the cache, built first where the cache has none.
 ///
 /// # Errors
@@ -61,8 +64,7 @@ pub fn get(cache: &Path, progress: &Progress) -> Result<Kernel> {
         progress.step(format_args!("kernel {} (cached)", kernel.release));
         return Ok(kernel);
     }
-    let needs = [Need::Make, Need::Bc, Need::Flex, Need::Bison, Need::Libelf, Need::Lz4, Need::Xz];
-    ensure(&needs, cache, progress)?;
+    ensure(&NEEDS, cache, progress)?;
     let tree = folder.join("tree");
     let log = folder.join("build.log");
     unpack_source(&source.join(ARCHIVE), &tree, progress)?;

@@ -107,7 +107,8 @@ fn bring_once(packages: &[&str], cache: &Path, progress: &Progress) -> Result<Wa
             let from = release.as_ref().map_or(String::new(), |release| format!(" from {release}"));
             progress.step(format_args!("installing {}{from} with apt-get", packages.join(", ")));
             let mut command = Command::new("apt-get");
-            command.args(["-q", "-y", "--no-remove", "--no-install-recommends"]);
+            // Another step of ours, or the user, may be installing something.
+            command.args(["-q", "-y", "--no-remove", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=600"]);
             command.args(release.iter().flat_map(|release| ["-t", release]));
             command.arg("install").args(packages).env("DEBIAN_FRONTEND", "noninteractive");
             progress.run_logged(&mut command)?;

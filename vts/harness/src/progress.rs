@@ -39,7 +39,10 @@ impl Progress {
     }
 
     /// A handle for what another program says: the log, or stderr.
-    pub(crate) fn chatter(&self) -> Result<Stdio> {
+    ///
+    /// # Errors
+    /// The log cannot be opened.
+    pub fn chatter(&self) -> Result<Stdio> {
         let Some(log) = &self.log else { return Ok(std::io::stderr().into()) };
         Ok(File::options().append(true).open(log).at(log.display())?.into())
     }
@@ -56,23 +59,23 @@ impl Progress {
         if status.success() {
             return Ok(());
         }
-        Err(Error::Command { command: shown, status: status.to_string(), output: self.said_since(from) })
+        Err(Error::Command { command: shown, status: status.to_string(), output: self.said_since(from, SHOWN_LINES) })
     }
 
     /// Where the next program's words begin in the log.
-    pub(crate) fn log_length(&self) -> u64 {
+    pub fn log_length(&self) -> u64 {
         self.log.as_ref().and_then(|log| std::fs::metadata(log).ok()).map_or(0, |log| log.len())
     }
 
     /// The end of what stands in the log from there on, and the log's name.
-    pub(crate) fn said_since(&self, from: u64) -> String {
+    pub fn said_since(&self, from: u64, lines: usize) -> String {
         let Some(log) = &self.log else { return String::new() };
         let mut said = Vec::new();
         let read = File::open(log).and_then(|mut file| {
             file.seek(SeekFrom::Start(from))?;
             file.read_to_end(&mut said)
         });
-        let end = read.map_or(String::new(), |_| tail(&String::from_utf8_lossy(&said), SHOWN_LINES));
+        let end = read.map_or(String::new(), |_| tail(&String::from_utf8_lossy(&said), lines));
         format!("{end}\n  log: {}", log.display())
     }
 

@@ -10,7 +10,7 @@ use vm_harness::binaries;
 use vm_harness::progress::run_visible;
 
 use crate::context::Context;
-use crate::nightly;
+use crate::toolchain;
 
 /// Whose unsafe code and whose threads AddressSanitizer watches: the mapper's, with hostile handles and eight threads.
 const ASAN_PACKAGE: &str = "gralloc_mapper";
@@ -35,7 +35,7 @@ pub(crate) struct Args {
 /// The mapper's tests under AddressSanitizer.
 pub(crate) fn asan(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    if let Err(why) = nightly::ensure(&context, &[]) {
+    if let Err(why) = toolchain::ensure(&context, &[]) {
         return skipped("asan", &why);
     }
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
@@ -60,7 +60,7 @@ pub(crate) fn asan(args: &Args) -> Result<ExitCode> {
 /// The tests of the pure crates under miri.
 pub(crate) fn miri(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    if let Err(why) = nightly::ensure(&context, &MIRI_COMPONENTS) {
+    if let Err(why) = toolchain::ensure(&context, &MIRI_COMPONENTS) {
         return skipped("miri", &why);
     }
     for package in MIRI_PACKAGES {
@@ -110,7 +110,7 @@ pub(crate) fn miri_short(context: &Context) -> Result<()> {
 
 /// Cargo of the nightly compiler, with a target folder of its own.
 fn cargo(context: &Context, folder: &str) -> Command {
-    let mut command = nightly::cargo();
+    let mut command = toolchain::cargo();
     command.current_dir(&context.workspace).env("CARGO_TARGET_DIR", context.target.join(folder));
     command
 }

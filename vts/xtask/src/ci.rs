@@ -1,40 +1,32 @@
-//! `cargo xtask ci`: the one gate, at a desk and in CI.
+//! `cargo xtask ci`: the one gate, at a desk and in CI; `cargo xtask nightly`: the same with the whole of what it samples.
 
 mod deny;
 mod layers;
 mod steps;
-mod unsafety;
 
 use std::process::ExitCode;
-use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{bail, Result};
 use clap::Args as ClapArgs;
-use vm_harness::prerequisites::{ensure, Need, SELINUX};
+use vm_harness::prerequisites::ensure;
 
 use crate::context::Context;
 use crate::guest_options::MachineArgs;
+use crate::schedule::{self, Finding, Step, Uses};
 use crate::test;
 
-/// Run every check: format, layers, lints, docs, licences, what Android reads, models, SELinux in a guest, then all tests
+/// Run every check: format, layers, lints, docs, licences, what Android reads, models, SELinux in a guest, and all tests
 ///
-/// All steps run even when one fails; each is told with its time. The tests come last, so that their summary ends the
-/// output. The exit code is 0 only when every step and every test is well.
+/// All steps run even when one fails, two at a time where they share nothing. What a step says is in target/logs/STEP.log;
+/// of one that fails the end is shown. The run ends with a table of the steps' times and one line `N passed, N failed, N
+/// skipped`. The exit code is 0 only when no step and no test failed.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Only this step, without the tests; may be given again
-    #[arg(long = "step", value_name = "STEP", value_parser = STEPS.map(|(name, _)| name))]
+    /// Only this step; may be given again
+    #[arg(long = "step", value_name = "STEP", value_parser = clap::builder::PossibleValuesParser::new(names()))]
     steps: Vec<String>,
     #[command(flatten)]
     machine: MachineArgs,
-}
-
-/// What a step found.
-enum Finding {
-    /// All well, with a word to it.
-    Well(String),
-    /// It could not be looked at, and why.
-    Skipped(String),
 }
 
 /// How a step is run.
@@ -44,65 +36,120 @@ enum Run {
     Here(fn(&Context) -> Result<Finding>),
     /// With a guest.
     InGuest(fn(&Context, &MachineArgs) -> Result<Finding>),
+    /// As another command of this program.
+    Command(&'static [&'static str]),
+    /// A part of the tests.
+    Tests(test::Place),
 }
 
-use Run::{Here, InGuest};
+use Run::{Command, Here, InGuest, Tests};
 
-type Step = (&'static str, Run);
+/// Which of the two runs takes a step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    /// The gate alone: a sample, of which `nightly` takes the whole.
+    Gate,
+    /// `nightly` alone.
+    Nightly,
+}
 
-const STEPS: [Step; 18] = [
-    ("lock", Here(steps::lock)),
-    ("format", Here(steps::format)),
-    ("layers", Here(layers::check)),
-    ("unsafety", Here(unsafety::check)),
-    ("lints", Here(steps::lints)),
-    ("features", Here(steps::features)),
-    ("soong", Here(steps::soong)),
-    ("sepolicy", Here(steps::sepolicy)),
-    ("selinux", InGuest(steps::selinux)),
-    ("android", Here(steps::android)),
-    ("documentation", Here(steps::documentation)),
-    ("licences", Here(deny::policy)),
-    ("advisories", Here(deny::advisories)),
-    ("models", Here(steps::models)),
-    ("miri", Here(steps::miri)),
-    ("fuzz", Here(steps::fuzz)),
-    ("mutants", Here(steps::mutants)),
-    ("kernel", Here(steps::kernel)),
+use When::{Always, Gate, Nightly};
+
+/// Name, when, what it uses that others use too, and what runs. The longest begin: what is short fills the gaps.
+type Entry = (&'static str, When, Uses, Run);
+
+const STEPS: [Entry; 26] = [
+    ("lock", Always, Uses::Nothing, Here(steps::lock)),
+    ("format", Always, Uses::Nothing, Here(steps::format)),
+    ("layers", Always, Uses::Nothing, Here(layers::check)),
+    ("guest", Always, Uses::Guest, Tests(test::Place::Guest)),
+    ("native", Always, Uses::Build, Tests(test::Place::Native)),
+    ("kernel", Always, Uses::Nothing, Here(steps::kernel)),
+    ("guest-full", Gate, Uses::Guest, Tests(test::Place::GuestCoreOnFull)),
+    ("guest-full-all", Nightly, Uses::Guest, Tests(test::Place::GuestOnFull)),
+    ("lints", Always, Uses::Build, Here(steps::lints)),
+    ("selinux", Always, Uses::Guest, InGuest(steps::selinux)),
+    ("features", Always, Uses::Build, Here(steps::features)),
+    ("documentation", Always, Uses::Build, Here(steps::documentation)),
+    ("soong", Always, Uses::Build, Here(steps::soong)),
+    ("sepolicy", Always, Uses::Build, Here(steps::sepolicy)),
+    ("android", Always, Uses::Nothing, Here(steps::android)),
+    ("mutants", Gate, Uses::Nothing, Here(steps::mutants)),
+    ("fuzz", Gate, Uses::Nothing, Here(steps::fuzz)),
+    ("miri", Gate, Uses::Nothing, Here(steps::miri)),
+    ("models", Always, Uses::Nothing, Here(steps::models)),
+    ("licences", Always, Uses::Nothing, Here(deny::policy)),
+    ("advisories", Always, Uses::Nothing, Here(deny::advisories)),
+    ("mutants-all", Nightly, Uses::Nothing, Command(&["mutants"])),
+    ("fuzz-long", Nightly, Uses::Nothing, Command(&["fuzz", "--seconds", "600"])),
+    ("miri-all", Nightly, Uses::Nothing, Command(&["miri"])),
+    ("asan", Nightly, Uses::Nothing, Command(&["asan"])),
+    ("soak", Nightly, Uses::Guest, Command(&["soak", "--minutes", "20"])),
 ];
 
-/// Runs it.
+fn names() -> Vec<&'static str> {
+    STEPS.map(|(name, ..)| name).to_vec()
+}
+
+/// Runs the gate.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    run_steps(&args.machine, |name, when| match args.steps.as_slice() {
+        [] => when != Nightly,
+        steps => steps.iter().any(|step| step == name),
+    })
+}
+
+/// Run everything there is: `ci`, and the whole of what it only samples
+///
+/// All tests on both kernels, the mutants of every group, miri over all of its packages, ten minutes for each fuzz target,
+/// AddressSanitizer, and twenty minutes of load. Takes hours.
+#[derive(ClapArgs)]
+pub(crate) struct NightlyArgs {
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+/// Runs all of it.
+pub(crate) fn run_nightly(args: &NightlyArgs) -> Result<ExitCode> {
+    run_steps(&args.machine, |_, when| when != Gate)
+}
+
+fn run_steps(machine: &MachineArgs, chosen: impl Fn(&str, When) -> bool) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    let needs = [&[Need::Linker, Need::StaticLibc, Need::Libclang, Need::Qemu][..], &SELINUX].concat();
-    ensure(&needs, &context.cache(), &context.progress)?;
-    let mut failed = Vec::new();
-    for (name, step) in
-        STEPS.into_iter().filter(|(name, _)| args.steps.is_empty() || args.steps.iter().any(|s| s == name))
-    {
-        context.progress.step(format_args!("== {name}"));
-        let start = Instant::now();
-        let found = match step {
-            Here(step) => step(&context),
-            InGuest(step) => step(&context, &args.machine),
-        };
-        let seconds = start.elapsed().as_secs_f64();
-        match found {
-            Ok(Finding::Well(word)) => println!("{name}: well{word} ({seconds:.1} s)"),
-            Ok(Finding::Skipped(why)) => println!("{name}: SKIPPED: {why} ({seconds:.1} s)"),
-            Err(error) => {
-                println!("{name}: FAILED: {error:#} ({seconds:.1} s)");
-                failed.push(name);
-            }
-        }
-    }
-    if args.steps.is_empty() {
-        context.progress.step("== tests");
-        return test::run_in(&context, &test::Args::all(args.machine.clone()), &failed);
-    }
-    if !failed.is_empty() {
-        println!("steps that failed: {}", failed.join(", "));
-        return Ok(ExitCode::FAILURE);
-    }
+    ensure(&test::NEEDS, &context.cache(), &context.progress)?;
+    // A second run of the same tests on the same machine would show nothing.
+    let again = |name: &str| machine.is_on_full_kernel() && name.starts_with("guest-full");
+    let steps = STEPS.into_iter().filter(|(name, when, ..)| chosen(name, *when) && !again(name));
+    let step = |(name, _, uses, run): Entry| {
+        let live = matches!(run, Tests(_));
+        Step { name, uses, arguments: machine.arguments(), live }
+    };
+    let steps = steps.map(step).collect();
+    test::finish(&context, &schedule::run(&context, steps))
+}
+
+/// One step in this process: what `cargo xtask step NAME` runs.
+pub(crate) fn run_step(args: &StepArgs) -> Result<ExitCode> {
+    let context = Context::new(false)?;
+    let Some((name, .., run)) = STEPS.into_iter().find(|(name, ..)| *name == args.name) else {
+        bail!("no step {}", args.name);
+    };
+    let mut outcomes = Vec::new();
+    let finding = match run {
+        Here(step) => step(&context),
+        InGuest(step) => step(&context, &args.tests.machine),
+        Command(arguments) => steps::command(&context, arguments),
+        Tests(place) => test::run_place(&context, place, &args.tests, &mut outcomes),
+    };
+    schedule::leave(&context, name, finding, outcomes)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// One step of `test`, `ci` or `nightly`, in a process of its own.
+#[derive(ClapArgs)]
+pub(crate) struct StepArgs {
+    name: String,
+    #[command(flatten)]
+    tests: test::Choice,
 }

@@ -26,7 +26,8 @@ impl Context {
         let mut progress = Progress::new(quiet);
         let metadata = MetadataCommand::new().no_deps().exec().context("cargo metadata")?;
         let target = metadata.target_directory.into_std_path_buf();
-        let command = std::env::args().nth(1).unwrap_or_default();
+        // A step's own name: its process has this log as its output, too.
+        let command = std::env::args().skip(1).find(|word| word != "step").unwrap_or_default();
         if !VERBOSE.load(Ordering::Relaxed) {
             progress = progress.logged(target.join("logs").join(command).with_extension("log"))?;
         }

@@ -14,7 +14,7 @@ use vm_harness::binaries::cargo;
 use vm_harness::progress::run_visible;
 
 use crate::context::Context;
-use crate::nightly;
+use crate::toolchain;
 
 /// The targets of `fuzz_targets`.
 const TARGETS: [&str; 7] = ["plan", "policy", "handle", "metadata", "import", "parcel", "calls"];
@@ -44,7 +44,7 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    nightly::ensure(&context, &[]).map_err(|why| anyhow!(why))?;
+    toolchain::ensure(&context, &[]).map_err(|why| anyhow!(why))?;
     let all: Vec<String> = TARGETS.map(str::to_owned).to_vec();
     let targets = if args.targets.is_empty() { &all } else { &args.targets };
     let runs = fuzz_all(&context, targets, args.seconds, args.pack)?;
@@ -109,7 +109,7 @@ fn fuzz_all(context: &Context, targets: &[String], seconds: u64, pack: bool) -> 
     context.progress.step("building the fuzz targets");
     let built = context.target.join("fuzz/build");
     run_visible(
-        nightly::cargo()
+        toolchain::cargo()
             // The folder's own configuration has the instrumentation, and its Cargo.lock the versions.
             .current_dir(folder.join("libfuzzer"))
             .args(["build", "--release", "--locked", "--target-dir"])

@@ -61,6 +61,23 @@ impl MachineArgs {
         Self { kernel: Some(full_kernel::NAME.into()), modules: None, ..self.clone() }
     }
 
+    /// As arguments of another process of this program.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let path =
+            |name: &str, path: &Option<PathBuf>| path.as_ref().map(|path| format!("--{name}={}", path.display()));
+        let accel = match self.accel {
+            AccelName::Tcg => "tcg",
+            AccelName::Kvm => "kvm",
+        };
+        let always = [
+            format!("--accel={accel}"),
+            format!("--memory={}", self.memory),
+            format!("--smp={}", self.smp),
+            format!("--append={}", self.append),
+        ];
+        path("kernel", &self.kernel).into_iter().chain(path("modules", &self.modules)).chain(always).collect()
+    }
+
     fn options(&self) -> Options {
         let accel = match self.accel {
             AccelName::Tcg => Accel::Tcg,
@@ -148,5 +165,27 @@ impl Prepared {
     /// Boots; pictures that commands ask for go to `out`.
     pub(crate) fn boot(&mut self, context: &Context, out: &Path) -> Result<Guest> {
         Ok(Guest::boot(&self.kernel, &mut self.rootfs, &self.options, &context.cache(), out, &context.progress)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        machine: MachineArgs,
+    }
+
+    #[test]
+    fn arguments_for_another_process_say_the_same() {
+        let given =
+            ["x", "--kernel", "a b", "--modules=m", "--accel=kvm", "--smp=1", "--memory=512", "--append", "-x y=1"];
+        let given = Command::parse_from(given).machine;
+        let read = Command::parse_from(std::iter::once("x".to_owned()).chain(given.arguments())).machine;
+        assert_eq!(format!("{given:?}"), format!("{read:?}"));
     }
 }

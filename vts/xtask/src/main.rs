@@ -9,12 +9,13 @@ mod demo;
 mod fuzz;
 mod guest_options;
 mod mutants;
-mod nightly;
+mod schedule;
 mod selinux;
 mod serve;
 mod service;
 mod soak;
 mod test;
+mod toolchain;
 mod tools;
 mod vm;
 
@@ -39,6 +40,9 @@ enum Task {
     Demo(demo::Args),
     Test(test::Args),
     Ci(ci::Args),
+    Nightly(ci::NightlyArgs),
+    #[command(hide = true)]
+    Step(ci::StepArgs),
     Bench(bench::Args),
     Fuzz(fuzz::Args),
     /// Run the mapper's tests under AddressSanitizer, hostile handles and eight threads among them
@@ -84,6 +88,8 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Loom(args) => checked::loom(&args),
         Task::Miri(args) => checked::miri(&args),
+        Task::Nightly(args) => ci::run_nightly(&args),
+        Task::Step(args) => ci::run_step(&args),
         Task::Mutants(args) => mutants::run(&args),
         Task::Selinux(args) => selinux::run(&args),
         Task::Serve(args) => serve::run(&args),

@@ -4,98 +4,171 @@ mod guest;
 mod harness;
 mod libtest;
 mod native;
-mod report;
+mod program;
+pub(crate) mod report;
 
-use std::process::ExitCode;
+use std::process::{Child, Command, ExitCode, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
-use vm_harness::prerequisites::{ensure, Need, SELINUX};
+use vm_harness::prerequisites::{ensure, Need};
 
 use crate::context::Context;
 use crate::guest_options::MachineArgs;
-use report::Report;
+use crate::schedule::{self, Done, Finding, Step, Uses};
+use report::{Outcome, Report};
+
+/// What the tests run, on both sides.
+pub(crate) const NEEDS: [Need; 8] = [
+    Need::Linker,
+    Need::Libclang,
+    Need::Checkpolicy,
+    Need::Secilc,
+    Need::M4,
+    Need::SelinuxUtils,
+    Need::Qemu,
+    Need::StaticLibc,
+];
+/// How many busy loops `--stress` starts.
+const BUSY_LOOPS: usize = 2;
 
 /// Run the tests: natively, and in a guest with a real kernel and the service up
 ///
-/// Test programs print their own output; the run ends with what failed, what was skipped everywhere and why, and one
-/// line `N passed, N failed, N skipped`. A test that was skipped on this machine and ran in the guest is not skipped.
+/// Both at the same time. Each test program is told with its counts; the whole output is in target/logs, and that of a
+/// program with a failure is shown. The run ends with what failed, what was skipped everywhere and why, and one line `N
+/// passed, N failed, N skipped`. A test that was skipped on this machine and ran in the guest is not skipped.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Only tests whose name contains this
-    filter: Option<String>,
-    /// Only tests of this package; may be given again
-    #[arg(long = "package", short, value_name = "PACKAGE")]
-    packages: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
     /// Only on this machine
     #[arg(long, conflicts_with = "guest")]
     native: bool,
     /// Only in the guest
     #[arg(long)]
     guest: bool,
+    /// Keep two processors busy beside the run: no test may depend on the time that it gets
+    #[arg(long)]
+    stress: bool,
+}
+
+/// Which tests are to run, and the guest's machine.
+#[derive(ClapArgs)]
+pub(crate) struct Choice {
+    /// Only tests whose name contains this
+    filter: Option<String>,
+    /// Only tests of this package; may be given again
+    #[arg(long = "package", short, value_name = "PACKAGE")]
+    packages: Vec<String>,
     #[command(flatten)]
-    machine: MachineArgs,
-    /// Whether the core of the suite runs on the second kernel too.
-    #[arg(skip)]
-    on_both_kernels: bool,
+    pub(crate) machine: MachineArgs,
 }
 
-impl Args {
-    /// All tests, the guest's in such a machine, and the core of them on the second kernel.
-    pub(crate) fn all(machine: MachineArgs) -> Self {
-        let on_both_kernels = !machine.is_on_full_kernel();
-        Self { filter: None, packages: Vec::new(), native: false, guest: false, machine, on_both_kernels }
-    }
-}
-
-/// Which tests are asked for.
-#[derive(Clone, Copy)]
-struct Choice<'a> {
-    /// Of these packages; of all when empty.
-    packages: &'a [String],
-    /// With this in their names.
-    filter: Option<&'a str>,
-}
-
-impl Choice<'_> {
+impl Choice {
     fn has(&self, package: &str) -> bool {
         self.packages.is_empty() || self.packages.iter().any(|name| name == package)
     }
+
+    /// As arguments of a step's process.
+    fn arguments(&self) -> Vec<String> {
+        let packages = self.packages.iter().map(|package| format!("--package={package}"));
+        self.filter.iter().cloned().chain(packages).chain(self.machine.arguments()).collect()
+    }
+}
+
+/// Where tests run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On this machine.
+    Native,
+    /// In the guest that was asked for.
+    Guest,
+    /// In one with the second kernel, what depends on the kernel.
+    GuestCoreOnFull,
+    /// In one with the second kernel, all.
+    GuestOnFull,
 }
 
 /// Runs them; the exit code is 1 when any failed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    run_in(&context, args, &[])
+    let native_alone = |need: &Need| !args.native || ![Need::Qemu, Need::StaticLibc].contains(need);
+    let needs: Vec<Need> = NEEDS.into_iter().filter(native_alone).collect();
+    ensure(&needs, &context.cache(), &context.progress)?;
+    let step = |name, uses| Step { name, uses, arguments: args.choice.arguments(), live: true };
+    let mut steps = Vec::new();
+    if !args.native {
+        steps.push(step("guest", Uses::Guest));
+    }
+    if !args.guest {
+        steps.push(step("native", Uses::Build));
+    }
+    let _busy = args.stress.then(|| Busy::start(&context)).transpose()?;
+    finish(&context, &schedule::run(&context, steps))
 }
 
-/// The same as the end of a longer run, whose failed steps stand in the summary too.
-pub(crate) fn run_in(context: &Context, args: &Args, failed_steps: &[&str]) -> Result<ExitCode> {
-    let guests: &[Need] = if args.native { &[] } else { &[Need::Qemu, Need::StaticLibc] };
-    ensure(&[&[Need::Linker, Need::Libclang], &SELINUX[..], guests].concat(), &context.cache(), &context.progress)?;
+/// The tests of one place, in this process.
+pub(crate) fn run_place(
+    context: &Context,
+    place: Place,
+    choice: &Choice,
+    outcomes: &mut Vec<Outcome>,
+) -> Result<Finding> {
     let mut report = Report::default();
-    let choice = Choice { packages: &args.packages, filter: args.filter.as_deref() };
-    let mut outcome = if args.guest { Ok(()) } else { native::run(context, choice, &mut report) };
-    if outcome.is_ok() && !args.native {
-        outcome = guest::run(context, &args.machine, choice, &mut report);
-        if args.on_both_kernels {
-            outcome = outcome.and(guest::run_core_on_full(context, &args.machine, &mut report));
+    let full = choice.machine.on_full_kernel();
+    let ran = match place {
+        Place::Native => native::run(context, choice, &mut report),
+        Place::Guest => guest::run(context, &choice.machine, choice, &mut report),
+        Place::GuestCoreOnFull => guest::run_core(context, &full, &mut report),
+        Place::GuestOnFull => guest::run(context, &full, choice, &mut report),
+    };
+    let (word, failed) = (report.counts(), report.has_failures());
+    // What was run is told even when the rest could not be.
+    *outcomes = report.into_outcomes();
+    ran?;
+    Ok(if failed { Finding::Failed(word) } else { Finding::Passed(format!(": {word}")) })
+}
+
+/// Ends a run: what failed or was skipped, the table of the steps, and the counts on the last line.
+pub(crate) fn finish(context: &Context, done: &[Done]) -> Result<ExitCode> {
+    let mut report = Report::default();
+    done.iter().for_each(|done| report.add(done.outcomes.clone()));
+    println!();
+    for done in done {
+        match &done.finding {
+            Finding::Failed(_) => println!("failed: step {}", done.name),
+            Finding::Skipped(why) => println!("skipped: step {}: {why}", done.name),
+            Finding::Passed(_) => {}
         }
     }
-    println!();
-    // What was run is told even when the rest could not be.
-    if let Err(error) = &outcome {
-        println!("the run ended early: {error:#}");
+    report.failed_and_skipped().iter().for_each(|line| println!("{line}"));
+    println!("\n{}", schedule::table(done, context.progress.seconds()));
+    println!("{}", report.counts());
+    let failed = report.has_failures() || done.iter().any(Done::failed);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Busy loops, stopped at the end.
+struct Busy(Vec<Child>);
+
+impl Busy {
+    fn start(context: &Context) -> Result<Self> {
+        context.progress.step(format_args!("{BUSY_LOOPS} busy loops run beside"));
+        let mut started = Self(Vec::new());
+        for _ in 0..BUSY_LOOPS {
+            let mut command = Command::new("sh");
+            command.args(["-c", "while :; do :; done"]).stdin(Stdio::null());
+            started.0.push(command.spawn().context("a busy loop")?);
+        }
+        Ok(started)
     }
-    for step in failed_steps {
-        println!("failed: step {step}");
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // They end with us in any case when this fails: there is nobody left to tell.
+            let _ = child.kill().and_then(|()| child.wait());
+        }
     }
-    for line in report.summary() {
-        println!("{line}");
-    }
-    Ok(if outcome.is_err() || report.has_failures() || !failed_steps.is_empty() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
 }

@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::Result;
 use vm_harness::progress::{run_captured, run_visible};
 
-use super::Finding;
 use crate::context::Context;
+use crate::schedule::Finding;
 use crate::tools;
 
 const VERSION: &str = "0.20.2";
@@ -17,7 +17,7 @@ pub(super) fn policy(context: &Context) -> Result<Finding> {
     let mut command = Command::new(program(context)?);
     command.current_dir(&context.workspace).args(["--workspace", "check", "bans", "licenses", "sources"]);
     run_visible(&mut command)?;
-    Ok(Finding::Well(String::new()))
+    Ok(Finding::Passed(String::new()))
 }
 
 /// Known vulnerabilities, when the database can be reached.
@@ -31,7 +31,7 @@ pub(super) fn advisories(context: &Context) -> Result<Finding> {
     let mut command = Command::new(&program);
     command.current_dir(&context.workspace).args(["--workspace", "check", "--disable-fetch", "advisories"]);
     run_visible(&mut command)?;
-    Ok(Finding::Well(String::new()))
+    Ok(Finding::Passed(String::new()))
 }
 
 fn program(context: &Context) -> Result<PathBuf> {

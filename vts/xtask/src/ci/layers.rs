@@ -9,8 +9,8 @@ use anyhow::{ensure, Context as _, Result};
 use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
 use vm_harness::progress::run_captured;
 
-use super::Finding;
 use crate::context::Context;
+use crate::schedule::Finding;
 
 /// Words that may not stand in the code (comments apart) below these folders.
 struct Rule {
@@ -37,11 +37,24 @@ const RULES: &[Rule] = &[
         except: &[],
         why: "only the server and the clients know binder",
     },
+    // clippy sees to a SAFETY comment at each use (undocumented_unsafe_blocks).
     Rule {
         folders: &["service", "heaps-config", "aidl"],
-        words: &["unsafe ", "ioctl_", "libc::ioctl"],
-        except: &["service/dmabuf/src", "service/heaps/src/sched.rs", "service/mapper/src"],
-        why: "unsafe code and ioctls live in service/dmabuf, in the scheduling of threads and in the mapper's C entry",
+        words: &["unsafe "],
+        except: &[
+            "service/dmabuf/src/ioctl.rs",
+            "service/dmabuf/src/mmap.rs",
+            "service/heaps/src/sched.rs",
+            "service/mapper/src/abi.rs",
+            "service/mapper/src/entry.rs",
+        ],
+        why: "unsafe code lives in the dma-buf's ioctls and mapping, in the scheduling of threads and in the mapper's C entry",
+    },
+    Rule {
+        folders: &["service", "heaps-config", "aidl"],
+        words: &["ioctl_", "libc::ioctl"],
+        except: &["service/dmabuf/src"],
+        why: "only service/dmabuf makes ioctls",
     },
     Rule {
         folders: PURE,
@@ -147,12 +160,22 @@ pub(super) fn check(context: &Context) -> Result<Finding> {
         count = count.saturating_add(1);
         look_at(name, &text, &mut problems);
     }
+    let manifest = fs::read_to_string(context.workspace.join("Cargo.toml")).context("Cargo.toml")?;
+    if !release_checks_overflow(&manifest) {
+        let why = "a sum that wraps becomes a buffer that is too small";
+        problems.push(format!("Cargo.toml: [profile.release] has to say overflow-checks = true: {why}"));
+    }
     dependencies(&context.workspace, &mut problems)?;
     for problem in &problems {
         println!("{problem}");
     }
     ensure!(problems.is_empty(), "{} problems", problems.len());
-    Ok(Finding::Well(format!(" in {count} files")))
+    Ok(Finding::Passed(format!(" in {count} files")))
+}
+
+fn release_checks_overflow(manifest: &str) -> bool {
+    let mut lines = manifest.lines().skip_while(|line| line.trim() != "[profile.release]").skip(1);
+    lines.by_ref().take_while(|line| !line.starts_with('[')).any(|line| line.trim() == "overflow-checks = true")
 }
 
 fn look_at(name: &str, text: &str, problems: &mut Vec<String>) {
@@ -266,6 +289,12 @@ mod tests {
         assert_eq!(problems("service/server/src/x.rs", "    unsafe { f() }").len(), 1);
         assert!(problems("service/dmabuf/src/ioctl.rs", "    unsafe { f() }").is_empty());
         assert_eq!(problems("heaps-config/src/x.rs", "let f = File::open(path);").len(), 1);
+    }
+
+    #[test]
+    fn release_profile_without_overflow_checks_is_seen() {
+        assert!(release_checks_overflow("[profile.release]\nlto = true\noverflow-checks = true\n"));
+        assert!(!release_checks_overflow("[profile.release]\nlto = true\n[profile.dev]\noverflow-checks = true\n"));
     }
 
     #[test]

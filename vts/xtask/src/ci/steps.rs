@@ -1,6 +1,6 @@
 //! The steps that are Cargo's own commands.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{ensure, Context as _, Result};
 use cargo_metadata::{MetadataCommand, Package};
@@ -8,15 +8,15 @@ use vm_harness::binaries::cargo;
 use vm_harness::full_kernel;
 use vm_harness::progress::{run_captured, run_visible};
 
-use super::Finding;
 use crate::aosp;
 use crate::checked;
 use crate::context::Context;
 use crate::fuzz;
 use crate::guest_options::MachineArgs;
 use crate::mutants;
-use crate::nightly;
+use crate::schedule::Finding;
 use crate::selinux;
+use crate::toolchain;
 
 /// The AOSP branch's compiler that device crates must be content with. No second compiler is needed: with `rust-version`
 /// in the manifest, clippy's `incompatible_msrv` refuses what came later to the standard library, and Cargo refuses
@@ -25,6 +25,17 @@ const DEVICE_RUST: &str = "1.78";
 /// Folders of device crates.
 const DEVICE_FOLDERS: [&str; 6] =
     ["service/allocator", "service/buffer", "service/heaps", "service/server", "service/mapper", "heaps-config"];
+
+/// Another command of this program, as a step. One that cannot run here says `SKIPPED: why`, and ends well.
+pub(super) fn command(_: &Context, arguments: &[&str]) -> Result<Finding> {
+    let program = std::env::current_exe().context("this program's own path")?;
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    print!("{text}");
+    ensure!(output.status.success(), "cargo xtask {}: {}", arguments.join(" "), output.status);
+    let skipped = text.split_once("SKIPPED: ").and_then(|(_, why)| why.lines().next());
+    Ok(skipped.map_or_else(|| Finding::Passed(String::new()), |why| Finding::Skipped(why.to_owned())))
+}
 
 fn run(context: &Context, arguments: &[&str]) -> Result<()> {
     Ok(run_visible(Command::new(cargo()).current_dir(&context.workspace).args(arguments))?)
@@ -37,13 +48,13 @@ pub(super) fn lock(context: &Context) -> Result<Finding> {
         "--locked",
         "--format-version=1",
     ]))?;
-    Ok(Finding::Well(String::new()))
+    Ok(Finding::Passed(String::new()))
 }
 
 /// rustfmt.
 pub(super) fn format(context: &Context) -> Result<Finding> {
     run(context, &["fmt", "--all", "--check"])?;
-    Ok(Finding::Well(String::new()))
+    Ok(Finding::Passed(String::new()))
 }
 
 /// clippy over everything, and the manifests that its `incompatible_msrv` goes by.
@@ -62,7 +73,7 @@ pub(super) fn lints(context: &Context) -> Result<Finding> {
     }
     let deny = ["-D", "warnings", "-D", "clippy::incompatible_msrv"];
     run(context, &[&["clippy", "--workspace", "--all-targets", "--all-features", "--"], deny.as_slice()].concat())?;
-    Ok(Finding::Well(format!("; device crates are content with Rust {DEVICE_RUST}")))
+    Ok(Finding::Passed(format!("; device crates are content with Rust {DEVICE_RUST}")))
 }
 
 /// Every package that has features, without them: the lints saw all of them.
@@ -72,7 +83,7 @@ pub(super) fn features(context: &Context) -> Result<Finding> {
         run(context, &["clippy", "-p", &package.name, "--no-default-features", "--", "-D", "warnings"])?;
         seen.push(package.name.to_string());
     }
-    Ok(Finding::Well(format!(": {} without features", seen.join(", "))))
+    Ok(Finding::Passed(format!(": {} without features", seen.join(", "))))
 }
 
 /// rustdoc.
@@ -83,35 +94,35 @@ pub(super) fn documentation(context: &Context) -> Result<Finding> {
             .args(["doc", "--workspace", "--no-deps", "--all-features"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
-    Ok(Finding::Well(String::new()))
+    Ok(Finding::Passed(String::new()))
 }
 
 /// The second guest kernel, built where the cache has none of these very inputs.
 pub(super) fn kernel(context: &Context) -> Result<Finding> {
     let kernel = full_kernel::get(&context.cache(), &context.progress)?;
-    Ok(Finding::Well(format!(": {}", kernel.release)))
+    Ok(Finding::Passed(format!(": {}", kernel.release)))
 }
 
 /// The models of what threads share, in all orders.
 pub(super) fn models(context: &Context) -> Result<Finding> {
-    Ok(Finding::Well(format!(": {} under loom", checked::models(context, checked::MODEL)?)))
+    Ok(Finding::Passed(format!(": {} under loom", checked::models(context, checked::MODEL)?)))
 }
 
 /// The handle under miri; all that `cargo xtask miri` does takes too long here.
 pub(super) fn miri(context: &Context) -> Result<Finding> {
-    if let Err(why) = nightly::ensure(context, &checked::MIRI_COMPONENTS) {
+    if let Err(why) = toolchain::ensure(context, &checked::MIRI_COMPONENTS) {
         return Ok(Finding::Skipped(why));
     }
     checked::miri_short(context)?;
-    Ok(Finding::Well(String::new()))
+    Ok(Finding::Passed(String::new()))
 }
 
 /// The fuzz targets, guided by coverage. The corpora and mutations of them are among the tests, on any compiler.
 pub(super) fn fuzz(context: &Context) -> Result<Finding> {
-    if let Err(why) = nightly::ensure(context, &[]) {
+    if let Err(why) = toolchain::ensure(context, &[]) {
         return Ok(Finding::Skipped(format!("{why}; the tests run the kept corpora without coverage")));
     }
-    Ok(Finding::Well(format!(": {}", fuzz::short(context)?)))
+    Ok(Finding::Passed(format!(": {}", fuzz::short(context)?)))
 }
 
 /// Mutants of the defences whose tests are quickest.
@@ -120,31 +131,31 @@ pub(super) fn mutants(context: &Context) -> Result<Finding> {
         Ok(program) => program,
         Err(error) => return Ok(Finding::Skipped(format!("cargo-mutants cannot be installed: {error:#}"))),
     };
-    Ok(Finding::Well(format!(": {}", mutants::short(context, &program)?)))
+    Ok(Finding::Passed(format!(": {}", mutants::short(context, &program)?)))
 }
 
 /// What Soong reads.
 pub(super) fn soong(context: &Context) -> Result<Finding> {
     aosp::step(context, aosp::SOONG)?;
-    Ok(Finding::Well(String::new()))
+    Ok(Finding::Passed(String::new()))
 }
 
 /// The SELinux rules.
 pub(super) fn sepolicy(context: &Context) -> Result<Finding> {
     aosp::step(context, aosp::SEPOLICY)?;
-    Ok(Finding::Well(String::new()))
+    Ok(Finding::Passed(String::new()))
 }
 
 /// The SELinux rules, enforced in a guest.
 pub(super) fn selinux(context: &Context, machine: &MachineArgs) -> Result<Finding> {
     selinux::step(context, machine)?;
-    Ok(Finding::Well(": the demo without a denial, an app with its two".to_owned()))
+    Ok(Finding::Passed(": the demo without a denial, an app with its two".to_owned()))
 }
 
 /// The device's crates for Android's targets.
 pub(super) fn android(context: &Context) -> Result<Finding> {
     aosp::step(context, aosp::ANDROID)?;
-    Ok(Finding::Well(String::new()))
+    Ok(Finding::Passed(String::new()))
 }
 
 fn packages(context: &Context) -> Result<Vec<Package>> {

@@ -1,4 +1,4 @@
-//! Tests in a guest, on a real kernel with the service up: which programs, as whom, with what around them.
+//! Tests in a guest, on a real kernel with the service up: which test programs, as which user, with which programs beside.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result};
 use vm_harness::binaries::{build_shared_tests, build_tests, TestProgram};
 use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
-use vm_harness::protocol::{Identity, Status, Stream};
+use vm_harness::protocol::{Identity, Stream};
 use vm_harness::rootfs::{service_identity, SERVICE_PATH};
 
 use super::harness;
-use super::libtest::Parser;
+use super::program::Program;
 use super::report::{Outcome, Report};
 use super::Choice;
 use crate::context::Context;
@@ -31,13 +31,13 @@ const PASSED_ON: [&str; 2] = ["SERVICE_TESTS_CHAOS_SECONDS", "SERVICE_TESTS_CHAO
 
 /// Who a program runs as.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Who {
+enum RunAs {
     Root,
     /// As the service does: uid 1000 with its groups and SYS_NICE.
     Service,
 }
 
-impl Who {
+impl RunAs {
     fn identity(self) -> Identity {
         match self {
             Self::Root => Identity::root(),
@@ -47,15 +47,15 @@ impl Who {
 }
 
 /// Test programs that gain something by a real kernel.
-struct Row {
+struct Suite {
     package: &'static str,
     /// Only these targets of the package; all when empty.
     only: &'static [&'static str],
     /// Not these.
     except: &'static [&'static str],
-    who: Who,
+    run_as: RunAs,
     /// Whether the guest's own service must be out of the way.
-    alone: bool,
+    needs_no_service: bool,
     /// Whether the tests load libraries, which a static program cannot.
     shared: bool,
     /// Packages whose programs the tests start.
@@ -64,65 +64,64 @@ struct Row {
     arguments: &'static [&'static str],
 }
 
-impl Row {
+impl Suite {
     const fn of(package: &'static str) -> Self {
         Self {
             package,
             only: &[],
             except: &[],
-            who: Who::Root,
-            alone: false,
+            run_as: RunAs::Root,
+            needs_no_service: false,
             shared: false,
             programs: &[],
             arguments: &[],
         }
     }
 
-    fn takes(&self, program: &TestProgram) -> bool {
+    fn includes(&self, program: &TestProgram) -> bool {
         let named = |list: &[&str]| list.contains(&program.target.as_str());
         self.package == program.package && (self.only.is_empty() || named(self.only)) && !named(self.except)
     }
 }
 
-const ROWS: [Row; 7] = [
+const SUITES: [Suite; 7] = [
     // The client's test registers as the allocator itself.
-    Row { only: &["binder"], alone: true, ..Row::of("gralloc_client") },
-    Row::of("gralloc_heaps"),
-    Row { who: Who::Service, ..Row::of("gralloc_heaps") },
+    Suite { only: &["binder"], needs_no_service: true, ..Suite::of("gralloc_client") },
+    Suite::of("gralloc_heaps"),
+    Suite { run_as: RunAs::Service, ..Suite::of("gralloc_heaps") },
     // The one that is left out compiles C, for which a guest has no compiler.
-    Row { except: &["c_client"], ..Row::of("gralloc_mapper") },
-    Row::of("service_tests"),
-    Row {
+    Suite { except: &["c_client"], ..Suite::of("gralloc_mapper") },
+    Suite::of("service_tests"),
+    Suite {
         only: &["suite"],
         shared: true,
         arguments: &["--restart", "vmctl service restart"],
-        ..Row::of("conformance")
+        ..Suite::of("conformance")
     },
-    Row { only: &["composition", "screen"], programs: &[service::CLIENTS], ..Row::of("vts_clients") },
+    Suite { only: &["composition", "screen"], programs: &[service::CLIENTS], ..Suite::of("vts_clients") },
 ];
 
 /// What a run in another guest than the first is restricted to in the gate: what depends on the kernel.
 const CORE: [&str; 3] = ["gralloc_heaps", "service_tests", "vts_clients"];
 
-/// The core of the suite once more, on the second kernel.
-pub(crate) fn run_core_on_full(context: &Context, machine: &MachineArgs, report: &mut Report) -> Result<()> {
-    let packages = CORE.map(str::to_owned);
-    let choice = Choice { packages: &packages, filter: None };
-    run(context, &machine.on_full_kernel(), choice, report)
+/// The core of the suite in such a machine.
+pub(super) fn run_core(context: &Context, machine: &MachineArgs, report: &mut Report) -> Result<()> {
+    let choice = Choice { packages: CORE.map(str::to_owned).to_vec(), filter: None, machine: machine.clone() };
+    run(context, machine, &choice, report)
 }
 
-/// Boots one guest and runs all rows in it.
-pub(crate) fn run(context: &Context, machine: &MachineArgs, choice: Choice<'_>, report: &mut Report) -> Result<()> {
-    let rows: Vec<&Row> = ROWS.iter().filter(|row| choice.has(row.package)).collect();
-    if rows.is_empty() && !choice.has(HARNESS) {
+/// Boots one guest and runs all suites in it.
+pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, report: &mut Report) -> Result<()> {
+    let suites: Vec<&Suite> = SUITES.iter().filter(|suite| choice.has(suite.package)).collect();
+    if suites.is_empty() && !choice.has(HARNESS) {
         return Ok(());
     }
     let mut prepared = Prepared::new(context, machine)?;
-    let started: Vec<&str> = rows.iter().flat_map(|row| row.programs).copied().collect();
+    let started: Vec<&str> = suites.iter().flat_map(|suite| suite.programs).copied().collect();
     service::add(context, &mut prepared.rootfs, "generic", &started)?;
     context.progress.step("building the guest's tests");
-    let mut programs = build(context, &rows)?;
-    programs.retain(|program| rows.iter().any(|row| row.takes(program)));
+    let mut programs = build(context, &suites)?;
+    programs.retain(|program| suites.iter().any(|suite| suite.includes(program)));
     for program in &programs {
         prepared.rootfs.file(&in_guest(program), &program.path)?;
     }
@@ -130,16 +129,16 @@ pub(crate) fn run(context: &Context, machine: &MachineArgs, choice: Choice<'_>, 
     let guest = prepared.boot(context, &out)?;
     if choice.has(HARNESS) {
         context.progress.step("guest: the harness itself");
-        report.add(harness::run(&guest, &out, choice.filter));
+        report.add(harness::run(&guest, &out, choice.filter.as_deref()));
     }
-    for row in &rows {
-        if row.alone {
+    for suite in &suites {
+        if suite.needs_no_service {
             control(&guest, "stop")?;
         }
-        for program in programs.iter().filter(|program| row.takes(program)) {
-            report.add(run_one(context, &guest, row, program, choice.filter)?);
+        for program in programs.iter().filter(|program| suite.includes(program)) {
+            report.add(run_one(context, &guest, suite, program, choice.filter.as_deref())?);
         }
-        if row.alone {
+        if suite.needs_no_service {
             control(&guest, "start")?;
         }
     }
@@ -151,10 +150,11 @@ pub(crate) fn run(context: &Context, machine: &MachineArgs, choice: Choice<'_>, 
     Ok(guest.power_off()?)
 }
 
-/// Builds the rows' tests, in their two ways.
-fn build(context: &Context, rows: &[&Row]) -> Result<Vec<TestProgram>> {
+/// Builds the suites' tests, in their two ways.
+fn build(context: &Context, suites: &[&Suite]) -> Result<Vec<TestProgram>> {
     let packages = |shared: bool| {
-        let mut packages: Vec<&str> = rows.iter().filter(|row| row.shared == shared).map(|row| row.package).collect();
+        let mut packages: Vec<&str> =
+            suites.iter().filter(|suite| suite.shared == shared).map(|suite| suite.package).collect();
         packages.dedup();
         packages
     };
@@ -193,32 +193,24 @@ fn control(guest: &Guest, verb: &str) -> Result<()> {
 fn run_one(
     context: &Context,
     guest: &Guest,
-    row: &Row,
+    suite: &Suite,
     program: &TestProgram,
     filter: Option<&str>,
 ) -> Result<Vec<Outcome>> {
     let name = format!("{}::{}", program.package, program.target);
-    let identity = row.who.identity();
+    let identity = suite.run_as.identity();
     let place = format!("guest {} as uid {}", guest.facts().release, identity.uid);
-    context.progress.step(format_args!("{place}: {name}"));
     let mut argv = vec![in_guest(program)];
     argv.extend(filter.map(str::to_owned));
     argv.push("--show-output".to_owned());
-    argv.extend(row.arguments.iter().map(|word| (*word).to_owned()));
+    argv.extend(suite.arguments.iter().map(|word| (*word).to_owned()));
     let mut command = GuestCommand::new(argv).user(identity).limit(LIMIT);
     command.env.push(("ALLOCATOR_SERVICE".to_owned(), SERVICE_PATH.to_owned()));
     command.env.extend(std::env::vars().filter(|(name, _)| PASSED_ON.contains(&name.as_str())));
-    let mut parser = Parser::new(&name, &place);
+    let mut running = Program::new(&context.progress, &name, &place);
     let status = guest.start(&command)?.wait_lines(|stream, line| match stream {
-        Stream::Stdout => {
-            println!("{line}");
-            parser.line(line);
-        }
-        Stream::Stderr => eprintln!("{line}"),
+        Stream::Stdout => running.output(line),
+        Stream::Stderr => println!("{line}"),
     });
-    let status = status.with_context(|| format!("{name} ({place})"))?;
-    if status != Status::Exited(0) {
-        context.progress.step(format_args!("{name} ({place}): {status}"));
-    }
-    Ok(parser.finish(&status))
+    Ok(running.finish(&status.with_context(|| format!("{name} ({place})"))?))
 }

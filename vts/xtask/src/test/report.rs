@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 /// How one test ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Verdict {
     /// It held.
     Passed,
@@ -14,7 +16,7 @@ pub(crate) enum Verdict {
 }
 
 /// One test in one place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     /// Package and test program, `package::target`.
     pub(crate) program: String,
@@ -43,30 +45,44 @@ impl Report {
         self.outcomes.iter().any(|outcome| outcome.verdict == Verdict::Failed)
     }
 
-    /// The lines that end a run: what failed, what was skipped everywhere and why, and the counts. A test that was
-    /// skipped in one place and ran in another is not skipped; one that ran in two places counts twice.
-    pub(crate) fn summary(&self) -> Vec<String> {
+    /// All of them.
+    pub(crate) fn into_outcomes(self) -> Vec<Outcome> {
+        self.outcomes
+    }
+
+    /// What failed, and what was skipped everywhere and why. A test that was skipped in one place and ran in another is
+    /// not skipped.
+    pub(crate) fn failed_and_skipped(&self) -> Vec<String> {
         let named = |outcome: &Outcome| format!("{} {} ({})", outcome.program, outcome.test, outcome.place);
-        let mut lines = Vec::new();
-        let failed: Vec<_> = self.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Failed).collect();
-        lines.extend(failed.iter().map(|outcome| format!("failed: {}", named(outcome))));
-        let ran: BTreeSet<_> = self
+        let failed = self.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Failed);
+        let failed = failed.map(|outcome| format!("failed: {}", named(outcome)));
+        let skipped = self.skipped().into_iter();
+        failed.chain(skipped.map(|(outcome, reason)| format!("skipped: {}: {reason}", named(outcome)))).collect()
+    }
+
+    /// `N passed, N failed, N skipped`; a test that ran in two places counts twice.
+    pub(crate) fn counts(&self) -> String {
+        let count = |verdict: Verdict| self.outcomes.iter().filter(|outcome| outcome.verdict == verdict).count();
+        let (passed, failed) = (count(Verdict::Passed), count(Verdict::Failed));
+        format!("{passed} passed, {failed} failed, {} skipped", self.skipped().len())
+    }
+
+    /// The tests that ran nowhere, each once, with the reason.
+    fn skipped(&self) -> Vec<(&Outcome, &str)> {
+        let mut seen: BTreeSet<_> = self
             .outcomes
             .iter()
             .filter(|outcome| !matches!(outcome.verdict, Verdict::Skipped(_)))
             .map(|outcome| (&outcome.program, &outcome.test))
             .collect();
-        let mut skipped = BTreeSet::new();
+        let mut skipped = Vec::new();
         for outcome in &self.outcomes {
             let Verdict::Skipped(reason) = &outcome.verdict else { continue };
-            let key = (&outcome.program, &outcome.test);
-            if !ran.contains(&key) && skipped.insert(key) {
-                lines.push(format!("skipped: {}: {reason}", named(outcome)));
+            if seen.insert((&outcome.program, &outcome.test)) {
+                skipped.push((outcome, reason.as_str()));
             }
         }
-        let passed = self.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Passed).count();
-        lines.push(format!("{passed} passed, {} failed, {} skipped", failed.len(), skipped.len()));
-        lines
+        skipped
     }
 }
 
@@ -93,9 +109,7 @@ mod tests {
             outcome("guest", "c", Verdict::Skipped("no CMA".to_owned())),
         ]);
         assert!(report.has_failures());
-        assert_eq!(
-            report.summary(),
-            ["failed: p a (guest)", "skipped: p c (native): no CMA", "2 passed, 1 failed, 1 skipped"]
-        );
+        assert_eq!(report.failed_and_skipped(), ["failed: p a (guest)", "skipped: p c (native): no CMA"]);
+        assert_eq!(report.counts(), "2 passed, 1 failed, 1 skipped");
     }
 }
