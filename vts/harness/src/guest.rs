@@ -22,11 +22,11 @@ use crate::session::{BootEvent, FetchEvent, Session};
 use crate::terminal;
 
 /// Longest boot to the agent's first word.
-const BOOT_LIMIT: Duration = Duration::from_secs(120);
+const BOOT_LIMIT: Duration = Duration::from_secs(600);
 /// Longest silence while files are fetched.
-const FETCH_LIMIT: Duration = Duration::from_secs(60);
+const FETCH_LIMIT: Duration = Duration::from_secs(300);
 /// Longest power-off.
-const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
+const POWER_OFF_LIMIT: Duration = Duration::from_secs(120);
 const LOG_LINES: usize = 20;
 /// Runs whose logs are kept, the newest.
 const KEPT_RUNS: usize = 20;

@@ -10,7 +10,7 @@ use serde_json::{json, Value};
 use crate::error::{At, Error, Result};
 
 /// Longest wait for an answer.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A connection that has passed the greeting.
 pub struct Qmp {

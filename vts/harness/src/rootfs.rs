@@ -55,7 +55,7 @@ const SELINUX_LABELS_PATH: &str = "/etc/selinux/file_contexts";
 /// What the agent is, which does init's work.
 const SELINUX_DOMAIN: &str = "u:r:init:s0";
 /// Longest wait for the service's registration, milliseconds.
-const SERVICE_LIMIT_MS: u64 = 30_000;
+const SERVICE_LIMIT_MS: u64 = 180_000;
 
 /// What init's service entry gives the allocator: `user system`, `group graphics drmrpc`, `capabilities SYS_NICE`.
 pub fn service_identity() -> Identity {

@@ -53,7 +53,7 @@ pub(crate) fn asan(args: &Args) -> Result<ExitCode> {
         .env("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_string_checks=1")
         .args(["test", "--locked", "--no-fail-fast", "--target", &triple, "-p", ASAN_PACKAGE]);
     run_visible(command.args(&args.filter))?;
-    println!("asan: well");
+    println!("asan: passed");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -70,14 +70,14 @@ pub(crate) fn miri(args: &Args) -> Result<ExitCode> {
         command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
         run_visible(command.args(["miri", "test", "--locked", "-p", package]).args(&args.filter))?;
     }
-    println!("miri: well");
+    println!("miri: passed");
     Ok(ExitCode::SUCCESS)
 }
 
-/// The models of the shared page, the account, the pool, the filler and the housekeeper, in all orders of their threads' steps.
+/// The models of the shared page, the account, the pool and its maintenance, in all orders of their threads' steps.
 pub(crate) fn loom(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    println!("loom: well: {} models", models(&context, args.filter.as_deref().unwrap_or(MODEL))?);
+    println!("loom: passed: {} models", models(&context, args.filter.as_deref().unwrap_or(MODEL))?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -87,8 +87,8 @@ fn finish(
     out: &Path,
 ) -> Result<bool> {
     println!("\n{}", table::print(buffers));
-    if let Some(look) = told.looks.first() {
-        println!("heapctl top --once, {}:\n\n{}", look.when, look.table);
+    if let Some(sample) = told.samples.first() {
+        println!("heapctl top --once, {}:\n\n{}", sample.when, sample.table);
     }
     println!("{checks}");
     let good = checks.all_ok();
@@ -102,7 +102,7 @@ fn finish(
         "display": told.display,
         "cameras": told.cameras,
         "service": told.dump_shown,
-        "ledger_and_kernel": told.looks,
+        "ledger_and_kernel": told.samples,
     });
     let path = out.join("report.json");
     std::fs::write(&path, format!("{report:#}\n")).with_context(|| path.display().to_string())?;

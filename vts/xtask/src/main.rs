@@ -50,12 +50,12 @@ enum Task {
     /// Takes a nightly compiler, and installs one with rustup where there is none; is skipped, with a word why, where that
     /// cannot be. What C programs load is the library without the sanitizer, whose runtime Rust's programs alone have.
     Asan(checked::Args),
-    /// Run the tests of handle and core under miri: data races on the shared page, undefined behaviour
+    /// Run the tests of the wire format and the allocator under miri: data races on the shared page, undefined behaviour
     ///
     /// Takes a nightly compiler with miri and rust-src, and installs what is missing with rustup; is skipped, with a word
     /// why, where that cannot be.
     Miri(checked::Args),
-    /// Try every order in which threads may meet at the shared page, in the account, at the pool, the filler and the housekeeper
+    /// Try every order in which threads may meet at the shared page, at the account, the pool and its maintenance
     ///
     /// The models are unit tests beside the code, built with `--cfg loom`; some plant a fault and see it found.
     Loom(checked::Args),

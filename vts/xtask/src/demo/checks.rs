@@ -9,7 +9,7 @@ use serde_json::Value;
 use vm_harness::guest::Guest;
 
 use super::clients::{Request, Told, CAMERA_UID, TURNS};
-use super::ledger::Look;
+use super::ledger::Sample;
 use super::picture;
 
 /// One thing that had to hold.
@@ -118,21 +118,21 @@ impl Checks {
     pub(super) fn of_ledger(&mut self, told: &Told) {
         const WHO: &str = "heapctl top";
         // While cameras stream, then two.
-        let streaming = TURNS.iter().filter(|turn| turn.looked_at).count();
-        let looks = streaming.saturating_add(2);
+        let streaming = TURNS.iter().filter(|turn| turn.sampled).count();
+        let samples = streaming.saturating_add(2);
         self.note(
             WHO,
             "it was seen in every act",
-            told.looks.len() == looks,
-            format!("{} of {looks}", told.looks.len()),
+            told.samples.len() == samples,
+            format!("{} of {samples}", told.samples.len()),
         );
-        for look in &told.looks {
-            let outcome = look.compare();
-            self.note(WHO, &format!("it agrees with the kernel's list {}", look.when), outcome.agree(), outcome);
+        for sample in &told.samples {
+            let outcome = sample.compare();
+            self.note(WHO, &format!("it agrees with the kernel's list {}", sample.when), outcome.agree(), outcome);
         }
-        for look in told.looks.iter().take(streaming) {
-            let camera = look.live_buffers_of(CAMERA_UID.into());
-            let all = look.live_buffers().unwrap_or(0);
+        for sample in told.samples.iter().take(streaming) {
+            let camera = sample.live_buffers_of(CAMERA_UID.into());
+            let all = sample.live_buffers().unwrap_or(0);
             let ok = camera > 0 && count(camera) < all;
             self.note(
                 WHO,
@@ -141,9 +141,9 @@ impl Checks {
                 format!("{camera} of {all} are the camera's"),
             );
         }
-        let end = told.looks.last().and_then(Look::live_buffers);
+        let end = told.samples.last().and_then(Sample::live_buffers);
         let detail = end.map_or("no figure".to_owned(), |live| format!("{live} live"));
-        let ok = end == Some(0) && told.looks.last().is_some_and(|look| look.compare().agree());
+        let ok = end == Some(0) && told.samples.last().is_some_and(|sample| sample.compare().agree());
         self.note(WHO, "nothing is live at the end, for the service and for the kernel", ok, detail);
     }
 

@@ -9,7 +9,7 @@ use vm_harness::command::{Captured, GuestCommand};
 use vm_harness::guest::Guest;
 use vm_harness::protocol::{Identity, Status};
 
-use super::ledger::Look;
+use super::ledger::Sample;
 use crate::context::Context;
 
 /// Longest run of one client.
@@ -28,16 +28,16 @@ pub(super) struct Turn {
     frames: &'static str,
     /// Whether the display has to read the camera's buffers where they lie; it draws over them then.
     scanout: bool,
-    /// Whether it is long enough to look at the ledger meanwhile.
-    pub(super) looked_at: bool,
+    /// Whether it is long enough to sample the ledger meanwhile.
+    pub(super) sampled: bool,
 }
 
 /// What a camera's buffers are for when a display draws over them.
 const DRAWN_OVER: &str = "CAMERA_OUTPUT,CPU_READ_OFTEN,CPU_WRITE_OFTEN,COMPOSER_OVERLAY";
 
 pub(super) const TURNS: [Turn; 2] = [
-    Turn { format: "nv12", frames: "30", scanout: false, looked_at: false },
-    Turn { format: "xr24", frames: "120", scanout: true, looked_at: true },
+    Turn { format: "nv12", frames: "30", scanout: false, sampled: false },
+    Turn { format: "xr24", frames: "120", scanout: true, sampled: true },
 ];
 
 /// Whether SELinux tells the clients apart.
@@ -72,7 +72,7 @@ pub(crate) struct Told {
     /// And after all clients have gone.
     pub(super) dump_after: Value,
     /// What `heapctl top` and the kernel say while a camera streams, while the last frame is shown, and at the end.
-    pub(super) looks: Vec<Look>,
+    pub(super) samples: Vec<Sample>,
     /// What the policy foretells for each request, as `heapctl explain` says, by format, usage and size.
     pub(super) foretold: Vec<(Request, Value)>,
 }
@@ -126,19 +126,19 @@ pub(super) fn run(context: &Context, guest: &Guest, domains: Domains) -> Result<
         // Also after a failure: it would wait for the next camera.
         let stopped = guest.capture(&GuestCommand::new(["killall", "-TERM", "display"]).limit(LIMIT));
         let end = shown.join().map_err(|_| anyhow::anyhow!("the display's reader panicked"))??;
-        let (mut ends, dump_shown, looks) = played?;
+        let (mut ends, dump_shown, samples) = played?;
         stopped?;
         ends.push(("display".to_owned(), end));
-        tell(guest, ends, dump_shown, looks)
+        tell(guest, ends, dump_shown, samples)
     })
 }
 
-/// How the cameras ended, the dump while the last frame is shown, and the looks so far.
-type Played = (Vec<(String, Status)>, Value, Vec<Look>);
+/// How the cameras ended, the dump while the last frame is shown, and the samples so far.
+type Played = (Vec<(String, Status)>, Value, Vec<Sample>);
 
 fn cameras_in_turn(context: &Context, guest: &Guest, domains: Domains) -> Result<Played> {
     let mut ends = Vec::new();
-    let mut looks = Vec::new();
+    let mut samples = Vec::new();
     for turn in &TURNS {
         let name = format!("camera-{}", turn.format);
         context.progress.step(format_args!("{name}: {} frames into the service's buffers", turn.frames));
@@ -149,25 +149,25 @@ fn cameras_in_turn(context: &Context, guest: &Guest, domains: Domains) -> Result
             argv.extend(["--require-scanout", "--usage", DRAWN_OVER]);
         }
         let command = domains.command("cameraserver", argv).user(camera_identity()).limit(LIMIT);
-        let mut look = None;
+        let mut sample = None;
         let end = guest.start(&command)?.wait_lines(|_, line| {
             say(&name, line);
             // The camera goes on meanwhile, and the display with it.
-            if turn.looked_at && look.is_none() && line.contains(PROGRESS) {
-                look = Some(Look::take(guest, format!("while {name} streams and the display shows")));
+            if turn.sampled && sample.is_none() && line.contains(PROGRESS) {
+                sample = Some(Sample::take(guest, format!("while {name} streams and the display shows")));
             }
         })?;
-        looks.extend(look.transpose()?);
+        samples.extend(sample.transpose()?);
         ends.push((name, end));
     }
     context.progress.step("taking a picture of the screen");
     guest.screendump("screen")?;
-    looks.push(Look::take(guest, "while the last frame is shown")?);
-    Ok((ends, dump(guest)?, looks))
+    samples.push(Sample::take(guest, "while the last frame is shown")?);
+    Ok((ends, dump(guest)?, samples))
 }
 
-fn tell(guest: &Guest, ends: Vec<(String, Status)>, dump_shown: Value, mut looks: Vec<Look>) -> Result<Told> {
-    looks.push(Look::take(guest, "when all clients have gone")?);
+fn tell(guest: &Guest, ends: Vec<(String, Status)>, dump_shown: Value, mut samples: Vec<Sample>) -> Result<Told> {
+    samples.push(Sample::take(guest, "when all clients have gone")?);
     let dump_after = dump(guest)?;
     let display = read(guest, "/out/display.json")?;
     let mut cameras = Vec::new();
@@ -185,7 +185,7 @@ fn tell(guest: &Guest, ends: Vec<(String, Status)>, dump_shown: Value, mut looks
             foretold.push((request, explained));
         }
     }
-    Ok(Told { display, cameras, ends, dump_shown, dump_after, looks, foretold })
+    Ok(Told { display, cameras, ends, dump_shown, dump_after, samples, foretold })
 }
 
 fn explain(guest: &Guest, request: &Request) -> Result<Value> {

@@ -13,8 +13,8 @@ use vm_harness::guest::Guest;
 const LIMIT: Duration = Duration::from_secs(60);
 /// drivers/dma-buf/dma-buf.c, dma_buf_init_debugfs; the guest has debugfs mounted.
 const BUFINFO: &str = "/sys/kernel/debug/dma_buf/bufinfo";
-/// Times that a look is taken again because buffers came or went meanwhile.
-const LOOKS: usize = 5;
+/// Times that a sample is taken again because buffers came or went meanwhile.
+const TRIES: usize = 5;
 /// Names of what the service keeps itself: metadata for buffers to come, buffers made ready, the one it tries releases with.
 const OWN: &str = "gralloc-";
 /// Of which those that may be given out as they are.
@@ -24,7 +24,7 @@ const NAME_BYTES: usize = 31;
 
 /// Both accounts of one moment.
 #[derive(Debug, Serialize)]
-pub(super) struct Look {
+pub(super) struct Sample {
     /// What went on.
     pub(super) when: String,
     /// What `heapctl top --once` showed.
@@ -45,20 +45,20 @@ struct DmaBuf {
     name: String,
 }
 
-impl Look {
+impl Sample {
     /// Takes one; again when buffers came or went between the service's answer and the kernel's.
-    pub(super) fn take(guest: &Guest, when: impl Into<String>) -> Result<Look> {
+    pub(super) fn take(guest: &Guest, when: impl Into<String>) -> Result<Sample> {
         let when = when.into();
-        for _ in 0..LOOKS {
+        for _ in 0..TRIES {
             let before = top(guest)?;
             let table = output(guest, &["heapctl", "top", "--once"])?;
             let kernel = list(&output(guest, &["cat", BUFINFO])?)?;
             let top = top(guest)?;
             if ids(&before) == ids(&top) {
-                return Ok(Look { when, table, top, kernel });
+                return Ok(Sample { when, table, top, kernel });
             }
         }
-        bail!("{when}: buffers came and went each of the {LOOKS} times that the kernel's list was read")
+        bail!("{when}: buffers came and went each of the {TRIES} times that the kernel's list was read")
     }
 
     /// How many buffers the service counts as live.
@@ -243,32 +243,32 @@ mod tests {
         00004096\t00000002\t00080007\t00000001\tsystem\t00000023\tgralloc-metadata\n\tAttached Devices:\nTotal 0 devices attached\n\n\
         \nTotal 3 objects, 16384 bytes\n";
 
-    fn look(live: u64, bytes: u64, buffers: &Value) -> Look {
+    fn sample(live: u64, bytes: u64, buffers: &Value) -> Sample {
         let all = json!({ "live_buffers": live, "live_bytes": bytes });
         let top = json!({ "all": all, "heaps": [{ "node": "system" }], "buffers": buffers });
-        Look { when: String::new(), table: String::new(), top, kernel: list(LIST).unwrap() }
+        Sample { when: String::new(), table: String::new(), top, kernel: list(LIST).unwrap() }
     }
 
     #[test]
     fn live_buffer_with_its_metadata_agrees_and_stock_is_the_services_own() {
-        let outcome = look(1, 12288, &json!([{ "id": 1, "name": "camera", "bytes": 12288 }])).compare();
+        let outcome = sample(1, 12288, &json!([{ "id": 1, "name": "camera", "bytes": 12288 }])).compare();
         assert!(outcome.agree(), "{outcome}");
         assert_eq!(outcome.own_objects, 1);
     }
 
     #[test]
     fn buffer_that_only_one_of_both_has_is_no_agreement() {
-        let none = look(0, 0, &json!([])).compare();
+        let none = sample(0, 0, &json!([])).compare();
         assert!(!none.agree() && none.strange == ["camera of 8192 bytes"], "{none}");
-        let other = look(1, 8192, &json!([{ "id": 1, "name": "camera", "bytes": 8192 }])).compare();
+        let other = sample(1, 8192, &json!([{ "id": 1, "name": "camera", "bytes": 8192 }])).compare();
         assert!(!other.agree() && other.missing == ["camera of 4096 bytes"], "{other}");
     }
 
     #[test]
     fn buffer_that_was_made_ready_before_counts_under_its_old_name() {
-        let mut look = look(1, 12288, &json!([{ "id": 1, "name": "camera", "bytes": 12288 }]));
-        look.kernel.iter_mut().filter(|known| known.bytes == 8192).for_each(|known| known.name = READY.to_owned());
-        assert!(look.compare().agree(), "{}", look.compare());
+        let mut sample = sample(1, 12288, &json!([{ "id": 1, "name": "camera", "bytes": 12288 }]));
+        sample.kernel.iter_mut().filter(|known| known.bytes == 8192).for_each(|known| known.name = READY.to_owned());
+        assert!(sample.compare().agree(), "{}", sample.compare());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use rustix::termios::{tcgetattr, tcsetattr, OptionalActions};
 use vm_harness::protocol::{write_frame, ToHost, FALLBACK_TTY, PORT_NAME};
 
 /// How long the virtio port may take to show up before the UART is used instead.
-const PORT_WAIT: Duration = Duration::from_secs(2);
+const PORT_WAIT: Duration = Duration::from_secs(10);
 
 /// Writes whole frames, from any thread.
 #[derive(Clone)]

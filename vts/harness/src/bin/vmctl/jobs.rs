@@ -22,7 +22,7 @@ use vm_harness::protocol::{Run, Status, Stream, TerminalSize, ToHost, DATA_DIR, 
 use crate::channel::Outbox;
 
 /// How long output may keep coming from processes that a command left behind.
-const DRAIN_LIMIT: Duration = Duration::from_millis(500);
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// Where commands are looked for.
 const PATH: &str = "/data:/vendor/bin:/vendor/bin/hw:/bin";
 

@@ -15,9 +15,9 @@ use crate::channel::Outbox;
 
 const NOTIFY_SOCKET: &str = "/run/hub-notify.sock";
 /// Longest wait for the service manager to own binder's handle 0.
-const HUB_LIMIT: Duration = Duration::from_secs(20);
+const HUB_LIMIT: Duration = Duration::from_secs(120);
 /// Longest wait for the service to end after SIGTERM.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 #[derive(Default)]

@@ -15,7 +15,7 @@ use rustix::system::finit_module;
 use vm_harness::protocol::{GuestConfig, GuestFacts, Module};
 
 /// How long a driver's node may take to appear after its module was loaded.
-const NODE_WAIT: Duration = Duration::from_secs(3);
+const NODE_WAIT: Duration = Duration::from_secs(30);
 
 /// Prepares the kernel as `config` says; what fails becomes a warning in the facts.
 pub(crate) fn prepare(config: &GuestConfig) -> GuestFacts {
