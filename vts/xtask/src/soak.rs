@@ -16,14 +16,14 @@ use crate::context::Context;
 use crate::guest_options::RunArgs;
 
 /// The package of the load.
-const PACKAGE: &str = "soak_load";
+const PACKAGE: &str = "service_tests";
 /// What it writes, in the guest's /out.
 const LINES: &str = "soak.jsonl";
 
 /// Load the service in a guest for minutes, kill clients and the service, and see whether anything grows
 ///
 /// The load is windows that open and close, a camera, a player, screenshots, and a program whose requests are
-/// refused, over kernel binder. Each second's figures go to soak.jsonl, plots to soak.svg, both with the verdict to
+/// refused, over kernel binder. Each second's statistics go to soak.jsonl, plots to soak.svg, both with the verdict to
 /// report.html. The exit code is 1 when memory, file descriptors or dma-bufs differ from the start, or buffers are left.
 #[derive(ClapArgs)]
 pub(crate) struct Args {

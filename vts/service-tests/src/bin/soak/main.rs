@@ -1,8 +1,8 @@
-//! `soak`: loads the guest's service as a phone's programs would, kills them and the service, and writes down how the
-//! service is each second. `cargo xtask soak` starts it and judges what it wrote.
+//! `soak`: loads the guest's service as a phone's programs would, kills them and the service, and writes the service's
+//! statistics each second. `cargo xtask soak` starts it and judges what it wrote.
 
 mod client;
-mod figures;
+mod statistics;
 
 use std::fs::File;
 use std::io::Write as _;
@@ -17,9 +17,9 @@ use clap::Parser;
 use service_tests::random::Random;
 
 use client::Kind;
-use figures::{Counts, Watch};
+use statistics::{Counts, Sampler};
 
-/// Load the guest's allocator, and write its figures each second as lines of JSON
+/// Load the guest's allocator, and write its statistics each second as lines of JSON
 #[derive(Parser)]
 #[command(name = "soak", version)]
 struct Args {
@@ -61,13 +61,13 @@ fn run(args: &Args) -> Result<()> {
     let mut random = Random::of(args.seed);
     let mut out = File::create(&args.out).with_context(|| args.out.display().to_string())?;
     let (sender, events) = std::sync::mpsc::channel();
-    let watch = Watch::new(events);
+    let sampler = Sampler::new(events);
     let mut counts = Counts::default();
     restart_service()?;
-    watch.first_call()?;
+    sampler.first_call()?;
     for _ in 0..QUIET {
         thread::sleep(Duration::from_secs(1));
-        writeln!(out, "{}", watch.second("before", &counts)?)?;
+        writeln!(out, "{}", sampler.second("before", &counts)?)?;
     }
     let mut clients: Vec<(Kind, Child)> =
         CLIENTS.iter().map(|kind| Ok((*kind, start(*kind, random.next(), &sender)?))).collect::<Result<_>>()?;
@@ -76,7 +76,7 @@ fn run(args: &Args) -> Result<()> {
     while begin.elapsed().as_secs() < args.seconds {
         due += Duration::from_secs(1);
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        writeln!(out, "{}", watch.second("load", &counts)?)?;
+        writeln!(out, "{}", sampler.second("load", &counts)?)?;
         // The service is restarted in the middle third alone: before and after it one instance has time to grow.
         let third = args.seconds / 3;
         if (third..2 * third).contains(&begin.elapsed().as_secs()) && random.below(12) == 0 {
@@ -97,7 +97,7 @@ fn run(args: &Args) -> Result<()> {
     clients.iter_mut().try_for_each(|(_, child)| end(child))?;
     for _ in 0..QUIET {
         thread::sleep(Duration::from_secs(1));
-        writeln!(out, "{}", watch.second("after", &counts)?)?;
+        writeln!(out, "{}", sampler.second("after", &counts)?)?;
     }
     Ok(())
 }

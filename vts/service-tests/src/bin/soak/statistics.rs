@@ -1,4 +1,4 @@
-//! The service's figures at one moment: from /proc, debugfs, its own dump, and its clients.
+//! The service's statistics at one moment: from /proc, debugfs, its own dump, and its clients.
 
 use std::fs;
 use std::process::Command;
@@ -17,16 +17,16 @@ pub(crate) struct Counts {
     pub(crate) service_killed: u32,
 }
 
-/// Looks each second.
-pub(crate) struct Watch {
+/// Takes a sample each second.
+pub(crate) struct Sampler {
     calls: Receiver<String>,
     begin: Instant,
 }
 
-impl Watch {
+impl Sampler {
     /// The clients' outcomes come through `calls`.
-    pub(crate) fn new(calls: Receiver<String>) -> Watch {
-        Watch { calls, begin: Instant::now() }
+    pub(crate) fn new(calls: Receiver<String>) -> Sampler {
+        Sampler { calls, begin: Instant::now() }
     }
 
     /// One buffer, at once let go: what the service opens at its first call is open then.
@@ -37,7 +37,7 @@ impl Watch {
         Ok(())
     }
 
-    /// The figures, and the calls since the last time.
+    /// A sample, and the calls since the last one.
     pub(crate) fn second(&self, phase: &str, counts: &Counts) -> Result<Value> {
         let output = Command::new("vmctl").args(["service", "pid"]).output().context("vmctl")?;
         let pid = String::from_utf8(output.stdout)?.trim().to_owned();
