@@ -30,7 +30,7 @@ const SOCKET: &str = "SERVICE_TESTS_SOCKET";
 /// What a wanderer draws from.
 const SEED: &str = "SERVICE_TESTS_SEED";
 /// A helper whose test has died ends by itself.
-const LIFETIME: Duration = Duration::from_secs(120);
+const LIFETIME: Duration = Duration::from_secs(600);
 
 /// Runs as a helper when this process was started as one.
 pub fn main_if_helper() -> Option<ExitCode> {

@@ -23,8 +23,8 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 const CLIENTS: usize = 8;
-/// Longest wait of a good call: over a service's end and the start of the next, on a slow machine.
-const LONGEST: Duration = Duration::from_secs(60);
+/// Watchdog of a good call: over a service's end and the start of the next, on a slow machine.
+const LONGEST: Duration = Duration::from_secs(180);
 
 /// Kills the service and starts a new one; the new one after a first call, since some things are opened then.
 fn fresh_service() -> Subject {
@@ -67,7 +67,7 @@ fn well_behaved(done: &AtomicBool) -> String {
     format!("{} good calls, p50 {p50:?}, p99 {p99:?}, longest {most:?}; {lost} calls lost with a service", times.len())
 }
 
-/// Kills clients and starts others, for so long; the service too, now and then, if asked to.
+/// Kills clients and starts others, for so long and at least once; the service too, now and then, if asked to.
 fn kill_at_random(
     random: &mut Random,
     clients: &mut Vec<Wanderer>,
@@ -76,7 +76,7 @@ fn kill_at_random(
     service: bool,
 ) -> (u32, u32) {
     let (start, mut kills) = (Instant::now(), (0, 0));
-    while start.elapsed() < time {
+    while start.elapsed() < time || kills.0 == 0 || (service && kills.1 == 0) {
         thread::sleep(Duration::from_micros(random.below(150_000)));
         if service && random.below(8) == 0 {
             vmctl("kill");
@@ -114,7 +114,6 @@ pub(crate) fn clients_killed_leave_nothing(subject: &Subject, random: &mut Rando
     let (killed, _) = kill_at_random(random, &mut clients, subject.transport(), time, false);
     clients.into_iter().for_each(Wanderer::kill);
     println!("{killed} clients killed under one service");
-    assert!(killed > 0);
     let released = wait_for(SOON, || (subject.dump().number("/all/live_bytes") == 0).then_some(()));
     assert!(released.is_some(), "the clients are gone, their buffers are not: {:#?}", subject.dump().0["buffers"]);
     still.assert_nothing_left();
@@ -157,7 +156,6 @@ fn binder_clients_and_service_killed_at_random_leave_nothing() -> Verdict {
         (kills, good.join().unwrap())
     });
     println!("{} clients and the service {} times killed; {words}", kills.0, kills.1);
-    assert!(kills.0 > 0 && (kills.1 > 0 || chaos_time() < Duration::from_secs(5)), "{kills:?}");
     // Nothing is left of clients, of those services' buffers, of the services.
     let last = fresh_service();
     let same = wait_for(SOON, || (census() == before).then_some(()));

@@ -7,10 +7,8 @@ use service_tests::place::kernel_heaps;
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Skip, Test, Verdict};
-use service_tests::tests;
+use service_tests::{tests, wait_for, SOON};
 use std::collections::BTreeMap;
-use std::thread::sleep;
-use std::time::Duration;
 
 pub(crate) fn tests() -> Vec<Test> {
     tests!["faults":
@@ -95,13 +93,16 @@ fn leak_that_is_planted_is_seen() -> Verdict {
     let client = service.connect();
     let still = Still::of(&service);
     let mut holder = hold(client.one(&rgba("leak", SIDE, SIDE)).pixels);
-    sleep(Duration::from_millis(300));
+    // Once the service knows that a later one is released, it has had its chance to release this one.
+    drop(client.one(&rgba("later", SIDE, SIDE)));
+    let later = wait_for(SOON, || service.dump().buffers("later").is_empty().then_some(()));
     let seen = !still.holds_now() && service.dump().buffers("leak").len() == 1;
     holder.kill().unwrap();
     holder.wait().unwrap();
     if service_tests::dmabufs::census().is_none() {
         return Err(Skip("needs debugfs".to_owned()));
     }
+    assert!(later.is_some(), "the release of a buffer goes unseen");
     assert!(seen, "a buffer that another process holds goes unseen");
     still.assert_nothing_left();
     Ok(())

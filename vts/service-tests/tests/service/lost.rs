@@ -1,6 +1,7 @@
 //! A binder thread of the service that loses a call or an answer: the kernel's copies to or from it fail. What is lost
 //! cannot be had again; the caller has to be told so, and the next call to be served.
 
+use gralloc_client::Transport;
 use service_tests::client::{rgba, Client, Failure};
 use service_tests::dmabufs::census;
 use service_tests::faults::{Copies, Faults};
@@ -11,6 +12,7 @@ use service_tests::still::Still;
 use service_tests::suite::{Test, Verdict};
 use service_tests::{tests, wait_for, SOON};
 use std::collections::BTreeMap;
+use std::process::ExitStatus;
 use std::sync::mpsc;
 use std::thread;
 
@@ -30,7 +32,32 @@ fn call(client: &Client) -> Option<Result<(), Failure>> {
     let (done, answer) = mpsc::channel();
     let client = client.clone();
     thread::spawn(move || done.send(client.allocate(&rgba("lost", 64, 64), 1).map(drop)));
-    answer.recv_timeout(SOON).ok()
+    answer.recv_timeout(6 * SOON).ok()
+}
+
+/// Waits until the service has served a call or has ended: how it ended.
+fn served_or_ended(service: &mut OwnBinder) -> Option<ExitStatus> {
+    let event = wait_for(SOON, || match service.ended() {
+        Some(status) => Some(Some(status)),
+        None => {
+            let client = Client::connect(&Transport::Binder).ok()?;
+            client.allocate(&rgba("good", 64, 64), 1).is_ok().then_some(None)
+        }
+    });
+    event.unwrap_or_else(|| panic!("the service neither serves nor ends:\n{}", service.log()))
+}
+
+/// Starts the next service when this one has ended; what is logged says why it did.
+fn go_on(service: &mut OwnBinder, nth: u32) -> Option<ExitStatus> {
+    let status = served_or_ended(service)?;
+    let log = service.log();
+    assert!(log.contains("rsbinder"), "point {nth}: {status}, and no word why:\n{log}");
+    if status.code() == Some(1) {
+        let last = log.lines().last().unwrap_or_default();
+        assert!(last.contains("lost its connection"), "point {nth}: no reason is logged:\n{log}");
+    }
+    service.start();
+    Some(status)
 }
 
 /// Threads that serve binder.
@@ -45,14 +72,14 @@ fn binder_calls_lost_to_a_thread_are_told_and_the_next_is_served() -> Verdict {
     let before = census();
     let (mut fates, mut calm, mut struck_at) = (BTreeMap::<String, u32>::new(), 0, 0);
     for nth in 1..MOST {
+        // One that ends late has served a call since the last point.
+        go_on(&mut service, nth);
         let subject = service.subject();
         let client = subject.connect();
-        client.one(&rgba("good", 64, 64));
         let faults = Faults::in_process(subject.pid(), &["housekeeper"], Copies::All)?;
         let (answer, fate) = faults.at(nth, || call(&client));
         let answer = answer.unwrap_or_else(|| panic!("point {nth}: the caller waits for ever\n{}", service.log()));
-        // A process that ends takes a moment.
-        let ended = wait_for(if answer.is_err() { SOON / 20 } else { SOON / 100 }, || service.ended());
+        let ended = go_on(&mut service, nth);
         let answer = match answer {
             Ok(()) => "served",
             Err(Failure::Refused { .. }) => "refused",
@@ -60,16 +87,7 @@ fn binder_calls_lost_to_a_thread_are_told_and_the_next_is_served() -> Verdict {
         };
         let word = match ended {
             None => format!("{answer}; the service goes on"),
-            Some(status) => {
-                let log = service.log();
-                assert!(log.contains("rsbinder"), "point {nth}: {status}, and no word why:\n{log}");
-                if status.code() == Some(1) {
-                    let last = log.lines().last().unwrap_or_default();
-                    assert!(last.contains("lost its connection"), "point {nth}: no reason is logged:\n{log}");
-                }
-                service.start();
-                format!("{answer}; the service ends, {status}, and the next one serves")
-            }
+            Some(status) => format!("{answer}; the service ends, {status}, and the next one serves"),
         };
         if fate.struck || fate.ended {
             *fates.entry(word).or_default() += 1;
@@ -77,8 +95,6 @@ fn binder_calls_lost_to_a_thread_are_told_and_the_next_is_served() -> Verdict {
         } else {
             calm += 1;
         }
-        let subject = service.subject();
-        subject.connect().one(&rgba("good", 64, 64));
         if calm == CALM {
             break;
         }
@@ -87,6 +103,7 @@ fn binder_calls_lost_to_a_thread_are_told_and_the_next_is_served() -> Verdict {
         println!("{times:4} × {fate}");
     }
     println!("{struck_at} points");
+    go_on(&mut service, struck_at);
     assert!((10..MOST - CALM).contains(&struck_at), "{struck_at} points failed");
     let subject = service.subject();
     let all = wait_for(SOON, || (pool(&subject) >= THREADS).then_some(()));

@@ -8,7 +8,7 @@ use service_tests::policy::PolicyText;
 use service_tests::random::Random;
 use service_tests::service::{Options, Service};
 use service_tests::suite::{Test, Verdict};
-use service_tests::{impatient, tests};
+use service_tests::{tests, with_few_asks};
 use std::panic::{catch_unwind, set_hook, take_hook, AssertUnwindSafe};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn fails(words: &str, test: impl FnOnce()) {
     // What is expected is no news on the error stream.
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
-    let outcome = catch_unwind(AssertUnwindSafe(|| impatient(Duration::from_secs(2), test)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| with_few_asks(400, test)));
     set_hook(hook);
     let Err(panic) = outcome else { panic!("the test passes without the defence; it should say {words:?}") };
     let text = panic.downcast::<String>().map_or_else(|panic| (*panic.downcast::<&str>().unwrap()).to_owned(), |s| *s);
