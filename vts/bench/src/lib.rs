@@ -1,6 +1,6 @@
 //! What the benchmark measures, and what is made of its samples.
 //!
-//! The program `bench` runs beside the service and writes [`samples`]; they are looked at on the host, or where they
+//! The program `bench` runs beside the service and writes [`samples`]; the report is made on the host, or where they
 //! were taken: [`summary`] (percentiles and ratios), [`table`], [`plot`] (feature `plot`), [`report`] (all of them as
 //! files). [`rows`] says what each row is and what it must reach.
 //!

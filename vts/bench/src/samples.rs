@@ -1,4 +1,4 @@
-//! Samples as they are written where they are taken and read where they are looked at.
+//! The samples of a run as a JSON file: written where they are taken, read by the report.
 
 use crate::rows::Limit;
 use anyhow::{Context as _, Result};

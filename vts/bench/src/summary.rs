@@ -4,7 +4,7 @@ use crate::rows::{shown, Floor, Row};
 use crate::samples::{RowSamples, Sample};
 use serde::Serialize;
 
-/// One row's figures; times in the row's unit. What does not apply is null in JSON.
+/// One row's statistics; times in the row's unit. What does not apply is null in JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// The row's name.
@@ -62,7 +62,7 @@ impl Summary {
         })
     }
 
-    /// Holds the figures against the row's floor.
+    /// Compares with the row's floor.
     pub fn verdict(&self, row: &Row) -> Verdict {
         let (value, most, floor) = match row.floor {
             Floor::RatioLimit(most) => (self.ratio_limit, most, format!("÷ limit ≤ {most}")),

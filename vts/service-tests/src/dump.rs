@@ -8,7 +8,7 @@ use serde_json::Value;
 pub struct Dump(pub Value);
 
 impl Dump {
-    /// Asks for one.
+    /// Takes one.
     pub fn of(client: &Client) -> Dump {
         let text = client.dump(&["--json"]);
         Dump(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}")))

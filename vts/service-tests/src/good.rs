@@ -42,7 +42,7 @@ pub fn beside<T>(subject: &Subject, body: impl FnOnce() -> T) -> (T, Served) {
     })
 }
 
-/// Sets it when it goes out of scope: also when a check has failed, so that whoever looks at it ends.
+/// Sets it when it goes out of scope: also when a check has failed, so that whoever polls it ends.
 pub struct SetAtEnd<'a>(pub &'a AtomicBool);
 
 impl Drop for SetAtEnd<'_> {

@@ -39,7 +39,7 @@ pub fn main_if_helper() -> Option<ExitCode> {
         "churn" => churn(&connect()),
         "wander" => wander(),
         "hold" => std::thread::sleep(LIFETIME),
-        "press" => want_memory(),
+        "press" => use_memory(),
         "mutant" => {
             let socket = PathBuf::from(std::env::var(SOCKET).unwrap());
             crate::mutant::serve(&std::env::var(HARM).unwrap(), &transport(), &socket)
@@ -232,7 +232,7 @@ fn churn(client: &Client) {
     }
 }
 
-/// A process that allocates, holds and lets go at random, connects again when the service has gone, until it is killed.
+/// A process that allocates, holds and lets go at random, connects again when the service is gone, until it is killed.
 pub struct Wanderer(Child);
 
 impl Wanderer {
@@ -305,12 +305,12 @@ pub fn hold(buffer: OwnedFd) -> Child {
     helper("hold").stdin(buffer).spawn().unwrap()
 }
 
-/// Starts a process in this control group that wants 64 MiB, and holds what it gets.
+/// Starts a process in this control group that takes 64 MiB and holds it.
 pub fn press(group: &Path) -> Child {
     helper("press").env(GROUP, group).spawn().unwrap()
 }
 
-fn want_memory() {
+fn use_memory() {
     std::fs::write(PathBuf::from(std::env::var_os(GROUP).unwrap()).join("cgroup.procs"), "0").unwrap();
     let mut held = Vec::new();
     for _ in 0..64 {

@@ -15,7 +15,7 @@ const GROUPS: &str = "/sys/fs/cgroup";
 /// What the group may use before its tasks are held up.
 const HIGH_BYTES: &str = "8388608";
 
-/// A process in a control group of its own that wants more than the group's `memory.high`: the kernel holds it up at each
+/// A process in a control group of its own that uses more than the group's `memory.high`: the kernel holds it up at each
 /// page, which is a stall for memory like any other (linux v6.12, `mem_cgroup_handle_over_high` of mm/memcontrol.c), and
 /// kills nobody.
 pub struct Presser {

@@ -9,14 +9,14 @@ pub fn fds(pid: i32) -> BTreeMap<i32, String> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
         let number = entry.file_name().to_string_lossy().parse().unwrap();
-        // One that is closed while we look is not open.
+        // One that is closed meanwhile is not open.
         let Ok(target) = std::fs::read_link(entry.path()) else { continue };
         found.insert(number, target.display().to_string());
     }
     found
 }
 
-/// This process's open fds, without the one that the look itself takes.
+/// This process's open fds, without the one that listing them takes.
 pub fn own_fds() -> BTreeMap<i32, String> {
     let mut fds = fds(own_pid());
     fds.retain(|_, target| !target.starts_with("/proc/"));
@@ -39,7 +39,7 @@ pub fn fdinfo(pid: i32, fd: i32, field: &str) -> Option<String> {
 /// Names of the process's threads, the main thread first.
 pub fn thread_names(pid: i32) -> Vec<String> {
     let tasks = Process::new(pid).unwrap().tasks().unwrap();
-    // A thread that ends while we look is none.
+    // A thread that ends meanwhile is left out.
     let mut names: Vec<(i32, String)> =
         tasks.flatten().filter_map(|task| Some((task.tid, task.stat().ok()?.comm))).collect();
     names.sort();

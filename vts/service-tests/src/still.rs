@@ -1,4 +1,4 @@
-//! That nothing is left behind: the figures of a quiet moment, and that they come back.
+//! That nothing is left behind: fds, dma-bufs and memory at a quiet moment, and again afterwards.
 
 use crate::dmabufs::{census, Census, READY};
 use crate::process::{fds, own_fds, private_bytes};
@@ -20,7 +20,7 @@ struct Moment {
     buffers: Option<Census>,
 }
 
-/// The figures of a quiet moment.
+/// A quiet moment to compare with.
 pub struct Still<'s> {
     subject: &'s Subject,
     before: Moment,

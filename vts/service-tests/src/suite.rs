@@ -1,6 +1,6 @@
 //! Names, order, skips.
 //!
-//! Tests run one after the other: many compare figures of the whole machine before and after.
+//! Tests run one after the other: many compare counts of the whole machine before and after.
 
 use libtest_mimic::{run, Arguments, Completion, Failed, Trial};
 use std::process::ExitCode;
@@ -34,7 +34,7 @@ impl Test {
     }
 }
 
-/// Runs the tests that the command line asks for (`--help` lists what it can say).
+/// Runs the tests that the command line selects (`--help` lists what it can say).
 pub fn main(tests: Vec<Test>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);

@@ -35,14 +35,14 @@ mod planted;
 mod policies;
 #[path = "service/ready.rs"]
 mod ready;
+#[path = "service/releases.rs"]
+mod releases;
 #[path = "service/shortage.rs"]
 mod shortage;
 #[path = "service/standing.rs"]
 mod standing;
 #[path = "service/statistics.rs"]
 mod statistics;
-#[path = "service/watching.rs"]
-mod watching;
 
 use service_tests::{helper, suite};
 use std::process::ExitCode;
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         standing::tests(),
         contiguous::tests(),
         statistics::tests(),
-        watching::tests(),
+        releases::tests(),
         faults::tests(),
         lost::tests(),
     ];

@@ -27,7 +27,7 @@ const THREADS: u32 = 4;
 const FIND_WAIT: Duration = Duration::from_secs(5);
 const FIND_POLL: Duration = Duration::from_millis(20);
 
-/// Fds that are kept for a watch before they are closed together, as the allocator's housekeeper does.
+/// Fds that are kept for a watch before they are closed together, as the allocator's maintenance thread does.
 const KEPT: usize = 64;
 /// Ints of the allocator's handle.
 const INTS: usize = gralloc_buffer::handle::INTS;

@@ -67,7 +67,7 @@ struct Service {
 impl Service {
     fn start(options: &Options, pool: Pool) -> Result<Service> {
         use std::sync::atomic::{AtomicU32, Ordering};
-        // Never the same name twice: the service manager may not yet know that the one before has gone.
+        // Never the same name twice: the service manager may not yet know that the one before is gone.
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("vts.bench.allocator{number}/default");
@@ -109,8 +109,8 @@ fn write_policy(from: &Path, pool: Pool, to: &Path) -> Result<()> {
 /// What an allocator says of its pool.
 fn pool(connection: &Connection) -> Result<allocator_aidl::PoolStatistics> {
     let statistics = connection.statistics()?.context("statistics")?;
-    let figures = statistics.getStatistics().map_err(|status| anyhow::anyhow!("statistics: {status}"))?;
-    figures.pool.context("a pool")
+    let values = statistics.getStatistics().map_err(|status| anyhow::anyhow!("statistics: {status}"))?;
+    values.pool.context("a pool")
 }
 
 /// The life of an allocator of the benchmark's own: until it is killed.

@@ -14,9 +14,9 @@ const PROGRAM: &str = "android.hardware.graphics.allocator-service.dmaheap";
 pub(crate) fn resident() -> Result<Sample> {
     let path = process()?.join("status");
     let status = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let figure = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-    let figure = figure.with_context(|| format!("{}: no VmRSS", path.display()))?;
-    Ok(Sample::alone(figure.trim().parse()?))
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    let resident = resident.with_context(|| format!("{}: no VmRSS", path.display()))?;
+    Ok(Sample::alone(resident.trim().parse()?))
 }
 
 /// The same while this many buffers of a page are alive, as often as rounds are asked for.

@@ -94,7 +94,7 @@ fn kill_at_random(
     kills
 }
 
-/// One buffer that somebody still has, and the figure is another.
+/// A buffer that somebody still has changes the census.
 fn assert_left_buffer_is_seen(subject: &Subject, before: Option<Census>) {
     let buffer = subject.connect().one(&rgba("left", 16, 16));
     assert!(census() != before || before.is_none(), "a buffer that is left goes unseen: {before:?}");

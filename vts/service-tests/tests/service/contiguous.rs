@@ -73,10 +73,10 @@ fn fill(client: &Client, bytes: i32) -> Vec<Buffer> {
     }
 }
 
-/// A figure of the region in debugfs, pages.
-fn region(figure: &str) -> u64 {
+/// A count of the region in debugfs, pages.
+fn region(name: &str) -> u64 {
     let regions = fs::read_dir("/sys/kernel/debug/cma").unwrap().flatten();
-    let files = regions.map(|region| region.path().join(figure));
+    let files = regions.map(|region| region.path().join(name));
     files.map(|file| fs::read_to_string(file).unwrap().trim().parse::<u64>().unwrap()).max().unwrap()
 }
 

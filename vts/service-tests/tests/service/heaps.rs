@@ -80,7 +80,7 @@ fn nodes_are_opened_read_only_and_close_on_exec() -> Verdict {
     // Nothing else would be inherited either, but what the service was given itself.
     let given = own_fds();
     for (fd, target) in fds(service.pid()) {
-        // The service opens and closes some while it looks how releases are told.
+        // The service opens and closes some while it probes for a source of release events.
         let Some(flags) = fdinfo(service.pid(), fd, "flags") else { continue };
         let flags = i32::from_str_radix(&flags, 8).unwrap();
         let is_given = fd <= 2 || given.get(&fd) == Some(&target);

@@ -63,10 +63,10 @@ fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
             thread::spawn(move || begin_dump(&open(&transport), write))
         })
         .collect();
-    // Those that got no seat come back; wait for them, so that the others are certainly stuck.
+    // Those that got no permit return; wait for them, so that the others are certainly stuck.
     let stuck = || readers.iter().filter(|reader| !reader.is_finished()).count();
     let settled = wait_for(SOON, || (stuck() < READERS - 1).then_some(()));
-    // Whoever asks for figures takes the same seats.
+    // Statistics take the same permits.
     let statistics = client.statistics().getStatistics().map(drop).map_err(|status| status.exception_code());
     let when_asked = stuck();
     let (served, answer) = mpsc::channel();
@@ -96,7 +96,7 @@ fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
         "{when_asked} dumps are under way, and the statistics: {statistics:?}"
     );
     drop(kept);
-    // Their seats are free again.
+    // Their permits are free again.
     let again = wait_for(SOON, || Connection::open(subject.transport()).ok()?.dump(&[]).ok());
     assert!(again.is_some(), "the next dump is written");
     still.assert_nothing_left();

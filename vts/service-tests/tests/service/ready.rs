@@ -121,9 +121,9 @@ fn ready_buffers_go_when_nobody_asks() -> Verdict {
     wait_for_ready(&service, 3);
     wait_for_ready(&service, 0);
     let dump = service.dump();
-    let figures = (dump.number("/pool/ready_bytes"), dump.number("/pool/dropped_idle"));
-    assert_eq!(figures, (0, 3), "{}", dump.0["pool"]);
-    // Somebody asks for something: they are back.
+    let counts = (dump.number("/pool/ready_bytes"), dump.number("/pool/dropped_idle"));
+    assert_eq!(counts, (0, 3), "{}", dump.0["pool"]);
+    // After the next request they are back.
     let _small = service.connect().one(&blob("small", 4096));
     wait_for_ready(&service, 3);
     Ok(())
@@ -169,7 +169,7 @@ fn real_memory_pressure_empties_the_pool() -> Verdict {
     assert_eq!(service.dump().0["pool"]["pressure_seen_through"], "psi");
     let kills = oom_kills();
     let _presser = Presser::start()?;
-    // The kernel looks at a window of two seconds.
+    // The kernel averages over a window of two seconds.
     let gone = wait_for(6 * SOON, || (service.dump().number("/pool/dropped_pressure") == 3).then_some(()));
     let dump = service.dump();
     assert!(gone.is_some(), "{}", dump.0["pool"]);
@@ -227,7 +227,7 @@ fn statistics_and_dump_say_the_same_of_the_pool() -> Verdict {
     wait_for_ready(&service, 3);
     let said = client.statistics().getStatistics().unwrap().pool.unwrap();
     let dump = service.dump();
-    let figures = [
+    let settings = [
         ("ready_buffers", said.readyBuffers),
         ("ready_bytes", said.readyBytes),
         ("high_water_bytes", said.highWaterBytes),
@@ -238,7 +238,7 @@ fn statistics_and_dump_say_the_same_of_the_pool() -> Verdict {
         ("dropped_pressure", said.droppedPressure),
         ("dropped_room", said.droppedRoom),
     ];
-    for (key, said) in figures {
+    for (key, said) in settings {
         assert_eq!(dump.0["pool"][key], said, "{key}");
     }
     assert_eq!((said.readyBytes, said.hits, said.fills), (3 * 2 * i64::from(MIB), 1, 4));

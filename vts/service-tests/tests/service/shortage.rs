@@ -81,7 +81,7 @@ fn memory_is_used_up_to_the_reserve_and_no_further() -> Verdict {
     assert_eq!(failure.error(), NO_RESOURCES);
     assert!(kept.len() > 16, "{} buffers of 8 MiB of {} MiB: {failure:?}", kept.len(), usable / MIB);
     assert!(client.supports(&blob("fill", 8 << 20)), "what only memory stands against is supported");
-    // The machine's own figure wavers by what others do meanwhile.
+    // What the machine has available varies with what others do meanwhile.
     assert!(available_bytes() > reserve - 32 * MIB, "the reserve was used");
     drop(kept);
     still.assert_nothing_left();

@@ -13,9 +13,9 @@ use vts_bench::rows::CAMERA_BUFFERS;
 /// When the next is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// 1.5 raw allocations after the last was, or when that has come if it takes longer.
+    /// 1.5 raw allocations after the last was, or when that is there if it takes longer.
     Spaced,
-    /// When the last has come.
+    /// When the last is there.
     Burst,
 }
 

@@ -1,4 +1,4 @@
-//! One client: asks for buffers as a program of its kind does, keeps them as long, and prints each call's outcome: its
+//! One client: allocates as a program of its kind does, keeps the buffers as long, and prints each call's outcome: its
 //! microseconds, `refused`, or `lost` when the service went away under it.
 
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     Greedy,
 }
 
-/// What it asks for, how many sets of it are kept, and how long it waits between two calls, in milliseconds.
+/// What it allocates, how many sets of it are kept, and how long it waits between two calls, in milliseconds.
 struct Habit {
     count: i32,
     format: PixelFormat,
@@ -99,9 +99,9 @@ fn one(
     let sizes = if kind == Kind::Greedy { GREEDY_SIZES } else { SIZES };
     let (width, height) =
         usize::try_from(random.below(4)).ok().and_then(|at| sizes.get(at)).copied().unwrap_or((64, 64));
-    let wanted = DescriptorBuilder::new(kind.name(), width, height, habit.format, habit.usage).build();
+    let descriptor = DescriptorBuilder::new(kind.name(), width, height, habit.format, habit.usage).build();
     let begin = Instant::now();
-    match connection.allocate(&wanted, habit.count) {
+    match connection.allocate(&descriptor, habit.count) {
         Ok(allocation) => {
             println!("{}", begin.elapsed().as_micros());
             kept.push_back(allocation);

@@ -37,7 +37,7 @@ struct Args {
     client: Option<Kind>,
 }
 
-/// Two windows' programs, a camera, a player, screenshots, and one that asks for too much.
+/// Two windows' programs, a camera, a player, screenshots, and one that requests too much.
 const CLIENTS: [Kind; 6] = [Kind::Windows, Kind::Windows, Kind::Camera, Kind::Video, Kind::Screenshots, Kind::Greedy];
 /// Seconds without load before and after.
 const QUIET: u32 = 5;

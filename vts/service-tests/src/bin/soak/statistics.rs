@@ -32,8 +32,8 @@ impl Sampler {
     /// One buffer, at once let go: what the service opens at its first call is open then.
     pub(crate) fn first_call(&self) -> Result<()> {
         let usage = Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN;
-        let wanted = DescriptorBuilder::new("first", 16, 16, PixelFormat::Rgba8888, usage).build();
-        Connection::open(&Transport::Binder)?.allocate(&wanted, 1)?;
+        let descriptor = DescriptorBuilder::new("first", 16, 16, PixelFormat::Rgba8888, usage).build();
+        Connection::open(&Transport::Binder)?.allocate(&descriptor, 1)?;
         Ok(())
     }
 

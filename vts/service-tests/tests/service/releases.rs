@@ -20,7 +20,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests!["watching":
+    tests!["releases":
         ten_thousand_buffers_are_accounted_for_one_by_one,
         inotify_leaves_half_of_the_users_watches_to_others,
         epoll_takes_what_inotify_has_no_watch_for,
@@ -151,7 +151,7 @@ fn inotify_leaves_half_of_the_users_watches_to_others() -> Verdict {
     }
     let client = service.connect();
     let still = Still::of(&service);
-    // Twice: what has gone makes room, and no more than that.
+    // Twice: what was released makes room, and no more than that.
     for _ in 0..2 {
         let kept = pixels(&client, 200);
         assert_eq!(service.dump().number("/untracked_buffers"), 0);
@@ -185,8 +185,8 @@ fn epoll_takes_what_inotify_has_no_watch_for() -> Verdict {
         let (first, second) = (watches(&service, "inotify"), watches(&service, "epoll"));
         assert!((1..=FEW).contains(&first) && first + second == 200, "{first} and {second} watches");
         let text = client.dump(&[]);
-        let wanted = format!("inotify ({first} watches), epoll ({second} watches)");
-        assert!(text.contains(&wanted), "{text}");
+        let line = format!("inotify ({first} watches), epoll ({second} watches)");
+        assert!(text.contains(&line), "{text}");
     }
     // The budget of 200 is free as soon as anything goes, whichever source saw it.
     for at in [199, 0, 100] {
@@ -216,8 +216,8 @@ fn buffers_that_no_source_takes_are_counted_as_unknown() -> Verdict {
     assert!((1..=FEW).contains(&live) && live + untracked == 200, "{live} live, {untracked} untracked");
     assert_eq!((watches(&service, "inotify"), dump.number("/all/total_buffers")), (live, 200));
     let text = client.dump(&[]);
-    let wanted = format!("{untracked} buffers untracked");
-    assert!(text.contains(&wanted) && text.contains("! untracked buffers may live"), "{text}");
+    let line = format!("{untracked} buffers untracked");
+    assert!(text.contains(&line) && text.contains("! untracked buffers may live"), "{text}");
     let told = client.statistics().getStatistics().unwrap().untrackedBuffers;
     assert_eq!(u64::try_from(told).unwrap(), untracked);
     if let (Some(before), Some(now)) = (before, census()) {
@@ -297,7 +297,7 @@ fn killed_at_any_point(pool: &str) -> Verdict {
         sleep(Duration::from_micros(700 * u64::from(round)));
         service.kill();
         churner.kill();
-        // What the client holds is the client's still: pixels and metadata. All else has gone with its last holder.
+        // What the client holds is the client's still: pixels and metadata. All else is released with its last holder.
         let held_alone = || {
             let (before, now) = (before?, census()?);
             (now.count == before.count + 6 && now.bytes == before.bytes + 3 * ((1 << 20) + PAGE)).then_some(())
