@@ -137,7 +137,7 @@ pub(crate) fn run(context: &Context, steps: Vec<Step>) -> Vec<Done> {
 
 fn run_one(context: &Context, step: Step) -> Done {
     let start = Instant::now();
-    context.progress.step(format_args!("{} …", step.name));
+    context.progress.step(format_args!("{}: started", step.name));
     let report = child(context, &step).unwrap_or_else(|error| StepReport {
         finding: Finding::Failed(format!("{error:#}")),
         cpu_seconds: 0.0,
@@ -203,11 +203,12 @@ fn cpu_seconds() -> Result<f64> {
 }
 
 fn tell(done: &Done) {
-    let Done { name, seconds, .. } = done;
+    let Done { name, seconds, cpu_seconds, .. } = done;
+    let times = format!("{seconds:.1} s, of the processor {cpu_seconds:.1} s");
     match &done.finding {
-        Finding::Passed(word) => println!("{name}: passed{word} ({seconds:.1} s)"),
-        Finding::Skipped(why) => println!("{name}: SKIPPED: {why} ({seconds:.1} s)"),
-        Finding::Failed(why) => println!("{name}: FAILED ({seconds:.1} s): {why}"),
+        Finding::Passed(word) => println!("{name}: passed{word} ({times})"),
+        Finding::Skipped(why) => println!("{name}: SKIPPED: {why} ({times})"),
+        Finding::Failed(why) => println!("{name}: FAILED ({times}): {why}"),
     }
 }
 
