@@ -42,7 +42,10 @@ pub fn binaries(cache: &Path, progress: &Progress) -> Result<PathBuf> {
             .arg(&root)
             .args(["--bin", "rsb_hub", "--bin", "rsb_service", "--target-dir"])
             .arg(root.join("build"))
-            .env(STATIC_FLAGS_VARIABLE, format!("{STATIC_FLAGS} -C strip=symbols")),
+            .env(STATIC_FLAGS_VARIABLE, format!("{STATIC_FLAGS} -C strip=symbols"))
+            // It answers a few requests a run: what optimising it takes would not come back.
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off"),
     )?;
     let _only_space = std::fs::remove_dir_all(root.join("build"));
     Ok(folder)

@@ -1,5 +1,6 @@
 //! Where things are: the workspace, Cargo's target folder, and the cache below it.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,10 +29,20 @@ impl Context {
         let target = metadata.target_directory.into_std_path_buf();
         // A step's own name: its process has this log as its output, too.
         let command = std::env::args().skip(1).find(|word| word != "step").unwrap_or_default();
+        let logs = target.join("logs");
+        std::fs::create_dir_all(&logs).with_context(|| logs.display().to_string())?;
         if !VERBOSE.load(Ordering::Relaxed) {
-            progress = progress.logged(target.join("logs").join(command).with_extension("log"))?;
+            progress = progress.logged(logs.join(command).with_extension("log"))?;
         }
         Ok(Self { workspace: metadata.workspace_root.into_std_path_buf(), target, progress })
+    }
+
+    /// Held while something of this name is looked for and installed: steps that need the same take turns.
+    pub(crate) fn turn(&self, name: &str) -> Result<File> {
+        let path = self.target.join("logs").join(name).with_extension("lock");
+        let file = File::create(&path).with_context(|| path.display().to_string())?;
+        file.lock().with_context(|| path.display().to_string())?;
+        Ok(file)
     }
 
     /// What is fetched or built once for guests.

@@ -14,6 +14,7 @@ const TOOLCHAIN: &str = "nightly";
 /// # Errors
 /// Why there is none, in words: for a check that is skipped then.
 pub(crate) fn ensure(context: &Context, components: &[&str]) -> Result<(), String> {
+    let _turn = context.turn("rustup").map_err(|error| format!("{error:#}"))?;
     let list = |what: &[&str]| {
         let words = run_captured(Command::new("rustup").args(what));
         words.map(|words| String::from_utf8_lossy(&words).into_owned())

@@ -14,6 +14,7 @@ pub(crate) fn program(context: &Context, name: &str, version: &str) -> Result<Pa
     if on_path(name) {
         return Ok(name.into());
     }
+    let _turn = context.turn(name)?;
     let root = context.target.join("tools").join(format!("{name}-{version}"));
     let program = root.join("bin").join(name);
     if program.is_file() {
