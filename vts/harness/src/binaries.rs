@@ -87,6 +87,7 @@ fn programs(mut command: Command, packages: &[&str], progress: &Progress) -> Res
 /// # Errors
 /// The build fails.
 pub fn build_vmctl(workspace: &Path, progress: &Progress) -> Result<PathBuf> {
+    progress.step("building vmctl, the guest's own program");
     let mut command = static_cargo(workspace, &["build", "--profile", GUEST_PROFILE]);
     command.args(["-p", "vm_harness", "--bin", "vmctl", "--no-default-features"]);
     let artifacts = run(command, progress)?;

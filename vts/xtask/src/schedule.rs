@@ -146,8 +146,11 @@ fn run_one(context: &Context, step: Step) -> Done {
     let StepReport { mut finding, cpu_seconds, outcomes } = report;
     if let Finding::Failed(why) = &mut finding {
         let log = log(context, step.name);
-        let said = std::fs::read(&log).unwrap_or_default();
-        why.push_str(&tail(&String::from_utf8_lossy(&said), SHOWN_LINES));
+        // What a failed test's program said has been shown already.
+        if outcomes.is_empty() {
+            let said = std::fs::read(&log).unwrap_or_default();
+            why.push_str(&tail(&String::from_utf8_lossy(&said), SHOWN_LINES));
+        }
         why.push_str(&format!("\n  log: {}", log.display()));
     }
     Done { name: step.name, seconds: start.elapsed().as_secs_f64(), cpu_seconds, finding, outcomes }
