@@ -8,8 +8,7 @@ use std::env;
 use std::path::PathBuf;
 
 /// One header of each Debian package that the wrapper needs.
-const HEADERS: &[&str] =
-    &["linux/dma-buf.h", "linux/dma-heap.h", "linux/sync_file.h", "linux/udmabuf.h", "linux/magic.h"];
+const HEADERS: &[&str] = &["linux/dma-buf.h", "linux/dma-heap.h", "linux/udmabuf.h", "linux/magic.h"];
 
 fn main() {
     println!("cargo::rerun-if-changed=wrapper.h");

@@ -3,7 +3,6 @@
 #include <linux/dma-heap.h>
 #include <linux/fcntl.h> /* O_CLOEXEC, which dma-heap.h uses */
 #include <linux/magic.h>
-#include <linux/sync_file.h>
 #include <linux/udmabuf.h>
 #include <stddef.h>
 
@@ -34,48 +33,6 @@ NUMBER(DMA_BUF_SYNC_END)
 NUMBER(DMA_BUF_MAGIC)
 SIZE(dma_buf_sync)
 FIELD(dma_buf_sync, flags)
-
-/* Since Linux 6.0; 0 says that these headers are older. */
-#ifdef DMA_BUF_IOCTL_EXPORT_SYNC_FILE
-NUMBER(DMA_BUF_IOCTL_EXPORT_SYNC_FILE)
-NUMBER(DMA_BUF_IOCTL_IMPORT_SYNC_FILE)
-SIZE(dma_buf_export_sync_file)
-FIELD(dma_buf_export_sync_file, flags)
-FIELD(dma_buf_export_sync_file, fd)
-SIZE(dma_buf_import_sync_file)
-FIELD(dma_buf_import_sync_file, flags)
-FIELD(dma_buf_import_sync_file, fd)
-#else
-#define OLD(name) static const unsigned long long name = 0;
-OLD(value_DMA_BUF_IOCTL_EXPORT_SYNC_FILE)
-OLD(value_DMA_BUF_IOCTL_IMPORT_SYNC_FILE)
-OLD(size_dma_buf_export_sync_file)
-OLD(offset_dma_buf_export_sync_file_flags)
-OLD(size_dma_buf_export_sync_file_flags)
-OLD(offset_dma_buf_export_sync_file_fd)
-OLD(size_dma_buf_export_sync_file_fd)
-OLD(size_dma_buf_import_sync_file)
-OLD(offset_dma_buf_import_sync_file_flags)
-OLD(size_dma_buf_import_sync_file_flags)
-OLD(offset_dma_buf_import_sync_file_fd)
-OLD(size_dma_buf_import_sync_file_fd)
-#endif
-
-NUMBER(SYNC_IOC_MERGE)
-NUMBER(SYNC_IOC_FILE_INFO)
-SIZE(sync_merge_data)
-FIELD(sync_merge_data, name)
-FIELD(sync_merge_data, fd2)
-FIELD(sync_merge_data, fence)
-FIELD(sync_merge_data, flags)
-FIELD(sync_merge_data, pad)
-SIZE(sync_file_info)
-FIELD(sync_file_info, name)
-FIELD(sync_file_info, status)
-FIELD(sync_file_info, flags)
-FIELD(sync_file_info, num_fences)
-FIELD(sync_file_info, pad)
-FIELD(sync_file_info, sync_fence_info)
 
 NUMBER(UDMABUF_CREATE)
 NUMBER(UDMABUF_FLAGS_CLOEXEC)

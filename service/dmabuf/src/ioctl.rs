@@ -18,10 +18,6 @@ mod raw {
     nix::ioctl_readwrite_bad!(heap_alloc, DMA_HEAP_IOCTL_ALLOC, dma_heap_allocation_data);
     nix::ioctl_write_ptr_bad!(sync, DMA_BUF_IOCTL_SYNC, dma_buf_sync);
     nix::ioctl_write_ptr_bad!(set_name, DMA_BUF_SET_NAME_B, nix::libc::c_char);
-    nix::ioctl_readwrite_bad!(export_sync_file, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, dma_buf_sync_file);
-    nix::ioctl_write_ptr_bad!(import_sync_file, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, dma_buf_sync_file);
-    nix::ioctl_readwrite_bad!(merge, SYNC_IOC_MERGE, sync_merge_data);
-    nix::ioctl_readwrite_bad!(file_info, SYNC_IOC_FILE_INFO, sync_file_info);
     nix::ioctl_write_ptr_bad!(udmabuf, UDMABUF_CREATE, udmabuf_create);
 }
 
@@ -88,61 +84,6 @@ pub fn dma_buf_set_name(buffer: BorrowedFd<'_>, name: &CStr) -> nix::Result<()> 
     retry(|| unsafe { raw::set_name(buffer.as_raw_fd(), name.as_ptr()) }).map(drop)
 }
 
-/// `DMA_BUF_IOCTL_EXPORT_SYNC_FILE`: a sync file of the fences that access by `flags` would wait for.
-///
-/// # Errors
-/// The kernel's errno: ENOTTY before Linux 6.0 or when `buffer` is no dma-buf, EMFILE, ENOMEM.
-pub fn dma_buf_export_sync_file(buffer: BorrowedFd<'_>, flags: u32) -> nix::Result<OwnedFd> {
-    let mut data = uapi::dma_buf_sync_file { flags, fd: -1 };
-    // SAFETY: the number names this struct (dma-buf.h); `buffer` is open and `data` is exclusively ours for the call.
-    retry(|| unsafe { raw::export_sync_file(buffer.as_raw_fd(), &mut data) })?;
-    if data.fd < 0 {
-        return Err(Errno::EBADF);
-    }
-    // SAFETY: on success the kernel has installed a new descriptor in `fd`; nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(data.fd) })
-}
-
-/// `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`: adds a fence to the buffer, as a read or a write by `flags`.
-///
-/// # Errors
-/// The kernel's errno: ENOTTY before Linux 6.0, EINVAL for wrong flags or when `fence` is no sync file.
-pub fn dma_buf_import_sync_file(buffer: BorrowedFd<'_>, flags: u32, fence: BorrowedFd<'_>) -> nix::Result<()> {
-    let data = uapi::dma_buf_sync_file { flags, fd: fence.as_raw_fd() };
-    // SAFETY: the number names this struct (dma-buf.h), which the kernel only reads; both fds are open for the call.
-    retry(|| unsafe { raw::import_sync_file(buffer.as_raw_fd(), &data) }).map(drop)
-}
-
-/// `SYNC_IOC_MERGE`: a fence that signals once both have. The name is cut at 31 bytes.
-///
-/// # Errors
-/// The kernel's errno: ENOTTY when `one` is no sync file, ENOENT when `other` is none, EMFILE, ENOMEM.
-pub fn sync_merge(one: BorrowedFd<'_>, other: BorrowedFd<'_>, name: &CStr) -> nix::Result<OwnedFd> {
-    let mut data = uapi::sync_merge_data { fd2: other.as_raw_fd(), fence: -1, ..Default::default() };
-    for (to, from) in data.name.iter_mut().take(31).zip(name.to_bytes()) {
-        *to = *from;
-    }
-    // SAFETY: the number names this struct (sync_file.h); both fds are open and `data` is exclusively ours for the call.
-    retry(|| unsafe { raw::merge(one.as_raw_fd(), &mut data) })?;
-    if data.fence < 0 {
-        return Err(Errno::EBADF);
-    }
-    // SAFETY: on success the kernel has installed a new descriptor in `fence`; nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(data.fence) })
-}
-
-/// `SYNC_IOC_FILE_INFO`: 1 when the fence has signalled, 0 while it has not, a negative errno when it failed.
-///
-/// # Errors
-/// The kernel's errno: ENOTTY when `fence` is no sync file.
-pub fn sync_file_status(fence: BorrowedFd<'_>) -> nix::Result<i32> {
-    let mut data = uapi::sync_file_info::default();
-    // SAFETY: the number names this struct (sync_file.h); with num_fences 0 the kernel follows no address in it; `fence`
-    // is open and `data` is exclusively ours for the call.
-    retry(|| unsafe { raw::file_info(fence.as_raw_fd(), &mut data) })?;
-    Ok(data.status)
-}
-
 /// `UDMABUF_CREATE`: a dma-buf over the first `size` bytes of a sealed memfd, close-on-exec.
 ///
 /// # Errors
@@ -197,10 +138,6 @@ mod tests {
         assert_eq!(dma_heap_alloc(fd, 4096).unwrap_err(), Errno::ENOTTY);
         assert_eq!(dma_buf_sync(fd, uapi::DMA_BUF_SYNC_RW).unwrap_err(), Errno::ENOTTY);
         assert_eq!(dma_buf_set_name(fd, c"name").unwrap_err(), Errno::ENOTTY);
-        assert_eq!(dma_buf_export_sync_file(fd, 1).unwrap_err(), Errno::ENOTTY);
-        assert_eq!(dma_buf_import_sync_file(fd, 1, fd).unwrap_err(), Errno::ENOTTY);
-        assert_eq!(sync_merge(fd, fd, c"merged").unwrap_err(), Errno::ENOTTY);
-        assert_eq!(sync_file_status(fd).unwrap_err(), Errno::ENOTTY);
         assert_eq!(udmabuf_create(fd, fd, 4096).unwrap_err(), Errno::ENOTTY);
     }
 }

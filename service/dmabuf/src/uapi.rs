@@ -1,7 +1,7 @@
-//! The kernel's ABI: ioctl numbers and argument structs of dma-heaps, dma-bufs, sync files and udmabuf.
+//! The kernel's ABI: ioctl numbers and argument structs of dma-heaps, dma-bufs and udmabuf.
 //!
 //! Written by hand so that a device build needs no headers; the tests of `uapi_bindgen` compare every number, size and
-//! offset with the system's headers. Source: linux v6.12, `include/uapi/linux/{dma-heap,dma-buf,sync_file,udmabuf}.h`;
+//! offset with the system's headers. Source: linux v6.12, `include/uapi/linux/{dma-heap,dma-buf,udmabuf}.h`;
 //! names are the headers' own. All structs are the same for 32-bit and 64-bit processes: pointers travel as u64.
 
 #![allow(non_camel_case_types)] // The headers' own names.
@@ -82,69 +82,6 @@ pub const DMA_BUF_NAME_LEN: usize = 32;
 /// `DMA_BUF_SET_NAME` changes its number with the pointer's width; this one is the same everywhere, and equals it for
 /// 64-bit processes.
 pub const DMA_BUF_SET_NAME_B: u32 = ioc(WRITE, b'b', 1, size_of::<u64>());
-
-/// `struct dma_buf_export_sync_file` and `struct dma_buf_import_sync_file` (dma-buf.h, since v6.0).
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct dma_buf_sync_file {
-    /// `DMA_BUF_SYNC_READ` or `_WRITE` or both.
-    pub flags: u32,
-    /// Out of an export, into an import: a sync file.
-    pub fd: i32,
-}
-const _: () = assert!(size_of::<dma_buf_sync_file>() == 8);
-const _: () = assert!(offset_of!(dma_buf_sync_file, fd) == 4);
-
-/// `DMA_BUF_IOCTL_EXPORT_SYNC_FILE` (dma-buf.h, since v6.0): the buffer's implicit fences as a sync file.
-pub const DMA_BUF_IOCTL_EXPORT_SYNC_FILE: u32 = ioc(READ | WRITE, b'b', 2, size_of::<dma_buf_sync_file>());
-/// `DMA_BUF_IOCTL_IMPORT_SYNC_FILE` (dma-buf.h, since v6.0): a sync file becomes an implicit fence.
-pub const DMA_BUF_IOCTL_IMPORT_SYNC_FILE: u32 = ioc(WRITE, b'b', 3, size_of::<dma_buf_sync_file>());
-
-/// `struct sync_merge_data` (sync_file.h).
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct sync_merge_data {
-    /// In: the new fence's name, terminated.
-    pub name: [u8; 32],
-    /// In: the other fence.
-    pub fd2: i32,
-    /// Out: a fence that signals when both have.
-    pub fence: i32,
-    /// In: 0.
-    pub flags: u32,
-    /// In: 0.
-    pub pad: u32,
-}
-const _: () = assert!(size_of::<sync_merge_data>() == 48);
-const _: () = assert!(offset_of!(sync_merge_data, fd2) == 32);
-const _: () = assert!(offset_of!(sync_merge_data, fence) == 36);
-
-/// `struct sync_file_info` (sync_file.h).
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct sync_file_info {
-    /// Out: the fence's name.
-    pub name: [u8; 32],
-    /// Out: 1 signalled, 0 active, negative an errno.
-    pub status: i32,
-    /// In: 0.
-    pub flags: u32,
-    /// In: room in `sync_fence_info`; out: how many fences there are.
-    pub num_fences: u32,
-    /// In: 0.
-    pub pad: u32,
-    /// In: address of an array of `struct sync_fence_info`, or 0.
-    pub sync_fence_info: u64,
-}
-const _: () = assert!(size_of::<sync_file_info>() == 56);
-const _: () = assert!(offset_of!(sync_file_info, status) == 32);
-const _: () = assert!(offset_of!(sync_file_info, num_fences) == 40);
-const _: () = assert!(offset_of!(sync_file_info, sync_fence_info) == 48);
-
-/// `SYNC_IOC_MERGE` (sync_file.h).
-pub const SYNC_IOC_MERGE: u32 = ioc(READ | WRITE, b'>', 3, size_of::<sync_merge_data>());
-/// `SYNC_IOC_FILE_INFO` (sync_file.h).
-pub const SYNC_IOC_FILE_INFO: u32 = ioc(READ | WRITE, b'>', 4, size_of::<sync_file_info>());
 
 /// `struct udmabuf_create` (udmabuf.h).
 #[repr(C)]

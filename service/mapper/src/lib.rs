@@ -3,7 +3,7 @@
 //! It runs inside SurfaceFlinger, camera, codecs and apps, on handles that any app can forge. A call goes through:
 //! - [`abi`]: the C types; nothing happens there.
 //! - `entry`: the C functions. They check pointers for null, copy what comes through them, call the safe function of the
-//!   same name, and return its code. With `gralloc_heaps` the only unsafe code that the library has.
+//!   same name, and return its code. With `gralloc_dmabuf` the only unsafe code that the library has.
 //! - [`mapper`]: one safe function a callback.
 //! - [`import`], [`buffer`], [`lock`], [`fence`], [`metadata`]: what they do.
 //! - [`table`]: which buffers are imported, by the address of the handle that the client was given.
@@ -12,7 +12,8 @@
 //! - A handle that comes back from a client is a number until the table knows it: what was freed, never imported or made
 //!   up is BAD_BUFFER, and is not dereferenced.
 //! - Nothing is mapped before it is proven that its size cannot change ([`memory`]), so no access can end in SIGBUS.
-//! - A call on one buffer waits for nobody who works on another; nothing waits for a fence with a lock held.
+//! - A call on one buffer waits for nobody who works on another, and none for one that waits for a fence. Waits for fences
+//!   end after ten seconds ([`fence`]).
 //! - Locking, unlocking and getting metadata allocate nothing once the buffer's memory is mapped.
 //! - No panic, no unwinding, no abort on anything that comes from outside.
 //!

@@ -6,7 +6,8 @@
     clippy::indexing_slicing,
     clippy::multiple_unsafe_ops_per_block,
     clippy::undocumented_unsafe_blocks,
-    clippy::unwrap_used
+    clippy::unwrap_used,
+    missing_docs
 )]
 
 mod common;
@@ -14,12 +15,12 @@ mod common;
 use common::*;
 use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::Usage;
-use gralloc_dmabuf::{ioctl, uapi};
+use gralloc_dmabuf::uapi;
 use gralloc_mapper::abi::*;
 use nix::fcntl::{fcntl, FcntlArg};
 use nix::unistd::{gettid, Pid};
 use std::io::Write;
-use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -259,6 +260,16 @@ fn buffer_freed_while_a_lock_waits_for_its_fence_bad_buffer() {
     });
 }
 
+/// `struct dma_buf_export_sync_file` (linux/dma-buf.h, since v6.0).
+#[repr(C)]
+struct SyncFile {
+    flags: u32,
+    fd: i32,
+}
+
+// DMA_BUF_IOCTL_EXPORT_SYNC_FILE
+nix::ioctl_readwrite!(export_sync_file, b'b', 2, SyncFile);
+
 #[test]
 fn sync_file_of_the_kernel_signalled_taken() {
     let _alone = alone();
@@ -266,9 +277,9 @@ fn sync_file_of_the_kernel_signalled_taken() {
         let client = client();
         let raw = Raw::new(source, &rgba());
         let buffer = client.import(&raw);
-        let flags = u32::try_from(uapi::DMA_BUF_SYNC_RW).unwrap();
-        let fence = ioctl::dma_buf_export_sync_file(raw.fds.first().unwrap().as_fd(), flags).unwrap();
-        let fd = fence.into_raw_fd();
+        let mut data = SyncFile { flags: u32::try_from(uapi::DMA_BUF_SYNC_RW).unwrap(), fd: -1 };
+        unsafe { export_sync_file(raw.fds.first().unwrap().as_raw_fd(), &mut data) }.unwrap();
+        let fd = data.fd;
         client.lock_with(buffer, CPU, WHOLE, fd).unwrap();
         assert!(!is_open(fd));
         assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);

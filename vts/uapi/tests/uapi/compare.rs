@@ -55,24 +55,6 @@ fn dma_buf_matches_the_header() {
 }
 
 #[test]
-fn dma_buf_sync_files_match_the_header() {
-    if header::value_DMA_BUF_IOCTL_EXPORT_SYNC_FILE == 0 {
-        println!("SKIP: these headers are older than Linux 6.0 and have no DMA_BUF_IOCTL_EXPORT_SYNC_FILE");
-        return;
-    }
-    numbers! { DMA_BUF_IOCTL_EXPORT_SYNC_FILE DMA_BUF_IOCTL_IMPORT_SYNC_FILE }
-    layout!(dma_buf_sync_file as dma_buf_export_sync_file { flags fd });
-    layout!(dma_buf_sync_file as dma_buf_import_sync_file { flags fd });
-}
-
-#[test]
-fn sync_file_matches_the_header() {
-    numbers! { SYNC_IOC_MERGE SYNC_IOC_FILE_INFO }
-    layout!(sync_merge_data as sync_merge_data { name fd2 fence flags pad });
-    layout!(sync_file_info as sync_file_info { name status flags num_fences pad sync_fence_info });
-}
-
-#[test]
 fn udmabuf_matches_the_header() {
     numbers! { UDMABUF_CREATE UDMABUF_FLAGS_CLOEXEC }
     layout!(udmabuf_create as udmabuf_create { memfd flags offset size });
