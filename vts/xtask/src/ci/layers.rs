@@ -47,6 +47,7 @@ const RULES: &[Rule] = &[
             "service/heaps/src/sched.rs",
             "service/mapper/src/abi.rs",
             "service/mapper/src/entry.rs",
+            "service/mapper/src/entry",
         ],
         why: "unsafe code lives in the dma-buf's ioctls and mapping, in the scheduling of threads and in the mapper's C entry",
     },
