@@ -17,7 +17,7 @@ impl Usage {
     pub const CPU_READ_MASK: Usage = Usage(0xf);
     /// The CPU reads now and then.
     pub const CPU_READ_RARELY: Usage = Usage(2);
-    /// The CPU reads often: such a buffer wants a cached heap.
+    /// The CPU reads often: such a buffer belongs in a cached heap.
     pub const CPU_READ_OFTEN: Usage = Usage(3);
     /// The field that says how often the CPU writes.
     pub const CPU_WRITE_MASK: Usage = Usage(0xf0);

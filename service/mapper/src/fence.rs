@@ -58,7 +58,7 @@ pub fn wait_for_devices(
         Access::Read => PollFlags::POLLIN,
         Access::Write | Access::ReadWrite => PollFlags::POLLOUT,
     };
-    // Mostly they are, which the clock need not be read for.
+    // The common case: they are done, and the clock need not be read.
     match poll(&mut [PollFd::new(buffer, event)], PollTimeout::ZERO) {
         Ok(0) | Err(Errno::EINTR) => wait_for_event(buffer, event, mention, give_up),
         // What poll(2) cannot answer is left to the kernel's judgement of the access itself.

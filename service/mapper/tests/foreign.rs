@@ -49,7 +49,7 @@ impl Other {
         fd_of(unsafe { libc::syscall(libc::SYS_pidfd_open, self.0.id(), 0) }).unwrap()
     }
 
-    /// The very fd that the process has (`man 2 pidfd_getfd`), which wants ptrace's rights.
+    /// The very fd that the process has (`man 2 pidfd_getfd`), which requires ptrace's rights.
     fn take(&self) -> io::Result<OwnedFd> {
         fd_of(unsafe { libc::syscall(libc::SYS_pidfd_getfd, self.pidfd().as_raw_fd(), 0, 0) })
     }

@@ -52,7 +52,7 @@ pub enum HandleError {
     },
     /// More planes than any layout has, or a negative count.
     PlaneCount(i32),
-    /// Something stands where a plane would be that the handle has not.
+    /// A plane beyond the handle's count is not zero.
     UnusedPlane,
     /// The planes are not ones of the layout at this size.
     Planes(LayoutError),

@@ -132,7 +132,7 @@ impl Layout {
     }
 
     /// Bytes that `width` pixels take in a line of plane `index`, padding left out; `None` for a plane that the layout
-    /// has not. RAW10 and RAW12 widths that are no multiple of 4 round up.
+    /// does not have. RAW10 and RAW12 widths that are no multiple of 4 round up.
     pub fn line_bytes(self, index: usize, width: u32) -> Option<u64> {
         let shape = self.shapes().get(index)?;
         let bits = match shape.sample_increment_bits {
@@ -202,7 +202,7 @@ impl Layout {
         }
     }
 
-    /// All planes, from the first one's stride and lines. Planes that the layout has not are empty.
+    /// All planes, from the first one's stride and lines. Those beyond the layout's are empty.
     pub(super) fn spans(self, stride: u64, lines: u64) -> Option<[Span; MAX_PLANES]> {
         let chroma_stride = match self {
             Layout::Yv12 => (stride / 2).checked_next_multiple_of(YV12_CHROMA_STRIDE_BYTES)?,
@@ -253,7 +253,7 @@ fn int(value: u64) -> Option<u32> {
     i32::try_from(value).ok().and_then(|value| u32::try_from(value).ok())
 }
 
-/// The least common multiple. 0 asks for nothing, as 1 does.
+/// The least common multiple. 0 requires nothing, as 1 does.
 fn common_multiple(a: u64, b: u64) -> Option<u64> {
     if b <= 1 {
         return Some(a.max(1));

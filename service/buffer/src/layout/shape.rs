@@ -149,7 +149,7 @@ pub(super) const P010: &[PlaneShape] =
 pub(super) const P210: &[PlaneShape] =
     &[plane(&[part(Y, 6, 10)], 16, 1, 1), plane(&[part(Cb, 6, 10), part(Cr, 22, 10)], 32, 2, 1)];
 
-/// RAW10 and RAW12: VTS asks for one component without a size, no increment, and no subsampling.
+/// RAW10 and RAW12: VTS requires one component without a size, no increment, and no subsampling.
 pub(super) const RAW_PACKED: &[PlaneShape] = &[plane(&[part(Raw, 0, -1)], 0, 1, 1)];
 pub(super) const RAW_16: &[PlaneShape] = &[plane(&[part(Raw, 0, 16)], 16, 1, 1)];
 pub(super) const BLOB: &[PlaneShape] = &[plane(&[part(Raw, 0, 8)], 8, 1, 1)];

@@ -48,7 +48,7 @@ struct Slot<'a> {
 }
 
 /// What a reader found.
-enum Look {
+enum Attempt {
     /// A value of so many words.
     Whole(usize),
     /// None.
@@ -81,10 +81,10 @@ impl Cell {
     /// or when a hostile writer lets nobody read.
     pub(super) fn read(&self, page: &[AtomicU32], into: &mut [u32]) -> Option<usize> {
         for _ in 0..READ_TRIES {
-            match self.look(page, into) {
-                Look::Whole(count) => return Some(count),
-                Look::Unset => return None,
-                Look::Changed | Look::Torn => std::hint::spin_loop(),
+            match self.attempt(page, into) {
+                Attempt::Whole(count) => return Some(count),
+                Attempt::Unset => return None,
+                Attempt::Changed | Attempt::Torn => std::hint::spin_loop(),
             }
         }
         None
@@ -92,10 +92,10 @@ impl Cell {
 
     /// Copies the value as it is now.
     #[inline]
-    fn look(&self, page: &[AtomicU32], into: &mut [u32]) -> Look {
-        let Some(control) = page.get(self.control) else { return Look::Unset };
+    fn attempt(&self, page: &[AtomicU32], into: &mut [u32]) -> Attempt {
+        let Some(control) = page.get(self.control) else { return Attempt::Unset };
         let before = control.load(Ordering::Acquire);
-        let Some(slot) = published(before).and_then(|number| self.slot(page, number)) else { return Look::Unset };
+        let Some(slot) = published(before).and_then(|number| self.slot(page, number)) else { return Attempt::Unset };
         let length = slot.length.load(Ordering::Relaxed);
         let count = usize::try_from(length).unwrap_or(usize::MAX).min(slot.data.len()).min(into.len());
         let mut sum = Checksum::of(length);
@@ -106,9 +106,9 @@ impl Cell {
         let right = slot.checksum.load(Ordering::Relaxed) == sum.0;
         fence(Ordering::Acquire);
         match (control.load(Ordering::Relaxed) == before, right) {
-            (true, true) => Look::Whole(count),
-            (true, false) => Look::Torn,
-            (false, _) => Look::Changed,
+            (true, true) => Attempt::Whole(count),
+            (true, false) => Attempt::Torn,
+            (false, _) => Attempt::Changed,
         }
     }
 

@@ -23,7 +23,7 @@ fn try_all(model: impl Fn() + Sync + Send + 'static) {
     builder.check(model);
 }
 
-/// One look while another process sets the value twice, the second time into the slot that is being read.
+/// One attempt to read while another process sets the value twice, the second time into the slot that is being read.
 fn reader_beside_a_writer() {
     let page = page();
     assert!(CELL.write(&page, 1, &[5, 5]));
@@ -32,11 +32,13 @@ fn reader_beside_a_writer() {
         move || assert!(CELL.write(&page, 2, &[6, 6]) && CELL.write(&page, 2, &[7, 7]))
     });
     let mut words = [0; 2];
-    match CELL.look(&page, &mut words) {
-        Look::Whole(count) => assert!(count == 2 && words[0] == words[1] && (5..=7).contains(&words[0]), "{words:?}"),
-        Look::Changed => {}
-        Look::Unset => panic!("a value that was set is unset"),
-        Look::Torn => panic!("torn: {words:?}"),
+    match CELL.attempt(&page, &mut words) {
+        Attempt::Whole(count) => {
+            assert!(count == 2 && words[0] == words[1] && (5..=7).contains(&words[0]), "{words:?}")
+        }
+        Attempt::Changed => {}
+        Attempt::Unset => panic!("a value that was set is unset"),
+        Attempt::Torn => panic!("torn: {words:?}"),
     }
     writer.join().unwrap();
     assert_eq!((CELL.read(&page, &mut words), words), (Some(2), [7, 7]));
