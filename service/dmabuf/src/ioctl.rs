@@ -112,23 +112,22 @@ mod tests {
 
     #[test]
     fn eagain_tried_again_for_a_while_and_then_returned() {
-        let mut calls = 0;
-        let busy = |until: u32| {
-            move |calls: &mut u32| {
-                *calls += 1;
-                if *calls < until {
-                    Err(Errno::EAGAIN)
+        // What comes of an exporter that is busy for so many calls, and how many are made.
+        let calls = |busy: u32| {
+            let mut calls = 0;
+            let answer = retry_again(|| {
+                calls += 1;
+                if calls > busy {
+                    Ok(())
                 } else {
-                    Ok(*calls)
+                    Err(Errno::EAGAIN)
                 }
-            }
+            });
+            (answer, calls)
         };
-        let mut call = |until| retry_again(|| busy(until)(&mut calls));
-        assert_eq!(call(AGAIN_AT_MOST), Ok(AGAIN_AT_MOST));
-        calls = 0;
-        let mut call = |until| retry_again(|| busy(until)(&mut calls));
-        assert_eq!(call(u32::MAX), Err(Errno::EAGAIN));
-        assert_eq!(calls, AGAIN_AT_MOST + 1);
+        assert_eq!(calls(0), (Ok(()), 1));
+        assert_eq!(calls(AGAIN_AT_MOST), (Ok(()), AGAIN_AT_MOST + 1));
+        assert_eq!(calls(u32::MAX), (Err(Errno::EAGAIN), AGAIN_AT_MOST + 1));
     }
 
     #[test]

@@ -94,7 +94,10 @@ fn buffers_freed_by_anybody_at_any_time_dropped_once() {
                     let table = &table;
                     scope.spawn(move || {
                         for _ in 0..thread {
-                            let _ = table.with_waiting(address, |_| Ok(std::thread::yield_now()));
+                            let _ = table.with_waiting(address, |_| {
+                                std::thread::yield_now();
+                                Ok(())
+                            });
                         }
                         usize::from(table.remove(address).is_ok())
                     })
