@@ -134,7 +134,7 @@ fn leak_view_names_old_buffers_and_no_others(subject: &Subject) {
     assert_eq!((&group["buffers"], &group["uid"]), (&3.into(), &geteuid().as_raw().into()));
     assert_eq!(groups("1h"), None);
     let text = client.dump(&["--older-than", "20ms"]);
-    assert!(text.contains("older than 20 ms") && text.contains("allocate2, by first heap"), "{text}");
+    assert!(text.contains("20 ms") && text.contains("leaky"), "{text}");
     drop(kept);
     assert_eq!(groups("0"), None);
 }
@@ -221,6 +221,11 @@ fn dump_to_a_reader_that_leaves_does_no_harm() -> Verdict {
     Ok(())
 }
 
+/// A refusal says who may ask.
+fn names_who_may(answer: &str) -> bool {
+    ["root", "system", "shell"].iter().all(|name| answer.contains(name))
+}
+
 /// An app, cameraserver, and the shell: the first two may have buffers, the third may see those of all.
 pub(crate) fn refused_to_others(subject: &Subject, group: impl Fn(u32) -> u32) {
     let watched = |uid: u32| {
@@ -232,12 +237,9 @@ pub(crate) fn refused_to_others(subject: &Subject, group: impl Fn(u32) -> u32) {
     for uid in [10_001, 1047] {
         let [statistics, buffers, dump] = watched(uid);
         for answer in [statistics, buffers] {
-            assert!(
-                answer.starts_with("Security ") && answer.contains("root, system and shell"),
-                "uid {uid}: {answer}"
-            );
+            assert!(answer.starts_with("Security ") && names_who_may(&answer), "uid {uid}: {answer}");
         }
-        assert!(dump.contains("PermissionDenied") && dump.contains("root, system, shell"), "uid {uid}: {dump}");
+        assert!(dump.contains("PermissionDenied") && names_who_may(&dump), "uid {uid}: {dump}");
     }
     for uid in [0, 1000, 2000] {
         assert_eq!(watched(uid), ["ok", "ok", "ok"], "uid {uid}");

@@ -253,15 +253,17 @@ fn clients_without_free_fds_get_nothing_and_leave_nothing(subject: &Subject) {
 fn refusals_without_end_do_not_fill_the_log() -> Verdict {
     let service = Service::plain();
     let client: Client = service.connect();
+    let start = Instant::now();
     for _ in 0..2000 {
         client.refusal(&rgba("flood\n\u{1b}[2J", 0, 16), 1);
     }
+    // A hundred in ten seconds, and a slow machine has several such spans.
+    let most = 100 * (usize::try_from(start.elapsed().as_secs()).unwrap() / 10 + 2);
     let log = service.log();
     let refusals = log.lines().filter(|line| line.contains("refused")).count();
     println!("2000 refusals, {refusals} of them in the log");
-    // A hundred in ten seconds; a slow machine has several such spans.
-    assert!((100..1000).contains(&refusals), "{refusals} lines");
-    assert!(log.contains("the next are counted only"), "{log}");
+    assert!((100..=most).contains(&refusals), "{refusals} lines, at most {most}");
+    assert!(refusals == 2000 || log.contains("counted"), "the log does not say that lines are left out: {log}");
     assert!(log.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte) || byte >= 0x80), "a control byte");
     Ok(())
 }
