@@ -1,12 +1,13 @@
-//! This program again, as another process: another user, a holder of buffers, a crowd, a hand that breaks system calls.
+//! This program again, as another process: another user, a holder of buffers, a crowd, a service whose system calls fail
+//! ([`Fault`]).
+
+mod fault;
+
+pub use fault::Fault;
 
 use crate::client::{rgba, Client, Failure, NO_RESOURCES};
 use crate::random::Random;
 use gralloc_client::{Allocation, Transport};
-use seccompiler::{
-    apply_filter, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule,
-};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
@@ -19,8 +20,6 @@ use std::time::{Duration, Instant};
 const ROLE: &str = "SERVICE_TESTS_HELPER";
 /// The transport that a helper connects through.
 const TRANSPORT: &str = "SERVICE_TESTS_TRANSPORT";
-/// The system call that is to fail.
-const FAULT: &str = "SERVICE_TESTS_FAULT";
 /// The control group to be pressed in.
 const GROUP: &str = "SERVICE_TESTS_GROUP";
 /// The harm that a mutant does.
@@ -45,7 +44,7 @@ pub fn main_if_helper() -> Option<ExitCode> {
             crate::mutant::serve(&std::env::var(HARM).unwrap(), &transport(), &socket)
         }
         "fault" => {
-            let error = exec_with_fault();
+            let error = fault::exec_with_fault();
             eprintln!("{error}");
             return Some(ExitCode::FAILURE);
         }
@@ -318,59 +317,4 @@ fn use_memory() {
     }
     std::thread::sleep(LIFETIME);
     drop(std::hint::black_box(held));
-}
-
-/// A system call that fails, always, with an errno.
-#[derive(Clone, Copy, Debug)]
-pub struct Fault {
-    /// Its number (`libc::SYS_*`).
-    pub call: i64,
-    /// Its first argument, when only that is to fail.
-    pub first: Option<u64>,
-    /// Its second argument, when only that is to fail.
-    pub second: Option<u64>,
-    /// The errno.
-    pub errno: i32,
-}
-
-impl Fault {
-    /// What a service's options need to run with this fault in place: a seccomp filter, put on before it is executed.
-    pub fn environment(&self) -> Vec<(String, String)> {
-        let number = |value: Option<u64>| value.map_or("-".to_owned(), |value| value.to_string());
-        let fault = format!("{} {} {} {}", self.call, number(self.first), number(self.second), self.errno);
-        vec![(ROLE.to_owned(), "fault".to_owned()), (FAULT.to_owned(), fault)]
-    }
-
-    fn read() -> Fault {
-        let text = std::env::var(FAULT).unwrap();
-        let words: Vec<&str> = text.split(' ').collect();
-        let number = |word: &str| word.parse::<u64>().ok();
-        Fault {
-            call: words[0].parse().unwrap(),
-            first: number(words[1]),
-            second: number(words[2]),
-            errno: words[3].parse().unwrap(),
-        }
-    }
-
-    fn filter(&self) -> BpfProgram {
-        let equal = |argument, value| {
-            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value).unwrap()
-        };
-        let conditions: Vec<SeccompCondition> =
-            [(0, self.first), (1, self.second)].into_iter().filter_map(|(at, value)| Some(equal(at, value?))).collect();
-        // No condition: every such call.
-        let rules = if conditions.is_empty() { vec![] } else { vec![SeccompRule::new(conditions).unwrap()] };
-        let answer = SeccompAction::Errno(u32::try_from(self.errno).unwrap());
-        let architecture = std::env::consts::ARCH.try_into().unwrap();
-        let filter =
-            SeccompFilter::new([(self.call, rules)].into(), SeccompAction::Allow, answer, architecture).unwrap();
-        filter.try_into().unwrap()
-    }
-}
-
-fn exec_with_fault() -> std::io::Error {
-    apply_filter(&Fault::read().filter()).unwrap();
-    let mut arguments = std::env::args_os().skip(1);
-    Command::new(arguments.next().unwrap()).args(arguments).env_remove(ROLE).exec()
 }
