@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let targets = if args.targets.is_empty() { &all } else { &args.targets };
     let runs = fuzz_all(&context, targets, args.seconds, args.pack)?;
     println!("\n{}", table(&runs));
-    let failed: Vec<&str> = runs.iter().filter(|run| !run.well).map(|run| run.target.as_str()).collect();
+    let failed: Vec<&str> = runs.iter().filter(|run| !run.passed).map(|run| run.target.as_str()).collect();
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 pub(crate) fn short(context: &Context) -> Result<String> {
     let runs = fuzz_all(context, &TARGETS.map(str::to_owned), SHORT_SECONDS, false)?;
     let table = table(&runs);
-    ensure!(runs.iter().all(|run| run.well), "the inputs are in target/fuzz/artifacts\n{table}");
+    ensure!(runs.iter().all(|run| run.passed), "the inputs are in target/fuzz/artifacts\n{table}");
     println!("{table}");
     let inputs: u64 = runs.iter().map(|run| run.inputs).sum();
     Ok(format!("{inputs} inputs in {} targets of {SHORT_SECONDS} s each", runs.len()))
@@ -72,7 +72,7 @@ pub(crate) fn short(context: &Context) -> Result<String> {
 struct Run {
     target: String,
     /// No promise was broken.
-    well: bool,
+    passed: bool,
     inputs: u64,
     edges: u64,
     features: u64,
@@ -92,7 +92,7 @@ impl Run {
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.well { "" } else { " FAILED |" };
+        let word = if self.passed { "" } else { " FAILED |" };
         let Run { target, inputs, edges, features, cpu_seconds, .. } = self;
         write!(f, "| `{target}` | {inputs} | {edges} | {features} | {cpu_seconds:.0} |{word}")
     }
@@ -127,7 +127,7 @@ fn fuzz_all(context: &Context, targets: &[String], seconds: u64, pack: bool) -> 
         };
         let program = programs.join(format!("fuzz-{target}"));
         let run = fuzz(context, target, &program, &folders, seconds)?;
-        if pack && run.well {
+        if pack && run.passed {
             let small = context.target.join("fuzz/small").join(target);
             smallest(&program, &folders, &small)?;
             fuzz_inputs(context, &["pack".as_ref(), target.as_ref(), small.as_os_str()])?;
@@ -179,9 +179,9 @@ fn fuzz(context: &Context, target: &str, program: &Path, folders: &Folders, seco
         eprintln!("{line}");
     }
     let status = child.wait()?;
-    run.well = status.success();
+    run.passed = status.success();
     run.cpu_seconds = children_seconds()? - before;
-    if !run.well {
+    if !run.passed {
         println!("{target}: FAILED: {status}; the input is in {}", artifacts.display());
     }
     Ok(run)

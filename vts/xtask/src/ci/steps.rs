@@ -41,13 +41,17 @@ fn run(context: &Context, arguments: &[&str]) -> Result<()> {
     Ok(run_visible(Command::new(cargo()).current_dir(&context.workspace).args(arguments))?)
 }
 
-/// Cargo.lock says what the manifests say, so that every clone builds the same.
+/// Each Cargo.lock says what the manifests say, so that every clone builds the same.
 pub(super) fn lock(context: &Context) -> Result<Finding> {
-    run_captured(Command::new(cargo()).current_dir(&context.workspace).args([
-        "metadata",
-        "--locked",
-        "--format-version=1",
-    ]))?;
+    for manifest in ["Cargo.toml", "vts/fuzz/libfuzzer/Cargo.toml"] {
+        run_captured(Command::new(cargo()).current_dir(&context.workspace).args([
+            "metadata",
+            "--locked",
+            "--format-version=1",
+            "--manifest-path",
+            manifest,
+        ]))?;
+    }
     Ok(Finding::Passed(String::new()))
 }
 

@@ -9,7 +9,7 @@ use super::Second;
 /// What the service's memory may grow by while its last instance serves: allocators keep some of what they once had.
 const RSS_SLACK_KIB: u64 = 512;
 
-/// One thing that was looked at.
+/// One comparison.
 pub(super) struct Check {
     what: &'static str,
     before: u64,
@@ -25,7 +25,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// Looks at the quiet seconds before and after, and at the last instance's memory under load.
+/// Compares the quiet seconds before and after, and the last instance's memory under load.
 pub(super) fn checks(seconds: &[Second]) -> Result<Vec<Check>> {
     let last_of = |phase: &str| seconds.iter().rev().find(|second| second.phase == phase);
     let before = last_of("before").context("no quiet seconds before the load")?;
