@@ -5,13 +5,13 @@
 //!   stubs of what only a tree has.
 //! - [`android`]: the same crates type-checked for Android's targets, and the mapper's exports.
 //! - [`sepolicy`]: the SELinux rules against the heap policies, compiled over a small base policy.
-//! - [`consistency`]: what is written in more than one place.
+//! - [`declarations`]: what init, VINTF, SELinux and the linker read, written from the code's constants.
 //!
 //! Each check answers a [`Report`]; nothing here stops at the first finding.
 
 pub mod android;
 pub mod bp;
-pub mod consistency;
+pub mod declarations;
 pub mod packages;
 pub mod platform;
 pub mod report;
@@ -20,7 +20,5 @@ pub mod soong;
 pub mod sources;
 pub mod tree;
 
+pub use gralloc_server::adapter::MAPPER_SUFFIX as SUFFIX;
 pub use report::{Finding, Place, Report};
-
-/// The `<suffix>` of service, mapper, VINTF and labels, as the service answers it (`MAPPER_SUFFIX`).
-pub const SUFFIX: &str = "dmaheap";

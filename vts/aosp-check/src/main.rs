@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use aosp_check::platform::RELEASES;
-use aosp_check::{android, consistency, sepolicy, soong, tree, Report};
+use aosp_check::{android, declarations, sepolicy, soong, tree, Report};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,12 +34,19 @@ enum Check {
     Tree,
     /// The SELinux rules against the policies, compiled, and their labels resolved
     Sepolicy(Sepolicy),
-    /// Suffix, versions, names and paths that are written in more than one place
-    Consistency,
+    /// What init, VINTF, SELinux and the linker read, against the code's constants
+    Declarations(Declarations),
     /// The device's crates for Android's targets, and what the mapper exports; fetches a compiler at first (150 MB)
     Android,
     /// All of them
     All,
+}
+
+#[derive(clap::Args)]
+struct Declarations {
+    /// Write the files instead of checking them
+    #[arg(long)]
+    write: bool,
 }
 
 #[derive(clap::Args)]
@@ -88,10 +95,15 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         Check::Sepolicy(_) => sepolicy::check(&args.root)?,
         Check::Android => device(args)?,
-        Check::Consistency => consistency::check(&args.root)?,
+        Check::Declarations(Declarations { write: true }) => {
+            let written = declarations::write(&args.root)?;
+            written.iter().for_each(|file| println!("{}", file.display()));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Check::Declarations(_) => declarations::check(&args.root)?,
         Check::All => {
             let mut report = soong::check(&args.root)?;
-            report.merge(consistency::check(&args.root)?);
+            report.merge(declarations::check(&args.root)?);
             report.merge(sepolicy::check(&args.root)?);
             report.merge(trees(args)?);
             report.merge(device(args)?);

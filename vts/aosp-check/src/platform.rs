@@ -9,7 +9,9 @@
 pub struct Release {
     /// As people call it.
     pub name: &'static str,
-    /// Its place in [`Crate::versions`].
+    /// Its place among the releases, oldest first: a crate's feature may be there from one on.
+    pub age: usize,
+    /// The place of its crates' versions in [`Crate::versions`].
     pub column: usize,
     /// What the product sets with `soong_config_set`: namespace, variable, value.
     pub config: &'static [(&'static str, &'static str, &'static str)],
@@ -17,13 +19,26 @@ pub struct Release {
     pub graphics_common: &'static str,
 }
 
-/// Oldest first.
+/// Oldest first. The first is the lowest that this project builds in: nix has inotify in a tree only since August 2024, so
+/// base 15 has no release watch to link.
 pub const RELEASES: &[Release] = &[
-    Release { name: "15", column: 0, config: &[("gralloc_dmaheap", "graphics_common", "V5")], graphics_common: "V5" },
-    Release { name: "16", column: 1, config: &[], graphics_common: "V6" },
+    Release {
+        name: "15-qpr1",
+        age: QPR1,
+        column: 0,
+        config: &[("gralloc_dmaheap", "graphics_common", "v5")],
+        graphics_common: "V5",
+    },
+    Release { name: "15-qpr2", age: QPR2, column: 0, config: &[], graphics_common: "V6" },
+    Release { name: "16", age: SIXTEEN, column: 1, config: &[], graphics_common: "V6" },
 ];
 
-/// The compiler of the oldest release (15: `build/soong/rust/config/global.go`, `RustDefaultVersion`).
+/// Ages of [`RELEASES`]; base 15 has 0.
+const QPR1: usize = 1;
+const QPR2: usize = 2;
+const SIXTEEN: usize = 3;
+
+/// The compiler of the oldest release (15, all of them: `build/soong/rust/config/global.go`, `RustDefaultVersion`).
 pub const RUST_VERSION: &str = "1.78";
 
 /// Where a module may be linked.
@@ -48,8 +63,18 @@ pub struct Crate {
     pub availability: Availability,
     /// Its version, one a release.
     pub versions: [&'static str; 2],
-    /// The features that it is built with there; all its default ones are off and what is needed of them is listed.
+    /// The features that every release builds it with; all its default ones are off and what is needed of them is listed.
     pub features: &'static [&'static str],
+    /// Features that came later: the first release that has each, by age.
+    pub later: &'static [(&'static str, usize)],
+}
+
+impl Crate {
+    /// What a release builds it with.
+    pub fn features_in(&self, release: &Release) -> Vec<&'static str> {
+        let later = self.later.iter().filter(|(_, age)| *age <= release.age).map(|(feature, _)| *feature);
+        self.features.iter().copied().chain(later).collect()
+    }
 }
 
 /// What this project links of them.
@@ -60,6 +85,7 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Device,
         versions: ["0.13.3", "0.15.0"],
         features: &["default", "regex"],
+        later: &[],
     },
     Crate {
         module: "libanyhow",
@@ -67,13 +93,15 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Everywhere,
         versions: ["1.0.79", "1.0.97"],
         features: &["default", "std"],
+        later: &[],
     },
     Crate {
         module: "libclap",
         package: "clap",
         availability: Availability::Everywhere,
         versions: ["4.1.8", "4.5.29"],
-        features: &["derive", "error-context", "help", "std", "string", "usage"],
+        features: &["derive", "error-context", "help", "std", "usage"],
+        later: &[("string", QPR2)],
     },
     Crate {
         module: "liblibc",
@@ -81,6 +109,7 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Everywhere,
         versions: ["0.2.153", "0.2.171"],
         features: &["default", "extra_traits", "std"],
+        later: &[],
     },
     Crate {
         module: "liblibloading",
@@ -88,6 +117,7 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Everywhere,
         versions: ["0.8.1", "0.8.6"],
         features: &[],
+        later: &[],
     },
     Crate {
         module: "liblibtest_mimic",
@@ -95,6 +125,7 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Everywhere,
         versions: ["0.6.1", "0.6.1"],
         features: &[],
+        later: &[],
     },
     Crate {
         module: "liblog_rust",
@@ -102,6 +133,7 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Everywhere,
         versions: ["0.4.17", "0.4.26"],
         features: &["std"],
+        later: &[],
     },
     Crate {
         module: "libnix",
@@ -110,9 +142,10 @@ pub const CRATES: &[Crate] = &[
         versions: ["0.28.0", "0.29.0"],
         // `resource` came with 0.31.
         features: &[
-            "event", "feature", "fs", "inotify", "ioctl", "mman", "mount", "net", "poll", "process", "sched", "signal",
-            "socket", "term", "time", "uio", "user",
+            "event", "feature", "fs", "ioctl", "mman", "mount", "net", "poll", "process", "sched", "signal", "socket",
+            "term", "time", "uio", "user",
         ],
+        later: &[("inotify", QPR1)],
     },
     Crate {
         module: "libpaste",
@@ -121,6 +154,7 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Everywhere,
         versions: ["1.0.14", "1.0.15"],
         features: &[],
+        later: &[],
     },
     Crate {
         module: "libserde",
@@ -128,6 +162,7 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Everywhere,
         versions: ["1.0.158", "1.0.219"],
         features: &["default", "derive", "rc", "std"],
+        later: &[],
     },
     Crate {
         module: "libserde_json",
@@ -135,6 +170,7 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Everywhere,
         versions: ["1.0.94", "1.0.140"],
         features: &["default", "std"],
+        later: &[],
     },
     Crate {
         module: "libtoml",
@@ -142,6 +178,7 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Host,
         versions: ["0.8.10", "0.8.19"],
         features: &["default", "display", "parse"],
+        later: &[],
     },
 ];
 

@@ -91,6 +91,8 @@ pub fn check(root: &Path) -> Result<Report> {
             }
         }
     }
+    variables(&written, &mut report);
+    apexes(root, &written, &mut report);
     coverage(&written, &packages, &mut report);
     let modules = written.modules.iter().filter(|module| !module.name.is_empty()).count();
     report.note(format!("{modules} modules in {} Android.bp files", written.files));
@@ -388,6 +390,76 @@ fn links(context: &Context<'_>, module: &Module, side: Side, report: &mut Report
         report.found(Place::line(&module.file, module.line), message);
     }
 }
+
+/// A case of a string variable is a property that is named after the value, and Blueprint lowers the first letter of a
+/// property's name: a value with a capital there matches no case, and no Soong accepts the file.
+fn variables(blueprints: &Blueprints, report: &mut Report) {
+    for module in &blueprints.modules {
+        let mut values = Vec::new();
+        if module.kind == "soong_config_string_variable" {
+            values.extend(module.strings("values"));
+        }
+        if let Some(Value::Map(variables)) = module.properties.get("soong_config_variables") {
+            let cases =
+                variables.values().filter_map(|cases| if let Value::Map(cases) = cases { Some(cases) } else { None });
+            values.extend(cases.flat_map(|cases| cases.keys().map(String::as_str)));
+        }
+        for value in values.into_iter().filter(|value| value.starts_with(|first: char| first.is_uppercase())) {
+            let message =
+                format!("{}: the value {value} begins with a capital, and Soong would match no case", module.name);
+            report.found(module.place(value), message);
+        }
+    }
+}
+
+/// What an APEX with a library for every process needs: both widths, a C++ runtime of its own, and early HALs that find it.
+fn apexes(root: &Path, blueprints: &Blueprints, report: &mut Report) {
+    for apex in blueprints.modules.iter().filter(|module| module.kind == "apex") {
+        let libraries = apex.strings("native_shared_libs");
+        if !libraries.is_empty() && apex.string("compile_multilib") != Some("both") {
+            let message = format!(
+                "{}: compile_multilib is not \"both\": without it no library for 32-bit apps is in the APEX",
+                apex.name
+            );
+            report.found(apex.place("native_shared_libs:"), message);
+        }
+        for library in libraries {
+            let resolved = RELEASES.first().map(|release| blueprints.resolve(release, &[]));
+            let module = resolved.as_ref().and_then(|resolved| resolved.get(library));
+            if module.is_some_and(|module| module.string("stl") != Some("libc++_static")) {
+                let message =
+                    format!("{library}: stl is not \"libc++_static\": Soong would pack libc++.so into {}", apex.name);
+                report.found(apex.place(library), message);
+            }
+        }
+        let Some(manifest) = apex.string("manifest") else { continue };
+        let file = apex.folder().join(manifest);
+        let read = std::fs::read_to_string(root.join(&file)).ok().and_then(|text| serde_json::from_str(&text).ok());
+        let Some(serde_json::Value::Object(keys)) = read else {
+            report.found(Place::file(&file), "not a JSON object".to_owned());
+            continue;
+        };
+        if keys.get("vendorBootstrap") != Some(&serde_json::Value::Bool(true)) {
+            let message = "vendorBootstrap is not true: early HALs would not find the mapper".to_owned();
+            report.contradiction(Place::file(&file), message, apex.place("name:"));
+        }
+        for key in keys.keys().filter(|key| !MANIFEST_KEYS.contains(&key.as_str())) {
+            report.found(Place::file(&file), format!("the key {key}: apexer knows {}", MANIFEST_KEYS.join(", ")));
+        }
+    }
+}
+
+/// The keys of an APEX manifest that a vendor's may have (`system/apex/proto/apex_manifest.proto`, android-15).
+const MANIFEST_KEYS: &[&str] = &[
+    "name",
+    "version",
+    "vendorBootstrap",
+    "preInstallHook",
+    "postInstallHook",
+    "provideNativeLibs",
+    "requireNativeLibs",
+    "jniLibs",
+];
 
 /// Every device crate has an Android.bp.
 fn coverage(blueprints: &Blueprints, packages: &[CargoPackage], report: &mut Report) {

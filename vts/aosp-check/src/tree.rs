@@ -44,6 +44,18 @@ enum Kind {
 /// What bindgen writes, beside its manifest.
 const GENERATED: &str = "bindings.rs";
 
+/// Soong's strict set (`build/soong/rust/config/lints.go`, android-15 and 16, `androidRustcLints`): what it denies beside all
+/// warnings, and what it lets pass.
+const LINTS: &str = "\
+[lints.rust]
+warnings = { level = \"deny\", priority = -1 }
+missing_docs = \"deny\"
+unsafe_op_in_unsafe_fn = \"deny\"
+deprecated = \"allow\"
+unknown_lints = \"allow\"
+
+";
+
 /// A workspace that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
@@ -136,9 +148,9 @@ fn package(
     let mut text = String::new();
     writeln!(text, "[package]\nname = {:?}\nversion = {version:?}\nedition = {edition:?}", package_name(name))?;
     writeln!(text, "rust-version = {:?}\npublish = false\nautobins = false\n", platform::RUST_VERSION)?;
-    // Soong's strict set, as far as it asks for more than compiling; it asks nothing of generated sources.
+    // It asks nothing of generated sources.
     if kind != Kind::Bindings {
-        writeln!(text, "[lints.rust]\nmissing_docs = \"deny\"\nunsafe_op_in_unsafe_fn = \"deny\"\n")?;
+        text.push_str(LINTS);
     }
     // The unit tests of a library are Cargo's business.
     let target = |section: &str| format!("{section}\nname = {crate_name:?}\npath = {path:?}\n");
@@ -240,7 +252,7 @@ fn pins(release: &Release) -> Result<String> {
     let mut text = String::from("\n[workspace.dependencies]\n");
     for entry in platform::CRATES {
         let version = entry.versions.get(release.column).context("a version a release")?;
-        let features = entry.features;
+        let features = entry.features_in(release);
         writeln!(
             text,
             "{} = {{ version = \"={version}\", default-features = false, features = {features:?} }}",

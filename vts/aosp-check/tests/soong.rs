@@ -5,7 +5,7 @@
 
 mod common;
 
-use aosp_check::platform::RELEASES;
+use aosp_check::platform::{Release, RELEASES};
 use aosp_check::{soong, tree, Report};
 use common::{finding, root, Copy};
 use std::fs;
@@ -139,6 +139,50 @@ const FAULTS: &[Fault] = &[
         "",
         "the module libgralloc_buffer is defined twice",
     ),
+    // What Soong makes of names and values.
+    Fault(
+        "aidl/bind_soong/Android.bp",
+        "        \"v5\",\n",
+        "        \"V5\",\n",
+        "aidl/bind_soong/Android.bp:",
+        "the value V5 begins with a capital",
+    ),
+    Fault(
+        "aidl/bind_soong/Android.bp",
+        "            v5: {",
+        "            V5: {",
+        "aidl/bind_soong/Android.bp:",
+        "the value V5 begins with a capital",
+    ),
+    // The APEX.
+    Fault(
+        "service/apex/Android.bp",
+        "    compile_multilib: \"both\",\n",
+        "",
+        "service/apex/Android.bp:",
+        "compile_multilib is not \"both\"",
+    ),
+    Fault(
+        "service/apex/manifest.json",
+        ",\n  \"vendorBootstrap\": true",
+        "",
+        "service/apex/manifest.json",
+        "vendorBootstrap is not true",
+    ),
+    Fault(
+        "service/apex/manifest.json",
+        "vendorBootstrap",
+        "vendorBootStrap",
+        "service/apex/manifest.json",
+        "vendorBootstrap is not true",
+    ),
+    Fault(
+        "service/mapper/Android.bp",
+        "    stl: \"libc++_static\",\n",
+        "",
+        "service/apex/Android.bp:",
+        "pack libc++.so into",
+    ),
     // What a tree offers.
     Fault(
         "heaps-config/Android.bp",
@@ -209,9 +253,13 @@ fn a_file_that_is_no_blueprint_is_named() {
 
 /// The oldest release's tree, compiled. One at a time: they share what is built.
 fn compiled(copy: &Copy) -> Report {
+    compiled_in(copy, &RELEASES[0])
+}
+
+fn compiled_in(copy: &Copy, release: &Release) -> Report {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    tree::check(copy.root(), &RELEASES[0], &Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults")).unwrap()
+    tree::check(copy.root(), release, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults")).unwrap()
 }
 
 /// What one binder library has and the other has not, and what a release's crate has not yet.
@@ -244,6 +292,30 @@ fn a_callback_of_another_signature_than_the_header_s_is_found() {
     let report = compiled(&copy);
     let found = finding(&report, "mismatched types");
     assert!(found.place.file.ends_with("vts/mapper-abi/tests/abi.rs"), "{found}");
+}
+
+/// Base 15 builds nix without inotify: the lowest release is the one after it.
+#[test]
+fn the_release_below_the_lowest_lacks_what_the_release_watch_needs() {
+    let base = Release {
+        name: "15",
+        age: 0,
+        column: 0,
+        config: &[("gralloc_dmaheap", "graphics_common", "v5")],
+        graphics_common: "V5",
+    };
+    let report = compiled_in(&Copy::new(), &base);
+    finding(&report, "inotify");
+}
+
+/// Soong denies all warnings in this project's modules.
+#[test]
+fn a_warning_of_the_compiler_is_found() {
+    let copy = Copy::new();
+    copy.replace("service/server/src/access.rs", "use ", "use std::collections::BTreeMap as _Unused;\nuse ");
+    let report = compiled(&copy);
+    let found = finding(&report, "unused import");
+    assert!(found.place.file.ends_with("service/server/src/access.rs"), "{found}");
 }
 
 #[test]

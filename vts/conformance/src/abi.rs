@@ -172,10 +172,9 @@ pub const CALLBACKS: [&str; 15] = [
     "getReservedRegion",
 ];
 
-const POINTER: usize = size_of::<*const c_void>();
-const _: () = assert!(size_of::<V5>() == CALLBACKS.len() * POINTER);
-const _: () = assert!(offset_of!(Mapper, v5) == POINTER);
-const _: () = assert!(align_of::<V5>() == POINTER);
+const _: () = assert!(size_of::<V5>() == CALLBACKS.len() * size_of::<*const c_void>());
+const _: () = assert!(offset_of!(Mapper, v5) == size_of::<*const c_void>());
+const _: () = assert!(align_of::<V5>() == size_of::<*const c_void>());
 const _: () = assert!(size_of::<Rect>() == 16);
 const _: () = assert!(offset_of!(MetadataType, value) == 8);
 #[cfg(target_pointer_width = "64")]
