@@ -141,17 +141,17 @@ const FAULTS: &[Fault] = &[
     ),
     // What Soong makes of names and values.
     Fault(
-        "aidl/bind_soong/Android.bp",
+        "aidl/soong/Android.bp",
         "        \"v5\",\n",
         "        \"V5\",\n",
-        "aidl/bind_soong/Android.bp:",
+        "aidl/soong/Android.bp:",
         "the value V5 begins with a capital",
     ),
     Fault(
-        "aidl/bind_soong/Android.bp",
+        "aidl/soong/Android.bp",
         "            v5: {",
         "            V5: {",
-        "aidl/bind_soong/Android.bp:",
+        "aidl/soong/Android.bp:",
         "the value V5 begins with a capital",
     ),
     // The APEX.
