@@ -29,11 +29,6 @@ pub trait HeapBackend {
 
     /// Gives a buffer that was filled ahead its client's name. A name is for people: where there is none to give, nothing.
     fn rename(&self, _buffer: &Self::Buffer, _name: &BufferName) {}
-
-    /// Gives back all memory that is only kept ready. True when there was some: what was refused may succeed now.
-    fn give_way(&self) -> bool {
-        false
-    }
 }
 
 /// Why a heap gave nothing.

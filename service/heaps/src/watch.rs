@@ -1,28 +1,33 @@
-//! Tells when a buffer's last reference went, in whichever process it was: fds, mappings, device imports.
+//! The release watch: tells when the last reference to a buffer is dropped, in whichever process it was (an fd, a
+//! mapping, a device's import).
 //!
-//! A watch holds no memory: the buffer is freed as if nobody watched. Two sources, chosen by trying
-//! ([`ReleaseWatch::choose`]):
-//! - inotify: an event, at once. dma-bufs send IN_CLOSE at their last reference until Linux 6.13; from 6.14 on, files of
-//!   pseudo file systems send nothing (`alloc_file_pseudo`, `fs/file_table.c`). memfds send IN_DELETE_SELF everywhere.
+//! A watch holds no reference: the buffer is freed as if nobody watched. There are two sources in the kernel, and which of
+//! them work is found out by trying ([`ReleaseWatch::choose`]):
+//! - inotify: an event. dma-bufs send IN_CLOSE at their last reference until Linux 6.13; from 6.14 on, files of pseudo file
+//!   systems send nothing (`alloc_file_pseudo`, `fs/file_table.c`). memfds send IN_DELETE_SELF everywhere.
+//!   [`ReleaseWatch::read_events`] reads what has come, and costs next to nothing when nothing has.
 //! - epoll: no event, but its fdinfo lists what is still there: an epoll item goes with its file and holds no reference to
-//!   it (`eventpoll_release`, `fs/eventpoll.c`). Has to be looked at now and again; works on every kernel, for what can be
-//!   polled: dma-bufs, not memfds.
+//!   it (`eventpoll_release`, `fs/eventpoll.c`). [`ReleaseWatch::scan`] reads the whole list, so it costs time in
+//!   proportion to what lives. Works on every kernel, for what can be polled: dma-bufs, not memfds. When to scan is the
+//!   caller's decision: this module has no clock.
 //!
 //! Both are kept where both work: inotify watches are few (`fs.inotify.max_user_watches`, 8,192 where there is a gibibyte of
 //! memory) and all of one user, whose other processes need theirs. So inotify takes at most half of them and the list the
 //! rest. What the list does not take is watched beyond that half, to the limit: a buffer that nobody tracks is worse.
 //!
 //! The caller holds an fd of the buffer over [`ReleaseWatch::add`]; closing it may be what ends the buffer, and that is
-//! reported. All methods take `&self` and may run in several threads. A watch ends with its buffer and in no other way.
+//! reported. All methods take `&self` and may run in several threads; a scan does not keep others from adding. A watch ends
+//! with its buffer and in no other way.
 
 mod epoll;
 mod inotify;
 mod kind;
-mod table;
 
 use crate::error::Error;
 use kind::Kind;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -34,7 +39,7 @@ pub type Tag = u32;
 pub enum Source {
     /// Events.
     Inotify,
-    /// A list that is read at intervals.
+    /// A list that is scanned.
     Epoll,
 }
 
@@ -72,6 +77,9 @@ pub struct ReleaseWatch(Vec<Kind>);
 
 /// How long a test buffer's end may take to be told.
 const PROBE_TIME: Duration = Duration::from_millis(200);
+
+/// Between two scans of somebody who waits for one buffer.
+const NAP: Duration = Duration::from_millis(10);
 
 impl ReleaseWatch {
     /// Watches through one source without trying it.
@@ -164,7 +172,7 @@ impl ReleaseWatch {
         self.0.iter().map(Kind::watched).fold(0, usize::saturating_add)
     }
 
-    /// Readable when [`ReleaseWatch::read`] has something to report that came as an event. `None` without such a source.
+    /// Readable when [`ReleaseWatch::read_events`] has something to report. `None` without such a source.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.0.iter().find_map(|kind| match kind {
             Kind::Inotify(events) => Some(events.fd()),
@@ -172,26 +180,33 @@ impl ReleaseWatch {
         })
     }
 
-    /// How long to leave between looks at buffers whose source has no events; grows with their number. `None` while there
-    /// are none.
-    pub fn scan_interval(&self) -> Option<Duration> {
-        self.0.iter().find_map(Kind::scan_interval)
+    /// How many buffers are watched by a source that has to be scanned.
+    pub fn to_scan(&self) -> usize {
+        self.0.iter().filter(|kind| !kind.has_events()).map(Kind::watched).fold(0, usize::saturating_add)
     }
 
-    /// What has ended since the last read. Never blocks. What a source could not tell now comes with a later read.
+    /// The ends that the kernel has sent as events since the last read. Never blocks.
     ///
     /// # Errors
-    /// `File` when `/proc/self/fdinfo` cannot be read, `Call` when the events cannot, and no source had anything to tell.
+    /// `Call` when they cannot be read, `File` when events were dropped and `/proc/self/fdinfo` cannot be read.
+    pub fn read_events(&self) -> Result<Released, Error> {
+        self.read_if(Kind::has_events)
+    }
+
+    /// The ends that a scan of the others finds.
+    ///
+    /// # Errors
+    /// `File` when `/proc/self/fdinfo` cannot be read.
+    pub fn scan(&self) -> Result<Released, Error> {
+        self.read_if(|kind| !kind.has_events())
+    }
+
+    /// Both. What a source could not tell now comes with a later read.
+    ///
+    /// # Errors
+    /// As for each, when no source had anything to tell.
     pub fn read(&self) -> Result<Released, Error> {
         self.read_if(|_| true)
-    }
-
-    /// The same, but a list is read only when [`ReleaseWatch::scan_interval`] has passed since it last was.
-    ///
-    /// # Errors
-    /// As [`ReleaseWatch::read`].
-    pub fn read_due(&self) -> Result<Released, Error> {
-        self.read_if(Kind::is_due)
     }
 
     fn read_if(&self, wanted: impl Fn(&Kind) -> bool) -> Result<Released, Error> {
@@ -222,7 +237,7 @@ impl ReleaseWatch {
             if !released.tags.is_empty() || left.is_zero() {
                 return Ok(released);
             }
-            let nap = self.scan_interval().map_or(left, |interval| interval.min(left));
+            let nap = if self.to_scan() > 0 { left.min(NAP) } else { left };
             match self.0.first() {
                 Some(Kind::Inotify(events)) => events.sleep(nap)?,
                 _ => std::thread::sleep(nap),
@@ -243,6 +258,14 @@ fn hex_field(line: &str, name: &str) -> Option<u64> {
 fn fdinfo(fd: BorrowedFd<'_>) -> Result<String, Error> {
     let path = format!("/proc/self/fdinfo/{}", fd.as_raw_fd());
     std::fs::read_to_string(&path).map_err(Error::file(path))
+}
+
+/// Gives memory back when a map has far more room than it needs: buffers come by the thousand and go.
+fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    let needed = map.len().saturating_mul(2).saturating_add(64);
+    if map.capacity() > needed.saturating_mul(2) {
+        map.shrink_to(needed);
+    }
 }
 
 #[cfg(test)]

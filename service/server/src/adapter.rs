@@ -2,14 +2,12 @@
 
 use crate::dump::{self, Seat};
 use crate::engine::Engine;
-use crate::stock::Stocked;
 use crate::{access, convert, status};
 use allocator_aidl::{AllocationResult, AllocatorStatistics, BinderResult, BufferDescriptorInfo, BufferStatistics};
 use allocator_aidl::{IAllocator, IAllocatorStatistics, Status, StatusCode, Strong};
 use gralloc_allocator::ledger::Client;
 use gralloc_allocator::{Refusal, Unsupported};
 use gralloc_buffer::BufferName;
-use gralloc_heaps::{Backend, MemInfo};
 use log::warn;
 use nix::errno::Errno;
 use std::io;
@@ -19,7 +17,7 @@ use std::sync::Arc;
 pub const MAPPER_SUFFIX: &str = "dmaheap";
 
 /// The engine that the service runs.
-pub type ServiceEngine = Engine<Stocked<Backend>, MemInfo>;
+pub type ServiceEngine = Engine;
 
 /// `IAllocator/default` over an engine.
 pub struct Allocator(pub Arc<ServiceEngine>);

@@ -180,7 +180,7 @@ mod tests {
     fn bad_arguments_name_what_is_allowed() {
         assert_eq!(
             run(&["--heaps", "ion"]).unwrap_err(),
-            "--heaps: \"ion\" is no source of heaps: kernel, udmabuf and memfd are"
+            "--heaps: \"ion\" is not a source of heaps: use kernel, udmabuf or memfd"
         );
         assert_eq!(
             run(&["--release-source", "guess"]).unwrap_err(),

@@ -4,7 +4,7 @@ use crate::dump::{BufferLine, ClientLine, Dump, HeapLine, Holdings, LatencyLine}
 use crate::engine::{Grant, Handle};
 use allocator_aidl as aidl;
 use allocator_aidl::{parcel_fd, AllocationResult, BufferDescriptorInfo, ExtendableType, NativeHandle};
-use gralloc_allocator::pool::Figures;
+use gralloc_allocator::pool::PoolStatistics;
 use gralloc_buffer::handle::encode;
 use gralloc_buffer::BufferName;
 use gralloc_buffer::{Descriptor, DescriptorOption};
@@ -81,7 +81,7 @@ fn heap(line: HeapLine) -> aidl::HeapStatistics {
     }
 }
 
-fn pool(figures: &Figures) -> aidl::PoolStatistics {
+fn pool(figures: &PoolStatistics) -> aidl::PoolStatistics {
     aidl::PoolStatistics {
         readyBuffers: i64::from(figures.ready_buffers),
         readyBytes: long(figures.ready_bytes),

@@ -9,7 +9,6 @@ pub(crate) use seats::Seat;
 
 use crate::adapter::ServiceEngine;
 use crate::latency::{Latency, BUCKETS};
-use crate::tracker::Tracker;
 use gralloc_allocator::ledger::{Account, ClientAccount, Entry, Snapshot};
 use gralloc_allocator::ports::MemoryGauge;
 use gralloc_heaps::watch::Source;
@@ -252,7 +251,7 @@ fn collect(engine: &ServiceEngine, snapshot: &Snapshot) -> Dump {
     let now_ms = engine.now_ms();
     let Limits { request_bytes, client_bytes, total_bytes, reserve_bytes, buffers_per_request } = policy.limits;
     let available_bytes = engine.gauge().available_bytes();
-    let report = engine.heaps().heaps().describe();
+    let report = engine.heaps().describe();
     let accounts = snapshot.heaps.iter().copied().chain(repeat(Account::default()));
     let heap_lines = policy.heaps.iter().zip(&report.heaps).zip(accounts).zip(&counts.latencies).map(
         |(((heap, state), account), latency)| HeapLine {
@@ -277,11 +276,11 @@ fn collect(engine: &ServiceEngine, snapshot: &Snapshot) -> Dump {
         heaps_from: report.source,
         stand_in: report.stand_in,
         unclaimed_nodes: report.unclaimed,
-        problems: report.problems,
+        problems: report.problems.into_iter().chain(engine.releases().problem()).collect(),
         uptime_ms: now_ms,
         releases_seen_through: watches.first().map(|line| line.source),
         watches,
-        untracked_buffers: engine.tracker().map_or(0, Tracker::untracked),
+        untracked_buffers: engine.releases().untracked(),
         requests: counts.requests,
         refusals: counts.refusals,
         memory: Memory { available_bytes, reserve_bytes },

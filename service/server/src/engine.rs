@@ -1,27 +1,27 @@
-//! What the service does, without binder: a descriptor in, handles out.
+//! Serves requests: a descriptor in, handles out. Without binder, and without what is done beside requests
+//! ([`crate::maintenance`]).
 
-use crate::filler::Fills;
-use crate::housekeeper::{is_readable, Chores, Waker};
+use crate::clock::Clock;
 use crate::ids::BufferIds;
 use crate::pool::Pool;
+use crate::releases::Releases;
 use crate::stats::Stats;
-use crate::stock::Stocked;
-use crate::tracker::{self, Tracker};
+use crate::tracker::{self, Asker, Duplicates, Tracker};
+use crate::wakeup::Wakeup;
 use gralloc_allocator::allocate::{allocate, Allocated, Batch, Resources};
 use gralloc_allocator::ledger::{About, Client, Ledger, Reservation};
-use gralloc_allocator::pool::Cause;
-use gralloc_allocator::ports::{HeapBackend, MemoryGauge};
+use gralloc_allocator::ports::HeapBackend;
 use gralloc_allocator::{plan, Plan, Refusal, Shortage};
 use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::Descriptor;
 use gralloc_heaps::watch::Source;
-use gralloc_heaps::{sched, Backend, MemoryPressure};
+use gralloc_heaps::{sched, Backend, MemInfo};
 use heaps_config::Policy;
-use log::{info, warn};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use log::warn;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 /// One buffer, ready to travel.
 pub struct Handle {
@@ -41,72 +41,57 @@ pub struct Grant {
     pub handles: Vec<Handle>,
 }
 
-/// The service's parts, put together.
-pub struct Engine<H, G> {
+/// What serves requests.
+pub struct Engine {
     policy: Arc<Policy>,
-    heaps: H,
-    gauge: G,
+    pool: Arc<Pool<Backend>>,
+    gauge: MemInfo,
     ledger: Arc<Ledger>,
-    /// Empty where the kernel does not say when a buffer dies, and while there is no buffer to try it with.
-    tracker: OnceLock<Tracker>,
-    waker: Arc<Waker>,
+    releases: Releases,
     stats: Stats,
     ids: BufferIds,
-    started: Instant,
+    clock: Clock,
     /// Requests that are with the heaps now.
     allocating: AtomicUsize,
-    /// Set where there is a pool and the kernel tells when memory runs short.
-    pressure: Option<MemoryPressure>,
-    release_sources: Vec<Source>,
+    pressure_events: bool,
 }
 
-impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
-    /// Puts the parts together.
-    pub fn new(
-        policy: Arc<Policy>,
-        heaps: H,
-        gauge: G,
-        ledger: Arc<Ledger>,
-        waker: Arc<Waker>,
-        pressure: Option<MemoryPressure>,
-        release_sources: Vec<Source>,
-    ) -> Self {
-        let stats = Stats::new(&policy);
-        let (tracker, ids, started) = (OnceLock::new(), BufferIds::default(), Instant::now());
-        let allocating = AtomicUsize::new(0);
+/// How an engine is set up, beside its policy and heaps.
+pub struct Setup {
+    /// Wakes the maintenance thread.
+    pub wakeup: Arc<Wakeup>,
+    /// The ways to see releases that may be tried.
+    pub release_sources: Vec<Source>,
+    /// The kernel tells of memory pressure. For the dump.
+    pub pressure_events: bool,
+    /// The kernel's page size.
+    pub page_bytes: u64,
+}
+
+impl Engine {
+    /// Puts the parts together. [`Engine::start_release_watch`] is still to be called.
+    pub fn new(policy: Arc<Policy>, heaps: Backend, gauge: MemInfo, setup: Setup) -> Engine {
+        let Setup { wakeup, release_sources, pressure_events, page_bytes } = setup;
+        let clock = Clock::start();
+        let ledger = Arc::new(Ledger::new(Arc::clone(&policy), page_bytes));
+        let shared = (Arc::clone(&policy), Arc::clone(&ledger), Arc::clone(&wakeup));
         Engine {
+            pool: Arc::new(Pool::new(heaps, shared.0, shared.1, shared.2, clock, page_bytes)),
+            releases: Releases::new(release_sources, Arc::clone(&ledger), wakeup, clock),
+            stats: Stats::new(&policy),
+            ids: BufferIds::default(),
+            allocating: AtomicUsize::new(0),
             policy,
-            heaps,
             gauge,
             ledger,
-            tracker,
-            waker,
-            stats,
-            ids,
-            started,
-            allocating,
-            pressure,
-            release_sources,
+            clock,
+            pressure_events,
         }
     }
 
-    /// Begins to see releases, if there is a way and the heap to try it with.
-    pub fn watch_releases(&self) {
-        let heap = self.policy.metadata_heap;
-        if self.tracker.get().is_some() || !self.heaps.present().contains(heap) {
-            return;
-        }
-        let (ledger, waker) = (Arc::clone(&self.ledger), Arc::clone(&self.waker));
-        match Tracker::choose(&self.release_sources, &self.heaps, heap, ledger, waker) {
-            Ok(tracker) => {
-                for (place, (source, _)) in tracker.sources().enumerate() {
-                    info!("releases are seen through {source}{}", if place > 0 { " beyond that" } else { "" });
-                }
-                // Lost only to another thread that has just set one as good.
-                let _ = self.tracker.set(tracker);
-            }
-            Err(why) => warn!("live bytes are unknown, and budgets of clients and heaps bound nothing: {why}"),
-        }
+    /// Begins to see releases, when there is a try due: by one thread.
+    pub fn start_release_watch(&self) {
+        self.releases.start(self.heaps(), self.policy.metadata_heap, self.clock.now());
     }
 
     /// The policy in force.
@@ -115,8 +100,19 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
     }
 
     /// The heaps behind it.
-    pub fn heaps(&self) -> &H {
-        &self.heaps
+    pub fn heaps(&self) -> &Backend {
+        self.pool.heaps()
+    }
+
+    /// What is kept ready of them.
+    pub fn pool(&self) -> &Arc<Pool<Backend>> {
+        &self.pool
+    }
+
+    /// Where memory pressure is seen, for the dump; `None` without a pool.
+    pub fn pressure_source(&self) -> Option<&'static str> {
+        self.policy.pool.as_ref()?;
+        Some(if self.pressure_events { "psi" } else { "MemAvailable" })
     }
 
     /// The account.
@@ -129,31 +125,39 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
         &self.stats
     }
 
-    /// The memory figure, for the dump.
-    pub fn gauge(&self) -> &G {
+    /// The memory figure.
+    pub fn gauge(&self) -> &MemInfo {
         &self.gauge
+    }
+
+    /// The service's clock.
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Milliseconds since the start.
     pub fn now_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.clock.now_ms()
     }
 
-    /// How releases are seen, if they are.
+    /// How releases are seen.
+    pub fn releases(&self) -> &Releases {
+        &self.releases
+    }
+
+    /// The release watch, if it runs.
     pub fn tracker(&self) -> Option<&Tracker> {
-        self.tracker.get()
+        self.releases.tracker()
     }
 
-    /// Books all releases that have happened.
+    /// Books releases that have happened, before statistics are read: see [`Tracker::settle`].
     pub fn settle(&self) {
-        if let Some(tracker) = self.tracker.get() {
-            tracker.settle();
-        }
+        self.releases.settle(Asker::Statistics);
     }
 
     /// `isSupported`: true exactly when the plan stands, given the heaps that exist now.
     pub fn is_supported(&self, descriptor: &Descriptor) -> bool {
-        plan(descriptor, &self.policy, self.heaps.present()).is_ok()
+        plan(descriptor, &self.policy, self.heaps().present()).is_ok()
     }
 
     /// `allocate2`.
@@ -170,7 +174,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
 
     fn try_allocate(&self, descriptor: &Descriptor, count: i32, client: Client) -> Result<Grant, Refusal> {
         let asked = Instant::now();
-        let plan = plan(descriptor, &self.policy, self.heaps.present())?;
+        let plan = plan(descriptor, &self.policy, self.heaps().present())?;
         let Batch { buffers, reservation } = self.allocate_planned(&plan, descriptor, count, client)?;
         let first_heap = buffers.first().map(|first| first.heap);
         let stride = i32::try_from(plan.stride).map_err(|_| Shortage::Bookkeeping("stride"))?;
@@ -186,7 +190,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
         Ok(Grant { stride, handles })
     }
 
-    /// Allocates; a refusal for lack of memory is looked at once more after what is ready was given back.
+    /// Allocates; a refusal for lack of memory is decided once more after what is ready was given back.
     fn allocate_planned(
         &self,
         plan: &Plan<'_>,
@@ -197,15 +201,15 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
         let resources = Resources {
             policy: &self.policy,
             ledger: &self.ledger,
-            heaps: &self.heaps,
+            heaps: &*self.pool,
             gauge: &self.gauge,
-            settle: &|| self.settle(),
+            settle: &|| self.releases.settle(Asker::Client(client.uid)),
             now_ms: self.now_ms(),
         };
         let allocate = || allocate(plan, count, &descriptor.name, client, &resources);
         let allocate = || self.beside_others(plan, count, allocate);
         match allocate() {
-            Err(Refusal::Shortage(Shortage::Memory { .. })) if self.heaps.give_way() => allocate(),
+            Err(Refusal::Shortage(Shortage::Memory { .. })) if self.pool.make_room_in_system_memory() => allocate(),
             result => result,
         }
     }
@@ -224,16 +228,20 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
         handles: &[Handle],
         reservation: Reservation<'_>,
     ) -> Result<(), Refusal> {
-        let watches = match self.tracker.get() {
-            Some(tracker) => Some((tracker, tracker.prepare(handles)?)),
-            None => None,
-        };
-        let parts = if watches.is_some() { tracker::parts(plan.request.reserved_bytes) } else { 0 };
+        let parts = tracker::parts(plan.request.reserved_bytes);
         let about = About { name: descriptor.name, usage: plan.request.usage, born_ms: self.now_ms(), parts };
-        let tickets = reservation.commit(&about, handles.iter().map(|handle| handle.info.id));
-        if let Some((tracker, duplicates)) = watches {
-            tracker.watch(duplicates, tickets);
-        }
+        let ids = handles.iter().map(|handle| handle.info.id);
+        let Some(tracker) = self.releases.tracker() else {
+            reservation.commit(&About { parts: 0, ..about }, ids);
+            self.releases.count_unwatched(handles.len());
+            return Ok(());
+        };
+        let duplicates = handles.iter().map(|handle| {
+            let reserved = (parts > 1).then(|| handle.metadata.as_fd());
+            Duplicates::of(handle.buffer.as_fd(), reserved)
+        });
+        let duplicates = duplicates.collect::<Result<Vec<_>, _>>()?;
+        tracker.watch(duplicates, reservation.commit(&about, ids));
         Ok(())
     }
 }
@@ -241,7 +249,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>, G: MemoryGauge> Engine<H, G> {
 /// From so many bytes on the kernel zeroes for 0.1 to 1 ms or longer: worth two system calls to change class.
 const LONG_BYTES: u64 = 1 << 20;
 
-impl<H, G> Engine<H, G> {
+impl Engine {
     /// Runs an allocation. A long one that begins while other requests are being served leaves the real-time class: in it,
     /// this thread would keep a processor from theirs until all is zeroed.
     fn beside_others<T>(&self, plan: &Plan<'_>, count: i32, allocate: impl FnOnce() -> T) -> T {
@@ -259,117 +267,5 @@ impl<H, G> Engine<H, G> {
         };
         self.allocating.fetch_sub(1, Ordering::Relaxed);
         result
-    }
-}
-
-/// What the service does beside requests, for the heaps that the kernel crate has.
-impl<G: MemoryGauge + Send + Sync> Chores for Engine<Stocked<Backend>, G> {
-    fn ready_fds(&self) -> Vec<BorrowedFd<'_>> {
-        let releases = self.tracker.get().and_then(|tracker| tracker.fd());
-        releases.into_iter().chain(self.heaps.heaps().change_fd()).collect()
-    }
-
-    fn pressure_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.pressure.as_ref().map(MemoryPressure::fd)
-    }
-
-    fn relieve(&self) {
-        if self.pressure.as_ref().is_some_and(|pressure| !pressure.is_real()) {
-            return;
-        }
-        if let Some(pool) = self.heaps.pool() {
-            if pool.drain(Cause::Pressure) {
-                info!("memory runs short: nothing is kept ready for a while");
-            }
-        }
-    }
-
-    fn interval(&self) -> Option<Duration> {
-        self.tracker.get().and_then(|tracker| tracker.interval())
-    }
-
-    fn run(&self) {
-        self.look_for_heaps();
-        if let Some(tracker) = self.tracker.get() {
-            tracker.tend();
-        }
-        self.heaps.refill();
-    }
-}
-
-/// How often the memory figure is looked at where the kernel tells of no pressure, while something is ready.
-const MEMORY_CHECK: Duration = Duration::from_secs(1);
-
-/// Fills from the heaps themselves: the pool's own way out would be a circle.
-impl<G: MemoryGauge + Send + Sync> Fills for Engine<Stocked<Backend>, G> {
-    fn pool(&self) -> Option<&Pool> {
-        self.heaps.pool()
-    }
-
-    fn fill(&self) -> bool {
-        self.heaps.pool().is_some_and(|pool| pool.fill(self.heaps.heaps(), &self.gauge))
-    }
-
-    fn look_at_memory(&self) -> Option<Duration> {
-        let looks = |pool: &Pool| self.pressure.is_none() && pool.figures().ready_buffers > 0;
-        if !self.heaps.pool().is_some_and(looks) {
-            return None;
-        }
-        if self.memory_is_short() {
-            self.relieve();
-            return None;
-        }
-        Some(MEMORY_CHECK)
-    }
-}
-
-impl<G: MemoryGauge> Engine<Stocked<Backend>, G> {
-    /// Where memory pressure is seen, for the dump; `None` without a pool.
-    pub fn pressure_source(&self) -> Option<&'static str> {
-        self.heaps.pool()?;
-        Some(if self.pressure.is_some() { "psi" } else { "MemAvailable" })
-    }
-
-    /// Has the pool keep ready what the policy lists, from the heaps that there are now.
-    pub fn keep_ready(&self) {
-        let (Some(pool), Some(policy)) = (self.heaps.pool(), &self.policy.pool) else { return };
-        let mut entries = Vec::new();
-        for entry in &policy.ready {
-            match plan(&entry.descriptor, &self.policy, self.heaps.present()) {
-                Ok(plan) => {
-                    let heap = plan.candidates_in_order().next();
-                    entries.extend(heap.map(|heap| (heap, plan.bytes, entry.count)));
-                }
-                Err(refusal) => warn!("\"{}\" is not kept ready: {refusal}", entry.name),
-            }
-        }
-        pool.keep_ready(&entries);
-    }
-
-    /// The pool is filled only while twice the reserve stays free; with less than that and a half it goes.
-    fn memory_is_short(&self) -> bool {
-        let reserve = self.policy.limits.reserve_bytes;
-        let bound = reserve.saturating_add(reserve / 2);
-        self.gauge.available_bytes().is_some_and(|available| available < bound)
-    }
-
-    /// Opens heaps that have come and closes those that have gone, when the kernel says that nodes changed. Where it
-    /// cannot say, every look is for real.
-    fn look_for_heaps(&self) {
-        let heaps = self.heaps.heaps();
-        if !heaps.change_fd().map_or(true, is_readable) {
-            return;
-        }
-        let change = heaps.refresh();
-        self.watch_releases();
-        self.keep_ready();
-        for (id, heap) in self.policy.heap_ids() {
-            if change.appeared.contains(id) {
-                info!("heap {} has come", heap.name);
-            }
-            if change.vanished.contains(id) {
-                warn!("heap {} has gone", heap.name);
-            }
-        }
     }
 }

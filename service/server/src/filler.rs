@@ -1,120 +1,74 @@
-//! The thread that fills the pool, of the lowest rank: it uses what nobody else wants of the processors.
+//! The thread that makes the pool's ioctls, and does nothing else.
 //!
-//! It sleeps on a timer, as the housekeeper does, so that a client's wait holds no wake-up that it could do without.
+//! The kernel zeroes a buffer of tens of megabytes in tens of milliseconds, and at the lowest rank, which this work has, in
+//! far more on a busy machine. Were it the maintenance thread that waits for it, releases would be seen so much later, and a
+//! thread cannot lower its rank for one call: to raise it again needs CAP_SYS_NICE. So the maintenance thread decides and
+//! keeps the account, and this one holds no lock that a request could wait for.
 
 use crate::pool::Pool;
-use crate::timer::Timer;
+use crate::wakeup::Wakeup;
+use gralloc_allocator::pool::PoolKey;
+use gralloc_allocator::ports::{HeapBackend, HeapFailure};
+use gralloc_buffer::BufferName;
 use gralloc_heaps::sched;
-use log::{error, warn};
-#[cfg(all(test, loom))]
-use loom::sync::atomic::{AtomicU8, Ordering};
-#[cfg(not(all(test, loom)))]
-use std::sync::atomic::{AtomicU8, Ordering};
+use log::warn;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
+use std::{io, thread};
 
-/// After a reply: it is out by then. A client that asks for the next one earlier finds the filler on its way.
-const AFTER_REPLY: Duration = Duration::from_millis(1);
-/// A timer of zero would be none.
-const AT_ONCE: Duration = Duration::from_nanos(1);
+type Given = (PoolKey, Result<OwnedFd, HeapFailure>);
 
-/// The filler looks by itself.
-const AWAKE: u8 = 0;
-/// It sleeps, and no timer is set.
-const ASLEEP: u8 = 1;
-/// It sleeps until [`AFTER_REPLY`] is over.
-const SOON: u8 = 2;
-
-/// Wakes the filler.
-pub struct FillTimer {
-    timer: Timer,
-    state: AtomicU8,
+/// The maintenance thread's end of it.
+pub struct Filler {
+    work: Sender<PoolKey>,
+    given: Receiver<Given>,
+    busy: bool,
 }
 
-impl FillTimer {
-    /// A timer that nobody waits on yet.
+impl Filler {
+    /// Starts the thread, from a thread of the normal class. After each buffer it wakes the maintenance thread.
     ///
     /// # Errors
-    /// No file descriptor left.
-    pub fn new() -> nix::Result<FillTimer> {
-        Ok(FillTimer { timer: Timer::new()?, state: AtomicU8::new(AWAKE) })
+    /// No thread to be had.
+    pub fn spawn<H>(pool: Arc<Pool<H>>, wakeup: Arc<Wakeup>) -> io::Result<Filler>
+    where
+        H: HeapBackend<Buffer = OwnedFd> + Send + Sync + 'static,
+    {
+        let (work, keys) = channel::<PoolKey>();
+        let (results, given) = channel();
+        thread::Builder::new().name("pool-fill".to_owned()).spawn(move || {
+            if let Err(error) = sched::set_background() {
+                warn!("the pool is filled at the rank of everybody else: {error}");
+            }
+            let name = BufferName::from_text("gralloc-ready");
+            for key in keys {
+                // Of the heaps themselves: what is ready is not to be had here.
+                let buffer = pool.heaps().allocate(key.heap, key.bytes, &name);
+                if results.send((key, buffer)).is_err() {
+                    return;
+                }
+                wakeup.wake_now();
+            }
+        })?;
+        Ok(Filler { work, given, busy: false })
     }
 
-    /// Has the filler look after the reply.
-    pub fn fill_soon(&self) {
-        if self.state.compare_exchange(ASLEEP, SOON, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-            self.set(AFTER_REPLY);
-        }
+    /// True when there is no buffer on its way.
+    pub fn is_idle(&self) -> bool {
+        !self.busy
     }
 
-    /// Has the filler look at once.
-    pub fn fill_now(&self) {
-        if self.state.swap(AWAKE, Ordering::SeqCst) != AWAKE {
-            self.set(AT_ONCE);
-        }
+    /// Has a buffer made. True when the thread will.
+    pub fn start(&mut self, key: PoolKey) -> bool {
+        self.busy = self.work.send(key).is_ok();
+        self.busy
     }
 
-    fn set(&self, after: Duration) {
-        if let Err(errno) = self.timer.set(after) {
-            // Cannot be: the timer is ours and the time is valid. The next request tries again.
-            self.state.store(ASLEEP, Ordering::SeqCst);
-            error!("filler: timer: {errno}");
-        }
-    }
-
-    /// Sleeps until somebody asks or the time is over that `timeout` gives. `look` does once more what there is to do:
-    /// whoever asked before the filler said that it sleeps saw one that was awake.
-    fn sleep(&self, look: impl FnOnce(), timeout: impl FnOnce() -> Option<Duration>) {
-        // Swaps, not stores: each reads the change before it, so all changes stand in one order (as `model.rs` needs it).
-        self.state.swap(ASLEEP, Ordering::SeqCst);
-        look();
-        // Rounded up: a look that comes too early finds nothing and would come again at once.
-        if let Err(errno) = self.timer.wait(timeout().map(|timeout| timeout.saturating_add(Duration::from_millis(1)))) {
-            error!("filler: poll: {errno}");
-            thread::sleep(Duration::from_secs(1));
-        }
-        self.state.swap(AWAKE, Ordering::SeqCst);
-        self.timer.take_back();
+    /// The buffer that was made, if it is.
+    pub fn finished(&mut self) -> Option<Given> {
+        let given = self.given.try_recv().ok()?;
+        self.busy = false;
+        Some(given)
     }
 }
-
-/// What the filler works on.
-pub trait Fills: Send + Sync {
-    /// The pool; `None` when it is off, and then no thread is started.
-    fn pool(&self) -> Option<&Pool>;
-
-    /// Fills one buffer; false when none is wanted.
-    fn fill(&self) -> bool;
-
-    /// Where the kernel tells of no pressure: looks whether memory is short, and says when to look again.
-    fn look_at_memory(&self) -> Option<Duration>;
-}
-
-/// Starts the thread, from a thread of the normal class.
-///
-/// # Errors
-/// No thread to be had.
-pub fn spawn(fills: Arc<dyn Fills>) -> std::io::Result<()> {
-    thread::Builder::new().name("filler".to_owned()).spawn(move || {
-        let Some(pool) = fills.pool() else { return };
-        if let Err(error) = sched::set_background() {
-            warn!("the pool is filled at the rank of everybody else: {error}");
-        }
-        loop {
-            while fills.fill() {}
-            pool.drop_idle();
-            pool.timer().sleep(
-                || while fills.fill() {},
-                || {
-                    let look = fills.look_at_memory();
-                    pool.due_in().into_iter().chain(look).min()
-                },
-            );
-        }
-    })?;
-    Ok(())
-}
-
-#[cfg(all(test, loom))]
-mod model;

@@ -2,24 +2,29 @@
 //!
 //! One request: [`adapter`] (the AIDL methods, three lines each) → [`convert`] (wire types in and out) →
 //! [`engine`] (plan, admission, allocation, the handle) → [`tracker`] (learns when the buffer dies). Failures leave
-//! through [`status`], one match. Beside requests, the [`housekeeper`] books releases and the [`filler`] fills the [`pool`].
-//! [`dump`] prints what [`stats`] and the ledger counted.
+//! through [`status`], one match. Beside requests, [`maintenance`] books releases and has what is kept ready in the [`pool`]
+//! filled. [`dump`] prints what [`stats`] and the ledger counted.
 
 pub mod access;
 pub mod adapter;
 pub mod args;
+pub mod clock;
 pub mod convert;
 pub mod dump;
 pub mod engine;
 pub mod filler;
-pub mod housekeeper;
 pub mod ids;
 pub mod latency;
 pub mod logging;
+pub mod maintenance;
 pub mod pool;
+pub mod releases;
 pub mod startup;
 pub mod stats;
 pub mod status;
-pub mod stock;
 pub mod timer;
 pub mod tracker;
+pub mod wakeup;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

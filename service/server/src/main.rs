@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let engine = startup::engine(args)?;
     if args.check {
-        let report = engine.heaps().heaps().describe();
+        let report = engine.heaps().describe();
         for line in startup::describe(&report) {
             println!("{line}");
         }

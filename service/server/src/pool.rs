@@ -1,108 +1,227 @@
-//! The pool's surroundings: its clock, its heaps, and who fills it.
+//! What is kept ready, around the heaps: pixels by the policy's `[pool]`, and pages of metadata always.
 //!
-//! Pixels that a client has had never come back here; the only way in is [`Pool::fill`], right after the kernel zeroed them.
+//! A [`HeapBackend`] before another one: requests take a ready buffer where there is one and ask the heap where there is none.
+//! Which pixels to keep is decided in [`gralloc_allocator::pool`]; here are the fds and the clock. Pixels that a client has
+//! had never come back: the only way in is [`Pool::end_fill`], right after the kernel zeroed them.
+//!
+//! Every buffer has a page of shared metadata from one heap, and no client should wait for that second allocation. These
+//! pages are no entry of the pool of pixels: they are there without `[pool]` in the policy, are no guess at a stream that may
+//! end, and at 128 KiB are in nobody's account.
+//!
+//! What is ready gives way: all that a heap has when that heap runs out of memory, everything when the service runs out of
+//! file descriptors, and all in heaps of system memory when `MemAvailable` runs low or the kernel tells of pressure. A heap that
+//! refuses for another reason (a size that it does not take) takes nothing from anybody.
 
-use crate::filler::FillTimer;
+use crate::clock::Clock;
+use crate::wakeup::Wakeup;
 use gralloc_allocator::ledger::Ledger;
-use gralloc_allocator::pool::charged::ChargedShelf;
-use gralloc_allocator::pool::{Cause, Figures, Kind};
-use gralloc_allocator::ports::{HeapBackend, MemoryGauge};
-use gralloc_buffer::BufferName;
-use heaps_config::policy::{HeapId, PoolPolicy};
+use gralloc_allocator::pool::{self, Cause, PoolKey, PoolStatistics, HOLD_OFF_MS};
+use gralloc_allocator::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
+use gralloc_buffer::{BufferName, METADATA_BYTES};
+use heaps_config::policy::{HeapId, HeapSet, Policy};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// Buffers that are ready.
-pub struct Pool {
-    shelf: ChargedShelf<OwnedFd>,
-    timer: FillTimer,
+/// Pages of metadata that are kept: what one request may need at most.
+const METADATA_PAGES: usize = 32;
+
+/// Heaps with what is kept ready before them.
+pub struct Pool<H> {
+    heaps: H,
+    policy: Arc<Policy>,
+    pixels: Option<pool::Pool<OwnedFd>>,
+    metadata: Mutex<Metadata>,
+    metadata_name: BufferName,
+    wakeup: Arc<Wakeup>,
+    clock: Clock,
     page_bytes: u64,
-    started: Instant,
-    name: BufferName,
 }
 
-impl Pool {
-    /// An empty one.
-    ///
-    /// # Errors
-    /// No file descriptor left.
-    pub fn new(policy: PoolPolicy, ledger: Arc<Ledger>, page_bytes: u64) -> nix::Result<Pool> {
-        Ok(Pool {
-            shelf: ChargedShelf::new(policy, ledger, 0),
-            timer: FillTimer::new()?,
-            page_bytes,
-            started: Instant::now(),
-            name: BufferName::from_text("gralloc-ready"),
-        })
+#[derive(Default)]
+struct Metadata {
+    ready: Vec<OwnedFd>,
+    /// Memory runs short: no page is made before.
+    held_until_ms: u64,
+}
+
+impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
+    /// An empty one. `wakeup` wakes whoever fills it.
+    pub fn new(
+        heaps: H,
+        policy: Arc<Policy>,
+        ledger: Arc<Ledger>,
+        wakeup: Arc<Wakeup>,
+        clock: Clock,
+        page_bytes: u64,
+    ) -> Pool<H> {
+        let pixels = policy.pool.clone().map(|pool| pool::Pool::new(pool, ledger, clock.now_ms()));
+        let metadata_name = BufferName::from_text("gralloc-metadata");
+        Pool { heaps, policy, pixels, metadata: Mutex::default(), metadata_name, wakeup, clock, page_bytes }
     }
 
-    /// Sets what is kept ready: heap and bytes of one, and how many.
+    /// The heaps themselves.
+    pub fn heaps(&self) -> &H {
+        &self.heaps
+    }
+
+    /// Sets what pixels are kept ready: heap and bytes of one, and how many.
     pub fn keep_ready(&self, entries: &[(HeapId, u64, u32)]) {
-        let kinds: Vec<(Kind, u32)> =
-            entries.iter().filter_map(|(heap, bytes, count)| Some((self.kind(*heap, *bytes)?, *count))).collect();
-        self.shelf.keep_ready(&kinds, self.now_ms());
-        self.timer.fill_soon();
+        let Some(pixels) = &self.pixels else { return };
+        let keys = entries.iter().filter_map(|(heap, bytes, count)| Some((self.key(*heap, *bytes)?, *count)));
+        pixels.keep_ready(&keys.collect::<Vec<_>>(), self.clock.now_ms());
     }
 
-    /// A ready buffer for a request, and evidence of a stream. The filler is called at once for one that has to wait, as
-    /// its client is busy for as long as the kernel zeroes; after the reply for one that does not.
-    pub fn take(&self, heap: HeapId, bytes: u64) -> Option<OwnedFd> {
-        let taken = self.shelf.take(self.kind(heap, bytes)?, self.now_ms());
-        if taken.wants {
-            match taken.buffer {
-                Some(_) => self.timer.fill_soon(),
-                None => self.timer.fill_now(),
+    /// Makes pages of metadata. A heap that gives nothing now is asked again when the next page is taken.
+    pub fn refill_metadata(&self) {
+        let now_ms = self.clock.now_ms();
+        while self.metadata().wants(now_ms) {
+            match self.heaps.allocate(self.policy.metadata_heap, METADATA_BYTES, &self.metadata_name) {
+                Ok(buffer) => self.metadata().ready.push(buffer),
+                Err(_) => return,
             }
+        }
+    }
+
+    /// What pixels to make now; [`Pool::end_fill`] has to follow.
+    pub fn begin_fill(&self, gauge: &impl MemoryGauge) -> Option<PoolKey> {
+        self.pixels.as_ref()?.begin_fill(self.clock.now_ms(), gauge)
+    }
+
+    /// What the heap gave.
+    pub fn end_fill(&self, key: PoolKey, given: Result<OwnedFd, HeapFailure>) {
+        if let Some(pixels) = &self.pixels {
+            pixels.end_fill(key, given, self.clock.now_ms());
+        }
+    }
+
+    /// Gives pixels back that nobody asked for in a while.
+    pub fn drop_idle(&self) {
+        if let Some(pixels) = &self.pixels {
+            pixels.drop_idle(self.clock.now_ms());
+        }
+    }
+
+    /// When there may be something to fill or to drop again, without a request.
+    pub fn due_in(&self) -> Option<Duration> {
+        self.pixels.as_ref()?.due_in_ms(self.clock.now_ms()).map(Duration::from_millis)
+    }
+
+    /// Memory runs short: gives back what is ready in system memory, and makes no more for a while. True when there was some.
+    pub fn relieve(&self) -> bool {
+        self.give_back(Cause::Pressure, |heap| self.is_system_memory(heap))
+    }
+
+    /// Admission found too little of `MemAvailable`: gives back what is ready in system memory. True when there was some.
+    pub fn make_room_in_system_memory(&self) -> bool {
+        self.give_back(Cause::Room, |heap| self.is_system_memory(heap))
+    }
+
+    /// Counters of the pixels, and what is there; `None` without `[pool]`.
+    pub fn statistics(&self) -> Option<PoolStatistics> {
+        self.pixels.as_ref().map(pool::Pool::statistics)
+    }
+
+    /// A ready buffer for a request, and evidence of a stream. The next is made at once for a request that has to wait, as its
+    /// client is busy for as long as the kernel zeroes; after the reply for one that does not.
+    fn take(&self, heap: HeapId, bytes: u64) -> Option<OwnedFd> {
+        let taken = self.pixels.as_ref()?.take(self.key(heap, bytes)?, self.clock.now_ms());
+        match (taken.wants, &taken.buffer) {
+            (true, Some(_)) => self.wakeup.wake_soon(),
+            (true, None) => self.wakeup.wake_now(),
+            (false, _) => {}
         }
         taken.buffer
     }
 
-    /// Before a heap is asked for more: what is ready goes as far as it and what clients hold pass a budget.
-    pub fn make_room(&self, heap: HeapId) {
-        self.shelf.make_room(heap);
+    /// Asks a heap; when it lacks what is ready has, once more after that was given back.
+    fn ask(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
+        match self.heaps.allocate(heap, bytes, name) {
+            Err(failure) if self.gives_way_to(heap, &failure) => self.heaps.allocate(heap, bytes, name),
+            result => result,
+        }
     }
 
-    /// Gives everything back. True when there was something.
-    pub fn drain(&self, cause: Cause) -> bool {
-        self.shelf.drain(cause, self.now_ms())
+    fn gives_way_to(&self, heap: HeapId, failure: &HeapFailure) -> bool {
+        match failure.kind {
+            FailureKind::Memory => self.give_back(Cause::Room, |ready| ready == heap),
+            FailureKind::Descriptors => self.give_back(Cause::Room, |_| true),
+            FailureKind::Other => false,
+        }
     }
 
-    /// Gives back what nobody asked for.
-    pub fn drop_idle(&self) {
-        self.shelf.drop_idle(self.now_ms());
+    fn give_back(&self, cause: Cause, of: impl Fn(HeapId) -> bool) -> bool {
+        let now_ms = self.clock.now_ms();
+        let pages = match of(self.policy.metadata_heap) {
+            true => self.metadata().drain(cause, now_ms),
+            false => Vec::new(),
+        };
+        let some = !pages.is_empty();
+        // Closed without the lock.
+        drop(pages);
+        self.pixels.as_ref().is_some_and(|pixels| pixels.drain(cause, of, now_ms)) || some
     }
 
-    /// Fills one buffer, if one is wanted. False when there is nothing to do.
-    pub fn fill<H, G>(&self, heaps: &H, gauge: &G) -> bool
-    where
-        H: HeapBackend<Buffer = OwnedFd>,
-        G: MemoryGauge,
-    {
-        self.shelf.fill(|| self.now_ms(), gauge, |kind| heaps.allocate(kind.heap, kind.bytes, &self.name))
-    }
-
-    /// When [`Pool::drop_idle`] or [`Pool::fill`] may have something to do again.
-    pub fn due_in(&self) -> Option<Duration> {
-        self.shelf.due_in_ms(self.now_ms()).map(Duration::from_millis)
-    }
-
-    /// Counters, and what is there.
-    pub fn figures(&self) -> Figures {
-        self.shelf.figures()
-    }
-
-    /// What wakes the filler.
-    pub fn timer(&self) -> &FillTimer {
-        &self.timer
+    fn is_system_memory(&self, heap: HeapId) -> bool {
+        self.policy.heap(heap).is_some_and(|heap| heap.system_memory)
     }
 
     /// Requests that differ within a page are alike for a heap.
-    fn kind(&self, heap: HeapId, bytes: u64) -> Option<Kind> {
-        Some(Kind { heap, bytes: bytes.checked_next_multiple_of(self.page_bytes)? })
+    fn key(&self, heap: HeapId, bytes: u64) -> Option<PoolKey> {
+        Some(PoolKey { heap, bytes: bytes.checked_next_multiple_of(self.page_bytes)? })
     }
 
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    fn metadata(&self) -> MutexGuard<'_, Metadata> {
+        self.metadata.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl Metadata {
+    fn wants(&self, now_ms: u64) -> bool {
+        self.ready.len() < METADATA_PAGES && now_ms >= self.held_until_ms
+    }
+
+    fn drain(&mut self, cause: Cause, now_ms: u64) -> Vec<OwnedFd> {
+        if cause == Cause::Pressure {
+            self.held_until_ms = now_ms.saturating_add(HOLD_OFF_MS);
+        }
+        std::mem::take(&mut self.ready)
+    }
+}
+
+impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Pool<H> {
+    type Buffer = OwnedFd;
+
+    fn present(&self) -> HeapSet {
+        self.heaps.present()
+    }
+
+    fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
+        if let Some(buffer) = self.take(heap, bytes) {
+            self.heaps.rename(&buffer, name);
+            return Ok(buffer);
+        }
+        if let Some(pixels) = &self.pixels {
+            pixels.make_room(heap);
+        }
+        self.ask(heap, bytes, name)
+    }
+
+    fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
+        if heap == self.policy.metadata_heap && bytes == METADATA_BYTES {
+            let ready = self.metadata().ready.pop();
+            self.wakeup.wake_soon();
+            if let Some(buffer) = ready {
+                return Ok(buffer);
+            }
+        }
+        self.ask(heap, bytes, name)
+    }
+
+    fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
+        self.heaps.rename(buffer, name);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,15 +1,12 @@
-//! From a command line to an engine that serves: the policy, the heaps, the release watch, the housekeeper, binder.
+//! From a command line to an engine that serves: the policy, the heaps, the release watch, the maintenance thread, binder.
 
 use crate::adapter::{self, ServiceEngine};
 use crate::args::Args;
-use crate::engine::Engine;
-use crate::filler;
-use crate::housekeeper::{self, Chores, Waker};
-use crate::pool::Pool;
-use crate::stock::Stocked;
+use crate::engine::{Engine, Setup};
+use crate::maintenance::Maintenance;
+use crate::wakeup::Wakeup;
 use allocator_aidl::serve_binder;
 use anyhow::{Context, Result};
-use gralloc_allocator::ledger::Ledger;
 use gralloc_heaps::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure, NodeState};
 use heaps_config::Policy;
 use log::{info, warn};
@@ -47,7 +44,7 @@ pub fn load_policy(path: &Path) -> Result<Policy> {
     heaps_config::from_json(&text).with_context(|| format!("policy {name}{hint}"))
 }
 
-/// Puts the engine together and starts the housekeeper.
+/// Puts the engine together and starts the maintenance thread.
 ///
 /// # Errors
 /// A broken policy, heaps that cannot be opened for a reason other than their absence, no file descriptors.
@@ -58,23 +55,18 @@ pub fn engine(args: &Args) -> Result<Arc<ServiceEngine>> {
     for line in describe(&heaps.describe()) {
         info!("{line}");
     }
-    let ledger = Arc::new(Ledger::new(Arc::clone(&policy), page_bytes()));
-    let waker = Arc::new(Waker::new().context("the housekeeper's timer")?);
-    let pool = policy.pool.clone().map(|pool| Pool::new(pool, Arc::clone(&ledger), page_bytes()));
-    let pool = pool.transpose().context("the pool's timer")?;
-    let pressure = pool.as_ref().and_then(|_| memory_pressure());
-    let has_pool = pool.is_some();
-    let heaps = Stocked::new(heaps, policy.metadata_heap, Arc::clone(&waker), pool);
+    let wakeup = Arc::new(Wakeup::new().context("the maintenance thread's timer")?);
+    let pressure = policy.pool.as_ref().and_then(|_| memory_pressure());
     let gauge = MemInfo::new().context("the memory figure")?;
-    let engine =
-        Arc::new(Engine::new(policy, heaps, gauge, ledger, Arc::clone(&waker), pressure, args.release_sources.clone()));
-    engine.watch_releases();
-    let chores: Arc<dyn Chores> = engine.clone();
-    housekeeper::spawn(waker, chores).context("the housekeeper's thread")?;
-    if has_pool {
-        engine.keep_ready();
-        filler::spawn(engine.clone()).context("the filler's thread")?;
-    }
+    let setup = Setup {
+        wakeup: Arc::clone(&wakeup),
+        release_sources: args.release_sources.clone(),
+        pressure_events: pressure.is_some(),
+        page_bytes: page_bytes(),
+    };
+    let engine = Arc::new(Engine::new(policy, heaps, gauge, setup));
+    engine.start_release_watch();
+    Maintenance::spawn(Arc::clone(&engine), wakeup, pressure).context("the maintenance thread")?;
     Ok(engine)
 }
 
@@ -84,7 +76,7 @@ pub fn engine(args: &Args) -> Result<Arc<ServiceEngine>> {
 /// No binder, no service manager, or the name is refused.
 pub fn serve_over_binder(engine: &Arc<ServiceEngine>, name: &str) -> Result<()> {
     let service = adapter::binder(engine).context("the statistics")?;
-    // The housekeeper has been started: it stays in the normal class, as do threads started from here on.
+    // The maintenance thread has been started: it stays in the normal class, as do threads started from here on.
     if let Err(error) = gralloc_heaps::sched::set_fifo(FIFO_PRIORITY) {
         warn!("main thread stays in the normal scheduling class: {error}");
     }
@@ -94,7 +86,7 @@ pub fn serve_over_binder(engine: &Arc<ServiceEngine>, name: &str) -> Result<()> 
 
 fn memory_pressure() -> Option<MemoryPressure> {
     let pressure = MemoryPressure::new();
-    pressure.map_err(|why| warn!("no events of memory pressure, MemAvailable is looked at instead: {why}")).ok()
+    pressure.map_err(|why| warn!("no events of memory pressure, MemAvailable is read instead: {why}")).ok()
 }
 
 fn open_heaps(args: &Args, policy: &Policy) -> Result<Backend> {

@@ -1,15 +1,27 @@
 //! Learns when a buffer's last reference goes, in whichever process, and tells the ledger.
 //!
-//! Adding a watch takes longer than a client should wait, so the housekeeper does it after the reply: until then a
-//! duplicate of the fd is kept. If the client lets go before the watch stands, the duplicate is the last reference and
-//! its close is the event. [`Tracker::settle`] does the same work at once, for a request that a budget would refuse.
+//! ```text
+//!  binder thread        allocated ── commit ──► held ── the reply ──► the client's, and whoever's it is passed to
+//!                                                 │ a duplicate of the fd waits here (`pending`)
+//!  maintenance thread                             └─► watched; the duplicate is closed
+//!                                                         │ last fd, mapping and import gone: the kernel frees it
+//!                                 inotify: an event ◄─────┴─────► epoll: it is missing from the list
+//!                                      │ read by whoever comes by        │ found by the maintenance thread's next scan
+//!                                      └───────► Ledger::release ◄───────┘
+//! ```
 //!
-//! Where the kernel sends no events that is a look at all that lives, and a client at its budget could have it with every
-//! request. So one look serves all who asked before it began, and looks take `LOOK_SHARE` of a processor at most: who asks
-//! sooner waits for the next. Nobody is refused by an account of before the question.
+//! Adding a watch takes longer than a client should wait, so the maintenance thread does it after the reply. If the client
+//! lets go before the watch stands, the duplicate is the last reference and its close is the event.
+//!
+//! [`Tracker::settle`] is for a request that a budget would refuse, and for statistics. Events are cheap: the asking thread
+//! reads them itself. Where there are none it scans nothing: see [`scans`].
 
-use crate::engine::Handle;
-use crate::housekeeper::Waker;
+mod scans;
+
+pub use scans::Asker;
+
+use crate::clock::Clock;
+use crate::wakeup::Wakeup;
 use gralloc_allocator::ledger::{Ledger, Ticket};
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_allocator::Shortage;
@@ -19,40 +31,29 @@ use gralloc_heaps::watch::{Released, Source};
 use gralloc_heaps::{Error, ReleaseWatch};
 use heaps_config::policy::HeapId;
 use log::{error, warn};
+use scans::Scans;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Most buffers that may wait for their watch: each holds an fd, and a flood of requests outruns the housekeeper. The
-/// request that finds more does the work itself.
+/// Most buffers that may wait for their watch: each holds an fd, and a flood of requests outruns the maintenance thread. The
+/// request that finds more does that work itself.
 const MOST_PENDING: usize = 64;
-
-/// The share of a processor that looks for requests may take, as its inverse. A request waits for five times as long as a
-/// look takes, at worst: for the one that had begun, the pause of three, and its own.
-const LOOK_SHARE: u32 = 4;
-/// No pause is longer: a look that was kept from its processor for a while is no measure of what looks cost.
-const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Watches buffers on behalf of a ledger.
 pub struct Tracker {
     ledger: Arc<Ledger>,
-    waker: Arc<Waker>,
+    wakeup: Arc<Wakeup>,
+    clock: Clock,
     watch: ReleaseWatch,
     pending: Mutex<Vec<Pending>>,
-    /// Held while watches are added and releases booked: who has had it has all booked that had happened before.
-    settling: Mutex<Option<Look>>,
+    /// Held while watches are added and events booked, not while the list is scanned: who has had it has all booked that was
+    /// told by events before.
+    booking: Mutex<()>,
+    scans: Scans,
     untracked: AtomicU64,
-}
-
-/// The last time that [`Tracker::settle`] looked.
-struct Look {
-    /// Before anything was done: what was let go until then is booked.
-    began: Instant,
-    ended: Instant,
-    took: Duration,
 }
 
 /// What is kept of a buffer until it is watched.
@@ -60,6 +61,18 @@ pub struct Duplicates {
     buffer: OwnedFd,
     /// The metadata, when it carries a reserved region.
     reserved: Option<OwnedFd>,
+}
+
+impl Duplicates {
+    /// Of a buffer that is about to leave: its pixels, and the metadata when they carry a reserved region.
+    ///
+    /// # Errors
+    /// `Bookkeeping` when the process has no descriptor left.
+    pub fn of(pixels: BorrowedFd<'_>, reserved: Option<BorrowedFd<'_>>) -> Result<Duplicates, Shortage> {
+        let duplicate =
+            |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|_| Shortage::Bookkeeping("file descriptors"));
+        Ok(Duplicates { buffer: duplicate(pixels)?, reserved: reserved.map(duplicate).transpose()? })
+    }
 }
 
 /// A buffer that waits for its watch.
@@ -88,33 +101,20 @@ impl Tracker {
         heaps: &H,
         heap: HeapId,
         ledger: Arc<Ledger>,
-        waker: Arc<Waker>,
+        wakeup: Arc<Wakeup>,
+        clock: Clock,
     ) -> Result<Tracker, NoTracker>
     where
         H: HeapBackend<Buffer = OwnedFd>,
     {
         let name = BufferName::from_text("gralloc-probe");
         let sample = || heaps.allocate(heap, METADATA_BYTES, &name).map_err(NoTracker::Heap);
-        Ok(Tracker::new(ReleaseWatch::choose(sources, sample)?, ledger, waker))
+        Ok(Tracker::new(ReleaseWatch::choose(sources, sample)?, ledger, wakeup, clock))
     }
 
-    fn new(watch: ReleaseWatch, ledger: Arc<Ledger>, waker: Arc<Waker>) -> Tracker {
-        let (pending, settling) = (Mutex::default(), Mutex::default());
-        Tracker { ledger, waker, watch, pending, settling, untracked: AtomicU64::new(0) }
-    }
-
-    /// Duplicates what must be watched, before the handles leave.
-    ///
-    /// # Errors
-    /// `Bookkeeping` when the process has no descriptor left.
-    pub fn prepare(&self, handles: &[Handle]) -> Result<Vec<Duplicates>, Shortage> {
-        let no_fd = |_| Shortage::Bookkeeping("file descriptors");
-        let duplicate = |handle: &Handle| {
-            let two = parts(handle.info.reserved_bytes) > 1;
-            let reserved = two.then(|| handle.metadata.try_clone()).transpose();
-            Ok(Duplicates { buffer: handle.buffer.try_clone().map_err(no_fd)?, reserved: reserved.map_err(no_fd)? })
-        };
-        handles.iter().map(duplicate).collect()
+    fn new(watch: ReleaseWatch, ledger: Arc<Ledger>, wakeup: Arc<Wakeup>, clock: Clock) -> Tracker {
+        let (pending, booking, scans) = (Mutex::default(), Mutex::default(), Scans::default());
+        Tracker { ledger, wakeup, clock, watch, pending, booking, scans, untracked: AtomicU64::new(0) }
     }
 
     /// Has the buffers watched soon. They are in the ledger already, under these tickets.
@@ -125,9 +125,9 @@ impl Tracker {
         let crowded = pending.len() > MOST_PENDING;
         drop(pending);
         if crowded {
-            self.tend();
+            self.book_events();
         } else {
-            self.waker.wake();
+            self.wakeup.wake_soon();
         }
     }
 
@@ -136,14 +136,14 @@ impl Tracker {
         self.watch.sources()
     }
 
-    /// Readable when a buffer was released; `None` when the kernel sends no events and must be asked.
+    /// Readable when a buffer was released; `None` when the kernel sends no events.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.watch.fd()
     }
 
-    /// How often to ask a kernel that sends no events; `None` when there is nothing to ask for.
-    pub fn interval(&self) -> Option<Duration> {
-        self.watch.scan_interval()
+    /// When [`Tracker::tend`] has to scan again; `None` for not before somebody asks.
+    pub fn due_in(&self) -> Option<Duration> {
+        self.scans.due_in(self.clock.now(), self.watch.to_scan() > 0)
     }
 
     /// Buffers that could not be watched, since the start. They are in no live figure; of those whose reserved region alone
@@ -152,57 +152,48 @@ impl Tracker {
         self.untracked.load(Ordering::Relaxed)
     }
 
-    /// Adds the watches that wait and books every release that happened before the call.
-    pub fn settle(&self) {
-        self.settle_by(ReleaseWatch::read);
-    }
-
-    fn settle_by(&self, read: impl Fn(&ReleaseWatch) -> Result<Released, Error>) {
-        let asked = Instant::now();
-        loop {
-            let mut last = lock(&self.settling);
-            if last.as_ref().is_some_and(|look| look.began > asked) {
+    /// Books every release that happened before the call, as far as events tell of them; of the rest those that a scan finds,
+    /// if this thread may wait for one.
+    pub fn settle(&self, asker: Asker) {
+        if self.watch.fd().is_some() {
+            self.book_events();
+            if self.watch.to_scan() == 0 {
                 return;
             }
-            // At most once: whoever looks meanwhile begins after we asked.
-            let pause = last.as_ref().map_or(Duration::ZERO, Look::pause);
-            if !pause.is_zero() {
-                drop(last);
-                thread::sleep(pause);
-                continue;
-            }
-            let began = Instant::now();
-            let took = self.book(&read);
-            *last = Some(Look { began, ended: Instant::now(), took });
-            return;
+        }
+        self.scans.wait(asker, asker.patience(), || self.wakeup.wake_now());
+    }
+
+    /// What the maintenance thread does: adds the watches that wait, reads events, scans when that is due.
+    pub fn tend(&self) {
+        let scan = || {
+            self.book_events();
+            self.book(self.watch.scan());
+        };
+        if !self.scans.run(|| self.clock.now(), self.watch.to_scan() > 0, scan) {
+            self.book_events();
         }
     }
 
-    /// Does the same for whoever comes by without a question: what has to be looked at is looked at only now and then.
-    pub fn tend(&self) {
-        let _settling = lock(&self.settling);
-        self.book(&ReleaseWatch::read_due);
-    }
-
-    /// Answers with the time that the look took.
-    fn book(&self, read: &impl Fn(&ReleaseWatch) -> Result<Released, Error>) -> Duration {
+    fn book_events(&self) {
+        let _booking = lock(&self.booking);
         let pending = std::mem::take(&mut *lock(&self.pending));
         for Pending { ticket, duplicates } in pending {
             self.add(ticket, &duplicates);
         }
-        let start = Instant::now();
-        let read = read(&self.watch);
-        let took = start.elapsed();
+        self.book(self.watch.read_events());
+    }
+
+    fn book(&self, read: Result<Released, Error>) {
         match read {
             Ok(released) => {
                 released.tags.into_iter().map(Ticket::from_number).for_each(|ticket| self.ledger.release(ticket))
             }
             Err(error) => error!("releases are not seen: {error}"),
         }
-        took
     }
 
-    /// A buffer that cannot be watched must not stay charged for ever: it leaves the account, and is counted.
+    /// A buffer whose release cannot be observed must not stay charged for ever: it is tracked no more, and counted.
     fn add(&self, ticket: Ticket, Duplicates { buffer, reserved }: &Duplicates) {
         if let Err(error) = self.watch.add(buffer.as_fd(), ticket.number()) {
             self.ledger.forget(ticket);
@@ -221,13 +212,6 @@ impl Tracker {
         if self.untracked.fetch_add(1, Ordering::Relaxed) == 0 {
             warn!("a buffer is not tracked, live figures are too low from here on: {error}");
         }
-    }
-}
-
-impl Look {
-    /// How long from now until the next may begin.
-    fn pause(&self) -> Duration {
-        self.took.saturating_mul(LOOK_SHARE - 1).min(LONGEST_PAUSE).saturating_sub(self.ended.elapsed())
     }
 }
 

@@ -1,13 +1,11 @@
 //! Parcels into the service's own transaction entry, without a kernel between.
 
 use allocator_aidl::{new_allocator, IAllocator, Strong};
-use gralloc_allocator::ledger::Ledger;
 use gralloc_heaps::watch::Source;
 use gralloc_heaps::{Backend, BackendKind, MemInfo};
 use gralloc_server::adapter::{Allocator, ServiceEngine};
-use gralloc_server::engine::Engine;
-use gralloc_server::housekeeper::Waker;
-use gralloc_server::stock::Stocked;
+use gralloc_server::engine::{Engine, Setup};
+use gralloc_server::wakeup::Wakeup;
 use rsbinder::Parcel;
 use std::sync::{Arc, OnceLock};
 
@@ -41,13 +39,15 @@ fn service() -> &'static Service {
         // A buffer is made in no time, and many stay small.
         policy.limits.request_bytes = 1 << 20;
         let policy = Arc::new(policy);
-        let ledger = Arc::new(Ledger::new(Arc::clone(&policy), 4096));
-        let waker = Arc::new(Waker::new().unwrap());
         let heaps = Backend::open(BackendKind::Memfd, &policy).unwrap();
-        let heaps = Stocked::new(heaps, policy.metadata_heap, Arc::clone(&waker), None);
-        let engine =
-            Arc::new(Engine::new(policy, heaps, MemInfo::new().unwrap(), ledger, waker, None, Source::ALL.to_vec()));
-        engine.watch_releases();
+        let setup = Setup {
+            wakeup: Arc::new(Wakeup::new().unwrap()),
+            release_sources: Source::ALL.to_vec(),
+            pressure_events: false,
+            page_bytes: 4096,
+        };
+        let engine = Arc::new(Engine::new(policy, heaps, MemInfo::new().unwrap(), setup));
+        engine.start_release_watch();
         Service { binder: new_allocator(Allocator(Arc::clone(&engine))), engine }
     })
 }

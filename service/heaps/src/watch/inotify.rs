@@ -4,15 +4,15 @@
 //! memory. It does so also when the event queue is full and the event is dropped; that is why a comparison with fdinfo
 //! after an overflow finds exactly the buffers that are gone (`inotify_handle_inode_event`, v6.12).
 
-use super::table::Table;
-use super::{fdinfo, hex_field, Released, Tag};
+use super::{fdinfo, hex_field, shrink, Released, Tag};
 use crate::error::Error;
 use gralloc_dmabuf as dmabuf;
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +31,7 @@ const LEAST_USERS_WATCHES: usize = 8_192;
 pub(super) struct Events {
     inotify: Inotify,
     /// By watch descriptor.
-    table: Mutex<Table>,
+    table: Mutex<HashMap<u32, Tag>>,
     /// The kernel has dropped events, and no comparison since has come to its end.
     dropped: AtomicBool,
     /// How many buffers are watched before another source is asked.
@@ -58,7 +58,7 @@ impl Events {
         self.watched() >= self.share
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, HashMap<u32, Tag>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -79,9 +79,12 @@ impl Events {
             Err(Errno::EEXIST) => return Err(Error::AlreadyWatched),
             Err(errno) => return Err(Error::call("inotify_add_watch")(errno)),
         };
-        match table.insert(number(descriptor), tag) {
-            true => Ok(()),
-            false => Err(Error::AlreadyWatched),
+        match table.entry(number(descriptor)) {
+            Entry::Vacant(place) => {
+                place.insert(tag);
+                Ok(())
+            }
+            Entry::Occupied(_) => Err(Error::AlreadyWatched),
         }
     }
 
@@ -106,7 +109,8 @@ impl Events {
             }
             // A watch ends with two events, its own and IN_IGNORED; the second finds nothing.
             let mut table = self.table();
-            released.tags.extend(events.iter().filter_map(|event| table.remove(number(event.wd))));
+            released.tags.extend(events.iter().filter_map(|event| table.remove(&number(event.wd))));
+            shrink(&mut table);
         }
         if self.dropped.swap(false, Ordering::SeqCst) {
             released.resynced = true;
@@ -121,7 +125,14 @@ impl Events {
         let text = fdinfo(self.fd())?;
         let lines = text.lines().filter(|line| line.starts_with("inotify "));
         let alive: HashSet<u64> = lines.filter_map(|line| hex_field(line, "wd:")).collect();
-        table.retain(|number| alive.contains(&u64::from(number)), gone);
+        table.retain(|number, tag| {
+            let lives = alive.contains(&u64::from(*number));
+            if !lives {
+                gone.push(*tag);
+            }
+            lives
+        });
+        shrink(&mut table);
         Ok(())
     }
 

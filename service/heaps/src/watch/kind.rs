@@ -1,16 +1,8 @@
-//! One source behind a common face.
+//! One source of releases: what inotify and the epoll list have in common.
 
 use super::{epoll, inotify, Released, Source, Tag};
 use crate::error::Error;
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
-
-/// How often a source without events is worth a look, at most.
-const SCAN_INTERVAL: Duration = Duration::from_millis(200);
-
-/// The share of a processor that looking may take, as its inverse. The list of 900 buffers takes 14 ms to read under
-/// emulation, so it is then looked at every 0.7 s.
-const SCAN_SHARE: u32 = 50;
 
 #[derive(Debug)]
 pub(super) enum Kind {
@@ -43,7 +35,7 @@ impl Kind {
     pub(super) fn read(&self, released: &mut Released) -> Result<(), Error> {
         match self {
             Kind::Inotify(events) => events.read(released),
-            Kind::Epoll(list) => list.read(released),
+            Kind::Epoll(list) => list.scan(released),
         }
     }
 
@@ -68,24 +60,8 @@ impl Kind {
         }
     }
 
-    /// `None` where nothing has to be looked at.
-    pub(super) fn scan_interval(&self) -> Option<Duration> {
-        match self {
-            Kind::Epoll(list) if list.watched() > 0 => {
-                let took = list.scanned().map_or(Duration::ZERO, |(_, took)| took);
-                Some(SCAN_INTERVAL.max(took.saturating_mul(SCAN_SHARE)))
-            }
-            _ => None,
-        }
-    }
-
-    pub(super) fn is_due(&self) -> bool {
-        match self {
-            Kind::Inotify(_) => true,
-            Kind::Epoll(list) => match (self.scan_interval(), list.scanned()) {
-                (Some(interval), Some((at, _))) => at.elapsed() >= interval,
-                (interval, _) => interval.is_some(),
-            },
-        }
+    /// True when the kernel tells by itself; false when [`Kind::read`] is a scan.
+    pub(super) const fn has_events(&self) -> bool {
+        matches!(self, Kind::Inotify(_))
     }
 }

@@ -4,10 +4,9 @@ use super::*;
 use gralloc_allocator::ledger::{About, Client, Sizes};
 use gralloc_allocator::ports::MemoryGauge;
 use gralloc_buffer::Usage;
-use heaps_config::policy::{Heap, Limits};
-use heaps_config::Policy;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 use std::sync::atomic::AtomicBool;
+use std::thread;
 
 struct Plenty;
 
@@ -19,37 +18,38 @@ impl MemoryGauge for Plenty {
 
 /// A tracker by epoll alone, with a budget of so many buffers of one page with one of metadata.
 fn tracker(buffers_of_a_client: Option<u64>) -> Tracker {
-    let heap = Heap {
-        name: "system".to_owned(),
-        nodes: vec!["system".to_owned()],
-        cached: true,
-        contiguous: false,
-        protected: false,
-        max_buffer_bytes: None,
-        budget_bytes: None,
-        system_memory: true,
-    };
-    let limits = Limits {
-        request_bytes: 1 << 20,
-        client_bytes: buffers_of_a_client.map(|buffers| buffers * 8192),
-        total_bytes: None,
-        reserve_bytes: 0,
-        buffers_per_request: 32,
-    };
-    let policy = Policy {
-        name: "test".to_owned(),
-        heaps: vec![heap],
-        rules: Vec::new(),
-        alignments: Vec::new(),
-        resolutions: Vec::new(),
-        vendor_usage: Vec::new(),
-        options: Vec::new(),
-        limits,
-        metadata_heap: HeapId(0),
-        pool: None,
-    };
+    let mut policy = crate::tests::policy();
+    policy.limits.client_bytes = buffers_of_a_client.map(|buffers| buffers * 8192);
     let ledger = Arc::new(Ledger::new(Arc::new(policy), 4096));
-    Tracker::new(ReleaseWatch::with(Source::Epoll).unwrap(), ledger, Arc::new(Waker::new().unwrap()))
+    let watch = ReleaseWatch::with(Source::Epoll).unwrap();
+    Tracker::new(watch, ledger, Arc::new(Wakeup::new().unwrap()), Clock::start())
+}
+
+/// Ends the maintenance thread of a test, also of one that fails.
+struct End<'t>(&'t Tracker, &'t AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::SeqCst);
+        self.0.wakeup.wake_now();
+    }
+}
+
+/// Runs this beside a maintenance thread.
+fn maintained<T>(tracker: &Tracker, run: impl FnOnce() -> T) -> T {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                tracker.wakeup.sleep(|timer| {
+                    tracker.tend();
+                    timer.wait(Some(tracker.due_in().unwrap_or(Duration::from_millis(10)))).unwrap();
+                });
+            }
+        });
+        let _end = End(tracker, &done);
+        run()
+    })
 }
 
 /// A buffer of a client on the account, of so many parts.
@@ -64,7 +64,7 @@ fn hold(tracker: &Tracker, uid: u32, parts: u8) -> Result<Ticket, Shortage> {
 /// A request as the core makes it: a budget's refusal counts after all releases are booked.
 fn request(tracker: &Tracker, uid: u32) -> Result<OwnedFd, Shortage> {
     let ticket = hold(tracker, uid, 1).or_else(|_| {
-        tracker.settle();
+        tracker.settle(Asker::Client(uid));
         hold(tracker, uid, 1)
     })?;
     let buffer = pipe();
@@ -82,67 +82,50 @@ fn memfd() -> OwnedFd {
 }
 
 #[test]
-fn looks_that_requests_ask_for_take_their_share_and_each_request_has_one_of_its_own_time() {
-    let tracker = tracker(None);
-    let looks = Mutex::new(Vec::new());
-    let look = |watch: &ReleaseWatch| {
-        let began = Instant::now();
-        thread::sleep(Duration::from_millis(2));
-        let read = watch.read();
-        lock(&looks).push((began, Instant::now()));
-        read
-    };
-    let requests = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..12 {
-                    let asked = Instant::now();
-                    tracker.settle_by(look);
-                    lock(&requests).push((asked, Instant::now()));
-                }
-            });
-        }
-    });
-    let (looks, requests) = (looks.into_inner().unwrap(), requests.into_inner().unwrap());
-    println!("{} looks for {} requests", looks.len(), requests.len());
-    for pair in looks.windows(2) {
-        let ((began, ended), (next, _)) = (pair[0], pair[1]);
-        assert!(next - ended >= (ended - began) * (LOOK_SHARE - 1), "{:?} after {:?}", next - ended, ended - began);
-    }
-    for (asked, answered) in requests {
-        assert!(looks.iter().any(|(began, ended)| *began >= asked && *ended <= answered), "by an account of before");
-    }
+fn thread_that_asks_at_a_budget_scans_nothing_itself() {
+    let tracker = tracker(Some(1));
+    let kept = request(&tracker, 1).unwrap();
+    tracker.tend();
+    drop(kept);
+    // Nobody maintains: the one that asks is refused by the account of before, after its patience.
+    assert!(request(&tracker, 1).is_err());
+    assert_eq!(tracker.watch.to_scan(), 1, "it has not scanned");
+    tracker.tend();
+    assert!(request(&tracker, 1).is_ok());
 }
 
 #[test]
 fn client_that_lets_go_and_asks_again_is_served_beside_one_that_asks_at_its_budget_without_end() {
     let tracker = tracker(Some(3));
     let done = AtomicBool::new(false);
+    // Kept beyond the threads: one that ends must not make room for the other.
     let others = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                let kept: Vec<OwnedFd> = std::iter::from_fn(|| request(&tracker, 66).ok()).collect();
-                lock(&others).extend(kept);
-                while !done.load(Ordering::Relaxed) {
-                    assert!(request(&tracker, 66).is_err());
-                }
-            });
-        }
-        let mut kept: Vec<OwnedFd> = (0..3).map(|_| request(&tracker, 1).unwrap()).collect();
-        let refused = (0..300).find(|_| {
-            assert!(request(&tracker, 1).is_err(), "nothing was let go");
-            kept.pop();
-            match request(&tracker, 1) {
-                Ok(buffer) => kept.push(buffer),
-                Err(_) => return true,
+    let refused = maintained(&tracker, || {
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let kept: Vec<OwnedFd> = std::iter::from_fn(|| request(&tracker, 66).ok()).collect();
+                    lock(&others).extend(kept);
+                    while !done.load(Ordering::Relaxed) {
+                        assert!(request(&tracker, 66).is_err());
+                    }
+                });
             }
-            false
-        });
-        done.store(true, Ordering::Relaxed);
-        assert_eq!(refused, None, "it had let go before it asked");
+            let mut kept: Vec<OwnedFd> = (0..3).map(|_| request(&tracker, 1).unwrap()).collect();
+            let refused = (0..100).find(|_| {
+                assert!(request(&tracker, 1).is_err(), "nothing was let go");
+                kept.pop();
+                match request(&tracker, 1) {
+                    Ok(buffer) => kept.push(buffer),
+                    Err(_) => return true,
+                }
+                false
+            });
+            done.store(true, Ordering::Relaxed);
+            refused
+        })
     });
+    assert_eq!(refused, None, "it had let go before it asked");
 }
 
 #[test]
@@ -154,7 +137,7 @@ fn ticket_of_a_buffer_that_is_watched_in_part_never_becomes_another_buffers() {
     let first = hold(&tracker, 1, 2).unwrap();
     let duplicates = Duplicates { buffer: pixels.try_clone().unwrap(), reserved: Some(reserved) };
     tracker.watch(vec![duplicates], vec![first]);
-    tracker.settle();
+    tracker.tend();
     assert_eq!(tracker.untracked(), 1, "its pixels are watched, its reserved region cannot be");
     // Once round all numbers that tickets have for the turn of a slot.
     for _ in 0..u16::MAX {
@@ -164,7 +147,7 @@ fn ticket_of_a_buffer_that_is_watched_in_part_never_becomes_another_buffers() {
     assert_ne!(late, first);
     assert_eq!(live(), 2, "the first counts until its pixels go");
     drop(pixels);
-    tracker.settle();
+    tracker.tend();
     assert_eq!(live(), 1, "the pixels of the first have gone, and nothing of the other");
     tracker.ledger.release(late);
     assert_eq!(live(), 0);
@@ -176,6 +159,6 @@ fn buffer_whose_pixels_cannot_be_watched_leaves_the_account() {
     let tickets = vec![hold(&tracker, 1, 1).unwrap(), hold(&tracker, 1, 2).unwrap()];
     let duplicates = [None, Some(pipe())].map(|reserved| Duplicates { buffer: memfd(), reserved });
     tracker.watch(duplicates.into(), tickets);
-    tracker.settle();
+    tracker.tend();
     assert_eq!((tracker.ledger.figures().all.account.live_buffers, tracker.untracked()), (0, 2));
 }

@@ -19,7 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// Threads that serve nobody.
-const SPARED: &[&str] = &["housekeeper"];
+const SPARED: &[&str] = &["maintenance"];
 /// A call has fewer points than this, or it would never end.
 const MOST: u32 = 2_000;
 /// So many calls without a fault in a row: N is beyond the last point, whichever thread served.

@@ -76,7 +76,7 @@ fn binder_calls_lost_to_a_thread_are_told_and_the_next_is_served() -> Verdict {
         go_on(&mut service, nth);
         let subject = service.subject();
         let client = subject.connect();
-        let faults = Faults::in_process(subject.pid(), &["housekeeper"], Copies::All)?;
+        let faults = Faults::in_process(subject.pid(), &["maintenance"], Copies::All)?;
         let (answer, fate) = faults.at(nth, || call(&client));
         let answer = answer.unwrap_or_else(|| panic!("point {nth}: the caller waits for ever\n{}", service.log()));
         let ended = go_on(&mut service, nth);

@@ -201,12 +201,12 @@ fn without_pressure_events_the_memory_figure_empties_the_pool() -> Verdict {
 }
 
 fn pool_off_keeps_nothing_and_starts_no_thread_timer_or_trigger() -> Verdict {
-    let fills = |service: &Service| thread_names(service.pid()).iter().any(|name| name == "filler");
+    let fills = |service: &Service| thread_names(service.pid()).iter().any(|name| name == "pool-fill");
     let opened = |service: &Service, what: &str| fds(service.pid()).values().filter(|to| to.contains(what)).count();
     let (off, on) = (with_pool("enabled = false", "reserve = \"16MiB\""), plain());
     assert!(fills(&on) && !fills(&off));
-    // One timer is the housekeeper's.
-    assert_eq!((opened(&on, "[timerfd]"), opened(&off, "[timerfd]")), (2, 1));
+    // The maintenance thread's.
+    assert_eq!((opened(&on, "[timerfd]"), opened(&off, "[timerfd]")), (1, 1));
     assert_eq!(opened(&off, "pressure"), 0);
     let told = usize::from(on.dump().0["pool"]["pressure_seen_through"] == "psi");
     assert_eq!(opened(&on, "pressure"), told);

@@ -19,7 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
         binder_service_is_registered_and_declared,
         binder_service_runs_as_system_without_root,
         binder_service_has_four_binder_threads_under_load_and_no_more,
-        binder_main_thread_is_fifo_2_and_the_housekeeper_is_not,
+        binder_main_thread_is_fifo_2_and_the_others_are_not,
         binder_caller_is_recorded_by_its_uid_and_pid,
         socket_is_for_owner_and_group,
         socket_caller_is_recorded_by_its_uid_and_pid,
@@ -63,16 +63,16 @@ fn binder_service_has_four_binder_threads_under_load_and_no_more() -> Verdict {
     let pool = names.iter().filter(|name| name.starts_with("binder:")).count();
     // The main thread joins the pool under the program's own name.
     assert_eq!(pool + 1, 4, "{names:?}");
-    assert!(names.iter().any(|name| name == "housekeeper"), "{names:?}");
+    assert!(names.iter().any(|name| name == "maintenance"), "{names:?}");
     // And the pool's, where the policy has one.
     let has_pool = !subject.dump().0["pool"].is_null();
-    assert_eq!(names.iter().any(|name| name == "filler"), has_pool, "{names:?}");
+    assert_eq!(names.iter().any(|name| name == "pool-fill"), has_pool, "{names:?}");
     assert_eq!(names.len(), 5 + usize::from(has_pool), "{names:?}");
     still.assert_nothing_left();
     Ok(())
 }
 
-fn binder_main_thread_is_fifo_2_and_the_housekeeper_is_not() -> Verdict {
+fn binder_main_thread_is_fifo_2_and_the_others_are_not() -> Verdict {
     let process = Process::new(Subject::running()?.pid()).unwrap();
     // SCHED_FIFO is 1, SCHED_OTHER 0 (linux/sched.h).
     let main = process.stat().unwrap();

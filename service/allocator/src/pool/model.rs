@@ -1,4 +1,4 @@
-//! Every order in which the filler, a request and memory pressure may meet at the shelf, tried by loom: `cargo xtask loom`.
+//! Every order in which a fill, a request and memory pressure may meet in the pool, tried by loom: `cargo xtask loom`.
 
 use super::*;
 use crate::allocate::tests::policy;
@@ -10,7 +10,7 @@ use loom::sync::Arc as Shared;
 use loom::thread;
 
 const HEAP: HeapId = HeapId(0);
-const FRAME: Kind = Kind { heap: HEAP, bytes: 4 << 20 };
+const FRAME: PoolKey = PoolKey { heap: HEAP, bytes: 4 << 20 };
 const APP: Client = Client { uid: 10_001, pid: 1 };
 
 /// The kernel: the bytes that there are of all buffers, and the most that there have been.
@@ -53,7 +53,7 @@ impl MemoryGauge for Machine {
 }
 
 struct Service {
-    shelf: ChargedShelf<Piece>,
+    pool: Pool<Piece>,
     ledger: Arc<Ledger>,
     machine: Machine,
     total: u64,
@@ -66,12 +66,12 @@ impl Service {
         let mut policy = policy();
         policy.limits.total_bytes = Some(total);
         let ledger = Arc::new(Ledger::new(Arc::new(policy), 4096));
-        let pool =
+        let kept =
             PoolPolicy { total_bytes: total, heap_bytes: vec![total], streams: true, idle_ms: 1000, ready: vec![] };
-        let shelf = ChargedShelf::new(pool, Arc::clone(&ledger), 0);
-        let service = Service { shelf, ledger, machine: Machine::new(), total };
-        service.shelf.keep_ready(&[(FRAME, 2)], 0);
-        assert!(fill(&service).is_empty() && service.shelf.figures().ready_buffers == 1);
+        let pool = Pool::new(kept, Arc::clone(&ledger), 0);
+        let service = Service { pool, ledger, machine: Machine::new(), total };
+        service.pool.keep_ready(&[(FRAME, 2)], 0);
+        assert!(fill(&service).is_empty() && service.pool.statistics().ready_buffers == 1);
         Shared::new(service)
     }
 
@@ -83,9 +83,9 @@ impl Service {
         let mut pieces = Vec::new();
         for _ in 0..count {
             reservation.charge_heap(HEAP, FRAME.bytes, 0, &self.machine).unwrap();
-            let ready = self.shelf.take(FRAME, 0).buffer;
+            let ready = self.pool.take(FRAME, 0).buffer;
             pieces.push(ready.unwrap_or_else(|| {
-                self.shelf.make_room(HEAP);
+                self.pool.make_room(HEAP);
                 self.machine.allocate()
             }));
         }
@@ -98,7 +98,7 @@ impl Service {
     fn assert_balanced(&self, held: usize) {
         let figures = self.ledger.figures();
         let pooled: u64 = figures.pooled.iter().sum();
-        assert_eq!(pooled, self.shelf.figures().ready_bytes, "charged for what is ready");
+        assert_eq!(pooled, self.pool.statistics().ready_bytes, "charged for what is ready");
         assert_eq!(figures.all.account.live_bytes, u64::try_from(held).unwrap() * FRAME.bytes);
         assert_eq!(pooled + figures.all.account.live_bytes, self.machine.used(), "the account says what there is");
         assert!(self.machine.used() <= self.total, "the budget is passed");
@@ -131,12 +131,14 @@ fn ask_two(service: &Service) -> Vec<Piece> {
 }
 
 fn fill(service: &Service) -> Vec<Piece> {
-    service.shelf.fill(|| 0, &service.machine, |_| Ok(service.machine.allocate()));
+    if let Some(key) = service.pool.begin_fill(0, &service.machine) {
+        service.pool.end_fill(key, Ok(service.machine.allocate()), 0);
+    }
     Vec::new()
 }
 
 fn drain(cause: Cause, service: &Service) -> Vec<Piece> {
-    service.shelf.drain(cause, 0);
+    service.pool.drain(cause, |_| true, 0);
     Vec::new()
 }
 
@@ -149,11 +151,11 @@ fn model_request_beside_a_fill_the_budget_holds_both_in_the_end() {
 #[should_panic(expected = "the budget is passed")]
 fn model_fill_that_does_not_look_for_room_again_the_budget_is_passed() {
     let once = |service: &Service| {
-        let kind = service.shelf.lock().next(0).map(|fill| fill.kind);
-        if kind.is_some_and(|kind| service.ledger.pool(kind.heap, kind.bytes, 0, &service.machine)) {
+        let key = service.pool.lock().next(0).map(|fill| fill.key);
+        if key.is_some_and(|key| service.ledger.pool(key.heap, key.bytes, 0, &service.machine)) {
             let piece = service.machine.allocate();
             service.ledger.pool_asked(HEAP, FRAME.bytes, true);
-            drop(service.shelf.lock().filled(FRAME, piece, 0));
+            drop(service.pool.lock().filled(FRAME, piece, 0));
         }
         Vec::new()
     };
@@ -162,7 +164,7 @@ fn model_fill_that_does_not_look_for_room_again_the_budget_is_passed() {
 
 #[test]
 fn model_two_requests_for_one_ready_buffer_one_has_it() {
-    try_all(4, ask_one, ask_one, |service| assert_eq!(service.shelf.figures().hits, 1));
+    try_all(4, ask_one, ask_one, |service| assert_eq!(service.pool.statistics().hits, 1));
 }
 
 #[test]
@@ -185,8 +187,8 @@ fn model_drain_beside_a_fill_memory_is_given_back_before_it_counts_as_free() {
 #[should_panic(expected = "two were there at once")]
 fn model_drain_that_counts_memory_as_free_before_it_is_given_back_two_are_there_at_once() {
     drain_beside_a_fill(|service| {
-        let out = service.shelf.lock().drain(Cause::Room, 0);
-        out.iter().for_each(|(kind, _)| service.ledger.unpool(kind.heap, kind.bytes));
+        let out = service.pool.lock().drain(Cause::Room, |_| true, 0);
+        out.iter().for_each(|(key, _)| service.ledger.unpool(key.heap, key.bytes));
         Vec::new()
     });
 }

@@ -1,0 +1,122 @@
+//! Heaps that refuse what a test says, and files for buffers.
+
+use super::*;
+use crate::tests::failure;
+use heaps_config::policy::PoolPolicy;
+use nix::libc;
+use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
+use std::sync::Mutex;
+
+const SYSTEM: HeapId = HeapId(0);
+const CARVEOUT: HeapId = HeapId(1);
+const FRAME: u64 = 1 << 20;
+
+/// The heap that refuses the next request, and how.
+#[derive(Default)]
+struct Heaps(Mutex<Option<(HeapId, i32)>>);
+
+impl HeapBackend for Heaps {
+    type Buffer = OwnedFd;
+
+    fn present(&self) -> HeapSet {
+        HeapSet(3)
+    }
+
+    fn allocate(&self, heap: HeapId, _bytes: u64, _name: &BufferName) -> Result<OwnedFd, HeapFailure> {
+        let mut refuses = self.0.lock().unwrap();
+        match *refuses {
+            Some((refusing, errno)) if refusing == heap => {
+                *refuses = None;
+                Err(failure(errno))
+            }
+            _ => Ok(memfd_create(c"buffer", MemFdCreateFlag::MFD_CLOEXEC).unwrap()),
+        }
+    }
+}
+
+struct Unknown;
+
+impl MemoryGauge for Unknown {
+    fn available_bytes(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Two frames of each heap are ready, and all pages of metadata.
+fn pool() -> Pool<Heaps> {
+    let mut policy = crate::tests::policy();
+    let bytes = 64 * FRAME;
+    let ready =
+        PoolPolicy { total_bytes: bytes, heap_bytes: vec![bytes; 2], streams: false, idle_ms: 60_000, ready: vec![] };
+    policy.pool = Some(ready);
+    let policy = Arc::new(policy);
+    let ledger = Arc::new(Ledger::new(Arc::clone(&policy), 4096));
+    let wakeup = Arc::new(Wakeup::new().unwrap());
+    let pool = Pool::new(Heaps::default(), policy, ledger, wakeup, Clock::start(), 4096);
+    pool.keep_ready(&[(SYSTEM, FRAME, 2), (CARVEOUT, FRAME, 2)]);
+    while let Some(key) = pool.begin_fill(&Unknown) {
+        pool.end_fill(key, pool.heaps.allocate(key.heap, key.bytes, &name()));
+    }
+    pool.refill_metadata();
+    assert_eq!(ready_of(&pool), (4, METADATA_PAGES));
+    pool
+}
+
+fn name() -> BufferName {
+    BufferName::from_text("test")
+}
+
+/// Pixels and pages.
+fn ready_of(pool: &Pool<Heaps>) -> (u32, usize) {
+    (pool.statistics().unwrap().ready_buffers, pool.metadata().ready.len())
+}
+
+/// One request of a size that is not ready, which the heap refuses the first time.
+fn refused_once(pool: &Pool<Heaps>, heap: HeapId, errno: i32) -> Result<OwnedFd, HeapFailure> {
+    *pool.heaps.0.lock().unwrap() = Some((heap, errno));
+    pool.allocate(heap, 3 * FRAME, &name())
+}
+
+#[test]
+fn heap_that_runs_out_of_memory_takes_back_its_own_and_is_asked_again() {
+    let pool = pool();
+    assert!(refused_once(&pool, CARVEOUT, libc::ENOMEM).is_ok());
+    assert_eq!(ready_of(&pool), (2, METADATA_PAGES), "system memory has not run out");
+    assert_eq!(refused_once(&pool, CARVEOUT, libc::ENOMEM).unwrap_err().errno, libc::ENOMEM, "nothing more to give");
+    assert!(refused_once(&pool, SYSTEM, libc::ENOMEM).is_ok());
+    assert_eq!(ready_of(&pool), (0, 0), "pages of metadata give way too");
+}
+
+#[test]
+fn refusal_for_another_reason_than_memory_takes_nothing_from_anybody() {
+    let pool = pool();
+    for errno in [libc::EINVAL, libc::EFBIG, libc::ENODEV, libc::EACCES] {
+        assert_eq!(refused_once(&pool, SYSTEM, errno).unwrap_err().errno, errno);
+    }
+    assert_eq!(ready_of(&pool), (4, METADATA_PAGES));
+}
+
+#[test]
+fn service_without_file_descriptors_gives_back_all_that_hold_one() {
+    let pool = pool();
+    assert!(refused_once(&pool, CARVEOUT, libc::EMFILE).is_ok());
+    assert_eq!(ready_of(&pool), (0, 0));
+}
+
+#[test]
+fn admission_that_finds_too_little_available_takes_back_system_memory_alone() {
+    let pool = pool();
+    assert!(pool.make_room_in_system_memory());
+    assert_eq!(ready_of(&pool), (2, 0));
+    assert!(!pool.make_room_in_system_memory());
+}
+
+#[test]
+fn pressure_takes_metadata_too_and_no_page_is_made_for_a_while() {
+    let pool = pool();
+    assert!(pool.relieve());
+    pool.refill_metadata();
+    assert_eq!(ready_of(&pool), (2, 0), "a carve-out's memory is its own");
+    assert!(pool.allocate_metadata(SYSTEM, METADATA_BYTES, &name()).is_ok(), "from the heap itself");
+    assert!(!pool.relieve(), "nothing was left");
+}

@@ -1,0 +1,106 @@
+//! With a clock that stands still unless a test moves it.
+
+use super::*;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+const MS: Duration = Duration::from_millis(1);
+/// No test waits so long: what is waited for comes.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Runs a scan at `now` that takes so long.
+fn scan(scans: &Scans, now: Duration, took: Duration, exist: bool) -> bool {
+    let clock = Cell::new(now);
+    scans.run(|| clock.get(), exist, || clock.set(now + took))
+}
+
+/// As somebody who asks and has no patience.
+fn want(scans: &Scans) {
+    scans.lock().wanted = true;
+}
+
+#[test]
+fn scans_that_are_waited_for_take_a_quarter_of_a_processor_and_others_a_fiftieth() {
+    let scans = Scans::default();
+    assert_eq!(scans.due_in(Duration::ZERO, false), None, "nothing to scan and nobody asks");
+    assert!(scan(&scans, 100 * MS, 20 * MS, true), "never done before");
+    // Over at 120 ms.
+    assert_eq!(scans.due_in(130 * MS, true), Some(970 * MS));
+    assert!(!scan(&scans, 130 * MS, MS, true));
+    want(&scans);
+    assert_eq!(scans.due_in(130 * MS, true), Some(50 * MS));
+    assert!(!scan(&scans, 179 * MS, MS, true));
+    assert!(scan(&scans, 180 * MS, MS, true));
+    assert_eq!(scans.due_in(181 * MS, true), Some(200 * MS), "nobody asks any more");
+}
+
+#[test]
+fn scan_that_was_kept_from_its_processor_is_not_paid_for_by_those_who_wait() {
+    let scans = Scans::default();
+    assert!(scan(&scans, Duration::ZERO, 10_000 * MS, true));
+    want(&scans);
+    assert_eq!(scans.due_in(10_000 * MS, true), Some(LONGEST_PAUSE));
+}
+
+#[test]
+fn few_wait_and_the_others_are_answered_at_once() {
+    let scans = Scans::default();
+    let woken = AtomicU32::new(0);
+    let wait = |asker| {
+        scans.wait(asker, LONG, || {
+            woken.fetch_add(1, Ordering::SeqCst);
+        })
+    };
+    let until = |waiting| {
+        while scans.waiting() < waiting {
+            thread::yield_now();
+        }
+    };
+    thread::scope(|scope| {
+        let first = scope.spawn(|| wait(Asker::Client(1)));
+        until(1);
+        assert!(!wait(Asker::Client(1)), "one thread of each client");
+        let second = scope.spawn(|| wait(Asker::Client(2)));
+        until(2);
+        assert!(!wait(Asker::Client(3)), "two clients");
+        let dump = scope.spawn(|| wait(Asker::Statistics));
+        until(3);
+        assert!(!wait(Asker::Statistics) && !wait(Asker::Client(3)), "three threads in all");
+        assert!(scan(&scans, Duration::ZERO, MS, true));
+        assert_eq!([first, second, dump].map(|asker| asker.join().unwrap()), [true; 3], "by one scan");
+    });
+    assert_eq!((scans.waiting(), woken.into_inner()), (0, 3));
+    assert_eq!(scans.lock().begun, 1);
+}
+
+#[test]
+fn who_asks_during_a_scan_waits_for_the_next() {
+    let scans = Scans::default();
+    let (asked, answers) = mpsc::channel();
+    thread::scope(|scope| {
+        scans.run(
+            || Duration::ZERO,
+            true,
+            || {
+                scope.spawn(|| asked.send(scans.wait(Asker::Statistics, LONG, || ())).unwrap());
+                while scans.waiting() < 1 {
+                    thread::yield_now();
+                }
+            },
+        );
+        // Not answered by the scan that had begun.
+        assert_eq!((scans.waiting(), answers.try_recv()), (1, Err(mpsc::TryRecvError::Empty)));
+        assert!(scan(&scans, Duration::ZERO, MS, true));
+        assert!(answers.recv().unwrap());
+    });
+}
+
+#[test]
+fn asker_without_an_answer_gives_its_place_back() {
+    let scans = Scans::default();
+    assert!(!scans.wait(Asker::Client(1), Duration::ZERO, || ()), "nobody scans");
+    assert_eq!(scans.waiting(), 0);
+    assert!(scan(&scans, Duration::ZERO, MS, false), "what was asked for is done all the same");
+}
