@@ -1,46 +1,28 @@
-//! One buffer of the allocator's, as a client holds it: its handle, what the handle says, its memory mapped.
+//! A gralloc buffer as a client holds it: its handle decoded and checked against the kernel, its memory mapped.
 //!
-//! The service's replies and strangers' packets are read by the same function, [`Buffer::adopt`], and neither is trusted.
+//! The service's replies and a stranger's packets go through the same function, [`Buffer::adopt`]; neither is trusted.
+//! Devices write into the memory while the CPU looks at it, so no slice is ever made of it: bytes are copied in and out
+//! between the begin and the end of a CPU access.
 
-use crate::dmabuf::{self, Mapped, Origin};
 use crate::format::Format;
-use crate::image::{Image, ImageError, Plane};
-use gralloc_buffer::handle::{decode, BufferInfo, HandleError, RawHandle, BUFFER_FD, METADATA_FD};
+use anyhow::{anyhow, ensure, Context, Result};
+use gralloc_buffer::handle::{decode, BufferInfo, RawHandle, BUFFER_FD, FDS, METADATA_FD};
+use gralloc_dmabuf::mmap::{Mapping, Protection};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
-/// Why a handle is of no use here.
-#[derive(Debug, thiserror::Error)]
-pub enum BufferError {
-    /// The handle is broken, or speaks of memory that is not there.
-    #[error("the handle is refused: {0}")]
-    Handle(HandleError),
-    /// Fd number so and so is no dma-buf.
-    #[error("fd {0} of the handle is no dma-buf")]
-    NotDmaBuf(usize),
-    /// A good handle of a kind that these clients do not show.
-    #[error("a buffer of {0}")]
-    Kind(String),
-    /// The picture does not fit.
-    #[error(transparent)]
-    Image(#[from] ImageError),
-    /// The kernel's word.
-    #[error("{what}: {cause}")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// The kernel's word.
-        cause: nix::Error,
-    },
-}
+use std::time::Duration;
 
 /// A buffer, mapped. Dropping it unmaps it and closes its fds.
 #[derive(Debug)]
 pub struct Buffer {
     info: BufferInfo,
-    image: Image,
+    format: Format,
     ints: Vec<i32>,
-    mapped: Mapped,
-    metadata: OwnedFd,
+    fds: [OwnedFd; FDS],
+    mapping: Mapping,
+    /// Bytes of the pixels' dma-buf, by the kernel.
+    pub(crate) dmabuf_bytes: u64,
+    /// From the allocator's call to the decoded handle, for a buffer of our own.
+    pub(crate) allocated_in: Option<Duration>,
 }
 
 impl Buffer {
@@ -48,26 +30,23 @@ impl Buffer {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn adopt(fds: Vec<OwnedFd>, ints: Vec<i32>, writable: bool) -> Result<Buffer, BufferError> {
-        let info = decode(RawHandle { num_fds: fds.len(), ints: &ints }).map_err(BufferError::Handle)?;
-        let mut sizes = [0; 2];
-        for (number, (fd, size)) in fds.iter().zip(&mut sizes).enumerate() {
-            // A dma-buf's size never changes, so what holds now holds later.
-            if !dmabuf::is_dma_buf(fd.as_fd()).map_err(system("fstatfs of a handle's fd"))? {
-                return Err(BufferError::NotDmaBuf(number));
-            }
-            *size = dmabuf::size_of(fd.as_fd()).map_err(system("size of a dma-buf"))?;
+    pub fn adopt(fds: Vec<OwnedFd>, ints: Vec<i32>, writable: bool) -> Result<Buffer> {
+        let refused = |error| anyhow!("the handle is refused: {error}");
+        let info = decode(RawHandle { num_fds: fds.len(), ints: &ints }).map_err(refused)?;
+        let fds = <[OwnedFd; FDS]>::try_from(fds).map_err(|_| anyhow!("the handle is refused: its number of fds"))?;
+        let mut sizes = [0; FDS];
+        for ((number, fd), size) in fds.iter().enumerate().zip(&mut sizes) {
+            // A memfd's owner could shrink it under the mapping; a dma-buf's size never changes.
+            ensure!(gralloc_dmabuf::is_dma_buf(fd.as_fd())?, "fd {number} of the handle is no dma-buf");
+            *size = gralloc_dmabuf::size(fd.as_fd())?;
         }
-        let [buffer_bytes, metadata_bytes] = sizes;
-        info.check_sizes(buffer_bytes, metadata_bytes).map_err(BufferError::Handle)?;
-        let image = image_of(&info)?;
-        // `decode` has counted them: two.
-        let mut fds = fds.into_iter();
-        let (Some(buffer), Some(metadata)) = (fds.next(), fds.next()) else {
-            return Err(BufferError::Handle(HandleError::FdCount(0)));
-        };
-        let mapped = Mapped::new(buffer, writable).map_err(system("mmap of a buffer"))?;
-        Ok(Buffer { info, image, ints, mapped, metadata })
+        let [dmabuf_bytes, metadata_bytes] = sizes;
+        info.check_sizes(dmabuf_bytes, metadata_bytes).map_err(refused)?;
+        let format = format_of(&info)?;
+        let protection = if writable { Protection::ReadWrite } else { Protection::Read };
+        let [pixels, _] = &fds;
+        let mapping = Mapping::new(pixels.as_fd(), usize::try_from(info.buffer_bytes)?, protection)?;
+        Ok(Buffer { info, format, ints, fds, mapping, dmabuf_bytes, allocated_in: None })
     }
 
     /// What the handle says.
@@ -75,9 +54,35 @@ impl Buffer {
         &self.info
     }
 
-    /// Where the pixels are.
-    pub fn image(&self) -> &Image {
-        &self.image
+    /// The format of its pixels.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> (u32, u32) {
+        (self.info.width, self.info.height)
+    }
+
+    /// The planes of its only layer.
+    pub fn planes(&self) -> &[gralloc_buffer::layout::Plane] {
+        self.info.planes.as_slice()
+    }
+
+    /// Bytes from one line of the first plane to the next.
+    pub fn stride_bytes(&self) -> u32 {
+        self.planes().first().map_or(0, |plane| plane.stride_bytes)
+    }
+
+    /// For every line of a plane, top to bottom: where its pixels begin in the buffer, and how many bytes they are.
+    /// `decode` has checked that they lie inside.
+    pub fn lines(&self, plane: usize) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let layout = self.info.layout;
+        let lines = layout.shapes().get(plane).map_or(0, |shape| shape.samples_down(self.info.height));
+        let bytes = layout.line_bytes(plane, self.info.width).unwrap_or(0);
+        self.planes().get(plane).into_iter().flat_map(move |at| {
+            (0..u64::from(lines)).map(move |line| (at.offset_bytes + line * u64::from(at.stride_bytes), bytes))
+        })
     }
 
     /// The handle's ints, to pass on.
@@ -86,118 +91,95 @@ impl Buffer {
     }
 
     /// The handle's fds, in its order, to pass on.
-    pub fn fds(&self) -> [BorrowedFd<'_>; 2] {
-        let mut fds = [self.mapped.as_fd(); 2];
-        if let Some(metadata) = fds.get_mut(METADATA_FD) {
-            *metadata = self.metadata.as_fd();
-        }
-        fds
+    pub fn fds(&self) -> [BorrowedFd<'_>; FDS] {
+        self.fds.each_ref().map(AsFd::as_fd)
     }
 
     /// The pixels' dma-buf.
     pub fn dmabuf(&self) -> BorrowedFd<'_> {
-        self.mapped.as_fd()
+        let [pixels, _] = self.fds();
+        pixels
     }
 
-    /// The pixels' memory.
-    pub fn mapped(&self) -> &Mapped {
-        &self.mapped
+    /// Begins to read: waits for writers' fences and makes device writes visible.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn read(&self) -> Result<Access<'_>> {
+        Access::begin(self, gralloc_dmabuf::Access::Read)
     }
 
-    /// The pixels' memory, to write.
-    pub fn mapped_mut(&mut self) -> &mut Mapped {
-        &mut self.mapped
-    }
-
-    /// What reports say of it.
-    pub fn facts(&self) -> Facts {
-        let origin = Origin::of(self.dmabuf());
-        Facts {
-            buffer_id: format!("{:#018x}", self.info.id),
-            name: self.info.name.to_string(),
-            usage: self.info.usage.names(),
-            format: self.info.format.name(),
-            layout: self.info.layout.name(),
-            heap: origin.exporter,
-            kernel_name: origin.name,
-            width: self.info.width,
-            height: self.info.height,
-            stride_pixels: self.info.stride,
-            planes: self.image.planes().to_vec(),
-            bytes: self.info.buffer_bytes,
-            dmabuf_bytes: self.mapped.bytes(),
-            metadata_bytes: self.info.metadata_bytes,
-        }
+    /// Begins to read and write.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn write(&mut self) -> Result<Access<'_>> {
+        Access::begin(self, gralloc_dmabuf::Access::ReadWrite)
     }
 }
 
-// The fds are counted by `decode`, and `fds` puts the buffer's first.
-const _: () = assert!(BUFFER_FD == 0 && METADATA_FD == 1);
+// The pixels' dma-buf comes first.
+const _: () = assert!(FDS == 2 && BUFFER_FD == 0 && METADATA_FD == 1);
 
-/// A buffer, for reports.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Facts {
-    /// The id in the handle, hexadecimal.
-    pub buffer_id: String,
-    /// As the client named it.
-    pub name: String,
-    /// AIDL names of the usage bits.
-    pub usage: Vec<String>,
-    /// The AIDL format that was asked for.
-    pub format: &'static str,
-    /// What it became.
-    pub layout: &'static str,
-    /// Node name of the heap that the memory is from, by the kernel's word.
-    pub heap: Option<String>,
-    /// Name of the dma-buf, by the kernel's word.
-    pub kernel_name: Option<String>,
-    /// Pixels.
-    pub width: u32,
-    /// Lines.
-    pub height: u32,
-    /// Pixels from one line to the next.
-    pub stride_pixels: u32,
-    /// Where the planes lie.
-    pub planes: Vec<Plane>,
-    /// Bytes by the handle.
-    pub bytes: u64,
-    /// Bytes of the dma-buf.
-    pub dmabuf_bytes: u64,
-    /// Bytes of the metadata by the handle.
-    pub metadata_bytes: u64,
+/// The format of a buffer that these clients can show.
+fn format_of(info: &BufferInfo) -> Result<Format> {
+    ensure!(!info.protected, "a buffer of protected memory, which no CPU may see");
+    ensure!(info.layers == 1, "a buffer of {} layers", info.layers);
+    Format::of(info.layout).with_context(|| format!("a buffer of layout {}", info.layout.name()))
 }
 
-fn system(what: &'static str) -> impl Fn(nix::Error) -> BufferError {
-    move |cause| BufferError::System { what, cause }
+/// CPU access to a buffer's pixels, from begin to end.
+#[derive(Debug)]
+pub struct Access<'b> {
+    buffer: &'b Buffer,
+    kind: gralloc_dmabuf::Access,
 }
 
-/// The picture that a handle describes, when it is one that the clients know.
-fn image_of(info: &BufferInfo) -> Result<Image, BufferError> {
-    if info.protected {
-        return Err(BufferError::Kind("protected memory, which no CPU may see".to_owned()));
+impl<'b> Access<'b> {
+    fn begin(buffer: &'b Buffer, kind: gralloc_dmabuf::Access) -> Result<Access<'b>> {
+        gralloc_dmabuf::begin_access(buffer.dmabuf(), kind)?;
+        Ok(Access { buffer, kind })
     }
-    if info.layers != 1 {
-        return Err(BufferError::Kind(format!("{} layers", info.layers)));
+
+    /// The buffer.
+    pub fn buffer(&self) -> &'b Buffer {
+        self.buffer
     }
-    let format = Format::of(info.layout).ok_or_else(|| BufferError::Kind(info.layout.name().to_owned()))?;
-    let planes: Vec<_> = info
-        .planes
-        .as_slice()
-        .iter()
-        .map(|plane| Plane { offset_bytes: plane.offset_bytes, stride_bytes: plane.stride_bytes })
-        .collect();
-    Ok(Image::new(format, info.width, info.height, &planes, info.buffer_bytes)?)
+
+    /// Copies bytes out.
+    ///
+    /// # Errors
+    /// When they do not all lie inside.
+    pub fn copy_out(&self, offset: u64, to: &mut [u8]) -> Result<()> {
+        Ok(self.buffer.mapping.read(usize::try_from(offset)?, to)?)
+    }
+
+    /// Copies bytes in.
+    ///
+    /// # Errors
+    /// When they do not all lie inside, or the access or the mapping is for reading.
+    pub fn copy_in(&self, offset: u64, from: &[u8]) -> Result<()> {
+        ensure!(self.kind == gralloc_dmabuf::Access::ReadWrite, "a write during an access for reading");
+        Ok(self.buffer.mapping.write(usize::try_from(offset)?, from)?)
+    }
+}
+
+impl Drop for Access<'_> {
+    fn drop(&mut self) {
+        // The kernel reports a failure only for a buffer whose memory is gone; there is nothing to undo.
+        let _ = gralloc_dmabuf::end_access(self.buffer.dmabuf(), self.kind);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gralloc_buffer::layout::{Plane as CorePlane, Planes};
+    use gralloc_buffer::layout::{Plane, Planes};
     use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
     use std::fs::File;
 
     fn info() -> BufferInfo {
-        let plane = |offset_bytes, lines| CorePlane { offset_bytes, stride_bytes: 64, lines };
+        let plane = |offset_bytes, lines| Plane { offset_bytes, stride_bytes: 64, lines };
         BufferInfo {
             id: 7,
             name: BufferName::from_text("frame"),
@@ -220,23 +202,10 @@ mod tests {
         }
     }
 
-    fn files(count: usize) -> Vec<OwnedFd> {
-        (0..count).map(|_| File::open("/dev/null").unwrap().into()).collect()
-    }
-
     #[test]
-    fn image_of_a_camera_buffer_has_its_planes() {
-        let image = image_of(&info()).unwrap();
-        assert_eq!((image.format(), image.width(), image.height()), (Format::Nv12, 64, 4));
-        assert_eq!(
-            image.planes(),
-            [Plane { offset_bytes: 0, stride_bytes: 64 }, Plane { offset_bytes: 256, stride_bytes: 64 }]
-        );
-    }
-
-    #[test]
-    fn image_of_buffers_that_cannot_be_shown_says_why() {
-        let why = |info| image_of(&info).unwrap_err().to_string();
+    fn format_of_buffers_that_cannot_be_shown_says_why() {
+        let why = |info| format_of(&info).unwrap_err().to_string();
+        assert_eq!(format_of(&info()).unwrap(), Format::Nv12);
         assert!(why(BufferInfo { protected: true, ..info() }).contains("protected"));
         assert!(why(BufferInfo { layers: 2, ..info() }).contains("2 layers"));
         assert!(why(BufferInfo { layout: Layout::Blob, ..info() }).contains("BLOB"));
@@ -245,11 +214,11 @@ mod tests {
     #[test]
     fn adopt_of_rubbish_or_of_other_files_is_refused() {
         let ints = gralloc_buffer::handle::encode(&info()).to_vec();
-        let refused = |fds, ints: &[i32]| Buffer::adopt(fds, ints.to_vec(), false).unwrap_err();
-        assert!(matches!(refused(files(2), &[]), BufferError::Handle(_)));
-        assert!(matches!(refused(files(2), &[-1; 72]), BufferError::Handle(HandleError::Magic(-1))));
-        assert!(matches!(refused(files(1), &ints), BufferError::Handle(HandleError::FdCount(1))));
-        assert!(matches!(refused(files(3), &ints), BufferError::Handle(HandleError::FdCount(3))));
-        assert!(matches!(refused(files(2), &ints), BufferError::NotDmaBuf(0)));
+        let files = |count: usize| (0..count).map(|_| File::open("/dev/null").unwrap().into()).collect();
+        let why = |fds, ints: &[i32]| Buffer::adopt(fds, ints.to_vec(), false).unwrap_err().to_string();
+        for (fds, ints) in [(2, &[][..]), (2, &[-1; 72]), (1, &ints), (3, &ints)] {
+            assert!(why(files(fds), ints).contains("the handle is refused"), "{fds} fds, {ints:?}");
+        }
+        assert!(why(files(2), &ints).contains("fd 0 of the handle is no dma-buf"));
     }
 }

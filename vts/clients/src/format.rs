@@ -22,7 +22,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What to ask the allocator for. For NV12, which has no AIDL name, the flexible format: what comes back is the
+    /// What to request of the allocator. For NV12, which has no AIDL name, the flexible format: what comes back is the
     /// policy's choice.
     pub const fn aidl(self) -> PixelFormat {
         match self {
@@ -44,22 +44,18 @@ impl Format {
         }
     }
 
-    /// The four-character code, the same in V4L2 and DRM.
-    const fn code(self) -> [u8; 4] {
-        match self {
+    /// The four-character code: `V4L2_PIX_FMT_XBGR32`, `RGBX32`, `NV12`, `NV21`; `DRM_FORMAT_XRGB8888`, `XBGR8888`, `NV12`,
+    /// `NV21`.
+    pub const fn fourcc(self) -> u32 {
+        u32::from_le_bytes(match self {
             Format::Xr24 => *b"XR24",
             Format::Xb24 => *b"XB24",
             Format::Nv12 => *b"NV12",
             Format::Nv21 => *b"NV21",
-        }
+        })
     }
 
-    /// `V4L2_PIX_FMT_XBGR32`, `V4L2_PIX_FMT_RGBX32`, `V4L2_PIX_FMT_NV12`, `V4L2_PIX_FMT_NV21`.
-    pub const fn v4l2(self) -> u32 {
-        u32::from_le_bytes(self.code())
-    }
-
-    /// `DRM_FORMAT_XRGB8888`, `DRM_FORMAT_XBGR8888`, `DRM_FORMAT_NV12`, `DRM_FORMAT_NV21`.
+    /// The code, as the drm crate has it.
     pub const fn drm(self) -> drm::buffer::DrmFourcc {
         match self {
             Format::Xr24 => drm::buffer::DrmFourcc::Xrgb8888,
@@ -73,23 +69,11 @@ impl Format {
     pub const fn is_yuv(self) -> bool {
         matches!(self, Format::Nv12 | Format::Nv21)
     }
+}
 
-    /// Number of planes.
-    pub const fn planes(self) -> usize {
-        match self {
-            Format::Xr24 | Format::Xb24 => 1,
-            Format::Nv12 | Format::Nv21 => 2,
-        }
-    }
-
-    /// Bytes of pixels in one line of plane `plane`, and the plane's lines, for a frame of this size.
-    pub fn plane_extent(self, plane: usize, width: u32, height: u32) -> (u64, u32) {
-        match (self, plane) {
-            (Format::Xr24 | Format::Xb24, _) => (u64::from(width) * 4, height),
-            (Format::Nv12 | Format::Nv21, 0) => (u64::from(width), height),
-            (Format::Nv12 | Format::Nv21, _) => (u64::from(width.div_ceil(2)) * 2, height.div_ceil(2)),
-        }
-    }
+/// A four-character code, as people write it.
+pub fn fourcc_name(code: u32) -> String {
+    code.to_le_bytes().iter().map(|byte| char::from(*byte)).collect()
 }
 
 /// How numbers become colours.
@@ -134,21 +118,12 @@ mod tests {
     fn codes_are_those_of_both_kernel_headers() {
         // videodev2.h: V4L2_PIX_FMT_XBGR32 v4l2_fourcc('X','R','2','4') "BGRX-8-8-8-8", RGBX32 ('X','B','2','4'),
         // NV12 ('N','V','1','2'); drm_fourcc.h uses the same characters.
-        assert_eq!(Format::Xr24.v4l2(), 0x3432_5258);
-        assert_eq!(Format::Xb24.v4l2(), 0x3432_4258);
-        assert_eq!(Format::Nv12.v4l2(), 0x3231_564e);
+        assert_eq!(Format::Xr24.fourcc(), 0x3432_5258);
+        assert_eq!(Format::Xb24.fourcc(), 0x3432_4258);
+        assert_eq!((Format::Nv12.fourcc(), fourcc_name(0x3231_564e)), (0x3231_564e, "NV12".to_owned()));
         for format in [Format::Xr24, Format::Xb24, Format::Nv12, Format::Nv21] {
-            assert_eq!(format.v4l2().to_le_bytes(), format.code());
-            assert_eq!(drm::buffer::DrmFourcc::try_from(format.v4l2()), Ok(format.drm()));
+            assert_eq!(drm::buffer::DrmFourcc::try_from(format.fourcc()), Ok(format.drm()));
         }
-    }
-
-    #[test]
-    fn plane_extent_of_odd_sizes_rounds_chroma_up() {
-        assert_eq!(Format::Nv12.plane_extent(0, 5, 3), (5, 3));
-        assert_eq!(Format::Nv12.plane_extent(1, 5, 3), (6, 2));
-        assert_eq!(Format::Xr24.plane_extent(0, 5, 3), (20, 3));
-        assert_eq!(Format::Xr24.plane_extent(0, u32::MAX, 1), (u64::from(u32::MAX) * 4, 1));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! Only legacy mode setting, which every driver has. The card is chosen by what it can do, not by its number.
 //! Sources: `Documentation/gpu/drm-uapi.rst` and `drm-kms.rst`, Linux 6.12; the drm crate makes the ioctls.
 
-use crate::image::Image;
+use crate::buffer::Buffer;
+use crate::format::fourcc_name;
+use anyhow::{anyhow, bail, ensure, Context, Result};
 use drm::buffer::{DrmFourcc, DrmModifier, Handle as GemHandle, PlanarBuffer};
 use drm::control::{connector, crtc, framebuffer, Device as ControlDevice, Event, FbCmd2Flags, Mode, PageFlipFlags};
 use drm::{ClientCapability, Device, DriverCapability};
@@ -19,55 +21,12 @@ use std::path::{Path, PathBuf};
 const CARDS: &str = "/dev/dri";
 /// `DRM_PRIME_CAP_IMPORT` (drm.h): the driver takes dma-bufs of others.
 const PRIME_CAP_IMPORT: u64 = 1;
-
 /// A driver whose screen nobody sees: taken only when its card is named.
 const UNSEEN: &str = "vkms";
 
-/// Why there is nothing to be seen.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No card will do; every one with its reason.
-    #[error("no display for a {width}x{height} mode: {}", if .cards.is_empty() { "this kernel has no /dev/dri/card*. Is a DRM driver (cirrus) loaded?".to_owned() } else { .cards.join("; ") })]
-    NoDisplay {
-        /// Pixels.
-        width: u32,
-        /// Lines.
-        height: u32,
-        /// A line for each card.
-        cards: Vec<String>,
-    },
-    /// The controller cannot read this picture where it lies.
-    #[error("driver {driver} does not scan out {format} (it scans out {scans_out})")]
-    Format {
-        /// The driver.
-        driver: String,
-        /// The picture's format, in four characters.
-        format: String,
-        /// What it can.
-        scans_out: String,
-    },
-    /// The picture's size is not the mode's.
-    #[error("the picture has {0}x{1} pixels, the mode {2}x{3}")]
-    Size(u32, u32, u32, u32),
-    /// A request to the driver failed.
-    #[error("{request}: {cause}")]
-    Request {
-        /// What was tried.
-        request: &'static str,
-        /// The kernel's word.
-        cause: io::Error,
-    },
-    /// The controller did not say in time that a flip was done.
-    #[error("the page flip did not finish within {0} ms")]
-    Timeout(u16),
-}
-
-fn request(name: &'static str) -> impl Fn(io::Error) -> Error {
-    move |cause| Error::Request { request: name, cause }
-}
-
+/// An open DRM card.
 #[derive(Debug)]
-struct Card(File);
+pub struct Card(File);
 
 impl AsFd for Card {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -77,6 +36,36 @@ impl AsFd for Card {
 
 impl Device for Card {}
 impl ControlDevice for Card {}
+
+impl Card {
+    /// The cards' nodes, in order.
+    pub fn nodes() -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(CARDS).into_iter().flatten().flatten();
+        let cards = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("card"));
+        let mut nodes: Vec<_> = cards.map(|entry| entry.path()).collect();
+        nodes.sort();
+        nodes
+    }
+
+    /// Opens a node; also gives its driver's name.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn open(node: &Path) -> Result<(Card, String)> {
+        let flags = nix::libc::O_CLOEXEC | nix::libc::O_NONBLOCK;
+        let card = Card(OpenOptions::new().read(true).write(true).custom_flags(flags).open(node)?);
+        let driver = card.get_driver().context("no DRM driver")?.name().to_string_lossy().into_owned();
+        Ok((card, driver))
+    }
+
+    /// Makes a framebuffer of a buffer that was imported as `gem`, for pixels of this format.
+    ///
+    /// # Errors
+    /// The driver's refusal.
+    pub fn framebuffer(&self, buffer: &Buffer, gem: GemHandle, format: DrmFourcc) -> Result<framebuffer::Handle> {
+        self.add_planar_framebuffer(&Planar { buffer, gem, format }, FbCmd2Flags::empty()).context("ADDFB2")
+    }
+}
 
 /// A buffer that the display controller can read.
 #[derive(Debug, PartialEq, Eq)]
@@ -106,79 +95,53 @@ impl Screen {
     /// that only pretends to show pictures has to be named.
     ///
     /// # Errors
-    /// [`Error::NoDisplay`], with the reason for every card that was looked at.
-    pub fn open(card: Option<&Path>, width: u32, height: u32) -> Result<Screen, Error> {
-        let nodes = match card {
-            Some(card) => vec![card.to_owned()],
-            None => cards(),
-        };
+    /// The reason for every card that was tried.
+    pub fn open(card: Option<&Path>, width: u32, height: u32) -> Result<Screen> {
         let mut reasons = Vec::new();
-        for node in nodes {
+        for node in card.map_or_else(Card::nodes, |card| vec![card.to_owned()]) {
             match Screen::try_open(&node, card.is_some(), width, height) {
                 Ok(screen) => return Ok(screen),
-                Err(reason) => reasons.push(format!("{}: {reason}", node.display())),
+                Err(reason) => reasons.push(format!("{}: {reason:#}", node.display())),
             }
         }
-        Err(Error::NoDisplay { width, height, cards: reasons })
+        if reasons.is_empty() {
+            reasons.push("this kernel has no /dev/dri/card*. Is a DRM driver (cirrus) loaded?".to_owned());
+        }
+        bail!("no display for a {width}x{height} mode: {}", reasons.join("; "))
     }
 
-    fn try_open(node: &Path, named: bool, width: u32, height: u32) -> Result<Screen, String> {
-        let said = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(nix::libc::O_CLOEXEC | nix::libc::O_NONBLOCK)
-            .open(node)
-            .map_err(|error| error.to_string())?;
-        let card = Card(file);
-        let driver = card.get_driver().map_err(said("no DRM driver"))?.name().to_string_lossy().into_owned();
-        if driver == UNSEEN && !named {
-            return Err(format!("driver {driver} shows nothing to anybody; name the card to use it all the same"));
-        }
-        if card.get_driver_capability(DriverCapability::Prime).unwrap_or(0) & PRIME_CAP_IMPORT == 0 {
-            return Err(format!("driver {driver} imports no dma-bufs"));
-        }
+    fn try_open(node: &Path, named: bool, width: u32, height: u32) -> Result<Screen> {
+        let (card, driver) = Card::open(node)?;
+        let seen = driver != UNSEEN || named;
+        ensure!(seen, "driver {driver} shows nothing to anybody; name the card to use it all the same");
+        let prime = card.get_driver_capability(DriverCapability::Prime).unwrap_or(0);
+        ensure!(prime & PRIME_CAP_IMPORT != 0, "driver {driver} imports no dma-bufs");
         // The kernel makes the first opener master; whoever comes later is told here, not at the first mode set.
-        card.acquire_master_lock().map_err(said("somebody else is master of this display"))?;
-        let resources = card.resource_handles().map_err(said("no mode setting"))?;
-        card.set_client_capability(ClientCapability::UniversalPlanes, true).map_err(said("universal planes"))?;
+        card.acquire_master_lock().context("somebody else is master of this display")?;
+        card.set_client_capability(ClientCapability::UniversalPlanes, true).context("universal planes")?;
         let mut seen = Vec::new();
-        for handle in resources.connectors() {
+        for handle in card.resource_handles().context("no mode setting")?.connectors() {
             let Ok(info) = card.get_connector(*handle, true) else { continue };
-            let name = info.to_string();
-            if info.state() != connector::State::Connected {
-                seen.push(format!("{name} has no screen"));
-                continue;
+            let found = find_mode(&card, &info, width, height);
+            match found.and_then(|(mode, crtc)| Ok((mode, crtc, primary_formats(&card, crtc).context("planes")?))) {
+                Ok((mode, crtc, formats)) => {
+                    return Ok(Screen {
+                        card,
+                        node: node.to_owned(),
+                        driver,
+                        connector: *handle,
+                        connector_name: info.to_string(),
+                        crtc,
+                        mode,
+                        formats,
+                        gems: HashMap::new(),
+                        flipping: false,
+                    })
+                }
+                Err(error) => seen.push(format!("{info} {error:#}")),
             }
-            let Some(mode) = info.modes().iter().find(|mode| mode.size() == mode_size(width, height)) else {
-                seen.push(format!("{name} has {}", mode_names(info.modes())));
-                continue;
-            };
-            let crtc = info
-                .encoders()
-                .iter()
-                .filter_map(|encoder| card.get_encoder(*encoder).ok())
-                .find_map(|encoder| resources.filter_crtcs(encoder.possible_crtcs()).first().copied());
-            let Some(crtc) = crtc else {
-                seen.push(format!("{name} can be driven by no CRTC"));
-                continue;
-            };
-            let formats = primary_formats(&card, &resources, crtc).map_err(said("planes"))?;
-            let (mode, connector) = (*mode, *handle);
-            return Ok(Screen {
-                card,
-                node: node.to_owned(),
-                driver,
-                connector,
-                connector_name: name,
-                crtc,
-                mode,
-                formats,
-                gems: HashMap::new(),
-                flipping: false,
-            });
         }
-        Err(format!("driver {driver} has no such mode: {}", seen.join(", ")))
+        bail!("driver {driver} has no such mode: {}", seen.join(", "))
     }
 
     /// The node, the driver's name and the connector's.
@@ -192,30 +155,22 @@ impl Screen {
         (u32::from(width), u32::from(height))
     }
 
-    /// Imports a dma-buf and makes a framebuffer of it. The fd may be closed afterwards.
+    /// Imports a buffer for the controller to read as it is.
     ///
     /// # Errors
-    /// [`Error::Format`] and [`Error::Size`] when the controller cannot show it as it is; else the driver's refusal.
-    pub fn attach(&mut self, dmabuf: BorrowedFd<'_>, image: &Image) -> Result<Scanout, Error> {
-        let code = image.format().v4l2();
+    /// A format or size that the controller cannot show, or the driver's refusal.
+    pub fn attach(&mut self, buffer: &Buffer) -> Result<Scanout> {
+        let code = buffer.format().fourcc();
         if !self.formats.contains(&code) {
             let scans_out = self.formats.iter().map(|code| fourcc_name(*code)).collect::<Vec<_>>().join(", ");
-            return Err(Error::Format { driver: self.driver.clone(), format: fourcc_name(code), scans_out });
+            bail!("driver {} does not scan out {} (it scans out {scans_out})", self.driver, fourcc_name(code));
         }
-        let (width, height) = self.size();
-        if (image.width(), image.height()) != (width, height) {
-            return Err(Error::Size(image.width(), image.height(), width, height));
-        }
-        let gem = self.card.prime_fd_to_buffer(dmabuf).map_err(request("PRIME import"))?;
+        let ((width, height), mode) = (buffer.size(), self.size());
+        ensure!((width, height) == mode, "the picture has {width}x{height} pixels, the mode {}x{}", mode.0, mode.1);
+        let gem = self.card.prime_fd_to_buffer(buffer.dmabuf()).context("PRIME import")?;
         *self.gems.entry(gem).or_insert(0) += 1;
-        let planar = Planar { image, gem };
-        match self.card.add_planar_framebuffer(&planar, FbCmd2Flags::empty()) {
-            Ok(framebuffer) => Ok(Scanout { framebuffer, gem }),
-            Err(cause) => {
-                self.release_gem(gem);
-                Err(Error::Request { request: "ADDFB2", cause })
-            }
-        }
+        let framebuffer = self.card.framebuffer(buffer, gem, buffer.format().drm());
+        framebuffer.map(|framebuffer| Scanout { framebuffer, gem }).inspect_err(|_| self.release_gem(gem))
     }
 
     /// Takes a buffer away from the controller. The one on the screen turns the screen off.
@@ -238,20 +193,18 @@ impl Screen {
     ///
     /// # Errors
     /// The driver's refusal.
-    pub fn set_mode(&mut self, scanout: &Scanout) -> Result<(), Error> {
+    pub fn set_mode(&mut self, scanout: &Scanout) -> Result<()> {
         self.card
             .set_crtc(self.crtc, Some(scanout.framebuffer), (0, 0), &[self.connector], Some(self.mode))
-            .map_err(request("SETCRTC"))
+            .context("SETCRTC")
     }
 
     /// Begins to put this buffer on the screen; [`Screen::flip_done`] tells when it is there.
     ///
     /// # Errors
     /// The driver's refusal; EBUSY while another flip is under way.
-    pub fn flip(&mut self, scanout: &Scanout) -> Result<(), Error> {
-        self.card
-            .page_flip(self.crtc, scanout.framebuffer, PageFlipFlags::EVENT, None)
-            .map_err(request("PAGE_FLIP"))?;
+    pub fn flip(&mut self, scanout: &Scanout) -> Result<()> {
+        self.card.page_flip(self.crtc, scanout.framebuffer, PageFlipFlags::EVENT, None).context("PAGE_FLIP")?;
         self.flipping = true;
         Ok(())
     }
@@ -265,11 +218,11 @@ impl Screen {
     ///
     /// # Errors
     /// The kernel's.
-    pub fn flip_done(&mut self) -> Result<bool, Error> {
+    pub fn flip_done(&mut self) -> Result<bool> {
         let events = match self.card.receive_events() {
             Ok(events) => events,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(cause) => return Err(Error::Request { request: "read of DRM events", cause }),
+            Err(error) => return Err(error).context("read of DRM events"),
         };
         let done = events.filter(|event| matches!(event, Event::PageFlip(_))).count() > 0;
         self.flipping &= !done;
@@ -279,14 +232,14 @@ impl Screen {
     /// Waits for the flip that is under way, if one is.
     ///
     /// # Errors
-    /// [`Error::Timeout`], or the kernel's.
-    pub fn wait_flip(&mut self, timeout_ms: u16) -> Result<(), Error> {
+    /// No event in time, or the kernel's.
+    pub fn wait_flip(&mut self, timeout_ms: u16) -> Result<()> {
         while self.flipping {
             let mut fds = [PollFd::new(self.card.as_fd(), PollFlags::POLLIN)];
             match poll(&mut fds, PollTimeout::from(timeout_ms)) {
-                Ok(0) => return Err(Error::Timeout(timeout_ms)),
+                Ok(0) => bail!("the page flip did not finish within {timeout_ms} ms"),
                 Ok(_) | Err(nix::Error::EINTR) => {}
-                Err(errno) => return Err(Error::Request { request: "poll of the display", cause: errno.into() }),
+                Err(errno) => return Err(errno).context("poll of the display"),
             }
             self.flip_done()?;
         }
@@ -300,26 +253,27 @@ impl AsFd for Screen {
     }
 }
 
-/// An image of which every plane lies in one buffer.
-struct Planar<'i> {
-    image: &'i Image,
+/// A buffer whose planes all lie in one dma-buf.
+struct Planar<'b> {
+    buffer: &'b Buffer,
     gem: GemHandle,
+    format: DrmFourcc,
 }
 
 impl Planar<'_> {
-    fn of_planes<T: Copy>(&self, none: T, each: impl Fn(&crate::image::Plane) -> T) -> [T; 4] {
+    fn of_planes<T: Copy>(&self, none: T, each: impl Fn(&gralloc_buffer::layout::Plane) -> T) -> [T; 4] {
         let mut all = [none; 4];
-        all.iter_mut().zip(self.image.planes()).for_each(|(to, plane)| *to = each(plane));
+        all.iter_mut().zip(self.buffer.planes()).for_each(|(to, plane)| *to = each(plane));
         all
     }
 }
 
 impl PlanarBuffer for Planar<'_> {
     fn size(&self) -> (u32, u32) {
-        (self.image.width(), self.image.height())
+        self.buffer.size()
     }
     fn format(&self) -> DrmFourcc {
-        self.image.format().drm()
+        self.format
     }
     fn modifier(&self) -> Option<DrmModifier> {
         None
@@ -336,36 +290,25 @@ impl PlanarBuffer for Planar<'_> {
     }
 }
 
-/// The cards' nodes, in order.
-fn cards() -> Vec<PathBuf> {
-    let mut nodes: Vec<_> = std::fs::read_dir(CARDS)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("card"))
-        .map(|entry| entry.path())
-        .collect();
-    nodes.sort();
-    nodes
-}
-
-/// A size as modes have it; one that no mode has when it is too large for that.
-fn mode_size(width: u32, height: u32) -> (u16, u16) {
-    (u16::try_from(width).unwrap_or(0), u16::try_from(height).unwrap_or(0))
-}
-
-fn mode_names(modes: &[Mode]) -> String {
-    let mut names: Vec<_> = modes.iter().map(|mode| format!("{}x{}", mode.size().0, mode.size().1)).collect();
-    names.dedup();
-    if names.is_empty() {
-        return "no modes".to_owned();
-    }
-    names.join(" ")
+/// The mode of this size on a connected screen, and a CRTC that can drive it.
+fn find_mode(card: &Card, info: &connector::Info, width: u32, height: u32) -> Result<(Mode, crtc::Handle)> {
+    ensure!(info.state() == connector::State::Connected, "has no screen");
+    let size = |mode: &Mode| (u32::from(mode.size().0), u32::from(mode.size().1));
+    let mode = info.modes().iter().find(|mode| size(mode) == (width, height)).ok_or_else(|| {
+        let mut names: Vec<_> = info.modes().iter().map(|mode| format!("{}x{}", size(mode).0, size(mode).1)).collect();
+        names.dedup();
+        anyhow!("has {}", if names.is_empty() { "no modes".to_owned() } else { names.join(" ") })
+    })?;
+    let resources = card.resource_handles()?;
+    let encoders = info.encoders().iter().filter_map(|encoder| card.get_encoder(*encoder).ok());
+    let mut crtcs = encoders.flat_map(|encoder| resources.filter_crtcs(encoder.possible_crtcs()));
+    Ok((*mode, crtcs.next().context("can be driven by no CRTC")?))
 }
 
 /// The formats that the primary plane of a CRTC scans out: those of the first plane that can go there. Drivers list
 /// primary planes first.
-fn primary_formats(card: &Card, resources: &drm::control::ResourceHandles, crtc: crtc::Handle) -> io::Result<Vec<u32>> {
+fn primary_formats(card: &Card, crtc: crtc::Handle) -> io::Result<Vec<u32>> {
+    let resources = card.resource_handles()?;
     for handle in card.plane_handles()? {
         let plane = card.get_plane(handle)?;
         if resources.filter_crtcs(plane.possible_crtcs()).contains(&crtc) {
@@ -373,8 +316,4 @@ fn primary_formats(card: &Card, resources: &drm::control::ResourceHandles, crtc:
         }
     }
     Ok(Vec::new())
-}
-
-fn fourcc_name(code: u32) -> String {
-    code.to_le_bytes().iter().map(|byte| char::from(*byte)).collect()
 }

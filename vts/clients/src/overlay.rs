@@ -5,41 +5,16 @@
 //! library it is.
 
 use crate::buffer::Buffer;
-use conformance::abi::{Error as MapperError, Rect};
+use anyhow::{anyhow, bail, ensure, Context, Result};
+use conformance::abi::{Error, Rect};
 use conformance::format::Kind;
 use conformance::handle::RawHandle;
 use conformance::image::Memory;
 use conformance::mapper::{usage, Imported, Mapper};
-use conformance::metadata::{decode, PlaneLayout, Standard};
+use conformance::metadata::{decode, Decode, PlaneLayout, Standard};
 use serde::Serialize;
-use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-
-/// Room for one metadata value.
-const VALUE_BYTES: usize = 4096;
-
-/// Why nothing is drawn.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The library is no mapper.
-    #[error("the mapper: {0}")]
-    Load(String),
-    /// A call of the mapper's.
-    #[error("the mapper's {call}: {error:?}")]
-    Call {
-        /// Which.
-        call: &'static str,
-        /// Its answer.
-        error: MapperError,
-    },
-    /// The handle cannot be copied.
-    #[error("a copy of the handle: {0}")]
-    Handle(#[from] io::Error),
-    /// The mapper describes no picture in which this can be drawn.
-    #[error("the mapper says of the buffer: {0}")]
-    Layout(String),
-}
 
 /// A rectangle of one colour. Pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -89,54 +64,38 @@ impl Painter {
     /// Loads a mapper's library.
     ///
     /// # Errors
-    /// `Load`.
-    pub fn load(path: &Path) -> Result<Painter, Error> {
-        Mapper::load(path).map(Painter).map_err(|error| Error::Load(error.to_string()))
+    /// The loader's, with the path.
+    pub fn load(path: &Path) -> Result<Painter> {
+        Mapper::load(path).map(Painter).map_err(|error| anyhow!("the mapper: {error}"))
     }
 
-    /// Imports a buffer and asks where its pixels lie.
+    /// Imports a buffer and reads where its pixels lie.
     ///
     /// # Errors
-    /// `Handle`; `Call`; `Layout` for what is no picture of 8 bits a colour in one plane.
-    pub fn import(&self, buffer: &Buffer) -> Result<Canvas, Error> {
-        let fds = buffer.fds().iter().map(BorrowedFd::try_clone_to_owned).collect::<io::Result<_>>()?;
+    /// The mapper's, or a layout that is no picture of 8 bits a colour in one plane.
+    pub fn import(&self, buffer: &Buffer) -> Result<Canvas> {
+        let fds = buffer.fds().iter().map(BorrowedFd::try_clone_to_owned).collect::<std::io::Result<_>>()?;
         let raw = RawHandle::new(fds, buffer.ints().to_vec());
         let handle = self.0.import_buffer(raw.pointer()).map_err(call("importBuffer"))?;
         let imported = Imported::adopt(self.0, handle);
-        let get = |kind: Standard| self.value(&imported, kind);
-        let layouts: Vec<PlaneLayout> = read(Standard::PLANE_LAYOUTS, &get(Standard::PLANE_LAYOUTS)?)?;
-        let bytes = read(Standard::ALLOCATION_SIZE, &get(Standard::ALLOCATION_SIZE)?)?;
-        let (width, height) = (buffer.image().width(), buffer.image().height());
-        let size: [u64; 2] =
-            [read(Standard::WIDTH, &get(Standard::WIDTH)?)?, read(Standard::HEIGHT, &get(Standard::HEIGHT)?)?];
-        if size != [u64::from(width), u64::from(height)] {
-            return Err(Error::Layout(format!("{}x{} pixels, and it has {width}x{height}", size[0], size[1])));
-        }
-        let [plane] = &layouts[..] else { return Err(Error::Layout(format!("{} planes", layouts.len()))) };
-        let place = Place::of(plane).ok_or_else(|| Error::Layout(format!("{plane:?}")))?;
+        let layouts: Vec<PlaneLayout> = read(&imported, Standard::PLANE_LAYOUTS)?;
+        let bytes = read(&imported, Standard::ALLOCATION_SIZE)?;
+        let found: [u64; 2] = [read(&imported, Standard::WIDTH)?, read(&imported, Standard::HEIGHT)?];
+        let (width, height) = buffer.size();
+        ensure!(found == [width, height].map(u64::from), "the mapper says {found:?} pixels of {width}x{height}");
+        let [plane] = &layouts[..] else { bail!("the mapper describes {} planes", layouts.len()) };
+        let place = Place::of(plane).with_context(|| format!("the mapper describes {plane:?}"))?;
         Ok(Canvas { imported, place, bytes, size: (width, height) })
     }
-
-    fn value(&self, imported: &Imported, kind: Standard) -> Result<Vec<u8>, Error> {
-        let mut room = vec![0; VALUE_BYTES];
-        let needed = self.0.get_standard(imported.handle(), kind.0, &mut room);
-        match usize::try_from(needed) {
-            Ok(needed) if needed <= room.len() => {
-                room.truncate(needed);
-                Ok(room)
-            }
-            Ok(needed) => Err(Error::Layout(format!("{needed} bytes for metadata type {}", kind.0))),
-            Err(_) => Err(Error::Call { call: "getStandardMetadata", error: MapperError(needed.wrapping_neg()) }),
-        }
-    }
 }
 
-fn read<T: conformance::metadata::Decode>(kind: Standard, bytes: &[u8]) -> Result<T, Error> {
-    decode(kind, bytes).map_err(|error| Error::Layout(format!("metadata type {}: {error:?}", kind.0)))
+fn read<T: Decode>(imported: &Imported, kind: Standard) -> Result<T> {
+    let bytes = imported.get_bytes(kind).map_err(call("getStandardMetadata"))?;
+    decode(kind, &bytes).map_err(|error| anyhow!("the mapper's {kind:?}: {error:?}"))
 }
 
-fn call(call: &'static str) -> impl Fn(MapperError) -> Error {
-    move |error| Error::Call { call, error }
+fn call(name: &'static str) -> impl Fn(Error) -> anyhow::Error {
+    move |error| anyhow!("the mapper's {name}: {error:?}")
 }
 
 /// Where the bytes of a pixel are.
@@ -184,20 +143,20 @@ impl Canvas {
     /// Locks the buffer for the CPU's writes, draws, unlocks it.
     ///
     /// # Errors
-    /// `Call`; `Layout` for a patch that is not inside.
-    pub fn draw(&self, patches: &[Patch]) -> Result<(), Error> {
+    /// The mapper's, or a patch that is not inside.
+    pub fn draw(&self, patches: &[Patch]) -> Result<()> {
         let (mapper, handle) = (self.imported.mapper(), self.imported.handle());
         let data = mapper.lock(handle, usage::CPU_WRITE_OFTEN, Rect::default(), -1).map_err(call("lock"))?;
         let memory = Memory::new(data, self.bytes);
         let drawn = patches.iter().try_for_each(|patch| self.fill(&memory, *patch));
         match self.imported.unlock() {
-            MapperError::NONE => drawn,
-            error => Err(Error::Call { call: "unlock", error }),
+            Error::NONE => drawn,
+            error => Err(call("unlock")(error)),
         }
     }
 
-    fn fill(&self, memory: &Memory<'_>, patch: Patch) -> Result<(), Error> {
-        let outside = || Error::Layout(format!("{patch:?} is not inside"));
+    fn fill(&self, memory: &Memory<'_>, patch: Patch) -> Result<()> {
+        let outside = || anyhow!("{patch:?} is not inside");
         let right = patch.x.checked_add(patch.width).filter(|right| *right <= self.size.0).ok_or_else(outside)?;
         let bottom = patch.y.checked_add(patch.height).filter(|bottom| *bottom <= self.size.1).ok_or_else(outside)?;
         let Place { offset, stride, pixel, rgb } = self.place;

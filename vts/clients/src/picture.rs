@@ -1,9 +1,9 @@
 //! A picture in ordinary memory: taken out of a buffer, written as a file, judged.
 
+use crate::buffer::Access;
 use crate::convert::{line_to_bgrx, Matrix};
-use crate::dmabuf::Access;
 use crate::format::ColorEncoding;
-use crate::image::Image;
+use anyhow::{Context, Result};
 use std::fmt;
 use std::io::{self, Write};
 
@@ -39,13 +39,17 @@ impl Picture {
     }
 
     /// Copies a picture out of a buffer and converts it.
-    pub fn copy(image: &Image, color: ColorEncoding, access: &Access<'_>) -> Option<Picture> {
+    ///
+    /// # Errors
+    /// When the buffer does not hold the picture.
+    pub fn copy(access: &Access<'_>, color: ColorEncoding) -> Result<Picture> {
         let mut rgb = Vec::new();
-        copy_bgrx(image, color, access, |_, line| {
+        copy_bgrx(access, color, |_, line| {
             rgb.extend(line.chunks_exact(4).flat_map(|pixel| pixel.iter().rev().skip(1)));
-        })
-        .then_some(())?;
-        Picture::from_rgb(image.width(), image.height(), rgb)
+            Ok(())
+        })?;
+        let (width, height) = access.buffer().size();
+        Picture::from_rgb(width, height, rgb).context("no picture")
     }
 
     /// Pixels.
@@ -94,63 +98,65 @@ impl Picture {
     }
 }
 
-/// Copies every line of a picture out of a buffer as B, G, R, X and gives it away with its number. Answers false, having
-/// given away what came before, when the buffer does not hold the picture.
-#[must_use]
-pub fn copy_bgrx(image: &Image, color: ColorEncoding, access: &Access<'_>, mut give: impl FnMut(u32, &[u8])) -> bool {
-    let matrix = Matrix::new(color);
-    let second_plane: Vec<_> = image.lines(1).collect();
+/// Copies every line of a picture out of a buffer as B, G, R, X and gives it away with its number.
+///
+/// # Errors
+/// The taker's, or, after what came before, that the buffer does not hold the picture.
+pub fn copy_bgrx(
+    access: &Access<'_>,
+    color: ColorEncoding,
+    mut give: impl FnMut(u32, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let (buffer, matrix) = (access.buffer(), Matrix::new(color));
+    let mut chroma = buffer.lines(1);
     let (mut first, mut second, mut out) = (Vec::new(), Vec::new(), Vec::new());
-    out.resize(usize::try_from(image.width()).unwrap_or(0) * 4, 0);
-    for (number, (offset, length)) in (0..).zip(image.lines(0)) {
-        if !copy_line(access, offset, length, &mut first) {
-            return false;
-        }
+    out.resize(usize::try_from(buffer.size().0)? * 4, 0);
+    for (number, line) in (0..).zip(buffer.lines(0)) {
+        copy_line(access, line, &mut first)?;
         // Chroma lines serve two lines of luma.
-        if let (0, Some((offset, length))) =
-            (number % 2, usize::try_from(number / 2).ok().and_then(|line| second_plane.get(line)))
-        {
-            if !copy_line(access, *offset, *length, &mut second) {
-                return false;
-            }
+        if number % 2 == 0 {
+            chroma.next().map_or(Ok(()), |line| copy_line(access, line, &mut second))?;
         }
-        line_to_bgrx(image.format(), &matrix, &first, &second, &mut out);
-        give(number, &out);
+        line_to_bgrx(buffer.format(), &matrix, &first, &second, &mut out);
+        give(number, &out)?;
     }
-    true
+    Ok(())
 }
 
 /// Copies the pixels of every plane as they are, without the padding between lines.
-pub fn copy_raw(image: &Image, access: &Access<'_>) -> Option<Vec<u8>> {
-    let mut raw = Vec::new();
-    let mut line = Vec::new();
-    for plane in 0..image.format().planes() {
-        for (offset, length) in image.lines(plane) {
-            copy_line(access, offset, length, &mut line).then_some(())?;
-            raw.extend_from_slice(&line);
-        }
+///
+/// # Errors
+/// When the buffer does not hold them.
+pub fn copy_raw(access: &Access<'_>) -> Result<Vec<u8>> {
+    let (mut raw, mut bytes) = (Vec::new(), Vec::new());
+    let buffer = access.buffer();
+    for line in (0..buffer.planes().len()).flat_map(|plane| buffer.lines(plane)) {
+        copy_line(access, line, &mut bytes)?;
+        raw.extend_from_slice(&bytes);
     }
-    Some(raw)
+    Ok(raw)
 }
 
-/// A figure that changes when pixels do, from every `step`th line of the first plane (FNV-1a over 64-bit words).
-pub fn fingerprint(image: &Image, access: &Access<'_>, step: usize) -> Option<u64> {
+/// A number that changes when pixels do, from every `step`th line of the first plane (FNV-1a over 64-bit words).
+///
+/// # Errors
+/// When the buffer does not hold them.
+pub fn fingerprint(access: &Access<'_>, step: usize) -> Result<u64> {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut line = Vec::new();
-    for (offset, length) in image.lines(0).step_by(step.max(1)) {
-        copy_line(access, offset, length, &mut line).then_some(())?;
-        for word in line.chunks(8) {
+    let mut bytes = Vec::new();
+    for line in access.buffer().lines(0).step_by(step.max(1)) {
+        copy_line(access, line, &mut bytes)?;
+        for word in bytes.chunks(8) {
             let mut bytes = [0; 8];
             bytes.iter_mut().zip(word).for_each(|(to, from)| *to = *from);
             hash = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(0x100_0000_01b3);
         }
     }
-    Some(hash)
+    Ok(hash)
 }
 
-fn copy_line(access: &Access<'_>, offset: u64, length: u64, into: &mut Vec<u8>) -> bool {
-    let Ok(length) = usize::try_from(length) else { return false };
-    into.resize(length, 0);
+fn copy_line(access: &Access<'_>, (offset, length): (u64, u64), into: &mut Vec<u8>) -> Result<()> {
+    into.resize(usize::try_from(length)?, 0);
     access.copy_out(offset, into)
 }
 

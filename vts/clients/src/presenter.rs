@@ -3,8 +3,11 @@
 //! Invariants: a slot is the camera's or the display's, never both; the display gives a slot back only when it is neither
 //! on the screen, nor on its way there, nor waiting; frames reach the screen in the order in which they came.
 
-use crate::wire::Path;
+use crate::link::Path;
 use std::collections::VecDeque;
+
+/// Most slots of a camera's ring.
+pub const MAX_SLOTS: u32 = 32;
 
 /// A frame of the camera's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,9 @@ pub struct Frame {
 /// What a camera did that it must not do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
+    /// No ring has so many slots.
+    #[error("there is no slot {0}: a ring has {MAX_SLOTS} at most")]
+    NoSlot(u32),
     /// The slot has no buffer.
     #[error("slot {0} has no buffer")]
     NoBuffer(u32),
@@ -48,9 +54,9 @@ impl Presenter {
     /// A slot has got a buffer.
     ///
     /// # Errors
-    /// [`Violation::Twice`].
+    /// [`Violation::NoSlot`] or [`Violation::Twice`].
     pub fn attach(&mut self, slot: u32, path: Path) -> Result<(), Violation> {
-        let index = usize::try_from(slot).map_err(|_| Violation::NoBuffer(slot))?;
+        let index = usize::try_from(slot).ok().filter(|_| slot < MAX_SLOTS).ok_or(Violation::NoSlot(slot))?;
         if self.slots.len() <= index {
             self.slots.resize(index + 1, None);
         }
@@ -79,7 +85,7 @@ impl Presenter {
         }
     }
 
-    /// A frame has come: the slot is the display's now.
+    /// A frame arrived: the slot is the display's now.
     ///
     /// # Errors
     /// [`Violation::NoBuffer`] or [`Violation::NotYours`].
@@ -192,6 +198,8 @@ mod tests {
         assert_eq!(presenter.frame(frame(5, 1)), Err(Violation::NoBuffer(5)));
         presenter.attach(5, Path::Scanout).unwrap();
         assert_eq!(presenter.attach(5, Path::Composed), Err(Violation::Twice(5)));
+        assert_eq!(presenter.attach(MAX_SLOTS, Path::Composed), Err(Violation::NoSlot(32)));
+        assert_eq!(presenter.attach(u32::MAX, Path::Composed), Err(Violation::NoSlot(u32::MAX)));
         assert!(presenter.is_free(4) && !presenter.is_free(5));
         assert_eq!(presenter.flipped(), None);
     }

@@ -1,11 +1,14 @@
-//! What both clients tell: checks, lines as things happen, a report at the end.
+//! What both programs tell: checks, lines as things happen, a report at the end.
 
+use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::{json, Value};
 use std::fmt;
 use std::fs;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
+use std::process::ExitCode;
 
 /// One thing that had to hold.
 #[derive(Clone, Debug, Serialize)]
@@ -29,18 +32,56 @@ impl Checks {
         self.0.push(Check { name: name.to_owned(), ok, detail: detail.to_string() });
     }
 
-    /// True when all held.
-    pub fn all_ok(&self) -> bool {
+    fn all_ok(&self) -> bool {
         self.0.iter().all(|check| check.ok)
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Check> {
-        self.0.iter()
     }
 }
 
-/// How a client talks: lines for people, or a JSON object a line.
+/// Everything about a run, filled in as far as it came: what every program has, and its own.
+#[derive(Debug, Default, Serialize)]
+pub struct Report<T> {
+    client: &'static str,
+    ok: bool,
+    /// Why it ended early.
+    error: Option<String>,
+    uid: u32,
+    /// How the service was reached.
+    pub service: Option<String>,
+    #[serde(flatten)]
+    own: T,
+    /// What had to hold.
+    pub checks: Checks,
+}
+
+impl<T> Deref for Report<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.own
+    }
+}
+
+impl<T> DerefMut for Report<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.own
+    }
+}
+
+impl<T> Report<T> {
+    /// Runs what holds buffers and devices, and notes whether it closed every fd again.
+    ///
+    /// # Errors
+    /// Its own, or without /proc.
+    pub fn all_fds_closed_after(&mut self, body: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let before = open_fds()?;
+        let outcome = body(self);
+        let after = open_fds()?;
+        let detail = format!("{before} open before the first buffer, {after} after the last");
+        self.checks.note("every fd is closed again", before == after, detail);
+        outcome
+    }
+}
+
+/// How a program talks: lines for people, or a JSON object a line.
 #[derive(Clone, Copy, Debug)]
 pub struct Voice {
     /// JSON.
@@ -63,33 +104,46 @@ impl Voice {
         }
         println!("{line}");
     }
+}
 
-    /// The checks, as a table for people. Programs find them in the report.
-    pub fn say_checks(self, checks: &Checks) {
-        if self.json {
-            return;
-        }
-        for check in checks.iter() {
-            println!("{} {}: {}", if check.ok { "ok    " } else { "FAILED" }, check.name, check.detail);
-        }
+/// A program's `main`: runs it, says its checks and its report, writes the report where `file` says.
+pub fn main<T: Default + Serialize>(
+    client: &'static str,
+    voice: Voice,
+    file: Option<&Path>,
+    body: impl FnOnce(&mut Report<T>) -> Result<()>,
+) -> ExitCode {
+    let mut report = Report { client, uid: nix::unistd::getuid().as_raw(), ..Report::default() };
+    if let Err(error) = body(&mut report) {
+        let text = format!("{error:#}");
+        eprintln!("{client}: {text}");
+        report.error = Some(text);
+    }
+    report.ok = report.error.is_none() && report.checks.all_ok();
+    // Programs find the checks in the report.
+    for check in report.checks.0.iter().filter(|_| !voice.json) {
+        println!("{} {}: {}", if check.ok { "ok    " } else { "FAILED" }, check.name, check.detail);
+    }
+    let verdict = if report.ok { "every check passed" } else { "FAILED" };
+    voice.say("report", format!("{client}: {verdict}"), &report);
+    if let Err(error) = file.map_or(Ok(()), |file| write(file, &report)) {
+        eprintln!("{client}: {error:#}");
+        return ExitCode::FAILURE;
+    }
+    if report.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 
-/// Writes a report as JSON.
-///
-/// # Errors
-/// The file system's, with the path.
-pub fn write(path: &Path, report: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(report)?;
-    text.push('\n');
-    fs::write(path, text).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+fn write(path: &Path, report: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(report)? + "\n";
+    fs::write(path, text).with_context(|| path.display().to_string())
 }
 
 /// How many fds this process has open; the one that counts them is not counted.
-///
-/// # Errors
-/// Without /proc.
-pub fn open_fds() -> io::Result<usize> {
+fn open_fds() -> io::Result<usize> {
     Ok(fs::read_dir("/proc/self/fd")?.count().saturating_sub(1))
 }
 

@@ -1,11 +1,11 @@
 //! The allocator service, as both clients use it.
 
 use crate::buffer::Buffer;
-use anyhow::{anyhow, bail, Context, Error, Result};
+use anyhow::{anyhow, ensure, Context, Error, Result};
 use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{ClientError, Connection, DescriptorBuilder, Transport};
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How to reach the allocator.
 #[derive(Clone, Debug, clap::Args)]
@@ -15,9 +15,9 @@ pub struct ServiceArgs {
     pub service: Option<Transport>,
 }
 
-/// What a client wants.
+/// The buffers that a client needs.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct Request {
     /// Name of the buffers.
     pub name: String,
     /// Pixels.
@@ -30,14 +30,14 @@ pub struct Wish {
     pub usage: Usage,
 }
 
-impl Wish {
+impl Request {
     fn descriptor(&self) -> Result<DescriptorBuilder> {
         let (width, height) = (i32::try_from(self.width)?, i32::try_from(self.height)?);
         Ok(DescriptorBuilder::new(&self.name, width, height, self.format, self.usage))
     }
 }
 
-impl fmt::Display for Wish {
+impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}x{} {} for {}", self.width, self.height, self.format.name(), self.usage)
     }
@@ -56,39 +56,38 @@ impl Service {
         Ok(Service(connection.context("the allocator service was not found")?))
     }
 
-    /// How it was reached.
-    pub fn transport(&self) -> String {
-        self.0.transport().to_string()
+    /// The connection to it.
+    pub fn connection(&self) -> &Connection {
+        &self.0
     }
 
-    /// Asks whether a wish can be fulfilled at all.
+    /// Fails unless the allocator supports the request.
     ///
     /// # Errors
-    /// When not, with the wish.
-    pub fn must_support(&self, wish: &Wish) -> Result<()> {
-        if !self.0.is_supported(&wish.descriptor()?.build()).map_err(flat)? {
-            bail!("the allocator supports no {wish}: `heapctl explain` says why");
-        }
+    /// With the request.
+    pub fn must_support(&self, request: &Request) -> Result<()> {
+        let supported = self.0.is_supported(&request.descriptor()?.build()).map_err(flat)?;
+        ensure!(supported, "the allocator supports no {request}: `heapctl explain` says why");
         Ok(())
     }
 
-    /// Allocates one buffer and maps it. The time is from the call to the decoded handle.
+    /// Allocates one buffer and maps it.
     ///
     /// # Errors
-    /// The allocator's refusal, or a handle that is not what was wished for.
-    pub fn allocate(&self, wish: &Wish, writable: bool) -> Result<(Buffer, Duration)> {
-        let descriptor = wish.descriptor()?.build();
+    /// The allocator's refusal, or a handle that is not what was requested.
+    pub fn allocate(&self, request: &Request, writable: bool) -> Result<Buffer> {
+        let descriptor = request.descriptor()?.build();
         let began = Instant::now();
-        let allocation = self.0.allocate(&descriptor, 1).map_err(flat).with_context(|| wish.to_string())?;
+        let allocation = self.0.allocate(&descriptor, 1).map_err(flat).with_context(|| request.to_string())?;
         let took = began.elapsed();
-        let buffer = allocation.buffers.into_iter().next().context("the allocator gave no buffer")?;
-        let info = &buffer.info;
-        if (info.width, info.height, info.format, info.usage) != (wish.width, wish.height, wish.format, wish.usage) {
-            bail!("the allocator gave {}x{} {} for {wish}", info.width, info.height, info.format.name());
-        }
-        let buffer = Buffer::adopt(vec![buffer.pixels, buffer.metadata], buffer.ints, writable)
+        let given = allocation.buffers.into_iter().next().context("the allocator gave no buffer")?;
+        let mut buffer = Buffer::adopt(vec![given.pixels, given.metadata], given.ints, writable)
             .context("the allocator's own buffer")?;
-        Ok((buffer, took))
+        let (info, Request { width, height, format, usage, .. }) = (buffer.info(), request);
+        let matches = (info.width, info.height, info.format, info.usage) == (*width, *height, *format, *usage);
+        ensure!(matches, "the allocator gave {}x{} {} for {request}", info.width, info.height, info.format.name());
+        buffer.allocated_in = Some(took);
+        Ok(buffer)
     }
 }
 
@@ -101,27 +100,24 @@ fn flat(error: ClientError) -> Error {
 mod tests {
     use super::*;
 
-    fn wish(width: u32) -> Wish {
-        Wish {
+    #[test]
+    fn request_reads_as_it_is() {
+        let request = |width| Request {
             name: "test".to_owned(),
             width,
             height: 2,
             format: PixelFormat::Bgra8888,
             usage: Usage::CAMERA_OUTPUT | Usage::COMPOSER_OVERLAY,
-        }
-    }
-
-    #[test]
-    fn wish_reads_as_it_is() {
-        assert_eq!(wish(4).to_string(), "4x2 BGRA_8888 for COMPOSER_OVERLAY|CAMERA_OUTPUT");
-        assert!(wish(4).descriptor().is_ok());
-        assert!(wish(u32::MAX).descriptor().is_err());
+        };
+        assert_eq!(request(4).to_string(), "4x2 BGRA_8888 for COMPOSER_OVERLAY|CAMERA_OUTPUT");
+        assert!(request(4).descriptor().is_ok());
+        assert!(request(u32::MAX).descriptor().is_err());
     }
 
     #[test]
     fn connect_without_a_service_says_where_it_looked() {
-        let transport = "unix:/nonexistent/allocator.sock".parse().unwrap();
-        let error = Service::connect(&ServiceArgs { service: Some(transport) }).err().unwrap();
+        let service = "unix:/nonexistent/allocator.sock".parse().unwrap();
+        let error = Service::connect(&ServiceArgs { service: Some(service) }).err().unwrap();
         assert!(format!("{error:#}").contains("/nonexistent/allocator.sock"), "{error:#}");
     }
 }

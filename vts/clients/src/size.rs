@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// Largest width or height that is taken: what V4L2 and DRM drivers of today can name.
+const MAX_SIDE: u32 = 16_384;
+
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
@@ -16,12 +19,10 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Size, String> {
-        let number = |text: &str| text.parse().ok().filter(|number| (1..=crate::image::MAX_SIDE).contains(number));
+        let number = |text: &str| text.parse().ok().filter(|number| (1..=MAX_SIDE).contains(number));
         text.split_once('x')
             .and_then(|(width, height)| Some(Size { width: number(width)?, height: number(height)? }))
-            .ok_or_else(|| {
-                format!("write WIDTHxHEIGHT, each from 1 to {}, for example 1280x720", crate::image::MAX_SIDE)
-            })
+            .ok_or_else(|| format!("write WIDTHxHEIGHT, each from 1 to {MAX_SIDE}, for example 1280x720"))
     }
 }
 

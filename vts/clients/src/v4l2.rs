@@ -7,15 +7,13 @@
 //! to a dma-buf for good when QBUF claims more, so [`Capture::queue`] compares before it calls.
 //! Source: `Documentation/userspace-api/media/v4l/dmabuf.rst`, Linux 6.12.
 
-mod error;
 mod sys;
 
-pub use error::Error;
-
-use crate::format::{ColorEncoding, Format};
-use crate::image::Image;
-use error::request;
-use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+use crate::buffer::Buffer;
+use crate::format::{fourcc_name, ColorEncoding, Format};
+use anyhow::{anyhow, bail, ensure, Context, Result};
+use nix::errno::Errno;
+use std::ffi::c_int;
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,6 +22,8 @@ use sys::ioctl;
 
 /// Where the kernel lists its video nodes, each with its `name`.
 const VIDEO_CLASS: &str = "/sys/class/video4linux";
+/// `V4L2_BUF_TYPE_VIDEO_CAPTURE`, as STREAMON and STREAMOFF take it.
+const CAPTURE: c_int = 1;
 
 /// What the driver agreed to.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -49,8 +49,6 @@ pub struct Frame {
     pub index: u32,
     /// The driver's frame counter: a gap is a frame it had no buffer for.
     pub sequence: u32,
-    /// CLOCK_MONOTONIC, µs.
-    pub timestamp_us: u64,
     /// Bytes written.
     pub bytes_used: u32,
     /// True when the driver says that the data may be corrupt.
@@ -63,7 +61,6 @@ pub struct Capture {
     file: File,
     node: PathBuf,
     driver: String,
-    card: String,
     streaming: bool,
 }
 
@@ -71,8 +68,8 @@ impl Capture {
     /// Opens the device whose sysfs name is `name`.
     ///
     /// # Errors
-    /// [`Error::NoDevice`], [`Error::Open`], or [`Error::NotACamera`].
-    pub fn open_named(name: &str) -> Result<Capture, Error> {
+    /// The names of those that there are, or what [`Capture::open`] says.
+    pub fn open_named(name: &str) -> Result<Capture> {
         let mut found = Vec::new();
         for entry in fs::read_dir(VIDEO_CLASS).into_iter().flatten().flatten() {
             let its = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
@@ -83,32 +80,27 @@ impl Capture {
         }
         found.sort();
         let found = if found.is_empty() { "no video device".to_owned() } else { found.join(", ") };
-        Err(Error::NoDevice { wanted: name.to_owned(), found })
+        bail!("no capture device named \"{name}\": this kernel has {found}. Is the vivid module loaded?")
     }
 
     /// Opens a node by its path.
     ///
     /// # Errors
-    /// [`Error::Open`] or [`Error::NotACamera`].
-    pub fn open(node: &Path) -> Result<Capture, Error> {
+    /// The kernel's, or that it does not capture video by streaming.
+    pub fn open(node: &Path) -> Result<Capture> {
         // Non-blocking: DQBUF is only called after poll, and must not hang if the two disagree.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(nix::libc::O_CLOEXEC | nix::libc::O_NONBLOCK)
-            .open(node)
-            .map_err(|cause| Error::Open { node: node.to_owned(), cause })?;
+        let flags = nix::libc::O_CLOEXEC | nix::libc::O_NONBLOCK;
+        let opened = OpenOptions::new().read(true).write(true).custom_flags(flags).open(node);
+        let file = opened.with_context(|| node.display().to_string())?;
         let mut caps = sys::Capability::default();
         // SAFETY: VIDIOC_QUERYCAP (videodev2.h) writes one v4l2_capability, which `caps` is.
-        unsafe { ioctl::querycap(file.as_raw_fd(), &mut caps) }.map_err(request("VIDIOC_QUERYCAP"))?;
+        unsafe { ioctl::querycap(file.as_raw_fd(), &mut caps) }.context("VIDIOC_QUERYCAP")?;
         let driver = text(&caps.driver);
-        let capabilities =
-            if caps.capabilities & sys::CAP_DEVICE_CAPS == 0 { caps.capabilities } else { caps.device_caps };
+        let has = if caps.capabilities & sys::CAP_DEVICE_CAPS == 0 { caps.capabilities } else { caps.device_caps };
         let needed = sys::CAP_VIDEO_CAPTURE | sys::CAP_STREAMING;
-        if capabilities & needed != needed {
-            return Err(Error::NotACamera { node: node.to_owned(), driver, capabilities });
-        }
-        Ok(Capture { file, node: node.to_owned(), driver, card: text(&caps.card), streaming: false })
+        let captures = has & needed == needed;
+        ensure!(captures, "{}: driver {driver} captures no video by streaming ({has:#010x})", node.display());
+        Ok(Capture { file, node: node.to_owned(), driver, streaming: false })
     }
 
     /// The node's path.
@@ -116,184 +108,132 @@ impl Capture {
         &self.node
     }
 
-    /// The driver's name, and the device's own.
-    pub fn names(&self) -> (&str, &str) {
-        (&self.driver, &self.card)
+    /// The driver's name.
+    pub fn driver(&self) -> &str {
+        &self.driver
     }
 
-    /// The names of the inputs, in the driver's order.
-    pub fn inputs(&self) -> Vec<String> {
-        let mut inputs = Vec::new();
-        for index in 0.. {
-            let mut input = sys::Input { index, ..Default::default() };
-            // SAFETY: VIDIOC_ENUMINPUT reads `index` and writes one v4l2_input.
-            if unsafe { ioctl::enuminput(self.file.as_raw_fd(), &mut input) }.is_err() {
-                break;
-            }
-            inputs.push(text(&input.name));
-        }
-        inputs
-    }
-
-    /// Chooses the first input whose name begins with `prefix`, whatever the case; answers its full name.
+    /// Chooses the first input whose name begins with `prefix`, whatever the case; gives its full name.
     ///
     /// # Errors
-    /// [`Error::NoInput`], or the driver's refusal.
-    pub fn select_input(&self, prefix: &str) -> Result<String, Error> {
-        let inputs = self.inputs();
+    /// The names of those that there are, or the driver's refusal.
+    pub fn select_input(&self, prefix: &str) -> Result<String> {
+        let inputs: Vec<String> = (0..).map_while(|index| self.input(index)).collect();
         let wanted = prefix.to_ascii_lowercase();
-        let Some((index, name)) = (0..).zip(&inputs).find(|(_, name)| name.to_ascii_lowercase().starts_with(&wanted))
-        else {
-            return Err(Error::NoInput { wanted: prefix.to_owned(), found: inputs.join(", ") });
-        };
-        let mut index: std::ffi::c_int = index;
+        let found = inputs.iter().position(|name| name.to_ascii_lowercase().starts_with(&wanted));
+        let index =
+            found.ok_or_else(|| anyhow!("no input named \"{prefix}\": the device has {}", inputs.join(", ")))?;
+        let mut number = c_int::try_from(index)?;
         // SAFETY: VIDIOC_S_INPUT reads and writes one int.
-        unsafe { ioctl::s_input(self.file.as_raw_fd(), &mut index) }.map_err(request("VIDIOC_S_INPUT"))?;
-        Ok(name.clone())
+        unsafe { ioctl::s_input(self.file.as_raw_fd(), &mut number) }.context("VIDIOC_S_INPUT")?;
+        inputs.into_iter().nth(index).context("no such input")
+    }
+
+    fn input(&self, index: u32) -> Option<String> {
+        let mut input = sys::Input { index, ..Default::default() };
+        // SAFETY: VIDIOC_ENUMINPUT reads `index` and writes one v4l2_input.
+        unsafe { ioctl::enuminput(self.file.as_raw_fd(), &mut input) }.ok()?;
+        Some(text(&input.name))
     }
 
     /// Sets format, size and line stride to those of the allocator's buffers, and takes no other.
     ///
     /// # Errors
-    /// [`Error::Changed`] when the driver would write lines of another length or another picture; [`Error::Buffer`] when
-    /// it would write beyond the buffer or put the chroma plane elsewhere.
-    pub fn set_format(&self, image: &Image) -> Result<Negotiated, Error> {
-        let stride = image.stride_bytes();
-        let pix = sys::PixFormat {
-            width: image.width(),
-            height: image.height(),
-            pixelformat: image.format().v4l2(),
-            field: sys::FIELD_NONE,
-            bytesperline: stride,
-            ..Default::default()
-        };
-        let mut format = sys::Format { kind: sys::BUF_TYPE_VIDEO_CAPTURE, fmt: sys::FormatUnion { raw: [0; 200] } };
-        format.fmt.pix = pix;
+    /// When the driver would write lines of another length or another picture, beyond the buffer, or the chroma plane
+    /// elsewhere.
+    pub fn set_format(&self, buffer: &Buffer) -> Result<Negotiated> {
+        let ((width, height), stride) = (buffer.size(), buffer.stride_bytes());
+        let pixelformat = buffer.format().fourcc();
+        let field = sys::FIELD_NONE;
+        let pix = sys::PixFormat { width, height, pixelformat, field, bytesperline: stride, ..Default::default() };
+        let mut got = sys::Format { kind: sys::BUF_TYPE_VIDEO_CAPTURE, fmt: sys::FormatUnion { raw: [0; 200] } };
+        got.fmt.pix = pix;
         // SAFETY: VIDIOC_S_FMT reads and writes one v4l2_format, all of whose bytes are initialised.
-        unsafe { ioctl::s_fmt(self.file.as_raw_fd(), &mut format) }.map_err(request("VIDIOC_S_FMT"))?;
-        // SAFETY: for V4L2_BUF_TYPE_VIDEO_CAPTURE the driver fills in `pix`; any bytes make a valid PixFormat.
-        let got = unsafe { format.fmt.pix };
-        let changed = |what, asked: String, got: String| Err(Error::Changed { what, asked, got });
-        if got.pixelformat != pix.pixelformat {
-            return changed("the pixel format", fourcc(pix.pixelformat), fourcc(got.pixelformat));
-        }
-        if (got.width, got.height) != (pix.width, pix.height) {
-            return changed(
-                "the frame size",
-                format!("{}x{}", pix.width, pix.height),
-                format!("{}x{}", got.width, got.height),
+        unsafe { ioctl::s_fmt(self.file.as_raw_fd(), &mut got) }.context("VIDIOC_S_FMT")?;
+        // SAFETY: for V4L2_BUF_TYPE_VIDEO_CAPTURE the driver fills in `pix`; any bytes make a valid one.
+        let got = unsafe { got.fmt.pix };
+        unchanged("the pixel format", fourcc_name(pixelformat), fourcc_name(got.pixelformat))?;
+        unchanged("the frame size", format!("{width}x{height}"), format!("{}x{}", got.width, got.height))?;
+        unchanged("the line stride in bytes", stride, got.bytesperline)?;
+        unchanged("the field order", field, got.field)?;
+        // The single-planar API has no plane offsets: chroma follows the luma lines directly, with the same stride.
+        for (number, plane) in (0u64..).zip(buffer.planes()).skip(1) {
+            let (at, expected) = (plane.offset_bytes, u64::from(stride) * u64::from(height) * number);
+            ensure!(
+                (at, plane.stride_bytes) == (expected, stride),
+                "plane {number} lies at byte {at} with stride {}, the driver writes it at {expected} with stride {stride}",
+                plane.stride_bytes
             );
         }
-        if got.bytesperline != stride {
-            return changed("the line stride", format!("{stride} bytes"), format!("{} bytes", got.bytesperline));
-        }
-        if got.field != sys::FIELD_NONE {
-            return changed("the field order", "progressive".to_owned(), format!("field order {}", got.field));
-        }
-        // The single-planar API has no plane offsets: chroma follows the luma lines directly, with the same stride.
-        for (number, plane) in (0u64..).zip(image.planes()).skip(1) {
-            let expected = u64::from(stride) * u64::from(image.height()) * number;
-            if plane.offset_bytes != expected || plane.stride_bytes != stride {
-                return Err(Error::Buffer(format!(
-                    "plane {number} lies at byte {} with stride {}, the driver writes it at {expected} with stride {stride}",
-                    plane.offset_bytes, plane.stride_bytes
-                )));
-            }
-        }
-        if u64::from(got.sizeimage) > image.bytes() {
-            return Err(Error::Buffer(format!(
-                "the driver writes {} bytes, the buffer has {}",
-                got.sizeimage,
-                image.bytes()
-            )));
-        }
+        let bytes = buffer.info().buffer_bytes;
+        let fits = u64::from(got.sizeimage) <= bytes;
+        ensure!(fits, "the driver writes {} bytes, the buffer has {bytes}", got.sizeimage);
         Ok(Negotiated {
-            fourcc: fourcc(got.pixelformat),
+            fourcc: fourcc_name(got.pixelformat),
             width: got.width,
             height: got.height,
             bytes_per_line: got.bytesperline,
             size_image: got.sizeimage,
-            color: color_of(image.format(), &got),
+            color: color_of(buffer.format(), &got),
         })
     }
 
-    /// Asks for a frame rate; answers the one that the driver set, in frames a second.
+    /// Sets a frame rate; gives the one that the driver took, in frames a second.
     ///
     /// # Errors
-    /// The driver's refusal, or [`Error::Changed`] when it knows no frame rates.
-    pub fn set_frame_rate(&self, frames_per_second: u32) -> Result<f64, Error> {
-        let mut parm = sys::StreamParm { kind: sys::BUF_TYPE_VIDEO_CAPTURE, parm: sys::ParmUnion { raw: [0; 200] } };
-        parm.parm.capture = sys::CaptureParm {
-            timeperframe: sys::Fract { numerator: 1, denominator: frames_per_second },
-            ..Default::default()
-        };
+    /// The driver's refusal, or that it knows no frame rates.
+    pub fn set_frame_rate(&self, frames_per_second: u32) -> Result<f64> {
+        let mut got = sys::StreamParm { kind: sys::BUF_TYPE_VIDEO_CAPTURE, parm: sys::ParmUnion { raw: [0; 200] } };
+        let timeperframe = sys::Fract { numerator: 1, denominator: frames_per_second };
+        got.parm.capture = sys::CaptureParm { timeperframe, ..Default::default() };
         // SAFETY: VIDIOC_S_PARM reads and writes one v4l2_streamparm, all of whose bytes are initialised.
-        unsafe { ioctl::s_parm(self.file.as_raw_fd(), &mut parm) }.map_err(request("VIDIOC_S_PARM"))?;
-        // SAFETY: for V4L2_BUF_TYPE_VIDEO_CAPTURE the driver fills in `capture`; any bytes make a valid CaptureParm.
-        let got = unsafe { parm.parm.capture };
+        unsafe { ioctl::s_parm(self.file.as_raw_fd(), &mut got) }.context("VIDIOC_S_PARM")?;
+        // SAFETY: for V4L2_BUF_TYPE_VIDEO_CAPTURE the driver fills in `capture`; any bytes make a valid one.
+        let got = unsafe { got.parm.capture };
         let sys::Fract { numerator, denominator } = got.timeperframe;
-        if got.capability & sys::CAP_TIMEPERFRAME == 0 || numerator == 0 {
-            return Err(Error::Changed {
-                what: "the frame rate",
-                asked: format!("{frames_per_second}/s"),
-                got: "none".to_owned(),
-            });
-        }
+        ensure!(got.capability & sys::CAP_TIMEPERFRAME != 0 && numerator != 0, "the driver knows no frame rates");
         Ok(f64::from(denominator) / f64::from(numerator))
     }
 
     /// Tells the driver that `count` dma-bufs will be queued.
     ///
     /// # Errors
-    /// The driver's refusal; [`Error::Changed`] when it takes another number or no dma-bufs.
-    pub fn request_buffers(&self, count: u32) -> Result<(), Error> {
+    /// The driver's refusal; or that it takes another number, or no dma-bufs.
+    pub fn request_buffers(&self, count: u32) -> Result<()> {
         let got = self.reqbufs(count)?;
-        if got.capabilities & sys::BUF_CAP_SUPPORTS_DMABUF == 0 {
-            return Err(Error::Buffer(format!("driver {} takes no dma-bufs", self.driver)));
-        }
-        if got.count < count {
-            return Err(Error::Changed {
-                what: "the number of buffers",
-                asked: count.to_string(),
-                got: got.count.to_string(),
-            });
-        }
-        Ok(())
+        let takes = got.capabilities & sys::BUF_CAP_SUPPORTS_DMABUF != 0;
+        ensure!(takes, "driver {} takes no dma-bufs", self.driver);
+        unchanged("the number of buffers", count, got.count)
     }
 
-    fn reqbufs(&self, count: u32) -> Result<sys::RequestBuffers, Error> {
-        let mut buffers = sys::RequestBuffers {
-            count,
-            kind: sys::BUF_TYPE_VIDEO_CAPTURE,
-            memory: sys::MEMORY_DMABUF,
-            ..Default::default()
-        };
+    fn reqbufs(&self, count: u32) -> Result<sys::RequestBuffers> {
+        let (kind, memory) = (sys::BUF_TYPE_VIDEO_CAPTURE, sys::MEMORY_DMABUF);
+        let mut buffers = sys::RequestBuffers { count, kind, memory, ..Default::default() };
         // SAFETY: VIDIOC_REQBUFS reads and writes one v4l2_requestbuffers.
-        unsafe { ioctl::reqbufs(self.file.as_raw_fd(), &mut buffers) }.map_err(request("VIDIOC_REQBUFS"))?;
+        unsafe { ioctl::reqbufs(self.file.as_raw_fd(), &mut buffers) }.context("VIDIOC_REQBUFS")?;
         Ok(buffers)
     }
 
-    /// Lends a dma-buf to the driver until [`Capture::dequeue`] gives its index back. The driver keeps its own reference
+    /// Lends a buffer to the driver until [`Capture::dequeue`] gives its index back. The driver keeps its own reference
     /// to the dma-buf until [`Capture::stop`].
     ///
     /// # Errors
-    /// [`Error::Buffer`] when the dma-buf is smaller than `bytes`; [`Error::Scattered`] when the device needs contiguous
-    /// memory; else the driver's refusal.
-    pub fn queue(&self, index: u32, dmabuf: BorrowedFd<'_>, bytes: u64) -> Result<(), Error> {
-        let real = crate::dmabuf::size_of(dmabuf).map_err(request("lseek of a dma-buf"))?;
-        let length = u32::try_from(bytes).ok().filter(|length| *length > 0 && u64::from(*length) <= real);
-        let Some(length) = length else {
-            return Err(Error::Buffer(format!("buffer {index} claims {bytes} bytes, its dma-buf has {real}")));
-        };
-        let mut buffer = sys::Buffer { index, length, ..sys::Buffer::dmabuf() };
-        buffer.m.fd = dmabuf.as_raw_fd();
+    /// When the dma-buf is smaller than its handle says; when the device needs contiguous memory; else the driver's
+    /// refusal.
+    pub fn queue(&self, index: u32, lent: &Buffer) -> Result<()> {
+        let (bytes, real) = (lent.info().buffer_bytes, gralloc_dmabuf::size(lent.dmabuf())?);
+        ensure!((1..=real).contains(&bytes), "buffer {index} claims {bytes} bytes, its dma-buf has {real}");
+        let mut buffer = sys::Buffer { index, length: u32::try_from(bytes)?, ..sys::Buffer::dmabuf() };
+        buffer.m.fd = lent.dmabuf().as_raw_fd();
         // SAFETY: VIDIOC_QBUF reads and writes one v4l2_buffer; its fd is borrowed for the call, in which the driver
         // takes a reference of its own.
         match unsafe { ioctl::qbuf(self.file.as_raw_fd(), &mut buffer) } {
-            Ok(_) => Ok(()),
             // videobuf2-dma-contig's answer to a scatter list of more than one piece.
-            Err(nix::Error::EFAULT) => Err(Error::Scattered { driver: self.driver.clone(), index }),
-            Err(cause) => Err(Error::Request { request: "VIDIOC_QBUF", cause }),
+            Err(Errno::EFAULT) => bail!(
+                "driver {} cannot use buffer {index}: it needs contiguous memory and this is scattered (EFAULT)",
+                self.driver
+            ),
+            other => other.map(drop).context("VIDIOC_QBUF"),
         }
     }
 
@@ -301,10 +241,9 @@ impl Capture {
     ///
     /// # Errors
     /// The driver's refusal.
-    pub fn start(&mut self) -> Result<(), Error> {
-        let kind = std::ffi::c_int::try_from(sys::BUF_TYPE_VIDEO_CAPTURE).unwrap_or(1);
+    pub fn start(&mut self) -> Result<()> {
         // SAFETY: VIDIOC_STREAMON reads one int.
-        unsafe { ioctl::streamon(self.file.as_raw_fd(), &kind) }.map_err(request("VIDIOC_STREAMON"))?;
+        unsafe { ioctl::streamon(self.file.as_raw_fd(), &CAPTURE) }.context("VIDIOC_STREAMON")?;
         self.streaming = true;
         Ok(())
     }
@@ -312,45 +251,30 @@ impl Capture {
     /// Takes the next finished frame, if one is there now.
     ///
     /// # Errors
-    /// The driver's word, for instance EIO.
-    pub fn dequeue(&self) -> Result<Option<Frame>, Error> {
+    /// The driver's, for instance EIO.
+    pub fn dequeue(&self) -> Result<Option<Frame>> {
         let mut buffer = sys::Buffer::dmabuf();
         // SAFETY: VIDIOC_DQBUF reads and writes one v4l2_buffer.
         match unsafe { ioctl::dqbuf(self.file.as_raw_fd(), &mut buffer) } {
-            Err(nix::Error::EAGAIN) => Ok(None),
-            Err(cause) => Err(Error::Request { request: "VIDIOC_DQBUF", cause }),
-            Ok(_) => {
-                let [seconds, micros] = buffer.timestamp.map(|part| u64::try_from(part).unwrap_or(0));
-                Ok(Some(Frame {
-                    index: buffer.index,
-                    sequence: buffer.sequence,
-                    timestamp_us: seconds.saturating_mul(1_000_000).saturating_add(micros),
-                    bytes_used: buffer.bytesused,
-                    damaged: buffer.flags & sys::BUF_FLAG_ERROR != 0,
-                }))
-            }
+            Err(Errno::EAGAIN) => Ok(None),
+            Err(errno) => Err(errno).context("VIDIOC_DQBUF"),
+            Ok(_) => Ok(Some(Frame {
+                index: buffer.index,
+                sequence: buffer.sequence,
+                bytes_used: buffer.bytesused,
+                damaged: buffer.flags & sys::BUF_FLAG_ERROR != 0,
+            })),
         }
-    }
-
-    /// Waits for a frame and takes it.
-    ///
-    /// # Errors
-    /// [`Error::Timeout`] after `timeout_ms`, or the driver's word.
-    pub fn wait(&self, timeout_ms: u16) -> Result<Frame, Error> {
-        let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
-        poll(&mut fds, PollTimeout::from(timeout_ms)).map_err(request("poll of the capture device"))?;
-        self.dequeue()?.ok_or(Error::Timeout(timeout_ms))
     }
 
     /// Stops and makes the driver let go of every dma-buf.
     ///
     /// # Errors
     /// The driver's refusal.
-    pub fn stop(&mut self) -> Result<(), Error> {
-        let kind = std::ffi::c_int::try_from(sys::BUF_TYPE_VIDEO_CAPTURE).unwrap_or(1);
+    pub fn stop(&mut self) -> Result<()> {
         self.streaming = false;
         // SAFETY: VIDIOC_STREAMOFF reads one int.
-        unsafe { ioctl::streamoff(self.file.as_raw_fd(), &kind) }.map_err(request("VIDIOC_STREAMOFF"))?;
+        unsafe { ioctl::streamoff(self.file.as_raw_fd(), &CAPTURE) }.context("VIDIOC_STREAMOFF")?;
         self.reqbufs(0).map(drop)
     }
 }
@@ -368,6 +292,11 @@ impl Drop for Capture {
             let _ = self.stop();
         }
     }
+}
+
+fn unchanged<T: PartialEq + std::fmt::Display>(what: &str, asked: T, got: T) -> Result<()> {
+    ensure!(asked == got, "the driver changed {what}: asked for {asked}, it set {got}");
+    Ok(())
 }
 
 /// What the driver says of its colours, with V4L2's defaults filled in.
@@ -391,11 +320,6 @@ fn text(field: &[u8]) -> String {
     String::from_utf8_lossy(field.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
 }
 
-/// Four characters, as people write them.
-fn fourcc(code: u32) -> String {
-    code.to_le_bytes().iter().map(|byte| char::from(*byte)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -408,27 +332,29 @@ mod tests {
 
     #[test]
     fn open_of_something_else_names_the_node() {
-        let error = Capture::open(Path::new("/dev/null")).unwrap_err();
-        assert!(matches!(error, Error::Request { request: "VIDIOC_QUERYCAP", .. }), "{error}");
+        assert!(Capture::open(Path::new("/dev/null")).unwrap_err().to_string().contains("VIDIOC_QUERYCAP"));
         let error = Capture::open(Path::new("/nonexistent/video7")).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/video7"), "{error}");
     }
 
     #[test]
     fn color_of_defaults_follows_the_kernels_mapping() {
-        let srgb = sys::PixFormat { colorspace: 8, ..Default::default() };
-        assert_eq!(color_of(Format::Nv12, &srgb), ColorEncoding { bt709: false, full_range: false });
-        assert_eq!(color_of(Format::Xr24, &srgb), ColorEncoding { bt709: false, full_range: true });
-        let rec709 = sys::PixFormat { colorspace: 3, ..Default::default() };
-        assert_eq!(color_of(Format::Nv12, &rec709), ColorEncoding { bt709: true, full_range: false });
-        let said = sys::PixFormat { colorspace: 8, ycbcr_enc: 2, quantization: 1, ..Default::default() };
-        assert_eq!(color_of(Format::Nv12, &said), ColorEncoding { bt709: true, full_range: true });
+        let pix = |colorspace, ycbcr_enc, quantization| sys::PixFormat {
+            colorspace,
+            ycbcr_enc,
+            quantization,
+            ..Default::default()
+        };
+        let color = |bt709, full_range| ColorEncoding { bt709, full_range };
+        assert_eq!(color_of(Format::Nv12, &pix(8, 0, 0)), color(false, false));
+        assert_eq!(color_of(Format::Xr24, &pix(8, 0, 0)), color(false, true));
+        assert_eq!(color_of(Format::Nv12, &pix(3, 0, 0)), color(true, false));
+        assert_eq!(color_of(Format::Nv12, &pix(8, 2, 1)), color(true, true));
     }
 
     #[test]
     fn text_stops_at_the_terminator() {
         assert_eq!(text(b"vivid\0\0junk"), "vivid");
         assert_eq!(text(b"full"), "full");
-        assert_eq!(fourcc(u32::from_le_bytes(*b"NV12")), "NV12");
     }
 }

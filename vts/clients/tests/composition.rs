@@ -7,122 +7,75 @@
 // A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use drm::buffer::{DrmFourcc, DrmModifier, Handle as GemHandle, PlanarBuffer};
+use drm::buffer::DrmFourcc;
 use drm::control::atomic::AtomicModeReq;
 use drm::control::property::{Info, Value};
-use drm::control::{connector, crtc, framebuffer, plane, AtomicCommitFlags, Device as ControlDevice, FbCmd2Flags};
+use drm::control::{connector, crtc, framebuffer, plane, AtomicCommitFlags, Device as ControlDevice};
 use drm::control::{Mode, ResourceHandle};
 use drm::{ClientCapability, Device};
 use gralloc_buffer::{PixelFormat, Usage};
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use vts_clients::buffer::Buffer;
-use vts_clients::service::{Service, ServiceArgs, Wish};
+use vts_clients::kms::Card;
+use vts_clients::service::{Request, Service, ServiceArgs};
 
 const SIZE: (u16, u16) = (800, 600);
 const CURSOR: u32 = 64;
 /// Where the cursor's picture lies.
 const AT: (u32, u32) = (301, 203);
 
-struct Card(File);
+/// vkms, with its writeback connector to be seen.
+struct Vkms(Card);
 
-impl AsFd for Card {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-impl Device for Card {}
-impl ControlDevice for Card {}
-
-impl Card {
-    /// vkms, with its writeback connector to be seen.
-    fn find() -> Result<Card, String> {
-        for entry in std::fs::read_dir("/dev/dri").map_err(|error| format!("/dev/dri: {error}"))?.flatten() {
-            if !entry.file_name().to_string_lossy().starts_with("card") {
-                continue;
-            }
-            let Ok(file) = OpenOptions::new().read(true).write(true).open(entry.path()) else { continue };
-            let card = Card(file);
-            if !card.get_driver().is_ok_and(|driver| driver.name() == "vkms") {
-                continue;
-            }
-            for capability in
-                [ClientCapability::UniversalPlanes, ClientCapability::Atomic, ClientCapability::WritebackConnectors]
-            {
-                card.set_client_capability(capability, true).map_err(|error| format!("{capability:?}: {error}"))?;
-            }
-            return Ok(card);
+impl Vkms {
+    fn find() -> Result<Vkms, String> {
+        let mut opened = Card::nodes().into_iter().filter_map(|node| Card::open(&node).ok());
+        let (card, _) = opened.find(|(_, driver)| driver == "vkms").ok_or("needs vkms (--kernel full)")?;
+        for capability in
+            [ClientCapability::UniversalPlanes, ClientCapability::Atomic, ClientCapability::WritebackConnectors]
+        {
+            card.set_client_capability(capability, true).map_err(|error| format!("{capability:?}: {error}"))?;
         }
-        Err("needs vkms (--kernel full)".to_owned())
+        Ok(Vkms(card))
     }
 
     fn writeback(&self) -> Option<connector::Info> {
-        let resources = self.resource_handles().unwrap();
-        let all = resources.connectors().iter().filter_map(|handle| self.get_connector(*handle, true).ok());
+        let resources = self.0.resource_handles().unwrap();
+        let all = resources.connectors().iter().filter_map(|handle| self.0.get_connector(*handle, true).ok());
         let mut writebacks = all.filter(|info| info.interface() == connector::Interface::Writeback);
         writebacks.next()
     }
 
     fn properties(&self, of: impl ResourceHandle) -> HashMap<String, Info> {
-        self.get_properties(of).unwrap().as_hashmap(self).unwrap()
+        self.0.get_properties(of).unwrap().as_hashmap(&self.0).unwrap()
     }
 
     /// The plane of this kind: 1 is primary, 2 the cursor's (`enum drm_plane_type`).
     fn plane(&self, kind: u64) -> plane::Handle {
         let is_it = |handle: &plane::Handle| {
             let property = self.properties(*handle)["type"].handle();
-            let values = self.get_properties(*handle).unwrap();
+            let values = self.0.get_properties(*handle).unwrap();
             let (ids, raw) = values.as_props_and_values();
             ids.iter().zip(raw).any(|(id, value)| *id == property && *value == kind)
         };
-        self.plane_handles().unwrap().into_iter().find(is_it).expect("a plane of this kind")
+        self.0.plane_handles().unwrap().into_iter().find(is_it).expect("a plane of this kind")
     }
 
     fn framebuffer(&self, buffer: &Buffer, format: DrmFourcc) -> framebuffer::Handle {
-        let gem = self.prime_fd_to_buffer(buffer.dmabuf()).expect("PRIME import");
-        let image = buffer.image();
-        let planar = Planar { gem, size: (image.width(), image.height()), pitch: image.stride_bytes(), format };
-        self.add_planar_framebuffer(&planar, FbCmd2Flags::empty()).expect("ADDFB2")
-    }
-}
-
-struct Planar {
-    gem: GemHandle,
-    size: (u32, u32),
-    pitch: u32,
-    format: DrmFourcc,
-}
-
-impl PlanarBuffer for Planar {
-    fn size(&self) -> (u32, u32) {
-        self.size
-    }
-    fn format(&self) -> DrmFourcc {
-        self.format
-    }
-    fn modifier(&self) -> Option<DrmModifier> {
-        None
-    }
-    fn pitches(&self) -> [u32; 4] {
-        [self.pitch, 0, 0, 0]
-    }
-    fn handles(&self) -> [Option<GemHandle>; 4] {
-        [Some(self.gem), None, None, None]
-    }
-    fn offsets(&self) -> [u32; 4] {
-        [0; 4]
+        let gem = self.0.prime_fd_to_buffer(buffer.dmabuf()).expect("PRIME import");
+        self.0.framebuffer(buffer, gem, format).expect("a framebuffer")
     }
 }
 
 /// A request in the making, by names of properties.
-struct Request<'c> {
-    card: &'c Card,
+struct Commit<'c> {
+    card: &'c Vkms,
     request: AtomicModeReq,
 }
 
-impl Request<'_> {
+impl Commit<'_> {
     fn set<H: ResourceHandle>(&mut self, object: H, name: &str, value: Value<'static>) {
         let properties = self.card.properties(object);
         let property = properties.get(name).unwrap_or_else(|| panic!("no property {name}"));
@@ -171,28 +124,28 @@ fn expected(x: u32, y: u32) -> u32 {
 
 fn allocate(service: &Service, name: &str, width: u32, height: u32) -> Buffer {
     let usage = Usage::COMPOSER_OVERLAY | Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN;
-    let wish = Wish { name: name.to_owned(), width, height, format: PixelFormat::Bgra8888, usage };
-    service.allocate(&wish, true).unwrap().0
+    let request = Request { name: name.to_owned(), width, height, format: PixelFormat::Bgra8888, usage };
+    service.allocate(&request, true).unwrap()
 }
 
 fn paint(buffer: &mut Buffer, pixel: impl Fn(u32, u32) -> u32) {
-    let lines: Vec<(u64, u64)> = buffer.image().lines(0).collect();
-    let width = buffer.image().width();
-    let access = buffer.mapped_mut().write().unwrap();
+    let lines: Vec<(u64, u64)> = buffer.lines(0).collect();
+    let (width, _) = buffer.size();
+    let access = buffer.write().unwrap();
     for (y, (offset, _)) in (0..).zip(lines) {
         let line: Vec<u8> = (0..width).flat_map(|x| pixel(x, y).to_le_bytes()).collect();
-        assert!(access.copy_in(offset, &line));
+        access.copy_in(offset, &line).unwrap();
     }
 }
 
 /// How many pixels differ, without their fourth byte.
 fn differing(buffer: &Buffer, pixel: impl Fn(u32, u32) -> u32) -> usize {
-    let access = buffer.mapped().read().unwrap();
-    let width = buffer.image().width();
+    let access = buffer.read().unwrap();
+    let (width, _) = buffer.size();
     let mut line = vec![0; usize::try_from(width * 4).unwrap()];
     let mut differ = 0;
-    for (y, (offset, _)) in (0..).zip(buffer.image().lines(0)) {
-        assert!(access.copy_out(offset, &mut line));
+    for (y, (offset, _)) in (0..).zip(buffer.lines(0)) {
+        access.copy_out(offset, &mut line).unwrap();
         let pixels = line.chunks_exact(4).map(|bytes| u32::from_le_bytes(bytes.try_into().unwrap()) & 0x00ff_ffff);
         differ += (0..).zip(pixels).filter(|(x, seen)| *seen != pixel(*x, y)).count();
     }
@@ -201,7 +154,7 @@ fn differing(buffer: &Buffer, pixel: impl Fn(u32, u32) -> u32) -> usize {
 
 #[test]
 fn picture_composed_and_written_back_has_every_pixel_right() {
-    let card = match Card::find() {
+    let card = match Vkms::find() {
         Ok(card) => card,
         Err(why) => {
             println!("SKIP: {why}");
@@ -220,7 +173,7 @@ fn picture_composed_and_written_back_has_every_pixel_right() {
         return;
     };
     let mode: Mode = *writeback.modes().iter().find(|mode| mode.size() == SIZE).expect("a mode of 800x600");
-    let crtc = card.resource_handles().unwrap().crtcs()[0];
+    let crtc = card.0.resource_handles().unwrap().crtcs()[0];
     let (width, height) = (u32::from(SIZE.0), u32::from(SIZE.1));
     let mut below = allocate(&service, "composed below", width, height);
     let mut above = allocate(&service, "composed above", CURSOR, CURSOR);
@@ -231,9 +184,9 @@ fn picture_composed_and_written_back_has_every_pixel_right() {
     paint(&mut result, |x, y| !expected(x, y));
 
     let mut fence = -1_i32;
-    let mut request = Request { card: &card, request: AtomicModeReq::new() };
+    let mut request = Commit { card: &card, request: AtomicModeReq::new() };
     request.set(writeback.handle(), "CRTC_ID", Value::CRTC(Some(crtc)));
-    request.set(crtc, "MODE_ID", card.create_property_blob(&mode).unwrap());
+    request.set(crtc, "MODE_ID", card.0.create_property_blob(&mode).unwrap());
     request.set(crtc, "ACTIVE", Value::Boolean(true));
     let (below_fb, above_fb) =
         (card.framebuffer(&below, DrmFourcc::Xrgb8888), card.framebuffer(&above, DrmFourcc::Argb8888));
@@ -243,7 +196,7 @@ fn picture_composed_and_written_back_has_every_pixel_right() {
     request.set(writeback.handle(), "WRITEBACK_FB_ID", Value::Framebuffer(Some(target)));
     let pointer = u64::try_from(std::ptr::from_mut(&mut fence).expose_provenance()).unwrap();
     request.set(writeback.handle(), "WRITEBACK_OUT_FENCE_PTR", Value::UnsignedRange(pointer));
-    card.atomic_commit(AtomicCommitFlags::ALLOW_MODESET, request.request).expect("atomic commit");
+    card.0.atomic_commit(AtomicCommitFlags::ALLOW_MODESET, request.request).expect("atomic commit");
     // The kernel has written it behind the compiler's back.
     let fence = std::hint::black_box(fence);
     assert!(fence >= 0, "no fence for the written picture");

@@ -22,9 +22,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path as FilePath;
 use std::time::Duration;
 use vts_clients::buffer::Buffer;
-use vts_clients::service::Wish;
-use vts_clients::socket::Connection;
-use vts_clients::wire::{Message, Path};
+use vts_clients::link::{Connection, Message, Path};
+use vts_clients::service::Request;
 
 #[test]
 fn camera_alone_captures_every_format() {
@@ -72,7 +71,7 @@ type Attack = fn(&Place, &Connection);
 #[test]
 fn hostile_cameras_are_refused_and_the_next_one_is_served() {
     let Some(place) = Place::find() else { return };
-    let attacks: [(&str, Attack); 6] = [
+    let attacks: [(&str, Attack); 7] = [
         ("the handle is refused", |place, display| {
             let buffer = place.buffer();
             let mut ints = buffer.ints().to_vec();
@@ -86,8 +85,13 @@ fn hostile_cameras_are_refused_and_the_next_one_is_served() {
         ("has a buffer already", |place, display| {
             let buffer = place.buffer();
             send(display, &buffer.fds(), buffer.ints().to_vec());
-            assert_eq!(display.receive().unwrap().0, Message::Attached { slot: 0, path: Path::Scanout });
+            assert_eq!(next(display), Message::Attached { slot: 0, path: Path::Scanout });
             send(display, &buffer.fds(), buffer.ints().to_vec());
+        }),
+        ("there is no slot 4294967295", |place, display| {
+            let buffer = place.buffer();
+            let message = Message::Buffer { slot: u32::MAX, dataspace: 0, ints: buffer.ints().to_vec() };
+            display.send(&message, &buffer.fds()).unwrap();
         }),
         ("slot 7 has no buffer", |_, display| {
             display.send(&Message::Frame { slot: 7, sequence: 0 }, &[]).unwrap();
@@ -100,9 +104,9 @@ fn hostile_cameras_are_refused_and_the_next_one_is_served() {
     let socket = place.path("display.sock");
     for (reason, attack) in attacks {
         let connection = Connection::open(FilePath::new(&socket), Duration::from_secs(10)).unwrap();
-        assert_eq!(connection.receive().unwrap().0, Message::Welcome { width: 1280, height: 720 });
+        assert_eq!(next(&connection), Message::Welcome { width: 1280, height: 720 });
         attack(&place, &connection);
-        match connection.receive().unwrap().0 {
+        match next(&connection) {
             Message::Refused { reason: said } => assert!(said.contains(reason), "{said} for {reason}"),
             other => panic!("{other:?} for {reason}"),
         }
@@ -111,7 +115,7 @@ fn hostile_cameras_are_refused_and_the_next_one_is_served() {
     display.terminate();
     let (code, report) = display.end();
     assert_eq!(code, Some(1), "attacks are failures: {report:#}");
-    assert_eq!(report["held"]["camera"], 6);
+    assert_eq!(report["held"]["camera"], 7);
     assert_eq!(check(&report, "every fd is closed again"), Some(true));
     place.nothing_is_left();
 }
@@ -212,8 +216,12 @@ fn contiguous_camera_captures_into_the_contiguous_heap_that_the_policy_chose() {
     assert_eq!((&dump.heap("camera")["total_buffers"], dump.number("/all/live_buffers")), (&Value::from(8), 0));
 }
 
+fn next(connection: &Connection) -> Message {
+    connection.receive().unwrap().expect("a message").0
+}
+
 fn send(display: &Connection, fds: &[std::os::fd::BorrowedFd<'_>], ints: Vec<i32>) {
-    let message = Message::Buffer { slot: 0, dataspace: 0, fds: u32::try_from(fds.len()).unwrap(), ints };
+    let message = Message::Buffer { slot: 0, dataspace: 0, ints };
     display.send(&message, fds).unwrap();
 }
 
@@ -224,13 +232,13 @@ fn check(report: &Value, name: &str) -> Option<bool> {
 impl Place {
     /// A buffer that a camera could have.
     fn buffer(&self) -> Buffer {
-        let wish = Wish {
+        let request = Request {
             name: "camera of a stranger".to_owned(),
             width: 1280,
             height: 720,
             format: gralloc_buffer::PixelFormat::Bgra8888,
             usage: gralloc_buffer::Usage::CAMERA_OUTPUT | gralloc_buffer::Usage::COMPOSER_OVERLAY,
         };
-        self.service().allocate(&wish, false).unwrap().0
+        self.service.allocate(&request, false).unwrap()
     }
 }

@@ -2,10 +2,11 @@
 //! binder or its socket, the mapper through dlopen and its C interface. Handles are fds and ints of unknown meaning.
 //!
 //! - [`mod@tests`]: what is demanded: one test for each of the VTS's, under its name, and what the VTS leaves out.
-//! - [`suite`]: runs them, each in a process of its own, so that a mapper that crashes or hangs fails one test and not the
+//! - [`case`]: one of them. [`suite`]: runs them, each in a process of its own, so that a mapper that crashes or hangs fails one test and not the
 //!   run. [`options`]: the command line. [`subject`]: who is under test.
 //! - [`allocator`], [`handle`], [`mapper`]: calls; [`abi`]: the C interface. [`metadata`], [`mod@format`], [`image`]: what
-//!   the contract says of values, formats and layouts. [`fence`]: sync files. [`peer`]: another process.
+//!   the contract says of values, formats and layouts. [`fence`]: sync files. [`peer`]: another process; [`packet`]: what
+//!   goes between the two.
 //!
 //! # Invariants
 //! Nothing here knows how this project's allocator or mapper are made. Where the VTS accepts that a format is called
@@ -19,6 +20,7 @@
 
 pub mod abi;
 pub mod allocator;
+pub mod case;
 pub mod fence;
 pub mod format;
 pub mod handle;
@@ -26,6 +28,7 @@ pub mod image;
 pub mod mapper;
 pub mod metadata;
 pub mod options;
+pub mod packet;
 pub mod peer;
 pub mod process;
 pub mod subject;

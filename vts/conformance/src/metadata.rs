@@ -8,13 +8,14 @@
 //! `hardware/interfaces/graphics/common/aidl/.../StandardMetadataType.aidl` (main, March 2025).
 
 mod codec;
+mod standard;
 mod values;
 
 pub use codec::{decode, encode, Decode, DecodeError, Encode, Reader};
+pub use standard::Standard;
 pub use values::{Component, Cta861_3, Extendable, PlaneLayout, Smpte2086};
 
 use crate::abi::Rect;
-use std::fmt;
 
 /// The name of `PlaneLayoutComponentType` in a component's type.
 pub const COMPONENT_NAME: &str = "android.hardware.graphics.common.PlaneLayoutComponentType";
@@ -38,86 +39,7 @@ pub const BLEND_PREMULTIPLIED: i32 = 2;
 /// `BlendMode::COVERAGE`.
 pub const BLEND_COVERAGE: i32 = 3;
 
-/// A `StandardMetadataType`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Standard(pub i64);
-
-macro_rules! standard_types {
-    ($($name:ident = $value:literal),* $(,)?) => {
-        #[allow(missing_docs)] // The names are the contract's.
-        impl Standard {
-            $(pub const $name: Standard = Standard($value);)*
-            /// Every type but INVALID.
-            pub const ALL: &'static [Standard] = &[$(Standard::$name,)*];
-        }
-
-        impl fmt::Debug for Standard {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self.0 {
-                    $($value => f.write_str(stringify!($name)),)*
-                    other => write!(f, "StandardMetadataType({other})"),
-                }
-            }
-        }
-    };
-}
-
-standard_types! {
-    BUFFER_ID = 1,
-    NAME = 2,
-    WIDTH = 3,
-    HEIGHT = 4,
-    LAYER_COUNT = 5,
-    PIXEL_FORMAT_REQUESTED = 6,
-    PIXEL_FORMAT_FOURCC = 7,
-    PIXEL_FORMAT_MODIFIER = 8,
-    USAGE = 9,
-    ALLOCATION_SIZE = 10,
-    PROTECTED_CONTENT = 11,
-    COMPRESSION = 12,
-    INTERLACED = 13,
-    CHROMA_SITING = 14,
-    PLANE_LAYOUTS = 15,
-    CROP = 16,
-    DATASPACE = 17,
-    BLEND_MODE = 18,
-    SMPTE2086 = 19,
-    CTA861_3 = 20,
-    SMPTE2094_40 = 21,
-    SMPTE2094_10 = 22,
-    STRIDE = 23,
-}
-
 impl Standard {
-    /// `StandardMetadataType::INVALID`.
-    pub const INVALID: Standard = Standard(0);
-    /// The first number that the contract does not know.
-    pub const UNKNOWN: Standard = Standard(24);
-
-    /// Types that every mapper must be able to get.
-    pub fn required_getters() -> impl Iterator<Item = Standard> {
-        Self::ALL.iter().copied().filter(|kind| !matches!(*kind, Self::SMPTE2094_40 | Self::SMPTE2094_10))
-    }
-
-    /// Types that every mapper must be able to set.
-    pub const REQUIRED_SETTERS: [Standard; 4] =
-        [Standard::DATASPACE, Standard::BLEND_MODE, Standard::SMPTE2086, Standard::CTA861_3];
-
-    /// Types whose value is fixed at allocation and can never be set (IMapper.h, `setMetadata`).
-    pub const CONSTANT: [Standard; 7] = [
-        Standard::BUFFER_ID,
-        Standard::NAME,
-        Standard::WIDTH,
-        Standard::HEIGHT,
-        Standard::LAYER_COUNT,
-        Standard::PIXEL_FORMAT_REQUESTED,
-        Standard::USAGE,
-    ];
-
-    /// Types whose value may be absent.
-    pub const OPTIONAL: [Standard; 4] =
-        [Standard::SMPTE2086, Standard::CTA861_3, Standard::SMPTE2094_40, Standard::SMPTE2094_10];
-
     /// Decodes a value of this type as a client would, and throws it away.
     ///
     /// # Errors
@@ -183,5 +105,62 @@ mod tests {
             assert_ne!(a, b);
             assert_eq!((kind.check(&a), kind.check(&b)), (Ok(()), Ok(())), "{kind:?}");
         }
+    }
+
+    /// Written by hand: the name's length, the name, type 3, width 64.
+    fn width_64() -> Vec<u8> {
+        let mut bytes = vec![53, 0, 0, 0, 0, 0, 0, 0];
+        bytes.extend_from_slice(b"android.hardware.graphics.common.StandardMetadataType");
+        bytes.extend_from_slice(&[3, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend_from_slice(&[64, 0, 0, 0, 0, 0, 0, 0]);
+        bytes
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_value_written_by_hand_decodes_and_encodes() {
+        assert_eq!(decode::<u64>(Standard::WIDTH, &width_64()), Ok(64));
+        assert_eq!(encode(Standard::WIDTH, &64u64), width_64());
+    }
+
+    #[test]
+    fn what_is_not_exactly_one_value_is_refused() {
+        let good = width_64();
+        assert_eq!(decode::<u64>(Standard::HEIGHT, &good), Err(DecodeError::Type(3)));
+        assert_eq!(decode::<u32>(Standard::WIDTH, &good), Err(DecodeError::Trailing(4)));
+        for length in 1..good.len() {
+            assert!(decode::<u64>(Standard::WIDTH, &good[..length]).is_err(), "{length}");
+        }
+        let mut other = good.clone();
+        other[10] = b'x';
+        assert!(matches!(decode::<u64>(Standard::WIDTH, &other), Err(DecodeError::Name(_))));
+        other[..8].copy_from_slice(&(-1i64).to_ne_bytes());
+        assert_eq!(decode::<u64>(Standard::WIDTH, &other), Err(DecodeError::Length(-1)));
+        let endless = encode(Standard::CROP, &i64::MAX);
+        assert_eq!(decode::<Vec<Rect>>(Standard::CROP, &endless), Err(DecodeError::Length(i64::MAX)));
+    }
+
+    #[test]
+    fn nothing_is_a_value_only_where_it_may_be() {
+        assert_eq!(decode::<Option<Smpte2086>>(Standard::SMPTE2086, &[]), Ok(None));
+        assert_eq!(decode::<i32>(Standard::DATASPACE, &[]), Err(DecodeError::Short));
+    }
+
+    #[test]
+    fn plane_layouts_come_back_as_they_were_written() {
+        let kind = Extendable { name: COMPONENT_NAME.to_owned(), value: 1 << 20 };
+        let plane = PlaneLayout {
+            components: vec![Component { kind, offset_bits: 0, size_bits: -1 }],
+            offset_bytes: 1,
+            sample_increment_bits: 2,
+            stride_bytes: 3,
+            width_samples: 4,
+            height_samples: 5,
+            total_bytes: 6,
+            horizontal_subsampling: 7,
+            vertical_subsampling: 8,
+        };
+        let bytes = encode(Standard::PLANE_LAYOUTS, &vec![plane.clone()]);
+        assert_eq!(decode::<Vec<PlaneLayout>>(Standard::PLANE_LAYOUTS, &bytes), Ok(vec![plane]));
     }
 }

@@ -1,10 +1,10 @@
 //! Another process with the same mapper: it imports handles that it is sent, and does what it is told.
 //!
-//! The process is this program again. Orders and answers are packets of words over a socket pair; fds travel beside an
+//! The process is this program again. Orders and answers are packets of text over a socket pair; fds travel beside an
 //! order. An order that the peer cannot follow ends it, and the test that gave it.
 
+mod hex;
 mod orders;
-mod wire;
 
 pub use orders::serve;
 
@@ -12,11 +12,11 @@ use crate::abi::Error;
 use crate::format::Format;
 use crate::handle::RawHandle;
 use crate::metadata::Standard;
+use crate::packet;
 use crate::subject::Subject;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::time::Duration;
 
 /// Says that this process is a peer, and which library it loads.
 const VARIABLE: &str = "CONFORMANCE_PEER_MAPPER";
@@ -40,7 +40,7 @@ pub struct PeerBuffer(usize);
 impl Peer {
     /// Starts one.
     pub fn start(subject: &Subject) -> Peer {
-        let (here, there) = wire::pair().expect("a socket pair");
+        let (here, there) = packet::pair().expect("a socket pair");
         let child = Command::new("/proc/self/exe").env(VARIABLE, subject.mapper_path()).stdin(there).spawn();
         Peer { child: child.expect("another process"), socket: Some(here) }
     }
@@ -51,11 +51,11 @@ impl Peer {
     }
 
     fn tell(&self, order: &str, fds: &[std::os::fd::BorrowedFd<'_>]) {
-        wire::send(self.socket(), order, fds).unwrap_or_else(|errno| panic!("the other process is gone: {errno}"));
+        packet::send(self.socket(), order, fds).unwrap_or_else(|errno| panic!("the other process is gone: {errno}"));
     }
 
     fn answer(&self, order: &str) -> String {
-        match wire::receive(self.socket()) {
+        match packet::receive(self.socket()) {
             Ok(Some((answer, _))) => answer,
             Ok(None) => panic!("the other process died of the order \"{}\"", first_words(order)),
             Err(errno) => panic!("the other process does not answer: {errno}"),
@@ -81,7 +81,7 @@ impl Peer {
     /// # Errors
     /// Its mapper's.
     pub fn get(&self, buffer: PeerBuffer, kind: Standard) -> Result<Vec<u8>, Error> {
-        result(&self.ask(&format!("get {} {}", buffer.0, kind.0), &[])).map(wire::from_hex)
+        result(&self.ask(&format!("get {} {}", buffer.0, kind.0), &[])).map(hex::from_hex)
     }
 
     /// Has it set a standard value.
@@ -89,7 +89,7 @@ impl Peer {
     /// # Errors
     /// Its mapper's.
     pub fn set(&self, buffer: PeerBuffer, kind: Standard, bytes: &[u8]) -> Result<(), Error> {
-        let order = format!("set {} {} {}", buffer.0, kind.0, wire::to_hex(bytes));
+        let order = format!("set {} {} {}", buffer.0, kind.0, hex::to_hex(bytes));
         result(&self.ask(&order, &[])).map(drop)
     }
 
@@ -111,18 +111,18 @@ impl Peer {
         }
     }
 
-    /// Has it set two values in turn for a time, beside what happens here; [`Peer::wait`] tells how often.
-    pub fn start_setting(&self, buffer: PeerBuffer, kind: Standard, values: &[Vec<u8>; 2], time: Duration) {
-        let [a, b] = values.each_ref().map(|value| wire::to_hex(value));
-        self.tell(&format!("churn {} {} {} {a} {b}", buffer.0, kind.0, time.as_millis()), &[]);
+    /// Has it set two values in turn so many times, beside what happens here; [`Peer::wait`] waits for the end.
+    pub fn start_setting(&self, buffer: PeerBuffer, kind: Standard, values: &[Vec<u8>; 2], rounds: u32) {
+        let [a, b] = values.each_ref().map(|value| hex::to_hex(value));
+        self.tell(&format!("churn {} {} {rounds} {a} {b}", buffer.0, kind.0), &[]);
     }
 
     /// Waits for what was started.
     ///
     /// # Errors
     /// Its mapper's.
-    pub fn wait(&self) -> Result<u64, Error> {
-        result(&self.answer("churn")).map(|count| count.parse().expect("a count"))
+    pub fn wait(&self) -> Result<(), Error> {
+        result(&self.answer("churn")).map(drop)
     }
 
     /// Has it read the whole reserved region.
@@ -130,7 +130,7 @@ impl Peer {
     /// # Errors
     /// Its mapper's.
     pub fn read_region(&self, buffer: PeerBuffer) -> Result<Vec<u8>, Error> {
-        result(&self.ask(&format!("region {}", buffer.0), &[])).map(wire::from_hex)
+        result(&self.ask(&format!("region {}", buffer.0), &[])).map(hex::from_hex)
     }
 
     /// Has it fill the whole reserved region with one byte.

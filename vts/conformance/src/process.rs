@@ -43,3 +43,11 @@ pub fn page_bytes() -> u64 {
     let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
     size.ok().flatten().and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
 }
+
+/// Which of its sleeps a thread of this process is in, as a number that no later sleep has; `None` while it runs or may run.
+pub fn sleep_of(thread: nix::unistd::Pid) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).ok()?;
+    let field = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)?.split_ascii_whitespace().next());
+    let sleeps = field("voluntary_ctxt_switches:")?.parse().ok()?;
+    (field("State:")? == "S").then_some(sleeps)
+}

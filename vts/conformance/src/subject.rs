@@ -3,7 +3,6 @@
 use crate::allocator::{Allocator, Buffer, Descriptor};
 use crate::mapper::{Imported, LoadError, Mapper};
 use crate::options::{Options, MAPPER_VARIABLE};
-use crate::suite::Skip;
 use gralloc_client::{ClientError, Connection, Transport, TransportError};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use std::time::{Duration, Instant};
 const FOLDERS: [&str; 2] = ["/vendor/lib64/hw", "/vendor/lib/hw"];
 /// How long a restart may take.
 const RESTART_LIMIT: Duration = Duration::from_secs(60);
-/// Between two looks at a restart.
+/// Between two polls of a restart.
 const POLL: Duration = Duration::from_millis(50);
 
 /// What to test, by name; nothing is loaded yet.
@@ -90,6 +89,10 @@ fn mapper_of_device(connection: &Connection) -> Result<PathBuf, SubjectError> {
     let found = FOLDERS.iter().map(|folder| Path::new(folder).join(&name)).find(|path| path.exists());
     found.ok_or(SubjectError::NoMapper(name))
 }
+
+/// Why a test cannot run here: printed and counted as ignored.
+#[derive(Clone, Debug)]
+pub struct Skip(pub String);
 
 /// An allocator and a mapper.
 pub struct Subject {

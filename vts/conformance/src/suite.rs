@@ -1,51 +1,17 @@
-//! Names, order, skips, and a process for each test.
+//! Runs the tests in order, each in a process of its own.
 
 mod alone;
 mod table;
 
+use crate::case::{Skip, Test, Verdict};
 use crate::options::Options;
-use crate::subject::{with_shared, Subject, Target};
+use crate::subject::{with_shared, Target};
 use conformance_trials::{Ended, Failed};
 use std::process::ExitCode;
 
 pub use table::row;
 
-/// Why a test cannot run here: printed and counted as ignored.
-#[derive(Clone, Debug)]
-pub struct Skip(pub String);
-
-/// What a test returns; it fails by panicking.
-pub type Verdict = Result<(), Skip>;
-
-/// One test.
-#[derive(Clone, Copy)]
-pub struct Test {
-    /// `group::name`.
-    pub name: &'static str,
-    /// What it asks for, in a sentence.
-    pub demand: &'static str,
-    run: fn(&Subject) -> Verdict,
-}
-
-impl Test {
-    /// A test that runs `run`.
-    pub const fn new(name: &'static str, demand: &'static str, run: fn(&Subject) -> Verdict) -> Test {
-        Test { name, demand, run }
-    }
-}
-
-/// Makes tests out of functions `fn(&Subject) -> Verdict`, named `group::function`.
-#[macro_export]
-macro_rules! tests {
-    ($group:literal: $($function:ident = $demand:literal),* $(,)?) => {
-        vec![$($crate::suite::Test::new(concat!($group, "::", stringify!($function)), $demand, $function)),*]
-    };
-}
-
-/// The process's exit status for a skipped test; the reason stands on its standard output.
-const SKIPPED: u8 = 77;
-
-/// Runs what the command line asks for.
+/// Runs what the command line says.
 pub fn run(options: &Options) -> ExitCode {
     let tests = crate::tests::all();
     if options.table {
@@ -126,7 +92,7 @@ fn run_one(tests: &[Test], name: &str, target: &Target) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Skip(reason)) => {
             println!("{reason}");
-            ExitCode::from(SKIPPED)
+            ExitCode::from(alone::SKIPPED)
         }
     }
 }

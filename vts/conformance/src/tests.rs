@@ -23,7 +23,7 @@ mod values;
 
 pub(crate) use dumps::of_a_buffer as dump_of_a_buffer;
 
-use crate::suite::Test;
+use crate::case::Test;
 
 /// Every test, in order.
 pub fn all() -> Vec<Test> {

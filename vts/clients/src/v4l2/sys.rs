@@ -2,6 +2,9 @@
 //!
 //! Source: `include/uapi/linux/videodev2.h`, Linux 6.12. Only the single-planar API. Every structure's size is asserted
 //! for a 64-bit target, and with it the ioctl number that encodes the size.
+//!
+//! By hand, because no crate serves: v4l2r 0.0.8 does not compile against kernel headers before 6.5 (Debian 12 has 6.1),
+//! and v4l 0.14 streams into memory of its own or of user space, not into dma-bufs.
 
 use std::ffi::{c_int, c_ulong};
 

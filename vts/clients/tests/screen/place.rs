@@ -1,7 +1,6 @@
 //! What the tests need of the machine.
 
 use crate::program::Program;
-use gralloc_client::Connection;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,8 +13,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// A machine with everything, and a folder.
 pub(crate) struct Place {
-    service: Service,
-    connection: Connection,
+    pub(crate) service: Service,
     folder: TempDir,
     _turn: MutexGuard<'static, ()>,
 }
@@ -40,20 +38,13 @@ impl Place {
             println!("SKIP: {missing}");
             return None;
         }
-        let connection = match Connection::from_env_or(None) {
-            Ok(connection) => connection,
+        match Service::connect(&ServiceArgs { service: None }) {
+            Ok(service) => Some(Place { service, folder: TempDir::new().unwrap(), _turn: turn }),
             Err(error) => {
-                println!("SKIP: needs the allocator service: {error}");
-                return None;
+                println!("SKIP: needs the allocator service: {error:#}");
+                None
             }
-        };
-        let service = Service::connect(&ServiceArgs { service: None }).unwrap();
-        Some(Place { service, connection, folder: TempDir::new().unwrap(), _turn: turn })
-    }
-
-    /// The allocator.
-    pub(crate) fn service(&self) -> &Service {
-        &self.service
+        }
     }
 
     /// A folder of this test's own.
@@ -83,7 +74,7 @@ impl Place {
     pub(crate) fn nothing_is_left(&self) {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            let dump: Value = serde_json::from_str(&self.connection.dump(&["--json"]).unwrap()).unwrap();
+            let dump: Value = serde_json::from_str(&self.service.connection().dump(&["--json"]).unwrap()).unwrap();
             let left: Vec<_> = dump["buffers"].as_array().unwrap().iter().filter(|buffer| is_ours(buffer)).collect();
             if left.is_empty() {
                 return;

@@ -10,6 +10,7 @@
 #![allow(clippy::incompatible_msrv)]
 
 mod buffers;
+mod fences;
 mod getters;
 mod lies;
 mod locking;
@@ -67,7 +68,8 @@ fn inner() -> Mapper {
 fn broken() -> V5 {
     let mut v5 = inner().v5();
     let name = fault();
-    let known = [tables::apply, buffers::apply, locking::apply, getters::apply, setters::apply, regions::apply];
+    let known =
+        [tables::apply, buffers::apply, locking::apply, fences::apply, getters::apply, setters::apply, regions::apply];
     if !known.iter().any(|apply| apply(name, &mut v5)) {
         eprintln!("no fault is called {name}");
         std::process::abort();

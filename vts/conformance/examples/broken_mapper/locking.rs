@@ -1,4 +1,4 @@
-//! Faults of lock, unlock, flush and reread, and of fences.
+//! Faults of lock, unlock, flush and reread.
 
 use crate::{inner, key};
 use conformance::abi::{Error, Handle, Rect, V5};
@@ -6,14 +6,12 @@ use conformance::format::Format;
 use conformance::image::Memory;
 use conformance::mapper::usage;
 use conformance::metadata::{decode, PlaneLayout, Standard};
-use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
-use std::os::fd::{IntoRawFd, OwnedFd};
 use std::sync::{LazyLock, Mutex};
 
-type LockFn = extern "C" fn(Handle, u64, Rect, i32, *mut *mut c_void) -> Error;
+pub(crate) type LockFn = extern "C" fn(Handle, u64, Rect, i32, *mut *mut c_void) -> Error;
 
 pub(crate) fn apply(fault: &str, v5: &mut V5) -> bool {
     let mut lock = |wrong: LockFn| v5.lock = Some(wrong);
@@ -47,15 +45,7 @@ pub(crate) fn apply(fault: &str, v5: &mut V5) -> bool {
         "ignores-the-region" => lock(lock_any_region),
         "points-into-the-region" => lock(lock_corner),
         "maps-at-every-lock" => lock(lock_and_map),
-        "keeps-acquire-fences" => lock(lock_keeping_fence),
-        "waits-for-what-is-no-fence" => lock(lock_waiting_for_ever),
-        "ignores-acquire-fences" => lock(lock_ignoring_fence),
-        "one-fence-holds-up-everybody" => {
-            lock(lock_holding_everybody);
-            v5.import_buffer = Some(import_when_nobody_waits);
-        }
         "unlocks-anything" => v5.unlock = Some(unlock_anything),
-        "release-fence-never-signals" => v5.unlock = Some(unlock_with_dead_fence),
         "dies-in-unlock-of-p210" => v5.unlock = Some(unlock_or_die),
         "flushes-anything" => {
             v5.flush_locked_buffer = Some(flush_anything);
@@ -66,7 +56,7 @@ pub(crate) fn apply(fault: &str, v5: &mut V5) -> bool {
     true
 }
 
-fn give(out: *mut *mut c_void, result: Result<*mut u8, Error>) -> Error {
+pub(crate) fn give(out: *mut *mut c_void, result: Result<*mut u8, Error>) -> Error {
     match result {
         Ok(data) => {
             // SAFETY: the caller's out parameter.
@@ -77,7 +67,7 @@ fn give(out: *mut *mut c_void, result: Result<*mut u8, Error>) -> Error {
     }
 }
 
-fn unlock(handle: Handle, fence: *mut i32) -> Error {
+pub(crate) fn unlock(handle: Handle, fence: *mut i32) -> Error {
     let unlock = inner().v5().unlock.unwrap();
     // SAFETY: the caller's own arguments.
     unsafe { unlock(handle, fence) }
@@ -225,7 +215,7 @@ extern "C" fn unlock_copy(handle: Handle, fence: *mut i32) -> Error {
     unlock(handle, fence)
 }
 
-// ---- Locks that do not look.
+// ---- Locks that check nothing.
 
 extern "C" fn lock_anything(handle: Handle, usage: u64, region: Rect, fence: i32, out: *mut *mut c_void) -> Error {
     let data = inner().lock(handle, usage, region, fence);
@@ -268,80 +258,6 @@ extern "C" fn lock_and_map(handle: Handle, usage: u64, region: Rect, fence: i32,
     // SAFETY: a new mapping, of a file, wherever the kernel likes; it is left behind on purpose.
     unsafe { libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_READ, libc::MAP_PRIVATE, raw, 0) };
     give(out, inner().lock(handle, usage, region, fence))
-}
-
-// ---- Fences.
-
-extern "C" fn lock_keeping_fence(handle: Handle, usage: u64, region: Rect, fence: i32, out: *mut *mut c_void) -> Error {
-    // SAFETY: duplicates the fd where it is one; the original stays open, which is the fault.
-    let copy = unsafe { libc::fcntl(fence, libc::F_DUPFD_CLOEXEC, 0) };
-    give(out, inner().lock(handle, usage, region, copy))
-}
-
-extern "C" fn lock_waiting_for_ever(
-    handle: Handle,
-    usage: u64,
-    region: Rect,
-    fence: i32,
-    out: *mut *mut c_void,
-) -> Error {
-    if fence >= 0 {
-        loop {
-            // SAFETY: only polled.
-            let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fence) };
-            let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
-            let _ = poll(&mut fds, PollTimeout::from(100u8));
-            if fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLIN)) {
-                break;
-            }
-        }
-    }
-    give(out, inner().lock(handle, usage, region, fence))
-}
-
-extern "C" fn lock_ignoring_fence(
-    handle: Handle,
-    usage: u64,
-    region: Rect,
-    fence: i32,
-    out: *mut *mut c_void,
-) -> Error {
-    if fence >= 0 {
-        // SAFETY: the callee owns the fence.
-        unsafe { libc::close(fence) };
-    }
-    give(out, inner().lock(handle, usage, region, -1))
-}
-
-static EVERYBODY: Mutex<()> = Mutex::new(());
-
-extern "C" fn lock_holding_everybody(
-    handle: Handle,
-    usage: u64,
-    region: Rect,
-    fence: i32,
-    out: *mut *mut c_void,
-) -> Error {
-    let _one = EVERYBODY.lock();
-    give(out, inner().lock(handle, usage, region, fence))
-}
-
-extern "C" fn import_when_nobody_waits(raw: Handle, out: *mut Handle) -> Error {
-    let _one = EVERYBODY.lock();
-    let import = inner().v5().import_buffer.unwrap();
-    // SAFETY: the caller's own arguments.
-    unsafe { import(raw, out) }
-}
-
-extern "C" fn unlock_with_dead_fence(handle: Handle, fence: *mut i32) -> Error {
-    let error = unlock(handle, fence);
-    if error == Error::NONE {
-        let event = nix::sys::eventfd::EventFd::new().unwrap();
-        let fd: OwnedFd = event.into();
-        // SAFETY: the caller's out parameter.
-        unsafe { fence.write(fd.into_raw_fd()) };
-    }
-    error
 }
 
 // ---- Unlock and flush.

@@ -1,6 +1,6 @@
 //! Whether planes are what the contract makes of a format.
 
-use super::Image;
+use super::planes::Image;
 use crate::format::{Contract, Format, Kind, Part};
 use crate::metadata::COMPONENT_NAME;
 

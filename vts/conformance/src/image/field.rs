@@ -1,6 +1,6 @@
 //! One component of one sample: some bits of the buffer.
 
-use super::Memory;
+use super::memory::Memory;
 
 /// Which one it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! One test in a process of its own.
 
-use super::{Skip, Test, Verdict, SKIPPED};
+use crate::case::{Skip, Test, Verdict};
 use crate::options::Options;
 use crate::subject::Target;
 use conformance_trials::Failed;
@@ -10,6 +10,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{channel, RecvTimeoutError};
 use std::time::Duration;
+
+/// The process's exit status for a skipped test; the reason stands on its standard output.
+pub(super) const SKIPPED: u8 = 77;
 
 /// Starts the process and reads its verdict; the failure carries what it printed.
 pub(super) fn run(test: &Test, target: &Target, options: &Options) -> Result<Verdict, Failed> {

@@ -1,6 +1,6 @@
 //! The tests as a table for people.
 
-use super::Test;
+use crate::case::Test;
 use std::fmt::Write;
 
 /// One line of a table.

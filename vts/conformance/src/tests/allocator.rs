@@ -4,10 +4,10 @@
 #![allow(non_snake_case)] // The VTS's names.
 
 use crate::allocator::{Descriptor, Refusal};
+use crate::case::{Test, Verdict};
 use crate::image::{Image, Memory};
 use crate::mapper::usage;
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::{format::Format, tests};
 
 pub(super) fn tests() -> Vec<Test> {

@@ -1,12 +1,12 @@
 //! The allocator's answers, beyond the VTS.
 
 use crate::allocator::{summary, Descriptor, Refusal};
+use crate::case::{Test, Verdict};
 use crate::format::Format;
 use crate::image::{Image, Memory};
 use crate::mapper::usage;
 use crate::metadata::Standard;
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 
 pub(super) fn tests() -> Vec<Test> {

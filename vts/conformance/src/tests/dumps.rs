@@ -1,10 +1,10 @@
 //! Dumps: what dumpsys shows of a process's buffers.
 
 use crate::abi::{Error, MetadataType, STANDARD_NAME};
+use crate::case::{Test, Verdict};
 use crate::mapper::Imported;
 use crate::metadata::{decode, Standard};
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 use std::collections::HashMap;
 use std::ffi::{c_void, CStr};

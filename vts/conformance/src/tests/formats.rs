@@ -1,13 +1,13 @@
 //! Every format: its layout is true, and what one process writes another reads.
 
 use crate::allocator::{Buffer, Descriptor};
+use crate::case::{Skip, Test, Verdict};
 use crate::format::Format;
 use crate::image::{check_contract, Image, Memory};
 use crate::mapper::{usage, Imported};
 use crate::metadata::Standard;
 use crate::peer::Peer;
 use crate::subject::Subject;
-use crate::suite::{Skip, Test, Verdict};
 
 /// One test a format.
 pub(super) fn tests() -> Vec<Test> {

@@ -2,6 +2,7 @@
 
 use crate::abi::{Error, Handle, Rect};
 use crate::allocator::Buffer;
+use crate::case::{Test, Verdict};
 use crate::format::Format;
 use crate::handle::RawHandle;
 use crate::image::{Image, Memory};
@@ -10,7 +11,6 @@ use crate::metadata::Standard;
 use crate::peer::Peer;
 use crate::process::{fds, mappings};
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 use std::ffi::c_void;
 use std::thread;

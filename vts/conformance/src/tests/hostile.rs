@@ -2,12 +2,12 @@
 //! differs from allocator to allocator; that nothing crashes and nothing outside the buffer is described does not.
 
 use crate::abi::{Error, Handle, Rect};
+use crate::case::{Test, Verdict};
 use crate::handle::{Forged, RawHandle};
 use crate::mapper::{usage, Imported};
 use crate::metadata::{PlaneLayout, Standard};
 use crate::process::closed_number;
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 use std::fs::File;
 use std::os::fd::OwnedFd;

@@ -1,13 +1,13 @@
 //! Ids, and the allocator's restarts.
 
 use crate::allocator::{Allocator, Descriptor};
+use crate::case::{Test, Verdict};
 use crate::format::Format;
 use crate::image::{Image, Memory};
 use crate::mapper::{usage, Imported};
 use crate::metadata::{encode, Standard, DATASPACE_DISPLAY_P3};
 use crate::peer::Peer;
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 use std::collections::HashSet;
 

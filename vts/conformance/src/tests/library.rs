@@ -1,8 +1,8 @@
 //! The library, beyond the VTS.
 
 use crate::abi::VERSION_5;
+use crate::case::{Test, Verdict};
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 use std::mem::size_of;
 

@@ -2,12 +2,12 @@
 
 use crate::abi::{Error, Rect};
 use crate::allocator::Descriptor;
+use crate::case::{Test, Verdict};
 use crate::format::Format;
 use crate::image::{Image, Memory};
 use crate::mapper::{usage, Imported};
 use crate::peer::Peer;
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 use std::thread;
 

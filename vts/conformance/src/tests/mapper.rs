@@ -6,7 +6,7 @@ mod locking;
 mod metadata;
 mod planes;
 
-use crate::suite::Test;
+use crate::case::Test;
 
 /// In the VTS's order as far as the files go.
 pub(super) fn tests() -> Vec<Test> {

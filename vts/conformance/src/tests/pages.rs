@@ -1,13 +1,13 @@
 //! Pages of 4 KiB and of 16 KiB, which Android devices may have.
 
 use crate::allocator::Descriptor;
+use crate::case::{Test, Verdict};
 use crate::format::Format;
 use crate::image::{Image, Memory};
 use crate::mapper::usage;
 use crate::metadata::Standard;
 use crate::process::page_bytes;
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 
 pub(super) fn tests() -> Vec<Test> {

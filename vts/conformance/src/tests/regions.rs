@@ -2,11 +2,11 @@
 
 use crate::abi::Error;
 use crate::allocator::Descriptor;
+use crate::case::{Test, Verdict};
 use crate::image::Memory;
 use crate::metadata::Standard;
 use crate::peer::Peer;
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 use std::mem::size_of;
 

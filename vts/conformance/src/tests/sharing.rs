@@ -2,14 +2,13 @@
 
 use super::values::settable;
 use crate::abi::Error;
+use crate::case::{Test, Verdict};
 use crate::metadata::{Standard, DATASPACE_BT2020_PQ, DATASPACE_DISPLAY_P3};
 use crate::peer::Peer;
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 use std::collections::HashSet;
 use std::thread;
-use std::time::{Duration, Instant};
 
 pub(super) fn tests() -> Vec<Test> {
     tests!["sharing":
@@ -22,8 +21,8 @@ pub(super) fn tests() -> Vec<Test> {
     ]
 }
 
-/// How long processes work against each other.
-const WHILE: Duration = Duration::from_millis(250);
+/// How often each of those who work against each other sets its values.
+const ROUNDS: u32 = 20_000;
 
 fn second_import_sees_what_the_first_sets(subject: &Subject) -> Verdict {
     let (buffer, first) = subject.generic();
@@ -81,28 +80,34 @@ fn values_are_never_torn(subject: &Subject) -> Verdict {
         let allowed: HashSet<Vec<u8>> = values.iter().cloned().chain([vec![]]).collect();
         let peer = Peer::start(subject);
         let theirs = peer.import(&buffer.raw).unwrap();
-        peer.start_setting(theirs, kind, &values, WHILE);
-        let until = Instant::now() + WHILE;
         let beside = buffer.import(mapper);
         let mut seen = HashSet::new();
+        let mut memory = vec![0; 256];
+        let mut read = || {
+            let size = mapper.get_standard(ours.handle(), kind.0, &mut memory);
+            let size = usize::try_from(size).unwrap_or_else(|_| panic!("get: {:?}", Error(-size)));
+            let value = &memory[..size];
+            assert!(allowed.contains(value), "{kind:?} that nobody set: {value:02x?}");
+            seen.insert(value.to_vec());
+        };
+        read();
         thread::scope(|scope| {
-            scope.spawn(|| {
-                while Instant::now() < until {
+            peer.start_setting(theirs, kind, &values, ROUNDS);
+            let theirs = scope.spawn(|| peer.wait());
+            let ours = scope.spawn(|| {
+                for _ in 0..ROUNDS {
                     assert_eq!(beside.set_bytes(kind, &values[1]), Error::NONE);
                     assert_eq!(beside.set_bytes(kind, &[]), Error::NONE);
                 }
             });
-            let mut memory = vec![0; 256];
-            while Instant::now() < until {
-                let size = mapper.get_standard(ours.handle(), kind.0, &mut memory);
-                let size = usize::try_from(size).unwrap_or_else(|_| panic!("get: {:?}", Error(-size)));
-                let value = &memory[..size];
-                assert!(allowed.contains(value), "{kind:?} that nobody set: {value:02x?}");
-                seen.insert(value.to_vec());
+            while !theirs.is_finished() || !ours.is_finished() {
+                read();
             }
+            assert_eq!(theirs.join().unwrap(), Ok(()));
         });
-        assert!(peer.wait().unwrap() > 0);
-        assert!(seen.len() > 1, "{kind:?}: no change was seen in {WHILE:?}");
+        // Whoever was last has left another value than the first, however threads ran.
+        read();
+        assert!(seen.len() > 1, "{kind:?}: no change was seen");
     }
     Ok(())
 }
@@ -117,14 +122,19 @@ fn types_are_not_torn_apart_by_neighbours(subject: &Subject) -> Verdict {
     let theirs = peer.import(&buffer.raw).unwrap();
     let values = [DATASPACE_DISPLAY_P3, DATASPACE_BT2020_PQ];
     let values = values.map(|value| crate::metadata::encode(Standard::DATASPACE, &value));
-    peer.start_setting(theirs, Standard::DATASPACE, &values, WHILE);
-    let until = Instant::now() + WHILE;
-    while Instant::now() < until {
-        for (kind, [a, _]) in &quiet {
-            assert_eq!(ours.get_bytes(*kind).as_ref(), Ok(a), "{kind:?}");
+    thread::scope(|scope| {
+        peer.start_setting(theirs, Standard::DATASPACE, &values, ROUNDS);
+        let theirs = scope.spawn(|| peer.wait());
+        while !theirs.is_finished() {
+            for (kind, [a, _]) in &quiet {
+                assert_eq!(ours.get_bytes(*kind).as_ref(), Ok(a), "{kind:?}");
+            }
         }
+        assert_eq!(theirs.join().unwrap(), Ok(()));
+    });
+    for (kind, [a, _]) in &quiet {
+        assert_eq!(ours.get_bytes(*kind).as_ref(), Ok(a), "{kind:?}");
     }
-    assert!(peer.wait().unwrap() > 0);
     Ok(())
 }
 

@@ -2,10 +2,10 @@
 
 use crate::abi::{Error, Rect};
 use crate::allocator::Descriptor;
+use crate::case::{Test, Verdict};
 use crate::mapper::{Imported, STANDARD_NAME};
 use crate::metadata::{encode, Standard};
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 
 pub(super) fn tests() -> Vec<Test> {

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 /// How long a start may take.
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// Between two looks at the process.
+/// Between two polls of the process.
 const POLL: Duration = Duration::from_millis(10);
 
 /// An allocator behind a socket.

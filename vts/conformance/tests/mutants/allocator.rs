@@ -1,186 +1,72 @@
-//! Faults of an allocator.
+//! Faults of an allocator, and what each must at least fail: the tests that are about it.
 
 use crate::Mutant;
 
 pub(crate) const MUTANTS: &[Mutant] = &[
-    Mutant {
-        name: "one-buffer-too-few",
-        alone: false,
-        fails: &["answers::as_many_buffers_come_as_were_asked_for", "sharing::buffers_do_not_share_values"],
-    },
-    Mutant { name: "one-buffer-too-many", alone: false, fails: &["answers::as_many_buffers_come_as_were_asked_for"] },
-    Mutant {
-        name: "one-memory-for-all-buffers-of-a-call",
-        alone: false,
-        fails: &["answers::each_buffer_of_a_call_has_memory_of_its_own"],
-    },
-    Mutant { name: "accepts-unknown-usage", alone: false, fails: &["allocator::RejectsUnknownUsages"] },
-    Mutant { name: "accepts-unknown-options", alone: false, fails: &["allocator::RejectsUnknownOptions"] },
-    Mutant {
-        name: "accepts-unknown-formats",
-        alone: false,
-        fails: &["answers::formats_that_do_not_exist_are_refused"],
-    },
-    Mutant {
-        name: "takes-impossible-sizes",
-        alone: false,
-        fails: &["answers::sizes_that_cannot_be_are_refused", "pages::buffers_around_a_page_are_whole"],
-    },
-    Mutant {
-        name: "promises-everything",
-        alone: false,
-        fails: &[
-            "allocator::RejectsUnknownUsages",
-            "allocator::RejectsUnknownOptions",
-            "mapper::GetProtectedContent",
-            "answers::support_and_allocation_agree",
-            "answers::formats_that_do_not_exist_are_refused",
-            "formats::BLOB",
-        ],
-    },
-    Mutant {
-        name: "calls-formats-unsupported",
-        alone: false,
-        fails: &[
-            "mapper::Lock_YCRCB_420_SP",
-            "mapper::Lock_RAW10",
-            "mapper::Lock_RAW12",
-            "mapper::Lock_YCBCR_P010",
-            "mapper::Lock_YCBCR_P210",
-            "answers::support_and_allocation_agree",
-            "answers::stride_holds_a_line_of_every_format",
-            "formats::YCRCB_420_SP",
-            "formats::RAW10",
-            "formats::RAW12",
-            "formats::YCBCR_P010",
-            "formats::YCBCR_P210",
-            "pages::planes_lie_where_they_would_with_any_page",
-        ],
-    },
-    Mutant {
-        name: "calls-front-buffers-unsupported",
-        alone: false,
-        fails: &[
-            "allocator::FrontBufferGpuToCpu",
-            "allocator::FrontBufferGpuToGpu",
-            "mapper::GetUsage64",
-            "answers::front_buffer_is_written_and_read_by_the_cpu",
-        ],
-    },
-    Mutant {
-        name: "stride-too-small",
-        alone: false,
-        fails: &[
+    Mutant::new(
+        "one-buffer-too-few",
+        &["answers::as_many_buffers_come_as_were_asked_for", "sharing::buffers_do_not_share_values"],
+    ),
+    Mutant::new("one-buffer-too-many", &["answers::as_many_buffers_come_as_were_asked_for"]),
+    Mutant::new("one-memory-for-all-buffers-of-a-call", &["answers::each_buffer_of_a_call_has_memory_of_its_own"]),
+    Mutant::new("accepts-unknown-usage", &["allocator::RejectsUnknownUsages"]),
+    Mutant::new("accepts-unknown-options", &["allocator::RejectsUnknownOptions"]),
+    Mutant::new("accepts-unknown-formats", &["answers::formats_that_do_not_exist_are_refused"]),
+    Mutant::new(
+        "takes-impossible-sizes",
+        &["answers::sizes_that_cannot_be_are_refused", "pages::buffers_around_a_page_are_whole"],
+    ),
+    Mutant::new(
+        "promises-everything",
+        &["mapper::GetProtectedContent", "answers::support_and_allocation_agree", "formats::BLOB"],
+    ),
+    Mutant::new(
+        "calls-formats-unsupported",
+        &["mapper::Lock_RAW10", "answers::support_and_allocation_agree", "formats::YCBCR_P210"],
+    ),
+    Mutant::new(
+        "calls-front-buffers-unsupported",
+        &["allocator::FrontBufferGpuToGpu", "answers::front_buffer_is_written_and_read_by_the_cpu"],
+    ),
+    Mutant::new(
+        "stride-too-small",
+        &[
             "allocator::CanAllocate",
             "mapper::CanAllocate",
-            "mapper::LockUnlockBasic",
-            "mapper::FlushRereadBasic",
-            "mapper::Lock_YCRCB_420_SP",
-            "mapper::Lock_YV12",
-            "mapper::Lock_YCBCR_420_888",
-            "mapper::Lock_RAW10",
-            "mapper::Lock_RAW12",
-            "mapper::Lock_YCBCR_P010",
-            "mapper::Lock_YCBCR_P210",
-            "mapper::GetAllocationSize",
             "mapper::GetStride",
             "answers::stride_holds_a_line_of_every_format",
-            "formats::*",
-            "!formats::BLOB",
-            "!formats::IMPLEMENTATION_DEFINED",
-            "!formats::RAW_OPAQUE",
-            "pages::allocation_size_is_fit_for_pages_of_16_kib",
-            "locks::one_import_is_locked_by_8_threads_at_once",
-            "locks::each_of_8_threads_imports_locks_and_frees",
         ],
-    },
-    Mutant {
-        name: "repeats-ids",
-        alone: false,
-        fails: &[
-            "mapper::GetBufferId",
-            "ids::ids_of_200_buffers_differ",
-            "ids::ids_differ_after_a_restart",
-            "dumps::dump_of_all_buffers_tells_each_import_once",
-        ],
-    },
-    Mutant { name: "repeats-ids-after-a-restart", alone: false, fails: &["ids::ids_differ_after_a_restart"] },
-    Mutant {
-        name: "gives-old-memory",
-        alone: false,
-        fails: &[
-            "allocator::FrontBufferGpuToCpu",
-            "answers::new_memory_is_zero",
-            "pages::buffers_around_a_page_are_whole",
-        ],
-    },
-    Mutant {
-        name: "gives-old-metadata",
-        alone: false,
-        fails: &[
-            "values::absent_values_are_set_and_cleared",
-            "values::a_new_buffer_has_defaults_whatever_older_ones_were_set_to",
-            "sharing::buffers_do_not_share_values",
-            "regions::region_has_the_size_that_was_asked_for_and_is_zero",
-        ],
-    },
-    Mutant {
-        name: "refuses-with-code-0",
-        alone: false,
-        fails: &["allocator::RejectsUnknownUsages", "allocator::RejectsUnknownOptions"],
-    },
-    Mutant {
-        name: "refuses-with-an-empty-success",
-        alone: false,
-        fails: &[
-            "allocator::RejectsUnknownUsages",
-            "allocator::RejectsUnknownOptions",
+    ),
+    Mutant::new("repeats-ids", &["mapper::GetBufferId", "ids::ids_of_200_buffers_differ"]),
+    Mutant::new("repeats-ids-after-a-restart", &["ids::ids_differ_after_a_restart"]),
+    Mutant::new("gives-old-memory", &["allocator::FrontBufferGpuToCpu", "answers::new_memory_is_zero"]),
+    Mutant::new("gives-old-metadata", &["values::a_new_buffer_has_defaults_whatever_older_ones_were_set_to"]),
+    Mutant::new("refuses-with-code-0", &["allocator::RejectsUnknownUsages", "allocator::RejectsUnknownOptions"]),
+    Mutant::new(
+        "refuses-with-an-empty-success",
+        &[
             "mapper::GetProtectedContent",
             "answers::counts_below_zero_are_refused_and_the_allocator_lives",
-            "answers::support_and_allocation_agree",
             "answers::formats_that_do_not_exist_are_refused",
-            "answers::sizes_that_cannot_be_are_refused",
-            "formats::BLOB",
         ],
-    },
-    Mutant {
-        name: "dies-of-a-negative-count",
-        alone: true,
-        fails: &["answers::counts_below_zero_are_refused_and_the_allocator_lives"],
-    },
-    Mutant {
-        name: "suffix-is-a-path",
-        alone: false,
-        fails: &["answers::version_is_at_least_2_and_the_suffix_names_a_library"],
-    },
-    Mutant {
-        name: "deprecated-allocate-succeeds",
-        alone: false,
-        fails: &["answers::deprecated_allocate_fails_and_the_allocator_lives"],
-    },
-    Mutant {
-        name: "forgets-the-reserved-region",
-        alone: false,
-        fails: &[
-            "answers::sizes_that_cannot_be_are_refused",
-            "pages::reserved_region_around_a_page_is_whole",
+    ),
+    Mutant::crashing("dies-of-a-negative-count", &["answers::counts_below_zero_are_refused_and_the_allocator_lives"]),
+    Mutant::new("suffix-is-a-path", &["answers::version_is_at_least_2_and_the_suffix_names_a_library"]),
+    Mutant::new("deprecated-allocate-succeeds", &["answers::deprecated_allocate_fails_and_the_allocator_lives"]),
+    Mutant::new(
+        "forgets-the-reserved-region",
+        &[
             "regions::region_has_the_size_that_was_asked_for_and_is_zero",
             "regions::region_is_shared_among_imports_and_processes",
         ],
-    },
-    Mutant {
-        name: "forgets-layers",
-        alone: false,
-        fails: &[
-            "answers::sizes_that_cannot_be_are_refused",
-            "formats::*",
-            "values::layer_count_and_size_grow_with_layers",
-        ],
-    },
-    Mutant {
-        name: "forgets-names",
-        alone: false,
-        fails: &["mapper::GetName", "answers::names_of_any_bytes_are_taken_or_refused_and_nothing_breaks"],
-    },
-    Mutant { name: "usage-of-32-bits", alone: false, fails: &["mapper::GetUsage64"] },
+    ),
+    Mutant::new(
+        "forgets-layers",
+        &["answers::sizes_that_cannot_be_are_refused", "values::layer_count_and_size_grow_with_layers", "formats::*"],
+    ),
+    Mutant::new(
+        "forgets-names",
+        &["mapper::GetName", "answers::names_of_any_bytes_are_taken_or_refused_and_nothing_breaks"],
+    ),
+    Mutant::new("usage-of-32-bits", &["mapper::GetUsage64"]),
 ];

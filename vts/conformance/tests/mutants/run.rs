@@ -57,8 +57,6 @@ impl Built {
 
 /// How a run compares with what it should be.
 pub(crate) struct Comparison {
-    /// Tests that fail and should not.
-    pub(crate) besides: Vec<String>,
     /// Tests that should fail and do not.
     pub(crate) missing: Vec<String>,
     /// Whether none of those that should fail can run here.
@@ -70,15 +68,13 @@ pub(crate) fn compare(built: &Built, kind: Kind, mutant: &Mutant) -> Comparison 
     let Outcome { failed, skipped } = run(built, kind, mutant);
     let listed = expected(mutant);
     let expected: BTreeSet<String> = listed.difference(&skipped).cloned().collect();
-    let minus = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>();
     Comparison {
-        besides: minus(&failed, &expected),
-        missing: minus(&expected, &failed),
+        missing: expected.difference(&failed).cloned().collect(),
         all_skipped: expected.is_empty() && !listed.is_empty(),
     }
 }
 
-/// The names of a mutant's tests: groups written out, those that begin with `!` left out again.
+/// The names of the tests that a mutant must fail, groups written out.
 pub(crate) fn expected(mutant: &Mutant) -> BTreeSet<String> {
     let all = conformance::tests::all();
     let names = |pattern: &str| -> Vec<String> {
@@ -90,14 +86,7 @@ pub(crate) fn expected(mutant: &Mutant) -> BTreeSet<String> {
         assert!(!found.is_empty(), "{}: no test is called {pattern}", mutant.name);
         found
     };
-    let mut found = BTreeSet::new();
-    for pattern in mutant.fails {
-        match pattern.strip_prefix('!') {
-            Some(left_out) => names(left_out).iter().for_each(|name| assert!(found.remove(name), "{name} is not in")),
-            None => found.extend(names(pattern)),
-        }
-    }
-    found
+    mutant.fails.iter().flat_map(|pattern| names(pattern)).collect()
 }
 
 /// What a program prints; without a status when it had to be killed.

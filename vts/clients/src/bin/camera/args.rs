@@ -9,7 +9,7 @@ use vts_clients::size::Size;
 
 /// Captures frames of a V4L2 camera into buffers of the graphics allocator, and hands them to a display.
 ///
-/// Every buffer is asked for from the allocator service; the device writes into them by V4L2_MEMORY_DMABUF. Exits with 0
+/// The allocator service allocates every buffer; the device writes into them by V4L2_MEMORY_DMABUF. Exits with 0
 /// when every check held, with 1 otherwise.
 #[derive(Debug, Parser)]
 #[command(name = "camera", version)]
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Buffers in the ring
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(3..=32))]
     pub(crate) buffers: u32,
-    /// AIDL usage names to ask for instead of CAMERA_OUTPUT, CPU_READ_OFTEN and, with --connect, COMPOSER_OVERLAY
+    /// AIDL usage names instead of CAMERA_OUTPUT, CPU_READ_OFTEN and, with --connect, COMPOSER_OVERLAY
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = usage)]
     pub(crate) usage: Vec<Usage>,
     /// Hand the frames to the display that listens at this socket
@@ -61,7 +61,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// What the buffers are asked for.
+    /// What the buffers are for.
     pub(crate) fn usage(&self) -> Usage {
         if !self.usage.is_empty() {
             return self.usage.iter().fold(Usage::NONE, |all, usage| all | *usage);

@@ -10,10 +10,10 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use vts_clients::buffer::Buffer;
 use vts_clients::format::ColorEncoding;
+use vts_clients::link::Path;
 use vts_clients::picture::{copy_raw, fingerprint, Picture};
 use vts_clients::report::Voice;
 use vts_clients::v4l2::{Capture, Frame};
-use vts_clients::wire::Path;
 
 /// Longest silence of device and display, ms. vivid's slowest rate is a frame a second.
 const SILENCE_MS: u16 = 5_000;
@@ -48,7 +48,7 @@ impl Stream {
         let first = buffers.first().context("no buffers")?;
         let capture = Capture::open_named(&args.camera)?;
         let input = capture.select_input(&args.input)?;
-        let format = capture.set_format(first.image())?;
+        let format = capture.set_format(first)?;
         let frames_per_second = capture.set_frame_rate(args.fps)?;
         let (color, size_image) = (format.color, format.size_image);
         report.checks.note(
@@ -57,7 +57,8 @@ impl Stream {
             format!("{} bytes a line, {} bytes a frame, {}", format.bytes_per_line, size_image, format.fourcc),
         );
         // All buffers came from one descriptor: a service that lays them out differently breaks every ring.
-        let alike = buffers.iter().all(|buffer| buffer.image() == first.image());
+        let laid_out = |buffer: &Buffer| (buffer.info().layout, buffer.info().planes, buffer.info().buffer_bytes);
+        let alike = buffers.iter().all(|buffer| laid_out(buffer) == laid_out(first));
         report.checks.note("buffers of one descriptor are laid out alike", alike, format!("{} buffers", buffers.len()));
         if !alike {
             bail!("the buffers differ in layout");
@@ -65,7 +66,7 @@ impl Stream {
         let device = Device {
             node: capture.node().to_owned(),
             name: args.camera.clone(),
-            driver: capture.names().0.to_owned(),
+            driver: capture.driver().to_owned(),
             input,
             frames_per_second,
             format,
@@ -120,6 +121,7 @@ impl Stream {
         let frames = &mut report.frames;
         frames.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         frames.frames_per_second = f64::from(frames.captured) / elapsed.as_secs_f64().max(f64::EPSILON);
+        let frames = *frames;
         report.checks.note("no frame is damaged or short", frames.damaged == 0, format!("{} are", frames.damaged));
         let detail = format!(
             "{} of {} differ from the one before; {} with a new counter do not",
@@ -132,8 +134,7 @@ impl Stream {
     }
 
     fn queue(&self, index: u32, buffers: &[Buffer]) -> Result<()> {
-        let buffer = buffer_at(buffers, index)?;
-        Ok(self.capture.queue(index, buffer.dmabuf(), buffer.image().bytes())?)
+        self.capture.queue(index, buffer_at(buffers, index)?)
     }
 
     /// Whether the device has a frame, and whether the display has spoken.
@@ -159,14 +160,13 @@ impl Stream {
     fn take_frame(&mut self, buffers: &[Buffer], report: &mut Report) -> Result<()> {
         let Some(frame) = self.capture.dequeue()? else { return Ok(()) };
         let buffer = buffer_at(buffers, frame.index)?;
-        let access = buffer.mapped().read().context("reading a frame")?;
-        let print = fingerprint(buffer.image(), &access, FINGERPRINT_STEP).context("a frame beyond its buffer")?;
+        let access = buffer.read().context("reading a frame")?;
+        let print = fingerprint(&access, FINGERPRINT_STEP)?;
         let frames = &mut report.frames;
         frames.captured += 1;
         if frames.captured == frames.asked {
-            let picture = Picture::copy(buffer.image(), self.color, &access).context("the last frame is no picture")?;
-            let raw = copy_raw(buffer.image(), &access).context("the last frame is no picture")?;
-            self.last_frame = Some(LastFrame { picture, raw });
+            let picture = Picture::copy(&access, self.color)?;
+            self.last_frame = Some(LastFrame { picture, raw: copy_raw(&access)? });
         }
         drop(access);
         frames.damaged += u32::from(frame.damaged || frame.bytes_used != self.size_image);
@@ -181,7 +181,7 @@ impl Stream {
         self.last = Some(frame);
         match &mut self.display {
             Some(display) => display.show(frame.index, frame.sequence),
-            // The last one is looked at once more, after the device has stopped.
+            // The last one is read once more, after the device has stopped.
             None if frames.captured == frames.asked => Ok(()),
             None => self.queue(frame.index, buffers),
         }
@@ -198,6 +198,7 @@ impl Stream {
         let held = display.finish()?;
         let frames = &mut report.frames;
         frames.presented = display.presented;
+        let frames = *frames;
         let detail = format!("{} of {}", frames.presented, frames.captured);
         report.checks.note("every frame reached the screen", frames.presented == frames.captured, detail);
         let detail = format!("frame {held} is held, frame {} was the last", frames.last_sequence);

@@ -6,8 +6,7 @@ use std::path::Path as FilePath;
 use std::time::Duration;
 use vts_clients::buffer::Buffer;
 use vts_clients::format::ColorEncoding;
-use vts_clients::socket::Connection;
-use vts_clients::wire::{Message, Path};
+use vts_clients::link::{Connection, Message, Path};
 
 /// How long a display may take to begin to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,14 +38,8 @@ impl Display {
         };
         let mut display = Display { connection, lent: Vec::new(), presented: 0, screen, paths: Vec::new() };
         for (slot, buffer) in (0..).zip(buffers) {
-            let fds = buffer.fds();
-            let message = Message::Buffer {
-                slot,
-                dataspace: color.to_dataspace(),
-                fds: u32::try_from(fds.len())?,
-                ints: buffer.ints().to_vec(),
-            };
-            display.connection.send(&message, &fds).with_context(|| format!("sending buffer {slot}"))?;
+            let message = Message::Buffer { slot, dataspace: color.to_dataspace(), ints: buffer.ints().to_vec() };
+            display.connection.send(&message, &buffer.fds()).with_context(|| format!("sending buffer {slot}"))?;
             match answer(&display.connection, ANSWER_MS)? {
                 Message::Attached { slot: its, path } if its == slot => display.paths.push(path),
                 other => bail!("the display answered buffer {slot} with {other:?}"),

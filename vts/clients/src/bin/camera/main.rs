@@ -14,66 +14,39 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path as FilePath;
 use std::process::ExitCode;
-use std::time::Duration;
-use vts_clients::report::{open_fds, write, Voice};
-use vts_clients::service::{Service, Wish};
+use vts_clients::facts::Facts;
+use vts_clients::report::Voice;
+use vts_clients::service::{Request, Service};
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let voice = Voice { json: args.json };
-    let mut report = Report { client: "camera", uid: nix::unistd::getuid().as_raw(), ..Report::default() };
-    if let Err(error) = run(&args, voice, &mut report) {
-        let text = format!("{error:#}");
-        eprintln!("camera: {text}");
-        report.error = Some(text);
-    }
-    report.ok = report.error.is_none() && report.checks.all_ok();
-    voice.say_checks(&report.checks);
-    voice.say("report", if report.ok { "camera: every check held" } else { "camera: FAILED" }, &report);
-    if let Some(path) = &args.report {
-        if let Err(error) = write(path, &report) {
-            eprintln!("camera: {error}");
-            return ExitCode::FAILURE;
-        }
-    }
-    if report.ok {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    vts_clients::report::main("camera", voice, args.report.as_deref(), |report| run(&args, voice, report))
 }
 
 fn run(args: &Args, voice: Voice, report: &mut Report) -> Result<()> {
     let service = Service::connect(&args.service)?;
-    report.service = Some(service.transport());
-    let wish = Wish {
+    report.service = Some(service.connection().transport().to_string());
+    let request = Request {
         name: format!("camera {}", args.format.aidl().name()),
         width: args.size.width,
         height: args.size.height,
         format: args.format.aidl(),
         usage: args.usage(),
     };
-    service.must_support(&wish)?;
+    service.must_support(&request)?;
     // The service's own connection stays; everything that comes from here on has to go again.
-    let fds_before = open_fds()?;
-    let outcome = film(args, voice, &service, &wish, report);
-    let fds_after = open_fds()?;
-    report.checks.note(
-        "every fd is closed again",
-        fds_before == fds_after,
-        format!("{fds_before} open before the first buffer, {fds_after} after the last"),
-    );
-    outcome
+    report.all_fds_closed_after(|report| film(args, voice, &service, &request, report))
 }
 
 /// All that holds buffers and devices: they are gone when it returns.
-fn film(args: &Args, voice: Voice, service: &Service, wish: &Wish, report: &mut Report) -> Result<()> {
+fn film(args: &Args, voice: Voice, service: &Service, request: &Request, report: &mut Report) -> Result<()> {
     let mut buffers = Vec::new();
     for slot in 0..args.buffers {
         // One call a buffer, as Android's BufferQueue does.
-        let (buffer, took) = service.allocate(wish, false).with_context(|| format!("buffer {slot}"))?;
-        let facts = Slot { slot, allocate_us: micros(took), path: None, facts: buffer.facts() };
-        voice.say("buffer", describe(&facts), &facts);
+        let buffer = service.allocate(request, false).with_context(|| format!("buffer {slot}"))?;
+        let facts = Slot { slot, path: None, facts: Facts::of(&buffer) };
+        voice.say("buffer", format!("buffer {slot} {}", facts.facts), &facts);
         report.buffers.push(facts);
         buffers.push(buffer);
     }
@@ -109,27 +82,4 @@ fn save(path: &FilePath, frame: &LastFrame) -> Result<&'static str> {
     };
     file.flush()?;
     Ok(kind)
-}
-
-fn describe(slot: &Slot) -> String {
-    let facts = &slot.facts;
-    let planes: Vec<_> =
-        facts.planes.iter().map(|plane| format!("{}+{}", plane.offset_bytes, plane.stride_bytes)).collect();
-    format!(
-        "buffer {} {}: {}x{} {} as {}, heap {}, planes at byte+stride {}, {} bytes, {} µs",
-        slot.slot,
-        facts.buffer_id,
-        facts.width,
-        facts.height,
-        facts.format,
-        facts.layout,
-        facts.heap.as_deref().unwrap_or("unknown"),
-        planes.join(" "),
-        facts.bytes,
-        slot.allocate_us
-    )
-}
-
-fn micros(took: Duration) -> u64 {
-    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }

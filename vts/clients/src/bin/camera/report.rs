@@ -2,27 +2,21 @@
 
 use serde::Serialize;
 use std::path::PathBuf;
-use vts_clients::buffer::Facts;
-use vts_clients::report::Checks;
+use vts_clients::facts::Facts;
+use vts_clients::link::Path;
 use vts_clients::v4l2::Negotiated;
-use vts_clients::wire::Path;
 
-/// Everything about a run, filled in as far as it came.
+/// Everything about a run, beside what every program reports.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Report {
-    pub(crate) client: &'static str,
-    pub(crate) ok: bool,
-    /// Why it ended early.
-    pub(crate) error: Option<String>,
-    pub(crate) uid: u32,
-    /// How the service was reached.
-    pub(crate) service: Option<String>,
+pub(crate) struct Run {
     pub(crate) device: Option<Device>,
     pub(crate) buffers: Vec<Slot>,
     pub(crate) frames: Frames,
     pub(crate) saved: Option<Saved>,
-    pub(crate) checks: Checks,
 }
+
+/// The whole report.
+pub(crate) type Report = vts_clients::report::Report<Run>;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Device {
@@ -39,15 +33,13 @@ pub(crate) struct Device {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Slot {
     pub(crate) slot: u32,
-    /// From the call to the decoded handle, µs.
-    pub(crate) allocate_us: u64,
     /// How the display shows it.
     pub(crate) path: Option<Path>,
     #[serde(flatten)]
     pub(crate) facts: Facts,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Frames {
     pub(crate) asked: u32,
     pub(crate) captured: u32,

@@ -7,7 +7,7 @@ use vts_clients::size::Size;
 
 /// Shows frames of cameras on a DRM display: scans their buffers out where they lie, or converts them into its own.
 ///
-/// Its own buffers are asked for from the allocator service; a camera's arrive through the socket. When the last camera
+/// The allocator service allocates its own buffers; a camera's arrive through the socket. When the last camera
 /// has finished, its last frame stays on the screen until SIGTERM, SIGINT or the end of --hold. Exits with 0 when every
 /// check held, with 1 otherwise.
 #[derive(Debug, Parser)]
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// Cameras to serve, one after the other, before the last frame is held
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) cameras: u32,
-    /// Longest wait for a camera or its next word, in seconds
+    /// Longest wait for a camera or its next message, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) patience: u32,
     /// Hold the last frame for so many seconds at most; without it until a signal

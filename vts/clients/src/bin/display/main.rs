@@ -16,32 +16,13 @@ use serde_json::json;
 use stage::Stage;
 use std::process::ExitCode;
 use vts_clients::kms::Screen;
-use vts_clients::report::{open_fds, write, Voice};
+use vts_clients::report::Voice;
 use vts_clients::service::Service;
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let voice = Voice { json: args.json };
-    let mut report = Report { client: "display", uid: nix::unistd::getuid().as_raw(), ..Report::default() };
-    if let Err(error) = run(&args, voice, &mut report) {
-        let text = format!("{error:#}");
-        eprintln!("display: {text}");
-        report.error = Some(text);
-    }
-    report.ok = report.error.is_none() && report.checks.all_ok();
-    voice.say_checks(&report.checks);
-    voice.say("report", if report.ok { "display: every check held" } else { "display: FAILED" }, &report);
-    if let Some(path) = &args.report {
-        if let Err(error) = write(path, &report) {
-            eprintln!("display: {error}");
-            return ExitCode::FAILURE;
-        }
-    }
-    if report.ok {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    vts_clients::report::main("display", voice, args.report.as_deref(), |report| run(&args, voice, report))
 }
 
 fn run(args: &Args, voice: Voice, report: &mut Report) -> Result<()> {
@@ -52,17 +33,9 @@ fn run(args: &Args, voice: Voice, report: &mut Report) -> Result<()> {
     mask.thread_block().context("blocking signals")?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).context("signalfd")?;
     let service = Service::connect(&args.service)?;
-    report.service = Some(service.transport());
+    report.service = Some(service.connection().transport().to_string());
     // The service's own connection and the signals' fd stay; everything that comes from here on has to go again.
-    let fds_before = open_fds()?;
-    let outcome = show(args, voice, &service, &signals, report);
-    let fds_after = open_fds()?;
-    report.checks.note(
-        "every fd is closed again",
-        fds_before == fds_after,
-        format!("{fds_before} open before the first buffer, {fds_after} after the last"),
-    );
-    outcome
+    report.all_fds_closed_after(|report| show(args, voice, &service, &signals, report))
 }
 
 /// All that holds buffers and the screen: they are gone when it returns.
@@ -79,18 +52,8 @@ fn show(args: &Args, voice: Voice, service: &Service, signals: &SignalFd, report
     voice.say("screen", format!("{} ({driver}), {connector}, {}", node.display(), args.mode), &facts);
     report.screen = Some(facts);
     let mut stage = Stage::open(args, service, screen, report)?;
-    for own in &report.buffers {
-        let text = format!(
-            "buffer {}: {}x{} {}, heap {}, {} bytes, {} µs",
-            own.facts.buffer_id,
-            own.facts.width,
-            own.facts.height,
-            own.facts.format,
-            own.facts.heap.as_deref().unwrap_or("unknown"),
-            own.facts.bytes,
-            own.allocate_us
-        );
-        voice.say("buffer", text, own);
+    for facts in &report.buffers {
+        voice.say("buffer", format!("buffer {facts}"), facts);
     }
     voice.say("listening", format!("cameras connect at {}", args.listen.display()), &json!({ "socket": args.listen }));
     let outcome = stage.play(args, voice, signals, report);

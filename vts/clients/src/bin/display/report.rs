@@ -2,30 +2,24 @@
 
 use serde::Serialize;
 use std::path::PathBuf;
-use vts_clients::buffer::Facts;
+use vts_clients::facts::Facts;
+use vts_clients::link::Path;
 use vts_clients::overlay::Patch;
-use vts_clients::report::Checks;
-use vts_clients::wire::Path;
 
-/// Everything about a run, filled in as far as it came.
+/// Everything about a run, beside what every program reports.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Report {
-    pub(crate) client: &'static str,
-    pub(crate) ok: bool,
-    /// Why it ended early.
-    pub(crate) error: Option<String>,
-    pub(crate) uid: u32,
-    /// How the service was reached.
-    pub(crate) service: Option<String>,
+pub(crate) struct Run {
     pub(crate) screen: Option<ScreenFacts>,
     /// The display's own buffers.
-    pub(crate) buffers: Vec<Own>,
+    pub(crate) buffers: Vec<Facts>,
     pub(crate) cameras: Vec<Session>,
     pub(crate) held: Option<Held>,
     /// What was drawn over the held frame.
     pub(crate) overlay: Vec<Patch>,
-    pub(crate) checks: Checks,
 }
+
+/// The whole report.
+pub(crate) type Report = vts_clients::report::Report<Run>;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ScreenFacts {
@@ -34,14 +28,6 @@ pub(crate) struct ScreenFacts {
     pub(crate) connector: String,
     pub(crate) width: u32,
     pub(crate) height: u32,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Own {
-    /// From the call to the decoded handle, µs.
-    pub(crate) allocate_us: u64,
-    #[serde(flatten)]
-    pub(crate) facts: Facts,
 }
 
 /// One camera, from its connection to its end.

@@ -2,16 +2,16 @@
 
 use crate::report::{self, Held};
 use crate::targets::Targets;
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 use vts_clients::buffer::Buffer;
+use vts_clients::facts::Facts;
 use vts_clients::format::ColorEncoding;
 use vts_clients::kms::{Scanout, Screen};
+use vts_clients::link::{Connection, Message, Path, CLOSED};
 use vts_clients::overlay::{patches, Canvas, Painter, Patch};
 use vts_clients::presenter::{Frame, Presenter};
-use vts_clients::socket::{Connection, Error as SocketError};
-use vts_clients::wire::{Message, Path};
 
 /// Longest that a page flip takes, ms.
 pub(crate) const FLIP_MS: u16 = 2_000;
@@ -94,15 +94,15 @@ impl Session {
         self.report.uid
     }
 
-    /// Takes the camera's next word. Answers false when it has gone after it had finished.
+    /// Takes the camera's next message. False when it has disconnected after it had finished.
     pub(crate) fn hear(&mut self, screen: &mut Screen, targets: &mut Targets) -> Result<bool> {
-        let (message, fds) = match self.connection.receive() {
-            Err(SocketError::Closed) if self.finishing && self.presenter.is_idle() => return Ok(false),
-            other => other?,
+        let Some((message, fds)) = self.connection.receive()? else {
+            ensure!(self.finishing && self.presenter.is_idle(), CLOSED);
+            return Ok(false);
         };
         match message {
             _ if self.finishing => bail!("{message:?} after the end"),
-            Message::Buffer { slot, dataspace, ints, .. } => self.attach(screen, slot, dataspace, fds, ints)?,
+            Message::Buffer { slot, dataspace, ints } => self.attach(screen, slot, dataspace, fds, ints)?,
             Message::Frame { slot, sequence } => {
                 self.presenter.frame(Frame { slot, sequence })?;
                 self.report.frames += 1;
@@ -129,15 +129,15 @@ impl Session {
             bail!("slot {slot} has a buffer already");
         }
         let buffer = Buffer::adopt(fds, ints, false).with_context(|| format!("buffer {slot}"))?;
-        let (path, scanout, reason) = match screen.attach(buffer.dmabuf(), buffer.image()) {
+        let (path, scanout, reason) = match screen.attach(&buffer) {
             Ok(scanout) => (Path::Scanout, Some(scanout), None),
-            Err(error) => (Path::Composed, None, Some(error.to_string())),
+            Err(error) => (Path::Composed, None, Some(format!("{error:#}"))),
         };
         let canvas = match (&self.painter, &scanout) {
             (Some(painter), Some(_)) => Some(painter.import(&buffer).with_context(|| format!("buffer {slot}"))?),
             _ => None,
         };
-        self.report.slots.push(report::Slot { slot, path, reason, facts: buffer.facts() });
+        self.report.slots.push(report::Slot { slot, path, reason, facts: Facts::of(&buffer) });
         self.presenter.attach(slot, path)?;
         let index = usize::try_from(slot)?;
         if self.slots.len() <= index {
@@ -161,8 +161,8 @@ impl Session {
             (Path::Scanout, Some(scanout)) => {
                 if let Some(canvas) = &slot.canvas {
                     let began = Instant::now();
-                    let image = slot.buffer.image();
-                    self.drawn = patches(image.width(), image.height(), frame.sequence);
+                    let (width, height) = slot.buffer.size();
+                    self.drawn = patches(width, height, frame.sequence);
                     canvas.draw(&self.drawn).with_context(|| format!("drawing over frame {}", frame.sequence))?;
                     self.report.overlaid += 1;
                     self.report.overlay_us = self.report.overlay_us.saturating_add(micros_since(began));

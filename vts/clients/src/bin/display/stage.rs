@@ -14,11 +14,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use vts_clients::format::ColorEncoding;
 use vts_clients::kms::Screen;
+use vts_clients::link::Listener;
 use vts_clients::overlay::{Painter, Patch};
 use vts_clients::picture::Picture;
 use vts_clients::report::Voice;
 use vts_clients::service::Service;
-use vts_clients::socket::Listener;
 
 /// How the display's own pixels are meant.
 const OWN_COLOR: ColorEncoding = ColorEncoding { bt709: false, full_range: true };
@@ -120,7 +120,7 @@ impl Stage {
                 }
                 (_, false) => {
                     if !ready.flip {
-                        bail!("not a word for {} s", patience.as_secs());
+                        bail!("no message for {} s", patience.as_secs());
                     }
                 }
             }
@@ -188,8 +188,8 @@ impl Stage {
             Some(slot) => (slot.buffer(), slot.color()),
             None => (self.targets.painted().0, OWN_COLOR),
         };
-        let access = buffer.mapped().read().context("reading the screen's buffer")?;
-        let picture = Picture::copy(buffer.image(), color, &access).context("the buffer holds no picture")?;
+        let access = buffer.read().context("reading the screen's buffer")?;
+        let picture = Picture::copy(&access, color)?;
         let mut file = BufWriter::new(File::create(path)?);
         picture.write_ppm(&mut file)?;
         Ok(file.flush()?)

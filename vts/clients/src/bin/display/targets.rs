@@ -1,14 +1,13 @@
 //! The display's own two buffers, as a composer's client target: painted by the CPU, flipped in turn.
 
-use crate::report::Own;
 use anyhow::{Context, Result};
 use gralloc_buffer::{PixelFormat, Usage};
 use vts_clients::buffer::Buffer;
+use vts_clients::facts::Facts;
 use vts_clients::format::ColorEncoding;
-use vts_clients::image::Image;
 use vts_clients::kms::{Scanout, Screen};
 use vts_clients::picture::copy_bgrx;
-use vts_clients::service::{Service, Wish};
+use vts_clients::service::{Request, Service};
 
 #[derive(Debug)]
 struct Target {
@@ -25,21 +24,20 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    /// Asks the service for both and imports them.
-    pub(crate) fn new(service: &Service, screen: &mut Screen, report: &mut Vec<Own>) -> Result<Targets> {
+    /// Allocates and imports both.
+    pub(crate) fn new(service: &Service, screen: &mut Screen, report: &mut Vec<Facts>) -> Result<Targets> {
         let mut make = || {
             let (width, height) = screen.size();
-            let wish = Wish {
+            let request = Request {
                 name: "client target".to_owned(),
                 width,
                 height,
                 format: PixelFormat::Bgra8888,
                 usage: Usage::COMPOSER_CLIENT_TARGET | Usage::COMPOSER_OVERLAY | Usage::CPU_WRITE_OFTEN,
             };
-            let (buffer, took) = service.allocate(&wish, true).context("a buffer for the screen")?;
-            let allocate_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            report.push(Own { allocate_us, facts: buffer.facts() });
-            let scanout = screen.attach(buffer.dmabuf(), buffer.image()).context("a buffer for the screen")?;
+            let buffer = service.allocate(&request, true).context("a buffer for the screen")?;
+            report.push(Facts::of(&buffer));
+            let scanout = screen.attach(&buffer).context("a buffer for the screen")?;
             Ok::<_, anyhow::Error>(Target { buffer, scanout })
         };
         Ok(Targets { both: [make()?, make()?], front: 0 })
@@ -71,47 +69,44 @@ impl Targets {
     /// Converts a frame into the buffer that is not on the screen: in the middle, cut or with a black border where the
     /// sizes differ.
     pub(crate) fn paint_frame(&mut self, frame: &Buffer, color: ColorEncoding) -> Result<()> {
-        let image = frame.image().clone();
-        let (width, height) = (self.front().buffer.image().width(), self.front().buffer.image().height());
-        if (image.width(), image.height()) != (width, height) {
+        let ((width, height), (frame_width, frame_height)) = (self.front().buffer.size(), frame.size());
+        if (frame_width, frame_height) != (width, height) {
             self.paint(|_, _, line| line.fill(0))?;
             self.front ^= 1;
         }
-        let (to_x, from_x) = centre(width, image.width());
-        let (to_y, from_y) = centre(height, image.height());
-        let (target_image, target) = self.back();
-        let stride = u64::from(target_image.stride_bytes());
-        let base = target_image.planes().first().map_or(0, |plane| plane.offset_bytes) + u64::from(to_x) * 4;
-        let shown = usize::try_from(width.min(image.width()))? * 4;
+        let (to_x, from_x) = centre(width, frame_width);
+        let (to_y, from_y) = centre(height, frame_height);
+        let shown = usize::try_from(width.min(frame_width))? * 4;
         let skipped = usize::try_from(from_x)? * 4;
-        let from = frame.mapped().read().context("reading a frame")?;
-        let to = target.mapped_mut().write().context("painting")?;
-        let mut fits = true;
-        let complete = copy_bgrx(&image, color, &from, |y, line| {
-            let Some(row) = y.checked_sub(from_y).filter(|row| *row < height.min(image.height())) else { return };
-            let pixels = line.get(skipped..skipped + shown).unwrap_or_default();
-            fits &= to.copy_in(base + u64::from(row + to_y) * stride, pixels);
-        });
-        anyhow::ensure!(complete && fits, "a frame does not fit its buffer or the screen's");
+        let target = self.back();
+        let lines: Vec<_> = target.lines(0).skip(usize::try_from(to_y)?).collect();
+        let (from, to) = (frame.read().context("reading a frame")?, target.write().context("painting")?);
+        copy_bgrx(&from, color, |y, pixels| {
+            let row = y.checked_sub(from_y).and_then(|row| usize::try_from(row).ok());
+            let Some((offset, _)) = row.and_then(|row| lines.get(row)) else { return Ok(()) };
+            let pixels = pixels.get(skipped..skipped + shown).context("a frame of short lines")?;
+            to.copy_in(offset + u64::from(to_x) * 4, pixels)
+        })?;
         drop(to);
         self.front ^= 1;
         Ok(())
     }
 
-    fn back(&mut self) -> (Image, &mut Buffer) {
+    fn back(&mut self) -> &mut Buffer {
         let [first, second] = &mut self.both;
         let back = if self.front == 0 { second } else { first };
-        (back.buffer.image().clone(), &mut back.buffer)
+        &mut back.buffer
     }
 
     /// Paints every line of the buffer that is not on the screen, and makes it the front.
     fn paint(&mut self, each: impl Fn(u32, u32, &mut [u8])) -> Result<()> {
-        let (image, buffer) = self.back();
-        let access = buffer.mapped_mut().write().context("painting")?;
-        for (y, (offset, length)) in (0..).zip(image.lines(0)) {
+        let buffer = self.back();
+        let (lines, (_, height)) = (buffer.lines(0).collect::<Vec<_>>(), buffer.size());
+        let access = buffer.write().context("painting")?;
+        for (y, (offset, length)) in (0..).zip(lines) {
             let mut line = vec![0; usize::try_from(length)?];
-            each(y, image.height(), &mut line);
-            anyhow::ensure!(access.copy_in(offset, &line), "the screen's buffer is too small");
+            each(y, height, &mut line);
+            access.copy_in(offset, &line)?;
         }
         drop(access);
         self.front ^= 1;

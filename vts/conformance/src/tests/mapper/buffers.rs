@@ -4,9 +4,9 @@
 
 use crate::abi::Error;
 use crate::allocator::Descriptor;
+use crate::case::{Test, Verdict};
 use crate::handle::RawHandle;
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 
 pub(super) fn tests() -> Vec<Test> {

@@ -3,10 +3,10 @@
 #![allow(non_snake_case)] // The VTS's names.
 
 use crate::abi::{Error, MetadataTypeDescription, CALLBACKS, STANDARD_NAME, V5, VERSION_5};
+use crate::case::{Test, Verdict};
 use crate::mapper::Mapper;
 use crate::metadata::Standard;
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 use std::ffi::CStr;
 

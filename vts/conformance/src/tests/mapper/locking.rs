@@ -5,11 +5,11 @@
 use super::planes::check_rgba;
 use crate::abi::{Error, Rect};
 use crate::allocator::{Buffer, Descriptor};
+use crate::case::{Test, Verdict};
 use crate::handle::RawHandle;
 use crate::image::Memory;
 use crate::mapper::{usage, Imported};
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 use std::os::fd::IntoRawFd;
 

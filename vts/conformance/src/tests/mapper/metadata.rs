@@ -4,6 +4,7 @@
 
 use crate::abi::{Error, Rect};
 use crate::allocator::Descriptor;
+use crate::case::{Skip, Test, Verdict};
 use crate::format::Format;
 use crate::mapper::usage;
 use crate::metadata::{
@@ -11,7 +12,6 @@ use crate::metadata::{
     CHROMA_SITING_NAME, COMPRESSION_NAME, DATASPACE_DISPLAY_P3, DATASPACE_UNKNOWN, INTERLACED_NAME,
 };
 use crate::subject::Subject;
-use crate::suite::{Skip, Test, Verdict};
 use crate::tests;
 use std::fmt::Debug;
 

@@ -6,12 +6,12 @@
 #![allow(non_snake_case)] // The VTS's names.
 
 use crate::allocator::Descriptor;
+use crate::case::{Test, Verdict};
 use crate::format::{Format, Kind};
 use crate::image::{check_contract, Image, Memory};
 use crate::mapper::{usage, Imported};
 use crate::metadata::{PlaneLayout, Standard};
 use crate::subject::Subject;
-use crate::suite::{Test, Verdict};
 use crate::tests;
 
 pub(super) fn tests() -> Vec<Test> {

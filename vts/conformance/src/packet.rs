@@ -1,4 +1,6 @@
-//! Packets of words, with fds beside them.
+//! Packets of text with file descriptors beside them: SOCK_SEQPACKET unix sockets and SCM_RIGHTS.
+//!
+//! Every fd that arrives is owned at once, close-on-exec, so that no packet leaves one behind.
 
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -9,17 +11,24 @@ use nix::sys::socket::{
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-/// Longest packet in bytes.
-const PACKET: usize = 64 * 1024;
+/// Most bytes of a packet that is taken.
+pub const MOST_BYTES: usize = 64 * 1024;
 /// Most fds beside one.
-const FDS: usize = 64;
+pub const MOST_FDS: usize = 64;
 
-/// Two ends. Only the second one's process, started with it as its standard input, inherits anything.
-pub(super) fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+/// Two connected ends, closed on exec.
+///
+/// # Errors
+/// The kernel's.
+pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
 }
 
-pub(super) fn send(socket: &OwnedFd, words: &str, fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+/// Sends a packet.
+///
+/// # Errors
+/// The kernel's; EPIPE when the other end is closed.
+pub fn send(socket: &OwnedFd, words: &str, fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
     let numbers: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let beside = [ControlMessage::ScmRights(&numbers)];
     let beside = if numbers.is_empty() { &[] } else { &beside[..] };
@@ -28,13 +37,22 @@ pub(super) fn send(socket: &OwnedFd, words: &str, fds: &[BorrowedFd<'_>]) -> Res
 }
 
 /// The next packet; `None` when the other end is closed.
-pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(String, Vec<OwnedFd>)>, Errno> {
-    let mut bytes = vec![0; PACKET];
-    let mut space = cmsg_space!([RawFd; FDS]);
+///
+/// # Errors
+/// EMSGSIZE for more bytes or fds than are taken, EILSEQ for bytes that are no UTF-8; else the kernel's.
+pub fn receive(socket: &OwnedFd) -> Result<Option<(String, Vec<OwnedFd>)>, Errno> {
+    let mut bytes = vec![0; MOST_BYTES];
+    let mut space = cmsg_space!([RawFd; MOST_FDS]);
     let (length, fds) = {
         let mut into = [IoSliceMut::new(&mut bytes)];
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-        let message = recvmsg::<()>(socket.as_raw_fd(), &mut into, Some(&mut space), flags)?;
+        let message = loop {
+            match recvmsg::<()>(socket.as_raw_fd(), &mut into, Some(&mut space), flags) {
+                Err(Errno::EINTR) => {}
+                Err(Errno::ECONNRESET) => return Ok(None),
+                other => break other?,
+            }
+        };
         let mut fds = Vec::new();
         for control in message.cmsgs().controls()? {
             if let ControlMessageOwned::ScmRights(numbers) = control {
@@ -42,13 +60,16 @@ pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(String, Vec<OwnedFd>)>
                 fds.extend(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }));
             }
         }
+        if message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC) {
+            return Err(Errno::EMSGSIZE);
+        }
         (message.bytes, fds)
     };
     if length == 0 {
         return Ok(None);
     }
     bytes.truncate(length);
-    Ok(Some((String::from_utf8_lossy(&bytes).into_owned(), fds)))
+    Ok(Some((String::from_utf8(bytes).map_err(|_| Errno::EILSEQ)?, fds)))
 }
 
 /// What came beside the words. nix 0.28 (Android 15) gives an iterator, 0.29 (16) a result with one.
@@ -68,27 +89,9 @@ impl Controls for Result<CmsgIterator<'_>, Errno> {
     }
 }
 
-pub(super) fn to_hex(bytes: &[u8]) -> String {
-    // A dash, so that no bytes at all are a word, too.
-    std::iter::once("-".to_owned()).chain(bytes.iter().map(|byte| format!("{byte:02x}"))).collect()
-}
-
-pub(super) fn from_hex(text: &str) -> Vec<u8> {
-    let digits = text.strip_prefix('-').expect("bytes as hexadecimal digits");
-    let pairs = digits.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(&String::from_utf8_lossy(pair), 16).expect("hexadecimal digits")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_come_back_from_their_digits() {
-        for bytes in [vec![], vec![0], vec![0xff, 0x01, 0xa0]] {
-            assert_eq!(from_hex(&to_hex(&bytes)), bytes);
-        }
-    }
 
     #[test]
     fn a_packet_arrives_with_its_fds_and_the_end_is_seen() {
