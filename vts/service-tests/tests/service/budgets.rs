@@ -1,11 +1,12 @@
 //! Budgets: used up, given back at the last reference wherever it is, and nobody else's affair.
 
+use allocator_aidl::BufferDescriptorInfo;
 use gralloc_client::Buffer;
 use rustix::process::geteuid;
 use service_tests::client::{blob, rgba, Client, NO_RESOURCES};
 use service_tests::helper::{hold, RemoteClient};
 use service_tests::place::root;
-use service_tests::policy::PolicyText;
+use service_tests::policy::{heap, PolicyText};
 use service_tests::service::{Options, Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Skip, Test, Verdict};
@@ -24,6 +25,7 @@ pub(crate) fn tests() -> Vec<Test> {
         client_budget_of_one_uid_leaves_others_alone,
         total_budget_bounds_all_uids_together,
         request_beyond_what_a_budget_can_ever_give_is_not_supported,
+        budget_of_a_heap_counts_reserved_regions,
     ];
     both.into_iter().chain(own).collect()
 }
@@ -205,5 +207,30 @@ fn request_beyond_what_a_budget_can_ever_give_is_not_supported() -> Verdict {
     let info = blob("never", 300 << 10);
     assert!(!client.supports(&info));
     assert_eq!(client.refusal(&info, 1).error(), NO_RESOURCES);
+    Ok(())
+}
+
+fn budget_of_a_heap_counts_reserved_regions() -> Verdict {
+    let policy = PolicyText {
+        heaps: heap("system", &["system"], "budget = \"40MiB\""),
+        limits: "request = \"256MiB\"\nreserve = \"16MiB\"\nbuffers_per_request = 32\n".to_owned(),
+        ..PolicyText::default()
+    };
+    let service = Service::start(&policy, &Options::default());
+    tracked(&service)?;
+    let client = service.connect();
+    let still = Still::of(&service);
+    let with = |reserved| BufferDescriptorInfo { reservedSize: reserved, ..rgba("reserved", 1, 1) };
+    // More than the budget is never supported; what is, and does not fit beside others, has to wait for them.
+    assert!(!client.supports(&with(64 << 20)));
+    client.refusal(&with(64 << 20), 1);
+    assert!(client.supports(&with(24 << 20)));
+    let held = client.one(&with(24 << 20));
+    assert_eq!(client.refusal(&with(24 << 20), 1).error(), NO_RESOURCES);
+    let dump = service.dump();
+    assert_eq!(dump.heap("system")["live_bytes"].as_u64(), Some(dump.number("/all/live_bytes")));
+    drop(held);
+    client.one(&with(24 << 20));
+    still.assert_nothing_left();
     Ok(())
 }
