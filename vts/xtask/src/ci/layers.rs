@@ -1,4 +1,5 @@
-//! The layers, checked by looking: which words may stand in whose code, who may depend on whom, and what may stand nowhere.
+//! The layers: words that a folder's code must not contain, which crate may reach which (from `cargo metadata`), and what
+//! stands in no file. Words, since clippy's `disallowed_types` would take a clippy.toml for each crate.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -112,7 +113,7 @@ const MAPPER_DEPENDENCIES: &[&str] = &[
 ];
 
 /// Device crates, and what of others they may name: what Android's tree has, or has a twin for.
-const DEVICE: &[&str] = &[
+pub(super) const DEVICE: &[&str] = &[
     "gralloc_allocator",
     "gralloc_buffer",
     "gralloc_dmabuf",

@@ -8,6 +8,7 @@ use vm_harness::binaries::cargo;
 use vm_harness::full_kernel;
 use vm_harness::progress::{run_captured, run_visible};
 
+use super::layers;
 use crate::aosp;
 use crate::checked;
 use crate::context::Context;
@@ -22,9 +23,6 @@ use crate::toolchain;
 /// in the manifest, clippy's `incompatible_msrv` refuses what came later to the standard library, and Cargo refuses
 /// dependencies that ask for more.
 const DEVICE_RUST: &str = "1.78";
-/// Folders of device crates.
-const DEVICE_FOLDERS: [&str; 6] =
-    ["service/allocator", "service/buffer", "service/heaps", "service/server", "service/mapper", "heaps-config"];
 
 /// Another command of this program, as a step. One that cannot run here says `SKIPPED: why`, and ends well.
 pub(super) fn command(_: &Context, arguments: &[&str]) -> Result<Finding> {
@@ -64,8 +62,7 @@ pub(super) fn format(context: &Context) -> Result<Finding> {
 /// clippy over everything, and the manifests that its `incompatible_msrv` goes by.
 pub(super) fn lints(context: &Context) -> Result<Finding> {
     for package in packages(context)? {
-        let folder = package.manifest_path.parent().and_then(|path| path.strip_prefix(&context.workspace).ok());
-        if folder.is_some_and(|folder| DEVICE_FOLDERS.contains(&folder.as_str())) {
+        if layers::DEVICE.contains(&package.name.as_str()) {
             let version = package.rust_version.as_ref().map(|version| format!("{}.{}", version.major, version.minor));
             ensure!(version.as_deref() == Some(DEVICE_RUST), "{}: rust-version has to be {DEVICE_RUST}", package.name);
             ensure!(
