@@ -1,6 +1,6 @@
 //! Allocates what a plan says: exactly `count` buffers, or none and a reason.
 
-use crate::error::{Refusal, Shortage, Unsupported};
+use crate::error::{Internal, Refusal, Shortage, Unsupported};
 use crate::ledger::{Client, Ledger, Reservation, Sizes};
 use crate::plan::Plan;
 use crate::ports::{HeapBackend, HeapFailure, MemoryGauge};
@@ -46,7 +46,7 @@ pub struct Resources<'a, 's, H, G> {
 /// Admits and allocates `count` buffers.
 ///
 /// # Errors
-/// `Unsupported` for a negative count; a `Shortage` by cause. Nothing is left behind.
+/// `Unsupported` for a count that no state of the heaps could serve; a `Shortage` by cause. Nothing is left behind.
 pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
     plan: &Plan<'_>,
     count: i32,
@@ -57,11 +57,13 @@ pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
     let count = u32::try_from(count).map_err(|_| Unsupported::Count(count))?;
     let limit = resources.policy.limits.buffers_per_request;
     if count > limit {
-        return Err(Shortage::TooManyBuffers { count, limit }.into());
+        return Err(Unsupported::TooManyBuffers { count, limit }.into());
     }
     let sizes = Sizes { bytes: plan.bytes, metadata_bytes: plan.metadata_bytes, count };
-    // A plan has a candidate; were there none, no heap would have the memory.
-    let first_heap = plan.candidates_in_order().next().ok_or(Shortage::Bookkeeping("candidate heaps"))?;
+    if !resources.ledger.holds_when_empty(plan.candidates_in_order(), sizes) {
+        return Err(Unsupported::BeyondHeapBudgets { count }.into());
+    }
+    let first_heap = plan.candidates_in_order().next().ok_or(Internal::NoCandidate)?;
     let mut settled = false;
     let mut reservation = settling(&mut settled, resources, || {
         resources.ledger.reserve(client, sizes, first_heap, resources.now_ms, resources.gauge)
@@ -87,11 +89,11 @@ fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
     settled: &mut bool,
     resources: &Resources<'_, '_, H, G>,
 ) -> Result<(HeapId, H::Buffer), Refusal> {
-    let mut last = Shortage::Bookkeeping("candidate heaps");
+    let mut last = Refusal::from(Internal::NoCandidate);
     for heap in plan.candidates_in_order() {
         let charge = || reservation.charge_heap(heap, plan.bytes, resources.now_ms, resources.gauge);
-        if let Err(shortage) = settling(settled, resources, charge) {
-            last = shortage;
+        if let Err(refusal) = settling(settled, resources, charge) {
+            last = refusal;
             continue;
         }
         match resources.heaps.allocate(heap, plan.bytes, name) {
@@ -105,17 +107,17 @@ fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
             }
         }
     }
-    Err(last.into())
+    Err(last)
 }
 
 /// Tries, and once a request tries again after a budget's refusal, when all releases that have happened are booked.
 fn settling<T, H, G>(
     settled: &mut bool,
     resources: &Resources<'_, '_, H, G>,
-    mut attempt: impl FnMut() -> Result<T, Shortage>,
-) -> Result<T, Shortage> {
+    mut attempt: impl FnMut() -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
     match attempt() {
-        Err(shortage) if shortage.is_budget() && !*settled => {
+        Err(refusal) if refusal.is_budget() && !*settled => {
             *settled = true;
             (resources.settle)();
             attempt()
@@ -124,8 +126,8 @@ fn settling<T, H, G>(
     }
 }
 
-fn refused(policy: &Policy, heap: HeapId, failure: HeapFailure) -> Shortage {
-    Shortage::Kernel { heap: policy.heap_name(heap).to_owned(), errno: failure.errno, cause: failure.cause }
+fn refused(policy: &Policy, heap: HeapId, failure: HeapFailure) -> Refusal {
+    Shortage::Kernel { heap: policy.heap_name(heap).to_owned(), errno: failure.errno, cause: failure.cause }.into()
 }
 
 #[cfg(test)]

@@ -1,6 +1,11 @@
 //! Why a request was refused. One enum with values; `server/status` turns it into an `AllocationError`.
+//!
+//! The kinds answer one question: could the same request ever succeed, with this policy and these heaps? Never:
+//! [`Unsupported`]. Perhaps later: [`Shortage`]. `isSupported` answers for one buffer, so it is false exactly when
+//! `allocate2` of one buffer is [`Malformed`] or [`Unsupported`].
 
 use gralloc_buffer::usage::Usage;
+use heaps_config::policy::HeapId;
 use std::fmt;
 
 /// A refusal, by the `AllocationError` that the client will see.
@@ -10,8 +15,11 @@ pub enum Refusal {
     Malformed(Malformed),
     /// `UNSUPPORTED` (2): well formed, and it can never succeed on this device with this policy.
     Unsupported(Unsupported),
-    /// `NO_RESOURCES` (1): too large for a limit, or for what memory is left.
+    /// `NO_RESOURCES` (1): the same request may succeed later.
     Shortage(Shortage),
+    /// `NO_RESOURCES` (1), as well: the service broke an invariant of its own. `UNSUPPORTED` would be a promise about every
+    /// later try, `BAD_DESCRIPTOR` would blame the client; neither is known.
+    Internal(Internal),
 }
 
 /// What is wrong with the descriptor itself.
@@ -39,7 +47,7 @@ pub enum Malformed {
     },
 }
 
-/// What this device or policy never does.
+/// What this device and policy never do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsupported {
     /// A negative count of buffers.
@@ -86,16 +94,11 @@ pub enum Unsupported {
     },
     /// The usage and the format do not go together, with the reason.
     Combination(&'static str),
-}
-
-/// What there is too little of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shortage {
-    /// The size does not fit 64 bits, or the limit of one request. `None` when it does not fit 64 bits.
+    /// More bytes than a limit that does not move: of a request, of a client, of all clients together.
     RequestTooLarge {
-        /// Bytes asked for in all.
+        /// Bytes requested in all; `None` when 64 bits do not hold them.
         bytes: Option<u64>,
-        /// The policy's limit in bytes.
+        /// The least of the limits, in bytes.
         limit: u64,
     },
     /// No heap of the rule takes so large a buffer.
@@ -105,13 +108,23 @@ pub enum Shortage {
         /// The largest that any candidate heap takes.
         limit: u64,
     },
-    /// More buffers than one request may ask for.
+    /// More buffers than one request may have.
     TooManyBuffers {
-        /// As asked.
+        /// As requested.
         count: u32,
         /// The policy's limit.
         limit: u32,
     },
+    /// More buffers than the budgets of the rule's heaps hold when the heaps are empty.
+    BeyondHeapBudgets {
+        /// As requested.
+        count: u32,
+    },
+}
+
+/// What there is too little of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shortage {
     /// The client's budget is used up.
     ClientBudget {
         /// The client.
@@ -172,24 +185,35 @@ pub enum Shortage {
         /// The most that may.
         limit: u64,
     },
-    /// The service has no file descriptors left, or nothing else of its own that it needs.
-    Bookkeeping(&'static str),
+    /// The service has no file descriptor left.
+    FileDescriptors,
 }
 
-impl Shortage {
+/// An invariant that the service broke: a fault of the service, not a lack of anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Internal {
+    /// A plan's stride does not fit `AllocationResult.stride`.
+    Stride(u32),
+    /// A heap's index is not one of the policy's.
+    UnknownHeap(HeapId),
+    /// A plan has no heap to try.
+    NoCandidate,
+}
+
+impl Refusal {
     /// True when a budget is used up: a release that happened but is not yet booked may make room.
     pub fn is_budget(&self) -> bool {
         matches!(
             self,
-            Shortage::ClientBudget { .. }
-                | Shortage::TotalBudget { .. }
-                | Shortage::HeapBudget { .. }
-                | Shortage::Tracked { .. }
+            Refusal::Shortage(
+                Shortage::ClientBudget { .. }
+                    | Shortage::TotalBudget { .. }
+                    | Shortage::HeapBudget { .. }
+                    | Shortage::Tracked { .. }
+            )
         )
     }
-}
 
-impl Refusal {
     /// A short, stable word for statistics and JSON, one a variant.
     pub fn cause(&self) -> &'static str {
         match self {
@@ -211,19 +235,21 @@ impl Refusal {
                 Unsupported::HeapsAbsent { .. } => "heaps-absent",
                 Unsupported::MetadataHeapAbsent { .. } => "metadata-heap-absent",
                 Unsupported::Combination(_) => "combination",
+                Unsupported::RequestTooLarge { .. } => "request-limit",
+                Unsupported::BufferTooLarge { .. } => "buffer-limit",
+                Unsupported::TooManyBuffers { .. } => "count-limit",
+                Unsupported::BeyondHeapBudgets { .. } => "heap-budget-limit",
             },
             Refusal::Shortage(why) => match why {
-                Shortage::RequestTooLarge { .. } => "request-limit",
-                Shortage::BufferTooLarge { .. } => "buffer-limit",
-                Shortage::TooManyBuffers { .. } => "count-limit",
                 Shortage::ClientBudget { .. } => "client-budget",
                 Shortage::TotalBudget { .. } => "total-budget",
                 Shortage::HeapBudget { .. } => "heap-budget",
                 Shortage::Memory { .. } => "memory",
                 Shortage::Kernel { .. } => "kernel",
                 Shortage::Tracked { .. } => "buffers-tracked",
-                Shortage::Bookkeeping(_) => "bookkeeping",
+                Shortage::FileDescriptors => "file-descriptors",
             },
+            Refusal::Internal(_) => "internal",
         }
     }
 }
@@ -246,6 +272,12 @@ impl From<Shortage> for Refusal {
     }
 }
 
+impl From<Internal> for Refusal {
+    fn from(why: Internal) -> Refusal {
+        Refusal::Internal(why)
+    }
+}
+
 impl std::error::Error for Refusal {}
 
 impl fmt::Display for Refusal {
@@ -254,6 +286,7 @@ impl fmt::Display for Refusal {
             Refusal::Malformed(why) => why.fmt(f),
             Refusal::Unsupported(why) => why.fmt(f),
             Refusal::Shortage(why) => why.fmt(f),
+            Refusal::Internal(why) => why.fmt(f),
         }
     }
 }
@@ -293,6 +326,21 @@ impl fmt::Display for Unsupported {
                 write!(f, "heap \"{heap}\", where shared metadata lives, is not on this kernel")
             }
             Unsupported::Combination(reason) => f.write_str(reason),
+            Unsupported::RequestTooLarge { bytes: Some(bytes), limit } => {
+                write!(f, "{bytes} bytes in one request: the limit is {limit}")
+            }
+            Unsupported::RequestTooLarge { bytes: None, limit } => {
+                write!(f, "more bytes than 64 bits can count: the limit of a request is {limit}")
+            }
+            Unsupported::BufferTooLarge { bytes, limit } => {
+                write!(f, "{bytes} bytes in one buffer: the largest that its heaps take is {limit}")
+            }
+            Unsupported::TooManyBuffers { count, limit } => {
+                write!(f, "{count} buffers in one request: the limit is {limit}")
+            }
+            Unsupported::BeyondHeapBudgets { count } => {
+                write!(f, "{count} buffers in one request: the budgets of its heaps do not hold them, even when empty")
+            }
         }
     }
 }
@@ -300,18 +348,6 @@ impl fmt::Display for Unsupported {
 impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Shortage::RequestTooLarge { bytes: Some(bytes), limit } => {
-                write!(f, "{bytes} bytes in one request: the limit is {limit}")
-            }
-            Shortage::RequestTooLarge { bytes: None, limit } => {
-                write!(f, "more bytes than 64 bits can count: the limit of a request is {limit}")
-            }
-            Shortage::BufferTooLarge { bytes, limit } => {
-                write!(f, "{bytes} bytes in one buffer: the largest that its heaps take is {limit}")
-            }
-            Shortage::TooManyBuffers { count, limit } => {
-                write!(f, "{count} buffers in one request: the limit is {limit}")
-            }
             Shortage::ClientBudget { uid, bytes, held, limit } => {
                 write!(f, "{bytes} bytes: uid {uid} holds {held} of its {limit}")
             }
@@ -334,7 +370,18 @@ impl fmt::Display for Shortage {
                 write!(f, "{count} buffers: all clients together hold {held}, and the service keeps account of {limit}")
             }
             Shortage::Kernel { heap, errno, cause } => write!(f, "heap \"{heap}\": errno {errno}: {cause}"),
-            Shortage::Bookkeeping(what) => write!(f, "the service has no {what} left"),
+            Shortage::FileDescriptors => f.write_str("the service has no file descriptor left"),
+        }
+    }
+}
+
+impl fmt::Display for Internal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("internal error of the service: ")?;
+        match self {
+            Internal::Stride(stride) => write!(f, "stride {stride} does not fit AllocationResult.stride"),
+            Internal::UnknownHeap(heap) => write!(f, "the policy has no heap {}", heap.0),
+            Internal::NoCandidate => f.write_str("the plan has no heap to try"),
         }
     }
 }

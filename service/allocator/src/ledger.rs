@@ -19,7 +19,8 @@ mod buffers;
 pub use account::{Account, Beyond, ClientAccount, Snapshot};
 pub use buffers::{Entry, Ticket};
 
-use crate::error::Shortage;
+use crate::error::{Refusal, Shortage, Unsupported};
+use crate::plan::size;
 use crate::ports::MemoryGauge;
 use account::State;
 use admission::Memory;
@@ -81,7 +82,8 @@ impl Ledger {
     /// last figure is old or the request comes near it.
     ///
     /// # Errors
-    /// `ClientBudget`, `TotalBudget`, `HeapBudget` for the metadata's heap, `Memory`, `RequestTooLarge` or `Tracked`.
+    /// `Unsupported::RequestTooLarge` where no state of the account could hold it; else `ClientBudget`, `TotalBudget`,
+    /// `HeapBudget` for the metadata's heap, `Memory` or `Tracked`.
     pub fn reserve(
         &self,
         client: Client,
@@ -89,18 +91,18 @@ impl Ledger {
         first_heap: HeapId,
         now_ms: u64,
         gauge: &impl MemoryGauge,
-    ) -> Result<Reservation<'_>, Shortage> {
+    ) -> Result<Reservation<'_>, Refusal> {
         let limits = &self.policy.limits;
-        let Some((pixels, metadata, bytes)) = self.charged(sizes).filter(|(.., bytes)| *bytes <= limits.request_bytes)
-        else {
+        let limit = size::least(limits);
+        let Some((pixels, metadata, bytes)) = self.charged(sizes).filter(|(.., bytes)| *bytes <= limit) else {
             let bytes = self.charged(sizes).map(|(.., bytes)| bytes);
-            return Err(Shortage::RequestTooLarge { bytes, limit: limits.request_bytes });
+            return Err(Unsupported::RequestTooLarge { bytes, limit }.into());
         };
         let metadata_heap = self.policy.metadata_heap;
         let mut state = self.lock();
         state.admit_budgets(client.uid, bytes, sizes.count, limits)?;
         if let Err(held) = state.charge_heap(metadata_heap, metadata, self.heap_budget(metadata_heap)) {
-            return Err(self.heap_full(metadata_heap, metadata, held));
+            return Err(self.heap_full(metadata_heap, metadata, held).into());
         }
         // From here on others see the bytes as taken: two large requests at once cannot both be let in.
         state.reserve(client.uid, bytes, sizes.count);
@@ -171,6 +173,24 @@ impl Ledger {
     /// The budgets that bound what is ready: of all, and of a heap.
     fn budgets(&self, heap: HeapId) -> (Option<u64>, Option<u64>) {
         (self.policy.limits.total_bytes, self.heap_budget(heap))
+    }
+
+    /// True when the budgets of these heaps, and of the metadata's, hold such buffers with nothing else in them. More than
+    /// that is refused at every try.
+    pub(crate) fn holds_when_empty(&self, heaps: impl Iterator<Item = HeapId>, sizes: Sizes) -> bool {
+        // What cannot be counted is refused as too large, with the figure.
+        let (Some(each), Some((_, metadata, _))) = (self.pages(sizes.bytes), self.charged(sizes)) else { return true };
+        let metadata_heap = self.policy.metadata_heap;
+        if self.heap_budget(metadata_heap).is_some_and(|budget| budget < metadata) {
+            return false;
+        }
+        let mut most = 0u64;
+        for heap in heaps {
+            let Some(budget) = self.heap_budget(heap) else { return true };
+            let room = budget.saturating_sub(if heap == metadata_heap { metadata } else { 0 });
+            most = most.saturating_add(room.checked_div(each).unwrap_or(u64::MAX));
+        }
+        most >= u64::from(sizes.count)
     }
 
     /// Counts a refusal of any cause.
@@ -300,7 +320,7 @@ impl Reservation<'_> {
         bytes: u64,
         now_ms: u64,
         gauge: &impl MemoryGauge,
-    ) -> Result<(), Shortage> {
+    ) -> Result<(), Refusal> {
         let bytes = self.ledger.pages(bytes).unwrap_or(u64::MAX);
         let charged = self.ledger.lock().charge_heap(heap, bytes, self.ledger.heap_budget(heap));
         charged.map_err(|held| self.ledger.heap_full(heap, bytes, held))?;
@@ -308,7 +328,7 @@ impl Reservation<'_> {
             if self.unused < bytes {
                 if let Err(shortage) = self.admit_memory(bytes, now_ms, gauge) {
                     self.ledger.lock().uncharge_heap(heap, bytes);
-                    return Err(shortage);
+                    return Err(shortage.into());
                 }
                 self.unused = self.unused.saturating_add(bytes);
             }

@@ -16,6 +16,6 @@ pub mod pool;
 pub mod ports;
 pub mod request;
 
-pub use error::{Malformed, Refusal, Shortage, Unsupported};
+pub use error::{Internal, Malformed, Refusal, Shortage, Unsupported};
 pub use plan::{plan, Plan};
 pub use request::Request;

@@ -6,7 +6,7 @@
 mod common;
 
 use common::*;
-use gralloc_allocator::error::{Malformed, Refusal, Shortage, Unsupported};
+use gralloc_allocator::error::{Malformed, Refusal, Unsupported};
 use gralloc_allocator::plan::plan;
 use gralloc_buffer::METADATA_BYTES;
 use gralloc_buffer::{Descriptor, DescriptorOption};
@@ -136,7 +136,7 @@ fn contradictory_usages_are_refused() {
 fn sizes_beyond_64_bits_are_refused_not_wrapped() {
     let policy = Policy { limits: Limits { request_bytes: u64::MAX, ..policy().limits }, ..policy() };
     let mut asked = descriptor(PixelFormat::RgbaFp16, i32::MAX, i32::MAX, Usage::GPU_TEXTURE);
-    let overflow = Refusal::from(Shortage::RequestTooLarge { bytes: None, limit: u64::MAX });
+    let overflow = Refusal::from(Unsupported::RequestTooLarge { bytes: None, limit: u64::MAX });
     assert_eq!(refusal(&asked, &policy), overflow);
     asked.layer_count = i32::MAX;
     assert_eq!(refusal(&asked, &policy), overflow);
@@ -174,7 +174,7 @@ fn limits_hold_one_buffer_with_its_metadata() {
         Limits { client_bytes: Some(enough - 1), ..unlimited },
         Limits { total_bytes: Some(enough - 1), ..unlimited },
     ] {
-        let expected = Shortage::RequestTooLarge { bytes: Some(enough), limit: enough - 1 };
+        let expected = Unsupported::RequestTooLarge { bytes: Some(enough), limit: enough - 1 };
         assert_eq!(refusal(&asked, &with(limits)), expected.into());
     }
     for limits in [
@@ -279,7 +279,7 @@ fn heaps_absent_and_buffer_too_large_are_told_apart() {
     assert_eq!(absent, Unsupported::HeapsAbsent { rule: "camera".to_owned() }.into());
     let large = descriptor(RGBA, 4097, 4096, CPU);
     let small = plan(&large, &policy, set(&[SYSTEM, CAMERA])).expect_err("too small");
-    assert_eq!(small, Shortage::BufferTooLarge { bytes: 4097 * 4096 * 4, limit: 64 * MIB }.into());
+    assert_eq!(small, Unsupported::BufferTooLarge { bytes: 4097 * 4096 * 4, limit: 64 * MIB }.into());
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn budget_of_a_heap_bounds_one_buffer_in_pages() {
     // Two pages, and one of metadata in the same heap.
     planned(&asked, &budget(48 * KIB)).unwrap();
     // 16,640 bytes fit; the pages that hold them do not.
-    let expected = Shortage::BufferTooLarge { bytes: 65 * 64 * 4, limit: 17 * KIB };
+    let expected = Unsupported::BufferTooLarge { bytes: 65 * 64 * 4, limit: 17 * KIB };
     assert_eq!(refusal(&asked, &budget(33 * KIB)), expected.into());
 }
 
@@ -307,7 +307,7 @@ fn reserved_region_beyond_the_budget_of_the_metadata_heap_is_refused() {
     };
     let asked = Descriptor { reserved_size: 64 << 20, ..descriptor(RGBA, 1, 1, CPU) };
     let bytes = METADATA_BYTES + (64 << 20);
-    let expected = Shortage::BufferTooLarge { bytes, limit: 40 << 20 };
+    let expected = Unsupported::BufferTooLarge { bytes, limit: 40 << 20 };
     assert_eq!(refusal(&asked, &with(40 << 20)), expected.into());
     planned(&asked, &with(80 << 20)).unwrap();
 }
@@ -318,7 +318,7 @@ fn smaller_of_two_bounds_of_a_heap_is_named() {
     let policy = Policy { heaps, rules: vec![rule("all", always(), &[SYSTEM])], ..policy() };
     for width in [256i32, 512] {
         let bytes = 64 * 4 * u64::from(width.unsigned_abs());
-        let expected = Shortage::BufferTooLarge { bytes, limit: 32 * KIB };
+        let expected = Unsupported::BufferTooLarge { bytes, limit: 32 * KIB };
         assert_eq!(refusal(&descriptor(RGBA, width, 64, CPU), &policy), expected.into());
     }
 }
@@ -358,7 +358,7 @@ fn metadata_needs_its_heap() {
     let small = Policy { metadata_heap: CAMERA, ..unknown };
     let mut asked = vts(RGBA);
     asked.reserved_size = 65 << 20;
-    let expected = Shortage::BufferTooLarge { bytes: 65 * MIB + METADATA_BYTES, limit: 64 * MIB };
+    let expected = Unsupported::BufferTooLarge { bytes: 65 * MIB + METADATA_BYTES, limit: 64 * MIB };
     assert_eq!(refusal(&asked, &small), expected.into());
     asked.reserved_size = i64::try_from(64 * MIB - METADATA_BYTES).expect("fits");
     assert_eq!(planned(&asked, &small).expect("what the heap gives at most").metadata_bytes, 64 * MIB);

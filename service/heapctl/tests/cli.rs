@@ -246,9 +246,9 @@ fn explain_refusals_exit_1_with_error_and_reason() {
         (case("64x64", &["--usage", "PROTECTED"]), "UNSUPPORTED", "denied", false),
         (case("64x64", &["--option", "no.such=1"]), "UNSUPPORTED", "option", false),
         (case("64x64", &["--count", "-1"]), "UNSUPPORTED", "count", true),
-        (case("64x64", &["--count", "33"]), "NO_RESOURCES", "count-limit", true),
-        (case("4096x4096", &["--count", "5"]), "NO_RESOURCES", "request-limit", true),
-        (case("2147483647x2147483647", &[]), "NO_RESOURCES", "request-limit", false),
+        (case("64x64", &["--count", "33"]), "UNSUPPORTED", "count-limit", true),
+        (case("4096x4096", &["--count", "5"]), "UNSUPPORTED", "request-limit", true),
+        (case("2147483647x2147483647", &[]), "UNSUPPORTED", "request-limit", false),
         (vec!["--format", "0x7fff", "--size", "64x64"], "UNSUPPORTED", "format", false),
         (vec!["--format", "BLOB", "--size", "64x64"], "BAD_DESCRIPTOR", "blob-height", false),
     ] {

@@ -8,7 +8,7 @@ use allocator_aidl::{IAllocator, IAllocatorStatistics, Status, StatusCode, Stron
 use gralloc_allocator::ledger::Client;
 use gralloc_allocator::{Refusal, Unsupported};
 use gralloc_buffer::BufferName;
-use log::warn;
+use log::{log, Level};
 use nix::errno::Errno;
 use std::io;
 use std::sync::Arc;
@@ -103,6 +103,7 @@ fn caller() -> Client {
 /// Logs a refusal once, the client's text escaped, and turns it into a status.
 fn refused(refusal: &Refusal, wire: &BufferDescriptorInfo, client: Client) -> Status {
     let name = BufferName::from_wire(&wire.name);
-    warn!("refused {name:?} of uid {} pid {}: {refusal}", client.uid, client.pid);
+    let level = if matches!(refusal, Refusal::Internal(_)) { Level::Error } else { Level::Warn };
+    log!(level, "refused {name:?} of uid {} pid {}: {refusal}", client.uid, client.pid);
     status::status(refusal)
 }

@@ -11,7 +11,7 @@ use crate::wakeup::Wakeup;
 use gralloc_allocator::allocate::{allocate, Allocated, Batch, Resources};
 use gralloc_allocator::ledger::{About, Client, Ledger, Reservation};
 use gralloc_allocator::ports::HeapBackend;
-use gralloc_allocator::{plan, Plan, Refusal, Shortage};
+use gralloc_allocator::{plan, Internal, Plan, Refusal, Shortage};
 use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::Descriptor;
 use gralloc_heaps::watch::Source;
@@ -177,11 +177,10 @@ impl Engine {
         let plan = plan(descriptor, &self.policy, self.heaps().present())?;
         let Batch { buffers, reservation } = self.allocate_planned(&plan, descriptor, count, client)?;
         let first_heap = buffers.first().map(|first| first.heap);
-        let stride = i32::try_from(plan.stride).map_err(|_| Shortage::Bookkeeping("stride"))?;
-        let handles: Option<Vec<Handle>> =
+        let stride = i32::try_from(plan.stride).map_err(|_| Internal::Stride(plan.stride))?;
+        let handles: Result<Vec<Handle>, Internal> =
             buffers.into_iter().map(|buffer| self.handle(&plan, descriptor, buffer)).collect();
-        // A plan names heaps of its own policy only.
-        let handles = handles.ok_or(Shortage::Bookkeeping("such heap"))?;
+        let handles = handles?;
         self.hold(&plan, descriptor, &handles, reservation)?;
         self.stats.count_rule(plan.rule);
         if let Some(heap) = first_heap {
@@ -214,10 +213,15 @@ impl Engine {
         }
     }
 
-    fn handle(&self, plan: &Plan<'_>, descriptor: &Descriptor, allocated: Allocated<OwnedFd>) -> Option<Handle> {
-        let heap = self.policy.heap(allocated.heap)?;
+    fn handle(
+        &self,
+        plan: &Plan<'_>,
+        descriptor: &Descriptor,
+        allocated: Allocated<OwnedFd>,
+    ) -> Result<Handle, Internal> {
+        let heap = self.policy.heap(allocated.heap).ok_or(Internal::UnknownHeap(allocated.heap))?;
         let info = plan.buffer_info(heap, self.ids.next_id(), descriptor.name);
-        Some(Handle { buffer: allocated.buffer, metadata: allocated.metadata, info })
+        Ok(Handle { buffer: allocated.buffer, metadata: allocated.metadata, info })
     }
 
     /// Books the buffers as the client's and has them watched.

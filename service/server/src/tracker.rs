@@ -67,10 +67,10 @@ impl Duplicates {
     /// Of a buffer that is about to leave: its pixels, and the metadata when they carry a reserved region.
     ///
     /// # Errors
-    /// `Bookkeeping` when the process has no descriptor left.
+    /// `FileDescriptors` when the process has no descriptor left.
     pub fn of(pixels: BorrowedFd<'_>, reserved: Option<BorrowedFd<'_>>) -> Result<Duplicates, Shortage> {
         let duplicate =
-            |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|_| Shortage::Bookkeeping("file descriptors"));
+            |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|_| Shortage::FileDescriptors);
         Ok(Duplicates { buffer: duplicate(pixels)?, reserved: reserved.map(duplicate).transpose()? })
     }
 }

@@ -183,9 +183,7 @@ fn cause(refusal: &Refusal, policy: &Policy) -> KeyPath {
         Refusal::Unsupported(Unsupported::HeapsAbsent { rule }) => rule_of(rule).key("heaps"),
         Refusal::Unsupported(Unsupported::NoRule) => KeyPath::item("rule", policy.rules.len().saturating_sub(1)),
         Refusal::Unsupported(Unsupported::Format { .. }) => KeyPath::ROOT.key("resolve"),
-        Refusal::Shortage(gralloc_allocator::Shortage::RequestTooLarge { .. }) => {
-            KeyPath::ROOT.key("limits").key("request")
-        }
+        Refusal::Unsupported(Unsupported::RequestTooLarge { .. }) => KeyPath::ROOT.key("limits").key("request"),
         _ => KeyPath::ROOT,
     }
 }

@@ -169,7 +169,7 @@ fn negative_and_too_many_are_refused_before_any_heap_is_asked() {
     let (heaps, policy, ledger) = setup();
     assert_eq!(run(&heaps, &policy, &ledger, -1), Err(Unsupported::Count(-1).into()));
     assert_eq!(run(&heaps, &policy, &ledger, i32::MIN), Err(Unsupported::Count(i32::MIN).into()));
-    assert_eq!(run(&heaps, &policy, &ledger, 33), Err(Shortage::TooManyBuffers { count: 33, limit: 32 }.into()));
+    assert_eq!(run(&heaps, &policy, &ledger, 33), Err(Unsupported::TooManyBuffers { count: 33, limit: 32 }.into()));
     assert!(heaps.calls.borrow().is_empty());
     assert_clean(&heaps, &ledger);
     assert_eq!(run(&heaps, &policy, &ledger, 32).map(|given| given.len()), Ok(32), "the limit itself is allowed");
@@ -203,6 +203,23 @@ fn every_heap_empty_names_the_last() {
     let refused = run(&heaps, &policy, &ledger, 1).unwrap_err();
     let Refusal::Shortage(Shortage::Kernel { heap, errno: 12, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(heap, "system");
+}
+
+/// With nothing else in them, the heaps would refuse just the same.
+#[test]
+fn count_beyond_what_the_budgets_of_its_heaps_hold_can_never_succeed() {
+    let (heaps, mut policy, _) = setup();
+    // Two with the metadata of all three beside them.
+    policy.heaps[0].budget_bytes = Some(2 * 16_384 + 3 * 4096);
+    policy.heaps[1].budget_bytes = Some(16_384);
+    let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
+    let refused = run(&heaps, &policy, &ledger, 4);
+    assert_eq!(refused, Err(Unsupported::BeyondHeapBudgets { count: 4 }.into()));
+    assert!(heaps.calls.borrow().is_empty());
+    assert!(run(&heaps, &policy, &ledger, 3).is_ok());
+    policy.heaps[0].budget_bytes = None;
+    let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
+    assert!(run(&heaps, &policy, &ledger, 4).is_ok(), "a heap without a budget has no bound of its own");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn about() -> About {
     About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0, parts: 1 }
 }
 
-fn hold(ledger: &Ledger, client: Client, id: BufferKey, bytes: u64) -> Result<Ticket, Shortage> {
+fn hold(ledger: &Ledger, client: Client, id: BufferKey, bytes: u64) -> Result<Ticket, Refusal> {
     let mut reservation = ledger.reserve(client, sizes(bytes, 1), SYSTEM, 0, &gauge(1024 * MIB))?;
     reservation.charge_heap(SYSTEM, bytes, 0, &gauge(u64::MAX))?;
     let tickets = reservation.commit(&about(), [id].into_iter());
@@ -84,7 +84,9 @@ fn client_budget_stops_one_client_and_no_other() {
     let ledger = ledger();
     let first = hold(&ledger, APP, 1, 12 * MIB).unwrap();
     let refused = hold(&ledger, APP, 2, 6 * MIB).unwrap_err();
-    assert!(matches!(refused, Shortage::ClientBudget { uid: 10_001, held, .. } if held == 12 * MIB + PAGE));
+    assert!(
+        matches!(refused, Refusal::Shortage(Shortage::ClientBudget { uid: 10_001, held, .. }) if held == 12 * MIB + PAGE)
+    );
     hold(&ledger, OTHER, 3, 6 * MIB).unwrap();
     ledger.release(first);
     hold(&ledger, APP, 4, 6 * MIB).unwrap();
@@ -95,7 +97,7 @@ fn total_budget_bounds_all_clients_together() {
     let ledger = ledger();
     hold(&ledger, APP, 1, 14 * MIB).unwrap();
     let refused = hold(&ledger, OTHER, 2, 14 * MIB).unwrap_err();
-    assert!(matches!(refused, Shortage::TotalBudget { .. }));
+    assert!(matches!(refused, Refusal::Shortage(Shortage::TotalBudget { .. })));
 }
 
 #[test]
@@ -105,7 +107,9 @@ fn heap_budget_is_charged_by_the_heap_that_gives() {
     reservation.charge_heap(CAMERA, MIB, 0, &gauge(u64::MAX)).unwrap();
     reservation.charge_heap(CAMERA, MIB, 0, &gauge(u64::MAX)).unwrap();
     let refused = reservation.charge_heap(CAMERA, MIB, 0, &gauge(u64::MAX)).unwrap_err();
-    assert!(matches!(refused, Shortage::HeapBudget { held, limit, .. } if held == 2 * MIB && limit == 2 * MIB));
+    assert!(
+        matches!(refused, Refusal::Shortage(Shortage::HeapBudget { held, limit, .. }) if held == 2 * MIB && limit == 2 * MIB)
+    );
     drop(reservation);
     let mut again = ledger.reserve(APP, sizes(MIB, 2), SYSTEM, 0, &gauge(1024 * MIB)).unwrap();
     again.charge_heap(CAMERA, 2 * MIB, 0, &gauge(u64::MAX)).unwrap();
@@ -126,15 +130,26 @@ fn request_that_overflows_is_too_large_not_small() {
     let ledger = ledger();
     for bytes in [u64::MAX, u64::MAX / 2, 65 * MIB] {
         let refused = ledger.reserve(APP, sizes(bytes, 4), SYSTEM, 0, &gauge(u64::MAX)).err().unwrap();
-        assert!(matches!(refused, Shortage::RequestTooLarge { .. }), "{bytes}: {refused:?}");
+        assert!(matches!(refused, Refusal::Unsupported(Unsupported::RequestTooLarge { .. })), "{bytes}: {refused:?}");
     }
+}
+
+/// What is beyond a budget that nobody else touches is no shortage: it stays so however much is released.
+#[test]
+fn request_beyond_a_whole_budget_can_never_succeed() {
+    let never = |count| {
+        let refused = ledger().reserve(APP, sizes(4 * MIB, count), SYSTEM, 0, &gauge(u64::MAX)).err();
+        matches!(refused, Some(Refusal::Unsupported(Unsupported::RequestTooLarge { .. })))
+    };
+    assert!(never(4), "16 MiB and their metadata are more than a client may hold");
+    assert!(!never(3));
 }
 
 #[test]
 fn memory_keeps_its_reserve() {
     let ledger = ledger();
     let refused = ledger.reserve(APP, sizes(4 * MIB, 1), SYSTEM, 0, &gauge(12 * MIB)).err().unwrap();
-    assert_eq!(refused, Shortage::Memory { bytes: 4 * MIB + PAGE, available: 12 * MIB, reserve: 8 * MIB });
+    assert_eq!(refused, Shortage::Memory { bytes: 4 * MIB + PAGE, available: 12 * MIB, reserve: 8 * MIB }.into());
     assert!(ledger.reserve(APP, sizes(4 * MIB, 1), SYSTEM, 0, &gauge(13 * MIB)).is_ok());
 }
 
@@ -144,7 +159,7 @@ fn two_large_requests_at_once_are_not_both_admitted() {
     let gauge = gauge(20 * MIB);
     let first = ledger.reserve(APP, sizes(10 * MIB, 1), SYSTEM, 0, &gauge).unwrap();
     let refused = ledger.reserve(OTHER, sizes(10 * MIB, 1), SYSTEM, 0, &gauge).err().unwrap();
-    assert!(matches!(refused, Shortage::Memory { .. }));
+    assert!(matches!(refused, Refusal::Shortage(Shortage::Memory { .. })));
     drop(first);
     assert!(ledger.reserve(OTHER, sizes(10 * MIB, 1), SYSTEM, 0, &gauge).is_ok());
 }
@@ -170,7 +185,7 @@ fn granted_bytes_use_up_a_reading_so_that_it_is_not_spent_twice() {
         let mut reservation = ledger.reserve(APP, sizes(half - PAGE, 1), SYSTEM, 0, &gauge)?;
         reservation.charge_heap(SYSTEM, half - PAGE, 0, &gauge)?;
         reservation.commit(&about(), [key].into_iter());
-        Ok::<(), Shortage>(())
+        Ok::<(), Refusal>(())
     };
     // 8 times a request and the reserve fit 16 MiB until 4 MiB are granted: the tenth asks again.
     for key in 0..9 {
@@ -178,7 +193,7 @@ fn granted_bytes_use_up_a_reading_so_that_it_is_not_spent_twice() {
     }
     assert_eq!(gauge.reads.get(), 1);
     gauge.available.set(Some(8 * MIB + PAGE));
-    assert!(matches!(grant(9).unwrap_err(), Shortage::Memory { .. }));
+    assert!(matches!(grant(9).unwrap_err(), Refusal::Shortage(Shortage::Memory { .. })));
     assert_eq!(gauge.reads.get(), 2);
 }
 
@@ -218,14 +233,14 @@ fn clients_that_hold_or_ask_are_not_forgotten_with_the_idle() {
     ledger.count_refusal(254);
     let left: Vec<u32> = ledger.figures().clients.iter().map(|(uid, _)| *uid).collect();
     assert_eq!(left, [APP.uid, OTHER.uid]);
-    assert!(matches!(hold(&ledger, APP, 2, 6 * MIB), Err(Shortage::ClientBudget { .. })));
-    assert!(matches!(hold(&ledger, OTHER, 3, 7 * MIB), Err(Shortage::ClientBudget { .. })));
+    assert!(matches!(hold(&ledger, APP, 2, 6 * MIB), Err(Refusal::Shortage(Shortage::ClientBudget { .. }))));
+    assert!(matches!(hold(&ledger, OTHER, 3, 7 * MIB), Err(Refusal::Shortage(Shortage::ClientBudget { .. }))));
     drop(under_way);
     ledger.release(ticket);
     assert_eq!(ledger.figures().all.account.live_bytes, 0);
 }
 
-fn hold_many(ledger: &Ledger, client: Client, count: u32) -> Result<Vec<Ticket>, Shortage> {
+fn hold_many(ledger: &Ledger, client: Client, count: u32) -> Result<Vec<Ticket>, Refusal> {
     let sizes = Sizes { bytes: PAGE, metadata_bytes: PAGE, count };
     let mut reservation = ledger.reserve(client, sizes, SYSTEM, 0, &gauge(u64::MAX))?;
     for _ in 0..count {
@@ -246,6 +261,7 @@ fn buffers_beyond_what_is_remembered_are_refused_and_none_is_forgotten() {
     assert_eq!(
         refused,
         Shortage::Tracked { uid: Some(APP.uid), count: 2, held: MAX_TRACKED_OF_ONE - 1, limit: MAX_TRACKED_OF_ONE }
+            .into()
     );
     assert!(refused.is_budget(), "a release that is not booked yet may make room");
     held.extend(hold_many(&ledger, APP, 1).unwrap());
@@ -254,7 +270,7 @@ fn buffers_beyond_what_is_remembered_are_refused_and_none_is_forgotten() {
     let third = Client { uid: 10_003, pid: 3 };
     let under_way = ledger.reserve(third, sizes(PAGE, 1), SYSTEM, 0, &gauge(u64::MAX)).unwrap();
     let refused = hold_many(&ledger, third, 1).unwrap_err();
-    assert_eq!(refused, Shortage::Tracked { uid: None, count: 1, held: MAX_TRACKED, limit: MAX_TRACKED });
+    assert_eq!(refused, Shortage::Tracked { uid: None, count: 1, held: MAX_TRACKED, limit: MAX_TRACKED }.into());
     drop(under_way);
     held.extend(hold_many(&ledger, third, 1).unwrap());
     let snapshot = ledger.figures();
@@ -356,7 +372,7 @@ fn heap_budget_counts_the_metadata_and_reserved_regions_that_are_in_it() {
     let reserved = Sizes { bytes: PAGE, metadata_bytes: 64 * MIB + PAGE, count: 1 };
     let refused = ledger.reserve(APP, reserved, CAMERA, 0, &gauge(u64::MAX)).err().unwrap();
     let bytes = 64 * MIB + PAGE;
-    assert_eq!(refused, Shortage::HeapBudget { heap: "system".to_owned(), bytes, held: 0, limit: 40 * MIB });
+    assert_eq!(refused, Shortage::HeapBudget { heap: "system".to_owned(), bytes, held: 0, limit: 40 * MIB }.into());
     assert_eq!(ledger.figures().all, ClientAccount::default());
     // Pixels in the same heap find the metadata's bytes taken, of the whole request.
     let beside = Sizes { bytes: 19 * MIB, metadata_bytes: MIB, count: 2 };
@@ -364,7 +380,7 @@ fn heap_budget_counts_the_metadata_and_reserved_regions_that_are_in_it() {
     reservation.charge_heap(SYSTEM, 19 * MIB, 0, &gauge(u64::MAX)).unwrap();
     reservation.charge_heap(SYSTEM, 19 * MIB, 0, &gauge(u64::MAX)).unwrap();
     let refused = ledger.reserve(OTHER, sizes(PAGE, 1), CAMERA, 0, &gauge(u64::MAX)).err().unwrap();
-    assert!(matches!(refused, Shortage::HeapBudget { held, .. } if held == 40 * MIB));
+    assert!(matches!(refused, Refusal::Shortage(Shortage::HeapBudget { held, .. }) if held == 40 * MIB));
     let tickets = reservation.commit(&about(), [1, 2].into_iter());
     for (ticket, held) in tickets.into_iter().zip([20 * MIB, 0]) {
         ledger.release(ticket);

@@ -4,7 +4,7 @@
 //! protected heap or nothing, and a request without it never gets one. The policy's validation says so too; this is the
 //! second lock on the door.
 
-use crate::error::{Refusal, Shortage, Unsupported};
+use crate::error::{Refusal, Unsupported};
 use crate::plan::size::{self, Sizes};
 use crate::request::Request;
 use gralloc_buffer::usage::Usage;
@@ -98,7 +98,7 @@ pub fn candidates(
         return Ok(taken);
     }
     if let Some(limit) = largest {
-        return Err(Shortage::BufferTooLarge { bytes: sizes.bytes, limit }.into());
+        return Err(Unsupported::BufferTooLarge { bytes: sizes.bytes, limit }.into());
     }
     if absent {
         return Err(Unsupported::HeapsAbsent { rule: rule.name.clone() }.into());
@@ -121,7 +121,7 @@ pub fn check_metadata(bytes: u64, policy: &Policy, present: HeapSet) -> Result<(
         return Err(Unsupported::MetadataHeapAbsent { heap: policy.heap_name(id).to_owned() }.into());
     };
     match too_small(heap, bytes, 0) {
-        Some(limit) => Err(Shortage::BufferTooLarge { bytes, limit }.into()),
+        Some(limit) => Err(Unsupported::BufferTooLarge { bytes, limit }.into()),
         None => Ok(()),
     }
 }

@@ -4,7 +4,7 @@
 //! what admission would always refuse. Admission rounds up to the kernel's pages; here it is
 //! [`PAGE_BYTES`], the largest, so that what passes here passes there on an idle device.
 
-use crate::error::{Refusal, Shortage, Unsupported};
+use crate::error::{Refusal, Unsupported};
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
 use gralloc_buffer::layout::{Arrangement, Layout, Needs};
@@ -31,7 +31,7 @@ pub fn aligns(alignment: &Alignment, request: &Request) -> bool {
 /// Lays out one layer with every alignment that applies.
 ///
 /// # Errors
-/// `Shortage::RequestTooLarge` beyond 64 bits.
+/// `Unsupported::RequestTooLarge` beyond 64 bits.
 pub fn measure(request: &Request, layout: Layout, policy: &Policy) -> Result<Measured, Refusal> {
     let mut needs = Some(Needs::default());
     for alignment in policy.alignments.iter().filter(|alignment| aligns(alignment, request)) {
@@ -45,7 +45,7 @@ pub fn measure(request: &Request, layout: Layout, policy: &Policy) -> Result<Mea
 /// The sizes of one buffer.
 ///
 /// # Errors
-/// `Shortage::RequestTooLarge` beyond 64 bits.
+/// `Unsupported::RequestTooLarge` beyond 64 bits.
 pub fn of(request: &Request, measured: &Measured, policy: &Policy) -> Result<Sizes, Refusal> {
     let bytes = measured.layer_bytes.checked_mul(u64::from(request.layers));
     let metadata_bytes = METADATA_BYTES.checked_add(request.reserved_bytes);
@@ -58,7 +58,7 @@ pub fn of(request: &Request, measured: &Measured, policy: &Policy) -> Result<Siz
 /// Checks that the limits of a request, of a client and of all clients together hold one such buffer.
 ///
 /// # Errors
-/// `Shortage::RequestTooLarge` with the least of these limits.
+/// `Unsupported::RequestTooLarge` with the least of these limits.
 pub fn limit(sizes: &Sizes, policy: &Policy) -> Result<(), Refusal> {
     let charged = match (pages(sizes.bytes), pages(sizes.metadata_bytes)) {
         (Some(pixels), Some(metadata)) => pixels.checked_add(metadata),
@@ -84,11 +84,12 @@ pub(super) fn pages(bytes: u64) -> Option<u64> {
     bytes.checked_next_multiple_of(PAGE_BYTES)
 }
 
-fn least(limits: &Limits) -> u64 {
+/// The least of the limits that bound a request whatever others hold.
+pub(crate) fn least(limits: &Limits) -> u64 {
     let no_bound = u64::MAX;
     limits.request_bytes.min(limits.client_bytes.unwrap_or(no_bound)).min(limits.total_bytes.unwrap_or(no_bound))
 }
 
 fn too_large(bytes: Option<u64>, limits: &Limits) -> Refusal {
-    Shortage::RequestTooLarge { bytes, limit: least(limits) }.into()
+    Unsupported::RequestTooLarge { bytes, limit: least(limits) }.into()
 }

@@ -3,6 +3,7 @@
 use super::*;
 use gralloc_allocator::ledger::{About, Client, Sizes};
 use gralloc_allocator::ports::MemoryGauge;
+use gralloc_allocator::Refusal;
 use gralloc_buffer::Usage;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 use std::sync::atomic::AtomicBool;
@@ -53,7 +54,7 @@ fn maintained<T>(tracker: &Tracker, run: impl FnOnce() -> T) -> T {
 }
 
 /// A buffer of a client on the account, of so many parts.
-fn hold(tracker: &Tracker, uid: u32, parts: u8) -> Result<Ticket, Shortage> {
+fn hold(tracker: &Tracker, uid: u32, parts: u8) -> Result<Ticket, Refusal> {
     let sizes = Sizes { bytes: 4096, metadata_bytes: 4096, count: 1 };
     let mut reservation = tracker.ledger.reserve(Client { uid, pid: 1 }, sizes, HeapId(0), 0, &Plenty)?;
     reservation.charge_heap(HeapId(0), 4096, 0, &Plenty)?;
@@ -62,7 +63,7 @@ fn hold(tracker: &Tracker, uid: u32, parts: u8) -> Result<Ticket, Shortage> {
 }
 
 /// A request as the core makes it: a budget's refusal counts after all releases are booked.
-fn request(tracker: &Tracker, uid: u32) -> Result<OwnedFd, Shortage> {
+fn request(tracker: &Tracker, uid: u32) -> Result<OwnedFd, Refusal> {
     let ticket = hold(tracker, uid, 1).or_else(|_| {
         tracker.settle(Asker::Client(uid));
         hold(tracker, uid, 1)

@@ -2,7 +2,7 @@
 
 use allocator_aidl::{BufferDescriptorInfo, PixelFormat};
 use gralloc_buffer::{PixelFormat as Format, Usage};
-use service_tests::client::{blob, descriptor, option, rgba, BAD_DESCRIPTOR, CPU, NO_RESOURCES, UNSUPPORTED};
+use service_tests::client::{blob, descriptor, option, rgba, BAD_DESCRIPTOR, CPU, UNSUPPORTED};
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::Test;
@@ -87,12 +87,12 @@ const CASES: &[Case] = cases! {
 
     layer_count_zero_is_a_bad_descriptor: layers(0) => BAD_DESCRIPTOR "layer-count" "layerCount 0" false;
     layer_count_negative_is_a_bad_descriptor: layers(-6) => BAD_DESCRIPTOR "layer-count" "layerCount -6" false;
-    layer_count_huge_has_no_resources: layers(i32::MAX) => NO_RESOURCES "request-limit" "limit" false;
+    layer_count_huge_is_unsupported: layers(i32::MAX) => UNSUPPORTED "request-limit" "limit" false;
 
     count_negative_is_unsupported: counted(-1) => UNSUPPORTED "count" "count -1" true;
     count_most_negative_is_unsupported: counted(i32::MIN) => UNSUPPORTED "count" "count -2147483648" true;
-    count_over_the_limit_has_no_resources: (rgba("many", 16, 16), Count::OverLimit) => NO_RESOURCES "count-limit" "buffers in one request" true;
-    count_largest_has_no_resources: counted(i32::MAX) => NO_RESOURCES "count-limit" "2147483647 buffers" true;
+    count_over_the_limit_is_unsupported: (rgba("many", 16, 16), Count::OverLimit) => UNSUPPORTED "count-limit" "buffers in one request" true;
+    count_largest_is_unsupported: counted(i32::MAX) => UNSUPPORTED "count-limit" "2147483647 buffers" true;
 
     usage_bit_33_is_unsupported: used(1 << 33) => UNSUPPORTED "usage-bits" "0x200000000" false;
     usage_bit_19_is_unsupported: used(1 << 19) => UNSUPPORTED "usage-bits" "0x80000" false;
@@ -114,18 +114,18 @@ const CASES: &[Case] = cases! {
 
     reserved_size_negative_is_a_bad_descriptor: reserved(-1) => BAD_DESCRIPTOR "reserved-size" "reservedSize -1" false;
     reserved_size_most_negative_is_a_bad_descriptor: reserved(i64::MIN) => BAD_DESCRIPTOR "reserved-size" "reservedSize -9223372036854775808" false;
-    reserved_size_largest_has_no_resources: reserved(i64::MAX) => NO_RESOURCES "request-limit" "limit" false;
-    reserved_size_of_a_terabyte_has_no_resources: reserved(1 << 40) => NO_RESOURCES "request-limit" "limit" false;
+    reserved_size_largest_is_unsupported: reserved(i64::MAX) => UNSUPPORTED "request-limit" "limit" false;
+    reserved_size_of_a_terabyte_is_unsupported: reserved(1 << 40) => UNSUPPORTED "request-limit" "limit" false;
 
-    product_of_exactly_32_bits_has_no_resources: sized(32_768, 32_768) => NO_RESOURCES "request-limit" "limit" false;
-    product_just_over_32_bits_has_no_resources: sized(32_768, 32_769) => NO_RESOURCES "request-limit" "limit" false;
-    product_of_exactly_64_bits_has_no_resources: layers_of(i32::MAX, 1 << 30, 1 << 30) => NO_RESOURCES "request-limit" "limit" false;
-    product_beyond_64_bits_has_no_resources: layers_of(i32::MAX, i32::MAX, i32::MAX) => NO_RESOURCES "request-limit" "limit" false;
-    product_of_wide_pixels_has_no_resources: one(descriptor("wide", i32::MAX, i32::MAX, Format::RgbaFp16, CPU)) => NO_RESOURCES "request-limit" "limit" false;
-    product_of_planes_has_no_resources: one(descriptor("planes", i32::MAX - 1, i32::MAX - 1, Format::Yv12, CPU)) => NO_RESOURCES "request-limit" "limit" false;
+    product_of_exactly_32_bits_is_unsupported: sized(32_768, 32_768) => UNSUPPORTED "request-limit" "limit" false;
+    product_just_over_32_bits_is_unsupported: sized(32_768, 32_769) => UNSUPPORTED "request-limit" "limit" false;
+    product_of_exactly_64_bits_is_unsupported: layers_of(i32::MAX, 1 << 30, 1 << 30) => UNSUPPORTED "request-limit" "limit" false;
+    product_beyond_64_bits_is_unsupported: layers_of(i32::MAX, i32::MAX, i32::MAX) => UNSUPPORTED "request-limit" "limit" false;
+    product_of_wide_pixels_is_unsupported: one(descriptor("wide", i32::MAX, i32::MAX, Format::RgbaFp16, CPU)) => UNSUPPORTED "request-limit" "limit" false;
+    product_of_planes_is_unsupported: one(descriptor("planes", i32::MAX - 1, i32::MAX - 1, Format::Yv12, CPU)) => UNSUPPORTED "request-limit" "limit" false;
 
     blob_with_height_2_is_a_bad_descriptor: one(BufferDescriptorInfo { height: 2, ..blob("blob", 4096) }) => BAD_DESCRIPTOR "blob-height" "height 2" false;
-    blob_too_large_has_no_resources: one(blob("blob", i32::MAX)) => NO_RESOURCES "request-limit" "limit" false;
+    blob_too_large_is_unsupported: one(blob("blob", i32::MAX)) => UNSUPPORTED "request-limit" "limit" false;
 
     protected_without_a_protected_heap_is_unsupported: protected(Usage::GPU_TEXTURE) => UNSUPPORTED "denied" "no protected heap" false;
     protected_with_cpu_access_is_unsupported: protected(CPU) => UNSUPPORTED "combination" "PROTECTED" false;

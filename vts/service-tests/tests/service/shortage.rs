@@ -1,7 +1,7 @@
 //! Too little of something: memory, file descriptors, the kernel's good will.
 
 use gralloc_dmabuf::uapi;
-use service_tests::client::{assert_distinct, blob, rgba, Client, Failure, NO_RESOURCES};
+use service_tests::client::{assert_distinct, blob, rgba, Client, Failure, NO_RESOURCES, UNSUPPORTED};
 use service_tests::helper::Fault;
 use service_tests::place::{has_kernel_heaps, kernel_heaps, SYSTEM_HEAP};
 use service_tests::policy::{heap, PolicyText};
@@ -253,10 +253,15 @@ fn heap_budget_that_runs_out_in_the_middle_leaves_nothing() -> Verdict {
     let service = Service::start(&policy, &Options::default());
     let client = service.connect();
     let still = Still::of(&service);
-    // Three of five fit: 16 KiB each.
+    // Four fit, 16 KiB each; five never will.
     let failure = client.refusal(&rgba("fifth", 64, 64), 5);
+    assert_eq!(failure.error(), UNSUPPORTED, "{failure:?}");
+    still.assert_nothing_left();
+    let one = client.one(&rgba("one", 64, 64));
+    let failure = client.refusal(&rgba("four beside it", 64, 64), 4);
     assert_eq!(failure.error(), NO_RESOURCES);
     assert!(failure.words().contains("65536"), "the budget is named: {failure:?}");
+    drop(one);
     still.assert_nothing_left();
     let allocation = client.allocate(&rgba("four", 64, 64), 4).unwrap();
     assert_eq!(client.refusal(&rgba("one more", 64, 64), 1).error(), NO_RESOURCES);

@@ -11,7 +11,7 @@ fn ledger() -> Ledger {
     Ledger::new(Arc::new(policy), PAGE)
 }
 
-fn hold_in(ledger: &Ledger, heap: HeapId, bytes: u64, gauge: &Gauge) -> Result<Vec<Ticket>, Shortage> {
+fn hold_in(ledger: &Ledger, heap: HeapId, bytes: u64, gauge: &Gauge) -> Result<Vec<Ticket>, Refusal> {
     let mut reservation = ledger.reserve(APP, sizes(bytes, 1), heap, 0, gauge)?;
     reservation.charge_heap(heap, bytes, 0, gauge)?;
     Ok(reservation.commit(&about(), [1].into_iter()))
@@ -21,10 +21,10 @@ fn hold_in(ledger: &Ledger, heap: HeapId, bytes: u64, gauge: &Gauge) -> Result<V
 fn carve_out_with_room_gives_although_the_machine_is_short_of_memory() {
     let ledger = ledger();
     let gauge = gauge(8 * MIB + PAGE);
-    assert!(matches!(hold_in(&ledger, SYSTEM, 16 * MIB, &gauge), Err(Shortage::Memory { .. })));
+    assert!(matches!(hold_in(&ledger, SYSTEM, 16 * MIB, &gauge), Err(Refusal::Shortage(Shortage::Memory { .. }))));
     hold_in(&ledger, CAMERA, 16 * MIB, &gauge).unwrap();
     assert!(
-        matches!(hold_in(&ledger, CAMERA, 17 * MIB, &gauge), Err(Shortage::HeapBudget { .. })),
+        matches!(hold_in(&ledger, CAMERA, 17 * MIB, &gauge), Err(Refusal::Shortage(Shortage::HeapBudget { .. }))),
         "its own bound holds"
     );
 }
@@ -33,13 +33,13 @@ fn carve_out_with_room_gives_although_the_machine_is_short_of_memory() {
 fn metadata_beside_a_carve_out_still_asks() {
     let ledger = ledger();
     let refused = hold_in(&ledger, CAMERA, 16 * MIB, &gauge(8 * MIB + PAGE - 1)).unwrap_err();
-    assert_eq!(refused, Shortage::Memory { bytes: PAGE, available: 8 * MIB + PAGE - 1, reserve: 8 * MIB });
+    assert_eq!(refused, Shortage::Memory { bytes: PAGE, available: 8 * MIB + PAGE - 1, reserve: 8 * MIB }.into());
     assert_eq!(ledger.figures().heaps, vec![Account::default(); 2]);
     // Granted to the page beside it, and so missing from the figure.
     let gauge = gauge(8 * MIB + PAGE);
     hold_in(&ledger, CAMERA, MIB, &gauge).unwrap();
     gauge.available.set(Some(8 * MIB));
-    assert!(matches!(hold_in(&ledger, CAMERA, MIB, &gauge), Err(Shortage::Memory { .. })));
+    assert!(matches!(hold_in(&ledger, CAMERA, MIB, &gauge), Err(Refusal::Shortage(Shortage::Memory { .. }))));
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn falling_back_to_system_memory_asks_for_it_and_nothing_stays_charged_when_it_i
     reservation.uncharge_heap();
     let refused = reservation.charge_heap(SYSTEM, 16 * MIB, 0, &gauge).unwrap_err();
     let available = 12 * MIB - PAGE;
-    assert_eq!(refused, Shortage::Memory { bytes: 16 * MIB, available, reserve: 8 * MIB });
+    assert_eq!(refused, Shortage::Memory { bytes: 16 * MIB, available, reserve: 8 * MIB }.into());
     drop(reservation);
     assert!(hold_in(&ledger, SYSTEM, 4 * MIB - PAGE, &gauge).is_ok(), "all is free again");
 }
@@ -65,7 +65,10 @@ fn memory_admitted_for_the_first_heap_is_not_asked_for_again_by_the_next() {
         reservation.charge_heap(SYSTEM, 4 * MIB - PAGE, 0, &gauge).unwrap();
         reservation.uncharge_heap();
     }
-    assert!(matches!(hold_in(&ledger, SYSTEM, PAGE, &gauge), Err(Shortage::Memory { .. })), "it is still admitted");
+    assert!(
+        matches!(hold_in(&ledger, SYSTEM, PAGE, &gauge), Err(Refusal::Shortage(Shortage::Memory { .. }))),
+        "it is still admitted"
+    );
     // The carve-out gives after all: what was admitted for nothing is free with the commit.
     reservation.charge_heap(CAMERA, 4 * MIB - PAGE, 0, &gauge).unwrap();
     reservation.commit(&about(), [7].into_iter());
@@ -80,7 +83,7 @@ fn two_requests_of_which_one_falls_back_are_not_both_admitted() {
     let mut falls_back = ledger.reserve(APP, sizes(10 * MIB, 1), CAMERA, 0, &gauge).unwrap();
     let first = ledger.reserve(OTHER, sizes(10 * MIB, 1), SYSTEM, 0, &gauge).unwrap();
     let refused = falls_back.charge_heap(SYSTEM, 10 * MIB, 0, &gauge).unwrap_err();
-    assert!(matches!(refused, Shortage::Memory { .. }));
+    assert!(matches!(refused, Refusal::Shortage(Shortage::Memory { .. })));
     drop(first);
     falls_back.charge_heap(SYSTEM, 10 * MIB, 0, &gauge).unwrap();
     assert!(ledger.reserve(OTHER, sizes(10 * MIB, 1), SYSTEM, 0, &gauge).is_err());

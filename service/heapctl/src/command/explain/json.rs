@@ -55,7 +55,7 @@ fn total(case: &Case<'_>) -> Option<u64> {
 pub(super) fn error(refusal: &Refusal) -> (&'static str, i32) {
     match refusal {
         Refusal::Malformed(_) => ("BAD_DESCRIPTOR", 0),
-        Refusal::Shortage(_) => ("NO_RESOURCES", 1),
+        Refusal::Shortage(_) | Refusal::Internal(_) => ("NO_RESOURCES", 1),
         Refusal::Unsupported(_) => ("UNSUPPORTED", 2),
     }
 }
