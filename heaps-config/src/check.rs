@@ -15,6 +15,9 @@ pub const FDS_PER_BUFFER: u32 = 2;
 /// the names that the default CMA region has had) and the uncached twin of Android's common kernels.
 const ORDINARY_NODES: [&str; 5] = ["system", "system-uncached", "linux,cma", "reserved", "default_cma_region"];
 
+/// Those of them that the page allocator backs.
+const SYSTEM_NODES: [&str; 2] = ["system", "system-uncached"];
+
 /// Runs them all.
 pub(crate) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Finding>) {
     duplicates("heap", document.heaps.iter().map(|heap| heap.name.as_str()), findings);
@@ -28,6 +31,7 @@ pub(crate) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
     reply(policy, findings);
     protected_mixed(policy, findings);
     protected_nodes(document, findings);
+    system_memory(document, findings);
 }
 
 fn duplicates<'n>(section: &str, names: impl Iterator<Item = &'n str>, findings: &mut Vec<Finding>) {
@@ -77,6 +81,17 @@ fn heaps(document: &Document, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Nodes whose pages every kernel counts in MemAvailable, in a heap that is said to be no part of it.
+fn system_memory(document: &Document, findings: &mut Vec<Finding>) {
+    for (at, heap) in document.heaps.iter().enumerate().filter(|(_, heap)| heap.system_memory == Some(false)) {
+        let Some(node) = heap.nodes.iter().find(|node| SYSTEM_NODES.contains(&node.as_str())) else { continue };
+        let path = KeyPath::item("heap", at).key("system_memory");
+        let message = format!("node \"{node}\" gives pages of system memory");
+        let help = "leave it out: only a carve-out is no part of MemAvailable";
+        findings.push(Finding::new(Code::SystemMemory, path, message).help(help));
+    }
+}
+
 fn twins(document: &Document, findings: &mut Vec<Finding>) {
     for (at, heap) in document.heaps.iter().enumerate() {
         let Some(twin_name) = &heap.uncached_twin else { continue };
@@ -100,6 +115,9 @@ fn twins(document: &Document, findings: &mut Vec<Finding>) {
         }
         if twin.protected != heap.protected {
             refuse(format!("\"{}\" and \"{twin_name}\" differ in `protected`", heap.name), "protected");
+        }
+        if twin.is_system_memory() != heap.is_system_memory() {
+            refuse(format!("\"{}\" and \"{twin_name}\" differ in `system_memory`", heap.name), "system_memory");
         }
         if twin.contiguous != heap.contiguous {
             refuse(format!("\"{}\" and \"{twin_name}\" differ in `contiguous`", heap.name), "contiguous");

@@ -5,6 +5,7 @@
 
 mod read;
 
+use crate::policy::WithoutReleaseWatch;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -69,6 +70,13 @@ pub struct LimitsDoc {
     pub reserve: u64,
     /// Buffers of one request.
     pub buffers_per_request: u32,
+    /// What is done while releases are not observed. Default: serve.
+    #[serde(skip_serializing_if = "is_default")]
+    pub without_release_watch: WithoutReleaseWatch,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// `[metadata]`.
@@ -133,6 +141,9 @@ pub struct HeapDoc {
     pub contiguous: bool,
     /// Neither the CPU nor untrusted devices can see it. Default: false.
     pub protected: bool,
+    /// Its memory is part of MemAvailable. Default: true, of a protected heap false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_memory: Option<bool>,
     /// The heap that gives the same memory with uncached mappings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uncached_twin: Option<String>,
@@ -145,6 +156,13 @@ pub struct HeapDoc {
     /// Most bytes of it kept ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<u64>,
+}
+
+impl HeapDoc {
+    /// Whether its memory is part of MemAvailable: as written, else by its kind.
+    pub fn is_system_memory(&self) -> bool {
+        self.system_memory.unwrap_or(!self.protected)
+    }
 }
 
 /// The conditions of a rule, an alignment or a resolution.

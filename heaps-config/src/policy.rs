@@ -5,6 +5,7 @@ use gralloc_buffer::layout::Layout;
 use gralloc_buffer::layout::Needs;
 use gralloc_buffer::usage::Usage;
 use gralloc_buffer::Descriptor;
+use serde::Serialize;
 
 /// Most heaps in one policy: a [`HeapSet`] is one word.
 pub const MAX_HEAPS: usize = 64;
@@ -198,6 +199,32 @@ pub struct Limits {
     pub reserve_bytes: u64,
     /// Buffers of one request: each reply carries two fds a buffer, and a socket carries 64 fds.
     pub buffers_per_request: u32,
+    /// What is done while the service does not observe releases.
+    pub without_release_watch: WithoutReleaseWatch,
+}
+
+/// What is done while the service does not observe when buffers are released, and so knows no live bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WithoutReleaseWatch {
+    /// Allocate; budgets of clients and heaps bound nothing.
+    #[default]
+    Serve,
+    /// Refuse every allocation, as a shortage, until releases are observed.
+    Refuse,
+}
+
+impl WithoutReleaseWatch {
+    /// Both, in the order of the documentation.
+    pub const ALL: [WithoutReleaseWatch; 2] = [WithoutReleaseWatch::Serve, WithoutReleaseWatch::Refuse];
+
+    /// The word in a policy.
+    pub const fn word(self) -> &'static str {
+        match self {
+            WithoutReleaseWatch::Serve => "serve",
+            WithoutReleaseWatch::Refuse => "refuse",
+        }
+    }
 }
 
 /// Most buffers ready at once: each is an fd of the service.

@@ -23,7 +23,7 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
         cached: heap.cached,
         contiguous: heap.contiguous,
         protected: heap.protected,
-        system_memory: true,
+        system_memory: heap.is_system_memory(),
         max_buffer_bytes: heap.max_buffer,
         budget_bytes: heap.budget,
     });
@@ -52,6 +52,7 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
             total_bytes: limits.total,
             reserve_bytes: limits.reserve,
             buffers_per_request: limits.buffers_per_request,
+            without_release_watch: limits.without_release_watch,
         },
         metadata_heap: names.heap(&document.metadata.heap, &metadata_path, findings).unwrap_or(HeapId(0)),
         pool: crate::pool::resolve(document, &names, findings),

@@ -5,6 +5,7 @@
 mod common;
 
 use common::any_tree;
+use heaps_config::policy::WithoutReleaseWatch;
 use heaps_config::{from_json, validate, Code, ConfigError};
 use proptest::prelude::*;
 
@@ -185,4 +186,31 @@ proptest! {
             }
         }
     }
+}
+
+/// By kind: pages of the system heap and of CMA are part of MemAvailable, a protected carve-out is not.
+#[test]
+fn memory_is_the_systems_unless_it_is_protected_or_the_policy_says_otherwise() {
+    let policy = from_json(GOOD).unwrap();
+    assert!(policy.heaps.iter().all(|heap| heap.system_memory && !heap.protected));
+    let protected = ", { \"name\": \"secure\", \"protected\": true } ]";
+    let carve_out = GOOD.replace("\"budget\": \"64MiB\" }", "\"budget\": \"64MiB\", \"system_memory\": false }");
+    let read = |text: &str| {
+        let policy = from_json(text).unwrap();
+        policy.heaps.iter().map(|heap| heap.system_memory).collect::<Vec<_>>()
+    };
+    assert_eq!(read(&carve_out), [true, true, false]);
+    let with_secure = GOOD.replace("\"budget\": \"64MiB\" }\n  ]", &format!("\"budget\": \"64MiB\" }}\n  {protected}"));
+    assert_eq!(read(&with_secure), [true, true, true, false]);
+}
+
+#[test]
+fn without_release_watch_serves_unless_the_policy_refuses() {
+    let policy = |value: &str| GOOD.replacen("\"limits\": {", &format!("\"limits\": {{ {value}"), 1);
+    let read = |value: &str| from_json(&policy(value)).map(|policy| policy.limits.without_release_watch);
+    assert_eq!(read("").unwrap(), WithoutReleaseWatch::Serve);
+    assert_eq!(read("\"without_release_watch\": \"serve\",").unwrap(), WithoutReleaseWatch::Serve);
+    assert_eq!(read("\"without_release_watch\": \"refuse\",").unwrap(), WithoutReleaseWatch::Refuse);
+    let error = read("\"without_release_watch\": \"stop\",").unwrap_err().to_string();
+    assert!(error.contains("limits.without_release_watch") && error.contains("serve, refuse"), "{error}");
 }

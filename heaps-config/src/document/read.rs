@@ -6,7 +6,7 @@ use super::{
 };
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
-use crate::policy::MOST_READY;
+use crate::policy::{WithoutReleaseWatch, MOST_READY};
 use crate::reader::{integer, listed_name, Table};
 use crate::tree::Tree;
 use std::collections::BTreeMap;
@@ -112,6 +112,7 @@ fn read_limits(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> LimitsDoc {
     let total = table.bytes("total", findings);
     let reserve = table.bytes("reserve", findings);
     let buffers = table.number("buffers_per_request", findings);
+    let without_release_watch = read_without_release_watch(&mut table, findings);
     for (key, takes) in [("request", "\"256MiB\""), ("reserve", "\"64MiB\""), ("buffers_per_request", "32")] {
         if !table.entries().any(|(name, _)| name == key) {
             table.missing(key, takes, findings);
@@ -134,7 +135,20 @@ fn read_limits(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> LimitsDoc {
         total,
         reserve: reserve.unwrap_or_default(),
         buffers_per_request: buffers.unwrap_or_default(),
+        without_release_watch,
     }
+}
+
+fn read_without_release_watch(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> WithoutReleaseWatch {
+    let key = "without_release_watch";
+    let Some(text) = table.text(key, findings) else { return WithoutReleaseWatch::default() };
+    let known = WithoutReleaseWatch::ALL.into_iter().find(|known| known.word() == text);
+    if known.is_none() {
+        let mut finding = Finding::new(Code::BadValue, table.path().key(key), format!("\"{}\"", text.escape_default()));
+        finding.allowed = WithoutReleaseWatch::ALL.iter().map(|known| known.word().to_owned()).collect();
+        findings.push(finding);
+    }
+    known.unwrap_or_default()
 }
 
 fn read_metadata(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> MetadataDoc {
@@ -222,6 +236,7 @@ fn read_heap(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> HeapDoc {
         cached: table.flag("cached", findings).unwrap_or(true),
         contiguous: table.flag("contiguous", findings).unwrap_or(false),
         protected: table.flag("protected", findings).unwrap_or(false),
+        system_memory: table.flag("system_memory", findings),
         uncached_twin,
         max_buffer: table.bytes("max_buffer", findings),
         budget: table.bytes("budget", findings),

@@ -249,7 +249,7 @@ fn collect(engine: &ServiceEngine, snapshot: &Snapshot) -> Dump {
     let policy = engine.policy();
     let counts = engine.stats().counts();
     let now_ms = engine.now_ms();
-    let Limits { request_bytes, client_bytes, total_bytes, reserve_bytes, buffers_per_request } = policy.limits;
+    let Limits { request_bytes, client_bytes, total_bytes, reserve_bytes, buffers_per_request, .. } = policy.limits;
     let available_bytes = engine.gauge().available_bytes();
     let report = engine.heaps().describe();
     let accounts = snapshot.heaps.iter().copied().chain(repeat(Account::default()));

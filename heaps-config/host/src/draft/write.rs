@@ -82,7 +82,16 @@ impl Text {
         }
         if !heaps.sensor.is_empty() {
             let why = "Readable by the sensor hub, which commonly sees this carve-out and no more.";
-            self.heap(why, "sensor", &heaps.sensor, &["contiguous = true", "max_buffer = \"1MiB\""]);
+            self.heap(
+                why,
+                "sensor",
+                &heaps.sensor,
+                &[
+                    "contiguous = true",
+                    "system_memory = false   # a carve-out, no part of MemAvailable",
+                    "max_buffer = \"1MiB\"",
+                ],
+            );
         }
     }
 

@@ -7,7 +7,7 @@ use crate::request::Request;
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::layout::{Layout, Planes};
 use gralloc_buffer::usage::Usage;
-use heaps_config::policy::{Action, Condition, Heap, HeapSet, Limits, Rule};
+use heaps_config::policy::{Action, Condition, Heap, HeapSet, Limits, Rule, WithoutReleaseWatch};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ pub(crate) fn policy() -> Policy {
         contiguous: false,
         protected: false,
         max_buffer_bytes: None,
+        system_memory: true,
         budget_bytes: None,
         system_memory: true,
     };
@@ -42,6 +43,7 @@ pub(crate) fn policy() -> Policy {
             total_bytes: None,
             reserve_bytes: 0,
             buffers_per_request: 32,
+            without_release_watch: WithoutReleaseWatch::Serve,
         },
         metadata_heap: HeapId(0),
         pool: None,

@@ -11,7 +11,7 @@ use gralloc_buffer::{BufferName, Descriptor};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
 use heaps_config::policy::{
     AcceptedOption, Action, Alignment, Condition, Heap, HeapId, HeapSet, Limits, Policy, Resolution, Rule, Term,
-    VendorUsage,
+    VendorUsage, WithoutReleaseWatch,
 };
 
 pub const KIB: u64 = 1 << 10;
@@ -34,6 +34,7 @@ pub fn heap(name: &str) -> Heap {
         contiguous: false,
         protected: false,
         max_buffer_bytes: None,
+        system_memory: true,
         budget_bytes: None,
         system_memory: true,
     }
@@ -98,6 +99,7 @@ pub fn policy() -> Policy {
             total_bytes: None,
             reserve_bytes: 0,
             buffers_per_request: 64,
+            without_release_watch: WithoutReleaseWatch::Serve,
         },
         metadata_heap: SYSTEM,
         pool: None,

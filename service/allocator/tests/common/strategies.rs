@@ -149,8 +149,9 @@ pub fn policies() -> impl Strategy<Value = Policy> {
     let limits = (bytes(), option::weighted(0.2, bytes()), option::weighted(0.2, bytes()));
     (lists, limits, heap_id()).prop_map(
         |((heaps, rules, alignments, resolutions), (request_bytes, client_bytes, total_bytes), metadata_heap)| {
-            let limits = Limits { request_bytes, client_bytes, total_bytes, reserve_bytes: 0, buffers_per_request: 8 };
-            Policy { heaps, rules, alignments, resolutions, limits, metadata_heap, ..policy() }
+            let base = policy();
+            let limits = Limits { request_bytes, client_bytes, total_bytes, buffers_per_request: 8, ..base.limits };
+            Policy { heaps, rules, alignments, resolutions, limits, metadata_heap, ..base }
         },
     )
 }

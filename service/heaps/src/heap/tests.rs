@@ -1,7 +1,7 @@
 //! A directory of symbolic links to /dev/null plays the kernel's part: a character device that is no heap.
 
 use super::*;
-use heaps_config::policy::{Heap, Limits};
+use heaps_config::policy::{Heap, Limits, WithoutReleaseWatch};
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use std::os::unix::fs::symlink;
 
@@ -16,6 +16,7 @@ fn heap(name: &str, nodes: &[&str]) -> Heap {
         contiguous: false,
         protected: false,
         max_buffer_bytes: None,
+        system_memory: true,
         budget_bytes: None,
         system_memory: true,
     }
@@ -36,6 +37,7 @@ fn policy() -> Policy {
             total_bytes: None,
             reserve_bytes: 0,
             buffers_per_request: 64,
+            without_release_watch: WithoutReleaseWatch::Serve,
         },
         metadata_heap: FIRST,
         pool: None,

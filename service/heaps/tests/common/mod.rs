@@ -5,7 +5,7 @@
 
 use gralloc_buffer::BufferName;
 use gralloc_heaps::{Backend, BackendKind};
-use heaps_config::policy::{Heap, HeapId, Limits, Policy};
+use heaps_config::policy::{Heap, HeapId, Limits, Policy, WithoutReleaseWatch};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Command;
 
@@ -23,6 +23,7 @@ fn heap(name: &str, nodes: &[&str]) -> Heap {
         contiguous: name == "contiguous",
         protected: name == "protected",
         max_buffer_bytes: None,
+        system_memory: true,
         budget_bytes: None,
         system_memory: true,
     }
@@ -48,6 +49,7 @@ pub(crate) fn policy() -> Policy {
             total_bytes: None,
             reserve_bytes: 0,
             buffers_per_request: 64,
+            without_release_watch: WithoutReleaseWatch::Serve,
         },
         metadata_heap: SYSTEM,
         pool: None,

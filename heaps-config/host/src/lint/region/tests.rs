@@ -1,7 +1,7 @@
 //! The algebra against the conditions themselves: a request is in a region exactly when the condition holds for it.
 
 use super::*;
-use heaps_config::policy::{Action, HeapId, Limits, Rule, VendorUsage};
+use heaps_config::policy::{Action, HeapId, Limits, Rule, VendorUsage, WithoutReleaseWatch};
 use proptest::prelude::*;
 
 /// Few values, so that random conditions meet often.
@@ -58,6 +58,7 @@ fn policy(conditions: Vec<Condition>) -> Policy {
             total_bytes: None,
             reserve_bytes: 0,
             buffers_per_request: 1,
+            without_release_watch: WithoutReleaseWatch::Serve,
         },
         metadata_heap: HeapId(0),
         pool: None,
