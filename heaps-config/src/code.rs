@@ -70,7 +70,7 @@ codes! {
     LimitsContradict = "limits-contradict", Warning, "Two limits contradict each other: one of them can never take effect.";
     AlignWidens = "align-widens", Warning, "The alignment makes lines of this format a multiple of more than it says.";
     PoolUnused = "pool-unused", Warning, "What is to be kept ready never will be, or not all of it.";
-    AlignUnused = "align-unused", Warning, "The alignment asks for nothing.";
+    AlignUnused = "align-unused", Warning, "The alignment requires nothing.";
 }
 
 impl fmt::Display for Code {

@@ -3,6 +3,7 @@
 // A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
+use heaps_config::policy::WithoutReleaseWatch;
 use heaps_config::{
     AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc,
     RuleDoc, SCHEMA,
@@ -11,6 +12,7 @@ use heaps_host::{lint, Format, Source};
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 fn name() -> impl Strategy<Value = String> {
     "[A-Za-z][A-Za-z0-9_.,ä-]{0,8}"
@@ -34,19 +36,29 @@ fn condition(sizes: bool, formats: bool) -> impl Strategy<Value = ConditionDoc> 
 }
 
 fn heap() -> impl Strategy<Value = HeapDoc> {
-    (name(), vec(name(), 1..4), any::<[bool; 3]>(), of(name()), of(size()), of(size()), of(size())).prop_map(
-        |(name, nodes, [cached, contiguous, protected], uncached_twin, max_buffer, budget, pool)| HeapDoc {
-            name,
-            nodes,
-            cached,
-            contiguous,
-            protected,
-            uncached_twin,
-            max_buffer,
-            budget,
-            pool,
-        },
-    )
+    (name(), vec(name(), 1..4), any::<([bool; 3], Option<bool>)>(), of(name()), of(size()), of(size()), of(size()))
+        .prop_map(
+            |(
+                name,
+                nodes,
+                ([cached, contiguous, protected], system_memory),
+                uncached_twin,
+                max_buffer,
+                budget,
+                pool,
+            )| HeapDoc {
+                name,
+                nodes,
+                cached,
+                contiguous,
+                protected,
+                system_memory,
+                uncached_twin,
+                max_buffer,
+                budget,
+                pool,
+            },
+        )
 }
 
 fn rule() -> impl Strategy<Value = RuleDoc> {
@@ -96,15 +108,15 @@ fn ready() -> impl Strategy<Value = ReadyDoc> {
 }
 
 fn document() -> impl Strategy<Value = Document> {
-    let limits = (size(), of(size()), of(size()), size(), 1..64u32).prop_map(
-        |(request, client, total, reserve, buffers_per_request)| LimitsDoc {
+    let limits = (size(), of(size()), of(size()), size(), 1..64u32, select(WithoutReleaseWatch::ALL.to_vec()))
+        .prop_map(|(request, client, total, reserve, buffers_per_request, without_release_watch)| LimitsDoc {
             request,
             client,
             total,
             reserve,
             buffers_per_request,
-        },
-    );
+            without_release_watch,
+        });
     let option = (name(), vec(any::<i64>(), 0..3)).prop_map(|(name, values)| OptionDoc { name, values });
     let head = (name(), "[ -~]{0,20}", limits, name(), btree_map(name(), any::<i64>(), 0..3), of(pool()));
     let groups = btree_map(name(), names(), 0..3);

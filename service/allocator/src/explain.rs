@@ -1,18 +1,20 @@
 //! Why a plan is what it is, or why there is none: for people and tools.
 //!
-//! [`explain`] takes the steps that [`plan()`] takes, through the same functions, and writes down what each of them saw;
-//! the answer itself is `plan()`'s. After a step that refuses nothing more is filled in; what is too large still has its
-//! picture.
+//! [`explain`] runs the plan's own pipeline with a tracer that writes down what each step sees. After a step that refuses
+//! nothing more is filled in; what is too large still has its picture.
 
 pub mod words;
 
 use crate::error::Refusal;
 use crate::plan::heaps::Verdict;
-use crate::plan::{first_rule, heaps, plan, shape, size, Plan};
+use crate::plan::shape::Resolved;
+use crate::plan::size::Sizes;
+use crate::plan::{traced, Plan, Tracer};
 use crate::request::Request;
+use gralloc_buffer::layout::arrange::Measured;
 use gralloc_buffer::layout::{Arrangement, ComponentKind, Layout, Needs};
 use gralloc_buffer::Descriptor;
-use heaps_config::policy::{HeapId, HeapSet, Policy, Rule};
+use heaps_config::policy::{Alignment, HeapId, HeapSet, Policy, Resolution, Rule};
 
 /// What happened to one descriptor, step by step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub struct Explanation<'p> {
     pub alignments: Vec<AlignmentNote>,
     /// Planes and sizes, if they can be counted.
     pub picture: Option<Picture>,
-    /// The rules that were asked, in order; the last one takes the request if it has no misses.
+    /// The rules that were considered, in order; the last one takes the request if it has no misses.
     pub rules: Vec<RuleNote>,
     /// The heaps of the rule that takes it, in order.
     pub heaps: Vec<HeapNote>,
@@ -62,9 +64,9 @@ pub struct AlignmentNote {
     pub name: String,
     /// What kept it from applying, in words; empty when it applies.
     pub misses: Vec<String>,
-    /// What it changed, the alignments before it being applied already. Empty when it asks for nothing new.
+    /// What it changed, the alignments before it being applied already. Empty when it requires nothing new.
     pub changes: Vec<Change>,
-    /// What it asks for and the layout's contract rules out, in words.
+    /// What it requires and the layout's contract rules out, in words.
     pub unheeded: Vec<&'static str>,
 }
 
@@ -117,7 +119,18 @@ pub struct PlaneNote {
     pub bytes: u64,
 }
 
-/// A rule that was asked.
+impl PlaneNote {
+    /// What a sample holds, in the AIDL's names; `samples` where it has none.
+    pub fn holds(&self) -> String {
+        let names: Vec<&str> = self.components.iter().map(|component| component.name()).collect();
+        match names.is_empty() {
+            true => "samples".to_owned(),
+            false => names.join(" "),
+        }
+    }
+}
+
+/// A rule that was considered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleNote {
     /// Index in `Policy::rules`.
@@ -142,75 +155,81 @@ pub struct HeapNote {
 /// What a heap is to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeapPart {
-    /// It is asked first.
+    /// It is tried first.
     Chosen,
-    /// It is asked when those before it have nothing.
+    /// It is tried when those before it give nothing.
     Fallback,
-    /// It is not asked.
+    /// It is not tried.
     Left(Verdict),
 }
 
 /// Explains one descriptor. `present` is the set of heaps that this kernel has.
 pub fn explain<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -> Explanation<'p> {
-    let mut explanation = Explanation {
-        outcome: plan(descriptor, policy, present),
-        request: None,
-        format: None,
-        alignments: Vec::new(),
-        picture: None,
-        rules: Vec::new(),
-        heaps: Vec::new(),
-        heap_list: String::new(),
-    };
-    // Where the steps end early, the outcome says why.
-    let _ = explanation.take_steps(descriptor, policy, present);
-    explanation
+    let mut notes = Notes::new(policy);
+    let outcome = traced(descriptor, policy, present, &mut notes);
+    let Notes { request, format, alignments, picture, rules, heaps, heap_list, .. } = notes;
+    Explanation { outcome, request, format, alignments, picture, rules, heaps, heap_list }
 }
 
-impl Explanation<'_> {
-    fn take_steps(&mut self, descriptor: &Descriptor, policy: &Policy, present: HeapSet) -> Result<(), Refusal> {
-        let request = Request::validate(descriptor, policy)?;
-        self.request = Some(request);
-        let resolved = shape::resolve(&request, policy)?;
-        self.format = Some(format_note(&request, &resolved, policy));
-        shape::check(&request, resolved.layout)?;
-        self.alignments = alignment_notes(&request, resolved.layout, policy);
-        let measured = size::measure(&request, resolved.layout, policy)?;
-        let sizes = size::of(&request, &measured, policy)?;
-        self.picture = measured.narrow().map(|arranged| picture(&request, resolved.layout, &arranged, &sizes));
-        size::limit(&sizes, policy)?;
-        self.rules = rule_notes(&request, sizes.bytes, policy);
-        let (_, rule) = first_rule(&request, sizes.bytes, policy)?;
-        self.heap_list = words::heap_list(&request, rule, policy);
-        let list = heaps::of_rule(&request, rule)?;
-        self.heaps = heap_notes(&request, list, &sizes, policy, present);
-        Ok(())
+/// Writes down what the plan's steps see.
+struct Notes<'p> {
+    policy: &'p Policy,
+    request: Option<Request>,
+    passed_over: Vec<PassedOver>,
+    format: Option<FormatNote>,
+    /// The figures after the alignments so far.
+    figures: Vec<(&'static str, u64)>,
+    alignments: Vec<AlignmentNote>,
+    picture: Option<Picture>,
+    rules: Vec<RuleNote>,
+    heap_list: String,
+    chosen: bool,
+    heaps: Vec<HeapNote>,
+}
+
+impl<'p> Notes<'p> {
+    fn new(policy: &'p Policy) -> Notes<'p> {
+        Notes {
+            policy,
+            request: None,
+            passed_over: Vec::new(),
+            format: None,
+            figures: Vec::new(),
+            alignments: Vec::new(),
+            picture: None,
+            rules: Vec::new(),
+            heap_list: String::new(),
+            chosen: false,
+            heaps: Vec::new(),
+        }
     }
 }
 
-fn format_note(request: &Request, resolved: &shape::Resolved, policy: &Policy) -> FormatNote {
-    let before = policy.resolutions.iter().enumerate().take(resolved.resolution.unwrap_or(0));
-    let passed_over = before
-        .filter(|(_, resolution)| resolution.format == request.format)
-        .map(|(index, resolution)| PassedOver {
-            resolution: index,
-            misses: words::misses(&resolution.when, request, None, policy),
-        })
-        .collect();
-    FormatNote { layout: resolved.layout, resolution: resolved.resolution, passed_over }
-}
+impl Tracer for Notes<'_> {
+    fn request(&mut self, request: &Request) {
+        self.request = Some(*request);
+    }
 
-fn alignment_notes(request: &Request, layout: Layout, policy: &Policy) -> Vec<AlignmentNote> {
-    let mut needs = Some(Needs::default());
-    let mut before = figures(request, layout, needs);
-    let mut notes = Vec::new();
-    for alignment in &policy.alignments {
-        let misses = words::misses(&alignment.when, request, None, policy);
+    fn passed_over(&mut self, request: &Request, index: usize, resolution: &Resolution) {
+        let misses = words::misses(&resolution.when, request, None, self.policy);
+        self.passed_over.push(PassedOver { resolution: index, misses });
+    }
+
+    fn resolved(&mut self, resolved: &Resolved) {
+        let passed_over = std::mem::take(&mut self.passed_over);
+        self.format = Some(FormatNote { layout: resolved.layout, resolution: resolved.resolution, passed_over });
+    }
+
+    fn alignment(&mut self, request: &Request, layout: Layout, alignment: &Alignment, needs: Option<&Needs>) {
+        if self.alignments.is_empty() {
+            self.figures = figures(request, layout, Some(&Needs::default()));
+        }
+        let misses = words::misses(&alignment.when, request, None, self.policy);
         let mut note = AlignmentNote { name: alignment.name.clone(), misses, changes: vec![], unheeded: vec![] };
-        if size::aligns(alignment, request) {
-            needs = needs.and_then(|needs| needs.and(alignment.needs()));
+        if note.misses.is_empty() {
             let after = figures(request, layout, needs);
-            note.changes = before
+            note.changes = self
+                .figures
                 .iter()
                 .zip(&after)
                 .filter(|(from, to)| from != to)
@@ -222,16 +241,37 @@ fn alignment_notes(request: &Request, layout: Layout, policy: &Policy) -> Vec<Al
             if layout.has_fixed_height() && alignment.height_lines > 1 {
                 note.unheeded.push("the lines: this format has exactly its height");
             }
-            before = after;
+            self.figures = after;
         }
-        notes.push(note);
+        self.alignments.push(note);
     }
-    notes
+
+    fn sizes(&mut self, request: &Request, layout: Layout, measured: &Measured, sizes: &Sizes) {
+        self.picture = measured.narrow().map(|arranged| picture(request, layout, &arranged, sizes));
+    }
+
+    fn rule(&mut self, request: &Request, bytes: u64, index: usize, rule: &Rule) {
+        let misses = words::misses(&rule.when, request, Some(bytes), self.policy);
+        if misses.is_empty() {
+            self.heap_list = words::heap_list(request, rule, self.policy);
+        }
+        self.rules.push(RuleNote { index, name: rule.name.clone(), misses });
+    }
+
+    fn heap(&mut self, id: HeapId, verdict: Verdict) {
+        let part = match verdict {
+            Verdict::Takes if self.chosen => HeapPart::Fallback,
+            Verdict::Takes => HeapPart::Chosen,
+            verdict => HeapPart::Left(verdict),
+        };
+        self.chosen |= part == HeapPart::Chosen;
+        self.heaps.push(HeapNote { id, name: self.policy.heap_name(id).to_owned(), part });
+    }
 }
 
 /// The figures that alignments change, by name; none beyond what can be counted.
-fn figures(request: &Request, layout: Layout, needs: Option<Needs>) -> Vec<(&'static str, u64)> {
-    let measured = needs.and_then(|needs| layout.measure(request.width, request.height, request.layers, &needs));
+fn figures(request: &Request, layout: Layout, needs: Option<&Needs>) -> Vec<(&'static str, u64)> {
+    let measured = needs.and_then(|needs| layout.measure(request.width, request.height, request.layers, needs));
     let Some((measured, arranged)) = measured.and_then(|measured| Some((measured, measured.narrow()?))) else {
         return Vec::new();
     };
@@ -251,7 +291,7 @@ const PLANE_FIGURES: &[(&str, &str)] = &[
     ("stride bytes of plane 2", "lines of plane 2"),
 ];
 
-fn picture(request: &Request, layout: Layout, arranged: &Arrangement, sizes: &size::Sizes) -> Picture {
+fn picture(request: &Request, layout: Layout, arranged: &Arrangement, sizes: &Sizes) -> Picture {
     let planes: Vec<PlaneNote> = arranged
         .planes
         .as_slice()
@@ -279,37 +319,4 @@ fn picture(request: &Request, layout: Layout, arranged: &Arrangement, sizes: &si
         metadata_bytes: sizes.metadata_bytes,
         padding_bytes: sizes.bytes.saturating_sub(samples.saturating_mul(u64::from(request.layers))),
     }
-}
-
-fn rule_notes(request: &Request, bytes: u64, policy: &Policy) -> Vec<RuleNote> {
-    let note = |(index, rule): (usize, &Rule)| RuleNote {
-        index,
-        name: rule.name.clone(),
-        misses: words::misses(&rule.when, request, Some(bytes), policy),
-    };
-    let winner = first_rule(request, bytes, policy).map_or(policy.rules.len(), |(index, _)| index + 1);
-    policy.rules.iter().enumerate().take(winner).map(note).collect()
-}
-
-fn heap_notes(
-    request: &Request,
-    list: &[HeapId],
-    sizes: &size::Sizes,
-    policy: &Policy,
-    present: HeapSet,
-) -> Vec<HeapNote> {
-    let mut chosen = false;
-    let mut notes = Vec::new();
-    for id in list {
-        let part = match heaps::judge(request, *id, sizes, policy, present) {
-            Verdict::Takes if chosen => HeapPart::Fallback,
-            Verdict::Takes => {
-                chosen = true;
-                HeapPart::Chosen
-            }
-            verdict => HeapPart::Left(verdict),
-        };
-        notes.push(HeapNote { id: *id, name: policy.heap_name(*id).to_owned(), part });
-    }
-    notes
 }

@@ -1,15 +1,17 @@
 //! One pure function from a descriptor and a policy to heaps, planes, stride and size.
 //!
-//! `allocate2`, `isSupported`, the command line and the tests all come through [`plan()`]: what they say agrees because
-//! it is said once. It allocates no memory unless it refuses.
+//! `allocate2`, `isSupported`, `explain`, the command line and the tests all come through [`traced`]: what they say agrees
+//! because there is one pipeline. It allocates no memory unless it refuses, or its [`Tracer`] does.
 //!
 //! The order of its steps is the order of its answers: the descriptor ([`Request::validate`]), what usage and layout can
 //! be together ([`shape`]), sizes and limits ([`size`]), the rule ([`first_rule`]), its heaps ([`heaps`]).
-//! `explain` takes the same steps and writes down what it sees.
 
 pub mod heaps;
 pub mod shape;
 pub mod size;
+pub mod trace;
+
+pub use trace::Tracer;
 
 use crate::error::{Refusal, Unsupported};
 use crate::request::Request;
@@ -87,15 +89,30 @@ impl<'p> Plan<'p> {
 /// A refusal that will be the same at every try with this policy and these heaps: `isSupported` is exactly
 /// `plan(..).is_ok()`.
 pub fn plan<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -> Result<Plan<'p>, Refusal> {
+    traced(descriptor, policy, present, &mut ())
+}
+
+/// As [`plan()`], and tells the tracer what each step sees.
+///
+/// # Errors
+/// As [`plan()`]. Steps after the one that refuses are not taken.
+pub fn traced<'p>(
+    descriptor: &Descriptor,
+    policy: &'p Policy,
+    present: HeapSet,
+    tracer: &mut impl Tracer,
+) -> Result<Plan<'p>, Refusal> {
     let request = Request::validate(descriptor, policy)?;
-    let resolved = shape::resolve(&request, policy)?;
+    tracer.request(&request);
+    let resolved = shape::resolve(&request, policy, tracer)?;
     shape::check(&request, resolved.layout)?;
-    let measured = size::measure(&request, resolved.layout, policy)?;
+    let measured = size::measure(&request, resolved.layout, policy, tracer)?;
     let sizes = size::of(&request, &measured, policy)?;
+    tracer.sizes(&request, resolved.layout, &measured, &sizes);
     size::limit(&sizes, policy)?;
-    let (index, rule) = first_rule(&request, sizes.bytes, policy)?;
+    let (index, rule) = first_rule(&request, sizes.bytes, policy, tracer)?;
     let heaps = heaps::of_rule(&request, rule)?;
-    let candidates = heaps::candidates(&request, rule, heaps, &sizes, policy, present)?;
+    let candidates = heaps::candidates(&request, rule, heaps, &sizes, policy, present, tracer)?;
     heaps::check_metadata(sizes.metadata_bytes, policy, present)?;
     let arrangement = size::narrow(&measured)?;
     Ok(Plan {
@@ -113,10 +130,17 @@ pub fn plan<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -
 }
 
 /// The first rule that takes a buffer of `bytes`, with its index.
-///
-/// # Errors
-/// `Unsupported::NoRule`.
-pub fn first_rule<'p>(request: &Request, bytes: u64, policy: &'p Policy) -> Result<(usize, &'p Rule), Refusal> {
-    let takes = |rule: &Rule| rule.when.holds(request.usage, request.format, Some(bytes));
-    policy.rules.iter().enumerate().find(|(_, rule)| takes(rule)).ok_or_else(|| Unsupported::NoRule.into())
+fn first_rule<'p>(
+    request: &Request,
+    bytes: u64,
+    policy: &'p Policy,
+    tracer: &mut impl Tracer,
+) -> Result<(usize, &'p Rule), Refusal> {
+    for (index, rule) in policy.rules.iter().enumerate() {
+        tracer.rule(request, bytes, index, rule);
+        if rule.when.holds(request.usage, request.format, Some(bytes)) {
+            return Ok((index, rule));
+        }
+    }
+    Err(Unsupported::NoRule.into())
 }

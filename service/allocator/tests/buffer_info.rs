@@ -68,7 +68,6 @@ fn handle_of_a_plan_takes_the_plan_and_the_heap_that_gave_the_memory() {
         contiguous: true,
         protected: true,
         max_buffer_bytes: None,
-        system_memory: true,
         budget_bytes: None,
         system_memory: true,
     };

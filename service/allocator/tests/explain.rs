@@ -48,10 +48,10 @@ fn each_rule_before_the_winner_says_why_not() {
     assert_eq!(
         misses,
         [
-            ("protected", vec!["all_of asks for PROTECTED, which the usage has not"]),
-            ("no-cpu", vec!["none_of has any of CPU_READ_MASK"]),
+            ("protected", vec!["all_of requires PROTECTED; not set"]),
+            ("no-cpu", vec!["none_of excludes any of CPU_READ_MASK; set"]),
             ("video", vec!["formats does not list RGBA_8888", "min_size 1 MiB > 16 KiB"]),
-            ("isp", vec!["any_of lists VENDOR_ISP, CAMERA_INPUT, the usage has none of them"]),
+            ("isp", vec!["any_of requires one of VENDOR_ISP, CAMERA_INPUT; none set"]),
             ("small", vec!["not_formats lists RGBA_8888", "max_size 1 KiB < 16 KiB"]),
             ("all", vec![]),
         ]
@@ -94,7 +94,7 @@ fn each_alignment_says_what_it_changed() {
     };
     let explanation = explain(&descriptor(PixelFormat::Ycbcr420_888, 100, 50, CPU), &policy, HeapSet::ALL);
     let [gpu, codec, weaker] = &explanation.alignments[..] else { panic!("three notes") };
-    assert_eq!(gpu.misses, ["all_of asks for GPU_TEXTURE, which the usage has not"]);
+    assert_eq!(gpu.misses, ["all_of requires GPU_TEXTURE; not set"]);
     assert!(gpu.changes.is_empty());
     let change = |what, from, to| Change { what, from, to };
     assert_eq!(
@@ -237,4 +237,13 @@ proptest! {
             },
         }
     }
+}
+
+/// Metadata without a heap is the last step's refusal: everything before it is explained all the same.
+#[test]
+fn step_that_refuses_last_leaves_the_others_explained() {
+    let policy = Policy { metadata_heap: HeapId(9), ..policy() };
+    let explanation = explained(RGBA, CPU, &policy);
+    assert_eq!(explanation.outcome.map_err(|refusal| refusal.cause()).err(), Some("metadata-heap-absent"));
+    assert!(explanation.picture.is_some() && !explanation.rules.is_empty() && !explanation.heaps.is_empty());
 }

@@ -109,7 +109,7 @@ fn draw_plane(
     canvas.frame(LEFT, top, width, height);
 
     let middle = top + used_height / 2.0;
-    let label = format!("plane {index}: {}", crate::command::explain::holds(plane));
+    let label = format!("plane {index}: {}", plane.holds());
     canvas.text(LEFT + used_width / 2.0, middle + 5.0, Anchor::Middle, "label", &label);
 
     canvas.text(LEFT - 12.0, top + 12.0, Anchor::End, "dim", &format!("byte {}", plane.offset_bytes));
@@ -184,7 +184,7 @@ fn draw_legend(canvas: &mut Canvas, picture: &Picture, y: f64) {
 }
 
 /// `1 line`, `2 lines`
-pub(crate) fn count(number: u32, what: &str) -> String {
+fn count(number: u32, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 

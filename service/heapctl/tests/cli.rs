@@ -193,10 +193,10 @@ fn explain_tells_rule_heaps_planes_and_bytes() {
     for part in [
         "4 x YCBCR_420_888 1900x1081, usage CPU_READ_OFTEN|CAMERA_OUTPUT (0x20003)",
         "YCBCR_420_888 becomes NV21, says resolve[0]",
-        "not \"protected-raw\": all_of asks for PROTECTED, which the usage has not",
+        "not \"protected-raw\": all_of requires PROTECTED; not set",
         "\"camera\" takes it",
-        "\"camera\" is asked first",
-        "\"system\" is asked when the ones before have nothing",
+        "\"camera\" is tried first",
+        "\"system\" is tried when the ones before give nothing",
         "\"camera-yuv\" applies: stride bytes 1900 -> 1920, lines 1081 -> 1082",
         "0      Y      0        1920    1900        1082   1081          2077440",
         "1920 pixels",

@@ -23,6 +23,7 @@ pub(crate) fn policy() -> Policy {
         total_bytes: None,
         reserve_bytes: 0,
         buffers_per_request: 32,
+        without_release_watch: heaps_config::policy::WithoutReleaseWatch::Serve,
     };
     Policy {
         name: "test".to_owned(),

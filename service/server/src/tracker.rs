@@ -69,8 +69,7 @@ impl Duplicates {
     /// # Errors
     /// `FileDescriptors` when the process has no descriptor left.
     pub fn of(pixels: BorrowedFd<'_>, reserved: Option<BorrowedFd<'_>>) -> Result<Duplicates, Shortage> {
-        let duplicate =
-            |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|_| Shortage::FileDescriptors);
+        let duplicate = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|_| Shortage::FileDescriptors);
         Ok(Duplicates { buffer: duplicate(pixels)?, reserved: reserved.map(duplicate).transpose()? })
     }
 }

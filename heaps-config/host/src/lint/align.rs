@@ -17,7 +17,7 @@ pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
         // As written: a value that is no power of two is an error of its own, and nothing in the policy.
         let wishes = [written.stride_bytes, written.stride_pixels, written.height_lines, written.size_bytes];
         if wishes.iter().flatten().all(|wish| *wish == 1) {
-            let message = format!("align \"{}\" asks for nothing", align.name);
+            let message = format!("align \"{}\" requires nothing", align.name);
             let help = "allowed: stride_bytes, stride_pixels, height_lines, size_bytes, each a power of two above 1";
             findings.push(Finding::new(Code::AlignUnused, path.clone(), message).help(help));
         }

@@ -21,7 +21,6 @@ pub(crate) fn policy() -> Policy {
         contiguous: false,
         protected: false,
         max_buffer_bytes: None,
-        system_memory: true,
         budget_bytes: None,
         system_memory: true,
     };

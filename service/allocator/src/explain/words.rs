@@ -10,7 +10,7 @@ use heaps_config::policy::{Action, Condition, Policy, Rule, Term};
 pub fn usage(usage: Usage, policy: &Policy) -> String {
     let mut names = Vec::new();
     let mut rest = usage;
-    // The masks are no usages, but terms ask for them: any access of that kind.
+    // The masks are not usages, but terms name them: any access of that kind.
     for (name, mask) in [("CPU_READ_MASK", Usage::CPU_READ_MASK), ("CPU_WRITE_MASK", Usage::CPU_WRITE_MASK)] {
         if rest.contains(mask) {
             names.push(name.to_owned());
@@ -49,12 +49,12 @@ pub fn term(term: Term, policy: &Policy) -> String {
 /// Everything that keeps a condition from taking a request.
 pub fn misses(condition: &Condition, request: &Request, bytes: Option<u64>, policy: &Policy) -> Vec<String> {
     let one = |miss| match miss {
-        Miss::AllOf(asked) => format!("all_of asks for {}, which the usage has not", term(asked, policy)),
+        Miss::AllOf(asked) => format!("all_of requires {}; not set", term(asked, policy)),
         Miss::AnyOf => {
             let asked: Vec<String> = condition.any_of.iter().map(|asked| term(*asked, policy)).collect();
-            format!("any_of lists {}, the usage has none of them", asked.join(", "))
+            format!("any_of requires one of {}; none set", asked.join(", "))
         }
-        Miss::NoneOf(barred) => format!("none_of has {}", term(barred, policy)),
+        Miss::NoneOf(barred) => format!("none_of excludes {}; set", term(barred, policy)),
         Miss::Formats => format!("formats does not list {}", request.format.name()),
         Miss::NotFormats => format!("not_formats lists {}", request.format.name()),
         Miss::MinBytes(least) => format!("min_size {} > {}", self::bytes(least), self::bytes(bytes.unwrap_or(0))),
@@ -75,13 +75,13 @@ pub fn heap_list(request: &Request, rule: &Rule, policy: &Policy) -> String {
     }
 }
 
-/// Why a heap is not asked.
+/// Why a heap is not tried.
 pub fn verdict(verdict: Verdict) -> String {
     match verdict {
         Verdict::Takes => "can give it".to_owned(),
         Verdict::Unknown => "not a heap of this policy".to_owned(),
-        Verdict::NotProtected => "not protected, and the request is".to_owned(),
-        Verdict::Protected => "protected, and the request is not".to_owned(),
+        Verdict::NotProtected => "not protected; the request is".to_owned(),
+        Verdict::Protected => "protected; the request is not".to_owned(),
         Verdict::Absent => "absent on this kernel".to_owned(),
         Verdict::TooSmall { limit } => format!("gives at most {}", bytes(limit)),
     }

@@ -1,11 +1,12 @@
 //! Which of a rule's heaps can give a buffer.
 //!
 //! Protected content never leaves protected memory, whatever the policy says: a request with `PROTECTED` gets a
-//! protected heap or nothing, and a request without it never gets one. The policy's validation says so too; this is the
-//! second lock on the door.
+//! protected heap or nothing, and a request without it never gets one. The policy's validation says so too: defence in
+//! depth.
 
 use crate::error::{Refusal, Unsupported};
 use crate::plan::size::{self, Sizes};
+use crate::plan::Tracer;
 use crate::request::Request;
 use gralloc_buffer::usage::Usage;
 use heaps_config::policy::{Action, Heap, HeapId, HeapSet, Policy, Rule};
@@ -21,7 +22,7 @@ pub enum Verdict {
     NotProtected,
     /// The heap is protected and the request is not.
     Protected,
-    /// This kernel has not got it.
+    /// This kernel does not have it.
     Absent,
     /// It gives no buffer of this size, ever.
     TooSmall {
@@ -45,7 +46,7 @@ pub fn of_rule<'p>(request: &Request, rule: &'p Rule) -> Result<&'p [HeapId], Re
 }
 
 /// Judges one heap.
-pub fn judge(request: &Request, id: HeapId, sizes: &Sizes, policy: &Policy, present: HeapSet) -> Verdict {
+fn judge(request: &Request, id: HeapId, sizes: &Sizes, policy: &Policy, present: HeapSet) -> Verdict {
     let Some(heap) = policy.heap(id) else {
         return Verdict::Unknown;
     };
@@ -73,7 +74,7 @@ pub fn judge(request: &Request, id: HeapId, sizes: &Sizes, policy: &Policy, pres
 ///
 /// # Errors
 /// When there is none: `BufferTooLarge` if one is present, `HeapsAbsent` if one would do were it there, otherwise
-/// `Combination`: the rule has nothing of the protection that the request asks for, or no heap at all.
+/// `Combination`: the rule has no heap of the protection that the request requires, or no heap at all.
 pub fn candidates(
     request: &Request,
     rule: &Rule,
@@ -81,12 +82,15 @@ pub fn candidates(
     sizes: &Sizes,
     policy: &Policy,
     present: HeapSet,
+    tracer: &mut impl Tracer,
 ) -> Result<HeapSet, Refusal> {
     let mut taken = HeapSet::default();
     let mut largest = None;
     let (mut absent, mut known) = (false, false);
     for id in heaps {
-        match judge(request, *id, sizes, policy, present) {
+        let verdict = judge(request, *id, sizes, policy, present);
+        tracer.heap(*id, verdict);
+        match verdict {
             Verdict::Takes => taken = taken.with(*id),
             Verdict::TooSmall { limit } => largest = largest.max(Some(limit)),
             Verdict::Absent => absent = true,
@@ -106,7 +110,7 @@ pub fn candidates(
     Err(Unsupported::Combination(match request.usage.contains(Usage::PROTECTED) {
         _ if !known => "the rule that takes it names no heap that the policy has",
         true => "PROTECTED: the rule that takes it names no protected heap",
-        false => "the rule that takes it names only protected heaps, and it does not ask for PROTECTED",
+        false => "the rule that takes it names only protected heaps; PROTECTED is not set",
     })
     .into())
 }

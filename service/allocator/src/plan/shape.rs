@@ -5,6 +5,7 @@
 //! come to the allocator without passing it.
 
 use crate::error::{Malformed, Refusal, Unsupported};
+use crate::plan::Tracer;
 use crate::request::Request;
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::layout::Layout;
@@ -24,15 +25,23 @@ pub struct Resolved {
 ///
 /// # Errors
 /// `Unsupported::Format` for `UNSPECIFIED`, and for a flexible format that nothing resolves.
-pub fn resolve(request: &Request, policy: &Policy) -> Result<Resolved, Refusal> {
+pub fn resolve(request: &Request, policy: &Policy, tracer: &mut impl Tracer) -> Result<Resolved, Refusal> {
+    let resolved = find(request, policy, tracer)?;
+    tracer.resolved(&resolved);
+    Ok(resolved)
+}
+
+fn find(request: &Request, policy: &Policy, tracer: &mut impl Tracer) -> Result<Resolved, Refusal> {
     let format = request.format;
     if let Some(layout) = Layout::of(format) {
         return Ok(Resolved { layout, resolution: None });
     }
-    for (index, resolution) in policy.resolutions.iter().enumerate() {
-        if resolution.format == format && resolution.when.holds(request.usage, format, None) {
+    let own = policy.resolutions.iter().enumerate().filter(|(_, resolution)| resolution.format == format);
+    for (index, resolution) in own {
+        if resolution.when.holds(request.usage, format, None) {
             return Ok(Resolved { layout: resolution.layout, resolution: Some(index) });
         }
+        tracer.passed_over(request, index, resolution);
     }
     let reason = match format {
         PixelFormat::Unspecified => "names no layout",

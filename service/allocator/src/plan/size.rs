@@ -5,11 +5,12 @@
 //! [`PAGE_BYTES`], the largest, so that what passes here passes there on an idle device.
 
 use crate::error::{Refusal, Unsupported};
+use crate::plan::Tracer;
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
 use gralloc_buffer::layout::{Arrangement, Layout, Needs};
 use gralloc_buffer::METADATA_BYTES;
-use heaps_config::policy::{Alignment, Limits, Policy};
+use heaps_config::policy::{Limits, Policy};
 
 /// The largest page that Android runs with (4 KiB and, from 15 on, 16 KiB).
 pub const PAGE_BYTES: u64 = 16 * 1024;
@@ -23,19 +24,22 @@ pub struct Sizes {
     pub metadata_bytes: u64,
 }
 
-/// True when the alignment applies to the request.
-pub fn aligns(alignment: &Alignment, request: &Request) -> bool {
-    alignment.when.holds(request.usage, request.format, None)
-}
-
 /// Lays out one layer with every alignment that applies.
 ///
 /// # Errors
 /// `Unsupported::RequestTooLarge` beyond 64 bits.
-pub fn measure(request: &Request, layout: Layout, policy: &Policy) -> Result<Measured, Refusal> {
+pub fn measure(
+    request: &Request,
+    layout: Layout,
+    policy: &Policy,
+    tracer: &mut impl Tracer,
+) -> Result<Measured, Refusal> {
     let mut needs = Some(Needs::default());
-    for alignment in policy.alignments.iter().filter(|alignment| aligns(alignment, request)) {
-        needs = needs.and_then(|needs| needs.and(alignment.needs()));
+    for alignment in &policy.alignments {
+        if alignment.when.holds(request.usage, request.format, None) {
+            needs = needs.and_then(|needs| needs.and(alignment.needs()));
+        }
+        tracer.alignment(request, layout, alignment, needs.as_ref());
     }
     needs
         .and_then(|needs| layout.measure(request.width, request.height, request.layers, &needs))

@@ -34,7 +34,6 @@ pub fn heap(name: &str) -> Heap {
         contiguous: false,
         protected: false,
         max_buffer_bytes: None,
-        system_memory: true,
         budget_bytes: None,
         system_memory: true,
     }

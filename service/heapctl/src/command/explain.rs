@@ -24,8 +24,6 @@ use heaps_config::Policy;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) use text::holds;
-
 /// An explanation with everything around it that the reader needs.
 struct Case<'p> {
     loaded: &'p Loaded,

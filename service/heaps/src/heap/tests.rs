@@ -16,7 +16,6 @@ fn heap(name: &str, nodes: &[&str]) -> Heap {
         contiguous: false,
         protected: false,
         max_buffer_bytes: None,
-        system_memory: true,
         budget_bytes: None,
         system_memory: true,
     }

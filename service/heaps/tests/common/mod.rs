@@ -23,7 +23,6 @@ fn heap(name: &str, nodes: &[&str]) -> Heap {
         contiguous: name == "contiguous",
         protected: name == "protected",
         max_buffer_bytes: None,
-        system_memory: true,
         budget_bytes: None,
         system_memory: true,
     }

@@ -124,8 +124,8 @@ fn rules(case: &Case<'_>, page: &mut Page<'_>) {
     let mut heading = "heap";
     for note in &case.explanation.heaps {
         let text = match note.part {
-            HeapPart::Chosen => page.out.strong(&format!("\"{}\" is asked first", note.name)),
-            HeapPart::Fallback => format!("\"{}\" is asked when the ones before have nothing", note.name),
+            HeapPart::Chosen => page.out.strong(&format!("\"{}\" is tried first", note.name)),
+            HeapPart::Fallback => format!("\"{}\" is tried when the ones before give nothing", note.name),
             HeapPart::Left(verdict) => format!("not \"{}\": {}", note.name, words::verdict(verdict)),
         };
         page.line(heading, &text);
@@ -142,7 +142,7 @@ fn figures(case: &Case<'_>, picture: &Picture, page: &mut Page<'_>) {
     for (index, plane) in picture.planes.iter().enumerate() {
         rows.push([
             index.to_string(),
-            holds(plane).to_owned(),
+            plane.holds(),
             plane.offset_bytes.to_string(),
             plane.stride_bytes.to_string(),
             plane.line_bytes.to_string(),
@@ -168,15 +168,6 @@ fn figures(case: &Case<'_>, picture: &Picture, page: &mut Page<'_>) {
             page.line("", &format!("{} for {} buffers with their metadata", bytes(total), case.count));
         }
     }
-}
-
-/// `Y`, `CB CR`; `samples` where AIDL has no name.
-pub(crate) fn holds(plane: &gralloc_allocator::explain::PlaneNote) -> String {
-    let names: Vec<&str> = plane.components.iter().map(|component| component.name()).collect();
-    if names.is_empty() {
-        return "samples".to_owned();
-    }
-    names.join(" ")
 }
 
 /// `3110400 (2.97 MiB)`

@@ -1,0 +1,36 @@
+//! What the plan's steps tell about themselves while they are taken.
+
+use crate::plan::heaps::Verdict;
+use crate::plan::shape::Resolved;
+use crate::plan::size::Sizes;
+use crate::request::Request;
+use gralloc_buffer::layout::arrange::Measured;
+use gralloc_buffer::layout::{Layout, Needs};
+use heaps_config::policy::{Alignment, HeapId, Resolution, Rule};
+
+/// Hears of each step. A method that is not overridden does nothing: with `()` nothing is left of the calls.
+pub trait Tracer {
+    /// The descriptor is valid.
+    fn request(&mut self, _request: &Request) {}
+
+    /// A resolution of the requested format does not apply.
+    fn passed_over(&mut self, _request: &Request, _index: usize, _resolution: &Resolution) {}
+
+    /// The format became a layout.
+    fn resolved(&mut self, _resolved: &Resolved) {}
+
+    /// An alignment was considered; it applies if its condition holds. `needs` is what it and those before it add up to,
+    /// `None` beyond 64 bits.
+    fn alignment(&mut self, _request: &Request, _layout: Layout, _alignment: &Alignment, _needs: Option<&Needs>) {}
+
+    /// The buffer is measured; no limit was looked at yet.
+    fn sizes(&mut self, _request: &Request, _layout: Layout, _measured: &Measured, _sizes: &Sizes) {}
+
+    /// A rule was considered; the last one takes the request, if any does.
+    fn rule(&mut self, _request: &Request, _bytes: u64, _index: usize, _rule: &Rule) {}
+
+    /// A heap of the rule that takes the request was judged.
+    fn heap(&mut self, _heap: HeapId, _verdict: Verdict) {}
+}
+
+impl Tracer for () {}
