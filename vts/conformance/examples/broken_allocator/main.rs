@@ -18,7 +18,7 @@ use gralloc_client::{ClientError, Connection};
 use std::path::Path;
 
 /// The faults.
-const FAULTS: [&str; 24] = [
+const FAULTS: [&str; 25] = [
     "one-buffer-too-few",
     "one-buffer-too-many",
     "one-memory-for-all-buffers-of-a-call",
@@ -36,6 +36,7 @@ const FAULTS: [&str; 24] = [
     "gives-old-metadata",
     "refuses-with-code-0",
     "refuses-with-an-empty-success",
+    "calls-the-impossible-a-shortage",
     "dies-of-a-negative-count",
     "suffix-is-a-path",
     "deprecated-allocate-succeeds",
@@ -74,6 +75,9 @@ impl Broken {
             }
             ClientError::Refused { .. } if self.is("refuses-with-code-0") => {
                 Err(service_specific(AllocationError(0), "code 0"))
+            }
+            ClientError::Refused { message, .. } if self.is("calls-the-impossible-a-shortage") => {
+                Err(service_specific(AllocationError::NO_RESOURCES, &message))
             }
             ClientError::Refused { code, message } => Err(service_specific(AllocationError(code), &message)),
             other => panic!("{other}"),

@@ -8,6 +8,7 @@ use crate::mapper::usage;
 use crate::metadata::Standard;
 use crate::subject::Subject;
 use crate::tests;
+use allocator_aidl::AllocationError;
 
 pub(super) fn tests() -> Vec<Test> {
     tests!["answers":
@@ -18,6 +19,7 @@ pub(super) fn tests() -> Vec<Test> {
         support_and_allocation_agree = "isSupported and allocate2 agree for every format with six usages",
         formats_that_do_not_exist_are_refused = "PixelFormat −1, 0x7f and 0x200: isSupported is false, allocate2 fails",
         sizes_that_cannot_be_are_refused = "widths, heights and layer counts of 0 and below, sizes beyond any memory: refused, and the next call works",
+        what_can_never_succeed_is_no_shortage = "formats, usages, options and sizes that cannot be: the error is not NO_RESOURCES, which is for what may succeed later",
         front_buffer_is_written_and_read_by_the_cpu = "FRONT_BUFFER with CPU usage is allocated, written and read back",
         new_memory_is_zero = "no byte of a new buffer is anything but 0, also after others were written and freed",
         stride_holds_a_line_of_every_format = "AllocationResult.stride is at least a line, and is what the mapper's STRIDE says",
@@ -129,6 +131,37 @@ fn sizes_that_cannot_be_are_refused(subject: &Subject) -> Verdict {
     ];
     for info in bad {
         refused(subject, &info, 1);
+    }
+    Ok(())
+}
+
+/// `isSupported` says no, for good; so must the error. Which of the other two it is, BAD_DESCRIPTOR or UNSUPPORTED, the
+/// contract leaves open where VTS does not look.
+fn what_can_never_succeed_is_no_shortage(subject: &Subject) -> Verdict {
+    let generic = Descriptor::generic;
+    let mut option = generic();
+    option.options.push(("android.hardware.graphics.common.NotARealOption".to_owned(), 1));
+    let never = [
+        option,
+        generic().usage(usage::CPU | usage::UNKNOWN),
+        Descriptor { format: 0x7f, ..generic() },
+        Descriptor { width: 0, ..generic() },
+        Descriptor { height: -1, ..generic() },
+        Descriptor { layers: 0, ..generic() },
+        Descriptor { width: i32::MAX, height: i32::MAX, ..generic() },
+        Descriptor { layers: i32::MAX, ..generic() },
+        Descriptor { reserved: i64::MAX, ..generic() },
+    ];
+    for info in never {
+        assert!(!subject.allocator.supports(&info), "{}", summary(&info));
+        match subject.allocator.allocate(&info, 1) {
+            Err(Refusal::Error(code, words)) => {
+                assert_ne!(code, AllocationError::NO_RESOURCES.0, "{}: {words}", summary(&info));
+            }
+            // Binder itself may refuse a call that cannot be.
+            Err(Refusal::Call(_)) => lives(subject),
+            Ok(_) => panic!("allocate2 of {} succeeds", summary(&info)),
+        }
     }
     Ok(())
 }

@@ -50,6 +50,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "answers::formats_that_do_not_exist_are_refused",
         ],
     ),
+    Mutant::new("calls-the-impossible-a-shortage", &["answers::what_can_never_succeed_is_no_shortage"]),
     Mutant::crashing("dies-of-a-negative-count", &["answers::counts_below_zero_are_refused_and_the_allocator_lives"]),
     Mutant::new("suffix-is-a-path", &["answers::version_is_at_least_2_and_the_suffix_names_a_library"]),
     Mutant::new("deprecated-allocate-succeeds", &["answers::deprecated_allocate_fails_and_the_allocator_lives"]),
