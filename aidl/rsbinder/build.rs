@@ -22,7 +22,7 @@ const HASH: &str = "9499fec09c544e9de5be3c87125721600f8ade66";
 
 /// This project's own interface, leaves first; the last is the interface itself.
 const STATISTICS: &[&str] = &[
-    "vendor/dmaheap/graphics/allocator/Holdings.aidl",
+    "vendor/dmaheap/graphics/allocator/AccountStatistics.aidl",
     "vendor/dmaheap/graphics/allocator/LatencyStatistics.aidl",
     "vendor/dmaheap/graphics/allocator/HeapStatistics.aidl",
     "vendor/dmaheap/graphics/allocator/ClientStatistics.aidl",

@@ -66,11 +66,11 @@ pub use hal::graphics::common::BufferUsage::BufferUsage;
 pub use hal::graphics::common::ExtendableType::ExtendableType;
 pub use hal::graphics::common::PixelFormat::PixelFormat;
 
+pub use own::AccountStatistics::AccountStatistics;
 pub use own::AllocatorStatistics::AllocatorStatistics;
 pub use own::BufferStatistics::BufferStatistics;
 pub use own::ClientStatistics::ClientStatistics;
 pub use own::HeapStatistics::HeapStatistics;
-pub use own::Holdings::Holdings;
 pub use own::IAllocatorStatistics::{BnAllocatorStatistics, IAllocatorStatistics};
 pub use own::LatencyStatistics::LatencyStatistics;
 pub use own::PoolStatistics::PoolStatistics;

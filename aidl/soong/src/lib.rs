@@ -34,7 +34,7 @@ pub use own::AllocatorStatistics::AllocatorStatistics;
 pub use own::BufferStatistics::BufferStatistics;
 pub use own::ClientStatistics::ClientStatistics;
 pub use own::HeapStatistics::HeapStatistics;
-pub use own::Holdings::Holdings;
+pub use own::AccountStatistics::AccountStatistics;
 pub use own::IAllocatorStatistics::{BnAllocatorStatistics, IAllocatorStatistics};
 pub use own::LatencyStatistics::LatencyStatistics;
 pub use own::PoolStatistics::PoolStatistics;

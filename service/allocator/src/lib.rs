@@ -15,6 +15,7 @@ pub mod plan;
 pub mod pool;
 pub mod ports;
 pub mod request;
+pub mod statistics;
 
 pub use error::{Internal, Malformed, Refusal, Shortage, Unsupported};
 pub use plan::{plan, Plan};

@@ -26,6 +26,7 @@ use crate::ports::{HeapFailure, MemoryGauge};
 use heaps_config::policy::{HeapId, PoolPolicy};
 #[cfg(all(test, loom))]
 use loom::sync::{Mutex, MutexGuard};
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError};
 #[cfg(not(all(test, loom)))]
 use std::sync::{Mutex, MutexGuard};
@@ -52,7 +53,8 @@ pub struct PoolKey {
 }
 
 /// Counters since the start, and what is there now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PoolStatistics {
     /// Buffers that are ready.
     pub ready_buffers: u32,

@@ -34,7 +34,7 @@ impl Connection {
         Connection::binder_within(FIND_WAIT)
     }
 
-    /// [`Connection::binder`] with another patience. It asks at least once.
+    /// [`Connection::binder`] with a custom timeout. It asks at least once.
     ///
     /// # Errors
     /// The same.
@@ -103,7 +103,7 @@ impl Connection {
         of("allocate2", self.allocator.allocate2(descriptor, count))
     }
 
-    /// Whether such buffers can be had at all.
+    /// Whether such buffers can be allocated at all.
     ///
     /// # Errors
     /// `Call`.
@@ -152,7 +152,7 @@ impl Connection {
         found.map_err(|status| ClientError::of_call("getExtension", status.into()))
     }
 
-    /// The service's dump, with its arguments, such as `--json`. Ten seconds at most.
+    /// The service's dump, with its arguments, such as `--json`. Thirty seconds at most.
     ///
     /// # Errors
     /// `Dump`, `DumpTimeout` or `Call`.

@@ -134,7 +134,7 @@ fn code_name(code: i32) -> &'static str {
         AllocationError::BAD_DESCRIPTOR => "BAD_DESCRIPTOR",
         AllocationError::NO_RESOURCES => "NO_RESOURCES",
         AllocationError::UNSUPPORTED => "UNSUPPORTED",
-        _ => "a code that AllocationError has not",
+        _ => "not an AllocationError",
     }
 }
 
@@ -177,7 +177,7 @@ impl fmt::Display for ClientError {
                  runs already",
                 waited.as_secs()
             ),
-            ClientError::NotAnAllocator { name } => write!(f, "what is registered as \"{name}\" is no IAllocator"),
+            ClientError::NotAnAllocator { name } => write!(f, "what is registered as \"{name}\" is not an IAllocator"),
             ClientError::Socket { path, source } => {
                 write!(f, "{}: {source}{}", path.display(), socket_help(source))
             }

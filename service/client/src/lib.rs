@@ -3,7 +3,7 @@
 //!
 //! ```no_run
 //! use gralloc_client::{Connection, DescriptorBuilder};
-//! use gralloc_allocator::{PixelFormat, Usage};
+//! use gralloc_buffer::{PixelFormat, Usage};
 //!
 //! let connection = Connection::from_env_or(None)?;
 //! let usage = Usage::CAMERA_OUTPUT | Usage::COMPOSER_OVERLAY;

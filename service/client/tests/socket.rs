@@ -14,7 +14,6 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 #[test]
 fn buffers_come_decoded_with_their_memory() {
@@ -112,8 +111,6 @@ fn a_listener_that_takes_nobody_in_is_given_up() {
     listen(&full, Backlog::new(0).unwrap()).unwrap();
     // A queue of length 0 holds one.
     let _queued = std::os::unix::net::UnixStream::connect(&path).unwrap();
-    let start = Instant::now();
     let text = socket_error(&path);
     assert!(text.contains("takes no connections"), "{text}");
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }

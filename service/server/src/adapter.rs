@@ -1,14 +1,14 @@
 //! The AIDL methods, three lines each. AIDL's types stop here: what the service decides, it decides in the core.
 
-use crate::dump::{self, Seat};
+use crate::dump::{self, Permit};
 use crate::engine::Engine;
-use crate::{access, convert, status};
+use crate::{access, convert, logging, status};
 use allocator_aidl::{AllocationResult, AllocatorStatistics, BinderResult, BufferDescriptorInfo, BufferStatistics};
 use allocator_aidl::{IAllocator, IAllocatorStatistics, Status, StatusCode, Strong};
 use gralloc_allocator::ledger::Client;
 use gralloc_allocator::{Refusal, Unsupported};
 use gralloc_buffer::BufferName;
-use log::{log, Level};
+use log::Level;
 use nix::errno::Errno;
 use std::io;
 use std::sync::Arc;
@@ -65,14 +65,14 @@ impl allocator_aidl::Interface for Statistics {}
 
 impl IAllocatorStatistics for Statistics {
     fn getStatistics(&self) -> BinderResult<AllocatorStatistics> {
-        let _seat = watcher()?;
-        Ok(convert::statistics(dump::figures(&self.0)))
+        let _permit = permit()?;
+        Ok(convert::statistics(dump::statistics(&self.0)))
     }
 
-    fn getBuffers(&self, older_than_ms: i64, limit: i32) -> BinderResult<Vec<BufferStatistics>> {
-        let _seat = watcher()?;
-        let (age_ms, limit) = convert::wanted(older_than_ms, limit);
-        Ok(convert::buffers(dump::buffers(&self.0, age_ms, limit)))
+    fn getBuffers(&self, older_than_ms: i64, after_id: i64, limit: i32) -> BinderResult<Vec<BufferStatistics>> {
+        let _permit = permit()?;
+        let (age_ms, after_id, most) = convert::wanted(older_than_ms, after_id, limit);
+        Ok(convert::buffers(dump::page(&self.0, age_ms, after_id, most)))
     }
 }
 
@@ -87,12 +87,12 @@ pub fn binder(engine: &Arc<ServiceEngine>) -> Result<Strong<dyn IAllocator>, Sta
     Ok(allocator)
 }
 
-/// Lets those in who may ask, as many at once as there may be dumps.
-fn watcher() -> BinderResult<Seat<'static>> {
+/// For those who may ask, as many at once as there may be dumps.
+fn permit() -> BinderResult<Permit<'static>> {
     if !access::may_see_all(allocator_aidl::calling_uid()) {
         return Err(allocator_aidl::may_not("statistics name other clients' buffers: root, system and shell may ask"));
     }
-    dump::seat().map_err(|_| allocator_aidl::busy("other dumps and statistics are being written: ask again"))
+    dump::permit().map_err(|_| allocator_aidl::busy("other dumps and statistics are being written: ask again"))
 }
 
 fn caller() -> Client {
@@ -104,6 +104,6 @@ fn caller() -> Client {
 fn refused(refusal: &Refusal, wire: &BufferDescriptorInfo, client: Client) -> Status {
     let name = BufferName::from_wire(&wire.name);
     let level = if matches!(refusal, Refusal::Internal(_)) { Level::Error } else { Level::Warn };
-    log!(level, "refused {name:?} of uid {} pid {}: {refusal}", client.uid, client.pid);
+    logging::refused(level, format_args!("refused {name:?} of uid {} pid {}: {refusal}", client.uid, client.pid));
     status::status(refusal)
 }

@@ -1,10 +1,12 @@
 //! Wire types in and out: the only place that knows both AIDL's structs and the core's.
 
-use crate::dump::{BufferLine, ClientLine, Dump, HeapLine, Holdings, LatencyLine};
 use crate::engine::{Grant, Handle};
 use allocator_aidl as aidl;
 use allocator_aidl::{parcel_fd, AllocationResult, BufferDescriptorInfo, ExtendableType, NativeHandle};
-use gralloc_allocator::pool::PoolStatistics;
+use gralloc_allocator::statistics::{
+    Account, BufferStatistics, ClientStatistics, HeapStatistics, LatencyStatistics, MemoryStatistics, PoolStatistics,
+    Statistics,
+};
 use gralloc_buffer::handle::encode;
 use gralloc_buffer::BufferName;
 use gralloc_buffer::{Descriptor, DescriptorOption};
@@ -35,106 +37,162 @@ fn native_handle(handle: Handle) -> NativeHandle {
     NativeHandle { fds, ints }
 }
 
-/// Most buffers of one reply: with names of 127 bytes, escaped, well below the megabyte of a transaction.
-const MAX_BUFFERS: usize = 1024;
+/// Most bytes of one reply: a quarter of what all replies that are under way to one process may have together
+/// (`BINDER_VM_SIZE`, 1 MiB less two pages, in AOSP `frameworks/native/libs/binder/ProcessState.cpp`).
+const MAX_REPLY_BYTES: usize = 256 * 1024;
+/// Most buffers of one reply: so many with short names fit.
+pub const MAX_BUFFERS: usize = 1024;
 
-/// A dump's figures as the extension answers them.
-pub fn statistics(dump: Dump) -> aidl::AllocatorStatistics {
-    let refusal =
-        |(cause, count): (&'static str, u64)| aidl::RefusalStatistics { cause: cause.to_owned(), count: long(count) };
+/// The statistics as the extension answers them. Each type is taken apart in full: what is not carried says so by name.
+pub fn statistics(statistics: Statistics) -> aidl::AllocatorStatistics {
+    let refusal = |(cause, count): (String, u64)| aidl::RefusalStatistics { cause, count: long(count) };
+    let Statistics {
+        policy,
+        uptime_ms,
+        releases_seen_through,
+        untracked_buffers,
+        requests,
+        refusals,
+        memory: MemoryStatistics { available_bytes, reserve_bytes },
+        pool,
+        heaps,
+        all,
+        clients,
+        // In the dump alone.
+        service: _,
+        interface_version: _,
+        heaps_from: _,
+        stand_in: _,
+        unclaimed_nodes: _,
+        problems: _,
+        watches: _,
+        limits: _,
+        rules: _,
+    } = statistics;
     aidl::AllocatorStatistics {
-        policy: dump.policy,
-        uptimeMs: long(dump.uptime_ms),
-        releasesSeenThrough: dump.releases_seen_through.unwrap_or_default().to_owned(),
-        untrackedBuffers: long(dump.untracked_buffers),
-        requests: long(dump.requests),
-        availableBytes: dump.memory.available_bytes.map_or(-1, long),
-        reserveBytes: long(dump.memory.reserve_bytes),
-        all: holdings(&dump.all),
-        heaps: dump.heaps.into_iter().map(heap).collect(),
-        clients: dump.clients.iter().map(client).collect(),
-        refusals: dump.refusals.into_iter().map(refusal).collect(),
-        pool: dump.pool.map(|line| pool(&line.figures)),
+        policy,
+        uptimeMs: long(uptime_ms),
+        releasesSeenThrough: releases_seen_through.unwrap_or_default(),
+        untrackedBuffers: long(untracked_buffers),
+        requests: long(requests),
+        availableBytes: available_bytes.map_or(-1, long),
+        reserveBytes: long(reserve_bytes),
+        all: account(all),
+        heaps: heaps.into_iter().map(heap).collect(),
+        clients: clients.into_iter().map(client).collect(),
+        refusals: refusals.into_iter().map(refusal).collect(),
+        pool: pool.map(|pool| pool_statistics(pool.pool)),
     }
 }
 
-/// Which buffers are asked for: the age in milliseconds, and how many at most.
-pub fn wanted(older_than_ms: i64, limit: i32) -> (u64, usize) {
+/// Which buffers are asked for: the age in milliseconds, the id that they follow, and how many at most.
+pub fn wanted(older_than_ms: i64, after_id: i64, limit: i32) -> (u64, u64, usize) {
     let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0);
-    (u64::try_from(older_than_ms).unwrap_or(0), limit.map_or(MAX_BUFFERS, |limit| limit.min(MAX_BUFFERS)))
+    let limit = limit.map_or(MAX_BUFFERS, |limit| limit.min(MAX_BUFFERS));
+    (u64::try_from(older_than_ms).unwrap_or(0), u64::from_ne_bytes(after_id.to_ne_bytes()), limit)
 }
 
-/// A dump's buffers as the extension answers them.
-pub fn buffers(lines: Vec<BufferLine>) -> Vec<aidl::BufferStatistics> {
-    lines.into_iter().map(buffer).collect()
+/// The first of these buffers, as many as fit a reply: at least one, whatever its name is.
+pub fn buffers(page: Vec<BufferStatistics>) -> Vec<aidl::BufferStatistics> {
+    let mut bytes: usize = 0;
+    let fits = |buffer: &aidl::BufferStatistics| {
+        bytes = bytes.saturating_add(parcel_bytes(buffer));
+        bytes <= MAX_REPLY_BYTES
+    };
+    page.into_iter().map(buffer).take_while(fits).collect()
 }
 
-fn heap(line: HeapLine) -> aidl::HeapStatistics {
+/// What a buffer takes of a parcel: two words of a parcelable, four `long`, two `int`, and two strings of 16-bit units, each
+/// with its length, its end and padding.
+fn parcel_bytes(buffer: &aidl::BufferStatistics) -> usize {
+    const FIXED: usize = 8 + 4 * 8 + 2 * 4;
+    const OF_A_STRING: usize = 4 + 2 + 2;
+    let units = buffer.name.len().saturating_add(buffer.heap.len());
+    units.saturating_mul(2).saturating_add(FIXED + 2 * OF_A_STRING)
+}
+
+fn heap(heap: HeapStatistics) -> aidl::HeapStatistics {
+    let HeapStatistics { name, node, state, explanation: _, protected, budget_bytes, account: held, latency } = heap;
     aidl::HeapStatistics {
-        name: line.name,
-        node: line.node.unwrap_or_default(),
-        state: line.state.to_owned(),
-        isProtected: line.protected,
-        budgetBytes: line.budget_bytes.map_or(-1, long),
-        holdings: holdings(&line.holdings),
-        latency: latency(&line.latency),
+        name,
+        node: node.unwrap_or_default(),
+        state,
+        isProtected: protected,
+        budgetBytes: budget_bytes.map_or(-1, long),
+        account: account(held),
+        latency: latency_statistics(latency),
     }
 }
 
-fn pool(figures: &PoolStatistics) -> aidl::PoolStatistics {
+fn pool_statistics(pool: PoolStatistics) -> aidl::PoolStatistics {
+    let PoolStatistics {
+        ready_buffers,
+        ready_bytes,
+        high_water_bytes,
+        hits,
+        misses,
+        fills,
+        dropped_idle,
+        dropped_pressure,
+        dropped_room,
+    } = pool;
     aidl::PoolStatistics {
-        readyBuffers: i64::from(figures.ready_buffers),
-        readyBytes: long(figures.ready_bytes),
-        highWaterBytes: long(figures.high_water_bytes),
-        hits: long(figures.hits),
-        misses: long(figures.misses),
-        fills: long(figures.fills),
-        droppedIdle: long(figures.dropped_idle),
-        droppedPressure: long(figures.dropped_pressure),
-        droppedRoom: long(figures.dropped_room),
+        readyBuffers: i64::from(ready_buffers),
+        readyBytes: long(ready_bytes),
+        highWaterBytes: long(high_water_bytes),
+        hits: long(hits),
+        misses: long(misses),
+        fills: long(fills),
+        droppedIdle: long(dropped_idle),
+        droppedPressure: long(dropped_pressure),
+        droppedRoom: long(dropped_room),
     }
 }
 
-fn latency(line: &LatencyLine) -> aidl::LatencyStatistics {
+fn latency_statistics(latency: LatencyStatistics) -> aidl::LatencyStatistics {
+    let LatencyStatistics { count, sum_us, max_us, p50_us, p99_us, buckets } = latency;
     aidl::LatencyStatistics {
-        count: long(line.count),
-        sumUs: long(line.sum_us),
-        maxUs: long(line.max_us),
-        p50Us: long(line.p50_us),
-        p99Us: long(line.p99_us),
-        buckets: line.buckets.iter().copied().map(long).collect(),
+        count: long(count),
+        sumUs: long(sum_us),
+        maxUs: long(max_us),
+        p50Us: long(p50_us),
+        p99Us: long(p99_us),
+        buckets: buckets.into_iter().map(long).collect(),
     }
 }
 
-fn client(line: &ClientLine) -> aidl::ClientStatistics {
+fn client(client: ClientStatistics) -> aidl::ClientStatistics {
+    let ClientStatistics { uid, reserved_bytes, refusals, account: held } = client;
     aidl::ClientStatistics {
-        uid: i32::from_ne_bytes(line.uid.to_ne_bytes()),
-        reservedBytes: long(line.reserved_bytes),
-        refusals: long(line.refusals),
-        holdings: holdings(&line.holdings),
+        uid: i32::from_ne_bytes(uid.to_ne_bytes()),
+        reservedBytes: long(reserved_bytes),
+        refusals: long(refusals),
+        account: account(held),
     }
 }
 
-fn buffer(line: BufferLine) -> aidl::BufferStatistics {
+fn buffer(buffer: BufferStatistics) -> aidl::BufferStatistics {
+    let BufferStatistics { id, name, heap, bytes, usage: _, usage_bits, uid, pid, age_ms } = buffer;
     aidl::BufferStatistics {
-        id: i64::from_ne_bytes(line.id.to_ne_bytes()),
-        name: line.name,
-        heap: line.heap,
-        bytes: long(line.bytes),
-        usage: i64::from_ne_bytes(line.usage_bits.to_ne_bytes()),
-        uid: i32::from_ne_bytes(line.uid.to_ne_bytes()),
-        pid: line.pid,
-        ageMs: long(line.age_ms),
+        id: i64::from_ne_bytes(id.to_ne_bytes()),
+        name,
+        heap,
+        bytes: long(bytes),
+        usage: i64::from_ne_bytes(usage_bits.to_ne_bytes()),
+        uid: i32::from_ne_bytes(uid.to_ne_bytes()),
+        pid,
+        ageMs: long(age_ms),
     }
 }
 
-fn holdings(held: &Holdings) -> aidl::Holdings {
-    aidl::Holdings {
-        liveBuffers: long(held.live_buffers),
-        liveBytes: long(held.live_bytes),
-        highWaterBytes: long(held.high_water_bytes),
-        totalBuffers: long(held.total_buffers),
-        totalBytes: long(held.total_bytes),
+fn account(account: Account) -> aidl::AccountStatistics {
+    let Account { live_buffers, live_bytes, high_water_bytes, total_buffers, total_bytes } = account;
+    aidl::AccountStatistics {
+        liveBuffers: long(live_buffers),
+        liveBytes: long(live_bytes),
+        highWaterBytes: long(high_water_bytes),
+        totalBuffers: long(total_buffers),
+        totalBytes: long(total_bytes),
     }
 }
 
@@ -195,20 +253,43 @@ mod tests {
 
     #[test]
     fn buffers_asked_for_are_bounded_whatever_the_caller_says() {
-        assert_eq!(wanted(5000, 10), (5000, 10));
-        assert_eq!(wanted(-1, 0), (0, MAX_BUFFERS));
-        assert_eq!(wanted(i64::MAX, -1), (i64::MAX.unsigned_abs(), MAX_BUFFERS));
-        assert_eq!(wanted(0, 1024), (0, 1024));
-        assert_eq!(wanted(0, i32::MAX), (0, MAX_BUFFERS));
+        assert_eq!(wanted(5000, 7, 10), (5000, 7, 10));
+        assert_eq!(wanted(-1, -1, 0), (0, u64::MAX, MAX_BUFFERS));
+        assert_eq!(wanted(i64::MAX, 0, -1), (i64::MAX.unsigned_abs(), 0, MAX_BUFFERS));
+        assert_eq!(wanted(0, 0, i32::MAX), (0, 0, MAX_BUFFERS));
+    }
+
+    fn named(id: u64, name: &str) -> BufferStatistics {
+        BufferStatistics { id, name: name.to_owned(), heap: "h".repeat(64), ..BufferStatistics::default() }
     }
 
     #[test]
-    fn figures_beyond_63_bits_are_the_largest_and_uids_keep_their_bits() {
-        let held =
-            Holdings { live_buffers: 1, live_bytes: 2, high_water_bytes: 3, total_buffers: 4, total_bytes: u64::MAX };
-        let wire = client(&ClientLine { uid: u32::MAX, reserved_bytes: 5, refusals: 6, holdings: held });
+    fn page_fits_a_reply_whatever_the_names_are_and_the_next_goes_on_behind_it() {
+        let worst = BufferName::from_wire(&[1; 128]).to_string();
+        assert_eq!(worst.len(), 127 * 4, "every byte escaped");
+        for name in [worst.as_str(), ""] {
+            let all: Vec<u64> = (0..MAX_BUFFERS).map(|id| u64::try_from(id).unwrap()).collect();
+            let mut seen: Vec<u64> = Vec::new();
+            while seen.len() < all.len() {
+                let left: Vec<BufferStatistics> = all.iter().skip(seen.len()).map(|id| named(*id, name)).collect();
+                let page = buffers(left);
+                assert!(!page.is_empty());
+                let parcel: usize = page.iter().map(|buffer| rsbinder::to_bytes(buffer).unwrap().len()).sum();
+                assert!(parcel <= MAX_REPLY_BYTES, "{} buffers take {parcel} bytes", page.len());
+                assert!(page.iter().all(|buffer| rsbinder::to_bytes(buffer).unwrap().len() <= parcel_bytes(buffer)));
+                seen.extend(page.iter().map(|buffer| buffer.id.unsigned_abs()));
+            }
+            assert_eq!(seen, all);
+        }
+    }
+
+    #[test]
+    fn values_beyond_63_bits_are_the_largest_and_uids_keep_their_bits() {
+        let account =
+            Account { live_buffers: 1, live_bytes: 2, high_water_bytes: 3, total_buffers: 4, total_bytes: u64::MAX };
+        let wire = client(ClientStatistics { uid: u32::MAX, reserved_bytes: 5, refusals: 6, account });
         assert_eq!((wire.uid, wire.reservedBytes, wire.refusals), (-1, 5, 6));
-        let held = wire.holdings;
+        let held = wire.account;
         assert_eq!(
             (held.liveBuffers, held.liveBytes, held.highWaterBytes, held.totalBuffers, held.totalBytes),
             (1, 2, 3, 4, i64::MAX)

@@ -13,7 +13,8 @@ impl Default for BufferIds {
     fn default() -> BufferIds {
         // RandomState is seeded by the kernel's random numbers: all that is asked here is that two runs differ.
         let random = RandomState::new().build_hasher().finish();
-        BufferIds(AtomicU64::new(random & 0xffff_ffff_0000_0000))
+        // None is 0: readers of the statistics begin behind it.
+        BufferIds(AtomicU64::new(random & 0xffff_ffff_0000_0000 | 1))
     }
 }
 

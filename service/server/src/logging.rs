@@ -1,7 +1,8 @@
 //! Where log lines go: logcat on Android, standard error elsewhere. Within bounds: a client that is refused again and again
 //! (or whose parcels the binder library finds broken) would fill the log that others need.
 
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,14 @@ use std::time::{Duration, Instant};
 const WINDOW: Duration = Duration::from_secs(10);
 /// Lines of one source in one window. Far more than a day's, far fewer than a flood's.
 const LINES_PER_WINDOW: u32 = 100;
+
+/// The target of a line about a refused request.
+const REFUSALS: &str = "gralloc_server::refusals";
+
+/// Logs that a request was refused: counted apart from all else, because clients cause it.
+pub fn refused(level: Level, line: fmt::Arguments<'_>) {
+    log::log!(target: REFUSALS, level, "{line}");
+}
 
 /// Starts logging, at info level or at debug.
 pub fn start(verbose: bool) {
@@ -45,7 +54,7 @@ enum Source {
 
 impl Source {
     fn of(target: &str) -> Source {
-        if target.starts_with("gralloc_server::adapter") {
+        if target == REFUSALS {
             Source::Requests
         } else if target.starts_with("rsbinder") || target.starts_with("allocator_aidl") {
             Source::Transport
@@ -126,7 +135,7 @@ impl<L: Log> Limited<L> {
         window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, about: &Record<'_>, words: std::fmt::Arguments<'_>) {
+    fn note(&self, about: &Record<'_>, words: fmt::Arguments<'_>) {
         let note = Record::builder().level(log::Level::Warn).target(about.target()).args(words).build();
         self.sink.log(&note);
     }
@@ -195,13 +204,13 @@ mod tests {
     fn flood_is_cut(most: u32) {
         let kept = Kept::default();
         let logger = Limited::new(kept.clone(), most);
-        (0..5000).for_each(|_| line(&logger, "gralloc_server::adapter", "refused"));
+        (0..5000).for_each(|_| line(&logger, REFUSALS, "refused"));
         (0..5000).for_each(|_| line(&logger, "rsbinder::parcel", "broken"));
-        line(&logger, "gralloc_server::engine", "heap camera has gone");
+        line(&logger, "gralloc_server::engine", "heap camera removed");
         let lines = kept.0.lock().unwrap().clone();
         assert_eq!(lines.iter().filter(|line| *line == "refused").count(), 100, "refusals");
         assert_eq!(lines.iter().filter(|line| *line == "broken").count(), 100);
-        assert_eq!(lines.last().unwrap(), "heap camera has gone");
+        assert_eq!(lines.last().unwrap(), "heap camera removed");
         assert!(lines.iter().any(|line| line == "100 refusals within 10 s: the next are counted only"), "{lines:?}");
     }
 

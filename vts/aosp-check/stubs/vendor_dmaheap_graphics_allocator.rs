@@ -8,9 +8,9 @@ pub mod aidl {
         pub mod dmaheap {
             pub mod graphics {
                 pub mod allocator {
-                    pub mod Holdings {
+                    pub mod AccountStatistics {
                         #[derive(Debug, Default)]
-                        pub struct Holdings {
+                        pub struct AccountStatistics {
                             pub liveBuffers: i64,
                             pub liveBytes: i64,
                             pub highWaterBytes: i64,
@@ -37,7 +37,7 @@ pub mod aidl {
                             pub state: String,
                             pub isProtected: bool,
                             pub budgetBytes: i64,
-                            pub holdings: super::Holdings::Holdings,
+                            pub account: super::AccountStatistics::AccountStatistics,
                             pub latency: super::LatencyStatistics::LatencyStatistics,
                         }
                     }
@@ -47,7 +47,7 @@ pub mod aidl {
                             pub uid: i32,
                             pub reservedBytes: i64,
                             pub refusals: i64,
-                            pub holdings: super::Holdings::Holdings,
+                            pub account: super::AccountStatistics::AccountStatistics,
                         }
                     }
                     pub mod BufferStatistics {
@@ -94,7 +94,7 @@ pub mod aidl {
                             pub requests: i64,
                             pub availableBytes: i64,
                             pub reserveBytes: i64,
-                            pub all: super::Holdings::Holdings,
+                            pub all: super::AccountStatistics::AccountStatistics,
                             pub heaps: Vec<super::HeapStatistics::HeapStatistics>,
                             pub clients: Vec<super::ClientStatistics::ClientStatistics>,
                             pub refusals: Vec<super::RefusalStatistics::RefusalStatistics>,
@@ -108,7 +108,7 @@ pub mod aidl {
 
                         pub trait IAllocatorStatistics: Interface {
                             fn getStatistics(&self) -> binder::Result<AllocatorStatistics>;
-                            fn getBuffers(&self, olderThanMs: i64, limit: i32)
+                            fn getBuffers(&self, olderThanMs: i64, afterId: i64, limit: i32)
                                 -> binder::Result<Vec<BufferStatistics>>;
                         }
 

@@ -85,7 +85,7 @@ impl Client {
         let words = |status: Status| format!("{:?} {}", status.exception_code(), status.message().unwrap_or_default());
         [
             said(statistics.getStatistics().map(drop).map_err(words)),
-            said(statistics.getBuffers(0, 0).map(drop).map_err(words)),
+            said(statistics.getBuffers(0, 0, 0).map(drop).map_err(words)),
             said(self.0.dump(&["--json"]).map(drop).map_err(|error| error.to_string())),
         ]
     }

@@ -181,7 +181,11 @@ impl IAllocatorStatistics for Before {
         self.other.statistics().map_err(failed)?.ok_or(StatusCode::NameNotFound)?.getStatistics()
     }
 
-    fn getBuffers(&self, older_than_ms: i64, limit: i32) -> BinderResult<Vec<BufferStatistics>> {
-        self.other.statistics().map_err(failed)?.ok_or(StatusCode::NameNotFound)?.getBuffers(older_than_ms, limit)
+    fn getBuffers(&self, older_than_ms: i64, after_id: i64, limit: i32) -> BinderResult<Vec<BufferStatistics>> {
+        self.other.statistics().map_err(failed)?.ok_or(StatusCode::NameNotFound)?.getBuffers(
+            older_than_ms,
+            after_id,
+            limit,
+        )
     }
 }

@@ -4,6 +4,7 @@ use super::buffers::{Buffers, Entry, Ticket};
 use super::{MAX_TRACKED, MAX_TRACKED_OF_ONE};
 use crate::error::Shortage;
 use heaps_config::policy::{HeapId, Limits};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most clients that are remembered after they let everything go.
@@ -11,7 +12,8 @@ const MAX_IDLE_CLIENTS: usize = 256;
 
 /// Statistics of a heap, a client or all together. A heap counts the buffers whose pixels it gave; its bytes are all that is
 /// in it, shared metadata and reserved regions included, so that the heaps add up to the total.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Account {
     /// Buffers that somebody still holds. (0 throughout where releases are not observed.)
     pub live_buffers: u64,

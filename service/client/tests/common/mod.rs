@@ -14,24 +14,37 @@ use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
 use gralloc_client::DescriptorBuilder;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
 /// Allocates RGBA from temporary files. By some names of buffers it breaks its contract.
 #[derive(Default)]
 pub(crate) struct Files {
-    /// Calls of the slow kind that are being served.
-    slow: AtomicUsize,
-    /// Most of them at once.
-    peak: AtomicUsize,
+    slow: Mutex<Slow>,
+    /// The most of them has risen.
+    risen: Condvar,
 }
+
+/// Calls of the slow kind.
+#[derive(Default)]
+struct Slow {
+    /// That are being served.
+    inside: usize,
+    /// The most of them at once.
+    peak: usize,
+}
+
+/// So many slow calls at once let one another go on.
+const SLOW_TOGETHER: usize = 4;
+/// Against hanging, where fewer are served at once.
+const WATCHDOG: Duration = Duration::from_secs(30);
 
 impl Files {
     fn write_dump(&self, out: &mut dyn Write, args: &[String]) -> std::io::Result<()> {
         match args {
             // More than a pipe holds.
-            [only] if only == "peak" => writeln!(out, "{}", self.peak.load(Ordering::SeqCst)),
+            [only] if only == "peak" => writeln!(out, "{}", self.slow.lock().unwrap().peak),
             [only] if only == "large" => out.write_all(&vec![b'x'; 300_000]),
             _ => writeln!(out, "{args:?}"),
         }
@@ -103,10 +116,12 @@ impl IAllocator for Files {
 
     fn isSupported(&self, descriptor: &BufferDescriptorInfo) -> BinderResult<bool> {
         if BufferName::from_wire(&descriptor.name).bytes() == b"slow" {
-            let now = self.slow.fetch_add(1, Ordering::SeqCst) + 1;
-            self.peak.fetch_max(now, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(200));
-            self.slow.fetch_sub(1, Ordering::SeqCst);
+            let mut slow = self.slow.lock().unwrap();
+            slow.inside += 1;
+            slow.peak = slow.peak.max(slow.inside);
+            self.risen.notify_all();
+            let wait = self.risen.wait_timeout_while(slow, WATCHDOG, |slow| slow.peak < SLOW_TOGETHER);
+            wait.unwrap().0.inside -= 1;
         }
         Ok(descriptor.format.0 == 1)
     }

@@ -5,7 +5,7 @@ mod page;
 use crate::args::ReportArgs;
 use crate::command::top::{ask, connect};
 use crate::output::{Output, Status};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{self, Snapshot};
 use anyhow::{bail, Context, Result};
 use serde_json::{json, Value};
 use std::fmt::Write as _;
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &ReportArgs, out: &Output) -> Result<Status> {
         }
         std::fs::write(file, lines).with_context(|| file.display().to_string())?;
     }
-    let samples: Vec<Snapshot> = dumps.iter().map(Snapshot::of).collect();
+    let samples: Vec<Snapshot> = dumps.iter().map(snapshot::read).collect::<Result<_>>()?;
     std::fs::write(&args.output, page::of(&samples)).with_context(|| args.output.display().to_string())?;
     let path = args.output.display().to_string();
     if out.json {

@@ -2,8 +2,9 @@
 
 use crate::args::{LeaksArgs, TopArgs};
 use crate::output::{table, Output, Status};
-use crate::snapshot::{size, Buffer, Snapshot};
+use crate::snapshot::{self, refused, size, Snapshot};
 use anyhow::{anyhow, Result};
+use gralloc_allocator::statistics::{BufferStatistics, ClientStatistics, LeakGroup, Statistics};
 use gralloc_client::{Connection, Transport};
 use serde_json::Value;
 use std::io::IsTerminal;
@@ -26,8 +27,8 @@ pub(crate) fn run(args: &TopArgs, out: &Output) -> Result<Status> {
             (true, true) => out.json(&dump),
             // One value a line: what `report --from` reads.
             (true, false) => out.text(&format!("{dump}\n")),
-            (false, true) => out.text(&view(&Snapshot::of(&dump), out)),
-            (false, false) => out.text(&format!("{CLEAR}{}", view(&Snapshot::of(&dump), out))),
+            (false, true) => out.text(&view(&snapshot::read(&dump)?, out)),
+            (false, false) => out.text(&format!("{CLEAR}{}", view(&snapshot::read(&dump)?, out))),
         }
         if once {
             return Ok(Status::Done);
@@ -39,15 +40,15 @@ pub(crate) fn run(args: &TopArgs, out: &Output) -> Result<Status> {
 /// `heapctl leaks`: exit status 1 when there are some.
 pub(crate) fn leaks(args: &LeaksArgs, out: &Output) -> Result<Status> {
     let dump = ask(&connect(args.transport.transport())?, Some(&args.older_than))?;
-    let snapshot = Snapshot::of(&dump);
+    let leaks = snapshot::read(&dump)?.leaks.unwrap_or_default().groups;
     if out.json {
         out.json(dump.get("leaks").unwrap_or(&Value::Null));
-    } else if snapshot.leaks.is_empty() {
+    } else if leaks.is_empty() {
         out.text(&format!("no buffer is older than {}\n", args.older_than));
     } else {
-        out.text(&table(&leak_rows(&snapshot)));
+        out.text(&table(&leak_rows(&leaks)));
     }
-    Ok(if snapshot.leaks.is_empty() { Status::Done } else { Status::Refused })
+    Ok(if leaks.is_empty() { Status::Done } else { Status::Refused })
 }
 
 /// Finds the service.
@@ -63,51 +64,53 @@ pub(crate) fn ask(connection: &Connection, older_than: Option<&str>) -> Result<V
     serde_json::from_str(&text).map_err(|error| anyhow!("the service's dump is no JSON: {error}"))
 }
 
-fn view(now: &Snapshot, out: &Output) -> String {
-    let available = now.available_bytes.map_or("unknown".to_owned(), size);
-    let refused: u64 = now.refusals.iter().map(|(_, count)| count).sum();
+fn view(dump: &Snapshot, out: &Output) -> String {
+    let now = &dump.statistics;
+    let available = now.memory.available_bytes.map_or("unknown".to_owned(), size);
+    let refused = refused(now);
     let mut text = format!(
         "{}, up {} s, {} requests, {refused} refused, {available} available\n",
         out.strong(&format!("policy {}", now.policy)),
         now.uptime_ms / 1000,
         now.requests
     );
-    if !now.sees_releases {
-        text.push_str("the kernel does not say when a buffer dies: live figures are unknown\n");
+    if now.releases_seen_through.is_none() {
+        text.push_str("the kernel does not say when a buffer dies: live statistics are unknown\n");
     }
     let mut part = |title: &str, rows: String| text.push_str(&format!("\n{}\n{rows}", out.strong(title)));
     part("heaps", table(&heap_rows(now)));
     part("clients", table(&client_rows(now)));
-    if let Some((hits, misses, bytes)) = now.pool {
-        part("pool", format!("{hits} hits, {misses} misses, {} ready\n", size(bytes)));
+    if let Some(pool) = now.pool.as_ref().map(|pool| &pool.pool) {
+        part("pool", format!("{} hits, {} misses, {} ready\n", pool.hits, pool.misses, size(pool.ready_bytes)));
     }
     if !now.refusals.is_empty() {
         part("refusals", now.refusals.iter().map(|(cause, count)| format!("{count:>6}  {cause}\n")).collect());
     }
-    if !now.leaks.is_empty() {
-        part("old buffers", table(&leak_rows(now)));
+    if let Some(leaks) = dump.leaks.as_ref().filter(|leaks| !leaks.groups.is_empty()) {
+        part("old buffers", table(&leak_rows(&leaks.groups)));
     }
-    let mut largest: Vec<&Buffer> = now.buffers.iter().collect();
+    let mut largest: Vec<&BufferStatistics> = dump.buffers.iter().collect();
     largest.sort_by_key(|buffer| std::cmp::Reverse(buffer.bytes));
     part("largest buffers", table(&buffer_rows(largest.into_iter())));
-    part("oldest buffers", table(&buffer_rows(now.buffers.iter())));
+    part("oldest buffers", table(&buffer_rows(dump.buffers.iter())));
     text
 }
 
-fn heap_rows(now: &Snapshot) -> Vec<[String; 9]> {
+fn heap_rows(now: &Statistics) -> Vec<[String; 9]> {
     let head = ["heap", "buffers", "live", "of budget or peak", "peak", "budget", "served", "p50 us", "p99 us"];
     let heaps = now.heaps.iter().map(|heap| {
-        let of = heap.budget_bytes.unwrap_or(heap.held.high_water_bytes);
+        let (held, latency) = (&heap.account, &heap.latency);
+        let of = heap.budget_bytes.unwrap_or(held.high_water_bytes);
         [
             heap.name.clone(),
-            heap.held.live_buffers.to_string(),
-            size(heap.held.live_bytes),
-            bar(heap.held.live_bytes, heap.held.high_water_bytes, of),
-            size(heap.held.high_water_bytes),
+            held.live_buffers.to_string(),
+            size(held.live_bytes),
+            bar(held.live_bytes, held.high_water_bytes, of),
+            size(held.high_water_bytes),
             heap.budget_bytes.map_or("-".to_owned(), size),
-            heap.served.to_string(),
-            heap.p50_us.to_string(),
-            heap.p99_us.to_string(),
+            latency.count.to_string(),
+            latency.p50_us.to_string(),
+            latency.p99_us.to_string(),
         ]
     });
     let all = &now.all;
@@ -131,10 +134,11 @@ fn bar(live: u64, peak: u64, whole: u64) -> String {
         .collect()
 }
 
-fn client_rows(now: &Snapshot) -> Vec<[String; 6]> {
+fn client_rows(now: &Statistics) -> Vec<[String; 6]> {
     let mut clients: Vec<_> = now.clients.iter().collect();
-    clients.sort_by_key(|(_, held, _)| std::cmp::Reverse(held.live_bytes));
-    let row = |(uid, held, refusals): &(u64, crate::snapshot::Holdings, u64)| {
+    clients.sort_by_key(|client| std::cmp::Reverse(client.account.live_bytes));
+    let row = |client: &ClientStatistics| {
+        let ClientStatistics { uid, refusals, account: held, .. } = client;
         let (live, peak) = (size(held.live_bytes), size(held.high_water_bytes));
         [
             uid.to_string(),
@@ -149,8 +153,8 @@ fn client_rows(now: &Snapshot) -> Vec<[String; 6]> {
     [head].into_iter().chain(clients.into_iter().take(LINES).map(row)).collect()
 }
 
-fn buffer_rows<'a>(buffers: impl Iterator<Item = &'a Buffer>) -> Vec<[String; 7]> {
-    let row = |buffer: &Buffer| {
+fn buffer_rows<'a>(buffers: impl Iterator<Item = &'a BufferStatistics>) -> Vec<[String; 7]> {
+    let row = |buffer: &BufferStatistics| {
         [
             format!("{:#018x}", buffer.id),
             size(buffer.bytes),
@@ -165,13 +169,13 @@ fn buffer_rows<'a>(buffers: impl Iterator<Item = &'a Buffer>) -> Vec<[String; 7]
     [head].into_iter().chain(buffers.take(LINES).map(row)).collect()
 }
 
-fn leak_rows(now: &Snapshot) -> Vec<[String; 5]> {
-    let row = |leak: &crate::snapshot::Leak| {
+fn leak_rows(leaks: &[LeakGroup]) -> Vec<[String; 5]> {
+    let row = |leak: &LeakGroup| {
         let oldest = format!("{} s", leak.oldest_ms / 1000);
         [leak.uid.to_string(), leak.buffers.to_string(), size(leak.bytes), oldest, leak.name.clone()]
     };
     let head = ["uid", "buffers", "bytes", "oldest", "name"].map(str::to_owned);
-    [head].into_iter().chain(now.leaks.iter().map(row)).collect()
+    [head].into_iter().chain(leaks.iter().map(row)).collect()
 }
 
 #[cfg(test)]

@@ -107,6 +107,20 @@ fn dump_is_the_services_own_words() {
 }
 
 #[test]
+fn statistics_answer_their_interfaces_version() {
+    let (_dir, socket) = service();
+    let connection = gralloc_client::Connection::socket(socket.as_ref()).unwrap();
+    let statistics = connection.statistics().unwrap().unwrap();
+    assert_eq!(
+        (statistics.getInterfaceVersion().unwrap(), statistics.getInterfaceHash().unwrap()),
+        (1, "notfrozen".to_owned())
+    );
+    let told = statistics.getStatistics().unwrap();
+    assert_eq!((told.policy.as_str(), told.requests), ("generic", 0));
+    assert!(statistics.getBuffers(0, 0, 0).unwrap().is_empty());
+}
+
+#[test]
 fn without_a_service_the_answer_says_where_it_was_looked_for() {
     for command in [vec!["dump"], vec!["alloc", "--format", "BLOB", "--size", "1x1"]] {
         let Run { status, err, .. } = run(&[&command[..], &["--socket", "/nonexistent/socket"]].concat());

@@ -1,18 +1,28 @@
 //! The dump for people.
 
-use super::{Dump, Holdings};
+use super::Buffers;
+use gralloc_allocator::statistics::{Account, BufferStatistics, Dump, Leaks, Statistics};
 use std::io::{self, Write};
 
 /// Most live buffers that are listed one by one unless `--buffers` asks for all; JSON has all.
-pub(super) const LISTED: usize = 64;
+const LISTED: usize = 64;
 
-pub(super) fn write(dump: &Dump, all_buffers: bool, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(dump: &Dump<Buffers<'_>>, all_buffers: bool, out: &mut dyn Write) -> io::Result<()> {
+    let Dump { statistics, buffers: live, leaks } = dump;
+    summary(statistics, out)?;
+    if let Some(leaks) = leaks {
+        write_leaks(leaks, out)?;
+    }
+    write_buffers(*live, if all_buffers { usize::MAX } else { LISTED }, statistics.all.live_buffers, out)
+}
+
+fn summary(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} (version {})", dump.service, dump.interface_version)?;
     writeln!(out, "policy {}, heaps from {}, up {} s", dump.policy, dump.heaps_from, dump.uptime_ms / 1000)?;
     if let Some(warning) = &dump.stand_in {
         writeln!(out, "! {warning}")?;
     }
-    match dump.releases_seen_through {
+    match &dump.releases_seen_through {
         Some(_) => releases(dump, out)?,
         None => writeln!(out, "! the kernel does not say when a buffer dies: live is unknown, budgets bound nothing")?,
     }
@@ -28,12 +38,10 @@ pub(super) fn write(dump: &Dump, all_buffers: bool, out: &mut dyn Write) -> io::
         writeln!(out, "  {count:>8}  {cause}")?;
     }
     clients(dump, out)?;
-    latencies(dump, out)?;
-    leaks(dump, out)?;
-    buffers(dump, if all_buffers { usize::MAX } else { LISTED }, out)
+    latencies(dump, out)
 }
 
-fn releases(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+fn releases(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     let sources: Vec<String> =
         dump.watches.iter().map(|line| format!("{} ({} watches)", line.source, line.watches)).collect();
     writeln!(out, "releases seen through {}, {} buffers untracked", sources.join(", "), dump.untracked_buffers)?;
@@ -43,7 +51,7 @@ fn releases(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn memory(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+fn memory(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     let bound = |bytes: Option<u64>| bytes.map_or("no bound".to_owned(), size);
     let available = dump.memory.available_bytes.map_or("unknown".to_owned(), size);
     writeln!(out, "memory available {available}, reserve {}", size(dump.memory.reserve_bytes))?;
@@ -57,33 +65,33 @@ fn memory(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-fn pool(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+fn pool(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     let Some(pool) = &dump.pool else { return writeln!(out, "pool: off") };
-    let figures = &pool.figures;
-    let (ready, most) = (size(figures.ready_bytes), size(figures.high_water_bytes));
+    let counted = &pool.pool;
+    let (ready, most) = (size(counted.ready_bytes), size(counted.high_water_bytes));
     writeln!(
         out,
         "pool: {} ready, {ready} of {}, {most} at most; {} hits, {} misses, {} filled; given back: {} idle, \
         {} under pressure (seen through {}), {} for room",
-        figures.ready_buffers,
+        counted.ready_buffers,
         size(pool.limit_bytes),
-        figures.hits,
-        figures.misses,
-        figures.fills,
-        figures.dropped_idle,
-        figures.dropped_pressure,
+        counted.hits,
+        counted.misses,
+        counted.fills,
+        counted.dropped_idle,
+        counted.dropped_pressure,
         pool.pressure_seen_through,
-        figures.dropped_room
+        counted.dropped_room
     )
 }
 
-fn heaps(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+fn heaps(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     header(out, "heap", "node")?;
     for heap in &dump.heaps {
         let node = heap.node.as_ref().map_or(String::new(), |node| format!("{node}, "));
         let protected = if heap.protected { ", protected" } else { "" };
         let budget = heap.budget_bytes.map_or(String::new(), |bytes| format!(", budget {}", size(bytes)));
-        line(out, &heap.name, &heap.holdings, &format!("{node}{}{protected}{budget}", heap.explanation))?;
+        line(out, &heap.name, &heap.account, &format!("{node}{}{protected}{budget}", heap.explanation))?;
     }
     line(out, "all", &dump.all, "metadata included")?;
     for node in &dump.unclaimed_nodes {
@@ -95,10 +103,10 @@ fn heaps(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn clients(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+fn clients(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     header(out, "client", "refusals")?;
     for client in &dump.clients {
-        line(out, &format!("uid {}", client.uid), &client.holdings, &client.refusals.to_string())?;
+        line(out, &format!("uid {}", client.uid), &client.account, &client.refusals.to_string())?;
     }
     Ok(())
 }
@@ -107,13 +115,13 @@ fn header(out: &mut dyn Write, what: &str, rest: &str) -> io::Result<()> {
     writeln!(out, "\n{what:<18} {:>6} {:>10} {:>10} {:>10}  {rest}", "live", "bytes", "peak", "given out")
 }
 
-fn line(out: &mut dyn Write, name: &str, holdings: &Holdings, rest: &str) -> io::Result<()> {
-    let Holdings { live_buffers, live_bytes, high_water_bytes, total_buffers, .. } = *holdings;
+fn line(out: &mut dyn Write, name: &str, account: &Account, rest: &str) -> io::Result<()> {
+    let Account { live_buffers, live_bytes, high_water_bytes, total_buffers, .. } = *account;
     let (bytes, peak) = (size(live_bytes), size(high_water_bytes));
     writeln!(out, "  {name:<16} {live_buffers:>6} {bytes:>10} {peak:>10} {total_buffers:>10}  {rest}")
 }
 
-fn latencies(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
+fn latencies(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nallocate2, by first heap {:>8} {:>10} {:>10} {:>10}", "served", "p50 us", "p99 us", "max us")?;
     for heap in &dump.heaps {
         let latency = &heap.latency;
@@ -123,8 +131,7 @@ fn latencies(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn leaks(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
-    let Some(leaks) = &dump.leaks else { return Ok(()) };
+fn write_leaks(leaks: &Leaks, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nolder than {} ms, by client and name, most bytes first", leaks.older_than_ms)?;
     for group in &leaks.groups {
         let (bytes, oldest) = (size(group.bytes), group.oldest_ms / 1000);
@@ -134,27 +141,25 @@ fn leaks(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
             group.uid, group.buffers, group.name
         )?;
     }
+    if leaks.further_buffers > 0 {
+        writeln!(out, "  and {} buffers of further clients and names", leaks.further_buffers)?;
+    }
     Ok(())
 }
 
-fn buffers(dump: &Dump, listed: usize, out: &mut dyn Write) -> io::Result<()> {
+fn write_buffers(buffers: Buffers<'_>, most: usize, live: u64, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nlive buffers, oldest first")?;
-    for buffer in dump.buffers.iter().take(listed) {
+    let mut listed: u64 = 0;
+    for buffer in buffers.all().take(most) {
+        let BufferStatistics { id, heap, uid, pid, usage, name, .. } = &buffer;
+        let (bytes, age) = (size(buffer.bytes), buffer.age_ms / 1000);
         writeln!(
             out,
-            "  {:#018x}  {:<10} {:<12} uid {:<6} pid {:<6} {:>6} s  {}  \"{}\"",
-            buffer.id,
-            size(buffer.bytes),
-            buffer.heap,
-            buffer.uid,
-            buffer.pid,
-            buffer.age_ms / 1000,
-            buffer.usage,
-            buffer.name
+            "  {id:#018x}  {bytes:<10} {heap:<12} uid {uid:<6} pid {pid:<6} {age:>6} s  {usage}  \"{name}\""
         )?;
+        listed = listed.saturating_add(1);
     }
-    let listed = u64::try_from(dump.buffers.len().min(listed)).unwrap_or(u64::MAX);
-    let more = dump.all.live_buffers.saturating_sub(listed);
+    let more = live.saturating_sub(listed);
     if more > 0 {
         writeln!(out, "  and {more} more: --buffers lists all, and --json")?;
     }

@@ -92,7 +92,7 @@ fn extension_tells_what_the_dump_tells(subject: &Subject) {
     let mut served = 0;
     for (index, heap) in told.heaps.iter().enumerate() {
         assert_eq!(dump.0["heaps"][index]["name"], heap.name);
-        same(heap.holdings.liveBytes, &format!("/heaps/{index}/live_bytes"));
+        same(heap.account.liveBytes, &format!("/heaps/{index}/live_bytes"));
         same(heap.latency.count, &format!("/heaps/{index}/latency/count"));
         same(heap.latency.p50Us, &format!("/heaps/{index}/latency/p50_us"));
         same(heap.latency.p99Us, &format!("/heaps/{index}/latency/p99_us"));
@@ -100,15 +100,15 @@ fn extension_tells_what_the_dump_tells(subject: &Subject) {
         served += heap.latency.count;
     }
     assert!(served > 0);
-    let buffers = statistics.getBuffers(0, 0).unwrap();
+    let buffers = statistics.getBuffers(0, 0, 0).unwrap();
     let own = buffers.iter().find(|line| line.id.cast_unsigned() == buffer.info.id).unwrap();
     assert_eq!(
         (own.name.as_str(), own.uid.cast_unsigned(), own.pid),
         ("both ways\\x1b", geteuid().as_raw(), own_pid())
     );
     assert_eq!(own.usage.cast_unsigned(), CPU.0);
-    assert!(statistics.getBuffers(i64::MAX, 0).unwrap().is_empty());
-    assert_eq!(statistics.getBuffers(i64::MIN, 1).unwrap().len(), 1);
+    assert!(statistics.getBuffers(i64::MAX, 0, 0).unwrap().is_empty());
+    assert_eq!(statistics.getBuffers(i64::MIN, 0, 1).unwrap().len(), 1);
 }
 
 /// Waits until each buffer of this name is as old, by the service's clock.
@@ -166,9 +166,9 @@ fn few_of_many_buffers_are_the_oldest_and_the_rest_is_counted() -> Verdict {
     let listed = text.matches("\"many\"").count() + 1;
     assert!(text.contains(&format!("{} more", 290 - listed)), "{listed} of 290 are listed: {text}");
     assert_eq!(client.dump(&["--buffers"]).matches("\"many\"").count(), 288);
-    let told = client.statistics().getBuffers(0, 1).unwrap();
+    let told = client.statistics().getBuffers(0, 0, 1).unwrap();
     assert_eq!(told.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), ["oldest"]);
-    let told = client.statistics().getBuffers(0, 0).unwrap();
+    let told = client.statistics().getBuffers(0, 0, 0).unwrap();
     assert_eq!((told.len(), told.last().unwrap().name.as_str()), (290, "youngest"));
     Ok(())
 }

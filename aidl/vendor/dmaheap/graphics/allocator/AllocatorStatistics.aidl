@@ -1,22 +1,22 @@
 // This project's own interface: see IAllocatorStatistics.aidl.
 package vendor.dmaheap.graphics.allocator;
 
+import vendor.dmaheap.graphics.allocator.AccountStatistics;
 import vendor.dmaheap.graphics.allocator.ClientStatistics;
 import vendor.dmaheap.graphics.allocator.HeapStatistics;
-import vendor.dmaheap.graphics.allocator.Holdings;
 import vendor.dmaheap.graphics.allocator.PoolStatistics;
 import vendor.dmaheap.graphics.allocator.RefusalStatistics;
 
-/** All figures of one moment. */
+/** Everything of one moment. */
 @VintfStability
 parcelable AllocatorStatistics {
     /** The policy's name. */
     @utf8InCpp String policy;
     /** Milliseconds since the service started. */
     long uptimeMs;
-    /** How the kernel tells that a buffer died; empty where it does not, and live figures are 0. */
+    /** How the kernel tells that a buffer died; empty where it does not, and live statistics are 0. */
     @utf8InCpp String releasesSeenThrough;
-    /** Buffers that could not be watched: in no live figure. */
+    /** Buffers that could not be watched: in no live statistic. */
     long untrackedBuffers;
     /** allocate2 calls. */
     long requests;
@@ -25,7 +25,7 @@ parcelable AllocatorStatistics {
     /** Bytes of it that no request may take. */
     long reserveBytes;
     /** Pixels and shared metadata of all clients. */
-    Holdings all;
+    AccountStatistics all;
     /** In the policy's order. */
     HeapStatistics[] heaps;
     /** By uid, ascending. Those that hold nothing are forgotten beyond 256. */

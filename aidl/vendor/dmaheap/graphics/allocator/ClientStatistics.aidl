@@ -1,7 +1,7 @@
 // This project's own interface: see IAllocatorStatistics.aidl.
 package vendor.dmaheap.graphics.allocator;
 
-import vendor.dmaheap.graphics.allocator.Holdings;
+import vendor.dmaheap.graphics.allocator.AccountStatistics;
 
 /** All processes of one user. */
 @VintfStability
@@ -13,5 +13,5 @@ parcelable ClientStatistics {
     /** Requests refused, whatever the cause. */
     long refusals;
     /** Pixels and shared metadata. */
-    Holdings holdings;
+    AccountStatistics account;
 }

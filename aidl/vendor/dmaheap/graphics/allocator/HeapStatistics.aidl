@@ -1,7 +1,7 @@
 // This project's own interface: see IAllocatorStatistics.aidl.
 package vendor.dmaheap.graphics.allocator;
 
-import vendor.dmaheap.graphics.allocator.Holdings;
+import vendor.dmaheap.graphics.allocator.AccountStatistics;
 import vendor.dmaheap.graphics.allocator.LatencyStatistics;
 
 /** A heap of the policy. */
@@ -17,8 +17,8 @@ parcelable HeapStatistics {
     boolean isProtected;
     /** Most bytes that may be live in it; -1 without a bound. */
     long budgetBytes = -1;
-    /** Pixels only: the shared metadata is in AllocatorStatistics.all and the clients' figures. */
-    Holdings holdings;
+    /** The buffers whose pixels it gave; its bytes are all that is in it, shared metadata included. */
+    AccountStatistics account;
     /** Of the requests whose first buffer this heap gave. */
     LatencyStatistics latency;
 }

@@ -12,14 +12,17 @@ import vendor.dmaheap.graphics.allocator.BufferStatistics;
  */
 @VintfStability
 interface IAllocatorStatistics {
-    /** All figures but the single buffers', of one moment. Releases that have happened are booked before. */
+    /** Everything but the single buffers', of one moment. Releases that have happened are booked before. */
     AllocatorStatistics getStatistics();
 
     /**
-     * Buffers that are alive, oldest first.
+     * Buffers that are alive, by id, a page at a time. Ids rise: the first are the oldest. A page is as long as fits a
+     * transaction, whatever the names are; the next one begins behind the last id of this, and an empty one is the end. Each
+     * buffer that lives throughout is in one page; one that is given out or released meanwhile may be or not.
      *
      * @param olderThanMs only those given out at least so many milliseconds ago; 0 or less for all.
-     * @param limit at most so many; 0 or less, or more than 1024, for 1024: a reply has to fit a transaction.
+     * @param afterId only those with a larger id, unsigned; 0 for the first page.
+     * @param limit at most so many; 0 or less for as many as fit.
      */
-    BufferStatistics[] getBuffers(in long olderThanMs, in int limit);
+    BufferStatistics[] getBuffers(in long olderThanMs, in long afterId, in int limit);
 }

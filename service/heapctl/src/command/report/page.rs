@@ -1,6 +1,7 @@
 //! The page: inline SVG, two colour schemes, nothing from elsewhere.
 
-use crate::snapshot::{size, Snapshot};
+use crate::snapshot::{refused, size, Snapshot};
+use gralloc_allocator::statistics::{HeapStatistics, PoolStatistics, Statistics};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -31,6 +32,7 @@ struct Series {
 /// The page of these samples, at least one.
 pub(super) fn of(samples: &[Snapshot]) -> String {
     let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return HEAD.to_owned() };
+    let (first, last) = (&first.statistics, &last.statistics);
     let mut page = HEAD.to_owned();
     let seconds = last.uptime_ms.saturating_sub(first.uptime_ms) / 1000;
     let _ = write!(
@@ -43,25 +45,30 @@ pub(super) fn of(samples: &[Snapshot]) -> String {
         last.all.live_buffers,
         last.requests
     );
-    if !last.sees_releases {
-        page.push_str("<p>The kernel does not say when a buffer dies: live figures are unknown.</p>");
+    if last.releases_seen_through.is_none() {
+        page.push_str("<p>The kernel does not say when a buffer dies: live statistics are unknown.</p>");
     }
-    let times: Vec<u64> = samples.iter().map(|sample| sample.uptime_ms.saturating_sub(first.uptime_ms)).collect();
-    chart(&mut page, "Live bytes by heap", &times, &by_heap(samples, |heap| heap.held.live_bytes), 1024, size);
+    let times: Vec<u64> =
+        samples.iter().map(|sample| sample.statistics.uptime_ms.saturating_sub(first.uptime_ms)).collect();
+    chart(&mut page, "Live bytes by heap", &times, &by_heap(samples, |heap| heap.account.live_bytes), 1024, size);
     chart(&mut page, "Live bytes by client", &times, &by_client(samples), 1024, size);
     chart(
         &mut page,
         "allocate2, 99th percentile since the start, by heap",
         &times,
-        &by_heap(samples, |heap| heap.p99_us),
+        &by_heap(samples, |heap| heap.latency.p99_us),
         10,
         micros,
     );
-    let mut counts = vec![Series { name: "refusals".to_owned(), values: samples.iter().map(refused).collect() }];
+    let mut counts = vec![Series {
+        name: "refusals".to_owned(),
+        values: samples.iter().map(|sample| refused(&sample.statistics)).collect(),
+    }];
     if last.pool.is_some() {
-        let of = |pick: fn((u64, u64, u64)) -> u64| samples.iter().map(|s| s.pool.map_or(0, pick)).collect();
-        counts.push(Series { name: "pool hits".to_owned(), values: of(|pool| pool.0) });
-        counts.push(Series { name: "pool misses".to_owned(), values: of(|pool| pool.1) });
+        let pool = |sample: &Snapshot| sample.statistics.pool.as_ref().map(|pool| pool.pool).unwrap_or_default();
+        let of = |pick: fn(PoolStatistics) -> u64| samples.iter().map(pool).map(pick).collect();
+        counts.push(Series { name: "pool hits".to_owned(), values: of(|pool| pool.hits) });
+        counts.push(Series { name: "pool misses".to_owned(), values: of(|pool| pool.misses) });
     }
     chart(&mut page, "Refusals and pool, since the start", &times, &counts, 10, |count| count.to_string());
     heaps(&mut page, last);
@@ -70,23 +77,22 @@ pub(super) fn of(samples: &[Snapshot]) -> String {
     page
 }
 
-fn refused(sample: &Snapshot) -> u64 {
-    sample.refusals.iter().map(|(_, count)| count).sum()
-}
-
-fn by_heap(samples: &[Snapshot], figure: fn(&crate::snapshot::Heap) -> u64) -> Vec<Series> {
-    let names: BTreeSet<&str> = samples.iter().flat_map(|s| &s.heaps).map(|heap| heap.name.as_str()).collect();
-    let at = |sample: &Snapshot, name: &str| sample.heaps.iter().find(|heap| heap.name == name).map_or(0, figure);
+fn by_heap(samples: &[Snapshot], pick: fn(&HeapStatistics) -> u64) -> Vec<Series> {
+    let names: BTreeSet<&str> =
+        samples.iter().flat_map(|s| &s.statistics.heaps).map(|heap| heap.name.as_str()).collect();
+    let at =
+        |sample: &Snapshot, name: &str| sample.statistics.heaps.iter().find(|heap| heap.name == name).map_or(0, pick);
     let series = |name: &str| Series { name: name.to_owned(), values: samples.iter().map(|s| at(s, name)).collect() };
     names.into_iter().map(series).collect()
 }
 
 fn by_client(samples: &[Snapshot]) -> Vec<Series> {
-    let uids: BTreeSet<u64> = samples.iter().flat_map(|s| &s.clients).map(|(uid, _, _)| *uid).collect();
-    let at = |sample: &Snapshot, uid: u64| {
-        sample.clients.iter().find(|(other, _, _)| *other == uid).map_or(0, |(_, held, _)| held.live_bytes)
+    let uids: BTreeSet<u32> = samples.iter().flat_map(|s| &s.statistics.clients).map(|client| client.uid).collect();
+    let at = |sample: &Snapshot, uid: u32| {
+        let clients = &sample.statistics.clients;
+        clients.iter().find(|client| client.uid == uid).map_or(0, |client| client.account.live_bytes)
     };
-    let series = |uid: u64| Series { name: format!("uid {uid}"), values: samples.iter().map(|s| at(s, uid)).collect() };
+    let series = |uid: u32| Series { name: format!("uid {uid}"), values: samples.iter().map(|s| at(s, uid)).collect() };
     uids.into_iter().map(series).collect()
 }
 
@@ -159,19 +165,19 @@ fn scaled(whole: u64, part: u64, of: u64) -> u64 {
     u64::try_from(product.checked_div(u128::from(of)).unwrap_or(0)).unwrap_or(u64::MAX)
 }
 
-fn heaps(page: &mut String, last: &Snapshot) {
+fn heaps(page: &mut String, last: &Statistics) {
     page.push_str("<h2>Heaps at the end</h2><table><tr><th>heap<th>buffers<th>live<th>peak<th>budget<th>served<th>p50<th>p99</tr>");
     for heap in &last.heaps {
         let budget = heap.budget_bytes.map_or("-".to_owned(), size);
-        let (live, peak) = (size(heap.held.live_bytes), size(heap.held.high_water_bytes));
-        let (name, held) = (escaped(&heap.name), &heap.held);
+        let (live, peak) = (size(heap.account.live_bytes), size(heap.account.high_water_bytes));
+        let (name, latency) = (escaped(&heap.name), &heap.latency);
         let _ = write!(
             page,
             "<tr><td>{name}<td>{}<td>{live}<td>{peak}<td>{budget}<td>{}<td>{}<td>{}</tr>",
-            held.live_buffers,
-            heap.served,
-            micros(heap.p50_us),
-            micros(heap.p99_us)
+            heap.account.live_buffers,
+            latency.count,
+            micros(latency.p50_us),
+            micros(latency.p99_us)
         );
     }
     page.push_str("</table>");

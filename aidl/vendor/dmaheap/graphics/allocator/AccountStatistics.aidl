@@ -1,9 +1,9 @@
 // This project's own interface: see IAllocatorStatistics.aidl.
 package vendor.dmaheap.graphics.allocator;
 
-/** What somebody holds. The live figures are 0 where the kernel does not say when a buffer dies. */
+/** What somebody holds. The live statistics are 0 where the kernel does not say when a buffer dies. */
 @VintfStability
-parcelable Holdings {
+parcelable AccountStatistics {
     /** Buffers that some process still refers to. */
     long liveBuffers;
     /** Their bytes, in whole pages. */

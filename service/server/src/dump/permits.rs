@@ -10,30 +10,30 @@ pub(super) const AT_ONCE: usize = 2;
 
 /// Counts the dumps that are being written and the statistics that are being answered.
 #[derive(Debug)]
-pub(super) struct Seats {
+pub(super) struct Permits {
     taken: AtomicUsize,
     most: usize,
 }
 
 /// One of them; given back when dropped.
-pub(crate) struct Seat<'s>(&'s Seats);
+pub(crate) struct Permit<'s>(&'s Permits);
 
-impl Seats {
-    pub(super) const fn new(most: usize) -> Seats {
-        Seats { taken: AtomicUsize::new(0), most }
+impl Permits {
+    pub(super) const fn new(most: usize) -> Permits {
+        Permits { taken: AtomicUsize::new(0), most }
     }
 
-    /// A seat, if one is free.
-    pub(super) fn take(&self) -> io::Result<Seat<'_>> {
+    /// A permit, if one is free.
+    pub(super) fn take(&self) -> io::Result<Permit<'_>> {
         let one_more = |taken: usize| taken.checked_add(1).filter(|taken| *taken <= self.most);
         match self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more) {
-            Ok(_) => Ok(Seat(self)),
+            Ok(_) => Ok(Permit(self)),
             Err(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.0.taken.fetch_sub(1, Ordering::AcqRel);
     }
@@ -43,24 +43,24 @@ impl Drop for Seat<'_> {
 mod tests {
     use super::*;
 
-    fn third_is_refused(seats: &Seats) {
-        let first = seats.take();
-        let second = seats.take();
+    fn third_is_refused(permits: &Permits) {
+        let first = permits.take();
+        let second = permits.take();
         assert!(first.is_ok() && second.is_ok());
-        assert!(seats.take().is_err(), "a third is let in");
-        assert!(seats.take().is_err(), "a refusal takes no seat and gives none back");
+        assert!(permits.take().is_err(), "a third is let in");
+        assert!(permits.take().is_err(), "a refusal takes no permit and gives none back");
         drop(first);
-        assert!(seats.take().is_ok());
+        assert!(permits.take().is_ok());
     }
 
     #[test]
     fn third_dump_is_refused_until_one_ends() {
-        third_is_refused(&Seats::new(AT_ONCE));
+        third_is_refused(&Permits::new(AT_ONCE));
     }
 
     #[test]
     #[should_panic(expected = "a third is let in")]
     fn seats_without_a_bound_are_seen() {
-        third_is_refused(&Seats::new(usize::MAX));
+        third_is_refused(&Permits::new(usize::MAX));
     }
 }

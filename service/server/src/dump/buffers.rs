@@ -1,0 +1,144 @@
+//! The single buffers as statistics. The ledger copies a few at a time under its lock, and what is made of them is made
+//! without it: the memory that this takes does not grow with the number of buffers.
+
+use gralloc_allocator::ledger::{Entry, Ledger};
+use gralloc_allocator::statistics::{BufferStatistics, LeakGroup, Leaks};
+use heaps_config::Policy;
+use serde::ser::{Serialize, Serializer};
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// Most clients and names that the leak view tells apart.
+const MAX_GROUPS: usize = 1024;
+
+/// Where the buffers are read.
+#[derive(Clone, Copy)]
+pub struct Buffers<'a> {
+    /// The account.
+    pub ledger: &'a Ledger,
+    /// Whose heaps have the names.
+    pub policy: &'a Policy,
+    /// The service's clock.
+    pub now_ms: u64,
+}
+
+/// As a sequence, made while it is written.
+impl Serialize for Buffers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.all())
+    }
+}
+
+/// Ordered by id, for the bounded heap of a page.
+struct ById(Entry);
+
+impl<'a> Buffers<'a> {
+    /// All that are alive, oldest first.
+    pub fn all(self) -> impl Iterator<Item = BufferStatistics> + 'a {
+        self.entries().map(move |entry| self.line(&entry))
+    }
+
+    /// At most `most` of those that are at least so old and whose id is above `after_id`, by id: the lowest, so that the last
+    /// one's id asks for what follows. Ids rise, and no two buffers have the same.
+    pub fn page(self, older_than_ms: u64, after_id: u64, most: usize) -> Vec<BufferStatistics> {
+        let mut lowest = BinaryHeap::new();
+        for entry in self.entries().filter(|entry| self.age_ms(entry) >= older_than_ms && entry.id > after_id) {
+            lowest.push(ById(entry));
+            if lowest.len() > most {
+                lowest.pop();
+            }
+        }
+        lowest.into_sorted_vec().iter().map(|ById(entry)| self.line(entry)).collect()
+    }
+
+    /// The leak view of those that are at least so old.
+    pub fn leaks(self, older_than_ms: u64) -> Leaks {
+        leaks(self.all(), older_than_ms)
+    }
+
+    fn entries(self) -> impl Iterator<Item = Entry> + 'a {
+        self.ledger.buffers()
+    }
+
+    fn age_ms(self, entry: &Entry) -> u64 {
+        self.now_ms.saturating_sub(entry.born_ms)
+    }
+
+    fn line(self, entry: &Entry) -> BufferStatistics {
+        BufferStatistics {
+            id: entry.id,
+            name: entry.name.to_string(),
+            heap: self.policy.heap_name(entry.heap).to_owned(),
+            bytes: entry.bytes,
+            usage: entry.usage.to_string(),
+            usage_bits: entry.usage.0,
+            uid: entry.uid,
+            pid: entry.pid,
+            age_ms: self.age_ms(entry),
+        }
+    }
+}
+
+fn leaks(buffers: impl Iterator<Item = BufferStatistics>, older_than_ms: u64) -> Leaks {
+    let mut groups: BTreeMap<(u32, String), LeakGroup> = BTreeMap::new();
+    let mut further_buffers: u64 = 0;
+    for buffer in buffers.filter(|buffer| buffer.age_ms >= older_than_ms) {
+        let key = (buffer.uid, buffer.name);
+        if groups.len() >= MAX_GROUPS && !groups.contains_key(&key) {
+            further_buffers = further_buffers.saturating_add(1);
+            continue;
+        }
+        let (uid, name) = key.clone();
+        let group = groups.entry(key).or_insert(LeakGroup { uid, name, ..LeakGroup::default() });
+        group.buffers = group.buffers.saturating_add(1);
+        group.bytes = group.bytes.saturating_add(buffer.bytes);
+        group.oldest_ms = buffer.age_ms.max(group.oldest_ms);
+    }
+    let mut groups: Vec<LeakGroup> = groups.into_values().collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.bytes));
+    Leaks { older_than_ms, groups, further_buffers }
+}
+
+impl Ord for ById {
+    fn cmp(&self, other: &ById) -> std::cmp::Ordering {
+        self.0.id.cmp(&other.0.id)
+    }
+}
+
+impl PartialOrd for ById {
+    fn partial_cmp(&self, other: &ById) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &ById) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(uid: u32, name: &str, bytes: u64, age_ms: u64) -> BufferStatistics {
+        BufferStatistics { name: name.to_owned(), bytes, uid, age_ms, ..BufferStatistics::default() }
+    }
+
+    #[test]
+    fn old_buffers_are_summed_by_client_and_name() {
+        let lines = [line(1, "a", 10, 100), line(1, "a", 10, 300), line(2, "a", 50, 200), line(1, "a", 10, 99)];
+        let group = |uid, buffers, bytes, oldest_ms| LeakGroup { uid, name: "a".to_owned(), buffers, bytes, oldest_ms };
+        let found = leaks(lines.into_iter(), 100);
+        assert_eq!((found.groups, found.further_buffers), (vec![group(2, 1, 50, 200), group(1, 2, 20, 300)], 0));
+    }
+
+    #[test]
+    fn names_beyond_a_bound_are_counted_only() {
+        let lines = (0..2000).map(|number| line(1, &number.to_string(), 1, 1)).chain([line(1, "7", 10, 1)]);
+        let found = leaks(lines, 0);
+        assert_eq!((found.groups.len(), found.further_buffers), (MAX_GROUPS, 2000 - 1024));
+        assert_eq!(found.groups.first().map(|group| (group.name.as_str(), group.bytes)), Some(("7", 11)));
+    }
+}
