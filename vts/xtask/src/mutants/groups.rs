@@ -90,7 +90,7 @@ pub(super) const GROUPS: &[Group] = &[
         files: &[
             "service/allocator/src/ledger/buffers.rs",
             "service/allocator/src/pool.rs",
-            "service/allocator/src/pool/charged.rs",
+            "service/allocator/src/pool/streams.rs",
         ],
         packages: &["gralloc_allocator"],
         tests: &["--lib"],
