@@ -22,7 +22,7 @@ pub(super) const GROUPS: &[Group] = &[
         name: "bounds",
         files: &[
             "service/server/src/access.rs",
-            "service/server/src/dump/seats.rs",
+            "service/server/src/dump/permits.rs",
             "service/server/src/logging.rs",
             "service/server/src/convert.rs",
         ],
