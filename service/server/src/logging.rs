@@ -136,7 +136,7 @@ impl<L: Log> Limited<L> {
     }
 
     fn note(&self, about: &Record<'_>, words: fmt::Arguments<'_>) {
-        let note = Record::builder().level(log::Level::Warn).target(about.target()).args(words).build();
+        let note = Record::builder().level(Level::Warn).target(about.target()).args(words).build();
         self.sink.log(&note);
     }
 }
@@ -187,7 +187,7 @@ mod tests {
 
     impl Log for Kept {
         fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-            metadata.level() <= log::Level::Info
+            metadata.level() <= Level::Info
         }
         fn log(&self, record: &Record<'_>) {
             self.0.lock().unwrap().push(record.args().to_string());
@@ -229,7 +229,7 @@ mod tests {
     fn lines_that_are_not_asked_for_use_up_nothing() {
         let kept = Kept::default();
         let logger = Limited::new(kept.clone(), LINES_PER_WINDOW);
-        let debug = Record::builder().level(log::Level::Debug).target("rsbinder").args(format_args!("detail")).build();
+        let debug = Record::builder().level(Level::Debug).target("rsbinder").args(format_args!("detail")).build();
         assert!(!logger.enabled(debug.metadata()));
         (0..200).for_each(|_| logger.log(&debug));
         line(&logger, "rsbinder", "broken");
