@@ -227,11 +227,6 @@ impl Ledger {
         pages.flatten().take_while(move |(ticket, _)| Some(*ticket) <= last).map(|(_, entry)| entry)
     }
 
-    /// At most `limit` of the buffers that were given out at `born_by_ms` or before, the oldest first.
-    pub fn oldest(&self, born_by_ms: u64, limit: usize) -> Vec<Entry> {
-        self.buffers().filter(|entry| entry.born_ms <= born_by_ms).take(limit).collect()
-    }
-
     /// What a request is charged: pixels, metadata and both together, each rounded up to pages, as the kernel does.
     fn charged(&self, sizes: Sizes) -> Option<(u64, u64, u64)> {
         let count = u64::from(sizes.count);
