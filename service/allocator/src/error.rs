@@ -187,6 +187,8 @@ pub enum Shortage {
     },
     /// The service has no file descriptor left.
     FileDescriptors,
+    /// The service cannot see when buffers are released, and the policy has it refuse until it can.
+    NoReleaseWatch,
 }
 
 /// An invariant that the service broke: a fault of the service, not a lack of anything.
@@ -248,6 +250,7 @@ impl Refusal {
                 Shortage::Kernel { .. } => "kernel",
                 Shortage::Tracked { .. } => "buffers-tracked",
                 Shortage::FileDescriptors => "file-descriptors",
+                Shortage::NoReleaseWatch => "no-release-watch",
             },
             Refusal::Internal(_) => "internal",
         }
@@ -371,6 +374,9 @@ impl fmt::Display for Shortage {
             }
             Shortage::Kernel { heap, errno, cause } => write!(f, "heap \"{heap}\": errno {errno}: {cause}"),
             Shortage::FileDescriptors => f.write_str("the service has no file descriptor left"),
+            Shortage::NoReleaseWatch => {
+                f.write_str("the service cannot see releases, and its policy refuses until it can")
+            }
         }
     }
 }

@@ -175,6 +175,7 @@ impl Engine {
     fn try_allocate(&self, descriptor: &Descriptor, count: i32, client: Client) -> Result<Grant, Refusal> {
         let asked = Instant::now();
         let plan = plan(descriptor, &self.policy, self.heaps().present())?;
+        self.releases.admit(self.policy.limits.without_release_watch)?;
         let Batch { buffers, reservation } = self.allocate_planned(&plan, descriptor, count, client)?;
         let first_heap = buffers.first().map(|first| first.heap);
         let stride = i32::try_from(plan.stride).map_err(|_| Internal::Stride(plan.stride))?;

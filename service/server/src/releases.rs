@@ -9,8 +9,9 @@ use crate::tracker::{Asker, Tracker};
 use crate::wakeup::Wakeup;
 use gralloc_allocator::ledger::Ledger;
 use gralloc_allocator::ports::HeapBackend;
+use gralloc_allocator::Shortage;
 use gralloc_heaps::watch::Source;
-use heaps_config::policy::HeapId;
+use heaps_config::policy::{HeapId, WithoutReleaseWatch};
 use log::{info, warn};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -103,6 +104,17 @@ impl Releases {
             Some(_) if self.sources.is_empty() => None,
             Some(failure) => Some(failure.again_at.saturating_sub(now)),
             None => Some(Duration::ZERO),
+        }
+    }
+
+    /// What the policy says of requests while it does not run.
+    ///
+    /// # Errors
+    /// `NoReleaseWatch` where they are to be refused.
+    pub fn admit(&self, without: WithoutReleaseWatch) -> Result<(), Shortage> {
+        match (self.tracker.get(), without) {
+            (Some(_), _) | (None, WithoutReleaseWatch::Serve) => Ok(()),
+            (None, WithoutReleaseWatch::Refuse) => Err(Shortage::NoReleaseWatch),
         }
     }
 

@@ -80,3 +80,13 @@ fn buffers_given_out_meanwhile_are_counted_as_untracked() {
     releases.count_unwatched(3);
     assert_eq!(releases.untracked(), 3);
 }
+
+#[test]
+fn policy_chooses_between_serving_without_budgets_and_refusing() {
+    let (releases, heaps) = releases(&[Source::Inotify]);
+    assert_eq!(releases.admit(WithoutReleaseWatch::Serve), Ok(()));
+    assert_eq!(releases.admit(WithoutReleaseWatch::Refuse), Err(Shortage::NoReleaseWatch));
+    heaps.gives.set(true);
+    releases.start(&heaps, HeapId(0), Duration::ZERO);
+    assert_eq!(releases.admit(WithoutReleaseWatch::Refuse), Ok(()));
+}
