@@ -3,7 +3,7 @@
 use allocator_aidl::BufferDescriptorInfo;
 use gralloc_client::Buffer;
 use rustix::process::geteuid;
-use service_tests::client::{blob, rgba, Client, NO_RESOURCES};
+use service_tests::client::{blob, rgba, Client, NO_RESOURCES, UNSUPPORTED};
 use service_tests::helper::{hold, RemoteClient};
 use service_tests::place::root;
 use service_tests::policy::{heap, PolicyText};
@@ -206,7 +206,7 @@ fn request_beyond_what_a_budget_can_ever_give_is_not_supported() -> Verdict {
     client.one(&blob("fits", 128 << 10));
     let info = blob("never", 300 << 10);
     assert!(!client.supports(&info));
-    assert_eq!(client.refusal(&info, 1).error(), NO_RESOURCES);
+    assert_eq!(client.refusal(&info, 1).error(), UNSUPPORTED);
     Ok(())
 }
 
