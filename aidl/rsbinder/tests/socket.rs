@@ -286,12 +286,12 @@ fn garbage_ends_only_its_own_connection() {
 }
 
 /// A client that says nothing, at a server with this deadline: whether it is shown out.
-fn silent_client_is_shown_out(handshake: Duration, patience: Duration) {
+fn silent_client_is_shown_out(handshake: Duration, timeout: Duration) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("allocator.sock");
     serve(&path, SocketOptions { handshake, ..SocketOptions::default() });
     let mut silent = UnixStream::connect(&path).unwrap();
-    silent.set_read_timeout(Some(patience)).unwrap();
+    silent.set_read_timeout(Some(timeout)).unwrap();
     assert!(matches!(silent.read(&mut [0]), Ok(0)), "a silent client keeps its place");
 }
 

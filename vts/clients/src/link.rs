@@ -146,13 +146,13 @@ impl Drop for Listener {
 pub struct Connection(OwnedFd);
 
 impl Connection {
-    /// Connects, trying again for `patience` while nobody listens yet.
+    /// Connects, trying again for `timeout` while nobody listens yet.
     ///
     /// # Errors
     /// With the path.
-    pub fn open(path: &FilePath, patience: Duration) -> Result<Connection> {
+    pub fn open(path: &FilePath, timeout: Duration) -> Result<Connection> {
         let address = UnixAddr::new(path).with_context(|| path.display().to_string())?;
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         loop {
             let socket = packet_socket()?;
             match connect(socket.as_raw_fd(), &address) {

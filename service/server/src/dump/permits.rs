@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a third is let in")]
-    fn seats_without_a_bound_are_seen() {
+    fn permits_without_a_bound_are_seen() {
         third_is_refused(&Permits::new(usize::MAX));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{channel, Receiver};
 use std::time::Duration;
 
 /// Longest wait for a program's next word.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running program whose JSON lines are read as they come.
 pub(crate) struct Program {
@@ -49,7 +49,7 @@ impl Program {
     /// Waits for a line with this event.
     pub(crate) fn wait_for(&self, event: &str) -> Value {
         loop {
-            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("no \"{event}\": {error}"));
+            let line = self.lines.recv_timeout(TIMEOUT).unwrap_or_else(|error| panic!("no \"{event}\": {error}"));
             assert!(line["event"] != "report" || event == "report", "it ended before \"{event}\": {line:#}");
             if line["event"] == event {
                 return line;

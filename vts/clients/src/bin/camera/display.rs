@@ -9,7 +9,7 @@ use vts_clients::format::ColorEncoding;
 use vts_clients::link::{Connection, Message, Path};
 
 /// How long a display may take to begin to listen.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it may take to greet, ms: it serves one camera after the other.
 const GREETING_MS: u16 = 60_000;
 /// How long it may take to answer, ms.
@@ -31,7 +31,7 @@ pub(crate) struct Display {
 impl Display {
     /// Connects and sends every buffer's handle.
     pub(crate) fn connect(path: &FilePath, buffers: &[Buffer], color: ColorEncoding) -> Result<Display> {
-        let connection = Connection::open(path, PATIENCE)?;
+        let connection = Connection::open(path, TIMEOUT)?;
         let screen = match answer(&connection, GREETING_MS)? {
             Message::Welcome { width, height } => (width, height),
             other => bail!("the display began with {other:?}"),

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     pub(crate) cameras: u32,
     /// Longest wait for a camera or its next message, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    pub(crate) patience: u32,
+    pub(crate) timeout: u32,
     /// Hold the last frame for so many seconds at most; without it until a signal
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
     pub(crate) hold: Option<u32>,

@@ -58,10 +58,10 @@ impl Stage {
 
     /// Serves all cameras, one after the other.
     pub(crate) fn play(&mut self, args: &Args, voice: Voice, signals: &SignalFd, report: &mut Report) -> Result<()> {
-        let patience = Duration::from_secs(args.patience.into());
+        let timeout = Duration::from_secs(args.timeout.into());
         for number in 0..args.cameras {
             let number = usize::try_from(number)?;
-            let error = self.serve(patience, voice, signals).err();
+            let error = self.serve(timeout, voice, signals).err();
             let Some(session) = self.session.take() else {
                 return error.map_or(Ok(()), Err).with_context(|| format!("waiting for camera {}", number + 1));
             };
@@ -87,9 +87,9 @@ impl Stage {
     }
 
     /// One camera, from its connection to its end.
-    fn serve(&mut self, patience: Duration, voice: Voice, signals: &SignalFd) -> Result<()> {
+    fn serve(&mut self, timeout: Duration, voice: Voice, signals: &SignalFd) -> Result<()> {
         loop {
-            let ready = self.wait(Some(Instant::now() + patience), signals)?;
+            let ready = self.wait(Some(Instant::now() + timeout), signals)?;
             if ready.signal {
                 return Err(Interrupted.into());
             }
@@ -120,7 +120,7 @@ impl Stage {
                 }
                 (_, false) => {
                     if !ready.flip {
-                        bail!("no message for {} s", patience.as_secs());
+                        bail!("no message for {} s", timeout.as_secs());
                     }
                 }
             }
