@@ -1,6 +1,6 @@
 //! Small things that every binder library has under another name.
 
-use crate::{AllocationError, BnAllocator, BnAllocatorStatistics, IAllocator, IAllocatorStatistics, Interface};
+use crate::{AllocationError, BnAllocator, BnAllocatorStatistics, IAllocator, IAllocatorStatistics};
 use crate::{ParcelFileDescriptor, Status, StatusCode, Strong};
 use binder::binder_impl::Binder;
 use binder::{BinderFeatures, ExceptionCode, ThreadState};

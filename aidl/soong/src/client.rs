@@ -1,6 +1,6 @@
 //! What a client does that every binder library has under another name.
 
-use crate::{Failure, FindError, IAllocator, IAllocatorStatistics, Interface, Status, StatusCode, Strong};
+use crate::{Failure, FindError, IAllocator, IAllocatorStatistics, Status, StatusCode, Strong};
 use crate::ALLOCATOR_INSTANCE;
 use binder::binder_impl::IBinderInternal;
 use binder::{ExceptionCode, IBinder};

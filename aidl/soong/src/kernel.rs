@@ -1,6 +1,6 @@
 //! Kernel binder: registration with the service manager and a thread pool of a fixed size.
 
-use crate::{IAllocator, Interface, ServeError, Status, StatusCode, Strong};
+use crate::{IAllocator, ServeError, Status, StatusCode, Strong};
 use binder::ProcessState;
 use std::convert::Infallible;
 

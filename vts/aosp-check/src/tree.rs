@@ -45,10 +45,11 @@ enum Kind {
 const GENERATED: &str = "bindings.rs";
 
 /// Soong's strict set (`build/soong/rust/config/lints.go`, android-15 and 16, `androidRustcLints`): what it denies beside all
-/// warnings, and what it lets pass.
+/// warnings, and what it lets pass. `loom` is a condition that only the models' tests set; the workspace's manifest names it too.
 const LINTS: &str = "\
 [lints.rust]
 warnings = { level = \"deny\", priority = -1 }
+unexpected_cfgs = { level = \"deny\", check-cfg = [\"cfg(loom)\"] }
 missing_docs = \"deny\"
 unsafe_op_in_unsafe_fn = \"deny\"
 deprecated = \"allow\"
