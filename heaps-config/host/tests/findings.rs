@@ -609,6 +609,22 @@ fn budgets_of_two_heaps_on_one_node_bound_nothing_together() {
 }
 
 #[test]
+fn an_ordinary_heap_of_system_memory_is_part_of_what_the_reserve_keeps() {
+    let heap = |lines: &str| instead("name = \"system\"", &format!("name = \"system\"\n{lines}"));
+    let found = only(&heap("system_memory = false #!"), Code::SystemMemory, "heap[0].system_memory");
+    assert!(found.finding.message.contains("node \"system\" gives pages of system memory"), "{found:?}");
+    // A warning: the service loads it.
+    assert!(lint_text(&heap("system_memory = false")).loadable().is_some());
+    only(
+        &heap("nodes = [\"carve-out\", \"system\"]\nsystem_memory = false #!"),
+        Code::SystemMemory,
+        "heap[0].system_memory",
+    );
+    assert!(lint_text(&heap("nodes = [\"carve-out\"]\nsystem_memory = false")).findings.is_empty());
+    assert!(lint_text(&heap("system_memory = true")).findings.is_empty());
+}
+
+#[test]
 fn unused_heap() {
     only(&with("[[heap]]\nname = \"camera\" #!"), Code::UnusedHeap, "heap[1].name");
     let text = with("[[heap]]\nname = \"camera\" #!\n[[rule]]\nname = \"late\"\nheaps = [\"camera\"]");

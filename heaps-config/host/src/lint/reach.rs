@@ -1,4 +1,10 @@
 //! Which requests each rule really takes, once the rules before it had their pick.
+//!
+//! The sets are exact ([`super::region`]). Comparing rules two by two would find a rule that one earlier rule takes whole,
+//! and miss one that several take together: each of `CPU_READ_NEVER`, `CPU_READ_RARELY` up to a size and everything above that
+//! size leaves something of "not read often", all three leave nothing. A rule so covered is silently dead, and one for
+//! protected content that is half covered sends the rest to ordinary heaps, so neither is a matter for a guess. The test
+//! `rule_that_several_earlier_rules_take_together` (`tests/findings.rs`) has that case, and one byte beside it.
 
 use super::contradiction::contradiction;
 use super::region::{Cube, Left, Region, Space};

@@ -38,7 +38,7 @@ pub(crate) fn plan(policy: &Policy, asked: Asked) -> Result<Planned, &'static st
     let usage = |name: &str| Usage::from_name(name).or_else(|| vendor(name)).unwrap_or_else(|| panic!("{name}"));
     let names = asked.usage.split('|').filter(|name| !name.is_empty());
     let usage = names.fold(Usage::NONE, |all, name| all | usage(name));
-    let named = |name: &str| asked.present.is_none_or(|present| present.contains(&name));
+    let named = |name: &str| asked.present.map_or(true, |present| present.contains(&name));
     let heaps = policy.heap_ids().filter(|(_, heap)| named(&heap.name));
     let present = heaps.fold(HeapSet::default(), |set, (id, _)| set.with(id));
     let descriptor = Descriptor {
