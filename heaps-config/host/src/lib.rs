@@ -3,12 +3,18 @@
 //! What keeps a policy from being loaded is found by `heaps_config`, which the service has too and which knows no file.
 //! This crate looks harder ([`lint_tree`]), and adds where in the file it is, the nearest known name, and a report for
 //! people or for scripts.
+//!
+//! An Android tree builds it without its features, for `heaps_compile`: `excerpts` needs a crate that no tree has, and
+//! `profiles` builds files in that belong to another module there.
 
 #![forbid(unsafe_code)]
 
 mod draft;
+#[cfg(feature = "excerpts")]
+mod excerpts;
 mod lint;
 mod locate;
+#[cfg(feature = "profiles")]
 mod profiles;
 mod report;
 mod source;
@@ -17,6 +23,7 @@ mod toml_tree;
 pub use draft::{draft, DraftError};
 pub use lint::lint_tree;
 pub use locate::{nearest, Located};
+#[cfg(feature = "profiles")]
 pub use profiles::{profile, PROFILES};
 pub use source::{Format, Source, SourceError};
 

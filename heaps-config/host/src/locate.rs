@@ -24,10 +24,6 @@ impl Spans {
         self.values.insert(KeyPath::ROOT, offset..offset.saturating_add(1));
     }
 
-    pub(crate) fn key_start(&self, path: &KeyPath) -> usize {
-        self.keys.get(path).map_or(usize::MAX, |span| span.start)
-    }
-
     /// The range of a path's key or value, else of what contains it. The root has none in TOML: what is missing from
     /// the whole document has no line.
     pub(crate) fn find(&self, path: &KeyPath, part: Part) -> Option<Range<usize>> {

@@ -173,6 +173,14 @@ pub const CRATES: &[Crate] = &[
         later: &[],
     },
     Crate {
+        module: "libstrsim",
+        package: "strsim",
+        availability: Availability::Host,
+        versions: ["0.10.0", "0.11.1"],
+        features: &[],
+        later: &[],
+    },
+    Crate {
         module: "libtoml",
         package: "toml",
         availability: Availability::Host,

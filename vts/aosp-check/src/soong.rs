@@ -226,7 +226,7 @@ fn bindings(context: &Context<'_>, module: &Module, report: &mut Report) {
 }
 
 fn source_files(context: &Context<'_>, module: &Module, crate_root: &Path, report: &mut Report) {
-    let sources = sources::of_crate(context.root, crate_root);
+    let sources = sources::of_crate(context.root, crate_root, &module.strings("features"));
     for broken in &sources.broken {
         report.found(module.place("crate_root:"), format!("{}: {broken}", module.name));
     }
@@ -461,14 +461,11 @@ const MANIFEST_KEYS: &[&str] = &[
     "jniLibs",
 ];
 
-/// Every device crate has an Android.bp.
+/// Every crate that ships has an Android.bp.
 fn coverage(blueprints: &Blueprints, packages: &[CargoPackage], report: &mut Report) {
     let shipped =
         |package: &&CargoPackage| package.folder.starts_with("service") || package.folder.starts_with("heaps-config");
     for package in packages.iter().filter(shipped) {
-        if HOST_ONLY.contains(&package.name.as_str()) {
-            continue;
-        }
         let name = package.name.replace('-', "_");
         let made = |module: &&Module| RUST.contains(&module.kind.as_str()) && module.folder() == package.folder;
         if !blueprints.modules.iter().any(|module| made(&module)) {
@@ -480,6 +477,3 @@ fn coverage(blueprints: &Blueprints, packages: &[CargoPackage], report: &mut Rep
 
 /// Crates of which a tree has another of the same name: over `libbinder_rs`, and over its older libtest-mimic.
 const SOONG_ONLY: &[&str] = &["aidl/soong", "vts/conformance/trials_soong"];
-
-/// Packages that no device has: they read TOML.
-const HOST_ONLY: &[&str] = &["heaps_host"];

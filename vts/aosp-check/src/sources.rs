@@ -20,9 +20,9 @@ pub struct Sources {
     pub variables: BTreeSet<String>,
 }
 
-/// Follows a crate from its root file.
-pub fn of_crate(root: &Path, crate_root: &Path) -> Sources {
-    let mut walk = Walk { root, found: Sources::default() };
+/// Follows a crate from its root file. Modules of features that it is built without are no part of it.
+pub fn of_crate(root: &Path, crate_root: &Path, features: &[&str]) -> Sources {
+    let mut walk = Walk { root, features, found: Sources::default() };
     let folder = crate_root.parent().unwrap_or(Path::new("")).to_owned();
     walk.file(crate_root, &folder, false);
     walk.found
@@ -30,6 +30,7 @@ pub fn of_crate(root: &Path, crate_root: &Path) -> Sources {
 
 struct Walk<'a> {
     root: &'a Path,
+    features: &'a [&'a str],
     found: Sources,
 }
 
@@ -59,6 +60,9 @@ impl Walk<'_> {
     fn items(&mut self, items: &[syn::Item], file: &Path, folder: &Path, test: bool) {
         for item in items {
             let syn::Item::Mod(module) = item else { continue };
+            if module.attrs.iter().filter_map(cfg_feature).any(|name| !self.features.contains(&name.as_str())) {
+                continue;
+            }
             let test = test || module.attrs.iter().any(is_cfg_test);
             let name = module.ident.to_string();
             if let Some((_, items)) = &module.content {
@@ -83,6 +87,20 @@ impl Walk<'_> {
 fn is_cfg_test(attribute: &syn::Attribute) -> bool {
     attribute.path().is_ident("cfg")
         && attribute.parse_args::<syn::Path>().is_ok_and(|condition| condition.is_ident("test"))
+}
+
+/// The feature of `#[cfg(feature = "…")]`.
+fn cfg_feature(attribute: &syn::Attribute) -> Option<String> {
+    if !attribute.path().is_ident("cfg") {
+        return None;
+    }
+    let condition = attribute.parse_args::<syn::MetaNameValue>().ok()?;
+    match condition.value {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(name), .. }) if condition.path.is_ident("feature") => {
+            Some(name.value())
+        }
+        _ => None,
+    }
 }
 
 fn path_attribute(attributes: &[syn::Attribute]) -> Option<String> {

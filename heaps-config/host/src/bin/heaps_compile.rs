@@ -1,6 +1,11 @@
-//! `heaps_compile [--deny-warnings] --output JSON TOML`
+//! `heaps_compile [--deny-warnings] --output JSON TOML`: the step of an Android tree's build.
 
+#![forbid(unsafe_code)]
+
+use heaps_config::Severity;
+use heaps_host::Source;
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -9,7 +14,7 @@ Lints a heap policy and compiles it to the JSON that the allocator service loads
 Usage: heaps_compile [--deny-warnings] --output heaps.json POLICY.toml
 
 Warnings are printed and let pass, unless --deny-warnings is given. After an error nothing is written.
-`heapctl lint` finds the same and shows more of it.
+`heapctl lint` finds the same, and shows the lines.
 ";
 
 struct Args {
@@ -58,12 +63,13 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Args>, String
 }
 
 fn run(args: &Args) -> Result<(), String> {
-    let text = fs::read_to_string(&args.policy).map_err(|error| format!("{}: {error}", args.policy))?;
-    let compiled = heaps_compile::compile(&args.policy, &text);
-    eprint!("{}", compiled.report);
-    let json = compiled.json.ok_or_else(|| format!("{}: not compiled", args.policy))?;
-    if args.deny_warnings && compiled.warnings > 0 {
-        return Err(format!("{}: not compiled: {} warnings, which are denied", args.policy, compiled.warnings));
+    let source = Source::read(Path::new(&args.policy)).map_err(|error| error.to_string())?;
+    let linted = heaps_host::lint(source);
+    eprint!("{}", linted.lines());
+    let json = linted.compile().ok_or_else(|| format!("{}: not compiled", args.policy))?;
+    let warnings = linted.count(Severity::Warning);
+    if args.deny_warnings && warnings > 0 {
+        return Err(format!("{}: not compiled: {warnings} warnings, which are denied", args.policy));
     }
     fs::write(&args.output, json).map_err(|error| format!("{}: {error}", args.output))
 }
