@@ -159,6 +159,10 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
         let some = !pages.is_empty();
         // Closed without the lock.
         drop(pages);
+        if some && cause == Cause::Room {
+            // The next request needs pages again, whether or not this one is served. After pressure they wait.
+            self.wakeup.wake_soon();
+        }
         self.pixels.as_ref().is_some_and(|pixels| pixels.drain(cause, of, now_ms)) || some
     }
 
