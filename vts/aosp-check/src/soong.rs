@@ -11,6 +11,7 @@ use crate::report::{Place, Report};
 use crate::sources;
 use android_bp::Value;
 use anyhow::{Context as _, Result};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,7 @@ pub fn check(root: &Path) -> Result<Report> {
     let packages = packages::read(root)?;
     let mut report = Report::default();
     twice(&written, &mut report);
+    let read = RefCell::default();
     for release in RELEASES {
         let blueprints = written.resolve(release, &[]);
         let mut found = Report::default();
@@ -81,7 +83,8 @@ pub fn check(root: &Path) -> Result<Report> {
             references(&written, module, &mut found);
             files(root, module, &mut found);
             if RUST.contains(&module.kind.as_str()) {
-                rust(&Context { root, blueprints: &blueprints, packages: &packages, release }, module, &mut found);
+                let context = Context { root, blueprints: &blueprints, packages: &packages, release, read: &read };
+                rust(&context, module, &mut found);
             }
         }
         for finding in found.findings {
@@ -105,6 +108,8 @@ struct Context<'a> {
     blueprints: &'a Blueprints,
     packages: &'a [CargoPackage],
     release: &'a Release,
+    /// Modules whose sources were read, with what of a release decides what those are: reading them is most of the work.
+    read: &'a RefCell<BTreeSet<(PathBuf, Vec<String>)>>,
 }
 
 fn twice(blueprints: &Blueprints, report: &mut Report) {
@@ -226,7 +231,14 @@ fn bindings(context: &Context<'_>, module: &Module, report: &mut Report) {
 }
 
 fn source_files(context: &Context<'_>, module: &Module, crate_root: &Path, report: &mut Report) {
-    let sources = sources::of_crate(context.root, crate_root, &module.strings("features"));
+    let features = module.strings("features");
+    let decides =
+        ["srcs", "compile_data"].into_iter().flat_map(|key| module.strings(key)).chain(features.iter().copied());
+    let decides: Vec<String> = decides.map(str::to_owned).collect();
+    if !context.read.borrow_mut().insert((module.folder().join(crate_root).join(&module.name), decides)) {
+        return;
+    }
+    let sources = sources::of_crate(context.root, crate_root, &features);
     for broken in &sources.broken {
         report.found(module.place("crate_root:"), format!("{}: {broken}", module.name));
     }

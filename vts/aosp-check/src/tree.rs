@@ -280,7 +280,8 @@ fn below(release: &Release) -> Result<String> {
 /// # Errors
 /// What keeps it from being written or compiled at all; what the compiler finds is in the report.
 pub fn check(root: &Path, release: &Release, target: &Path) -> Result<Report> {
-    let folder = target.join(format!("tree-{}", release.name));
+    // Below the root that is checked, so that what is built of the tree's crates serves every copy of the project.
+    let folder = root.join("target").join("aosp-tree").join(release.name);
     let workspace = write(root, release, &folder)?;
     let manifest = folder.join("Cargo.toml");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

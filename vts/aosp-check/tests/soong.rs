@@ -267,7 +267,9 @@ fn compiled(copy: &Copy) -> Report {
 fn compiled_in(copy: &Copy, release: &Release) -> Report {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    tree::check(copy.root(), release, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults")).unwrap()
+    // Where `cargo xtask soong-check` builds: the tree's crates are compiled once.
+    let build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../android");
+    tree::check(copy.root(), release, &build).unwrap()
 }
 
 /// What one binder library has and the other has not, and what a release's crate has not yet.
