@@ -69,7 +69,7 @@ fn alloc_refused_is_status_1_with_the_services_reason() {
     assert!(out.contains("UNSUPPORTED (2)") && out.contains("this device has no protected heap"), "{out}");
     assert!(out.contains("isSupported: false"), "{out}");
     let (status, value) = run_json(&[&alloc[..], &["--count", "1000", "--json"]].concat());
-    assert_eq!((status, &value["ok"], &value["refused"]["code"]), (1, &json!(false), &json!(1)));
+    assert_eq!((status, &value["ok"], &value["refused"]["code"]), (1, &json!(false), &json!(2)));
     assert_eq!(value["is_supported"], json!(true));
 }
 
