@@ -1,5 +1,8 @@
 //! Heaps that refuse what a test says, and files for buffers.
 
+// A failed unwrap is a failed test.
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::tests::failure;
 use heaps_config::policy::PoolPolicy;

@@ -1,5 +1,8 @@
 //! A heap that gives nothing, until it does; the clock is the test's.
 
+// A failed unwrap is a failed test.
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use gralloc_allocator::ports::HeapFailure;
 use gralloc_buffer::BufferName;
