@@ -1,4 +1,4 @@
-//! What the machine must have: looked for, and brought by [`packages`] when running as root.
+//! What the machine must have: looked for, and brought by `packages` when running as root.
 
 use std::io::Write;
 use std::path::Path;
