@@ -4,7 +4,7 @@
 //! because there is one pipeline. It allocates no memory unless it refuses, or its [`Tracer`] does.
 //!
 //! The order of its steps is the order of its answers: the descriptor ([`Request::validate`]), what usage and layout can
-//! be together ([`shape`]), sizes and limits ([`size`]), the rule ([`first_rule`]), its heaps ([`heaps`]).
+//! be together ([`shape`]), sizes and limits ([`size`]), the rule (`first_rule`), its heaps ([`heaps`]).
 
 pub mod heaps;
 pub mod shape;

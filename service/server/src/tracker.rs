@@ -14,7 +14,7 @@
 //! lets go before the watch stands, the duplicate is the last reference and its close is the event.
 //!
 //! [`Tracker::settle`] is for a request that a budget would refuse, and for statistics. Events are cheap: the asking thread
-//! reads them itself. Where there are none it scans nothing: see [`scans`].
+//! reads them itself. Where there are none it scans nothing: see `scans`.
 
 mod scans;
 
