@@ -244,5 +244,5 @@ impl fmt::Display for NoTracker {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
