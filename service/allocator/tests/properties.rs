@@ -98,12 +98,15 @@ fn assert_heaps(plan: &Plan<'_>, policy: &Policy, present: HeapSet) {
     let list: &[HeapId] = if wants_cache || uncached.is_empty() { heaps } else { uncached };
     assert_eq!(plan.heaps, list);
     let protected = plan.request.usage.0 & Usage::PROTECTED.0 != 0;
+    let pages = |bytes: u64| bytes.checked_next_multiple_of(16384).unwrap();
     let fits = |id: &HeapId| {
+        // A budget holds all that is in the heap: the metadata too, where that is its heap.
+        let metadata = if *id == policy.metadata_heap { pages(plan.metadata_bytes) } else { 0 };
         present.contains(*id)
             && policy.heap(*id).is_some_and(|heap| {
                 heap.protected == protected
                     && plan.bytes <= heap.max_buffer_bytes.unwrap_or(u64::MAX)
-                    && plan.bytes.checked_next_multiple_of(16384).unwrap() <= heap.budget_bytes.unwrap_or(u64::MAX)
+                    && pages(plan.bytes) + metadata <= heap.budget_bytes.unwrap_or(u64::MAX)
             })
     };
     let order: Vec<HeapId> = plan.candidates_in_order().collect();

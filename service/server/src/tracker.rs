@@ -244,5 +244,6 @@ impl fmt::Display for NoTracker {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests;
