@@ -212,3 +212,44 @@ fn a_node_of_two_heaps_has_no_label() {
     let found = finding(&report, "the heaps secure-raw and secure-preview both have the node farawimg-secure");
     assert_eq!(found.place.file, REFERENCE);
 }
+
+/// Other allocators' policies, and drafts of lists that devices have: rules and labels compile over the platform's own types,
+/// for heaps that are called as the platform's too.
+#[test]
+fn rules_of_peers_and_drafts_compile_over_the_platform_s_types() {
+    if !tools() {
+        return;
+    }
+    let copy = Copy::new();
+    let profiles = copy.root().join("heaps-config/profiles");
+    fs::remove_dir_all(&profiles).unwrap();
+    fs::remove_dir_all(copy.root().join("sepolicy/heaps")).unwrap();
+    fs::create_dir(&profiles).unwrap();
+    for name in ["pixel", "qualcomm", "rockchip"] {
+        let from = root().join(format!("heaps-config/host/tests/peers/{name}.toml"));
+        fs::copy(from, profiles.join(format!("{name}.toml"))).unwrap();
+    }
+    let lists: [(&str, &[&str]); 4] = [
+        ("qualcomm-draft", &["linux,cma", "qcom,secure-non-pixel", "qcom,secure-pixel", "qcom,system", "system"]),
+        ("qualcomm-alone", &["qcom,system", "qcom,system-uncached", "qcom,secure-pixel"]),
+        ("mediatek", &["system", "mtk_mm", "mtk_mm-uncached", "mtk_svp_region", "mtk_svp_page-uncached"]),
+        ("samsung", &["system", "system-secure-vframe-secure", "camera", "camera-uncached", "linux,cma@10000000"]),
+    ];
+    for (name, nodes) in lists {
+        let text = heaps_host::draft(name, nodes.iter().copied()).unwrap();
+        fs::write(profiles.join(format!("{name}.toml")), text).unwrap();
+    }
+    sepolicy::write(copy.root()).unwrap();
+    let report = sepolicy::check(copy.root()).unwrap();
+    assert!(report.is_clean(), "{report}");
+    let rules =
+        |name: &str, file: &str| fs::read_to_string(copy.root().join("sepolicy/heaps").join(name).join(file)).unwrap();
+    for name in ["qualcomm", "qualcomm-draft", "qualcomm-alone"] {
+        let (types, labels) = (rules(name, "heaps.te"), rules(name, "file_contexts"));
+        assert!(!types.contains("type dmabuf_system_heap_device"), "{types}");
+        let own =
+            if name == "qualcomm-alone" { "vendor_dmabuf_system_heap_device" } else { "dmabuf_system_heap_device" };
+        let label = labels.lines().find(|line| line.starts_with("/dev/dma_heap/qcom,system ")).unwrap();
+        assert!(label.ends_with(&format!("u:object_r:{own}:s0")), "{labels}");
+    }
+}

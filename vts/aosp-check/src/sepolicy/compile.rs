@@ -89,15 +89,20 @@ pub(super) fn check(
             needed.push((rules.clone(), format!("{DOMAIN} {}:chr_file {permission}", heap.selinux_type)));
         }
     }
-    for (file, rule) in needed {
-        // What a prohibition makes impossible to compile is allowed.
-        if work.compile(Compiler::Checkpolicy, &format!("neverallow {rule};\n"))?.is_ok() {
+    // What a prohibition makes impossible to compile is allowed.
+    let rules: String = needed.iter().map(|(_, rule)| format!("neverallow {rule};\n")).collect();
+    let words = work.compile(Compiler::Checkpolicy, &rules)?.err().unwrap_or_default();
+    let violated: Vec<usize> = words.lines().filter_map(|line| number(line, "neverallow on line ")).collect();
+    let first = work.before.lines().count().saturating_add(1);
+    for (line, (file, rule)) in (first..).zip(needed) {
+        if !violated.contains(&line) {
             report.contradiction(Place::file(file), format!("does not allow {rule}"), Place::file(&profile.file));
         }
     }
     let forbidden: String = generated
         .heaps
         .iter()
+        .filter(|heap| !heap.is_platform_type)
         .flat_map(|heap| {
             let rule = move |(source, class, permission): &(&str, &str, &str)| {
                 format!("neverallow {source} {}:{class} {permission};\n", heap.selinux_type)
@@ -109,6 +114,12 @@ pub(super) fn check(
         work.refused(Compiler::Checkpolicy, &words, report);
     }
     Ok(Some(work))
+}
+
+/// The first number after a text.
+fn number(words: &str, before: &str) -> Option<usize> {
+    let (_, rest) = words.split_once(before)?;
+    rest.split(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty())?.parse().ok()
 }
 
 fn first_line(words: &str) -> String {
@@ -224,18 +235,17 @@ impl Work {
     /// Says what a compiler does not like, and where it stands.
     fn refused(&self, compiler: Compiler, words: &str, report: &mut Report) {
         let name = compiler.name();
-        let number = |before: &str| {
-            let (_, rest) = words.split_once(before)?;
-            rest.split(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty())?.parse::<usize>().ok()
-        };
         let violation = words.split_once("violated by ").and_then(|(_, rest)| rest.lines().next());
         if let Some(rule) = violation {
             let rule = rule.trim().trim_end_matches(';');
             let place = self.rule(rule).unwrap_or_else(|| Place::file(VENDOR));
             let message = format!("{name} refuses it: what the platform forbids is allowed: {rule}");
-            return report.contradiction(place, message, self.place(number("neverallow on line ").unwrap_or(0)));
+            return report.contradiction(place, message, self.place(number(words, "neverallow on line ").unwrap_or(0)));
         }
-        report.found(self.place(number("policy.te").unwrap_or(0)), format!("{name} refuses it: {}", first_line(words)));
+        report.found(
+            self.place(number(words, "policy.te").unwrap_or(0)),
+            format!("{name} refuses it: {}", first_line(words)),
+        );
     }
 
     /// The line of the project that allows what a compiler shows expanded: `allow source target:class { … }`.

@@ -21,6 +21,20 @@ pub const UEVENTD: &str = "ueventd.rc";
 /// The domain that the service runs in; the platform's own.
 pub const DOMAIN: &str = "hal_graphics_allocator_default";
 
+/// The platform's own types of heaps, and since which release it has them: a second declaration of one does not compile.
+/// Source: AOSP system/sepolicy, `public/device.te`; the branches 12 to 16 (main of 2025) have these three.
+pub const PLATFORM_TYPES: &[(&str, u32)] =
+    &[("dmabuf_heap_device", 12), ("dmabuf_system_heap_device", 12), ("dmabuf_system_secure_heap_device", 12)];
+
+/// The platform's type of a node that it labels.
+pub fn platform_type(node: &str) -> Option<&'static str> {
+    match node {
+        "system" | "system-uncached" => Some("dmabuf_system_heap_device"),
+        _ if node.starts_with("system-secure") => Some("dmabuf_system_secure_heap_device"),
+        _ => None,
+    }
+}
+
 /// A heap that the platform does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VendorHeap {
@@ -28,6 +42,8 @@ pub struct VendorHeap {
     pub name: String,
     /// In SELinux.
     pub selinux_type: String,
+    /// The type is the platform's: it is not declared, and what the allocator may do with it is granted.
+    pub is_platform_type: bool,
     /// Its nodes, without those that the platform labels.
     pub nodes: Vec<String>,
 }
@@ -70,16 +86,16 @@ pub fn of(document: &Document) -> Result<Generated, String> {
 fn vendor_heap(heap: &HeapDoc) -> VendorHeap {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
     let name: String = heap.name.chars().map(plain).collect();
+    let selinux_type = format!("dmabuf_{name}_heap_device");
+    let is_taken = PLATFORM_TYPES.iter().any(|(known, _)| *known == selinux_type);
+    // Further names of a node that the platform labels: the same memory, so the same label. Else the platform's name is taken.
+    let is_platform_type = is_taken && heap.nodes.iter().any(|node| platform_type(node) == Some(&selinux_type));
     VendorHeap {
         name: heap.name.clone(),
-        selinux_type: format!("dmabuf_{name}_heap_device"),
-        nodes: heap.nodes.iter().filter(|node| !is_platform(node)).cloned().collect(),
+        selinux_type: if is_taken && !is_platform_type { format!("vendor_{selinux_type}") } else { selinux_type },
+        is_platform_type,
+        nodes: heap.nodes.iter().filter(|node| platform_type(node).is_none()).cloned().collect(),
     }
-}
-
-/// Whether the platform labels a node and gives the allocator access.
-pub fn is_platform(node: &str) -> bool {
-    matches!(node, "system" | "system-uncached") || node.starts_with("system-secure")
 }
 
 impl Generated {
@@ -101,6 +117,10 @@ impl Generated {
     fn rules(&self) -> String {
         let mut text = self.head("The heaps");
         for heap in &self.heaps {
+            if heap.is_platform_type {
+                let _ = write!(text, "\n# {}: {}, the platform's own type and rule\n", heap.name, heap.selinux_type);
+                continue;
+            }
             // Writing to a String cannot fail.
             let _ = write!(
                 text,

@@ -1,7 +1,7 @@
 //! The labels: that every path and name gets the one that it needs, from the platform's entries and ours together.
 
 use super::compile::{tool, words, BASE, FILE_SYSTEMS};
-use super::generate::{is_platform, Generated, LABELS};
+use super::generate::{platform_type, Generated, LABELS};
 use super::{Profile, HEAPS, VENDOR};
 use crate::report::{Place, Report};
 use crate::SUFFIX;
@@ -44,12 +44,12 @@ pub(super) fn check(
             said_in: own.clone(),
         });
     }
-    for node in profile.document.heaps.iter().flat_map(|heap| &heap.nodes).filter(|node| is_platform(node)) {
-        let secure = if node.starts_with("system-secure") { "system_secure" } else { "system" };
+    for node in profile.document.heaps.iter().flat_map(|heap| &heap.nodes) {
+        let Some(selinux_type) = platform_type(node) else { continue };
         expected.push(Expected {
             path: format!("/dev/dma_heap/{node}"),
             kind: "char_dev",
-            selinux_type: format!("dmabuf_{secure}_heap_device"),
+            selinux_type: selinux_type.to_owned(),
             said_in: own.clone(),
         });
     }
