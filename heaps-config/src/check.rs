@@ -3,6 +3,7 @@
 use crate::code::Code;
 use crate::document::Document;
 use crate::finding::{Finding, KeyPath};
+use crate::nodes::{Kind, Known, Node};
 use crate::policy::{Action, HeapId, Policy, MAX_HEAPS};
 use std::collections::BTreeMap;
 
@@ -10,13 +11,6 @@ use std::collections::BTreeMap;
 pub const FDS_PER_REPLY: u32 = 64;
 /// The buffer's own fd and that of its metadata.
 pub const FDS_PER_BUFFER: u32 = 2;
-
-/// Nodes of ordinary memory on every kernel: the upstream heaps (linux v6.12, `drivers/dma-buf/heaps/system_heap.c`, and
-/// the names that the default CMA region has had) and the uncached twin of Android's common kernels.
-const ORDINARY_NODES: [&str; 5] = ["system", "system-uncached", "linux,cma", "reserved", "default_cma_region"];
-
-/// Those of them that the page allocator backs.
-const SYSTEM_NODES: [&str; 2] = ["system", "system-uncached"];
 
 /// Runs them all.
 pub(crate) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Finding>) {
@@ -84,7 +78,8 @@ fn heaps(document: &Document, findings: &mut Vec<Finding>) {
 /// Nodes whose pages every kernel counts in MemAvailable, in a heap that is said to be no part of it.
 fn system_memory(document: &Document, findings: &mut Vec<Finding>) {
     for (at, heap) in document.heaps.iter().enumerate().filter(|(_, heap)| heap.system_memory == Some(false)) {
-        let Some(node) = heap.nodes.iter().find(|node| SYSTEM_NODES.contains(&node.as_str())) else { continue };
+        let pages = |node: &&String| Node::of(node).kind().is_some_and(Kind::is_pages);
+        let Some(node) = heap.nodes.iter().find(pages) else { continue };
         let path = KeyPath::item("heap", at).key("system_memory");
         let message = format!("node \"{node}\" gives pages of system memory");
         let help = "leave it out: only a carve-out is no part of MemAvailable";
@@ -176,6 +171,16 @@ fn protected_mixed(policy: &Policy, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Why a known node gives ordinary memory.
+fn ordinary_memory(known: &Known) -> String {
+    match known.kind {
+        Kind::Lent(_) => {
+            "its memory is ordinary until a driver is told to lend a buffer, and the service tells none".to_owned()
+        }
+        _ => format!("it gives ordinary memory ({})", known.source),
+    }
+}
+
 /// What is protected is a heap's word; what gives memory is its node. So no node may be both.
 fn protected_nodes(document: &Document, findings: &mut Vec<Finding>) {
     let ordinary = |node: &String| {
@@ -188,10 +193,10 @@ fn protected_nodes(document: &Document, findings: &mut Vec<Finding>) {
             let other = ordinary(node);
             let why = match other.and_then(|other| document.heaps.get(other)) {
                 Some(other) => format!("heap \"{}\" gives ordinary memory from it", other.name),
-                None if ORDINARY_NODES.contains(&node.as_str()) => {
-                    "the kernel's own heap of ordinary memory".to_owned()
-                }
-                None => continue,
+                None => match Node::of(node).known {
+                    Some(known) if !known.kind.is_protected() => ordinary_memory(known),
+                    _ => continue,
+                },
             };
             let message = format!("\"{}\" is protected, and its node \"{node}\" is not: {why}", heap.name);
             let finding = Finding::new(Code::ProtectedNode, path, message);

@@ -49,6 +49,8 @@ codes! {
     InconsistentTwin = "inconsistent-twin", Error, "A cached heap's `uncached_twin` must be an uncached heap that is like it in every other respect.";
     ProtectedMixed = "protected-mixed", Error, "A rule that falls back from a protected heap to an ordinary one (or the other way) would put protected content where everybody can read it.";
     ProtectedNode = "protected-node", Error, "A protected heap whose nodes include one of ordinary memory: where its own node is absent, protected content would land in that memory, and the service, which knows nodes by name alone, could not tell.";
+    OrdinaryNode = "ordinary-node", Warning, "A heap that is not called protected has a node that is known as protected: what ordinary requests get there, neither the CPU nor most devices can touch.";
+    UncachedNode = "uncached-node", Warning, "What `cached` says and what is known of the heap's node differ. Clients flush caches by that word: where it is wrong they flush for nothing, or see stale pixels.";
     SystemMemory = "system-memory", Warning, "A heap of system memory is said to be no part of MemAvailable: no reserve would be kept free when it is allocated from.";
     ProtectedLeak = "protected-leak", Error, "A PROTECTED request could be served from a heap that is not protected.";
     ProtectedUndecided = "protected-undecided", Error, "The policy has protected heaps and its rules are too intricate to decide whether protected content could reach an ordinary one.";

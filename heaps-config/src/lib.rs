@@ -1,6 +1,7 @@
 //! The heap policy: its model, its schema, its validation, and what the service loads.
 //!
-//! [`policy`] is the model that a request is planned with, [`condition`] when a part of it applies.
+//! [`policy`] is the model that a request is planned with, [`condition`] when a part of it applies, [`nodes`] what is known of
+//! the kernel's names.
 //!
 //! The way of a policy: text → [`Tree`] (JSON here, TOML in `heaps_host`) → [`Document`] (names still names) → the
 //! [`Policy`] (indices and masks). Every step adds [`Finding`]s with the path of the key; none stops at the first.
@@ -15,6 +16,7 @@ pub mod condition;
 mod document;
 mod finding;
 mod names;
+pub mod nodes;
 pub mod policy;
 mod pool;
 mod reader;

@@ -68,7 +68,7 @@ pub fn draft<'a>(policy: &str, names: impl IntoIterator<Item = &'a str>) -> Resu
     }
     sorted.iter().try_for_each(|name| check(name))?;
     let heaps = Heaps::classify(&sorted);
-    if heaps.system.is_empty() {
+    if heaps.system.cached.is_empty() {
         return Err(DraftError::NoSystemHeap(sorted.iter().map(|name| (*name).to_owned()).collect()));
     }
     Ok(write::policy(policy, &sorted, &heaps))

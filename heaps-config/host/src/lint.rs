@@ -6,6 +6,7 @@ mod contradiction;
 mod flexible;
 mod limits;
 mod must;
+mod nodes;
 mod protected;
 mod reach;
 mod ready;
@@ -37,6 +38,7 @@ pub fn lint_tree(tree: &Tree) -> Validated {
     }
     unused::check(document, policy, reach.as_ref(), &mut more);
     align::check(document, policy, &mut more);
+    nodes::check(document, &mut more);
     limits::check(policy, &mut more);
     ready::check(policy, &mut more);
     let unresolved = more.iter().any(|finding| finding.code == Code::UnresolvedFormat);

@@ -7,7 +7,7 @@ mod common;
 
 use common::{plan, Asked};
 use gralloc_buffer::Layout;
-use heaps_config::Policy;
+use heaps_config::{Code, Policy};
 use heaps_host::{draft, lint, DraftError, Format, Source};
 
 const PIXEL: &[&str] = &[
@@ -59,6 +59,10 @@ fn heaps_of(policy: &Policy, usage: &'static str) -> Vec<String> {
         .collect()
 }
 
+fn nodes_of(policy: &Policy, heap: &str) -> Vec<String> {
+    policy.heaps.iter().find(|known| known.name == heap).map(|heap| heap.nodes.clone()).unwrap_or_default()
+}
+
 #[test]
 fn draft_of_every_known_list_has_no_findings_and_keeps_protected_content_protected() {
     for names in [PIXEL, QUALCOMM, MEDIATEK, ROCKCHIP, RASPBERRY, NEWEST, CUTTLEFISH, ODD] {
@@ -100,7 +104,8 @@ fn draft_knows_what_names_are_for() {
 
     let (_, newest) = drafted(NEWEST);
     assert_eq!(heaps_of(&newest, "CAMERA_OUTPUT"), ["cma", "system"]);
-    assert_eq!(heaps_of(&newest, "PROTECTED"), ["protected"]);
+    // The word alone does not say which content: nobody knows the name.
+    assert!(plan(&newest, Asked { usage: "PROTECTED", ..Asked::default() }).is_err());
 }
 
 #[test]
@@ -114,10 +119,104 @@ fn draft_with_protected_heaps_that_names_do_not_place_refuses_protected_requests
         assert!(plan(&policy, Asked { usage: "PROTECTED", ..Asked::default() }).is_err(), "{text}");
         assert!(!text.contains("protected = true"), "{text}");
     }
-    // One alone is taken, and said to be a guess.
-    let (text, mediatek) = drafted(MEDIATEK);
+    // One alone whose name nobody knows is no answer either; one that is known is.
+    let (text, policy) = drafted(&["system", "only-secure"]);
+    assert!(plan(&policy, Asked { usage: "PROTECTED", ..Asked::default() }).is_err(), "{text}");
+    assert!(text.contains("# nodes = [\"only-secure\"]\n# protected = true\n"), "{text}");
+    let (_, mediatek) = drafted(MEDIATEK);
     assert_eq!(heaps_of(&mediatek, "PROTECTED"), ["protected"]);
-    assert!(text.contains("# The only heap whose name says that it is protected"), "{text}");
+}
+
+/// The list of Qualcomm's driver: `non-pixel` is no opposite of `secure`.
+#[test]
+fn draft_of_qualcomm_s_list_knows_both_protected_heaps() {
+    let names =
+        ["linux,cma", "qcom,secure-non-pixel", "qcom,secure-pixel", "qcom,system", "qcom,system-uncached", "system"];
+    let (text, policy) = drafted(&names);
+    assert!(text.contains("# nodes = [\"qcom,secure-non-pixel\"]\n# protected = true\n"), "{text}");
+    assert_eq!(nodes_of(&policy, "protected"), ["qcom,secure-pixel"]);
+    assert_eq!(nodes_of(&policy, "system"), ["system", "qcom,system"]);
+    // Ordinary until it is lent: never the heap of protected content.
+    let (text, policy) = drafted(&["qcom,system", "qcom,display"]);
+    assert!(plan(&policy, Asked { usage: "PROTECTED", ..Asked::default() }).is_err(), "{text}");
+    assert!(text.contains("[\"qcom,display\"]\n") && !text.contains("[\"qcom,display\"]\n# protected"), "{text}");
+}
+
+/// Mainline's heaps of a trusted environment: one is for video, the others have one purpose each.
+#[test]
+fn draft_of_mainline_s_tee_heaps_takes_the_one_for_video_alone() {
+    let all = ["system", "protected,secure-video", "protected,trusted-ui", "protected,secure-video-record"];
+    assert_eq!(nodes_of(&drafted(&all).1, "protected"), ["protected,secure-video"]);
+    for alone in ["protected,trusted-ui", "protected,secure-video-record", "qcom,secure-non-pixel", "vstream-secure"] {
+        let (text, policy) = drafted(&["system", alone]);
+        assert!(plan(&policy, Asked { usage: "PROTECTED", ..Asked::default() }).is_err(), "{text}");
+        assert!(text.contains(&format!("# nodes = [\"{alone}\"]\n# protected = true\n")), "{text}");
+    }
+}
+
+#[test]
+fn draft_of_mediatek_s_list_knows_what_is_protected_and_claims_nothing_of_other_names() {
+    for name in [
+        "mtk_svp_region",
+        "mtk_svp_region-uncached",
+        "mtk_svp_region-aligned",
+        "mtk_svp_page-uncached",
+        "mtk_prot_region",
+        "mtk_prot_page-uncached",
+        "mtk_wfd_region",
+        "mtk_wfd_page-uncached",
+        "mtk_sapu_data_shm_region-aligned",
+        "mtk_2d_fr_region",
+    ] {
+        let (text, policy) = drafted(&["system", "mtk_mm", "mtk_mm-uncached", name]);
+        let placed = policy.heaps.iter().any(|heap| heap.protected && heap.nodes == [name]);
+        let asked = text.contains(&format!("# nodes = [\"{name}\"]\n# protected = true\n"));
+        assert!(placed || asked, "{name}:\n{text}");
+        assert!(!text.contains("protected. A refusal"), "{name}:\n{text}");
+    }
+    let claim = "None of these heaps is protected.";
+    let (text, _) = drafted(&["system", "xyz_region"]);
+    assert!(!text.contains(claim) && text.contains("nobody here knows what they are: xyz_region?"), "{text}");
+    assert!(drafted(&["system", "linux,cma"]).0.contains(claim));
+}
+
+/// An uncached name is the twin of its cached sibling, in each spelling; without one it is uncached itself.
+#[test]
+fn draft_places_uncached_twins_of_every_spelling() {
+    let (_, policy) = drafted(&["system", "system-uncached", "reserved", "reserved-uncached"]);
+    assert_eq!(heaps_of(&policy, "CAMERA_OUTPUT"), ["cma-uncached", "cma", "system-uncached", "system"]);
+    assert_eq!(nodes_of(&policy, "cma-uncached"), ["reserved-uncached"]);
+    assert_eq!(nodes_of(&drafted(&["system", "cma", "cma-uncached"]).1, "cma-uncached"), ["cma-uncached"]);
+    let (text, _) = drafted(&["system", "system-dma32", "system-uncached-dma32", "mtk_mm", "mtk_mm-uncached"]);
+    for (cached, twin) in [("system-dma32", "system-uncached-dma32"), ("mtk_mm", "mtk_mm-uncached")] {
+        assert!(
+            text.contains(&format!("# nodes = [\"{cached}\"]\n# uncached_twin = \"{}\"\n", twin.replace('_', "-"))),
+            "{text}"
+        );
+        assert!(text.contains(&format!("# nodes = [\"{twin}\"]\n# cached = false\n")), "{text}");
+        assert!(text.contains(&format!("The uncached twin of \"{cached}\"")), "{text}");
+    }
+    for (name, base) in [("mtk_dip_capture_uncached", "mtk_dip_capture"), ("reserved-uncached", "reserved")] {
+        let (text, _) = drafted(&["system", name]);
+        assert!(text.contains(&format!("# nodes = [\"{name}\"]\n# cached = false\n")), "{text}");
+        assert!(text.contains("no cached sibling") && !text.contains(&format!("[\"{base}\"")), "{text}");
+    }
+}
+
+/// What is commented out is ready for use: with the comments gone, lint has nothing to say but that no rule uses it.
+#[test]
+fn draft_s_snippets_pass_lint_once_they_are_used() {
+    let all = [PIXEL, QUALCOMM, MEDIATEK, ROCKCHIP, NEWEST, ODD].concat();
+    let more = ["mtk_mm", "mtk_mm-uncached", "mtk_svp_region", "heap-codecmm", "heap-cached-codecmm", "linux,cma@1000"];
+    let (text, _) = drafted(&[&all[..], &more].concat());
+    let keys = ["[[heap]]", "name = ", "nodes = ", "protected = ", "cached = ", "uncached_twin = "];
+    let used = |line: &str| {
+        let bare = line.strip_prefix("# ").filter(|bare| keys.iter().any(|key| bare.starts_with(key)));
+        format!("{}\n", bare.unwrap_or(line))
+    };
+    let linted = lint(Source::text("board.toml", text.lines().map(used).collect::<String>(), Format::Toml));
+    let found: Vec<_> = linted.findings.iter().filter(|found| found.finding.code != Code::UnusedHeap).collect();
+    assert!(found.is_empty() && linted.findings.len() > 20, "{}", linted.render(false));
 }
 
 #[test]

@@ -359,6 +359,96 @@ fn protected_heap_has_no_node_of_ordinary_memory() {
     assert!(lint_text(&with_nodes("[\"secure\", \"vframe-secure\"]")).findings.is_empty());
 }
 
+/// Names that vendors' kernels have, each the same as draft knows it.
+#[test]
+fn protected_heap_has_no_node_that_is_known_to_be_ordinary() {
+    let rules = "[[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\nheaps = [\"secure\"]\n\
+                 [[rule]]\nname = \"rest\"\nheaps = [\"system\"]";
+    for node in [
+        "qcom,system",
+        "qcom,system-uncached",
+        "qcom,display",
+        "cma",
+        "linux,cma@10000000",
+        "mtk_mm",
+        "mtk_mm-uncached",
+        "system-dma32",
+        "system-uncached-dma32",
+        "gcma_camera",
+        "gcma_camera-uncached",
+        "reserved-uncached",
+        "sensor_direct_heap",
+        "heap-codecmm",
+    ] {
+        let text = with_rules(&format!("{SECURE}nodes = [\"qcom,secure-pixel\", \"{node}\"] #!\n{rules}"));
+        only(&text, Code::ProtectedNode, "heap[1].nodes[1]");
+    }
+    for node in ["mtk_svp_page-uncached", "protected,secure-video", "system-secure-vframe-secure", "of-nobody"] {
+        assert!(
+            lint_text(&with_rules(&format!("{SECURE}nodes = [\"{node}\"]\n{rules}"))).findings.is_empty(),
+            "{node}"
+        );
+    }
+}
+
+#[test]
+fn ordinary_heap_has_a_node_that_is_known_to_be_protected() {
+    let heap = "[[heap]]\nname = \"video\"\nnodes = [\"v\", \"NODE\"] #!\n";
+    let rules = "[[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\ndeny = \"no\"\n\
+                 [[rule]]\nname = \"rest\"\nheaps = [\"video\", \"system\"]";
+    for node in
+        ["vframe-secure", "qcom,secure-non-pixel", "mtk_svp_region-aligned", "system-secure-x", "protected,trusted-ui"]
+    {
+        let text = with_rules(&format!("{}{rules}", heap.replace("NODE", node)));
+        only(&text, Code::OrdinaryNode, "heap[1].nodes[1]");
+    }
+}
+
+#[test]
+fn caches_are_called_otherwise_than_the_node_s_name_says() {
+    let rules = "[[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\ndeny = \"no\"\n\
+                 [[rule]]\nname = \"rest\"\nheaps = [\"h\", \"system\"]";
+    let heap = |node: &str, keys: &str| {
+        with_rules(&format!("[[heap]]\nname = \"h\"\nnodes = [\"{node}\"] #!\n{keys}\n{rules}"))
+    };
+    let uncached =
+        ["reserved-uncached", "mtk_mm-uncached", "system-uncached-dma32", "mtk_dip_capture_uncached", "heap-codecmm"];
+    for node in uncached {
+        only(&heap(node, ""), Code::UncachedNode, "heap[1].nodes[0]");
+        assert!(lint_text(&heap(node, "cached = false")).findings.is_empty(), "{node}");
+    }
+    for node in ["linux,cma", "reserved", "qcom,system"] {
+        only(&heap(node, "cached = false"), Code::UncachedNode, "heap[1].nodes[0]");
+        assert!(lint_text(&heap(node, "")).findings.is_empty(), "{node}");
+    }
+    assert!(lint_text(&heap("of-nobody", "cached = false")).findings.is_empty());
+}
+
+/// Kernels with CONFIG_DMABUF_HEAPS_CMA_LEGACY show the default region twice.
+#[test]
+fn one_region_under_two_names_has_two_budgets() {
+    let rules = "[[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\ndeny = \"no\"\n\
+                 [[rule]]\nname = \"rest\"\nheaps = [\"a\", \"b\", \"system\"]";
+    let heaps = |one: &str, other: &str, keys: &str| {
+        let heap = |name: &str, node: &str, mark: &str| {
+            format!("[[heap]]\nname = \"{name}\"\nnodes = [\"{node}\"]\n{keys}\nbudget = \"64MiB\"{mark}\n")
+        };
+        with_rules(&format!("{}{}{rules}", heap("a", one, ""), heap("b", other, " #!")))
+    };
+    for (one, other) in [
+        ("linux,cma", "default_cma_region"),
+        ("reserved", "linux,cma@10000000"),
+        ("cma", "reserved"),
+        ("qcom,camera", "qcom,camera"),
+    ] {
+        let found = only(&heaps(one, other, ""), Code::LimitsContradict, "heap[2].budget");
+        assert!(found.finding.message.contains(one), "{found:?}");
+    }
+    let secure = heaps("vframe-secure", "system-secure-vframe-secure", "protected = true").replace("\"system\"]", "]");
+    among(&secure, Code::LimitsContradict, "heap[2].budget");
+    assert!(lint_text(&heaps("linux,cma", "gcma_camera", "")).findings.is_empty());
+}
+
 #[test]
 fn protected_request_reaches_ordinary_heap() {
     let rules = "[[rule]]\nname = \"video\"\nany_of = [\"VIDEO_DECODER\"]\nheaps = [\"system\"] #!\n\
@@ -604,7 +694,9 @@ fn budgets_of_two_heaps_on_one_node_bound_nothing_together() {
     };
     let both = "budget = \"32MiB\"";
     assert_eq!(found("\"linux,cma\", \"reserved\"", both), ["heap[2].budget"]);
-    assert_eq!(found("\"linux,cma\"", both), [""; 0]);
+    // Two names of one region on kernels with CONFIG_DMABUF_HEAPS_CMA_LEGACY.
+    assert_eq!(found("\"linux,cma\"", both), ["heap[2].budget"]);
+    assert_eq!(found("\"gcma_camera\"", both), [""; 0]);
     assert_eq!(found("\"linux,cma\", \"reserved\"", ""), [""; 0]);
 }
 

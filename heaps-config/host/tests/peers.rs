@@ -84,8 +84,13 @@ fn qualcomm_alignments() {
 fn qualcomm_private_bits_and_node_names() {
     let policy = qualcomm();
     let heaps_of = |usage| plan(&policy, Asked { usage, ..Asked::default() }).map(|plan| plan.heaps);
-    assert_eq!(heaps_of("PROTECTED|SECURE_CAMERA").unwrap(), ["secure-pixel", "display"]);
-    assert_eq!(heaps_of("PROTECTED|SECURE_DISPLAY").unwrap(), ["display"]);
+    assert_eq!(heaps_of("PROTECTED|SECURE_CAMERA").unwrap(), ["secure-pixel"]);
+    assert_eq!(heaps_of("PROTECTED|VIDEO_DECODER").unwrap(), ["secure-pixel"]);
+    assert_eq!(
+        heaps_of("PROTECTED|SECURE_DISPLAY").unwrap_err(),
+        "denied",
+        "qcom,display is ordinary until it is lent"
+    );
     assert_eq!(heaps_of("SECURE_CAMERA|CAMERA_OUTPUT").unwrap_err(), "denied");
     assert_eq!(policy.heaps[0].nodes, ["qcom,system", "system"]);
 }

@@ -1,29 +1,21 @@
-//! What the names in the field stand for.
+//! What the names of a device's heaps stand for: what is known of them ([`heaps_config::nodes`]), and for the others a
+//! question.
 
-/// Names of ordinary memory, the kernel's own first.
-const SYSTEM: &[&str] = &["system", "qcom,system"];
-/// The default contiguous region: one region, four names over the kernels' versions.
-pub(super) const DEFAULT_REGION: &[&str] = &["linux,cma", "reserved", "default_cma_region", "cma"];
-/// Contiguous regions of a camera's own.
-const CAMERA: &[&str] = &["gcma_camera", "camera"];
-/// Protected heaps that are for protected content in general, the most particular first.
-const GENERAL: &[&str] =
-    &["vframe-secure", "qcom,display", "qcom,secure-pixel", "system-secure", "secure", "protected"];
-/// What a protected heap's name says.
-const PROTECTED_WORDS: &[&str] = &["secure", "protected", "restricted"];
-/// What turns that into its opposite.
-const OPPOSITE_WORDS: &[&str] =
-    &["insecure", "unsecure", "unprotected", "unrestricted", "non", "not-", "not_", "no-", "no_"];
-const UNCACHED: &str = "-uncached";
+use heaps_config::nodes::{Kind, Node, KNOWN};
+
+/// What the name of a protected heap says, where nobody knows the name.
+const PROTECTED_WORDS: &[&str] = &["secure", "protected", "restricted", "trusted"];
+/// The same as one of the name's parts alone.
+const PROTECTED_PARTS: &[&str] = &["svp", "prot", "wfd", "tui", "sapu", "faceauth"];
+/// What turns that into its opposite, before it.
+const OPPOSITES: &[&str] = &["non", "not", "no", "un", "in"];
 
 /// The names by what they are for. A list is one heap's nodes.
 #[derive(Debug, Default)]
 pub(super) struct Heaps<'a> {
-    pub(super) system: Vec<&'a str>,
-    pub(super) system_uncached: Vec<&'a str>,
-    pub(super) cma: Vec<&'a str>,
-    pub(super) camera: Vec<&'a str>,
-    pub(super) camera_uncached: Vec<&'a str>,
+    pub(super) system: Twins<'a>,
+    pub(super) cma: Twins<'a>,
+    pub(super) camera: Twins<'a>,
     pub(super) sensor: Vec<&'a str>,
     /// Camera to image processor.
     pub(super) protected_raw: Vec<&'a str>,
@@ -31,123 +23,170 @@ pub(super) struct Heaps<'a> {
     pub(super) protected_preview: Vec<&'a str>,
     /// All other protected content.
     pub(super) protected: Vec<&'a str>,
-    /// It is the only one there is, and its name is not a known one.
-    pub(super) protected_guess: bool,
     /// What a name does not decide, with the question that does.
     pub(super) open: Vec<Open<'a>>,
+}
+
+/// The nodes of one memory, with caches and without.
+#[derive(Debug, Default)]
+pub(super) struct Twins<'a> {
+    pub(super) cached: Vec<&'a str>,
+    pub(super) uncached: Vec<&'a str>,
+}
+
+impl Twins<'_> {
+    /// Both are there.
+    pub(super) fn has_twin(&self) -> bool {
+        !self.cached.is_empty() && !self.uncached.is_empty()
+    }
 }
 
 /// A heap that the draft leaves commented out.
 #[derive(Debug)]
 pub(super) struct Open<'a> {
     pub(super) node: &'a str,
-    pub(super) protected: bool,
-    pub(super) question: &'static str,
+    pub(super) question: String,
+    pub(super) kind: OpenKind,
+    pub(super) uncached: bool,
+    /// The uncached node of the same memory, where the list has it.
+    pub(super) twin: Option<&'a str>,
+}
+
+/// What is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OpenKind {
+    /// It is known.
+    Known { protected: bool },
+    /// Nobody knows the name, but it says that the memory is protected.
+    SaysProtected,
+    /// Nobody knows the name.
+    Unknown,
+}
+
+impl OpenKind {
+    pub(super) fn is_protected(self) -> bool {
+        matches!(self, OpenKind::Known { protected: true } | OpenKind::SaysProtected)
+    }
 }
 
 impl<'a> Heaps<'a> {
     /// Sorts the names, which are sorted and different.
     pub(super) fn classify(names: &[&'a str]) -> Heaps<'a> {
-        let known = |wanted: &[&str]| -> Vec<&'a str> {
-            let find = |name: &&str| names.iter().find(|have| *have == name).copied();
-            wanted.iter().filter_map(find).collect()
+        let of_kind = |wanted: Kind| -> Vec<&'a str> {
+            let mut found: Vec<&'a str> =
+                names.iter().copied().filter(|name| Node::of(name).kind() == Some(wanted)).collect();
+            found.sort_by_key(|name| rank(name));
+            found
         };
-        let uncached = |bases: &[&str]| -> Vec<&'a str> {
-            let of = |base: &&str| names.iter().find(|have| have.strip_suffix(UNCACHED) == Some(base)).copied();
-            bases.iter().filter_map(of).collect()
+        let twins = |wanted| {
+            let (uncached, cached) = of_kind(wanted).into_iter().partition(|name| Node::of(name).is_uncached());
+            Twins { cached, uncached }
         };
+        let mut protected = of_kind(Kind::Protected);
+        protected.truncate(1);
         let mut heaps = Heaps {
-            system: known(SYSTEM),
-            system_uncached: uncached(SYSTEM),
-            cma: known(DEFAULT_REGION),
-            camera: known(CAMERA),
-            sensor: known(&["sensor_direct_heap"]),
-            protected_raw: known(&["farawimg-secure"]),
-            protected_preview: known(&["faprev-secure"]),
-            ..Heaps::default()
+            system: twins(Kind::System),
+            cma: twins(Kind::DefaultRegion),
+            camera: twins(Kind::Camera),
+            sensor: of_kind(Kind::Sensor),
+            protected_raw: of_kind(Kind::ProtectedRaw),
+            protected_preview: of_kind(Kind::ProtectedPreview),
+            protected,
+            open: Vec::new(),
         };
-        if !heaps.camera.is_empty() {
-            heaps.camera_uncached = uncached(CAMERA);
+        // An uncached node alone is no twin.
+        for twins in [&mut heaps.system, &mut heaps.cma, &mut heaps.camera] {
+            if twins.cached.is_empty() {
+                twins.uncached.clear();
+            }
         }
-        heaps.choose_protected(names, known(GENERAL));
-        let open = names.iter().filter(|name| !heaps.has(name)).map(|name| open(name)).collect();
-        heaps.open = open;
+        heaps.open = names.iter().filter(|name| !heaps.has(name)).map(|name| open(name, names)).collect();
         heaps
     }
 
-    /// One heap for protected content in general: a known one, else the only one there is.
-    fn choose_protected(&mut self, names: &[&'a str], known: Vec<&'a str>) {
-        if let Some(first) = known.first() {
-            self.protected = vec![first];
-            return;
-        }
-        let others: Vec<&str> = names.iter().copied().filter(|name| is_protected(name) && !self.has(name)).collect();
-        if let [only] = others.as_slice() {
-            // A heap with one purpose, of which the name tells: not for everything.
-            if purpose(only).is_none() {
-                self.protected = vec![only];
-                self.protected_guess = true;
-            }
-        }
-    }
-
     fn has(&self, name: &str) -> bool {
-        let lists = [
-            &self.system,
-            &self.system_uncached,
-            &self.cma,
-            &self.camera,
-            &self.camera_uncached,
-            &self.sensor,
-            &self.protected_raw,
-            &self.protected_preview,
-            &self.protected,
-        ];
-        lists.iter().any(|list| list.contains(&name))
+        let twins =
+            [&self.system, &self.cma, &self.camera].into_iter().flat_map(|twins| [&twins.cached, &twins.uncached]);
+        let others = [&self.sensor, &self.protected_raw, &self.protected_preview, &self.protected];
+        twins.chain(others).any(|list| list.contains(&name))
+    }
+
+    /// A heap with an uncached twin is in the policy.
+    pub(super) fn has_twins(&self) -> bool {
+        [&self.system, &self.cma, &self.camera].into_iter().any(Twins::has_twin)
     }
 }
 
-/// Whether a name says that the CPU cannot read the memory.
-fn is_protected(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    says(PROTECTED_WORDS) && !says(OPPOSITE_WORDS)
+/// The order of the table.
+fn rank(name: &str) -> usize {
+    let known = Node::of(name).known;
+    KNOWN.iter().position(|entry| Some(entry.name) == known.map(|known| known.name)).unwrap_or(KNOWN.len())
 }
 
-/// The question for a protected heap whose name tells its one purpose.
-fn purpose(name: &str) -> Option<&'static str> {
-    let known: &[(&str, &str)] = &[
-        (
-            "faceauth",
-            "Face authentication's processor. Who allocates from it by IAllocator, and with which vendor usage?",
-        ),
-        ("faimg", "Camera to face authentication. Which vendor usage (bits 28 to 31, 48 to 63) marks those requests?"),
-        ("famodel", "Face authentication's model. Does anybody allocate it by IAllocator? Commonly nobody does."),
-        ("vscaler", "The video scaler's. Which requests pass through it, and with which vendor usage?"),
-        ("framebuffer", "The display controller's own. Are frame buffers allocated by IAllocator here?"),
-        ("cdsp", "A signal processor's. Commonly allocated from directly: which graphics buffers would live in it?"),
-        ("farawimg", "Camera to image processor. Which requests?"),
-        ("faprev", "Image processor to display. Which requests?"),
-    ];
-    known.iter().find(|(word, _)| name.contains(word)).map(|(_, question)| *question)
+/// Whether the name of a heap that nobody knows says that the CPU cannot read the memory.
+fn says_protected(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let part = name.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| PROTECTED_PARTS.contains(&part));
+    let word = PROTECTED_WORDS.iter().any(|word| {
+        let meant = |(at, _): (usize, &str)| {
+            let before = name.get(..at).unwrap_or_default().trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+            !OPPOSITES.iter().any(|opposite| before.ends_with(opposite))
+        };
+        name.match_indices(word).any(meant) && name.match_indices(word).all(meant)
+    });
+    part || word
 }
 
 /// What is asked about a name that decides nothing.
-fn open(name: &str) -> Open<'_> {
-    let protected = is_protected(name);
-    let question = if protected {
-        purpose(name)
-            .unwrap_or("Protected, by its name. Which content is it for, and may the heap of another rule stand in?")
-    } else if name.contains("dma32") {
-        "Ordinary memory below 4 GiB. Which device has no IOMMU and cannot address more? Its usages need a rule."
-    } else if name.ends_with(UNCACHED) {
-        "The uncached twin of a heap that is not in this policy, by its name. Of which one?"
-    } else if name.contains("cma") {
-        "Physically contiguous, by its name. Which device needs it, and may others allocate from its region?"
+fn open<'a>(name: &'a str, names: &[&'a str]) -> Open<'a> {
+    let node = Node::of(name);
+    let uncached = node.is_uncached();
+    let twin = names.iter().copied().find(|other| {
+        let other_node = Node::of(other);
+        !uncached && other_node.says_uncached && other_node.base == node.base
+    });
+    let cached = names.iter().copied().find(|other| node.says_uncached && *other == node.base);
+    let (kind, question) = match node.kind() {
+        Some(kind) => (OpenKind::Known { protected: kind.is_protected() }, known_question(kind).to_owned()),
+        None if says_protected(name) => (OpenKind::SaysProtected, SAYS_PROTECTED.to_owned()),
+        None => (OpenKind::Unknown, unknown_question(name).to_owned()),
+    };
+    let question = match (uncached, cached) {
+        (true, Some(cached)) => format!("The uncached twin of \"{cached}\": in the policy if that is.\n{question}"),
+        (true, None) if node.says_uncached => {
+            format!("Mapped without caches, and no cached sibling is in the list.\n{question}")
+        }
+        (true, None) => format!("Mapped without caches, as is known of it.\n{question}"),
+        (false, _) => question,
+    };
+    Open { node: name, question, kind, uncached, twin }
+}
+
+const SAYS_PROTECTED: &str = "Protected, by its name, which nobody here knows. Which content is it for, and may the heap of another rule stand in?";
+
+fn known_question(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Ordinary(question) | Kind::Lent(question) | Kind::ProtectedFor(question) => question,
+        Kind::LowSystem => {
+            "Ordinary memory below 4 GiB. Which device has no IOMMU and cannot address more? Its usages need a rule."
+        }
+        Kind::Protected => {
+            "Protected content in general, as the heap \"protected\" of this policy. Which of the two do the decoder and the \
+             display agree on?"
+        }
+        Kind::System | Kind::DefaultRegion | Kind::Camera => "Which devices cannot snoop the CPU's caches and need it?",
+        Kind::Sensor | Kind::ProtectedRaw | Kind::ProtectedPreview => "Which requests need it?",
+    }
+}
+
+fn unknown_question(name: &str) -> &'static str {
+    if name.contains("dma32") {
+        known_question(Kind::LowSystem)
+    } else if ["cma", "contig", "carveout"].iter().any(|word| name.contains(word)) {
+        "Physically contiguous, by its name; protected or not? Which device needs it, and may others allocate from it?"
     } else if name.contains("sensor") {
         "A sensor's, by its name. Which sensors write to it, in place of sensor_direct_heap?"
     } else {
         "The name says nothing: ordinary, contiguous or protected memory? Its driver or the device tree tells."
-    };
-    Open { node: name, protected, question }
+    }
 }

@@ -1,6 +1,8 @@
 //! The text: each choice with its reason beside it.
 
-use super::classify::{Heaps, DEFAULT_REGION};
+use super::classify::{Heaps, OpenKind, Twins};
+use heaps_config::nodes::{Kind, Node, KNOWN};
+use std::collections::BTreeMap;
 
 /// The whole policy.
 pub(super) fn policy(name: &str, names: &[&str], heaps: &Heaps<'_>) -> String {
@@ -51,34 +53,20 @@ impl Text {
     }
 
     fn heaps(&mut self, heaps: &Heaps<'_>) {
-        let twin: &[&str] = if heaps.system_uncached.is_empty() {
-            &[]
-        } else {
-            &["uncached_twin = \"system-uncached\"   # the same memory, mapped without caches"]
-        };
-        self.heap("Ordinary memory: all that no rule sends elsewhere.", "system", &heaps.system, twin);
-        if !heaps.system_uncached.is_empty() {
-            let why = "For devices that do not snoop the CPU's caches: without them there is nothing to flush for every frame.";
-            self.heap(why, "system-uncached", &heaps.system_uncached, &["cached = false"]);
-        }
         let budget = "# budget = \"…\"     # how much of the region may graphics have? The rest is for drivers. Unset: all of it";
-        if !heaps.camera.is_empty() {
-            let mut keys = vec!["contiguous = true", budget];
-            if !heaps.camera_uncached.is_empty() {
-                keys.push("uncached_twin = \"camera-uncached\"");
-            }
-            self.heap("The camera's own contiguous region, by its name.", "camera", &heaps.camera, &keys);
+        let why = "Ordinary memory: all that no rule sends elsewhere.";
+        self.twins("system", &heaps.system, &heaps.system.cached, why, &[]);
+        if !heaps.camera.cached.is_empty() {
+            let why = "The camera's own contiguous region, by its name.";
+            self.twins("camera", &heaps.camera, &heaps.camera.cached, why, &["contiguous = true", budget]);
         }
-        if !heaps.camera_uncached.is_empty() {
-            let keys = ["cached = false", "contiguous = true", budget];
-            self.heap("The same region, mapped without caches.", "camera-uncached", &heaps.camera_uncached, &keys);
-        }
-        if !heaps.cma.is_empty() {
-            let others = DEFAULT_REGION.iter().filter(|name| !heaps.cma.contains(name));
-            let nodes: Vec<&str> = heaps.cma.iter().chain(others).copied().collect();
+        if !heaps.cma.cached.is_empty() {
+            let present = &heaps.cma.cached;
+            let all = KNOWN.iter().filter(|known| known.kind == Kind::DefaultRegion).map(|known| known.name);
+            let nodes: Vec<&str> = present.iter().copied().chain(all.filter(|name| !present.contains(name))).collect();
             let why = "The default contiguous region. Kernels have named it in four ways, and some show two of them at once: all are\n\
                        here, so that an update of the kernel does not lose it. The first that exists is taken.";
-            self.heap(why, "cma", &nodes, &["contiguous = true", budget]);
+            self.twins("cma", &heaps.cma, &nodes, why, &["contiguous = true", budget]);
         }
         if !heaps.sensor.is_empty() {
             let why = "Readable by the sensor hub, which commonly sees this carve-out and no more.";
@@ -95,6 +83,23 @@ impl Text {
         }
     }
 
+    /// A heap, and the same memory without caches where the list has it.
+    fn twins(&mut self, name: &str, twins: &Twins<'_>, nodes: &[&str], why: &str, keys: &[&str]) {
+        let twin = format!("{name}-uncached");
+        let twin_key = format!("uncached_twin = \"{twin}\"   # the same memory, mapped without caches");
+        let mut own: Vec<&str> = keys.to_vec();
+        if twins.has_twin() {
+            own.push(&twin_key);
+        }
+        self.heap(why, name, nodes, &own);
+        if twins.has_twin() {
+            let why = "The same memory for devices that do not snoop the CPU's caches: without them there is nothing to flush for\n\
+                       every frame.";
+            let own: Vec<&str> = ["cached = false"].iter().chain(keys).copied().collect();
+            self.heap(why, &twin, &twins.uncached, &own);
+        }
+    }
+
     fn protected_heaps(&mut self, heaps: &Heaps<'_>) {
         let keys = ["protected = true"];
         if !heaps.protected_raw.is_empty() {
@@ -105,13 +110,14 @@ impl Text {
             self.heap(why, "protected-preview", &heaps.protected_preview, &keys);
         }
         if !heaps.protected.is_empty() {
-            let why = if heaps.protected_guess {
-                "The only heap whose name says that it is protected, so it gets protected content. Is it for that: can the video\n\
-                 decoder write it and the display read it? If not, comment it out, and deny in the rule \"protected\"."
-            } else {
-                "Protected content in general: video decoder to display."
-            };
-            self.heap(why, "protected", &heaps.protected, &keys);
+            let known = heaps.protected.first().and_then(|name| Node::of(name).known);
+            let source = known.map_or("", |known| known.source);
+            let why = format!(
+                "Protected content in general: video decoder to display. That the name is protected, says\n{source}."
+            );
+            let uncached = heaps.protected.iter().any(|name| Node::of(name).is_uncached());
+            let keys: &[&str] = if uncached { &["protected = true", "cached = false"] } else { &keys };
+            self.heap(&why, "protected", &heaps.protected, keys);
         }
     }
 
@@ -121,12 +127,20 @@ impl Text {
         }
         self.line("");
         self.comment("Heaps that the name alone does not place. Without a rule nothing is allocated from them.");
+        let names = names(heaps);
+        let name_of = |node: &str| names.get(node).cloned().unwrap_or_default();
         for open in &heaps.open {
             self.line("");
-            self.comment(open.question);
-            self.comment(&format!("[[heap]]\nname = \"{}\"\nnodes = [\"{}\"]", plain(open.node), open.node));
-            if open.protected {
+            self.comment(&open.question);
+            self.comment(&format!("[[heap]]\nname = \"{}\"\nnodes = [\"{}\"]", name_of(open.node), open.node));
+            if open.kind.is_protected() {
                 self.comment("protected = true");
+            }
+            if open.uncached {
+                self.comment("cached = false");
+            }
+            if let Some(twin) = open.twin {
+                self.comment(&format!("uncached_twin = \"{}\"", name_of(twin)));
             }
         }
     }
@@ -143,13 +157,23 @@ impl Text {
         }
         self.line("");
         if heaps.protected.is_empty() {
-            let why = if heaps.open.iter().any(|open| open.protected) {
+            let unknown: Vec<&str> =
+                heaps.open.iter().filter(|open| open.kind == OpenKind::Unknown).map(|open| open.node).collect();
+            let why = if heaps.open.iter().any(|open| open.kind.is_protected()) {
                 "Which of the protected heaps above is for video? Until that is answered, a refusal: a player that is refused shows\n\
                  a lower quality; one that gets the wrong heap shows nothing, or shows it to everybody."
+                    .to_owned()
+            } else if unknown.is_empty() {
+                "None of these heaps is protected. A refusal, so that players choose what needs no protection."
+                    .to_owned()
             } else {
-                "No heap is protected for this. A refusal, so that players choose what needs no protection."
+                format!(
+                    "Is one of these protected, of which nobody here knows what they are: {}? Until that is answered, a\n\
+                     refusal, so that players choose what needs no protection.",
+                    unknown.join(" ")
+                )
             };
-            self.comment(why);
+            self.comment(&why);
             self.line("[[rule]]\nname = \"protected\"\nall_of = [\"PROTECTED\"]");
             self.line("deny = \"this device has no protected heap for this use\"");
         } else {
@@ -163,8 +187,8 @@ impl Text {
             self.comment("A sensor's ring buffer. Can the hub reach ordinary memory too? Then add \"system\" as the second heap.");
             self.line("[[rule]]\nname = \"sensor\"\nall_of = [\"SENSOR_DIRECT_DATA\"]\nheaps = [\"sensor\"]");
         }
-        let twins = !heaps.system_uncached.is_empty() || !heaps.camera_uncached.is_empty();
-        let (camera, cma) = (!heaps.camera.is_empty(), !heaps.cma.is_empty());
+        let twins = heaps.has_twins();
+        let (camera, cma) = (!heaps.camera.cached.is_empty(), !heaps.cma.cached.is_empty());
         if twins || camera || cma {
             self.line("");
             if camera {
@@ -198,9 +222,32 @@ fn list(names: &[&str]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
-/// A node's name as a heap's.
-fn plain(node: &str) -> String {
-    node.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
+/// The names of the heaps that the draft itself may define.
+const OWN_NAMES: &[&str] = &[
+    "system",
+    "system-uncached",
+    "cma",
+    "cma-uncached",
+    "camera",
+    "camera-uncached",
+    "sensor",
+    "protected",
+    "protected-raw",
+    "protected-preview",
+];
+
+/// Node → heap for those left out: plain characters, and no name twice.
+fn names<'a>(heaps: &Heaps<'a>) -> BTreeMap<&'a str, String> {
+    let mut names: BTreeMap<&str, String> = BTreeMap::new();
+    for open in &heaps.open {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
+        let mut name: String = open.node.chars().map(plain).collect();
+        while OWN_NAMES.contains(&name.as_str()) || names.values().any(|taken| *taken == name) {
+            name.push_str("-too");
+        }
+        names.insert(open.node, name);
+    }
+    names
 }
 
 const LIMITS: &str = r#"

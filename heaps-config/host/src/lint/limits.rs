@@ -1,6 +1,7 @@
 //! Limits of which one can never take effect.
 
-use heaps_config::policy::{Action, Heap, Policy};
+use heaps_config::nodes::Node;
+use heaps_config::policy::{Action, Heap, HeapId, Policy};
 use heaps_config::show_bytes as show;
 use heaps_config::Code;
 use heaps_config::{Finding, KeyPath};
@@ -58,19 +59,11 @@ fn heaps(policy: &Policy, findings: &mut Vec<Finding>) {
                 findings.push(beyond(path.key("max_buffer"), buffer, path.key("budget"), budget));
             }
         }
-        // Where both may come to stand on one node, it holds what both budgets allow together.
         let earlier = policy.heap_ids().take_while(|(other, _)| *other != id);
-        let shared = |(_, other): &(_, &Heap)| {
-            other.budget_bytes.is_some() && other.nodes.iter().any(|node| heap.nodes.contains(node))
-        };
-        if let (Some(budget), Some((other_id, other))) = (heap.budget_bytes, earlier.into_iter().find(shared)) {
-            let message = format!(
-                "heap \"{}\" may have the same node as \"{}\", and neither budget ({} and {}) bounds what the node holds",
-                heap.name,
-                other.name,
-                show(budget),
-                show(other.budget_bytes.unwrap_or_default())
-            );
+        let shared = |(other_id, other): (HeapId, &Heap)| Some((other_id, other.budget_bytes?, shared(heap, other)?));
+        if let (Some(budget), Some((other_id, other, why))) = (heap.budget_bytes, earlier.into_iter().find_map(shared))
+        {
+            let message = format!("{why}: neither budget ({} and {}) bounds what it holds", show(budget), show(other));
             let related = KeyPath::item("heap", usize::from(other_id.0)).key("budget");
             let finding = Finding::new(Code::LimitsContradict, path.key("budget"), message);
             findings.push(finding.related(related, "the other budget"));
@@ -84,6 +77,31 @@ fn heaps(policy: &Policy, findings: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// Why two heaps may come to stand on one memory, which then holds what both budgets allow together. The cached and the
+/// uncached nodes of one memory are left out: twins have a budget each.
+fn shared(heap: &Heap, other: &Heap) -> Option<String> {
+    for name in &heap.nodes {
+        let node = Node::of(name);
+        for other_name in &other.nodes {
+            let same = || {
+                let second = Node::of(other_name);
+                node.memory()
+                    .filter(|memory| second.memory() == Some(*memory) && second.is_uncached() == node.is_uncached())
+            };
+            if name == other_name {
+                return Some(format!(
+                    "heap \"{}\" may have the same node as \"{}\", \"{name}\"",
+                    heap.name, other.name
+                ));
+            } else if let Some(memory) = same() {
+                let names = format!("\"{name}\" of \"{}\" and \"{other_name}\" of \"{}\"", heap.name, other.name);
+                return Some(format!("{names} are names of one memory, {memory}"));
+            }
+        }
+    }
+    None
 }
 
 fn rules(policy: &Policy, findings: &mut Vec<Finding>) {
