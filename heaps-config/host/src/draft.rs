@@ -1,13 +1,17 @@
-//! A first policy from the list of heaps that a device has.
+//! A first policy from the list of heaps that a device has, and from what its files say of them.
 //!
 //! Names are no ABI, so this is a guess with its reasons written beside it. What a name does not tell stays a commented
 //! heap with a question, and protected requests get a heap that says that it is protected, or a refusal: never ordinary
 //! memory. What comes out passes [`crate::lint`].
 
 mod classify;
+mod evidence;
 mod write;
 
 use classify::Heaps;
+use evidence::Evidence;
+#[cfg(feature = "board")]
+use heaps_config::nodes::{Kind, Node};
 use std::fmt;
 
 /// The longest name that a policy draft takes, in bytes: a file's name under `/dev/dma_heap`.
@@ -56,22 +60,43 @@ impl fmt::Display for DraftError {
 /// # Errors
 /// Names that are none, or none of ordinary memory.
 pub fn draft<'a>(policy: &str, names: impl IntoIterator<Item = &'a str>) -> Result<String, DraftError> {
+    write(policy, names.into_iter().map(|name| (name, Evidence::default())).collect(), &write::Head::names())
+}
+
+/// The same from a board's files. Without a listing among them the nodes are those that the files name, and `system`, which
+/// the platform's own files name.
+///
+/// # Errors
+/// As [`draft`].
+#[cfg(feature = "board")]
+pub fn draft_of_board(policy: &str, board: &crate::board::Board) -> Result<String, DraftError> {
+    let mut nodes: Vec<(&str, Evidence)> =
+        board.names().filter_map(|name| Some((name, Evidence::of(board.nodes.get(name)?)))).collect();
+    let is_system = |name: &str| Node::of(name).kind() == Some(Kind::System);
+    let assumed = !board.has_listing() && !nodes.iter().any(|(name, _)| is_system(name));
+    if assumed {
+        nodes.push(("system", Evidence::default()));
+    }
+    write(policy, nodes, &write::Head::board(board, assumed))
+}
+
+fn write(policy: &str, mut nodes: Vec<(&str, Evidence)>, head: &write::Head) -> Result<String, DraftError> {
     check(policy)?;
-    let mut sorted: Vec<&str> = names.into_iter().collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    if sorted.is_empty() {
+    nodes.sort_by_key(|(name, _)| *name);
+    nodes.dedup_by_key(|(name, _)| *name);
+    let names: Vec<&str> = nodes.iter().map(|(name, _)| *name).collect();
+    if names.is_empty() {
         return Err(DraftError::NoNames);
     }
-    if sorted.len() > MAX_NAMES {
-        return Err(DraftError::TooManyNames(sorted.len()));
+    if names.len() > MAX_NAMES {
+        return Err(DraftError::TooManyNames(names.len()));
     }
-    sorted.iter().try_for_each(|name| check(name))?;
-    let heaps = Heaps::classify(&sorted);
+    names.iter().try_for_each(|name| check(name))?;
+    let heaps = Heaps::classify(&nodes);
     if heaps.system.cached.is_empty() {
-        return Err(DraftError::NoSystemHeap(sorted.iter().map(|name| (*name).to_owned()).collect()));
+        return Err(DraftError::NoSystemHeap(names.iter().map(|name| (*name).to_owned()).collect()));
     }
-    Ok(write::policy(policy, &sorted, &heaps))
+    Ok(write::policy(policy, &names, &heaps, head))
 }
 
 /// What is written into quotes and comments.

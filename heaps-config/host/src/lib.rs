@@ -4,11 +4,13 @@
 //! This crate looks harder ([`lint_tree`]), and adds where in the file it is, the nearest known name, and a report for
 //! people or for scripts.
 //!
-//! An Android tree builds it without its features, for `heaps_compile`: `excerpts` needs a crate that no tree has, and
-//! `profiles` builds files in that belong to another module there.
+//! An Android tree builds it without its features, for `heaps_compile`: `excerpts` and `board` need crates that it has no use
+//! for, and `profiles` builds files in that belong to another module there.
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "board")]
+pub mod board;
 mod draft;
 #[cfg(feature = "excerpts")]
 mod excerpts;
@@ -20,6 +22,8 @@ mod report;
 mod source;
 mod toml_tree;
 
+#[cfg(feature = "board")]
+pub use draft::draft_of_board;
 pub use draft::{draft, DraftError};
 pub use lint::lint_tree;
 pub use locate::{nearest, Located};

@@ -93,22 +93,33 @@ pub(crate) struct LintArgs {
     pub(crate) codes: bool,
 }
 
-/// Write a first policy from the names of a device's heaps
+/// Write a first policy from a board's files, or from the names of a device's heaps
 ///
-/// Each choice has its reason beside it in a comment; heaps that their names do not place are left commented out, with a
-/// question. The policy passes `lint`. Protected requests get a protected heap or a refusal, never ordinary memory.
+/// FILE is any of: what `ls -1`, `ls -l` or `ls -lZ` says of /dev/dma_heap, a ueventd*.rc, a file_contexts, a VINTF manifest,
+/// an init .rc, the service's dump in JSON. Each is recognised by what is in it, and they are put together. What they say
+/// against one another, or against what is known of a name, stands at the head of the draft with both places.
+///
+/// Each choice has its reason beside it in a comment; heaps that are not placed are left commented out, with a question. The
+/// policy passes `lint`. Protected requests get a heap that is known to be protected, or a refusal.
 #[cfg(feature = "host")]
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  adb shell ls -1 /dev/dma_heap | heapctl draft --nodes-from - -o board.toml
+  adb shell ls -lZ /dev/dma_heap > heaps.txt; adb pull /vendor/etc/ueventd.rc
+  adb pull /vendor/etc/selinux/vendor_file_contexts; adb pull /vendor/etc/vintf/manifest.xml
+  heapctl draft heaps.txt ueventd.rc vendor_file_contexts manifest.xml -o board.toml
+  adb shell ls -1 /dev/dma_heap | heapctl draft - -o board.toml
   heapctl draft --nodes system system-uncached linux,cma vframe-secure")]
 pub(crate) struct DraftArgs {
+    /// The board's files; `-` for standard input
+    #[arg(value_name = "FILE", conflicts_with_all = ["nodes", "nodes_from", "heap_dir"])]
+    pub(crate) files: Vec<PathBuf>,
+
     /// Names of files under /dev/dma_heap, one an argument: they may contain commas
     #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with_all = ["nodes_from", "heap_dir"])]
     pub(crate) nodes: Option<Vec<String>>,
 
-    /// A file with one name a line; `-` for standard input
+    /// A file with one name a line and nothing else; `-` for standard input
     #[arg(long, value_name = "FILE", conflicts_with = "heap_dir")]
     pub(crate) nodes_from: Option<PathBuf>,
 

@@ -1,6 +1,7 @@
 //! What the names of a device's heaps stand for: what is known of them ([`heaps_config::nodes`]), and for the others a
 //! question.
 
+use super::evidence::{Evidence, Says};
 use heaps_config::nodes::{Kind, Node, KNOWN};
 
 /// What the name of a protected heap says, where nobody knows the name.
@@ -61,20 +62,25 @@ pub(super) enum OpenKind {
     SaysProtected,
     /// Nobody knows the name.
     Unknown,
+    /// The name and a file say different things.
+    Conflict,
 }
 
 impl OpenKind {
     pub(super) fn is_protected(self) -> bool {
-        matches!(self, OpenKind::Known { protected: true } | OpenKind::SaysProtected)
+        matches!(self, OpenKind::Known { protected: true } | OpenKind::SaysProtected | OpenKind::Conflict)
     }
 }
 
 impl<'a> Heaps<'a> {
-    /// Sorts the names, which are sorted and different.
-    pub(super) fn classify(names: &[&'a str]) -> Heaps<'a> {
+    /// Sorts the nodes, whose names are sorted and different. What a file says against a name keeps it out of every list.
+    pub(super) fn classify(nodes: &[(&'a str, Evidence)]) -> Heaps<'a> {
+        let names: Vec<&'a str> = nodes.iter().map(|(name, _)| *name).collect();
+        let placed: Vec<&'a str> =
+            nodes.iter().filter(|(name, evidence)| agrees(name, evidence)).map(|(name, _)| *name).collect();
         let of_kind = |wanted: Kind| -> Vec<&'a str> {
             let mut found: Vec<&'a str> =
-                names.iter().copied().filter(|name| Node::of(name).kind() == Some(wanted)).collect();
+                placed.iter().copied().filter(|name| Node::of(name).kind() == Some(wanted)).collect();
             found.sort_by_key(|name| rank(name));
             found
         };
@@ -100,7 +106,8 @@ impl<'a> Heaps<'a> {
                 twins.uncached.clear();
             }
         }
-        heaps.open = names.iter().filter(|name| !heaps.has(name)).map(|name| open(name, names)).collect();
+        let left = nodes.iter().filter(|(name, _)| !heaps.has(name));
+        heaps.open = left.map(|(name, evidence)| open(name, evidence, &names)).collect();
         heaps
     }
 
@@ -114,6 +121,24 @@ impl<'a> Heaps<'a> {
     /// A heap with an uncached twin is in the policy.
     pub(super) fn has_twins(&self) -> bool {
         [&self.system, &self.cma, &self.camera].into_iter().any(Twins::has_twin)
+    }
+}
+
+/// True when nothing speaks against what is known of a name: no label, and no mode that keeps the service out. The system
+/// heap is ordinary memory on every device; who may open it is to be mended, not to be gone by.
+fn agrees(name: &str, evidence: &Evidence) -> bool {
+    match Node::of(name).kind() {
+        None => false,
+        Some(Kind::System) => true,
+        Some(kind) => {
+            let says = match evidence.label {
+                None => true,
+                Some(Says::Ordinary) => !kind.is_protected(),
+                Some(Says::Protected) => kind.is_protected(),
+                Some(Says::Trusted) => false,
+            };
+            says && evidence.closed.is_none()
+        }
     }
 }
 
@@ -138,7 +163,7 @@ fn says_protected(name: &str) -> bool {
 }
 
 /// What is asked about a name that decides nothing.
-fn open<'a>(name: &'a str, names: &[&'a str]) -> Open<'a> {
+fn open<'a>(name: &'a str, evidence: &Evidence, names: &[&'a str]) -> Open<'a> {
     let node = Node::of(name);
     let uncached = node.is_uncached();
     let twin = names.iter().copied().find(|other| {
@@ -146,11 +171,20 @@ fn open<'a>(name: &'a str, names: &[&'a str]) -> Open<'a> {
         !uncached && other_node.says_uncached && other_node.base == node.base
     });
     let cached = names.iter().copied().find(|other| node.says_uncached && *other == node.base);
-    let (kind, question) = match node.kind() {
-        Some(kind) => (OpenKind::Known { protected: kind.is_protected() }, known_question(kind).to_owned()),
-        None if says_protected(name) => (OpenKind::SaysProtected, SAYS_PROTECTED.to_owned()),
-        None => (OpenKind::Unknown, unknown_question(name).to_owned()),
+    let (kind, question) = match (node.kind(), evidence.label) {
+        (Some(kind), Some(Says::Ordinary)) if kind.is_protected() => (OpenKind::Conflict, CONFLICT.to_owned()),
+        (Some(kind), Some(Says::Protected)) if !kind.is_protected() => (OpenKind::Conflict, CONFLICT.to_owned()),
+        (Some(kind), Some(Says::Trusted)) if !kind.is_protected() => (OpenKind::Conflict, TRUSTED.to_owned()),
+        (Some(kind), _) => (OpenKind::Known { protected: kind.is_protected() }, known_question(kind).to_owned()),
+        (None, Some(Says::Trusted)) => (OpenKind::SaysProtected, TRUSTED.to_owned()),
+        (None, Some(Says::Protected)) => (OpenKind::SaysProtected, BY_LABEL.to_owned()),
+        (None, Some(Says::Ordinary)) if says_protected(name) => (OpenKind::Conflict, CONFLICT.to_owned()),
+        (None, Some(Says::Ordinary)) => (OpenKind::Known { protected: false }, OPEN_TO_APPS.to_owned()),
+        (None, None) if says_protected(name) => (OpenKind::SaysProtected, SAYS_PROTECTED.to_owned()),
+        (None, None) => (OpenKind::Unknown, unknown_question(name).to_owned()),
     };
+    let shown = evidence.shown.iter().chain(&evidence.closed).map(|shown| format!("\n{shown}")).collect::<String>();
+    let question = format!("{question}{shown}");
     let question = match (uncached, cached) {
         (true, Some(cached)) => format!("The uncached twin of \"{cached}\": in the policy if that is.\n{question}"),
         (true, None) if node.says_uncached => {
@@ -163,6 +197,13 @@ fn open<'a>(name: &'a str, names: &[&'a str]) -> Open<'a> {
 }
 
 const SAYS_PROTECTED: &str = "Protected, by its name, which nobody here knows. Which content is it for, and may the heap of another rule stand in?";
+
+const BY_LABEL: &str = "Protected, by its label. Which content is it for, and may the heap of another rule stand in?";
+const TRUSTED: &str =
+    "A trusted environment's, by its label: not ordinary memory. Does anybody allocate it by IAllocator?";
+const OPEN_TO_APPS: &str = "Ordinary, by its label: apps may open it. Which requests need it?";
+const CONFLICT: &str =
+    "The name and the label say different things: is it protected or not? Until that is answered, not used.";
 
 fn known_question(kind: Kind) -> &'static str {
     match kind {

@@ -4,10 +4,42 @@ use super::classify::{Heaps, OpenKind, Twins};
 use heaps_config::nodes::{Kind, Node, KNOWN};
 use std::collections::BTreeMap;
 
+/// What the draft begins with.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    /// Files and what they are; none when there are only names.
+    files: Vec<String>,
+    /// What a person has to know or decide, a line each.
+    notes: Vec<String>,
+}
+
+impl Head {
+    /// Of names alone.
+    pub(super) fn names() -> Head {
+        Head::default()
+    }
+
+    /// Of a board's files; `assumed`: none of them names the system heap.
+    #[cfg(feature = "board")]
+    pub(super) fn board(board: &crate::board::Board, assumed: bool) -> Head {
+        let files = board.files.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
+        let mut notes: Vec<String> = board.notes.iter().map(ToString::to_string).collect();
+        if assumed {
+            notes.push(
+                "no file lists the nodes, so \"system\" is assumed, which every kernel of Android's has".to_owned(),
+            );
+        }
+        if !board.has_listing() {
+            notes.push("no file lists the nodes: what has no line here may be there all the same; give `ls -lZ /dev/dma_heap` too".to_owned());
+        }
+        Head { files, notes }
+    }
+}
+
 /// The whole policy.
-pub(super) fn policy(name: &str, names: &[&str], heaps: &Heaps<'_>) -> String {
+pub(super) fn policy(name: &str, names: &[&str], heaps: &Heaps<'_>, head: &Head) -> String {
     let mut text = Text(String::new());
-    text.head(name, names);
+    text.head(name, names, head);
     text.heaps(heaps);
     text.protected_heaps(heaps);
     text.open(heaps);
@@ -39,8 +71,20 @@ impl Text {
         why.lines().for_each(|line| self.line(&format!("# {line}")));
     }
 
-    fn head(&mut self, name: &str, names: &[&str]) {
-        self.comment("A draft, made from the names of a device's heaps:");
+    fn head(&mut self, name: &str, names: &[&str], head: &Head) {
+        if !head.files.is_empty() {
+            self.comment("A draft, made from the files of a board:");
+            head.files.iter().for_each(|file| self.line(&format!("#   {}", printable(file))));
+        }
+        if !head.notes.is_empty() {
+            self.comment("To be seen to, each with its place:");
+            head.notes.iter().for_each(|note| self.line(&format!("#   {}", printable(note))));
+        }
+        self.comment(if head.files.is_empty() {
+            "A draft, made from the names of a device's heaps:"
+        } else {
+            "The heaps:"
+        });
         names.iter().for_each(|name| self.line(&format!("#   {name}")));
         self.comment(
             "Names are guesses about what is behind them. Read every comment, answer the questions (\"?\"), then see what a\n\
@@ -215,6 +259,11 @@ impl Text {
         self.comment("All else, and all that apps draw: the CPU may come along at any time, so with caches.");
         self.line("[[rule]]\nname = \"everything-else\"\nheaps = [\"system\"]");
     }
+}
+
+/// What came from elsewhere, on one line of a comment.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// `"one", "two"`

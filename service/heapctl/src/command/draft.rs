@@ -3,8 +3,9 @@
 use crate::args::DraftArgs;
 use crate::output::{Output, Status};
 use anyhow::{anyhow, bail, Context, Result};
-use heaps_host::{Format, Source};
-use serde_json::json;
+use heaps_host::board::{Board, Note, Place, MAX_FILE_BYTES};
+use heaps_host::{DraftError, Format, Source};
+use serde_json::{json, Value};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -13,11 +14,8 @@ use std::path::Path;
 const MAX_LIST_BYTES: u64 = 64 * 1024;
 
 pub(crate) fn run(args: &DraftArgs, out: &Output) -> Result<Status> {
-    let (source, names) = names(args)?;
-    let text = heaps_host::draft(&args.name, names.iter().map(String::as_str)).map_err(|error| match error {
-        heaps_host::DraftError::BadName(ref name) if *name == args.name => anyhow!("--name: {error}"),
-        _ => anyhow!("{source}: {error}"),
-    })?;
+    let drafted = if args.files.is_empty() { of_names(args)? } else { of_files(args)? };
+    let Drafted { text, source, nodes, notes, files } = drafted;
     let to_stdout = args.output == Path::new("-");
     if !to_stdout {
         write(&args.output, &text, args.force)?;
@@ -28,14 +26,78 @@ pub(crate) fn run(args: &DraftArgs, out: &Output) -> Result<Status> {
     if out.json {
         let file = (!to_stdout).then_some(&shown);
         let policy = to_stdout.then_some(&text);
-        out.json(&json!({ "ok": true, "output": file, "policy": policy, "nodes": names, "lint": linted.to_json() }));
+        let note = |note: &Note| {
+            let place = |place: &Place| json!({ "file": place.file, "line": place.line });
+            json!({ "place": place(&note.place), "other": note.other.as_ref().map(place), "message": note.message })
+        };
+        out.json(&json!({
+            "ok": true,
+            "output": file,
+            "policy": policy,
+            "nodes": nodes,
+            "files": files,
+            "notes": notes.iter().map(note).collect::<Vec<_>>(),
+            "lint": linted.to_json(),
+        }));
     } else if to_stdout {
         out.text(&text);
     } else {
-        eprintln!("{}: {} heaps from {source}", super::lint::summary(&linted), names.len());
+        eprintln!("{}: {} heaps from {source}", super::lint::summary(&linted), nodes.len());
+        if !notes.is_empty() {
+            eprintln!("{shown}: {} things to be seen to, at its head", notes.len());
+        }
         eprintln!("{shown}: {questions} lines with questions for you; then `heapctl lint {shown}`");
     }
     Ok(Status::Done)
+}
+
+/// A draft, and what it is from.
+struct Drafted {
+    text: String,
+    /// In words.
+    source: String,
+    nodes: Vec<String>,
+    notes: Vec<Note>,
+    /// Each file with its kind.
+    files: Vec<Value>,
+}
+
+fn of_names(args: &DraftArgs) -> Result<Drafted> {
+    let (source, nodes) = names(args)?;
+    let text =
+        heaps_host::draft(&args.name, nodes.iter().map(String::as_str)).map_err(|error| named(args, &source, error))?;
+    Ok(Drafted { text, source, nodes, notes: Vec::new(), files: Vec::new() })
+}
+
+fn of_files(args: &DraftArgs) -> Result<Drafted> {
+    let mut read_files = Vec::new();
+    for file in &args.files {
+        let shown = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
+        let bytes = bytes(file).with_context(|| shown.clone())?;
+        read_files.push((shown, bytes));
+    }
+    let board = Board::read(read_files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
+    let source = board.files.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let text = heaps_host::draft_of_board(&args.name, &board).map_err(|error| named(args, &source, error))?;
+    let nodes = board.names().map(str::to_owned).collect();
+    let files = board.files.iter().map(|(name, kind)| json!({ "file": name, "kind": kind.to_string() })).collect();
+    Ok(Drafted { text, source, nodes, notes: board.notes, files })
+}
+
+fn named(args: &DraftArgs, source: &str, error: DraftError) -> anyhow::Error {
+    match error {
+        DraftError::BadName(ref name) if *name == args.name => anyhow!("--name: {error}"),
+        _ => anyhow!("{source}: {error}"),
+    }
+}
+
+/// A file up to what a board's files have, and one byte more: reading it says that it is too long.
+fn bytes(file: &Path) -> Result<Vec<u8>> {
+    let input: Box<dyn Read> = if file == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
+    let mut bytes = Vec::new();
+    let most = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
+    input.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The names, and where they are from.

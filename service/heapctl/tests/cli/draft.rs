@@ -71,3 +71,37 @@ fn draft_errors_name_what_is_wrong() {
     assert!(refused(&["--nodes-from", "/dev/zero"]).contains("/dev/zero: longer than"));
     assert!(refused(&["--nodes-from", "/dev/null"]).contains("no names"));
 }
+
+#[test]
+fn draft_of_a_board_s_files_says_what_is_to_be_seen_to() {
+    let dir = tempdir().unwrap();
+    let path = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let listing = path(
+        "heaps.txt",
+        "crw-r--r-- 1 system graphics 250,  0 2026-01-09 08:30 system\r\n\
+         crw------- 1 root   root     250,  1 2026-01-09 08:30 reserved\r\n\
+         crw-r--r-- 1 system drmrpc   250,  2 2026-01-09 08:30 vframe-secure\r\n",
+    );
+    let ueventd = path("ueventd.rc", "/dev/dma_heap/vframe-secure 0440 system drmrpc\n");
+    let (status, value) = run_json(&["--json", "draft", &listing, &ueventd]);
+    assert_eq!((status, &value["lint"]["errors"]), (0, &json!(0)), "{value}");
+    assert_eq!(value["nodes"], json!(["reserved", "system", "vframe-secure"]));
+    assert_eq!(value["files"][1], json!({ "file": ueventd, "kind": "lines for ueventd" }));
+    let note = |words: &str| {
+        value["notes"].as_array().unwrap().iter().find(|note| note["message"].as_str().unwrap().contains(words))
+    };
+    assert_eq!(note("reserved is closed to the service").unwrap()["place"], json!({ "file": listing, "line": 2 }));
+    assert_eq!(note("ueventd's line says 0440").unwrap()["other"], json!({ "file": ueventd, "line": 1 }));
+
+    let bad = path("cut.rc", "/dev/dma_heap/x 0444 system system\n/dev/dma_heap/y 04");
+    let Run { status, err, .. } = run(&["draft", &listing, &bad]);
+    assert_eq!(status, 2);
+    assert!(err.contains(&format!("{bad}:2: /dev/dma_heap/y has no mode, owner and group")), "{err}");
+    let (status, value) = run_json(&["--json", "draft", "/dev/zero"]);
+    assert_eq!((status, &value["ok"]), (2, &json!(false)));
+    assert!(value["error"].as_str().unwrap().contains("/dev/zero:1: longer than 4 MiB"), "{value}");
+}
