@@ -18,6 +18,7 @@ pub(crate) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
     duplicates("rule", document.rules.iter().map(|rule| rule.name.as_str()), findings);
     duplicates("align", document.alignments.iter().map(|align| align.name.as_str()), findings);
     duplicates("ready", document.ready.iter().map(|ready| ready.name.as_str()), findings);
+    duplicates("expect", document.expectations.iter().map(|expect| expect.name.as_str()), findings);
     duplicates("option", document.options.iter().map(|option| option.name.as_str()), findings);
     heaps(document, findings);
     twins(document, findings);

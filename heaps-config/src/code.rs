@@ -43,6 +43,7 @@ codes! {
     UnknownFormat = "unknown-format", Error, "Neither PixelFormat nor [format_group] has this name.";
     UnknownLayout = "unknown-layout", Error, "No layout has this name.";
     UnknownHeap = "unknown-heap", Error, "No [[heap]] has this name.";
+    UnknownRule = "unknown-rule", Error, "No [[rule]] has this name.";
     TooManyHeaps = "too-many-heaps", Error, "A policy holds at most 64 heaps.";
     VendorBit = "vendor-bit", Error, "Vendors may define the bits 28 to 31 and 48 to 63 of BufferUsage, each once.";
     RuleAction = "rule-action", Error, "A rule needs either `heaps` or `deny`, not both and not neither.";
@@ -71,6 +72,7 @@ codes! {
     ProtectedWaste = "protected-waste", Warning, "A request without PROTECTED could be served from a protected heap, where its user cannot reach it.";
     LimitsContradict = "limits-contradict", Warning, "Two limits contradict each other: one of them can never take effect.";
     AlignWidens = "align-widens", Warning, "The alignment makes lines of this format a multiple of more than it says.";
+    ExpectNever = "expect-never", Warning, "An expectation that no answer can fulfil.";
     PoolUnused = "pool-unused", Warning, "What is to be kept ready never will be, or not all of it.";
     AlignUnused = "align-unused", Warning, "The alignment requires nothing.";
 }

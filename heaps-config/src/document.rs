@@ -3,7 +3,10 @@
 //! Reading never stops at the first mistake. Serializing gives the canonical JSON: keys in this file's order, sizes in
 //! bytes, defaults left out, so that the same policy gives the same bytes.
 
+mod expect;
 mod read;
+
+pub use expect::ExpectDoc;
 
 use crate::policy::WithoutReleaseWatch;
 use serde::Serialize;
@@ -53,6 +56,9 @@ pub struct Document {
     /// What is kept ready.
     #[serde(rename = "ready", skip_serializing_if = "Vec::is_empty")]
     pub ready: Vec<ReadyDoc>,
+    /// What is expected of single requests. For the tools: not in the canonical JSON.
+    #[serde(skip)]
+    pub expectations: Vec<ExpectDoc>,
 }
 
 /// `[limits]`: all sizes in bytes.

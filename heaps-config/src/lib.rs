@@ -14,6 +14,7 @@ mod check;
 mod code;
 pub mod condition;
 mod document;
+mod expect;
 mod finding;
 mod names;
 pub mod nodes;
@@ -27,9 +28,10 @@ pub use bytes::show as show_bytes;
 pub use check::{FDS_PER_BUFFER, FDS_PER_REPLY};
 pub use code::Code;
 pub use document::{
-    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc,
-    RuleDoc, SCHEMA,
+    AlignDoc, ConditionDoc, Document, ExpectDoc, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc,
+    ResolveDoc, RuleDoc, SCHEMA,
 };
+pub use expect::Expectation;
 pub use finding::{Finding, KeyPath, Part, Severity, Step};
 pub use policy::Policy;
 pub use tree::Tree;
@@ -86,6 +88,8 @@ pub struct Validated {
     pub document: Document,
     /// As the core wants it; for use only when no finding is an error.
     pub policy: Policy,
+    /// What is expected of single requests.
+    pub expectations: Vec<Expectation>,
     /// What is wrong.
     pub findings: Vec<Finding>,
     /// The service would load it: nothing that [`validate`] checks is an error, whatever the lint of `heaps_host` says beyond.
@@ -99,8 +103,10 @@ pub fn validate(tree: &Tree) -> Validated {
     let policy = resolve::resolve(&document, &mut findings);
     check::check(&document, &policy, &mut findings);
     pool::check(&document, &mut findings);
+    let expectations = expect::resolve(&document, &mut findings);
+    expect::check(&document, &mut findings);
     let loadable = findings.iter().all(|finding| finding.severity() != Severity::Error);
-    Validated { document, policy, findings, loadable }
+    Validated { document, policy, expectations, findings, loadable }
 }
 
 /// Parses JSON as far as a [`Tree`].

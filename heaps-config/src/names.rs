@@ -3,7 +3,7 @@
 use crate::code::Code;
 use crate::document::Document;
 use crate::finding::{Finding, KeyPath};
-use crate::policy::{HeapId, Term};
+use crate::policy::{HeapId, HeapSet, Term};
 use gralloc_buffer::{PixelFormat, Usage};
 use std::collections::BTreeMap;
 
@@ -189,6 +189,11 @@ impl Names {
             ids.push(id);
         }
         ids
+    }
+
+    /// All heaps of the document.
+    pub(crate) fn all_heaps(document: &Document) -> HeapSet {
+        (0u8..).map(HeapId).zip(&document.heaps).fold(HeapSet::default(), |set, (id, _)| set.with(id))
     }
 
     /// One heap's id.

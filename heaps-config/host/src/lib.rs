@@ -14,6 +14,7 @@ pub mod board;
 mod draft;
 #[cfg(feature = "excerpts")]
 mod excerpts;
+pub mod expect;
 mod lint;
 mod locate;
 #[cfg(feature = "profiles")]
@@ -32,7 +33,7 @@ pub use profiles::{profile, PROFILES};
 pub use source::{Format, Source, SourceError};
 
 use heaps_config::Policy;
-use heaps_config::{Code, Document, Finding, KeyPath, Severity, Tree};
+use heaps_config::{Code, Document, Expectation, Finding, KeyPath, Severity, Tree};
 
 /// A policy that was looked at.
 #[derive(Clone, Debug)]
@@ -42,23 +43,26 @@ pub struct Linted {
     /// What is wrong, in the order of the file.
     pub findings: Vec<Located>,
     read: Option<(Document, Policy)>,
+    expectations: Vec<Expectation>,
+    spans: locate::Spans,
     loadable: bool,
 }
 
 /// Reads, validates and lints a source.
 pub fn lint(source: Source) -> Linted {
     let (parsed, spans, mut findings) = parse(&source);
-    let (mut read, mut loadable) = (None, false);
+    let (mut read, mut loadable, mut expectations) = (None, false, Vec::new());
     if let Some(tree) = parsed {
         let validated = lint_tree(&tree);
         findings.extend(validated.findings);
         loadable = validated.loadable;
+        expectations = validated.expectations;
         read = Some((validated.document, validated.policy));
     }
     let mut findings: Vec<Located> =
         findings.into_iter().map(|finding| Located::new(finding, &source.text, &spans)).collect();
     findings.sort_by_key(|located| (located.span.as_ref().map_or(0, |span| span.start), located.finding.severity()));
-    Linted { source, findings, read, loadable }
+    Linted { source, findings, read, expectations, spans, loadable }
 }
 
 fn parse(source: &Source) -> (Option<Tree>, locate::Spans, Vec<Finding>) {
@@ -108,6 +112,17 @@ impl Linted {
     /// Document and policy as far as they could be read, errors or not; `None` after a syntax error.
     pub fn as_read(&self) -> Option<(&Document, &Policy)> {
         self.read.as_ref().map(|(document, policy)| (document, policy))
+    }
+
+    /// What is expected of single requests.
+    pub fn expectations(&self) -> &[Expectation] {
+        &self.expectations
+    }
+
+    /// The line of a value, from 1; 0 where it is not known.
+    pub fn line_of(&self, path: &KeyPath) -> usize {
+        let finding = Finding::new(Code::Syntax, path.clone(), "");
+        Located::new(finding, &self.source.text, &self.spans).line
     }
 
     /// The JSON that the service loads; `None` when there are errors. The same policy gives the same bytes.

@@ -68,3 +68,18 @@ fn the_program_writes_what_the_service_loads() {
         assert_eq!(heaps_config::from_json(&written).unwrap().name, *name);
     }
 }
+
+#[test]
+fn an_expectation_that_does_not_hold_stops_the_build_at_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let (policy, output) = (dir.path().join("bad.toml"), dir.path().join("heaps.json"));
+    let good = profile("generic").unwrap().text;
+    assert!(good.contains("stride = 1088"));
+    std::fs::write(&policy, good.replacen("stride = 1088", "stride = 1080", 1)).unwrap();
+    let run = compile(&policy, &output, &[]);
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    let line = good.lines().take_while(|line| *line != "[[expect]]").count() + 1;
+    let wanted = format!("bad.toml:{line}: error: expect \"screen\": stride: 1080 was expected, and it is 1088");
+    assert!(said.contains(&wanted), "{wanted}\n{said}");
+    assert!(!run.status.success() && !output.exists());
+}

@@ -807,6 +807,19 @@ fn what_is_to_be_kept_ready_without_a_pool_never_is() {
     assert!(lint_text(&with(&format!("{ready}\n[pool]\nenabled = true\ntotal = \"64MiB\""))).findings.is_empty());
 }
 
+/// More of them, and what does not hold, in `expect.rs`.
+#[test]
+fn expectations_name_what_there_is_and_can_hold() {
+    let expect = |more: &str| {
+        with(&format!(
+            "[[expect]]\nname = \"it\"\nformat = \"RGBA_8888\"\nwidth = 64\nheight = 64\nusage = [\"PROTECTED\"]\n{more}"
+        ))
+    };
+    assert!(lint_text(&expect("refused = \"denied\"\nrule = \"protected\"")).findings.is_empty());
+    only(&expect("rule = \"protect\" #!"), Code::UnknownRule, "expect[0].rule");
+    only(&expect("heap = \"system\" #!"), Code::ExpectNever, "expect[0].heap");
+}
+
 #[test]
 fn every_code_has_a_test_here() {
     let tests = include_str!("findings.rs");

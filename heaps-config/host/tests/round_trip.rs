@@ -145,6 +145,7 @@ fn document() -> impl Strategy<Value = Document> {
             rules,
             alignments,
             resolutions,
+            expectations: Vec::new(),
             ready,
         }
     })

@@ -37,6 +37,7 @@ impl Document {
         let alignments = section(&mut top, "align", findings, read_align);
         let resolutions = section(&mut top, "resolve", findings, read_resolve);
         let ready = section(&mut top, "ready", findings, read_ready);
+        let expectations = section(&mut top, "expect", findings, super::expect::read);
         for (key, empty) in [("heap", heaps.is_empty()), ("rule", rules.is_empty())] {
             if empty {
                 let message = format!("no [[{key}]]: a policy needs at least one");
@@ -59,6 +60,7 @@ impl Document {
             alignments,
             resolutions,
             ready,
+            expectations,
         }
     }
 }

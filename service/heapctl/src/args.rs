@@ -55,6 +55,8 @@ pub(crate) enum Command {
     #[cfg(feature = "host")]
     Lint(LintArgs),
     #[cfg(feature = "host")]
+    Test(TestArgs),
+    #[cfg(feature = "host")]
     Draft(DraftArgs),
     #[cfg(feature = "host")]
     Compile(CompileArgs),
@@ -91,6 +93,33 @@ pub(crate) struct LintArgs {
     /// List every kind of finding with its explanation
     #[arg(long, conflicts_with_all = ["files", "deny_warnings"])]
     pub(crate) codes: bool,
+}
+
+/// Run the expectations that policies have of themselves: [[expect]]
+///
+/// Each is a request and what is to become of it: heaps, rule, stride, bytes, layout, or a refusal. The plan stands beside each.
+/// Exit status 1 when one does not hold, or a policy has none. `heaps_compile` runs them too, so in an Android tree an
+/// expectation that does not hold breaks the build.
+#[cfg(feature = "host")]
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Example:
+  [[expect]]
+  name = \"viewfinder\"
+  format = \"YCBCR_420_888\"
+  width = 1920
+  height = 1080
+  usage = [\"CAMERA_OUTPUT\", \"GPU_TEXTURE\"]
+  heap = \"camera\"               # or heaps = [\"camera\", \"system\"], rule, refused, stride, bytes, layout
+  present = [\"camera\", \"system\"] # without it all heaps are there")]
+pub(crate) struct TestArgs {
+    /// Policies in TOML; or the names of shipped profiles
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Write the results as JUnit's XML too, for CI
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 /// Write a first policy from a board's files, or from the names of a device's heaps

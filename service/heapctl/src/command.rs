@@ -15,5 +15,7 @@ pub(crate) mod heaps;
 pub(crate) mod lint;
 #[cfg(feature = "client")]
 pub(crate) mod report;
+#[cfg(feature = "host")]
+pub(crate) mod test;
 #[cfg(feature = "client")]
 pub(crate) mod top;

@@ -33,6 +33,35 @@ fn file(text: impl AsRef<[u8]>, name: &str) -> (tempfile::TempDir, String) {
 }
 
 #[test]
+fn test_says_what_fails_and_writes_junit() {
+    let generic = heaps_host::profile("generic").unwrap().text;
+    let (dir, path) = file(generic.replacen("stride = 1088", "stride = 1080", 1), "board.toml");
+    let junit = dir.path().join("junit.xml");
+    let Run { status, out, .. } = run(&["test", &path, "--junit", junit.to_str().unwrap()]);
+    assert_eq!(status, 1);
+    assert!(out.contains("FAIL screen: system by rule \"everything-else\", RGBA_8888, stride 1088"), "{out}");
+    assert!(out.contains("stride: 1080 was expected, and it is 1088"), "{out}");
+    assert!(out.contains(&format!("{path}: 13 of 14 expectations hold")), "{out}");
+    assert!(fs::read_to_string(&junit).unwrap().contains("tests=\"14\" failures=\"1\""));
+    // The line to paste is one that works.
+    let line = out.lines().find_map(|line| line.trim().strip_prefix("heapctl explain")).unwrap().replace('\'', "");
+    let arguments: Vec<&str> = ["explain"].into_iter().chain(line.split_whitespace()).collect();
+    assert_eq!(run(&arguments).status, 0, "{line}");
+
+    let (status, value) = run_json(&["--json", "test", &path, "reference-soc"]);
+    assert_eq!((status, &value["ok"], &value["files"][0]["failed"]), (1, &json!(false), &json!(1)));
+    assert_eq!(value["files"][1]["failed"], json!(0));
+    assert_eq!(run(&["test", "generic", "cuttlefish", "reference-soc"]).status, 0);
+    // A policy without expectations is not one that passes.
+    let (_dir, path) = file(generic.split_once("[[expect]]").unwrap().0, "none.toml");
+    let Run { status, out, .. } = run(&["test", &path]);
+    assert_eq!(status, 1);
+    assert!(out.contains("no [[expect]]"), "{out}");
+    let (_dir, path) = file(BAD, "bad.toml");
+    assert_eq!(run(&["test", &path]).status, 2);
+}
+
+#[test]
 fn lint_points_at_line_and_column_and_offers_the_nearest_name() {
     let (_dir, path) = file(BAD, "bad.toml");
     let Run { status, out, .. } = run(&["lint", &path]);

@@ -3,18 +3,18 @@
 #![forbid(unsafe_code)]
 
 use heaps_config::Severity;
-use heaps_host::Source;
+use heaps_host::{expect, Source};
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-Lints a heap policy and compiles it to the JSON that the allocator service loads.
+Lints a heap policy, runs its own expectations, and compiles it to the JSON that the allocator service loads.
 
 Usage: heaps_compile [--deny-warnings] --output heaps.json POLICY.toml
 
-Warnings are printed and let pass, unless --deny-warnings is given. After an error nothing is written.
-`heapctl lint` finds the same, and shows the lines.
+Warnings are printed and let pass, unless --deny-warnings is given. After an error, or where
+an [[expect]] does not hold, nothing is written. `heapctl lint` and `heapctl test` find the same, and show more.
 ";
 
 struct Args {
@@ -70,6 +70,20 @@ fn run(args: &Args) -> Result<(), String> {
     let warnings = linted.count(Severity::Warning);
     if args.deny_warnings && warnings > 0 {
         return Err(format!("{}: not compiled: {warnings} warnings, which are denied", args.policy));
+    }
+    let outcomes = expect::run(&linted).unwrap_or_default();
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.holds()).collect();
+    for outcome in &failed {
+        let (file, line, name) = (&args.policy, outcome.line, &outcome.name);
+        eprintln!("{file}:{line}: error: expect \"{name}\": {}", outcome.failures.join("; "));
+    }
+    if !failed.is_empty() {
+        return Err(format!(
+            "{}: not compiled: {} of {} expectations do not hold",
+            args.policy,
+            failed.len(),
+            outcomes.len()
+        ));
     }
     fs::write(&args.output, json).map_err(|error| format!("{}: {error}", args.output))
 }

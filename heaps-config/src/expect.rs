@@ -1,0 +1,164 @@
+//! `[[expect]]`: what the policy's author expects of single requests. The tools try them; the service never sees them.
+
+use crate::code::Code;
+use crate::document::{Document, ExpectDoc};
+use crate::finding::{Finding, KeyPath};
+use crate::names::Names;
+use crate::policy::{HeapId, HeapSet};
+use gralloc_buffer::{BufferName, Descriptor, DescriptorOption, Layout, PixelFormat};
+
+/// An expectation, its names resolved. What is `None` is not asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// The policy's name for it.
+    pub name: String,
+    /// What is asked for.
+    pub descriptor: Descriptor,
+    /// The heaps that are there.
+    pub present: HeapSet,
+    /// The heaps that are tried, in order.
+    pub heaps: Option<Vec<HeapId>>,
+    /// The heap that is tried first.
+    pub heap: Option<HeapId>,
+    /// The rule that takes it, by name.
+    pub rule: Option<String>,
+    /// It is refused: the cause's word, or words of the message.
+    pub refused: Option<String>,
+    /// As the client is told.
+    pub stride: Option<u32>,
+    /// Of one buffer.
+    pub bytes: Option<u64>,
+    /// What the format becomes, by the layout's name.
+    pub layout: Option<String>,
+}
+
+/// Resolves them all. What cannot be resolved goes to `findings`.
+pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Vec<Expectation> {
+    if document.expectations.is_empty() {
+        return Vec::new();
+    }
+    // What the names themselves have wrong was found when the policy was resolved.
+    let names = Names::collect(document, &mut Vec::new());
+    let items = document.expectations.iter().enumerate();
+    items.map(|(at, expect)| resolve_one(expect, &KeyPath::item("expect", at), document, &names, findings)).collect()
+}
+
+fn resolve_one(
+    expect: &ExpectDoc,
+    path: &KeyPath,
+    document: &Document,
+    names: &Names,
+    findings: &mut Vec<Finding>,
+) -> Expectation {
+    let format = names.plain_format(&expect.format, &path.key("format"), findings);
+    let usage = names.usage(&expect.usage, &path.key("usage"), findings);
+    let everything = Names::all_heaps(document);
+    let present = match &expect.present {
+        None => everything,
+        Some(listed) => {
+            names.heaps(listed, &path.key("present"), findings).into_iter().fold(HeapSet::default(), HeapSet::with)
+        }
+    };
+    if let Some(rule) = &expect.rule {
+        if !document.rules.iter().any(|known| known.name == *rule) {
+            let known = document.rules.iter().map(|rule| rule.name.clone());
+            findings.push(Finding::unknown(Code::UnknownRule, path.key("rule"), "rule", rule, known));
+        }
+    }
+    if let Some(layout) = &expect.layout {
+        if Layout::from_name(layout).is_none() {
+            let known = Layout::ALL.iter().map(|layout| layout.name());
+            findings.push(Finding::unknown(Code::UnknownLayout, path.key("layout"), "layout", layout, known));
+        }
+    }
+    let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+    let option = |(at, text): (usize, &String)| option(text, &path.key("options").index(at), findings);
+    let options = expect.options.iter().enumerate().filter_map(option).collect();
+    Expectation {
+        name: expect.name.clone(),
+        descriptor: Descriptor {
+            name: BufferName::from_text(&expect.name),
+            width: number(expect.width),
+            height: number(expect.height),
+            layer_count: number(expect.layers),
+            format: format.unwrap_or(PixelFormat::Rgba8888).to_wire(),
+            usage: i64::from_ne_bytes(usage.0.to_ne_bytes()),
+            reserved_size: i64::try_from(expect.reserved).unwrap_or(i64::MAX),
+            options,
+        },
+        present,
+        heaps: expect.heaps.as_ref().map(|listed| names.heaps(listed, &path.key("heaps"), findings)),
+        heap: expect.heap.as_ref().and_then(|heap| names.heap(heap, &path.key("heap"), findings)),
+        rule: expect.rule.clone(),
+        refused: expect.refused.clone(),
+        stride: expect.stride,
+        bytes: expect.bytes,
+        layout: expect.layout.clone(),
+    }
+}
+
+/// `com.example.x=1`
+fn option(text: &str, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<DescriptorOption> {
+    let parsed = text
+        .rsplit_once('=')
+        .and_then(|(name, value)| Some(DescriptorOption { name: name.to_owned(), value: value.trim().parse().ok()? }));
+    if parsed.is_none() {
+        let message = format!("\"{}\" is no option", text.escape_default());
+        findings.push(Finding::new(Code::BadValue, path.clone(), message).help("NAME=NUMBER, such as com.example.x=1"));
+    }
+    parsed
+}
+
+/// What no request can fulfil at once.
+pub(crate) fn check(document: &Document, findings: &mut Vec<Finding>) {
+    for (at, expect) in document.expectations.iter().enumerate() {
+        let path = KeyPath::item("expect", at);
+        let answers = [
+            ("heap", expect.heap.is_some()),
+            ("heaps", expect.heaps.is_some()),
+            ("rule", expect.rule.is_some()),
+            ("stride", expect.stride.is_some()),
+            ("bytes", expect.bytes.is_some()),
+            ("layout", expect.layout.is_some()),
+        ];
+        if expect.refused.is_none() && answers.iter().all(|(_, given)| !given) {
+            let message = format!("expect \"{}\" expects nothing", expect.name);
+            let help = "one of heap, heaps, rule, refused, stride, bytes, layout";
+            findings.push(Finding::new(Code::MissingKey, path.clone(), message).help(help));
+        }
+        // A rule may refuse; a buffer that is refused has no figures.
+        let figures = answers.iter().filter(|(key, given)| *given && *key != "rule");
+        if let (Some(_), Some((key, _))) = (&expect.refused, figures.clone().next()) {
+            let message = format!("what is refused has no `{key}`");
+            let finding = Finding::new(Code::ExpectNever, path.key(key), message);
+            findings.push(finding.related(path.key("refused"), "the refusal"));
+        }
+        if let (Some(first), Some(heaps)) = (&expect.heap, &expect.heaps) {
+            if heaps.first() != Some(first) {
+                let message = format!("\"{first}\" is not the first of `heaps`");
+                let finding = Finding::new(Code::ExpectNever, path.key("heap"), message);
+                findings.push(finding.related(path.key("heaps"), "the list"));
+            }
+        }
+        let is_protected = expect.usage.iter().any(|name| name == "PROTECTED");
+        let wanted = expect.heaps.iter().flatten().chain(&expect.heap);
+        for heap in wanted.filter_map(|name| document.heaps.iter().find(|heap| heap.name == *name)) {
+            let key = if expect.heaps.is_some() { "heaps" } else { "heap" };
+            let message = if heap.protected != is_protected {
+                let (heap_is, request_is) = if is_protected { ("is not", "is") } else { ("is", "is not") };
+                format!("\"{}\" {heap_is} protected, and the request {request_is}", heap.name)
+            } else if expect.present.as_ref().is_some_and(|present| !present.contains(&heap.name)) {
+                format!("\"{}\" is not among the heaps that are there", heap.name)
+            } else {
+                continue;
+            };
+            findings.push(Finding::new(Code::ExpectNever, path.key(key), message));
+        }
+        let same = |other: &&ExpectDoc| other.asks_the_same(expect) && other.contradicts(expect);
+        if let Some(first) = document.expectations.iter().take(at).position(|other| same(&other)) {
+            let message = format!("expect \"{}\" contradicts an earlier one of the same request", expect.name);
+            let finding = Finding::new(Code::ExpectNever, path.key("name"), message);
+            findings.push(finding.related(KeyPath::item("expect", first).key("name"), "the earlier one"));
+        }
+    }
+}
