@@ -4,7 +4,7 @@ mod request;
 
 #[cfg(feature = "client")]
 pub(crate) use request::TransportArgs;
-pub(crate) use request::{PolicyArgs, RequestArgs};
+pub(crate) use request::{PolicyArgs, RequestArgs, Size};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
@@ -197,10 +197,22 @@ Examples:
   heapctl explain --policy reference-soc --format YCBCR_420_888 --size 1920x1080 \\
       --usage 'CAMERA_OUTPUT|CPU_READ_OFTEN'
   heapctl explain --policy my.toml --format RGBA_8888 --size 1080x2400 --count 3 \\
-      --usage COMPOSER_OVERLAY,GPU_RENDER_TARGET --svg review.svg")]
+      --usage COMPOSER_OVERLAY,GPU_RENDER_TARGET --svg review.svg
+  heapctl explain --policy my.toml --log 'Failed to allocate (1920 x 1080) layerCount 1 format 34 usage 20100: 3'
+  adb shell dumpsys SurfaceFlinger | grep KiB > buffers.txt; heapctl explain --policy my.toml --all buffers.txt")]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
+
+    /// Take the request out of a line of logcat or dumpsys: a failed allocation of libui, a row of its tables, a refusal of
+    /// minigbm or of this service. Arguments beside it count before it
+    #[arg(long, value_name = "LINE", conflicts_with = "all")]
+    pub(crate) log: Option<String>,
+
+    /// Explain every request of a file, one a line: `FORMAT WIDTHxHEIGHT USAGE`, or a line as --log takes it; `-` for standard
+    /// input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "size", "usage", "svg"])]
+    pub(crate) all: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) request: RequestArgs,

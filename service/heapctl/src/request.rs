@@ -1,7 +1,10 @@
 //! A request on the command line becomes a descriptor, as a client would send it.
 
+pub(crate) mod log;
+mod words;
+
 use crate::args::RequestArgs;
-use anyhow::{anyhow, Result};
+use anyhow::{anyhow, Context, Result};
 use gralloc_buffer::{BufferName, PixelFormat, Usage};
 use gralloc_buffer::{Descriptor, DescriptorOption};
 use heaps_config::policy::VendorUsage;
@@ -11,12 +14,14 @@ use heaps_config::policy::VendorUsage;
 /// # Errors
 /// A format or usage that nobody knows, with the nearest name.
 pub(crate) fn descriptor(args: &RequestArgs, vendor: &[VendorUsage]) -> Result<Descriptor> {
+    let size = args.size.context("--size WIDTHxHEIGHT is missing")?;
+    let wanted = args.format.as_deref().context("--format FORMAT is missing")?;
     Ok(Descriptor {
         name: BufferName::from_text(&args.name),
-        width: args.size.width,
-        height: args.size.height,
+        width: size.width,
+        height: size.height,
         layer_count: args.layers,
-        format: format(&args.format)?,
+        format: format(wanted)?,
         usage: usage(&args.usage, vendor)?,
         reserved_size: args.reserved,
         options: args
@@ -25,6 +30,24 @@ pub(crate) fn descriptor(args: &RequestArgs, vendor: &[VendorUsage]) -> Result<D
             .map(|option| DescriptorOption { name: option.name.clone(), value: option.value })
             .collect(),
     })
+}
+
+/// The same request with formats and usages in AIDL's words, and what there is to say about that. `vendor` are the policy's
+/// own bits.
+///
+/// # Errors
+/// A layout where a format is asked for.
+pub(crate) fn in_aidl_words(args: &RequestArgs, vendor: &[VendorUsage]) -> Result<(RequestArgs, Vec<String>)> {
+    let mut args = args.clone();
+    let bits = vendor.iter().fold(Usage::NONE, |all, vendor| all | vendor.bit);
+    let (usage, mut notes) = words::usage(&args.usage, bits);
+    args.usage = usage;
+    if let Some(text) = &args.format {
+        let read = words::format(text).map_err(|why| anyhow!("--format: {why}"))?;
+        notes.extend(read.note);
+        args.format = Some(read.text);
+    }
+    Ok((args, notes))
 }
 
 fn format(text: &str) -> Result<i32> {

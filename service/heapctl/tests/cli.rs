@@ -62,6 +62,74 @@ fn test_says_what_fails_and_writes_junit() {
 }
 
 #[test]
+fn explain_takes_what_people_have() {
+    let explained = |arguments: &[&str]| {
+        run_json(&[&["--json", "explain", "--policy", "reference-soc", "--all-heaps"][..], arguments].concat())
+    };
+    // Usage as libui prints it, in hexadecimal without 0x.
+    let (status, value) = explained(&["--format", "34", "--usage", "20100", "--size", "1920x1080"]);
+    assert_eq!((status, &value["request"]["usage_bits"]), (0, &json!(0x20100)));
+    assert!(value["notes"][0].as_str().unwrap().contains("read as hexadecimal, 0x20100"), "{value}");
+    let said = run(&["explain", "--policy", "generic", "--format", "34", "--usage", "20100", "--size", "64x64"]).err;
+    assert!(said.contains("note: usage 20100 is read as hexadecimal"), "{said}");
+
+    let line = "E GraphicBufferAllocator: Failed to allocate (1920 x 1080) layerCount 1 format 34 usage 20100: 3";
+    let (status, of_line) = explained(&["--log", line]);
+    assert_eq!(
+        (status, &of_line["request"]["format"], &of_line["heaps"]),
+        (0, &json!("IMPLEMENTATION_DEFINED"), &value["heaps"])
+    );
+    let (_, of_names) = explained(&[
+        "--format",
+        "HAL_PIXEL_FORMAT_IMPLEMENTATION_DEFINED",
+        "--usage",
+        "GRALLOC_USAGE_HW_CAMERA_WRITE|AHARDWAREBUFFER_USAGE_GPU_SAMPLED_IMAGE",
+        "--size",
+        "1920x1080",
+    ]);
+    assert_eq!(of_names["request"]["usage_bits"], json!(0x20100));
+    assert_eq!(of_names["picture"], of_line["picture"]);
+
+    let minigbm = "Unsupported combination -- HAL format: 34, HAL usage: 131328, drv_format: 9997";
+    let (status, value) = explained(&["--log", minigbm]);
+    assert_eq!(status, 2);
+    assert!(value["error"].as_str().unwrap().contains("give it with --size"), "{value}");
+    assert_eq!(explained(&["--log", minigbm, "--size", "1920x1080"]).1["picture"], of_line["picture"]);
+
+    let (status, value) = explained(&["--format", "NV12", "--size", "64x64"]);
+    assert_eq!(status, 2);
+    assert!(value["error"].as_str().unwrap().contains("NV12 is a layout, not a format"), "{value}");
+    for arguments in [&["--format", "RGBA_8888"][..], &["--size", "64x64"], &["--log", "hello"]] {
+        assert_eq!(explained(arguments).0, 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn explain_all_says_a_line_for_each_request() {
+    let text = "# three\r\nRGBA_8888 1080x2400 GPU_RENDER_TARGET|COMPOSER_OVERLAY\r\n\r\n\
+        0xb40000785b3a9440 | 9945.00 KiB | 1080 (1088) x 2340 |      1 |        1 | 0x    1b00 | FramebufferSurface\r\n\
+        RGBA_8888 64x64 PROTECTED\r\n";
+    let (_dir, path) = file(text, "buffers.txt");
+    let Run { status, out, .. } = run(&["explain", "--policy", "generic", "--all-heaps", "--all", &path]);
+    assert_eq!(status, 1, "{out}");
+    let rows: Vec<&str> = out.lines().collect();
+    assert!(
+        rows.len() == 4 && rows[1].starts_with("2 ") && rows[1].contains("system") && rows[2].starts_with("4 "),
+        "{out}"
+    );
+    assert!(rows[3].contains("refused (denied): refused by rule \"protected\""), "{out}");
+    let (status, value) = run_json(&["--json", "explain", "--policy", "generic", "--all-heaps", "--all", &path]);
+    assert_eq!((status, &value["requests"][1]["line"]), (1, &json!(4)));
+    assert_eq!(value["requests"][1]["explanation"]["request"]["usage_bits"], json!(0x1b00));
+    let (_dir, bad) = file("RGBA_8888 64x64 GPU_TEXTURE\nnonsense\n", "bad.txt");
+    let Run { status, err, .. } = run(&["explain", "--policy", "generic", "--all", &bad]);
+    assert_eq!(status, 2);
+    assert!(err.contains(&format!("{bad}:2: neither FORMAT WIDTHxHEIGHT USAGE")), "{err}");
+    let (_dir, none) = file("# nothing\n", "none.txt");
+    assert!(run(&["explain", "--policy", "generic", "--all", &none]).err.contains("no request in it"));
+}
+
+#[test]
 fn lint_points_at_line_and_column_and_offers_the_nearest_name() {
     let (_dir, path) = file(BAD, "bad.toml");
     let Run { status, out, .. } = run(&["lint", &path]);

@@ -7,7 +7,7 @@ use allocator_aidl::{AllocationResult, AllocatorStatistics, BinderResult, Buffer
 use allocator_aidl::{IAllocator, IAllocatorStatistics, Status, StatusCode, Strong};
 use gralloc_allocator::ledger::Client;
 use gralloc_allocator::{Refusal, Unsupported};
-use gralloc_buffer::BufferName;
+use gralloc_buffer::Descriptor;
 use log::Level;
 use nix::errno::Errno;
 use std::io;
@@ -45,7 +45,10 @@ impl IAllocator for Allocator {
     fn allocate2(&self, wire: &BufferDescriptorInfo, count: i32) -> BinderResult<AllocationResult> {
         let descriptor = convert::descriptor(wire);
         let client = caller();
-        let grant = self.0.allocate(&descriptor, count, client).map_err(|refusal| refused(&refusal, wire, client))?;
+        let grant = self
+            .0
+            .allocate(&descriptor, count, client)
+            .map_err(|refusal| refused(&refusal, &descriptor, count, client))?;
         Ok(convert::result(grant))
     }
 
@@ -100,10 +103,15 @@ fn caller() -> Client {
     Client { uid, pid }
 }
 
-/// Logs a refusal once, the client's text escaped, and turns it into a status.
-fn refused(refusal: &Refusal, wire: &BufferDescriptorInfo, client: Client) -> Status {
-    let name = BufferName::from_wire(&wire.name);
+/// Logs a refusal once, the client's text escaped and the request beside it as `heapctl explain --log` reads it, and turns it
+/// into a status.
+fn refused(refusal: &Refusal, asked: &Descriptor, count: i32, client: Client) -> Status {
     let level = if matches!(refusal, Refusal::Internal(_)) { Level::Error } else { Level::Warn };
-    logging::refused(level, format_args!("refused {name:?} of uid {} pid {}: {refusal}", client.uid, client.pid));
+    let Descriptor { name, width, height, layer_count, format, usage, reserved_size, .. } = asked;
+    let who = format_args!("refused {name:?} of uid {} pid {}", client.uid, client.pid);
+    let request = format_args!(
+        "{count} of {width}x{height}, layers {layer_count}, format {format:#x}, usage {usage:#x}, reserved {reserved_size}"
+    );
+    logging::refused(level, format_args!("{who}: {refusal}; asked: {request}"));
     status::status(refusal)
 }

@@ -21,19 +21,21 @@ pub(crate) struct PolicyArgs {
 }
 
 /// What a client would ask for, in AIDL's names. Impossible values are let through: the answer to them is of interest.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct RequestArgs {
-    /// A PixelFormat: its AIDL name, or any number
+    /// A PixelFormat: its AIDL name, that of another header (HAL_PIXEL_FORMAT_…, AHARDWAREBUFFER_FORMAT_…, a fourcc of drm), or
+    /// any number
     #[arg(long, value_name = "FORMAT")]
-    pub(crate) format: String,
+    pub(crate) format: Option<String>,
 
-    /// BufferUsage: AIDL and vendor names, joined by `|` or `,`; numbers such as 0x200000000 too
+    /// BufferUsage: AIDL and vendor names, joined by `|` or `,`; those of other headers (GRALLOC_USAGE_…,
+    /// AHARDWAREBUFFER_USAGE_…) and numbers such as 0x200000000 too
     #[arg(long, value_name = "USAGE", default_value = "")]
     pub(crate) usage: String,
 
     /// Width and height in pixels; of a BLOB, its bytes and 1
     #[arg(long, value_name = "WIDTHxHEIGHT", allow_hyphen_values = true)]
-    pub(crate) size: Size,
+    pub(crate) size: Option<Size>,
 
     /// Layers of an array
     #[arg(long, value_name = "N", default_value_t = 1, allow_hyphen_values = true)]

@@ -14,7 +14,9 @@ pub(crate) fn run(args: &AllocArgs, out: &Output) -> Result<Status> {
         Some(file) => policy::read(file)?.policy.vendor_usage,
         None => Vec::new(),
     };
-    let descriptor = request::descriptor(&args.request, &vendor)?;
+    let (asked, notes) = request::in_aidl_words(&args.request, &vendor)?;
+    out.notes(&notes);
+    let descriptor = request::descriptor(&asked, &vendor)?;
     let connection = Connection::from_env_or(args.transport.transport())
         .map_err(|error| anyhow!("the allocator service was not found: {error}"))?;
     let wire = gralloc_client::to_wire(&descriptor);

@@ -1,14 +1,15 @@
 //! `heapctl explain`
 
+mod all;
 mod json;
 mod text;
 
-use crate::args::ExplainArgs;
+use crate::args::{ExplainArgs, RequestArgs, Size};
 use crate::output::{Output, Status};
 use crate::policy::{self, Loaded};
 use crate::request;
 use crate::svg::{self, Caption};
-use anyhow::{bail, Context, Result};
+use anyhow::{anyhow, bail, Context, Result};
 use gralloc_allocator::allocate::{allocate, Resources};
 use gralloc_allocator::explain::{explain, words, Explanation};
 use gralloc_allocator::ledger::{Client, Ledger};
@@ -32,6 +33,8 @@ struct Case<'p> {
     present: HeapSet,
     /// Where `present` comes from, in words.
     present_from: String,
+    /// How the arguments were read.
+    notes: Vec<String>,
     explanation: Explanation<'p>,
     /// What allocate2 would say: the explanation's outcome, then what the count adds.
     answer: Result<(), Refusal>,
@@ -50,12 +53,17 @@ impl Case<'_> {
 pub(crate) fn run(args: &ExplainArgs, out: &Output) -> Result<Status> {
     let loaded = policy::load(&args.policy)?;
     out.notes(&loaded.notes);
-    let descriptor = request::descriptor(&args.request, &loaded.policy.vendor_usage)?;
-    let (present, present_from) = present(args, &loaded.policy)?;
-    let explanation = explain(&descriptor, &loaded.policy, present);
-    let count = args.request.count;
-    let mut case = Case { loaded: &loaded, descriptor, count, present, present_from, explanation, answer: Ok(()) };
-    case.answer = counted(&case);
+    if let Some(file) = &args.all {
+        return all::run(file, args, &loaded, out);
+    }
+    let (asked, mut notes) = match &args.log {
+        Some(line) => logged(line, &args.request)?,
+        None => (args.request.clone(), Vec::new()),
+    };
+    let (asked, more) = request::in_aidl_words(&asked, &loaded.policy.vendor_usage)?;
+    notes.extend(more);
+    out.notes(&notes);
+    let case = explained(&asked, args, &loaded, notes)?;
     if let Some(file) = &args.svg {
         draw(&case, file, out)?;
     }
@@ -65,6 +73,45 @@ pub(crate) fn run(args: &ExplainArgs, out: &Output) -> Result<Status> {
         out.text(&text::of(&case, out));
     }
     Ok(if case.answer.is_ok() { Status::Done } else { Status::Refused })
+}
+
+/// Everything about one request, which is in AIDL's words.
+fn explained<'p>(asked: &RequestArgs, args: &ExplainArgs, loaded: &'p Loaded, notes: Vec<String>) -> Result<Case<'p>> {
+    let descriptor = request::descriptor(asked, &loaded.policy.vendor_usage)?;
+    let (present, present_from) = present(args, &loaded.policy)?;
+    let explanation = explain(&descriptor, &loaded.policy, present);
+    let count = asked.count;
+    let mut case = Case { loaded, descriptor, count, present, present_from, notes, explanation, answer: Ok(()) };
+    case.answer = counted(&case);
+    Ok(case)
+}
+
+/// The request of a line, and what there is to say. What is given as an argument counts before it.
+fn logged(line: &str, given: &RequestArgs) -> Result<(RequestArgs, Vec<String>)> {
+    let logged = request::log::parse(line).map_err(|why| anyhow!("--log: {why}"))?;
+    let mut asked = given.clone();
+    asked.format = asked.format.or(logged.format);
+    if asked.usage.is_empty() {
+        asked.usage = logged.usage.unwrap_or_default();
+    }
+    let size = logged.width.zip(logged.height).map(|(width, height)| Size { width, height });
+    asked.size = asked.size.or(size);
+    if asked.size.is_none() {
+        bail!("--log: {} has no size; give it with --size WIDTHxHEIGHT", logged.from);
+    }
+    if let (1, Some(layers)) = (asked.layers, logged.layers) {
+        asked.layers = layers;
+    }
+    if let (0, Some(reserved)) = (asked.reserved, logged.reserved) {
+        asked.reserved = reserved;
+    }
+    if let (1, Some(count)) = (asked.count, logged.count) {
+        asked.count = count;
+    }
+    if let Some(name) = logged.name {
+        asked.name = name;
+    }
+    Ok((asked, vec![format!("the request is that of {}", logged.from)]))
 }
 
 /// The heaps that are there, or that the arguments say are.

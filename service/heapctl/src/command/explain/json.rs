@@ -31,6 +31,7 @@ pub(super) fn of(case: &Case<'_>) -> Value {
             "options": options.collect::<Vec<_>>(),
             "count": case.count,
         },
+        "notes": case.notes,
         "heaps_present": case.heap_names(case.present),
         "heaps_present_from": case.present_from,
         "is_supported": explanation.outcome.is_ok(),

@@ -54,7 +54,8 @@ impl Page<'_> {
     }
 }
 
-fn request(case: &Case<'_>) -> String {
+/// The request on one line.
+pub(super) fn request(case: &Case<'_>) -> String {
     let descriptor = &case.descriptor;
     let format = PixelFormat::from_wire(descriptor.format)
         .map_or_else(|| format!("format {:#x}", descriptor.format), |format| format.name().to_owned());

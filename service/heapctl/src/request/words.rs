@@ -1,0 +1,275 @@
+//! What people have in place of AIDL's names: names of other headers, drm's fourccs, numbers of a log without 0x.
+//!
+//! Each is turned into what AIDL calls it, and what was taken for what is said. Nothing is guessed silently.
+
+use gralloc_buffer::{Layout, PixelFormat, Usage};
+
+/// A text in AIDL's words, and what there is to say about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) text: String,
+    pub(crate) note: Option<String>,
+}
+
+/// `android/hardware_buffer.h`, without AHARDWAREBUFFER_FORMAT_ (NDK; the values are PixelFormat's).
+const NDK_FORMATS: &[(&str, PixelFormat)] = &[
+    ("R8G8B8A8_UNORM", PixelFormat::Rgba8888),
+    ("R8G8B8X8_UNORM", PixelFormat::Rgbx8888),
+    ("R8G8B8_UNORM", PixelFormat::Rgb888),
+    ("R5G6B5_UNORM", PixelFormat::Rgb565),
+    ("B8G8R8A8_UNORM", PixelFormat::Bgra8888),
+    ("R16G16B16A16_FLOAT", PixelFormat::RgbaFp16),
+    ("R10G10B10A2_UNORM", PixelFormat::Rgba1010102),
+    ("R10G10B10A10_UNORM", PixelFormat::Rgba10101010),
+    ("BLOB", PixelFormat::Blob),
+    ("D16_UNORM", PixelFormat::Depth16),
+    ("D24_UNORM", PixelFormat::Depth24),
+    ("D24_UNORM_S8_UINT", PixelFormat::Depth24Stencil8),
+    ("D32_FLOAT", PixelFormat::Depth32F),
+    ("D32_FLOAT_S8_UINT", PixelFormat::Depth32FStencil8),
+    ("S8_UINT", PixelFormat::Stencil8),
+    ("Y8CB8CR8_420", PixelFormat::Ycbcr420_888),
+    ("YCBCR_P010", PixelFormat::YcbcrP010),
+    ("YCBCR_P210", PixelFormat::YcbcrP210),
+    ("R8_UNORM", PixelFormat::R8),
+    ("R16_UINT", PixelFormat::R16Uint),
+    ("R16G16_UINT", PixelFormat::Rg1616Uint),
+];
+
+/// `drm_fourcc.h`: its name without DRM_FORMAT_, the four letters, and the PixelFormat that has that very layout.
+const DRM_FORMATS: &[(&str, &[u8; 4], PixelFormat)] = &[
+    ("ABGR8888", b"AB24", PixelFormat::Rgba8888),
+    ("XBGR8888", b"XB24", PixelFormat::Rgbx8888),
+    ("ARGB8888", b"AR24", PixelFormat::Bgra8888),
+    ("RGB565", b"RG16", PixelFormat::Rgb565),
+    ("BGR888", b"BG24", PixelFormat::Rgb888),
+    ("ABGR2101010", b"AB30", PixelFormat::Rgba1010102),
+    ("ABGR16161616F", b"AB4H", PixelFormat::RgbaFp16),
+    ("R8", b"R8  ", PixelFormat::R8),
+    ("R16", b"R16 ", PixelFormat::R16Uint),
+    ("GR1616", b"GR32", PixelFormat::Rg1616Uint),
+    ("P010", b"P010", PixelFormat::YcbcrP010),
+    ("P210", b"P210", PixelFormat::YcbcrP210),
+    ("YVU420", b"YV12", PixelFormat::Yv12),
+    ("NV21", b"NV21", PixelFormat::Ycrcb420Sp),
+    ("NV16", b"NV16", PixelFormat::Ycbcr422Sp),
+    ("YUYV", b"YUYV", PixelFormat::Ycbcr422I),
+];
+
+/// drm's names of layouts that no format of AIDL's fixes: a policy resolves flexible ones to them.
+const LAYOUTS_ALONE: &[(&str, &str)] = &[("NV12", "NV12"), ("YUV420", "I420"), ("YU12", "I420"), ("I420", "I420")];
+
+/// A format as AIDL calls it.
+///
+/// # Errors
+/// A layout that no format fixes, with the formats that can become it.
+pub(crate) fn format(text: &str) -> Result<Read, String> {
+    let plain = |text: &str| Read { text: text.to_owned(), note: None };
+    let taken = |format: PixelFormat| Read {
+        text: format.name().to_owned(),
+        note: Some(format!("format {text} is PixelFormat {}", format.name())),
+    };
+    if PixelFormat::from_name(text).is_some() {
+        return Ok(plain(text));
+    }
+    if let Some(value) = text.parse::<u32>().ok().filter(|value| *value > 0xffff) {
+        // dumpsys prints fourccs as numbers.
+        let letters = value.to_le_bytes();
+        return Ok(DRM_FORMATS
+            .iter()
+            .find(|known| *known.1 == letters)
+            .map_or_else(|| plain(text), |known| taken(known.2)));
+    }
+    let upper = text.to_ascii_uppercase();
+    let bare = |prefix: &str| upper.strip_prefix(prefix).map(str::to_owned);
+    if let Some(name) = bare("HAL_PIXEL_FORMAT_").or_else(|| bare("PIXELFORMAT::")).or_else(|| bare("PIXELFORMAT.")) {
+        return Ok(PixelFormat::from_name(&name).map_or_else(|| plain(text), taken));
+    }
+    if let Some(name) = bare("AHARDWAREBUFFER_FORMAT_") {
+        let known = NDK_FORMATS.iter().find(|(known, _)| *known == name).map(|(_, format)| *format);
+        return Ok(known.or_else(|| PixelFormat::from_name(&name)).map_or_else(|| plain(text), taken));
+    }
+    let name = bare("DRM_FORMAT_").unwrap_or(upper);
+    if let Some((_, layout)) = LAYOUTS_ALONE.iter().find(|(known, _)| *known == name) {
+        let more = if *layout == "I420" { " or YV12, its planes the other way round" } else { "" };
+        return Err(format!(
+            "{text} is a layout, not a format: ask for YCBCR_420_888 or IMPLEMENTATION_DEFINED, which a policy's [[resolve]] can \
+             make {layout}{more}"
+        ));
+    }
+    if let Some(known) = DRM_FORMATS.iter().find(|known| known.0 == name || known.1.as_slice() == name.as_bytes()) {
+        return Ok(taken(known.2));
+    }
+    if let Some(layout) = Layout::from_name(&name) {
+        let fixed = PixelFormat::ALL.iter().copied().find(|format| Layout::of(*format) == Some(layout));
+        return Ok(fixed.map_or_else(|| plain(text), taken));
+    }
+    Ok(plain(text))
+}
+
+/// `hardware/gralloc.h` without GRALLOC_USAGE_, and `android/hardware_buffer.h` without AHARDWAREBUFFER_USAGE_, where they are
+/// called otherwise than in BufferUsage. The values are the same bits.
+const OTHER_USAGES: &[(&str, &str)] = &[
+    ("SW_READ_NEVER", "CPU_READ_NEVER"),
+    ("SW_READ_RARELY", "CPU_READ_RARELY"),
+    ("SW_READ_OFTEN", "CPU_READ_OFTEN"),
+    ("SW_WRITE_NEVER", "CPU_WRITE_NEVER"),
+    ("SW_WRITE_RARELY", "CPU_WRITE_RARELY"),
+    ("SW_WRITE_OFTEN", "CPU_WRITE_OFTEN"),
+    ("HW_TEXTURE", "GPU_TEXTURE"),
+    ("HW_RENDER", "GPU_RENDER_TARGET"),
+    ("HW_2D", "0x400"),
+    ("HW_COMPOSER", "COMPOSER_OVERLAY"),
+    ("HW_FB", "COMPOSER_CLIENT_TARGET"),
+    ("EXTERNAL_DISP", "0x2000"),
+    ("CURSOR", "COMPOSER_CURSOR"),
+    ("HW_VIDEO_ENCODER", "VIDEO_ENCODER"),
+    ("HW_CAMERA_WRITE", "CAMERA_OUTPUT"),
+    ("HW_CAMERA_READ", "CAMERA_INPUT"),
+    ("HW_CAMERA_ZSL", "CAMERA_OUTPUT|CAMERA_INPUT"),
+    ("GPU_SAMPLED_IMAGE", "GPU_TEXTURE"),
+    ("GPU_FRAMEBUFFER", "GPU_RENDER_TARGET"),
+    ("GPU_COLOR_OUTPUT", "GPU_RENDER_TARGET"),
+    ("PROTECTED_CONTENT", "PROTECTED"),
+    ("VIDEO_ENCODE", "VIDEO_ENCODER"),
+    ("CAMERA_WRITE", "CAMERA_OUTPUT"),
+    ("CAMERA_READ", "CAMERA_INPUT"),
+];
+
+/// The prefixes of headers that name usages.
+const USAGE_PREFIXES: &[&str] = &["GRALLOC_USAGE_", "AHARDWAREBUFFER_USAGE_", "BUFFERUSAGE::", "BUFFERUSAGE."];
+
+/// A list of usages in AIDL's names. `vendor` are the policy's own bits.
+pub(crate) fn usage(text: &str, vendor: Usage) -> (String, Vec<String>) {
+    let mut notes = Vec::new();
+    let mut terms: Vec<String> = Vec::new();
+    for term in text.split(['|', ',', '+']).map(str::trim).filter(|term| !term.is_empty()) {
+        let read = one_usage(term, vendor);
+        notes.extend(read.note);
+        terms.push(read.text);
+    }
+    (terms.join("|"), notes)
+}
+
+fn one_usage(term: &str, vendor: Usage) -> Read {
+    let upper = term.to_ascii_uppercase();
+    let bare = USAGE_PREFIXES.iter().find_map(|prefix| upper.strip_prefix(prefix));
+    if let Some(bare) = bare {
+        let other = OTHER_USAGES.iter().find(|(known, _)| *known == bare).map(|(_, aidl)| (*aidl).to_owned());
+        let aidl = || Usage::from_name(bare).filter(|_| !bare.ends_with("_MASK")).map(|_| bare.to_owned());
+        if let Some(text) = other.or_else(aidl).or_else(|| vendor_bit(bare)) {
+            let note = format!("usage {term} is {text}");
+            return Read { text, note: Some(note) };
+        }
+    }
+    match number_of_a_log(term, vendor) {
+        Some((value, note)) => Read { text: format!("{value:#x}"), note: Some(note) },
+        None => Read { text: term.to_owned(), note: None },
+    }
+}
+
+/// `VENDOR_0` to `VENDOR_19` of the NDK: bits 28 to 31, then 48 to 63.
+fn vendor_bit(name: &str) -> Option<String> {
+    let number: u32 = name.strip_prefix("VENDOR_")?.parse().ok()?;
+    let bit = match number {
+        0..=3 => number.checked_add(28)?,
+        4..=19 => number.checked_add(44)?,
+        _ => return None,
+    };
+    Some(format!("{:#x}", 1u64.checked_shl(bit)?))
+}
+
+/// A number as logs print usages: hexadecimal, without 0x. Taken so when it cannot be decimal, or when the decimal reading has
+/// bits that nobody defines and the hexadecimal one has none.
+fn number_of_a_log(term: &str, vendor: Usage) -> Option<(u64, String)> {
+    let is_hex = !term.is_empty() && term.bytes().all(|c| c.is_ascii_hexdigit());
+    let hex = u64::from_str_radix(term, 16).ok().filter(|_| is_hex)?;
+    let note = |why: &str| format!("usage {term} is read as hexadecimal, {hex:#x}, as logs print it: {why}");
+    match term.parse::<u64>() {
+        Err(_) => Some((hex, note("it is no decimal number"))),
+        Ok(decimal) => {
+            let (undefined, as_hex) = (Usage(decimal).undefined(vendor), Usage(hex).undefined(vendor));
+            let better = !undefined.is_empty() && as_hex.is_empty();
+            better.then(|| {
+                (hex, note(&format!("as decimal, {decimal:#x}, it has bits that nobody defines ({:#x})", undefined.0)))
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn format_of(text: &str) -> String {
+        format(text).unwrap().text
+    }
+
+    #[test]
+    fn formats_of_other_headers_are_aidl_s() {
+        for (text, wanted) in [
+            ("HAL_PIXEL_FORMAT_RGBA_8888", "RGBA_8888"),
+            ("HAL_PIXEL_FORMAT_YCbCr_420_888", "YCBCR_420_888"),
+            ("HAL_PIXEL_FORMAT_YCrCb_420_SP", "YCRCB_420_SP"),
+            ("HAL_PIXEL_FORMAT_IMPLEMENTATION_DEFINED", "IMPLEMENTATION_DEFINED"),
+            ("PixelFormat::RGBA_FP16", "RGBA_FP16"),
+            ("AHARDWAREBUFFER_FORMAT_R8G8B8A8_UNORM", "RGBA_8888"),
+            ("AHARDWAREBUFFER_FORMAT_Y8Cb8Cr8_420", "YCBCR_420_888"),
+            ("AHARDWAREBUFFER_FORMAT_D24_UNORM_S8_UINT", "DEPTH_24_STENCIL_8"),
+            ("AHARDWAREBUFFER_FORMAT_YCbCr_P010", "YCBCR_P010"),
+            ("DRM_FORMAT_ABGR8888", "RGBA_8888"),
+            ("XB24", "RGBX_8888"),
+            ("875708993", "RGBA_8888"),
+            ("NV21", "YCRCB_420_SP"),
+            ("DRM_FORMAT_YVU420", "YV12"),
+            ("34", "34"),
+            ("0x7fa30c04", "0x7fa30c04"),
+            ("RAW10", "RAW10"),
+        ] {
+            assert_eq!(format_of(text), wanted, "{text}");
+            assert!(PixelFormat::from_name(wanted).is_some() || wanted == text, "{wanted}");
+        }
+        for text in ["NV12", "nv12", "DRM_FORMAT_NV12", "I420", "DRM_FORMAT_YUV420"] {
+            let words = format(text).unwrap_err();
+            assert!(
+                words.starts_with(&format!(
+                    "{text} is a layout, not a format: ask for YCBCR_420_888 or IMPLEMENTATION_DEFINED"
+                )),
+                "{words}"
+            );
+        }
+    }
+
+    #[test]
+    fn usages_of_other_headers_are_aidl_s() {
+        let read = |text| usage(text, Usage::NONE).0;
+        assert_eq!(read("GRALLOC_USAGE_HW_TEXTURE|GRALLOC_USAGE_SW_READ_OFTEN"), "GPU_TEXTURE|CPU_READ_OFTEN");
+        assert_eq!(
+            read("AHARDWAREBUFFER_USAGE_GPU_COLOR_OUTPUT | AHARDWAREBUFFER_USAGE_PROTECTED_CONTENT"),
+            "GPU_RENDER_TARGET|PROTECTED"
+        );
+        assert_eq!(read("GRALLOC_USAGE_HW_CAMERA_ZSL"), "CAMERA_OUTPUT|CAMERA_INPUT");
+        assert_eq!(read("BufferUsage::COMPOSER_OVERLAY"), "COMPOSER_OVERLAY");
+        assert_eq!(read("AHARDWAREBUFFER_USAGE_VENDOR_4"), "0x1000000000000");
+        assert_eq!(read("AHARDWAREBUFFER_USAGE_VENDOR_3"), "0x80000000");
+        for (known, aidl) in OTHER_USAGES {
+            let all = aidl.split('|').all(|name| Usage::from_name(name).is_some() || name.starts_with("0x"));
+            assert!(all, "{known}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_a_log_are_hexadecimal_where_only_that_makes_sense() {
+        let read = |text| usage(text, Usage::NONE);
+        let (text, notes) = read("20100");
+        assert_eq!(text, "0x20100");
+        assert!(notes[0].contains("read as hexadecimal") && notes[0].contains("0x4e84"), "{notes:?}");
+        assert_eq!(read("b00").0, "0xb00");
+        // Both readings are possible: as any other number, decimal.
+        assert_eq!(read("256"), ("256".to_owned(), Vec::new()));
+        assert_eq!(read("0x300"), ("0x300".to_owned(), Vec::new()));
+        assert_eq!(read("CPU_READ_OFTEN"), ("CPU_READ_OFTEN".to_owned(), Vec::new()));
+        // A vendor's bit makes a reading possible.
+        assert_eq!(usage("10000100", Usage(1 << 28)).0, "0x10000100");
+    }
+}
