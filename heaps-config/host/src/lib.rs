@@ -11,6 +11,7 @@
 
 #[cfg(feature = "board")]
 pub mod board;
+pub mod diff;
 mod draft;
 #[cfg(feature = "excerpts")]
 mod excerpts;

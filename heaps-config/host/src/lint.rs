@@ -10,7 +10,7 @@ mod nodes;
 mod protected;
 mod reach;
 mod ready;
-mod region;
+pub(crate) mod region;
 mod unused;
 
 use heaps_config::Code;

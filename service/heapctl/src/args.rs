@@ -57,10 +57,12 @@ pub(crate) enum Command {
     #[cfg(feature = "host")]
     Test(TestArgs),
     #[cfg(feature = "host")]
+    Diff(DiffArgs),
+    #[cfg(feature = "host")]
     Draft(DraftArgs),
     #[cfg(feature = "host")]
     Compile(CompileArgs),
-    Explain(ExplainArgs),
+    Explain(Box<ExplainArgs>),
     Heaps(HeapsArgs),
     #[cfg(feature = "client")]
     Alloc(AllocArgs),
@@ -120,6 +122,36 @@ pub(crate) struct TestArgs {
     /// Write the results as JUnit's XML too, for CI
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+}
+
+/// Say what a change of a policy does to requests
+///
+/// Every class of requests (usage, format and size, with the conditions of both policies as its boundaries) that gets other
+/// heaps, another layout, other figures or another answer, by cause, with the simplest request that shows it and the arguments
+/// that explain it. Exit status 0 unless --exit-code is given.
+#[cfg(feature = "host")]
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  heapctl diff old.toml new.toml
+  heapctl diff HEAD~1:heaps.toml heaps.toml --exit-code
+  heapctl diff generic my.toml --markdown > review.md")]
+pub(crate) struct DiffArgs {
+    /// The policy before: a file, a shipped profile's name, or REVISION:FILE of git
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: PathBuf,
+
+    /// The policy after
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: PathBuf,
+
+    /// Exit status 1 when something differs
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+
+    /// Markdown for a review
+    #[arg(long)]
+    pub(crate) markdown: bool,
 }
 
 /// Write a first policy from a board's files, or from the names of a device's heaps

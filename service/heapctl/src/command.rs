@@ -6,6 +6,8 @@ pub(crate) mod alloc;
 pub(crate) mod compile;
 pub(crate) mod decode;
 #[cfg(feature = "host")]
+pub(crate) mod diff;
+#[cfg(feature = "host")]
 pub(crate) mod draft;
 #[cfg(feature = "client")]
 pub(crate) mod dump;

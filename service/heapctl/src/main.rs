@@ -1,4 +1,4 @@
-//! lint, test, draft, compile, explain, heaps, alloc, decode, dump, top, leaks, report: one tool for the allocator and its policy.
+//! lint, test, diff, draft, compile, explain, heaps, alloc, decode, dump, top, leaks, report: one tool for the allocator and its policy.
 //!
 //! Exit status: 0 done, 1 findings or refused, 2 wrong usage, or what was asked could not be done.
 
@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         Command::Lint(command) => command::lint::run(command, &out),
         #[cfg(feature = "host")]
         Command::Test(command) => command::test::run(command, &out),
+        #[cfg(feature = "host")]
+        Command::Diff(command) => command::diff::run(command, &out),
         #[cfg(feature = "host")]
         Command::Draft(command) => command::draft::run(command, &out),
         #[cfg(feature = "host")]

@@ -130,6 +130,62 @@ fn explain_all_says_a_line_for_each_request() {
 }
 
 #[test]
+fn diff_says_what_changed_for_whom() {
+    let text = heaps_host::profile("reference-soc").unwrap().text;
+    let changed = text.replacen("heaps = [\"secure-preview\", \"secure-video\"]", "heaps = [\"secure-video\"]", 1);
+    let (dir, path) = file(&changed, "board.toml");
+    let Run { status, out, .. } = run(&["diff", "reference-soc", &path]);
+    assert_eq!(status, 0);
+    assert!(out.contains("rule \"protected-preview\" does another thing (reference-soc.toml (shipped):"), "{out}");
+    let before = "before  secure-preview, then secure-video by rule \"protected-preview\"";
+    assert!(out.contains(before) && out.contains("after   secure-video by rule"), "{out}");
+    // The line to paste is one that works.
+    let line = out.lines().find_map(|line| line.trim().strip_prefix("heapctl explain")).unwrap().replace('\'', "");
+    let arguments: Vec<&str> = ["explain"].into_iter().chain(line.split_whitespace()).collect();
+    assert_eq!(run(&arguments).status, 0, "{line}");
+    assert_eq!(run(&["diff", "reference-soc", &path, "--exit-code"]).status, 1);
+    assert_eq!(run(&["diff", "generic", "generic", "--exit-code"]).status, 0);
+    let (_, value) = run_json(&["--json", "diff", "reference-soc", &path]);
+    let first = &value["differences"][0];
+    assert_eq!(
+        (&value["same"], &first["cause"], &first["before"]["key"]),
+        (&json!(false), &json!("rule"), &json!("rule[2]"))
+    );
+    let Run { out, .. } = run(&["diff", "reference-soc", &path, "--markdown"]);
+    assert!(
+        out.starts_with("### 1 difference between") && out.contains("| what | before | after | explain |"),
+        "{out}"
+    );
+
+    // Two revisions of a file.
+    let git = |arguments: &[&str]| {
+        let done = std::process::Command::new("git")
+            .current_dir(dir.path())
+            .args(["-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .output();
+        done.is_ok_and(|output| output.status.success())
+    };
+    if !(git(&["init", "-q"]) && git(&["add", "board.toml"]) && git(&["commit", "-qm", "one"])) {
+        println!("SKIP revisions: git is missing");
+        return;
+    }
+    fs::write(&path, &text).unwrap();
+    let diff = std::process::Command::new(env!("CARGO_BIN_EXE_heapctl"))
+        .current_dir(dir.path())
+        .args(["diff", "HEAD:board.toml", "board.toml", "--exit-code"])
+        .output()
+        .unwrap();
+    assert_eq!(diff.status.code(), Some(1), "{diff:?}");
+    assert!(String::from_utf8_lossy(&diff.stdout).contains("HEAD:board.toml:"), "{diff:?}");
+    let Run { status, err, .. } = run(&["diff", "nonsense:board.toml", &path]);
+    assert!(status == 2 && err.contains("nonsense:board.toml: git: "), "{err}");
+    assert_eq!(run(&["diff", &path, "/nonexistent.toml"]).status, 2);
+    let (_dir, bad) = file(BAD, "bad.toml");
+    assert!(run(&["diff", &path, &bad]).err.contains("error[unknown-heap]"));
+}
+
+#[test]
 fn lint_points_at_line_and_column_and_offers_the_nearest_name() {
     let (_dir, path) = file(BAD, "bad.toml");
     let Run { status, out, .. } = run(&["lint", &path]);

@@ -12,6 +12,8 @@ pub(super) struct Evidence {
 }
 
 /// What a label says.
+// Without boards there are names alone.
+#[cfg_attr(not(feature = "board"), allow(dead_code))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Says {
     /// Apps may open it.

@@ -30,14 +30,14 @@ pub(crate) fn run(args: &TestArgs, out: &Output) -> Result<Status> {
         let values: Vec<_> = files.iter().map(|(name, outcomes)| expect::to_json(name, outcomes)).collect();
         out.json(&json!({ "ok": ok, "files": values }));
     } else {
-        for (name, outcomes) in &files {
-            text(name, outcomes, out);
+        for ((name, outcomes), given) in files.iter().zip(&args.files) {
+            text(name, &given.display().to_string(), outcomes, out);
         }
     }
     Ok(if ok { Status::Done } else { Status::Refused })
 }
 
-fn text(file: &str, outcomes: &[Outcome], out: &Output) {
+fn text(file: &str, given: &str, outcomes: &[Outcome], out: &Output) {
     for outcome in outcomes {
         let word = if outcome.holds() { "ok  " } else { "FAIL" };
         out.text(&format!("{} {}: {}\n", out.strong(word), outcome.name, outcome.plan));
@@ -45,7 +45,7 @@ fn text(file: &str, outcomes: &[Outcome], out: &Output) {
             out.text(&format!("     {file}:{}: {failure}\n", outcome.line));
         }
         if !outcome.holds() {
-            out.text(&format!("     heapctl explain --policy {file} {}\n", outcome.explain));
+            out.text(&format!("     heapctl explain --policy {given} {}\n", outcome.explain));
         }
     }
     let failed = outcomes.iter().filter(|outcome| !outcome.holds()).count();
