@@ -18,6 +18,7 @@ mod excerpts;
 pub mod expect;
 mod lint;
 mod locate;
+pub mod map;
 #[cfg(feature = "profiles")]
 mod profiles;
 mod report;

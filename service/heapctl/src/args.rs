@@ -59,6 +59,8 @@ pub(crate) enum Command {
     #[cfg(feature = "host")]
     Diff(DiffArgs),
     #[cfg(feature = "host")]
+    Map(MapArgs),
+    #[cfg(feature = "host")]
     Draft(DraftArgs),
     #[cfg(feature = "host")]
     Compile(CompileArgs),
@@ -152,6 +154,32 @@ pub(crate) struct DiffArgs {
     /// Markdown for a review
     #[arg(long)]
     pub(crate) markdown: bool,
+}
+
+/// Draw a policy: every format in every use, with its heap, fallbacks, alignment or refusal
+///
+/// One page that needs nothing else, in light and dark; pointing at a cell shows its plan, a click keeps it. Or a picture for
+/// documents.
+#[cfg(feature = "host")]
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  heapctl map my.toml -o map.html
+  heapctl map reference-soc -o map.svg
+  adb shell dumpsys android.hardware.graphics.allocator.IAllocator/default --json > day.json
+  heapctl map my.toml --dump day.json -o map.html")]
+pub(crate) struct MapArgs {
+    /// The policy: TOML, compiled JSON, or a shipped profile's name
+    #[arg(value_name = "POLICY")]
+    pub(crate) policy: PathBuf,
+
+    /// A service's dump in JSON: a row shows the live buffers of each use, how many and from which heap
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dump: Option<PathBuf>,
+
+    /// Where it goes: a page (.html) or a picture (.svg)
+    #[arg(short, long, value_name = "FILE", default_value = "map.html")]
+    pub(crate) output: PathBuf,
 }
 
 /// Write a first policy from a board's files, or from the names of a device's heaps

@@ -15,6 +15,8 @@ pub(crate) mod explain;
 pub(crate) mod heaps;
 #[cfg(feature = "host")]
 pub(crate) mod lint;
+#[cfg(feature = "host")]
+pub(crate) mod map;
 #[cfg(feature = "client")]
 pub(crate) mod report;
 #[cfg(feature = "host")]

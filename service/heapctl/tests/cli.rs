@@ -186,6 +186,59 @@ fn diff_says_what_changed_for_whom() {
 }
 
 #[test]
+fn map_draws_what_explain_says() {
+    let dir = tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (status, value) = run_json(&["--json", "map", "reference-soc", "-o", &path("map.html")]);
+    assert_eq!(status, 0, "{value}");
+    let cells = value["cells"].as_array().unwrap();
+    assert_eq!(
+        cells.len(),
+        usize::try_from(value["formats"].as_u64().unwrap() * value["uses"].as_u64().unwrap()).unwrap()
+    );
+    let cell = |format: &str, used: &str| {
+        cells.iter().find(|cell| cell["format"] == json!(format) && cell["use"] == json!(used)).unwrap().clone()
+    };
+    let video = cell("IMPLEMENTATION_DEFINED", "protected video");
+    assert_eq!((&video["heaps"], &video["becomes"]), (&json!(["secure-video"]), &json!("NV12")));
+    // Each cell's line to paste gives what the cell says.
+    for (format, used) in [("RGBA_8888", "display"), ("YCBCR_420_888", "camera to CPU"), ("BLOB", "sensor")] {
+        let cell = cell(format, used);
+        let line = cell["explain"].as_str().unwrap().replace('\'', "");
+        let arguments = ["--json", "explain", "--policy", "reference-soc"].into_iter().chain(line.split_whitespace());
+        let (_, plan) = run_json(&arguments.collect::<Vec<_>>());
+        let heaps: Vec<&Value> = plan["heaps"].as_array().unwrap().iter().map(|heap| &heap["name"]).collect();
+        assert_eq!(json!(heaps), cell["heaps"], "{format} {used}");
+    }
+    let page = fs::read_to_string(path("map.html")).unwrap();
+    assert!(
+        page.starts_with("<!doctype html>") && !page.contains("http://") && !page.contains("https://"),
+        "self-contained"
+    );
+    assert!(page.contains("prefers-color-scheme:dark"));
+
+    let dump = json!({ "policy": "p", "heaps": [], "buffers": [
+        { "usage_bits": 0xb00, "heap": "system" }, { "usage_bits": 0xb00, "heap": "<odd>" }, { "usage_bits": 0, "heap": "system" },
+    ] });
+    fs::write(path("day.json"), dump.to_string()).unwrap();
+    assert_eq!(run(&["map", "generic", "-o", &path("map.svg"), "--dump", &path("day.json")]).status, 0);
+    let picture = fs::read_to_string(path("map.svg")).unwrap();
+    assert!(
+        picture.contains("live buffers (+1 in no use)") && picture.contains("1 from &lt;odd&gt;, 1 from system"),
+        "{picture}"
+    );
+    let refused = |arguments: &[&str], words: &str| {
+        let Run { status, err, .. } = run(&[&["map", "generic"][..], arguments].concat());
+        assert!(status == 2 && err.contains(words), "{err}");
+    };
+    refused(&["-o", &path("map.png")], "a page (.html) or a picture (.svg)");
+    fs::write(path("cut.json"), "{\"buffers\":\n[").unwrap();
+    refused(&["-o", &path("x.svg"), "--dump", &path("cut.json")], "cut.json:2: not a dump in JSON");
+    fs::write(path("other.json"), "{}").unwrap();
+    refused(&["-o", &path("x.svg"), "--dump", &path("other.json")], "it has no \"buffers\"");
+}
+
+#[test]
 fn lint_points_at_line_and_column_and_offers_the_nearest_name() {
     let (_dir, path) = file(BAD, "bad.toml");
     let Run { status, out, .. } = run(&["lint", &path]);

@@ -1,0 +1,152 @@
+//! A policy as a grid: what each format gets in each use, by the plan of `allocate2`.
+
+use crate::expect::{explain_line, summary};
+use gralloc_allocator::explain::{explain, words};
+use gralloc_buffer::{BufferName, Descriptor, PixelFormat, Usage};
+use heaps_config::policy::{HeapSet, Policy};
+
+/// A column: who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// For people.
+    pub name: String,
+    /// What such a client asks for.
+    pub usage: Usage,
+}
+
+/// What one format gets in one use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Names of the heaps that are tried, in order; empty for a refusal.
+    pub heaps: Vec<String>,
+    /// The rule that takes it.
+    pub rule: Option<String>,
+    /// What a flexible format becomes.
+    pub becomes: Option<String>,
+    /// The alignments that changed a figure.
+    pub alignments: Vec<String>,
+    /// The cause's word and the message.
+    pub refused: Option<(String, String)>,
+    /// Each plane in words.
+    pub planes: Vec<String>,
+    /// All of it on one line.
+    pub summary: String,
+    /// Arguments of `heapctl explain`.
+    pub explain: String,
+}
+
+/// The whole picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Map {
+    /// The columns.
+    pub uses: Vec<Use>,
+    /// The rows.
+    pub formats: Vec<PixelFormat>,
+    /// A row after the other.
+    pub cells: Vec<Vec<Cell>>,
+}
+
+/// The pixels of the requests; of a BLOB, its bytes and 1.
+pub const SIZE: (i32, i32) = (1920, 1080);
+const BLOB_SIZE: (i32, i32) = (1 << 20, 1);
+
+fn uses(policy: &Policy) -> Vec<Use> {
+    let make = |name: &str, usages: &[Usage]| Use {
+        name: name.to_owned(),
+        usage: usages.iter().fold(Usage::NONE, |all, usage| all | *usage),
+    };
+    let mut uses = vec![
+        make("GPU", &[Usage::GPU_TEXTURE, Usage::GPU_RENDER_TARGET]),
+        make("display", &[Usage::GPU_RENDER_TARGET, Usage::GPU_TEXTURE, Usage::COMPOSER_OVERLAY]),
+        make("camera preview", &[Usage::CAMERA_OUTPUT, Usage::GPU_TEXTURE]),
+        make("camera to CPU", &[Usage::CAMERA_OUTPUT, Usage::CPU_READ_OFTEN]),
+        make("video decoder", &[Usage::VIDEO_DECODER, Usage::GPU_TEXTURE, Usage::COMPOSER_OVERLAY]),
+        make("video encoder", &[Usage::VIDEO_ENCODER, Usage::CAMERA_OUTPUT]),
+        make("CPU", &[Usage::CPU_READ_OFTEN, Usage::CPU_WRITE_OFTEN]),
+        make("sensor", &[Usage::SENSOR_DIRECT_DATA, Usage::CPU_READ_OFTEN]),
+        make("protected display", &[Usage::PROTECTED, Usage::GPU_RENDER_TARGET, Usage::COMPOSER_OVERLAY]),
+        make("protected camera", &[Usage::PROTECTED, Usage::CAMERA_OUTPUT, Usage::GPU_TEXTURE]),
+        make("protected video", &[Usage::PROTECTED, Usage::VIDEO_DECODER, Usage::COMPOSER_OVERLAY]),
+    ];
+    uses.extend(policy.vendor_usage.iter().map(|vendor| make(&vendor.name, &[vendor.bit])));
+    uses
+}
+
+/// Makes the picture of a policy, on a kernel with all of its heaps.
+pub fn of(policy: &Policy) -> Map {
+    let uses = uses(policy);
+    let formats: Vec<PixelFormat> =
+        PixelFormat::ALL.iter().copied().filter(|format| *format != PixelFormat::Unspecified).collect();
+    let row = |format: &PixelFormat| uses.iter().map(|used| cell(policy, *format, used.usage)).collect();
+    let cells = formats.iter().map(row).collect();
+    Map { uses, formats, cells }
+}
+
+fn cell(policy: &Policy, format: PixelFormat, usage: Usage) -> Cell {
+    let (width, height) = if format == PixelFormat::Blob { BLOB_SIZE } else { SIZE };
+    let descriptor = Descriptor {
+        name: BufferName::from_text("map"),
+        width,
+        height,
+        layer_count: 1,
+        format: format.to_wire(),
+        usage: i64::from_ne_bytes(usage.0.to_ne_bytes()),
+        reserved_size: 0,
+        options: Vec::new(),
+    };
+    let told = explain(&descriptor, policy, HeapSet::ALL);
+    let taken = told.rules.last().filter(|note| note.misses.is_empty());
+    let plane = |plane: &gralloc_allocator::explain::PlaneNote| {
+        let components: Vec<&str> = plane.components.iter().map(|component| component.name()).collect();
+        let what = if components.is_empty() { "bytes".to_owned() } else { components.join(" ") };
+        format!("{what}: at {}, {} bytes a line, {} lines", plane.offset_bytes, plane.stride_bytes, plane.lines)
+    };
+    let heaps = told
+        .outcome
+        .as_ref()
+        .map(|plan| plan.candidates_in_order().map(|id| policy.heap_name(id).to_owned()).collect());
+    Cell {
+        heaps: heaps.unwrap_or_default(),
+        rule: taken.map(|note| note.name.clone()),
+        becomes: told
+            .format
+            .as_ref()
+            .filter(|note| note.resolution.is_some())
+            .map(|note| note.layout.name().to_owned()),
+        alignments: told
+            .alignments
+            .iter()
+            .filter(|note| !note.changes.is_empty())
+            .map(|note| note.name.clone())
+            .collect(),
+        refused: told.outcome.as_ref().err().map(|refusal| (refusal.cause().to_owned(), refusal.to_string())),
+        planes: told.picture.iter().flat_map(|picture| &picture.planes).map(plane).collect(),
+        summary: summary(policy, &told.outcome),
+        explain: explain_line(&descriptor, policy, None),
+    }
+}
+
+impl Map {
+    /// The column that a live buffer's usage belongs to: the same protection, and most bits in common. `None` where it has
+    /// nothing in common with any.
+    pub fn use_of(&self, usage: Usage) -> Option<usize> {
+        let protected = |usage: Usage| usage.contains(Usage::PROTECTED);
+        let score = |used: &Use| {
+            let common = (used.usage & usage & !Usage::PROTECTED).0.count_ones();
+            let missing = (used.usage & !usage).0.count_ones();
+            (common, std::cmp::Reverse(missing))
+        };
+        let fit = |(_, used): &(usize, &Use)| protected(used.usage) == protected(usage) && score(used).0 > 0;
+        self.uses
+            .iter()
+            .enumerate()
+            .filter(fit)
+            .max_by_key(|(at, used)| (score(used), std::cmp::Reverse(*at)))
+            .map(|(at, _)| at)
+    }
+
+    /// The usages of a column in words.
+    pub fn usage_words(&self, policy: &Policy, at: usize) -> String {
+        self.uses.get(at).map_or_else(String::new, |used| words::usage(used.usage, policy))
+    }
+}

@@ -1,0 +1,56 @@
+//! One page that needs nothing else: the picture, and beside it the plan of the cell that is pointed at.
+
+use super::{cells, escaped, picture, Drawn};
+
+const SCRIPT: &str = r#"
+const cells = JSON.parse(document.getElementById("cells").textContent);
+const columns = Number(document.body.dataset.columns);
+const panel = document.getElementById("panel");
+let fixed = null;
+function show(node) {
+  const cell = cells[Number(node.dataset.row) * columns + Number(node.dataset.column)];
+  const lines = [["", cell.format + " for " + cell.use]];
+  if (cell.refused) lines.push(["refused", cell.refused.cause + ": " + cell.refused.message]);
+  else lines.push(["heaps", cell.heaps.join(", then ")]);
+  if (cell.rule) lines.push(["rule", cell.rule]);
+  if (cell.becomes) lines.push(["becomes", cell.becomes]);
+  if (cell.alignments.length) lines.push(["aligned by", cell.alignments.join(", ")]);
+  for (const plane of cell.planes) lines.push(["plane", plane]);
+  lines.push(["explain", "heapctl explain " + cell.explain]);
+  panel.replaceChildren(...lines.flatMap(([key, value]) => {
+    const dt = document.createElement("dt"), dd = document.createElement("dd");
+    dt.textContent = key; dd.textContent = value;
+    return [dt, dd];
+  }));
+}
+for (const node of document.querySelectorAll(".cell")) {
+  node.addEventListener("mouseenter", () => { if (!fixed) show(node); });
+  node.addEventListener("focus", () => { if (!fixed) show(node); });
+  node.addEventListener("click", () => {
+    if (fixed) fixed.classList.remove("fixed");
+    fixed = fixed === node ? null : node;
+    if (fixed) fixed.classList.add("fixed");
+    show(node);
+  });
+}
+show(document.querySelector(".cell"));
+"#;
+
+pub(super) fn of(drawn: &Drawn<'_>) -> String {
+    // `<` as an escape, so that no text of a policy ends the script element.
+    let data = cells(drawn).to_string().replace('<', "\\u003c");
+    let title = escaped(&format!("Policy {}", drawn.policy.name));
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title><style>{}\
+         body{{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;margin:1em}}.grid{{overflow-x:auto}}\
+         .cell{{cursor:pointer;outline:none}}.cell:focus rect,.cell:hover rect,.cell.fixed rect{{stroke:var(--fg);stroke-width:3}}\
+         dl{{display:grid;grid-template-columns:max-content 1fr;gap:.1em 1em;min-height:11em;margin:.5em 0}}dt{{color:var(--dim)}}\
+         dd{{margin:0}}p{{color:var(--dim);margin:0}}</style></head><body data-columns=\"{}\">\n\
+         <p>Point at a cell for its plan; click to keep it.</p><dl id=\"panel\"></dl>\n\
+         <div class=\"grid\">{}</div>\n<script type=\"application/json\" id=\"cells\">{data}</script>\n<script>{SCRIPT}</script>\n\
+         </body></html>\n",
+        picture::STYLE,
+        drawn.map.uses.len(),
+        picture::inline(drawn)
+    )
+}
