@@ -54,8 +54,8 @@ struct Sepolicy {
     /// Write what the project's policies need into sepolicy/heaps instead of checking
     #[arg(long, conflicts_with_all = ["policy", "out"])]
     write: bool,
-    /// A board's own policy, in TOML: write what it needs into --out
-    #[arg(long, requires = "out", value_name = "FILE")]
+    /// A board's own policy, in TOML: write what it needs into --out; without --out check it, compiled and labels resolved
+    #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// A folder for BOARD_VENDOR_SEPOLICY_DIRS
     #[arg(long, requires = "policy", value_name = "DIR")]
@@ -92,6 +92,10 @@ fn run(args: &Args) -> Result<ExitCode> {
             let written = sepolicy::write(&args.root)?;
             written.iter().for_each(|file| println!("{}", file.display()));
             return Ok(ExitCode::SUCCESS);
+        }
+        Check::Sepolicy(Sepolicy { policy: Some(policy), .. }) => {
+            let here = std::env::current_dir().context("the current folder")?;
+            sepolicy::check_board(&args.root, &here, policy)?
         }
         Check::Sepolicy(_) => sepolicy::check(&args.root)?,
         Check::Android => device(args)?,

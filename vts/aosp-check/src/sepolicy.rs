@@ -103,6 +103,33 @@ pub fn check(root: &Path) -> Result<Report> {
     Ok(report)
 }
 
+/// Checks a board's own policy: that its heaps' rules compile over the platform's types with the project's own, grant what the
+/// service needs and nothing else, and that every node gets its label. Nothing is written.
+///
+/// # Errors
+/// A policy that lint refuses, heaps that share a node, a tool that is missing.
+pub fn check_board(root: &Path, here: &Path, policy: &Path) -> Result<Report> {
+    let root = &root.canonicalize().with_context(|| root.display().to_string())?;
+    let profile = read_policy(here, policy)?;
+    let generated = generate::of(&profile.document).map_err(anyhow::Error::msg)?;
+    // The project as it would be with this policy in it.
+    let folder = tempfile::tempdir()?;
+    for part in [compile::BASE, VENDOR] {
+        let to = folder.path().join(part);
+        fs::create_dir_all(to.parent().context("a folder's parent")?)?;
+        std::os::unix::fs::symlink(root.join(part), &to).with_context(|| to.display().to_string())?;
+    }
+    write_to(folder.path(), &Path::new(HEAPS).join(&profile.name), &generated)?;
+    let mut report = Report::default();
+    if let Some(work) = compile::check(folder.path(), &profile, &generated, &mut report)? {
+        labels::check(folder.path(), &profile, &generated, &work.binary()?, &mut report)?;
+    }
+    let nodes = generated.nodes().count();
+    report.note(format!("{}: {} heaps and {nodes} nodes of its own", policy.display(), generated.heaps.len()));
+    report.note("compiled by checkpolicy and secilc, labels by selabel_lookup");
+    Ok(report)
+}
+
 /// Writes what is generated for every policy of the project into the tree. Answers the files that changed.
 ///
 /// # Errors

@@ -253,3 +253,21 @@ fn rules_of_peers_and_drafts_compile_over_the_platform_s_types() {
         assert!(label.ends_with(&format!("u:object_r:{own}:s0")), "{labels}");
     }
 }
+
+#[test]
+fn a_board_s_policy_is_checked_by_itself() {
+    if !tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["system", "qcom,system", "linux,cma@10000000", "vframe-secure"];
+    let text = heaps_host::draft("board", names).unwrap();
+    fs::write(folder.path().join("board.toml"), &text).unwrap();
+    let report = sepolicy::check_board(&root(), folder.path(), Path::new("board.toml")).unwrap();
+    assert!(report.is_clean() && report.notes.iter().any(|note| note.contains("3 heaps and")), "{report}");
+    let shared = text.replacen("nodes = [\"vframe-secure\"]", "nodes = [\"vframe-secure\", \"x\"]", 1)
+        + "\n[[heap]]\nname = \"x\"\nprotected = true\n";
+    fs::write(folder.path().join("shared.toml"), shared).unwrap();
+    let error = sepolicy::check_board(&root(), folder.path(), Path::new("shared.toml")).unwrap_err();
+    assert!(error.to_string().contains("both have the node x"), "{error:#}");
+}
