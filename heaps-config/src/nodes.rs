@@ -1,6 +1,6 @@
 //! What is known of the names under `/dev/dma_heap`, the kernel's own and vendors'.
 //!
-//! Names are no ABI: a name that is not in the [`table`] says nothing, and nothing is concluded from it here. One that is
+//! Names are no ABI: a name that is not in the table ([`KNOWN`]) says nothing, and nothing is concluded from it here. One that is
 //! in it says whether its memory is ordinary or protected. Checks of a policy, drafts of one and lint use this table alone.
 
 mod table;

@@ -1,7 +1,7 @@
 //! What a change of a policy does to requests: which classes get another heap, layout, figure or answer, and why.
 //!
 //! Classes are not a list of samples: their boundaries are the conditions of both policies. For every two rules, one of
-//! each policy, [`Space::left`] decides exactly whether some request is taken by both, and gives the simplest one; the same for
+//! each policy, `Space::left` decides exactly whether some request is taken by both, and gives the simplest one; the same for
 //! resolutions. Every example was planned with both policies before it is shown.
 
 mod example;

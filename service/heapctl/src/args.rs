@@ -99,7 +99,7 @@ pub(crate) struct LintArgs {
     pub(crate) codes: bool,
 }
 
-/// Run the expectations that policies have of themselves: [[expect]]
+/// Run the expectations that policies have of themselves, in `[[expect]]`
 ///
 /// Each is a request and what is to become of it: heaps, rule, stride, bytes, layout, or a refusal. The plan stands beside each.
 /// Exit status 1 when one does not hold, or a policy has none. `heaps_compile` runs them too, so in an Android tree an
