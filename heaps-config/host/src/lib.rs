@@ -22,6 +22,7 @@ pub mod map;
 #[cfg(feature = "profiles")]
 mod profiles;
 mod report;
+mod schema;
 mod source;
 mod toml_tree;
 
@@ -32,6 +33,7 @@ pub use lint::lint_tree;
 pub use locate::{nearest, Located};
 #[cfg(feature = "profiles")]
 pub use profiles::{profile, PROFILES};
+pub use schema::schema;
 pub use source::{Format, Source, SourceError};
 
 use heaps_config::Policy;

@@ -61,6 +61,8 @@ pub(crate) enum Command {
     #[cfg(feature = "host")]
     Map(MapArgs),
     #[cfg(feature = "host")]
+    Schema(SchemaArgs),
+    #[cfg(feature = "host")]
     Draft(DraftArgs),
     #[cfg(feature = "host")]
     Compile(CompileArgs),
@@ -154,6 +156,18 @@ pub(crate) struct DiffArgs {
     /// Markdown for a review
     #[arg(long)]
     pub(crate) markdown: bool,
+}
+
+/// Write a JSON Schema of policies, for the TOML language servers of editors
+///
+/// It has every key with the kind of its value and the names to complete. In a policy's first line, `#:schema heaps.schema.json`
+/// names it to taplo and to editors that use it.
+#[cfg(feature = "host")]
+#[derive(clap::Args)]
+pub(crate) struct SchemaArgs {
+    /// Where it goes; `-` for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) output: PathBuf,
 }
 
 /// Draw a policy: every format in every use, with its heap, fallbacks, alignment or refusal

@@ -20,6 +20,8 @@ pub(crate) mod map;
 #[cfg(feature = "client")]
 pub(crate) mod report;
 #[cfg(feature = "host")]
+pub(crate) mod schema;
+#[cfg(feature = "host")]
 pub(crate) mod test;
 #[cfg(feature = "client")]
 pub(crate) mod top;

@@ -1,4 +1,4 @@
-//! lint, test, diff, map, draft, compile, explain, heaps, alloc, decode, dump, top, leaks, report: one tool for the allocator and its policy.
+//! lint, test, diff, map, schema, draft, compile, explain, heaps, alloc, decode, dump, top, leaks, report: one tool for the allocator and its policy.
 //!
 //! Exit status: 0 done, 1 findings or refused, 2 wrong usage, or what was asked could not be done.
 
@@ -33,6 +33,8 @@ fn main() -> ExitCode {
         Command::Diff(command) => command::diff::run(command, &out),
         #[cfg(feature = "host")]
         Command::Map(command) => command::map::run(command, &out),
+        #[cfg(feature = "host")]
+        Command::Schema(command) => command::schema::run(command, &out),
         #[cfg(feature = "host")]
         Command::Draft(command) => command::draft::run(command, &out),
         #[cfg(feature = "host")]

@@ -186,6 +186,17 @@ fn diff_says_what_changed_for_whom() {
 }
 
 #[test]
+fn schema_is_one_json_value() {
+    let (status, schema) = run_json(&["schema"]);
+    assert_eq!((status, &schema["type"]), (0, &json!("object")));
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("heaps.schema.json");
+    assert_eq!(run(&["schema", "-o", path.to_str().unwrap()]).status, 0);
+    assert_eq!(serde_json::from_str::<Value>(&fs::read_to_string(path).unwrap()).unwrap(), schema);
+    assert_eq!(run(&["schema", "-o", "/nonexistent/x.json"]).status, 2);
+}
+
+#[test]
 fn map_draws_what_explain_says() {
     let dir = tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
