@@ -1,5 +1,5 @@
-//! Builds programs and test programs of the workspace for the guest: linked statically, so that they need no file
-//! system around them.
+//! Builds programs and test programs of the workspace for the guest. They are linked as on the host; what they load goes
+//! into the guest with them ([`crate::libraries`]).
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,6 @@ use cargo_metadata::{Artifact, Message, TargetKind};
 
 use crate::error::{At, Error, Result};
 use crate::progress::Progress;
-
-/// The guest's target. Given explicitly even though the host has the same: flags for a named target reach no build
-/// script and no procedural macro, which cannot be static.
-pub const TARGET: &str = "x86_64-unknown-linux-gnu";
-/// Where Cargo takes the flags of [`TARGET`] from.
-pub const STATIC_FLAGS_VARIABLE: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS";
-/// Links the C library in.
-pub const STATIC_FLAGS: &str = "-C target-feature=+crt-static";
 
 /// The profile of what runs in a guest: built often, quick enough.
 pub const GUEST_PROFILE: &str = "guest";
@@ -42,44 +34,48 @@ pub struct Program {
     pub path: PathBuf,
 }
 
+/// What a build of packages gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Built {
+    /// All programs.
+    pub programs: Vec<Program>,
+    /// All shared libraries.
+    pub libraries: Vec<PathBuf>,
+}
+
 /// A test program that was built.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TestProgram {
     /// Its package.
     pub package: String,
     /// The test target: the library's name for unit tests, the file's for integration tests.
     pub target: String,
+    /// The package's folder.
+    pub folder: PathBuf,
     /// The executable.
     pub path: PathBuf,
 }
 
-/// Builds all programs of some packages for the guest, in a profile of this module's.
+/// Builds all programs and shared libraries of some packages, in a profile of this module's.
 ///
 /// # Errors
 /// The build fails.
-pub fn build(workspace: &Path, packages: &[&str], profile: &str, progress: &Progress) -> Result<Vec<Program>> {
-    programs(static_cargo(workspace, &["build", "--bins", "--profile", profile]), packages, progress)
-}
-
-/// The same for programs that load libraries, which a static program cannot.
-///
-/// # Errors
-/// The build fails.
-pub fn build_shared(workspace: &Path, packages: &[&str], progress: &Progress) -> Result<Vec<Program>> {
-    programs(plain_cargo(workspace, &["build", "--bins", "--profile", GUEST_PROFILE]), packages, progress)
-}
-
-fn programs(mut command: Command, packages: &[&str], progress: &Progress) -> Result<Vec<Program>> {
+pub fn build(workspace: &Path, packages: &[&str], profile: &str, progress: &Progress) -> Result<Built> {
+    let mut command = cargo_in(workspace, &["build", "--profile", profile]);
     for package in packages {
         command.args(["-p", package]);
     }
-    let artifacts = run(command, progress)?.into_iter().filter(|artifact| artifact.target.is_kind(TargetKind::Bin));
-    Ok(artifacts
-        .filter_map(|artifact| {
-            let package = package_name(&artifact);
-            Some(Program { package, path: artifact.executable?.into_std_path_buf(), name: artifact.target.name })
-        })
-        .collect())
+    let mut built = Built::default();
+    for artifact in run(command, progress)? {
+        if let (true, Some(path)) = (artifact.target.is_kind(TargetKind::Bin), &artifact.executable) {
+            let (package, path) = (package_name(&artifact), path.clone().into_std_path_buf());
+            built.programs.push(Program { package, name: artifact.target.name, path });
+        } else if artifact.target.is_kind(TargetKind::CDyLib) {
+            let files = artifact.filenames.into_iter().map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);
+            built.libraries.extend(files.filter(|file| file.extension().is_some_and(|extension| extension == "so")));
+        }
+    }
+    Ok(built)
 }
 
 /// Builds the guest's own program, `vmctl`.
@@ -88,66 +84,43 @@ fn programs(mut command: Command, packages: &[&str], progress: &Progress) -> Res
 /// The build fails.
 pub fn build_vmctl(workspace: &Path, progress: &Progress) -> Result<PathBuf> {
     progress.step("building vmctl, the guest's own program");
-    let mut command = static_cargo(workspace, &["build", "--profile", GUEST_PROFILE]);
+    let mut command = cargo_in(workspace, &["build", "--profile", GUEST_PROFILE]);
     command.args(["-p", "vm_harness", "--bin", "vmctl", "--no-default-features"]);
     let artifacts = run(command, progress)?;
     let built = artifacts.iter().find(|a| a.target.name == "vmctl").and_then(|a| a.executable.as_ref());
     built.map(|path| path.clone().into_std_path_buf()).ok_or_else(|| Error::Protocol("cargo built no vmctl".to_owned()))
 }
 
-/// Builds the shared library of a package, for programs in the guest that load it: not static, since a static program
-/// cannot load libraries.
-///
-/// # Errors
-/// The build fails, or the package has no `cdylib`.
-pub fn build_library(workspace: &Path, package: &str, progress: &Progress) -> Result<PathBuf> {
-    let mut command = plain_cargo(workspace, &["build", "--lib", "--profile", GUEST_PROFILE]);
-    command.args(["-p", package]);
-    let files = run(command, progress)?.into_iter().filter(|a| package_name(a) == package).flat_map(|a| a.filenames);
-    files
-        .map(|file| file.into_std_path_buf())
-        .find(|file| file.extension().is_some_and(|extension| extension == "so"))
-        .ok_or_else(|| Error::Protocol(format!("cargo built no shared library of {package}")))
-}
-
-/// Builds the test programs of some packages as `cargo test` does, linked dynamically.
+/// Builds the test programs of the workspace or of some packages, as `cargo test` does, in order of their names.
 ///
 /// # Errors
 /// The build fails.
-pub fn build_shared_tests(workspace: &Path, packages: &[&str], progress: &Progress) -> Result<Vec<TestProgram>> {
-    let mut command = plain_cargo(workspace, &["test", "--no-run", "--lib", "--bins", "--tests"]);
-    for package in packages {
-        command.args(["-p", package]);
+pub fn build_tests(workspace: &Path, packages: &[String], progress: &Progress) -> Result<Vec<TestProgram>> {
+    let mut command = cargo_in(workspace, &["test", "--no-run", "--lib", "--bins", "--tests"]);
+    match packages {
+        [] => command.arg("--workspace"),
+        packages => command.args(packages.iter().flat_map(|package| ["-p", package])),
+    };
+    let mut programs = Vec::new();
+    for artifact in run(command, progress)?.into_iter().filter(|artifact| artifact.profile.test) {
+        let package = package_name(&artifact);
+        let folder = artifact.manifest_path.parent().map(|folder| folder.as_std_path().to_owned()).unwrap_or_default();
+        let Some(path) = artifact.executable else { continue };
+        programs.push(TestProgram { package, target: artifact.target.name, folder, path: path.into_std_path_buf() });
     }
-    test_programs(command, progress)
+    programs.sort();
+    Ok(programs)
 }
 
-/// Builds the test programs of some packages for the guest, statically; `profile` decides how fast they run and build.
+/// A copy of a program in `folder` without what only a debugger reads: a guest's files lie in its memory.
 ///
 /// # Errors
-/// The build fails.
-pub fn build_tests(
-    workspace: &Path,
-    packages: &[&str],
-    profile: &str,
-    progress: &Progress,
-) -> Result<Vec<TestProgram>> {
-    let mut command =
-        static_cargo(workspace, &["test", "--no-run", "--lib", "--bins", "--tests", "--profile", profile]);
-    for package in packages {
-        command.args(["-p", package]);
-    }
-    test_programs(command, progress)
-}
-
-fn test_programs(command: Command, progress: &Progress) -> Result<Vec<TestProgram>> {
-    let tests = run(command, progress)?.into_iter().filter(|artifact| artifact.profile.test);
-    Ok(tests
-        .filter_map(|artifact| {
-            let package = package_name(&artifact);
-            Some(TestProgram { package, path: artifact.executable?.into_std_path_buf(), target: artifact.target.name })
-        })
-        .collect())
+/// `strip` says why.
+pub fn stripped(program: &Path, folder: &Path) -> Result<PathBuf> {
+    std::fs::create_dir_all(folder).at(folder.display())?;
+    let copy = folder.join(program.file_name().unwrap_or_default());
+    crate::progress::run_captured(Command::new("strip").arg("--strip-debug").arg("-o").arg(&copy).arg(program))?;
+    Ok(copy)
 }
 
 /// The name in `path+file:///…/service/heaps#gralloc_heaps@0.1.0`; Cargo leaves it out, `…/bench#0.1.0`, where the
@@ -161,13 +134,7 @@ fn is_version(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
 }
 
-fn static_cargo(workspace: &Path, arguments: &[&str]) -> Command {
-    let mut command = plain_cargo(workspace, arguments);
-    command.args(["--target", TARGET]).env(STATIC_FLAGS_VARIABLE, STATIC_FLAGS);
-    command
-}
-
-fn plain_cargo(workspace: &Path, arguments: &[&str]) -> Command {
+fn cargo_in(workspace: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(cargo());
     command.current_dir(workspace).args(arguments).args(["--message-format", "json-render-diagnostics"]);
     command

@@ -1,10 +1,10 @@
-//! rsbinder's service manager for the guest: `rsb_hub`, and `rsb_service` which asks it, from crates.io, linked
-//! statically, kept in the cache; and the policy it starts with.
+//! rsbinder's service manager for the guest: `rsb_hub`, and `rsb_service` which asks it, from crates.io, kept in the cache;
+//! and the policy it starts with.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::binaries::{cargo, STATIC_FLAGS, STATIC_FLAGS_VARIABLE, TARGET};
+use crate::binaries::cargo;
 use crate::error::Result;
 use crate::progress::Progress;
 
@@ -38,11 +38,11 @@ pub fn binaries(cache: &Path, progress: &Progress) -> Result<PathBuf> {
     progress.step(format_args!("building rsbinder's service manager {VERSION} (once)"));
     progress.run_logged(
         Command::new(cargo())
-            .args(["install", "rsbinder-tools", "--locked", "--version", VERSION, "--target", TARGET, "--root"])
+            .args(["install", "rsbinder-tools", "--locked", "--version", VERSION, "--root"])
             .arg(&root)
             .args(["--bin", "rsb_hub", "--bin", "rsb_service", "--target-dir"])
             .arg(root.join("build"))
-            .env(STATIC_FLAGS_VARIABLE, format!("{STATIC_FLAGS} -C strip=symbols"))
+            .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
             // It answers a few requests a run: what optimising it takes would not come back.
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
             .env("CARGO_PROFILE_RELEASE_LTO", "off"),

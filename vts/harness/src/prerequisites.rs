@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
 use crate::packages;
-use crate::progress::{run_captured, Progress};
+use crate::progress::Progress;
 
 /// Something the machine must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +15,6 @@ pub enum Need {
     Qemu,
     /// A C compiler, to link.
     Linker,
-    /// libc.a, to link the guest's programs statically.
-    StaticLibc,
     /// libclang, for bindgen's check of the kernel's headers.
     Libclang,
     /// `ldd`, `dpkg-deb` and `apt-get` style tools for unpacking packages.
@@ -54,7 +52,6 @@ impl Need {
         match self {
             Self::Qemu => ("qemu-system-x86_64, the emulator that guests run in", "qemu-system-x86"),
             Self::Linker => ("cc, the linker", "gcc"),
-            Self::StaticLibc => ("libc.a, to link the guest's programs statically", "libc6-dev"),
             Self::Libclang => ("libclang.so, with which the kernel's headers are read", "libclang-dev"),
             Self::DpkgDeb => ("dpkg-deb, with which the kernel package is unpacked", "dpkg"),
             Self::Checkpolicy => ("checkpolicy, which compiles the SELinux rules", "checkpolicy"),
@@ -83,8 +80,6 @@ impl Need {
         match self {
             Self::Qemu => on_path("qemu-system-x86_64"),
             Self::Linker => on_path("cc"),
-            Self::StaticLibc => run_captured(Command::new("cc").arg("-print-file-name=libc.a"))
-                .is_ok_and(|path| Path::new(String::from_utf8_lossy(&path).trim()).is_absolute()),
             Self::Libclang => libclang_present(),
             Self::DpkgDeb => on_path("dpkg-deb"),
             Self::Checkpolicy => on_path("checkpolicy"),

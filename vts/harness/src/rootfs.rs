@@ -83,7 +83,10 @@ impl Rootfs {
         let vmctl = binaries::build_vmctl(workspace, progress)?;
         files.copy("/init", &vmctl)?.link("/bin/vmctl", "/init");
         let hub = hub::binaries(cache, progress)?;
-        files.copy("/bin/rsb_hub", &hub.join("rsb_hub"))?.copy("/bin/rsb_service", &hub.join("rsb_service"))?;
+        let programs = ["rsb_hub", "rsb_service"].map(|name| (format!("/bin/{name}"), hub.join(name)));
+        for (path, from) in &programs {
+            files.copy(path, from)?;
+        }
         files.file("/etc/rsbinder/hub.d/10-guest.toml", 0o644, hub::policy());
         files.file("/etc/passwd", 0o644, account_lines(|name, id| format!("{name}:x:{id}:{id}::/data:/bin/sh\n")));
         files.file("/etc/group", 0o644, account_lines(|name, id| format!("{name}:x:{id}:\n")));
@@ -99,15 +102,18 @@ impl Rootfs {
                 config.modules.push(Module { path, parameters: module.parameters });
             }
         }
-        Ok(Self { files, config })
+        let mut rootfs = Self { files, config };
+        programs.iter().map(|(_, from)| from).chain([&vmctl]).try_for_each(|program| rootfs.libraries(program))?;
+        Ok(rootfs)
     }
 
-    /// Puts the service and its policy in, and has it started before any command.
+    /// Puts the service with its libraries and its policy in, and has it started before any command.
     ///
     /// # Errors
     /// One of the two cannot be read.
     pub fn service(&mut self, program: &Path, policy: &Path, arguments: &[String]) -> Result<()> {
-        self.files.copy(SERVICE_PATH, program)?.copy(POLICY_PATH, policy)?;
+        self.file(SERVICE_PATH, program)?;
+        self.files.copy(POLICY_PATH, policy)?;
         let mut argv = vec![SERVICE_PATH.to_owned()];
         argv.extend_from_slice(arguments);
         self.config.service = Some(ServiceConfig {

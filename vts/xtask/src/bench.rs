@@ -81,8 +81,10 @@ fn without_pool(policy: &Path, out: &Path) -> Result<String> {
 fn measure_alone(context: &Context, out: &Path, args: &Args) -> Result<PathBuf> {
     context.progress.step("measuring what needs no guest");
     // The same packages as for the guest: with others, Cargo would choose other features and build all of it again.
-    let built = binaries::build(&context.workspace, &[service::SERVER, PACKAGE], SHIPPED_PROFILE, &context.progress)?;
+    let packages = [service::SERVER, service::MAPPER, PACKAGE];
+    let built = binaries::build(&context.workspace, &packages, SHIPPED_PROFILE, &context.progress)?;
     let program = built
+        .programs
         .into_iter()
         .find(|program| program.package == PACKAGE)
         .with_context(|| format!("package {PACKAGE} has no program"))?;

@@ -151,7 +151,7 @@ impl Prepared {
     /// Makes sure that the machine has what guests need, and finds or builds the base.
     pub(crate) fn new(context: &Context, machine: &MachineArgs) -> Result<Self> {
         let progress = &context.progress;
-        ensure(&[Need::Qemu, Need::Linker, Need::StaticLibc], &context.cache(), progress)?;
+        ensure(&[Need::Qemu, Need::Linker], &context.cache(), progress)?;
         let cache = context.cache();
         let kernel = match &machine.kernel {
             Some(path) if path == Path::new(full_kernel::NAME) => full_kernel::get(&cache, progress)?,

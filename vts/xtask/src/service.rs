@@ -12,7 +12,9 @@ use crate::context::Context;
 /// The package of the service.
 pub(crate) const SERVER: &str = "gralloc_server";
 /// The package of the mapper.
-const MAPPER: &str = "gralloc_mapper";
+pub(crate) const MAPPER: &str = "gralloc_mapper";
+/// Its library's file.
+const MAPPER_LIBRARY: &str = "libgralloc_mapper.so";
 /// The package of the camera and the display.
 pub(crate) const CLIENTS: &str = "vts_clients";
 /// The package of the suite that holds allocator and mapper to their contract.
@@ -35,19 +37,13 @@ pub(crate) fn add_built_in(
     more: &[&str],
 ) -> Result<PathBuf> {
     context.progress.step("building the service for the guest");
-    // These load the mapper; all others carry what they need.
-    let own: &[&str] = if profile == SHIPPED_PROFILE { &[SERVER] } else { &[SERVER, HEAPCTL] };
-    let (shared, alone): (Vec<&str>, Vec<&str>) =
-        [own, more].concat().into_iter().partition(|package| [CLIENTS, CONFORMANCE].contains(package));
-    let mut built = binaries::build(&context.workspace, &alone, profile, &context.progress)?;
-    if !shared.is_empty() {
-        built.extend(binaries::build_shared(&context.workspace, &shared, &context.progress)?);
-    }
-    let mapper = binaries::build_library(&context.workspace, MAPPER, &context.progress)?;
-    rootfs.file(MAPPER_PATH, &mapper)?;
+    let own: &[&str] = if profile == SHIPPED_PROFILE { &[SERVER, MAPPER] } else { &[SERVER, MAPPER, HEAPCTL] };
+    let built = binaries::build(&context.workspace, &[own, more].concat(), profile, &context.progress)?;
+    let mapper = built.libraries.iter().find(|path| path.ends_with(MAPPER_LIBRARY));
+    rootfs.file(MAPPER_PATH, mapper.with_context(|| format!("package {MAPPER} has no shared library"))?)?;
     let compiled = compile(context, policy)?;
     let mut service = None;
-    for program in built {
+    for program in built.programs {
         if program.package == SERVER {
             rootfs.service(&program.path, &compiled, &[])?;
             service = Some(program.path);

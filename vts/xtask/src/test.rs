@@ -19,16 +19,8 @@ use crate::schedule::{self, Done, Finding, Step, Uses};
 use report::{Outcome, Report};
 
 /// What the tests run, on both sides.
-pub(crate) const NEEDS: [Need; 8] = [
-    Need::Linker,
-    Need::Libclang,
-    Need::Checkpolicy,
-    Need::Secilc,
-    Need::M4,
-    Need::SelinuxUtils,
-    Need::Qemu,
-    Need::StaticLibc,
-];
+pub(crate) const NEEDS: [Need; 7] =
+    [Need::Linker, Need::Libclang, Need::Checkpolicy, Need::Secilc, Need::M4, Need::SelinuxUtils, Need::Qemu];
 /// How many busy loops `--stress` starts.
 const BUSY_LOOPS: usize = 2;
 
@@ -92,7 +84,7 @@ pub(crate) enum Place {
 /// Runs them; the exit code is 1 when any failed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    let native_alone = |need: &Need| !args.native || ![Need::Qemu, Need::StaticLibc].contains(need);
+    let native_alone = |need: &Need| !args.native || *need != Need::Qemu;
     let needs: Vec<Need> = NEEDS.into_iter().filter(native_alone).collect();
     ensure(&needs, &context.cache(), &context.progress)?;
     let step = |name, uses| Step { name, uses, arguments: args.choice.arguments(), live: true };

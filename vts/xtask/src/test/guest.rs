@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use vm_harness::binaries::{build_shared_tests, build_tests, TestProgram};
+use vm_harness::binaries::{self, TestProgram};
 use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
 use vm_harness::protocol::{Identity, Stream};
@@ -21,8 +21,6 @@ use crate::service;
 const LIMIT: Duration = Duration::from_secs(1200);
 /// The package whose promises are tried by this program.
 const HARNESS: &str = "vm_harness";
-/// How test programs are built for the guest.
-const PROFILE: &str = "guest-test";
 /// Where they lie in the guest.
 const FOLDER: &str = "/vendor/tests";
 
@@ -56,8 +54,6 @@ struct Suite {
     run_as: RunAs,
     /// Whether the guest's own service must be out of the way.
     needs_no_service: bool,
-    /// Whether the tests load libraries, which a static program cannot.
-    shared: bool,
     /// Packages whose programs the tests start.
     programs: &'static [&'static str],
     /// Arguments for the tests.
@@ -72,7 +68,6 @@ impl Suite {
             except: &[],
             run_as: RunAs::Root,
             needs_no_service: false,
-            shared: false,
             programs: &[],
             arguments: &[],
         }
@@ -92,12 +87,7 @@ const SUITES: [Suite; 7] = [
     // The one that is left out compiles C, for which a guest has no compiler.
     Suite { except: &["c_client"], ..Suite::of("gralloc_mapper") },
     Suite::of("service_tests"),
-    Suite {
-        only: &["suite"],
-        shared: true,
-        arguments: &["--restart", "vmctl service restart"],
-        ..Suite::of("conformance")
-    },
+    Suite { only: &["suite"], arguments: &["--restart", "vmctl service restart"], ..Suite::of("conformance") },
     Suite { only: &["composition", "screen"], programs: &[service::CLIENTS], ..Suite::of("vts_clients") },
 ];
 
@@ -120,10 +110,12 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, rep
     let started: Vec<&str> = suites.iter().flat_map(|suite| suite.programs).copied().collect();
     service::add(context, &mut prepared.rootfs, "generic", &started)?;
     context.progress.step("building the guest's tests");
-    let mut programs = build(context, &suites)?;
+    // All of the workspace's, as the native tests: what both run is built once.
+    let mut programs = binaries::build_tests(&context.workspace, &[], &context.progress)?;
     programs.retain(|program| suites.iter().any(|suite| suite.includes(program)));
+    let folder = context.cache().join("tests");
     for program in &programs {
-        prepared.rootfs.file(&in_guest(program), &program.path)?;
+        prepared.rootfs.file(&in_guest(program), &binaries::stripped(&program.path, &folder)?)?;
     }
     let out = context.cache().join("out");
     let guest = prepared.boot(context, &out)?;
@@ -148,26 +140,6 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, rep
         context.progress.step(format_args!("guest's logs: {}", guest.keep_logs().display()));
     }
     Ok(guest.power_off()?)
-}
-
-/// Builds the suites' tests, in their two ways.
-fn build(context: &Context, suites: &[&Suite]) -> Result<Vec<TestProgram>> {
-    let packages = |shared: bool| {
-        let mut packages: Vec<&str> =
-            suites.iter().filter(|suite| suite.shared == shared).map(|suite| suite.package).collect();
-        packages.dedup();
-        packages
-    };
-    let mut programs = Vec::new();
-    let (stand_alone, shared) = (packages(false), packages(true));
-    if !stand_alone.is_empty() {
-        programs.extend(build_tests(&context.workspace, &stand_alone, PROFILE, &context.progress)?);
-    }
-    if !shared.is_empty() {
-        programs.extend(build_shared_tests(&context.workspace, &shared, &context.progress)?);
-    }
-    programs.sort_by(|a, b| (&a.package, &a.target).cmp(&(&b.package, &b.target)));
-    Ok(programs)
 }
 
 fn in_guest(program: &TestProgram) -> String {

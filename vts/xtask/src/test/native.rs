@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
-use cargo_metadata::{Message, Metadata};
-use vm_harness::binaries::cargo;
+use vm_harness::binaries::{build_tests, cargo, TestProgram};
 use vm_harness::protocol::Status;
 
 use super::program::Program;
@@ -15,63 +14,30 @@ use super::Choice;
 use crate::context::Context;
 
 const PLACE: &str = "native";
-/// How much of a failed build is shown.
-const SHOWN_LINES: usize = 60;
 
 /// Builds and runs them; the filter goes to each program.
 pub(crate) fn run(context: &Context, choice: &Choice, report: &mut Report) -> Result<()> {
     context.progress.step("building the native tests");
-    let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec().context("cargo metadata")?;
-    for (program, folder, path) in build(context, &metadata, choice)? {
+    for TestProgram { package, target, folder, path } in
+        build_tests(&context.workspace, &choice.packages, &context.progress)?
+    {
         let mut command = Command::new(path);
         // As `cargo test` does.
         command.current_dir(&folder).env("CARGO_MANIFEST_DIR", &folder).env("CARGO", cargo());
         command.args(&choice.filter).arg("--show-output");
-        report.add(run_one(context, command, Program::new(&context.progress, &program, PLACE))?);
+        let name = format!("{package}::{target}");
+        report.add(run_one(context, command, Program::new(&context.progress, &name, PLACE))?);
     }
     let mut command = Command::new(cargo());
     command.current_dir(&context.workspace).args(["test", "--quiet", "--doc", "--no-fail-fast"]);
-    command.args(packages(choice)).arg("--");
+    command.args(match choice.packages.as_slice() {
+        [] => vec!["--workspace"],
+        packages => packages.iter().flat_map(|package| ["--package", package]).collect(),
+    });
+    command.arg("--");
     command.args(&choice.filter).args(["--format", "pretty"]);
     report.add(run_one(context, command, Program::several(&context.progress, "documentation", PLACE))?);
     Ok(())
-}
-
-/// Builds; answers name, folder of the package and path of each program.
-fn build(context: &Context, metadata: &Metadata, choice: &Choice) -> Result<Vec<(String, String, String)>> {
-    let from = context.progress.log_length();
-    let mut child = Command::new(cargo())
-        .current_dir(&context.workspace)
-        .args(["test", "--no-run", "--message-format", "json-render-diagnostics"])
-        .args(packages(choice))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(context.progress.chatter()?)
-        .spawn()
-        .context("cargo test")?;
-    let mut programs = Vec::new();
-    for message in Message::parse_stream(BufReader::new(child.stdout.take().context("cargo's output")?)) {
-        let Message::CompilerArtifact(artifact) = message? else { continue };
-        let (true, Some(path)) = (artifact.profile.test, artifact.executable) else { continue };
-        let package = metadata.packages.iter().find(|package| package.id == artifact.package_id);
-        let package = package.with_context(|| format!("no package {}", artifact.package_id))?;
-        let folder = package.manifest_path.parent().map(|folder| folder.to_string()).unwrap_or_default();
-        programs.push((format!("{}::{}", package.name, artifact.target.name), folder, path.to_string()));
-    }
-    anyhow::ensure!(
-        child.wait()?.success(),
-        "the native tests do not build{}",
-        context.progress.said_since(from, SHOWN_LINES)
-    );
-    programs.sort();
-    Ok(programs)
-}
-
-fn packages(choice: &Choice) -> Vec<&str> {
-    if choice.packages.is_empty() {
-        return vec!["--workspace"];
-    }
-    choice.packages.iter().flat_map(|package| ["--package", package]).collect()
 }
 
 fn run_one(context: &Context, mut command: Command, mut program: Program<'_>) -> Result<Vec<Outcome>> {
