@@ -240,3 +240,26 @@ pub struct Dump<B> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaks: Option<Leaks>,
 }
+
+/// Bytes in words, in the largest unit that they fill, with one decimal that is cut and not rounded.
+pub fn size(bytes: u64) -> String {
+    for (unit, factor) in [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
+        if bytes >= factor {
+            return format!("{}.{} {unit}", bytes / factor, (bytes % factor).saturating_mul(10) / factor);
+        }
+    }
+    format!("{bytes} B")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_read_in_their_unit() {
+        assert_eq!(size(0), "0 B");
+        assert_eq!(size(4096), "4.0 KiB");
+        assert_eq!(size(8_294_400), "7.9 MiB");
+        assert_eq!(size(u64::MAX), "17179869183.9 GiB");
+    }
+}

@@ -34,16 +34,6 @@ fn without_controls(value: &mut Value) {
     }
 }
 
-/// Bytes in the largest unit that they fill, with one decimal.
-pub(crate) fn size(bytes: u64) -> String {
-    for (unit, factor) in [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
-        if bytes >= factor {
-            return format!("{}.{} {unit}", bytes / factor, (bytes % factor).saturating_mul(10) / factor);
-        }
-    }
-    format!("{bytes} B")
-}
-
 #[cfg(test)]
 mod tests {
     // A failed unwrap is a failed test.

@@ -12,8 +12,8 @@
 //! - A handle that comes back from a client is a number until the table knows it: what was freed, never imported or made
 //!   up is BAD_BUFFER, and is not dereferenced.
 //! - Nothing is mapped before it is proven that its size cannot change ([`memory`]), so no access can end in SIGBUS.
-//! - A call on one buffer waits for nobody who works on another, and none for one that waits for a fence. Waits for fences
-//!   end after ten seconds ([`fence`]).
+//! - A call on one buffer waits for nobody who works on another, and none for one that waits for a fence. A wait for
+//!   an acquire fence ends after ten seconds, and one for the drivers' fences on the buffer is bounded as [`fence`] says.
 //! - Locking, unlocking and getting metadata allocate nothing once the buffer's memory is mapped.
 //! - No panic, no unwinding, no abort on anything that comes from outside.
 //!

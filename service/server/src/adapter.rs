@@ -16,11 +16,8 @@ use std::sync::Arc;
 /// The `<suffix>` of `/vendor/lib64/hw/mapper.<suffix>.so`, and of the service's own binary.
 pub const MAPPER_SUFFIX: &str = "dmaheap";
 
-/// The engine that the service runs.
-pub type ServiceEngine = Engine;
-
 /// `IAllocator/default` over an engine.
-pub struct Allocator(pub Arc<ServiceEngine>);
+pub struct Allocator(pub Arc<Engine>);
 
 impl Allocator {
     /// To those who may ask for statistics: it says the same. To others nothing is written, so that their pipe holds no
@@ -62,7 +59,7 @@ impl IAllocator for Allocator {
 }
 
 /// The extension `IAllocatorStatistics` over the same engine.
-pub struct Statistics(pub Arc<ServiceEngine>);
+pub struct Statistics(pub Arc<Engine>);
 
 impl allocator_aidl::Interface for Statistics {}
 
@@ -83,7 +80,7 @@ impl IAllocatorStatistics for Statistics {
 ///
 /// # Errors
 /// Never in a working binder library.
-pub fn binder(engine: &Arc<ServiceEngine>) -> Result<Strong<dyn IAllocator>, StatusCode> {
+pub fn binder(engine: &Arc<Engine>) -> Result<Strong<dyn IAllocator>, StatusCode> {
     let allocator = allocator_aidl::new_allocator(Allocator(Arc::clone(engine)));
     let statistics = allocator_aidl::new_statistics(Statistics(Arc::clone(engine)));
     allocator_aidl::set_extension(&allocator, &statistics)?;

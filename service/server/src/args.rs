@@ -135,7 +135,7 @@ fn release_sources(kind: &str) -> Result<Vec<Source>, String> {
             .into_iter()
             .find(|source| source.name() == one)
             .map(|source| vec![source])
-            .ok_or_else(|| format!("\"{one}\" is none: auto, inotify, epoll and none are")),
+            .ok_or_else(|| format!("\"{one}\" is no release source: auto, inotify, epoll or none")),
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
         );
         assert_eq!(
             run(&["--release-source", "guess"]).unwrap_err(),
-            "--release-source: \"guess\" is none: auto, inotify, epoll and none are"
+            "--release-source: \"guess\" is no release source: auto, inotify, epoll or none"
         );
         assert_eq!(run(&["--policy"]).unwrap_err(), "--policy needs a file");
         assert_eq!(run(&["--socket="]).unwrap_err(), "--socket needs a path");

@@ -1,6 +1,6 @@
 //! From a command line to an engine that serves: the policy, the heaps, the release watch, the maintenance thread, binder.
 
-use crate::adapter::{self, ServiceEngine};
+use crate::adapter;
 use crate::args::Args;
 use crate::engine::{Engine, Setup};
 use crate::maintenance::Maintenance;
@@ -48,7 +48,7 @@ pub fn load_policy(path: &Path) -> Result<Policy> {
 ///
 /// # Errors
 /// A broken policy, heaps that cannot be opened for a reason other than their absence, no file descriptors.
-pub fn engine(args: &Args) -> Result<Arc<ServiceEngine>> {
+pub fn engine(args: &Args) -> Result<Arc<Engine>> {
     let policy = Arc::new(load_policy(&args.policy)?);
     info!("policy \"{}\" from {}", policy.name, args.policy.display());
     let heaps = open_heaps(args, &policy)?;
@@ -74,7 +74,7 @@ pub fn engine(args: &Args) -> Result<Arc<ServiceEngine>> {
 ///
 /// # Errors
 /// No binder, no service manager, or the name is refused.
-pub fn serve_over_binder(engine: &Arc<ServiceEngine>, name: &str) -> Result<()> {
+pub fn serve_over_binder(engine: &Arc<Engine>, name: &str) -> Result<()> {
     let service = adapter::binder(engine).context("the statistics")?;
     // The maintenance thread has been started: it stays in the normal class, as do threads started from here on.
     if let Err(error) = gralloc_heaps::sched::set_fifo(FIFO_PRIORITY) {

@@ -10,7 +10,6 @@ use aosp_check::{soong, tree, Report};
 use common::{finding, root, Copy};
 use std::fs;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 #[test]
 fn the_project_is_clean() {
@@ -259,14 +258,12 @@ fn a_file_that_is_no_blueprint_is_named() {
     assert!(format!("{error:#}").contains("service/allocator/Android.bp"), "{error:#}");
 }
 
-/// The oldest release's tree, compiled. One at a time: they share what is built.
+/// The oldest release's tree, compiled.
 fn compiled(copy: &Copy) -> Report {
     compiled_in(copy, &RELEASES[0])
 }
 
 fn compiled_in(copy: &Copy, release: &Release) -> Report {
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     // Where `cargo xtask soong-check` builds: the tree's crates are compiled once.
     let build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../android");
     tree::check(copy.root(), release, &build).unwrap()
@@ -275,7 +272,7 @@ fn compiled_in(copy: &Copy, release: &Release) -> Report {
 /// What one binder library has and the other has not, and what a release's crate has not yet.
 #[test]
 fn code_that_only_compiles_outside_a_tree_is_found() {
-    let copy = Copy::new();
+    let copy = Copy::shared();
     let convert = copy.root().join("service/server/src/convert.rs");
     let text = fs::read_to_string(&convert).unwrap();
     let fault = "
@@ -293,7 +290,7 @@ pub fn both(one: allocator_aidl::BufferUsage, other: allocator_aidl::BufferUsage
 /// The generated crate is what the test is compiled with, so a header that changed fails the check.
 #[test]
 fn a_callback_of_another_signature_than_the_header_s_is_found() {
-    let copy = Copy::new();
+    let copy = Copy::shared();
     copy.replace(
         "service/mapper/include/dmaheap_mapper.h",
         "(*freeBuffer)(buffer_handle_t buffer)",
@@ -314,14 +311,14 @@ fn the_release_below_the_lowest_lacks_what_the_release_watch_needs() {
         config: &[("gralloc_dmaheap", "graphics_common", "v5")],
         graphics_common: "V5",
     };
-    let report = compiled_in(&Copy::new(), &base);
+    let report = compiled_in(&Copy::shared(), &base);
     finding(&report, "inotify");
 }
 
 /// Soong denies all warnings in this project's modules.
 #[test]
 fn a_warning_of_the_compiler_is_found() {
-    let copy = Copy::new();
+    let copy = Copy::shared();
     copy.replace("service/server/src/access.rs", "use ", "use std::collections::BTreeMap as _Unused;\nuse ");
     let report = compiled(&copy);
     let found = finding(&report, "unused import");
@@ -330,7 +327,7 @@ fn a_warning_of_the_compiler_is_found() {
 
 #[test]
 fn a_library_that_is_used_and_not_linked_is_found_by_the_compiler() {
-    let copy = Copy::new();
+    let copy = Copy::shared();
     copy.replace(
         "service/server/Android.bp",
         "        \"libanyhow\",\n        \"libgralloc_server\",",

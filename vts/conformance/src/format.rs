@@ -4,7 +4,7 @@
 //! `VtsHalGraphicsMapperStableC_TargetTest.cpp`, and the kernel's `include/uapi/drm/drm_fourcc.h` for the codes. Written
 //! out here on purpose and shared with no allocator.
 
-use crate::allocator::Descriptor;
+use crate::descriptor::Descriptor;
 
 /// What a component holds: the bits of `PlaneLayoutComponentType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -177,7 +177,7 @@ impl Format {
 
     /// Both sizes as descriptors.
     pub fn descriptors(self) -> [Descriptor; 2] {
-        self.sizes().map(|(width, height)| Descriptor::of(self, width, height))
+        self.sizes().map(|(width, height)| Descriptor::of(self.value(), width, height))
     }
 }
 

@@ -21,6 +21,7 @@
 pub mod abi;
 pub mod allocator;
 pub mod case;
+pub mod descriptor;
 pub mod fence;
 pub mod format;
 pub mod handle;

@@ -1,6 +1,7 @@
 //! Who is under test.
 
-use crate::allocator::{Allocator, Buffer, Descriptor};
+use crate::allocator::{Allocator, Buffer};
+use crate::descriptor::Descriptor;
 use crate::mapper::{Imported, LoadError, Mapper};
 use crate::options::{Options, MAPPER_VARIABLE};
 use gralloc_client::{ClientError, Connection, Transport, TransportError};

@@ -3,7 +3,7 @@
 use allocator_aidl::{new_allocator, IAllocator, Strong};
 use gralloc_heaps::watch::Source;
 use gralloc_heaps::{Backend, BackendKind, MemInfo};
-use gralloc_server::adapter::{Allocator, ServiceEngine};
+use gralloc_server::adapter::Allocator;
 use gralloc_server::engine::{Engine, Setup};
 use gralloc_server::wakeup::Wakeup;
 use rsbinder::Parcel;
@@ -28,7 +28,7 @@ const CODES: [u32; 14] = [
 ];
 
 struct Service {
-    engine: Arc<ServiceEngine>,
+    engine: Arc<Engine>,
     binder: Strong<dyn IAllocator>,
 }
 

@@ -6,8 +6,7 @@ use std::process::Command;
 use std::sync::Once;
 
 use crate::error::{At, Error, Result};
-use crate::prerequisites::on_path;
-use crate::progress::{run_captured, Progress};
+use crate::progress::{on_path, run_captured, Progress};
 
 /// The file beside an unpacked package's own that holds its version.
 const VERSION: &str = "package-version";

@@ -1,18 +1,11 @@
-//! A command in a guest: what is to run, and one that runs.
+//! A command for a guest, and what came of it.
 
 use std::io::Write;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use crate::error::Result;
-use crate::guest::Guest;
 use crate::protocol::{Identity, Status, Stream};
-use crate::session::JobEvent;
 
-/// What a command's own limit is exceeded by before the guest counts as hung.
-const GRACE: Duration = Duration::from_secs(20);
-
-/// A command for [`Guest::start`].
+/// A command for [`crate::guest::Guest::start`].
 #[derive(Debug, Clone, Default)]
 pub struct GuestCommand {
     /// Program and arguments; the program is looked for in /data, /vendor/bin, /vendor/bin/hw and /bin.
@@ -53,52 +46,6 @@ pub struct Captured {
     pub stdout: Vec<u8>,
     /// Its standard error.
     pub stderr: Vec<u8>,
-}
-
-/// A command that runs.
-pub struct Job<'a> {
-    pub(crate) guest: &'a Guest,
-    pub(crate) id: u32,
-    pub(crate) what: String,
-    pub(crate) limit: Option<Duration>,
-    pub(crate) events: Receiver<JobEvent>,
-}
-
-impl Job<'_> {
-    /// Waits for the end, handing output over line by line, without line ends; both outputs together.
-    ///
-    /// # Errors
-    /// As [`Job::wait`].
-    pub fn wait_lines(self, mut line: impl FnMut(Stream, &str)) -> Result<Status> {
-        let mut rests: [(Stream, Vec<u8>); 2] = [(Stream::Stdout, Vec::new()), (Stream::Stderr, Vec::new())];
-        let status = self.wait(|stream, bytes| {
-            for (_, rest) in rests.iter_mut().filter(|(its, _)| *its == stream) {
-                rest.extend_from_slice(bytes);
-                while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                    let whole: Vec<u8> = rest.drain(..=end).collect();
-                    line(stream, String::from_utf8_lossy(&whole).trim_end_matches(['\n', '\r']));
-                }
-            }
-        })?;
-        for (stream, rest) in rests.iter().filter(|(_, rest)| !rest.is_empty()) {
-            line(*stream, &String::from_utf8_lossy(rest));
-        }
-        Ok(status)
-    }
-
-    /// Waits for the end, handing output over as it comes.
-    ///
-    /// # Errors
-    /// The guest goes down or is silent for longer than the command's limit allows.
-    pub fn wait(self, mut output: impl FnMut(Stream, &[u8])) -> Result<Status> {
-        let limit = self.limit.map(|limit| limit.saturating_add(GRACE));
-        loop {
-            match self.guest.next(&self.events, limit, &self.what)? {
-                JobEvent::Output(stream, bytes) => output(stream, &bytes),
-                JobEvent::Exit(status) => return Ok(status),
-            }
-        }
-    }
 }
 
 /// Puts a command's output on ours.

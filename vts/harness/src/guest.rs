@@ -11,15 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use crate::command::{print, Captured, GuestCommand, Job};
 use crate::error::{At, Error, Result};
 use crate::kernel::Kernel;
 use crate::machine::{self, Options};
 use crate::progress::{last_words, Progress};
-use crate::protocol::{GuestFacts, Run, Status, Stream, ToGuest};
+use crate::protocol::{GuestFacts, ToGuest};
 use crate::rootfs::Rootfs;
 use crate::session::{BootEvent, FetchEvent, Session};
-use crate::terminal;
 
 /// Longest boot to the agent's first word.
 const BOOT_LIMIT: Duration = Duration::from_secs(600);
@@ -62,7 +60,7 @@ impl Drop for RunFolder {
 
 /// A guest that takes commands.
 pub struct Guest {
-    session: Session,
+    pub(crate) session: Session,
     process: Child,
     folder: RunFolder,
     facts: GuestFacts,
@@ -185,59 +183,6 @@ impl Guest {
     /// The service or service manager having ended unasked, so far.
     pub fn lost(&self) -> Vec<String> {
         self.session.lost()
-    }
-
-    /// Starts a command; several may run at the same time.
-    ///
-    /// # Errors
-    /// The guest is gone.
-    pub fn start(&self, command: &GuestCommand) -> Result<Job<'_>> {
-        self.start_on(command, false)
-    }
-
-    fn start_on(&self, command: &GuestCommand, with_terminal: bool) -> Result<Job<'_>> {
-        let (sender, events) = channel();
-        let id = self.session.new_job(sender);
-        let limit_ms = command.limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
-        let terminal = if with_terminal { terminal::size() } else { None };
-        let run = Run {
-            id,
-            argv: command.argv.clone(),
-            env: command.env.clone(),
-            identity: command.identity.clone(),
-            limit_ms,
-            terminal,
-        };
-        self.session.send(&ToGuest::Run(run), &[])?;
-        let what = format!("while running {}", command.argv.join(" "));
-        Ok(Job { guest: self, id, what, limit: command.limit, events })
-    }
-
-    /// Runs a command and returns all its output.
-    ///
-    /// # Errors
-    /// The guest goes down or is silent.
-    pub fn capture(&self, command: &GuestCommand) -> Result<Captured> {
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let status = self.start(command)?.wait(|stream, bytes| match stream {
-            Stream::Stdout => stdout.extend_from_slice(bytes),
-            Stream::Stderr => stderr.extend_from_slice(bytes),
-        })?;
-        Ok(Captured { status, stdout, stderr })
-    }
-
-    /// Runs a command with its output on ours as it comes; with our terminal, if `with_terminal` and we have one.
-    ///
-    /// # Errors
-    /// The guest goes down or is silent.
-    pub fn run(&self, command: &GuestCommand, with_terminal: bool) -> Result<Status> {
-        let with_terminal = with_terminal && terminal::size().is_some();
-        let job = self.start_on(command, with_terminal)?;
-        let _raw = with_terminal.then(|| {
-            terminal::forward(&self.session, job.id);
-            terminal::Raw::enter()
-        });
-        job.wait(print)
     }
 
     /// Brings all files under a folder of the guest into `into`; returns their paths relative to it.

@@ -1,6 +1,6 @@
 //! Boots a real kernel in QEMU with the service inside and brings the results out.
 //!
-//! The way of one run: [`kernel`] finds a kernel image and its modules, [`initramfs`] packs them with the static
+//! The way of one run: [`kernel`] finds a kernel image and its modules, [`initramfs`] packs them with the
 //! programs and a `GuestConfig`, [`machine`] starts QEMU, and [`guest`] speaks [`protocol`] with the guest's `vmctl`,
 //! which is process 1 there: it loads the modules, does what ueventd and init do on Android, starts the service and
 //! then runs commands, one or many, until it is told to power off.
@@ -29,6 +29,8 @@ pub mod guest;
 pub mod hub;
 #[cfg(feature = "host")]
 pub mod initramfs;
+#[cfg(feature = "host")]
+pub mod job;
 #[cfg(feature = "host")]
 pub mod kernel;
 #[cfg(feature = "host")]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
 use crate::packages;
-use crate::progress::Progress;
+use crate::progress::{on_path, Progress};
 
 /// Something the machine must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,11 +125,6 @@ pub fn ensure(needs: &[Need], cache: &Path, progress: &Progress) -> Result<()> {
             remedy: format!("apt-get install {}   # decide yourself about what it removes", need.package()),
         }),
     }
-}
-
-/// Whether a program is on the PATH.
-pub fn on_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
 /// Whether the C compiler finds the headers of this text.

@@ -111,6 +111,11 @@ pub fn run_visible(command: &mut Command) -> Result<()> {
     Err(Error::Command { command: shown, status: status.to_string(), output: String::new() })
 }
 
+/// Whether a program is on the PATH.
+pub fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}
+
 /// Runs a program and returns its standard output.
 ///
 /// # Errors

@@ -2,8 +2,11 @@
 //! ([`Fault`]).
 
 mod fault;
+pub(crate) mod role;
 
 pub use fault::Fault;
+
+use role::{for_transport, helper, GROUP, HARM, ROLE, SEED, SOCKET, TRANSPORT};
 
 use crate::client::{rgba, Client, Failure, NO_RESOURCES};
 use crate::random::Random;
@@ -13,21 +16,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-/// Says which helper this process is.
-const ROLE: &str = "SERVICE_TESTS_HELPER";
-/// The transport that a helper connects through.
-const TRANSPORT: &str = "SERVICE_TESTS_TRANSPORT";
-/// The control group to be pressed in.
-const GROUP: &str = "SERVICE_TESTS_GROUP";
-/// The harm that a mutant does.
-const HARM: &str = "SERVICE_TESTS_HARM";
-/// Where a mutant serves.
-const SOCKET: &str = "SERVICE_TESTS_SOCKET";
-/// What a wanderer draws from.
-const SEED: &str = "SERVICE_TESTS_SEED";
 /// A helper whose test has died ends by itself.
 const LIFETIME: Duration = Duration::from_secs(600);
 
@@ -51,20 +42,6 @@ pub fn main_if_helper() -> Option<ExitCode> {
         other => panic!("no helper is called {other}"),
     }
     Some(ExitCode::SUCCESS)
-}
-
-fn helper(role: &str) -> Command {
-    let mut command = Command::new("/proc/self/exe");
-    command.env(ROLE, role);
-    command
-}
-
-fn for_transport(command: &mut Command, transport: &Transport) {
-    let transport = match transport {
-        Transport::Socket(path) => path.display().to_string(),
-        Transport::Binder => "binder".to_owned(),
-    };
-    command.env(TRANSPORT, transport);
 }
 
 fn transport() -> Transport {
@@ -289,14 +266,6 @@ fn wander() {
 
 fn wander_lifetime() -> Duration {
     LIFETIME + crate::chaos_time()
-}
-
-/// What starts a process that stands before the service behind `transport` and does harm.
-pub(crate) fn mutant_command(transport: &Transport, harm: &str, socket: &Path) -> Command {
-    let mut command = helper("mutant");
-    for_transport(&mut command, transport);
-    command.env(HARM, harm).env(SOCKET, socket);
-    command
 }
 
 /// Starts a process that holds a reference to a buffer and does nothing else.

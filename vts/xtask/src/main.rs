@@ -9,6 +9,7 @@ mod demo;
 mod fuzz;
 mod guest_options;
 mod mutants;
+mod report;
 mod schedule;
 mod selinux;
 mod serve;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use vm_harness::progress::tail;
 
 use crate::context::{Context, VERBOSE};
-use crate::test::report::Outcome;
+use crate::report::Outcome;
 
 /// How many steps run at the same time at most. Compilers use all processors by themselves; an emulated machine and most
 /// tests use one.

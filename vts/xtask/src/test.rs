@@ -5,7 +5,6 @@ mod harness;
 mod libtest;
 mod native;
 mod program;
-pub(crate) mod report;
 
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -15,8 +14,8 @@ use vm_harness::prerequisites::{ensure, Need};
 
 use crate::context::Context;
 use crate::guest_options::MachineArgs;
+use crate::report::{Outcome, Report};
 use crate::schedule::{self, Done, Finding, Step, Uses};
-use report::{Outcome, Report};
 
 /// What the tests run, on both sides.
 pub(crate) const NEEDS: [Need; 7] =

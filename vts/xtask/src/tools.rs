@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 use vm_harness::binaries::cargo;
-use vm_harness::prerequisites::on_path;
+use vm_harness::progress::on_path;
 
 use crate::context::Context;
 

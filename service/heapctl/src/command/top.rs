@@ -2,9 +2,9 @@
 
 use crate::args::{LeaksArgs, TopArgs};
 use crate::output::{table, Output, Status};
-use crate::snapshot::{self, refused, size, Snapshot};
+use crate::snapshot::{self, refused, Snapshot};
 use anyhow::{anyhow, Result};
-use gralloc_allocator::statistics::{BufferStatistics, ClientStatistics, LeakGroup, Statistics};
+use gralloc_allocator::statistics::{size, BufferStatistics, ClientStatistics, LeakGroup, Statistics};
 use gralloc_client::{Connection, Transport};
 use serde_json::Value;
 use std::io::IsTerminal;

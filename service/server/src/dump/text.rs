@@ -1,7 +1,7 @@
 //! The dump for people.
 
 use super::Buffers;
-use gralloc_allocator::statistics::{Account, BufferStatistics, Dump, Leaks, Statistics};
+use gralloc_allocator::statistics::{size, Account, BufferStatistics, Dump, Leaks, Statistics};
 use std::io::{self, Write};
 
 /// Most live buffers that are listed one by one unless `--buffers` asks for all; JSON has all.
@@ -164,29 +164,4 @@ fn write_buffers(buffers: Buffers<'_>, most: usize, live: u64, out: &mut dyn Wri
         writeln!(out, "  and {more} more: --buffers lists all, and --json")?;
     }
     Ok(())
-}
-
-/// Bytes in the largest unit that keeps three digits.
-fn size(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    for (unit, factor) in UNITS {
-        if bytes >= factor {
-            let tenths = (bytes % factor).saturating_mul(10) / factor;
-            return format!("{}.{tenths} {unit}", bytes / factor);
-        }
-    }
-    format!("{bytes} B")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_read_in_their_unit() {
-        assert_eq!(size(0), "0 B");
-        assert_eq!(size(4096), "4.0 KiB");
-        assert_eq!(size(8_294_400), "7.9 MiB");
-        assert_eq!(size(u64::MAX), "17179869183.9 GiB");
-    }
 }

@@ -17,7 +17,7 @@ const TOOLS: &[&str] = &["checkpolicy", "m4", "secilc", "sefcontext_compile", "s
 
 /// The programs that [`super::check`] runs and that are not on the PATH.
 pub fn missing_tools() -> Vec<&'static str> {
-    TOOLS.iter().copied().filter(|tool| !vm_harness::prerequisites::on_path(tool)).collect()
+    TOOLS.iter().copied().filter(|tool| !vm_harness::progress::on_path(tool)).collect()
 }
 
 /// The base policy, from the root.

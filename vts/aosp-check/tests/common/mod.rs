@@ -1,7 +1,9 @@
 //! A copy of the project to plant faults in.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
@@ -12,28 +14,33 @@ pub(crate) fn root() -> PathBuf {
 
 /// A copy of the project's files, without what is built or fetched.
 pub(crate) struct Copy {
-    folder: TempDir,
+    root: PathBuf,
+    /// Removes it at the end.
+    _temporary: Option<TempDir>,
+    /// Held as long as the one copy that is shared is in use.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Copy {
     pub(crate) fn new() -> Copy {
         let folder = tempfile::tempdir().unwrap();
-        let root = root();
-        let wanted = |entry: &walkdir::DirEntry| !matches!(entry.file_name().to_str(), Some("target" | ".git"));
-        for entry in WalkDir::new(&root).into_iter().filter_entry(wanted) {
-            let entry = entry.unwrap();
-            let to = folder.path().join(entry.path().strip_prefix(&root).unwrap());
-            if entry.file_type().is_dir() {
-                fs::create_dir_all(to).unwrap();
-            } else if entry.file_type().is_file() {
-                fs::copy(entry.path(), to).unwrap();
-            }
-        }
-        Copy { folder }
+        mirror(folder.path());
+        Copy { root: folder.path().to_owned(), _temporary: Some(folder), _turn: None }
+    }
+
+    /// The copy that is always in the same place, with the last test's fault taken out of it. What is compiled of it is
+    /// compiled once, but for what a fault changes.
+    #[allow(dead_code, reason = "each test file takes what it needs")]
+    pub(crate) fn shared() -> Copy {
+        static ONE: Mutex<()> = Mutex::new(());
+        let turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("planted");
+        mirror(&root);
+        Copy { root: root.canonicalize().unwrap(), _temporary: None, _turn: Some(turn) }
     }
 
     pub(crate) fn root(&self) -> &Path {
-        self.folder.path()
+        &self.root
     }
 
     /// Replaces a text in a file; the text has to be there.
@@ -43,6 +50,32 @@ impl Copy {
         assert!(text.contains(from), "{file} no longer has: {from}");
         fs::write(path, text.replacen(from, to, 1)).unwrap();
         self
+    }
+}
+
+/// The files of a project, as relative paths.
+fn files(root: &Path) -> BTreeSet<PathBuf> {
+    let wanted = |entry: &walkdir::DirEntry| !matches!(entry.file_name().to_str(), Some("target" | ".git"));
+    let entries = WalkDir::new(root).into_iter().filter_entry(wanted).map(Result::unwrap);
+    entries
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| entry.path().strip_prefix(root).unwrap().to_owned())
+        .collect()
+}
+
+/// Makes a folder the project's image. A file that is right already keeps its date, by which Cargo goes.
+fn mirror(to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    let (from, wanted) = (root(), files(&root()));
+    for gone in files(to).difference(&wanted) {
+        fs::remove_file(to.join(gone)).unwrap();
+    }
+    for file in wanted {
+        let (bytes, place) = (fs::read(from.join(&file)).unwrap(), to.join(&file));
+        if !fs::read(&place).is_ok_and(|there| there == bytes) {
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, bytes).unwrap();
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Faults of getters: wrong values (`lies`), and wrong ways to give right ones.
 
-use crate::{fault, inner, lies};
+use crate::{bytes, fault, inner, lies};
 use conformance::abi::{DumpBufferCallback, Error, Handle, MetadataType, STANDARD_NAME, V5};
 use conformance::metadata::Standard;
 use std::ffi::{c_void, CStr};
@@ -56,14 +56,6 @@ fn get(handle: Handle, kind: i64, to: *mut c_void, size: usize) -> i32 {
     let get = inner().v5().get_standard_metadata.unwrap();
     // SAFETY: the caller's own arguments.
     unsafe { get(handle, kind, to, size) }
-}
-
-/// A value as bytes, or the error.
-pub(crate) fn bytes(handle: Handle, kind: Standard) -> Result<Vec<u8>, i32> {
-    let mut memory = vec![0; 4096];
-    let answer = inner().get_standard(handle, kind.0, &mut memory);
-    memory.truncate(usize::try_from(answer).map_err(|_| answer)?);
-    Ok(memory)
 }
 
 fn copy_out(from: &[u8], to: *mut c_void) {

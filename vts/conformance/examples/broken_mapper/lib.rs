@@ -20,6 +20,7 @@ mod tables;
 
 use conformance::abi::{Error, Handle, Mapper as Table, V5, VERSION_5};
 use conformance::mapper::Mapper;
+use conformance::metadata::Standard;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::OnceLock;
@@ -62,6 +63,14 @@ fn inner() -> Mapper {
         let path = std::env::var_os("BROKEN_MAPPER_OF").expect("BROKEN_MAPPER_OF names a library");
         Mapper::load(Path::new(&path)).unwrap_or_else(|error| panic!("{error}"))
     })
+}
+
+/// A value that it has, as bytes, or its error.
+fn bytes(handle: Handle, kind: Standard) -> Result<Vec<u8>, i32> {
+    let mut memory = vec![0; 4096];
+    let answer = inner().get_standard(handle, kind.0, &mut memory);
+    memory.truncate(usize::try_from(answer).map_err(|_| answer)?);
+    Ok(memory)
 }
 
 /// The callbacks with the fault in them. A name that nobody knows ends the process: a fault that is none would pass.

@@ -1,7 +1,6 @@
 //! Wrong values, as peers give them or might.
 
-use crate::fault;
-use crate::getters::bytes;
+use crate::{bytes, fault};
 use conformance::abi::{Error, Handle, Rect};
 use conformance::format::{Format, Kind};
 use conformance::metadata::{

@@ -1,7 +1,6 @@
 //! Faults of setters.
 
-use crate::getters::bytes;
-use crate::{inner, key};
+use crate::{bytes, inner, key};
 use conformance::abi::{Error, Handle, MetadataType, STANDARD_NAME, V5};
 use conformance::metadata::Standard;
 use std::collections::HashMap;

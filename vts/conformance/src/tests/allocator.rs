@@ -3,8 +3,9 @@
 
 #![allow(non_snake_case)] // The VTS's names.
 
-use crate::allocator::{Descriptor, Refusal};
+use crate::allocator::Refusal;
 use crate::case::{Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::image::{Image, Memory};
 use crate::mapper::usage;
 use crate::subject::Subject;

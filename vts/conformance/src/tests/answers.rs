@@ -1,7 +1,8 @@
 //! The allocator's answers, beyond the VTS.
 
-use crate::allocator::{summary, Descriptor, Refusal};
+use crate::allocator::{summary, Refusal};
 use crate::case::{Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::format::Format;
 use crate::image::{Image, Memory};
 use crate::mapper::usage;

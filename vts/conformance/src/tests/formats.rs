@@ -1,7 +1,8 @@
 //! Every format: its layout is true, and what one process writes another reads.
 
-use crate::allocator::{Buffer, Descriptor};
+use crate::allocator::Buffer;
 use crate::case::{Skip, Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::format::Format;
 use crate::image::{check_contract, Image, Memory};
 use crate::mapper::{usage, Imported};

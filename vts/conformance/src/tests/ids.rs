@@ -1,7 +1,8 @@
 //! Ids, and the allocator's restarts.
 
-use crate::allocator::{Allocator, Descriptor};
+use crate::allocator::Allocator;
 use crate::case::{Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::format::Format;
 use crate::image::{Image, Memory};
 use crate::mapper::{usage, Imported};
@@ -23,7 +24,7 @@ pub(super) fn tests() -> Vec<Test> {
 fn ids(subject: &Subject, allocator: &Allocator, calls: usize) -> Vec<u64> {
     let mut ids = Vec::new();
     for _ in 0..calls {
-        let allocation = allocator.allocate(&Descriptor::of(Format::RGBA_8888, 16, 16), 8).unwrap();
+        let allocation = allocator.allocate(&Descriptor::of(Format::RGBA_8888.value(), 16, 16), 8).unwrap();
         ids.extend(
             allocation.buffers.iter().map(|raw| Imported::of(subject.mapper, raw).get::<u64>(Standard::BUFFER_ID)),
         );

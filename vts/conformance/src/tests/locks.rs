@@ -1,8 +1,8 @@
 //! Locks, beyond the VTS.
 
 use crate::abi::{Error, Rect};
-use crate::allocator::Descriptor;
 use crate::case::{Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::format::Format;
 use crate::image::{Image, Memory};
 use crate::mapper::{usage, Imported};
@@ -225,7 +225,7 @@ fn one_thread_locks_and_another_unlocks(subject: &Subject) -> Verdict {
 }
 
 fn blob_is_locked_in_place(subject: &Subject) -> Verdict {
-    let (buffer, imported) = subject.import(&Descriptor::of(Format::BLOB, 4096, 1));
+    let (buffer, imported) = subject.import(&Descriptor::of(Format::BLOB.value(), 4096, 1));
     let image = Image::of(&imported, Format::BLOB);
     let peer = Peer::start(subject);
     let theirs = peer.import(&buffer.raw).unwrap();

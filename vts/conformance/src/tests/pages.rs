@@ -1,7 +1,7 @@
 //! Pages of 4 KiB and of 16 KiB, which Android devices may have.
 
-use crate::allocator::Descriptor;
 use crate::case::{Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::format::Format;
 use crate::image::{Image, Memory};
 use crate::mapper::usage;
@@ -47,7 +47,8 @@ fn allocation_size_is_fit_for_pages_of_16_kib(subject: &Subject) -> Verdict {
 
 fn buffers_around_a_page_are_whole(subject: &Subject) -> Verdict {
     for bytes in around() {
-        let (buffer, imported) = subject.import(&Descriptor::of(Format::BLOB, i32::try_from(bytes).unwrap(), 1));
+        let (buffer, imported) =
+            subject.import(&Descriptor::of(Format::BLOB.value(), i32::try_from(bytes).unwrap(), 1));
         let size = imported.get::<u64>(Standard::ALLOCATION_SIZE);
         assert!((bytes..bytes + (32 << 10)).contains(&size), "{size} for a BLOB of {bytes}");
         assert!(buffer.raw.largest_file() >= bytes);
@@ -64,7 +65,8 @@ fn buffers_around_a_page_are_whole(subject: &Subject) -> Verdict {
 fn reserved_region_around_a_page_is_whole(subject: &Subject) -> Verdict {
     for bytes in around() {
         let reserved = i64::try_from(bytes).unwrap();
-        let (_buffer, imported) = subject.import(&Descriptor { reserved, ..Descriptor::of(Format::RGBA_8888, 16, 16) });
+        let (_buffer, imported) =
+            subject.import(&Descriptor { reserved, ..Descriptor::of(Format::RGBA_8888.value(), 16, 16) });
         let image = Image::of(&imported, Format::RGBA_8888);
         let lock = imported.lock(usage::CPU);
         image.fill(&Memory::new(lock.data(), image.bytes), 8);
@@ -82,7 +84,7 @@ fn reserved_region_around_a_page_is_whole(subject: &Subject) -> Verdict {
 
 fn planes_lie_where_they_would_with_any_page(subject: &Subject) -> Verdict {
     for format in [Format::YV12, Format::YCBCR_420_888, Format::YCBCR_P010] {
-        let (_buffer, imported) = subject.import(&Descriptor::of(format, 64, 48));
+        let (_buffer, imported) = subject.import(&Descriptor::of(format.value(), 64, 48));
         let image = Image::of(&imported, format);
         let first = &image.planes[0];
         let luma = first.stride_bytes * first.height_samples;

@@ -1,8 +1,8 @@
 //! The reserved region: bytes beside the pixels that belong to the clients.
 
 use crate::abi::Error;
-use crate::allocator::Descriptor;
 use crate::case::{Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::image::Memory;
 use crate::metadata::Standard;
 use crate::peer::Peer;

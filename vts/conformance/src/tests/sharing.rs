@@ -139,7 +139,7 @@ fn types_are_not_torn_apart_by_neighbours(subject: &Subject) -> Verdict {
 }
 
 fn buffers_do_not_share_values(subject: &Subject) -> Verdict {
-    let allocation = subject.allocator.allocate(&crate::allocator::Descriptor::generic(), 2).unwrap();
+    let allocation = subject.allocator.allocate(&crate::descriptor::Descriptor::generic(), 2).unwrap();
     let [first, second] = [0, 1].map(|index| crate::mapper::Imported::of(subject.mapper, &allocation.buffers[index]));
     for (kind, [a, _]) in settable(&first) {
         let before = second.get_bytes(kind);

@@ -1,8 +1,8 @@
 //! Metadata in one process: getters to the byte, setters that refuse.
 
 use crate::abi::{Error, Rect};
-use crate::allocator::Descriptor;
 use crate::case::{Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::mapper::{Imported, STANDARD_NAME};
 use crate::metadata::{encode, Standard};
 use crate::subject::Subject;
@@ -139,7 +139,7 @@ fn refuses(imported: &Imported, kind: Standard, bytes: &[u8]) {
 fn constant_types_cannot_be_set(subject: &Subject) -> Verdict {
     let (_buffer, imported) = subject.generic();
     let (_other, different) =
-        subject.import(&Descriptor::of(crate::format::Format::RGB_565, 32, 16).named("different"));
+        subject.import(&Descriptor::of(crate::format::Format::RGB_565.value(), 32, 16).named("different"));
     for kind in Standard::CONSTANT {
         let value = different.get_bytes(kind).unwrap();
         refuses(&imported, kind, &value);

@@ -11,10 +11,10 @@ use vm_harness::rootfs::{service_identity, SERVICE_PATH};
 
 use super::harness;
 use super::program::Program;
-use super::report::{Outcome, Report};
 use super::Choice;
 use crate::context::Context;
 use crate::guest_options::{MachineArgs, Prepared};
+use crate::report::{Outcome, Report};
 use crate::service;
 
 /// Longest run of one test program.
@@ -152,7 +152,7 @@ fn service_lost(what: &str) -> Outcome {
         program: "guest".to_owned(),
         place: "guest".to_owned(),
         test: what.to_owned(),
-        verdict: super::report::Verdict::Failed,
+        verdict: crate::report::Verdict::Failed,
     }
 }
 

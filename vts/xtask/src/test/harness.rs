@@ -10,7 +10,7 @@ use vm_harness::protocol::{Identity, Status};
 use vm_harness::rootfs::service_identity;
 use vm_harness::screen::Picture;
 
-use super::report::{Outcome, Verdict};
+use crate::report::{Outcome, Verdict};
 
 const PROGRAM: &str = "vm_harness::guest";
 /// Longest run of a command that should end by itself.

@@ -1,14 +1,14 @@
 //! Reads what a test program prints: libtest's text format, which libtest-mimic shares, or nothing of the kind.
 //!
 //! One reader for both places, since in a guest there is no Cargo. Not cargo-nextest: it keeps the output of tests that pass
-//! to itself, and with it why they were skipped, and building it takes longer than all native tests. Not `--format json`: there
+//! to itself, and with it why they were skipped. Not `--format json`: there
 //! libtest-mimic leaves out why a test was ignored.
 //!
 //! A test of ours that cannot run where it is says so with a line `SKIP: reason` and ends well; in libtest's words it
 //! passed, in ours it was skipped. `SKIP what: reason` names a part; the test counts by its other parts. A program
 //! without libtest's form is one test, named after the program.
 
-use super::report::{Outcome, Verdict};
+use crate::report::{Outcome, Verdict};
 use vm_harness::protocol::Status;
 
 /// An ignored test with such a reason is a helper process of another test, not a test.

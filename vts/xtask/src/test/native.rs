@@ -9,9 +9,9 @@ use vm_harness::binaries::{build_tests, cargo, TestProgram};
 use vm_harness::protocol::Status;
 
 use super::program::Program;
-use super::report::{Outcome, Report};
 use super::Choice;
 use crate::context::Context;
+use crate::report::{Outcome, Report};
 
 const PLACE: &str = "native";
 

@@ -6,7 +6,7 @@ use vm_harness::progress::Progress;
 use vm_harness::protocol::Status;
 
 use super::libtest::Parser;
-use super::report::{Outcome, Report};
+use crate::report::{Outcome, Report};
 
 /// How much of a failed program's output is shown.
 const SHOWN_LINES: usize = 120;
@@ -20,6 +20,8 @@ pub(super) struct Program<'a> {
     /// Where its output begins in the log.
     log_from: u64,
     start: Instant,
+    /// When the test before ended.
+    last: Instant,
 }
 
 impl<'a> Program<'a> {
@@ -27,7 +29,8 @@ impl<'a> Program<'a> {
     pub(super) fn new(progress: &'a Progress, name: &str, place: &str) -> Self {
         let (name, place) = (name.to_owned(), place.to_owned());
         let parser = Parser::new(&name, &place);
-        Self { progress, name, place, parser, log_from: progress.log_length(), start: Instant::now() }
+        let now = Instant::now();
+        Self { progress, name, place, parser, log_from: progress.log_length(), start: now, last: now }
     }
 
     /// Nothing read yet of several programs that run one after the other, as `cargo test --doc` has one a package.
@@ -36,15 +39,21 @@ impl<'a> Program<'a> {
         Self { parser: Parser::of_several(name, place), ..program }
     }
 
-    /// A line of its standard output.
+    /// A line of its standard output. In the log each test's end has the seconds since the one before: where tests run one after
+    /// the other, what it took.
     pub(super) fn output(&mut self, line: &str) {
-        println!("{line}");
+        if line.starts_with("test ") && line.contains(" ... ") {
+            println!("{line} ({:.1} s)", self.last.elapsed().as_secs_f64());
+            self.last = Instant::now();
+        } else {
+            println!("{line}");
+        }
         self.parser.line(line);
     }
 
     /// Its end: tells how it went.
     pub(super) fn finish(self, status: &Status) -> Vec<Outcome> {
-        let Self { progress, name, place, parser, log_from, start } = self;
+        let Self { progress, name, place, parser, log_from, start, .. } = self;
         let mut report = Report::default();
         report.add(parser.finish(status));
         let seconds = start.elapsed().as_secs_f64();

@@ -1,6 +1,7 @@
 //! The page: inline SVG, two colour schemes, nothing from elsewhere.
 
-use crate::snapshot::{refused, size, Snapshot};
+use crate::snapshot::{refused, Snapshot};
+use gralloc_allocator::statistics::size;
 use gralloc_allocator::statistics::{HeapStatistics, PoolStatistics, Statistics};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

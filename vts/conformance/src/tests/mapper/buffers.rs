@@ -3,8 +3,8 @@
 #![allow(non_snake_case)] // The VTS's names.
 
 use crate::abi::Error;
-use crate::allocator::Descriptor;
 use crate::case::{Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::handle::RawHandle;
 use crate::subject::Subject;
 use crate::tests;

@@ -4,8 +4,9 @@
 
 use super::planes::check_rgba;
 use crate::abi::{Error, Rect};
-use crate::allocator::{Buffer, Descriptor};
+use crate::allocator::Buffer;
 use crate::case::{Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::handle::RawHandle;
 use crate::image::Memory;
 use crate::mapper::{usage, Imported};

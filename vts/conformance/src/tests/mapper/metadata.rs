@@ -3,8 +3,8 @@
 #![allow(non_snake_case)] // The VTS's names.
 
 use crate::abi::{Error, Rect};
-use crate::allocator::Descriptor;
 use crate::case::{Skip, Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::format::Format;
 use crate::mapper::usage;
 use crate::metadata::{
@@ -77,7 +77,7 @@ fn GetPixelFormatRequested(subject: &Subject) -> Verdict {
 
 fn GetPixelFormatFourCC(subject: &Subject) -> Verdict {
     for (format, code) in [(Format::RGBA_8888, b"AB24"), (Format::YV12, b"YV12")] {
-        let (_buffer, imported) = subject.import(&Descriptor::of(format, 64, 128));
+        let (_buffer, imported) = subject.import(&Descriptor::of(format.value(), 64, 128));
         assert_eq!(imported.get::<u32>(Standard::PIXEL_FORMAT_FOURCC).to_le_bytes(), *code, "{format:?}");
     }
     Ok(())

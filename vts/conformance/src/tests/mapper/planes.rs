@@ -5,8 +5,8 @@
 
 #![allow(non_snake_case)] // The VTS's names.
 
-use crate::allocator::Descriptor;
 use crate::case::{Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::format::{Format, Kind};
 use crate::image::{check_contract, Image, Memory};
 use crate::mapper::{usage, Imported};
