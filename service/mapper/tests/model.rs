@@ -57,7 +57,7 @@ struct Import {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: u32::try_from(200 / sample()).unwrap(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn calls_in_any_order_do_what_the_model_says(calls in calls()) {

@@ -16,7 +16,11 @@ use gralloc_mapper::abi::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const THREADS: usize = 8;
-const ROUNDS: usize = 400;
+
+/// Of each thread and kind of source.
+fn rounds() -> usize {
+    400 / sample()
+}
 
 /// Everything in one test: it counts the process's fds and mappings.
 #[test]
@@ -38,7 +42,7 @@ fn own_buffers(client: Client, source: Source) {
             scope.spawn(move || {
                 let raw = Raw::new(source, &rgba());
                 let mark = u8::try_from(thread).unwrap();
-                for _ in 0..ROUNDS {
+                for _ in 0..rounds() {
                     let buffer = client.import(&raw);
                     let data = client.lock_with(buffer, CPU, WHOLE, -1).unwrap();
                     unsafe { data.write_volatile(mark) };
@@ -65,7 +69,7 @@ fn shared_handles(client: Client, source: Source) {
             let pointer = raw.as_ptr() as usize;
             scope.spawn(move || {
                 let _keeps_the_raw_handle = raw;
-                for round in 0..ROUNDS {
+                for round in 0..rounds() {
                     let place = &places[(round + thread) % places.len()];
                     let number = place.load(Ordering::Relaxed);
                     let buffer: buffer_handle_t = number as buffer_handle_t;

@@ -1,11 +1,10 @@
 //! The allocator under test, and what comes back, taken as any allocator's.
 
 use crate::descriptor::Descriptor;
+use crate::format::Format;
 use crate::handle::RawHandle;
-use crate::mapper::{usage, Imported, Mapper};
-use allocator_aidl::{
-    into_fd, AllocationResult, BufferDescriptorInfo, BufferUsage, ExtendableType, NativeHandle, PixelFormat,
-};
+use crate::mapper::{Imported, Mapper};
+use allocator_aidl::{into_fd, AllocationResult, NativeHandle};
 use gralloc_client::{ClientError, Connection};
 
 /// Why there is no buffer.

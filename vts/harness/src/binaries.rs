@@ -34,13 +34,45 @@ pub struct Program {
     pub path: PathBuf,
 }
 
-/// What a build of packages gave.
+/// What a build gave.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Built {
     /// All programs.
     pub programs: Vec<Program>,
     /// All shared libraries.
     pub libraries: Vec<PathBuf>,
+    /// All test programs, in order of their names.
+    pub tests: Vec<TestProgram>,
+}
+
+impl Built {
+    /// A package's program of this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn program(&self, package: &str, name: &str) -> Result<&Path> {
+        let found = self.programs.iter().find(|program| program.package == package && program.name == name);
+        found.map(|program| program.path.as_path()).ok_or_else(|| Error::Protocol(format!("no {name} of {package}")))
+    }
+
+    fn take(&mut self, artifact: Artifact) {
+        let package = package_name(&artifact);
+        let name = artifact.target.name;
+        match artifact.executable.map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf) {
+            Some(path) if artifact.profile.test => {
+                let folder = artifact.manifest_path.parent().map(|folder| folder.as_std_path().to_owned());
+                self.tests.push(TestProgram { package, target: name, folder: folder.unwrap_or_default(), path });
+            }
+            Some(path) if artifact.target.kind.contains(&TargetKind::Bin) => {
+                self.programs.push(Program { package, name, path });
+            }
+            _ if artifact.target.kind.contains(&TargetKind::CDyLib) && !artifact.profile.test => {
+                let files = artifact.filenames.into_iter().map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);
+                self.libraries.extend(files.filter(|file| file.extension().is_some_and(|extension| extension == "so")));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A test program that was built.
@@ -62,20 +94,22 @@ pub struct TestProgram {
 /// The build fails.
 pub fn build(workspace: &Path, packages: &[&str], profile: &str, progress: &Progress) -> Result<Built> {
     let mut command = cargo_in(workspace, &["build", "--profile", profile]);
-    for package in packages {
-        command.args(["-p", package]);
-    }
-    let mut built = Built::default();
-    for artifact in run(command, progress)? {
-        if let (true, Some(path)) = (artifact.target.is_kind(TargetKind::Bin), &artifact.executable) {
-            let (package, path) = (package_name(&artifact), path.clone().into_std_path_buf());
-            built.programs.push(Program { package, name: artifact.target.name, path });
-        } else if artifact.target.is_kind(TargetKind::CDyLib) {
-            let files = artifact.filenames.into_iter().map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);
-            built.libraries.extend(files.filter(|file| file.extension().is_some_and(|extension| extension == "so")));
-        }
-    }
-    Ok(built)
+    command.args(packages.iter().flat_map(|package| ["-p", package]));
+    run(command, progress)
+}
+
+/// Builds the tests of the workspace or of some packages as `cargo test` does, and with them the programs and shared
+/// libraries of every package that has integration tests.
+///
+/// # Errors
+/// The build fails.
+pub fn build_tests(workspace: &Path, packages: &[String], progress: &Progress) -> Result<Built> {
+    let mut command = cargo_in(workspace, &["test", "--no-run"]);
+    match packages {
+        [] => command.arg("--workspace"),
+        packages => command.args(packages.iter().flat_map(|package| ["-p", package])),
+    };
+    run(command, progress)
 }
 
 /// Builds the guest's own program, `vmctl`.
@@ -86,30 +120,7 @@ pub fn build_vmctl(workspace: &Path, progress: &Progress) -> Result<PathBuf> {
     progress.step("building vmctl, the guest's own program");
     let mut command = cargo_in(workspace, &["build", "--profile", GUEST_PROFILE]);
     command.args(["-p", "vm_harness", "--bin", "vmctl", "--no-default-features"]);
-    let artifacts = run(command, progress)?;
-    let built = artifacts.iter().find(|a| a.target.name == "vmctl").and_then(|a| a.executable.as_ref());
-    built.map(|path| path.clone().into_std_path_buf()).ok_or_else(|| Error::Protocol("cargo built no vmctl".to_owned()))
-}
-
-/// Builds the test programs of the workspace or of some packages, as `cargo test` does, in order of their names.
-///
-/// # Errors
-/// The build fails.
-pub fn build_tests(workspace: &Path, packages: &[String], progress: &Progress) -> Result<Vec<TestProgram>> {
-    let mut command = cargo_in(workspace, &["test", "--no-run", "--lib", "--bins", "--tests"]);
-    match packages {
-        [] => command.arg("--workspace"),
-        packages => command.args(packages.iter().flat_map(|package| ["-p", package])),
-    };
-    let mut programs = Vec::new();
-    for artifact in run(command, progress)?.into_iter().filter(|artifact| artifact.profile.test) {
-        let package = package_name(&artifact);
-        let folder = artifact.manifest_path.parent().map(|folder| folder.as_std_path().to_owned()).unwrap_or_default();
-        let Some(path) = artifact.executable else { continue };
-        programs.push(TestProgram { package, target: artifact.target.name, folder, path: path.into_std_path_buf() });
-    }
-    programs.sort();
-    Ok(programs)
+    Ok(run(command, progress)?.program("vm_harness", "vmctl")?.to_owned())
 }
 
 /// A copy of a program in `folder` without what only a debugger reads: a guest's files lie in its memory.
@@ -141,20 +152,21 @@ fn cargo_in(workspace: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs Cargo with its progress in the log and collects what it built.
-fn run(mut command: Command, progress: &Progress) -> Result<Vec<Artifact>> {
+fn run(mut command: Command, progress: &Progress) -> Result<Built> {
     let from = progress.log_length();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(progress.chatter()?);
     let mut child = command.spawn().at("cargo")?;
     let stdout = child.stdout.take().ok_or_else(|| Error::Protocol("cargo has no output".to_owned()))?;
-    let mut artifacts = Vec::new();
+    let mut built = Built::default();
     for message in Message::parse_stream(BufReader::new(stdout)) {
         if let Message::CompilerArtifact(artifact) = message.at("cargo's messages")? {
-            artifacts.push(artifact);
+            built.take(artifact);
         }
     }
     let status = child.wait().at("cargo")?;
     if status.success() {
-        return Ok(artifacts);
+        built.tests.sort();
+        return Ok(built);
     }
     let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
     let command = format!("`cargo {}`", words.join(" "));

@@ -38,14 +38,13 @@ pub fn binaries(cache: &Path, progress: &Progress) -> Result<PathBuf> {
     progress.step(format_args!("building rsbinder's service manager {VERSION} (once)"));
     progress.run_logged(
         Command::new(cargo())
-            .args(["install", "rsbinder-tools", "--locked", "--version", VERSION, "--root"])
+            // It answers a few requests a run: what optimising it takes would not come back.
+            .args(["install", "--debug", "rsbinder-tools", "--locked", "--version", VERSION, "--root"])
             .arg(&root)
             .args(["--bin", "rsb_hub", "--bin", "rsb_service", "--target-dir"])
             .arg(root.join("build"))
-            .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
-            // It answers a few requests a run: what optimising it takes would not come back.
-            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
-            .env("CARGO_PROFILE_RELEASE_LTO", "off"),
+            .env("CARGO_PROFILE_DEV_STRIP", "symbols")
+            .env("CARGO_PROFILE_DEV_DEBUG", "0"),
     )?;
     let _only_space = std::fs::remove_dir_all(root.join("build"));
     Ok(folder)

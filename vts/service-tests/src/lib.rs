@@ -24,6 +24,7 @@
 //! | `SERVICE_TESTS_NO_SKIP=1` | a skip is a failure, with its reason |
 //! | `SERVICE_TESTS_CHAOS_SECONDS` | how long clients and service are killed at random points; 12 without it |
 //! | `SERVICE_TESTS_CHAOS_SEED` | what that is drawn from; the clock without it |
+//! | `TESTS_SAMPLE` | of the longest sweeps every so many-th step; every one without it |
 
 // Support for tests: a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -52,6 +53,11 @@ use std::time::{Duration, Instant};
 /// Watchdog of every wait for an event: a service that starts, a count that settles. What takes longer hangs; no test is
 /// judged by it.
 pub const SOON: Duration = Duration::from_secs(60);
+
+/// Of the longest sweeps every so many-th step is taken: an emulated machine is given a sample of what runs whole elsewhere.
+pub fn sample() -> usize {
+    std::env::var("TESTS_SAMPLE").map_or(1, |steps| steps.parse().unwrap())
+}
 
 /// How long clients and service are killed at random points.
 pub fn chaos_time() -> Duration {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
-use vm_harness::binaries::{self, cargo, SHIPPED_PROFILE};
+use vm_harness::binaries::{cargo, SHIPPED_PROFILE};
 use vm_harness::command::GuestCommand;
 use vm_harness::protocol::OUT_DIR;
 
@@ -16,6 +16,8 @@ use crate::service;
 
 /// The benchmark's package.
 const PACKAGE: &str = "vts_bench";
+/// Its program.
+const PROGRAM: &str = "bench";
 /// Longest run.
 const LIMIT: Duration = Duration::from_secs(1800);
 /// What the benchmark writes its samples to, in the guest's /out.
@@ -43,14 +45,16 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
     let out = args.run.out(&context, "bench");
-    let policy = without_pool(&service::compile(&context, args.run.policy())?, &out)?;
-    let guest = args.run.boot_with(&policy, SHIPPED_PROFILE, &context, &out, &[PACKAGE])?;
+    let built = service::build(&context, SHIPPED_PROFILE, &[PACKAGE])?;
+    let compiled = service::compile(&context, &built, args.run.policy())?;
+    let policy = without_pool(&compiled, &out)?;
+    let guest = args.run.boot_with(&policy, &built, &context, &out, &[PACKAGE])?;
     let mut argv = ["bench", "--quiet", "--part", "service", "--out", OUT_DIR].map(str::to_owned).to_vec();
     argv.extend(args.arguments.iter().cloned());
     let status = guest.run(&GuestCommand::new(argv).limit(LIMIT), false)?;
     let files = guest.fetch(OUT_DIR, &out)?;
     if status.success() && files.iter().any(|name| name == SAMPLES) {
-        let alone = measure_alone(&context, &out, args)?;
+        let alone = measure_alone(&context, built.program(PACKAGE, PROGRAM)?, &compiled, &out, &args.arguments)?;
         report(&context, &out, &[out.join(SAMPLES), alone])?;
         if let Some(json) = &args.json {
             std::fs::copy(out.join(ROWS), json).with_context(|| json.display().to_string())?;
@@ -78,23 +82,15 @@ fn without_pool(policy: &Path, out: &Path) -> Result<String> {
 }
 
 /// The rows that need no service, on this machine: pure code says nothing in an emulator. Gives their samples' file.
-fn measure_alone(context: &Context, out: &Path, args: &Args) -> Result<PathBuf> {
+fn measure_alone(context: &Context, bench: &Path, policy: &Path, out: &Path, arguments: &[String]) -> Result<PathBuf> {
     context.progress.step("measuring what needs no guest");
-    // The same packages as for the guest: with others, Cargo would choose other features and build all of it again.
-    let packages = [service::SERVER, service::MAPPER, PACKAGE];
-    let built = binaries::build(&context.workspace, &packages, SHIPPED_PROFILE, &context.progress)?;
-    let program = built
-        .programs
-        .into_iter()
-        .find(|program| program.package == PACKAGE)
-        .with_context(|| format!("package {PACKAGE} has no program"))?;
     let folder = out.join("alone");
-    let status = Command::new(program.path)
+    let status = Command::new(bench)
         .args(["--quiet", "--part", "alone", "--out"])
         .arg(&folder)
         .arg("--policy")
-        .arg(service::compile(context, args.run.policy())?)
-        .args(&args.arguments)
+        .arg(policy)
+        .args(arguments)
         .status()
         .context("bench")?;
     ensure!(status.success(), "bench, natively: {status}");

@@ -94,7 +94,7 @@ fn names() -> Vec<&'static str> {
 
 /// Runs the gate.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    run_steps(&args.machine, |name, when| match args.steps.as_slice() {
+    run_steps(&args.machine, false, |name, when| match args.steps.as_slice() {
         [] => when != Nightly,
         steps => steps.iter().any(|step| step == name),
     })
@@ -112,10 +112,12 @@ pub(crate) struct NightlyArgs {
 
 /// Runs all of it.
 pub(crate) fn run_nightly(args: &NightlyArgs) -> Result<ExitCode> {
-    run_steps(&args.machine, |_, when| when != Gate)
+    run_steps(&args.machine, true, |_, when| when != Gate)
 }
 
-fn run_steps(machine: &MachineArgs, chosen: impl Fn(&str, When) -> bool) -> Result<ExitCode> {
+fn run_steps(machine: &MachineArgs, whole: bool, chosen: impl Fn(&str, When) -> bool) -> Result<ExitCode> {
+    let mut arguments = machine.arguments();
+    arguments.extend(whole.then(|| "--whole".to_owned()));
     let context = Context::new(false)?;
     ensure(&test::NEEDS, &context.cache(), &context.progress)?;
     // A second run of the same tests on the same machine would show nothing.
@@ -123,7 +125,7 @@ fn run_steps(machine: &MachineArgs, chosen: impl Fn(&str, When) -> bool) -> Resu
     let steps = STEPS.into_iter().filter(|(name, when, ..)| chosen(name, *when) && !again(name));
     let step = |(name, _, uses, run): Entry| {
         let live = matches!(run, Tests(_));
-        Step { name, uses, arguments: machine.arguments(), live }
+        Step { name, uses, arguments: arguments.clone(), live }
     };
     let steps = steps.map(step).collect();
     test::finish(&context, &schedule::run(&context, steps))

@@ -20,6 +20,9 @@ use crate::toolchain;
 const TARGETS: [&str; 7] = ["plan", "policy", "handle", "metadata", "import", "parcel", "calls"];
 /// In the gate.
 const SHORT_SECONDS: u64 = 5;
+/// And how the targets are built there, and for longer runs: profiles of vts/fuzz/libfuzzer/Cargo.toml.
+const SHORT_PROFILE: &str = "short";
+const LONG_PROFILE: &str = "release";
 /// Longest input. Metadata, the longest that is real, stays below.
 const MAX_BYTES: u32 = 4096;
 
@@ -47,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     toolchain::ensure(&context, &[]).map_err(|why| anyhow!(why))?;
     let all: Vec<String> = TARGETS.map(str::to_owned).to_vec();
     let targets = if args.targets.is_empty() { &all } else { &args.targets };
-    let runs = fuzz_all(&context, targets, args.seconds, args.pack)?;
+    let runs = fuzz_all(&context, targets, args.seconds, args.pack, LONG_PROFILE)?;
     println!("\n{}", table(&runs));
     let failed: Vec<&str> = runs.iter().filter(|run| !run.passed).map(|run| run.target.as_str()).collect();
     if failed.is_empty() {
@@ -59,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// All targets for a few seconds each, and what came of it in a few words; an error when a promise was broken.
 pub(crate) fn short(context: &Context) -> Result<String> {
-    let runs = fuzz_all(context, &TARGETS.map(str::to_owned), SHORT_SECONDS, false)?;
+    let runs = fuzz_all(context, &TARGETS.map(str::to_owned), SHORT_SECONDS, false, SHORT_PROFILE)?;
     let table = table(&runs);
     ensure!(runs.iter().all(|run| run.passed), "the inputs are in target/fuzz/artifacts\n{table}");
     println!("{table}");
@@ -104,7 +107,7 @@ fn table(runs: &[Run]) -> String {
     runs.iter().fold(head.to_owned(), |text, run| format!("{text}\n{run}"))
 }
 
-fn fuzz_all(context: &Context, targets: &[String], seconds: u64, pack: bool) -> Result<Vec<Run>> {
+fn fuzz_all(context: &Context, targets: &[String], seconds: u64, pack: bool, profile: &str) -> Result<Vec<Run>> {
     let folder = context.workspace.join("vts/fuzz");
     context.progress.step("building the fuzz targets");
     let built = context.target.join("fuzz/build");
@@ -112,12 +115,12 @@ fn fuzz_all(context: &Context, targets: &[String], seconds: u64, pack: bool) -> 
         toolchain::cargo()
             // The folder's own configuration has the instrumentation, and its Cargo.lock the versions.
             .current_dir(folder.join("libfuzzer"))
-            .args(["build", "--release", "--locked", "--target-dir"])
+            .args(["build", "--profile", profile, "--locked", "--target-dir"])
             .arg(&built),
     )?;
     let inputs = context.target.join("fuzz/inputs");
     fuzz_inputs(context, &["unpack".as_ref(), inputs.as_os_str()])?;
-    let programs = built.join(format!("{}-unknown-linux-gnu/release", std::env::consts::ARCH));
+    let programs = built.join(format!("{}-unknown-linux-gnu/{profile}", std::env::consts::ARCH));
     let one = |target: &String| {
         let folders = Folders {
             work: context.target.join("fuzz/corpus").join(target),

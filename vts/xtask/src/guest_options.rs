@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use vm_harness::binaries::GUEST_PROFILE;
+use vm_harness::binaries::{Built, GUEST_PROFILE};
 use vm_harness::full_kernel;
 use vm_harness::guest::Guest;
 use vm_harness::kernel::Kernel;
@@ -120,20 +120,21 @@ impl RunArgs {
 
     /// Boots a guest with the service and the programs of these packages.
     pub(crate) fn boot(&self, context: &Context, out: &Path, packages: &[&str]) -> Result<Guest> {
-        self.boot_with(self.policy(), GUEST_PROFILE, context, out, packages)
+        let built = service::build(context, GUEST_PROFILE, packages)?;
+        self.boot_with(self.policy(), &built, context, out, packages)
     }
 
-    /// The same with a policy that was made of the one that was asked for, and in another profile of Cargo's.
+    /// The same with a policy that was made of the one that was asked for, and with what was built before.
     pub(crate) fn boot_with(
         &self,
         policy: &str,
-        profile: &str,
+        built: &Built,
         context: &Context,
         out: &Path,
         packages: &[&str],
     ) -> Result<Guest> {
         let mut prepared = Prepared::new(context, &self.machine)?;
-        service::add_built_in(profile, context, &mut prepared.rootfs, policy, packages)?;
+        service::add(context, &mut prepared.rootfs, built, policy, packages)?;
         prepared.boot(context, out)
     }
 }

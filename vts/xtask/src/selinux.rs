@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{ensure, Result};
 use clap::Args as ClapArgs;
-use vm_harness::binaries::cargo;
+use vm_harness::binaries::{self, cargo};
 use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
 use vm_harness::prerequisites::{self, SELINUX};
@@ -69,10 +69,12 @@ fn all(context: &Context, machine: &MachineArgs, out: &Path) -> Result<bool> {
     let planted = compile(context, "planted", Some(HEAP_RULE))?;
     let mut prepared = Prepared::new(context, machine)?;
     let rootfs = &mut prepared.rootfs;
-    let program = service::add(context, rootfs, POLICY, &[service::CLIENTS, service::CONFORMANCE])?;
+    // What the tests run, which is built once for all.
+    let built = binaries::build_tests(&context.workspace, &[], &context.progress)?;
+    service::add(context, rootfs, &built, POLICY, &[service::CLIENTS, service::CONFORMANCE])?;
     // The service's program once more, as an app would bring it along.
-    rootfs.program(attempts::OWN_ALLOCATOR, &program)?;
-    rootfs.file(attempts::OWN_POLICY, &service::compile(context, "generic")?)?;
+    rootfs.program(attempts::OWN_ALLOCATOR, service::program(&built)?)?;
+    rootfs.file(attempts::OWN_POLICY, &service::compile(context, &built, "generic")?)?;
     rootfs.selinux(&rules.join("policy.bin"), &rules.join("file_contexts"))?;
     rootfs.file(PLANTED, &planted.join("policy.bin"))?;
     rootfs.twin(HEAP, "/dev/dma_heap/system");

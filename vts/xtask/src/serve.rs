@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::{Args as ClapArgs, ValueEnum};
-use vm_harness::binaries::cargo;
+use vm_harness::binaries;
 
 use crate::context::Context;
 use crate::guest_options::PolicyArgs;
@@ -42,24 +42,21 @@ pub(crate) struct Args {
 /// Runs it; comes back only when the service could not be started.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    let policy = service::compile(&context, &args.policy.policy)?;
-    let socket = args.socket.clone().unwrap_or_else(|| context.target.join("allocator.sock"));
     context.progress.step("building the service");
-    let manifest = context.workspace.join("Cargo.toml");
-    context.progress.run_logged(
-        Command::new(cargo()).args(["build", "--manifest-path"]).arg(manifest).args(["-p", service::SERVER]),
-    )?;
+    let built = binaries::build(&context.workspace, &[service::SERVER, service::HEAPCTL], "dev", &context.progress)?;
+    let policy = service::compile(&context, &built, &args.policy.policy)?;
+    let socket = args.socket.clone().unwrap_or_else(|| context.target.join("allocator.sock"));
     let heaps = match args.heaps {
         Heaps::Kernel => "kernel",
         Heaps::Udmabuf => "udmabuf",
         Heaps::Memfd => "memfd",
     };
-    let program = context.target.join("debug").join(service::SERVER);
+    let program = service::program(&built)?;
     context.progress.step(format_args!(
         "ask it with: cargo run -p heapctl -- alloc --socket {} --format RGBA_8888 --size 64x64",
         socket.display()
     ));
     let error =
-        Command::new(&program).args(["--heaps", heaps]).arg("--policy").arg(policy).arg("--socket").arg(socket).exec();
+        Command::new(program).args(["--heaps", heaps]).arg("--policy").arg(policy).arg("--socket").arg(socket).exec();
     Err(error).with_context(|| program.display().to_string())
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{ensure, Context as _, Result};
-use vm_harness::binaries::{self, cargo, GUEST_PROFILE, SHIPPED_PROFILE};
+use vm_harness::binaries::{self, Built};
 use vm_harness::rootfs::{Rootfs, MAPPER_PATH};
 
 use crate::context::Context;
@@ -22,40 +22,38 @@ pub(crate) const CONFORMANCE: &str = "conformance";
 /// The package of the command-line tool.
 pub(crate) const HEAPCTL: &str = "heapctl";
 
-/// Builds the service, the mapper, the tool and the programs of `more` packages, puts them in, and has the service started with
-/// `policy`: a shipped profile's name, or a file in TOML or compiled JSON. Answers the service's program.
-pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, policy: &str, more: &[&str]) -> Result<PathBuf> {
-    add_built_in(GUEST_PROFILE, context, rootfs, policy, more)
+/// Where tests learn of the service's program.
+pub(crate) const PROGRAM_VARIABLE: &str = "ALLOCATOR_SERVICE";
+
+/// What a guest's service is put together from.
+pub(crate) const PARTS: [&str; 3] = [SERVER, MAPPER, HEAPCTL];
+
+/// Builds the service, the mapper, the tool and the programs of `more` packages in a profile of Cargo's.
+pub(crate) fn build(context: &Context, profile: &str, more: &[&str]) -> Result<Built> {
+    context.progress.step("building the service for the guest");
+    Ok(binaries::build(&context.workspace, &[&PARTS, more].concat(), profile, &context.progress)?)
 }
 
-/// The same, built in a profile of Cargo's. With the one of what ships the tool stays at home, since nobody measures it.
-pub(crate) fn add_built_in(
-    profile: &str,
-    context: &Context,
-    rootfs: &mut Rootfs,
-    policy: &str,
-    more: &[&str],
-) -> Result<PathBuf> {
-    context.progress.step("building the service for the guest");
-    let own: &[&str] = if profile == SHIPPED_PROFILE { &[SERVER, MAPPER] } else { &[SERVER, MAPPER, HEAPCTL] };
-    let built = binaries::build(&context.workspace, &[own, more].concat(), profile, &context.progress)?;
+/// Puts in what was built: the service and the mapper where a device has them, the tool and the programs of `more` packages; and
+/// has the service started with `policy`: a shipped profile's name, or a file in TOML or compiled JSON.
+pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, built: &Built, policy: &str, more: &[&str]) -> Result<()> {
+    let slim = |path: &Path| binaries::stripped(path, &context.cache().join("stripped"));
     let mapper = built.libraries.iter().find(|path| path.ends_with(MAPPER_LIBRARY));
-    rootfs.file(MAPPER_PATH, mapper.with_context(|| format!("package {MAPPER} has no shared library"))?)?;
-    let compiled = compile(context, policy)?;
-    let mut service = None;
-    for program in built.programs {
-        if program.package == SERVER {
-            rootfs.service(&program.path, &compiled, &[])?;
-            service = Some(program.path);
-        } else {
-            rootfs.program(&program.name, &program.path)?;
-        }
+    rootfs.file(MAPPER_PATH, &slim(mapper.with_context(|| format!("package {MAPPER} has no shared library"))?)?)?;
+    rootfs.service(&slim(program(built)?)?, &compile(context, built, policy)?, &[])?;
+    for program in built.programs.iter().filter(|it| it.package == HEAPCTL || more.contains(&it.package.as_str())) {
+        rootfs.program(&program.name, &slim(&program.path)?)?;
     }
-    service.with_context(|| format!("package {SERVER} has no program"))
+    Ok(())
+}
+
+/// The service's program.
+pub(crate) fn program(built: &Built) -> Result<&Path> {
+    Ok(built.program(SERVER, SERVER)?)
 }
 
 /// The JSON of a policy. A JSON file is taken as it is, so that a broken one can be tried.
-pub(crate) fn compile(context: &Context, policy: &str) -> Result<PathBuf> {
+pub(crate) fn compile(context: &Context, built: &Built, policy: &str) -> Result<PathBuf> {
     if Path::new(policy).extension().is_some_and(|extension| extension == "json") {
         ensure!(Path::new(policy).is_file(), "--policy {policy}: no such file");
         return Ok(policy.into());
@@ -65,12 +63,8 @@ pub(crate) fn compile(context: &Context, policy: &str) -> Result<PathBuf> {
     let stem = Path::new(policy).file_stem().unwrap_or_default();
     let output = folder.join(stem).with_extension("json");
     context.progress.step(format_args!("compiling policy {policy}"));
-    let mut command = Command::new(cargo());
-    command
-        .args(["run", "--quiet", "--manifest-path"])
-        .arg(context.workspace.join("Cargo.toml"))
-        .args(["-p", HEAPCTL, "--", "compile", policy, "-o"])
-        .arg(&output);
+    let mut command = Command::new(built.program(HEAPCTL, HEAPCTL)?);
+    command.args(["compile", policy, "-o"]).arg(&output);
     context.progress.run_logged(&mut command)?;
     Ok(output)
 }

@@ -51,6 +51,9 @@ pub(crate) struct Choice {
     /// Only tests of this package; may be given again
     #[arg(long = "package", short, value_name = "PACKAGE")]
     packages: Vec<String>,
+    /// In the guest, too, the whole of the longest sweeps, of which it is given a quarter
+    #[arg(long)]
+    pub(crate) whole: bool,
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
 }
@@ -63,7 +66,8 @@ impl Choice {
     /// As arguments of a step's process.
     fn arguments(&self) -> Vec<String> {
         let packages = self.packages.iter().map(|package| format!("--package={package}"));
-        self.filter.iter().cloned().chain(packages).chain(self.machine.arguments()).collect()
+        let whole = self.whole.then(|| "--whole".to_owned());
+        self.filter.iter().cloned().chain(packages).chain(whole).chain(self.machine.arguments()).collect()
     }
 }
 

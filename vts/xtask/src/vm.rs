@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{bail, Result};
 use clap::Args as ClapArgs;
+use vm_harness::binaries::GUEST_PROFILE;
 use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
 use vm_harness::protocol::{Identity, Status, OUT_DIR};
@@ -70,7 +71,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(args.quiet)?;
     let mut prepared = Prepared::new(&context, &args.machine)?;
     if !args.no_service {
-        service::add(&context, &mut prepared.rootfs, &args.policy.policy, &[])?;
+        let built = service::build(&context, GUEST_PROFILE, &[])?;
+        service::add(&context, &mut prepared.rootfs, &built, &args.policy.policy, &[])?;
     }
     for file in &args.add {
         prepared.rootfs.user_file(file)?;

@@ -24,6 +24,11 @@ pub const READ: u64 = 3;
 pub const WRITE: u64 = 0x30;
 pub const WHOLE: ARect = ARect { left: 0, top: 0, right: 0, bottom: 0 };
 
+/// Of the longest runs every so many-th step is taken, as `TESTS_SAMPLE` says: an emulated machine is given a sample.
+pub fn sample() -> usize {
+    std::env::var("TESTS_SAMPLE").map_or(1, |steps| steps.parse().unwrap())
+}
+
 /// The kinds of memory that a buffer can be of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {

@@ -24,6 +24,8 @@ const HARNESS: &str = "vm_harness";
 /// Where they lie in the guest.
 const FOLDER: &str = "/vendor/tests";
 
+/// What share of the longest sweeps a guest's tests take: every so many-th step. Natively they are taken whole.
+const SAMPLE: &str = "4";
 /// Variables that a guest's tests get as they are here.
 const PASSED_ON: [&str; 2] = ["SERVICE_TESTS_CHAOS_SECONDS", "SERVICE_TESTS_CHAOS_SEED"];
 
@@ -96,7 +98,8 @@ const CORE: [&str; 3] = ["gralloc_heaps", "service_tests", "vts_clients"];
 
 /// The core of the suite in such a machine.
 pub(super) fn run_core(context: &Context, machine: &MachineArgs, report: &mut Report) -> Result<()> {
-    let choice = Choice { packages: CORE.map(str::to_owned).to_vec(), filter: None, machine: machine.clone() };
+    let packages = CORE.map(str::to_owned).to_vec();
+    let choice = Choice { packages, filter: None, whole: false, machine: machine.clone() };
     run(context, machine, &choice, report)
 }
 
@@ -108,14 +111,15 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, rep
     }
     let mut prepared = Prepared::new(context, machine)?;
     let started: Vec<&str> = suites.iter().flat_map(|suite| suite.programs).copied().collect();
-    service::add(context, &mut prepared.rootfs, "generic", &started)?;
     context.progress.step("building the guest's tests");
     // All of the workspace's, as the native tests: what both run is built once.
-    let mut programs = binaries::build_tests(&context.workspace, &[], &context.progress)?;
-    programs.retain(|program| suites.iter().any(|suite| suite.includes(program)));
-    let folder = context.cache().join("tests");
+    let built = binaries::build_tests(&context.workspace, &[], &context.progress)?;
+    service::add(context, &mut prepared.rootfs, &built, "generic", &started)?;
+    let has = |program: &&TestProgram| suites.iter().any(|suite| suite.includes(program));
+    let programs: Vec<&TestProgram> = built.tests.iter().filter(has).collect();
     for program in &programs {
-        prepared.rootfs.file(&in_guest(program), &binaries::stripped(&program.path, &folder)?)?;
+        let slim = binaries::stripped(&program.path, &context.cache().join("stripped"))?;
+        prepared.rootfs.file(&in_guest(program), &slim)?;
     }
     let out = context.cache().join("out");
     let guest = prepared.boot(context, &out)?;
@@ -128,7 +132,7 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, rep
             control(&guest, "stop")?;
         }
         for program in programs.iter().filter(|program| suite.includes(program)) {
-            report.add(run_one(context, &guest, suite, program, choice.filter.as_deref())?);
+            report.add(run_one(context, &guest, suite, program, choice)?);
         }
         if suite.needs_no_service {
             control(&guest, "start")?;
@@ -167,17 +171,20 @@ fn run_one(
     guest: &Guest,
     suite: &Suite,
     program: &TestProgram,
-    filter: Option<&str>,
+    choice: &Choice,
 ) -> Result<Vec<Outcome>> {
     let name = format!("{}::{}", program.package, program.target);
     let identity = suite.run_as.identity();
     let place = format!("guest {} as uid {}", guest.facts().release, identity.uid);
     let mut argv = vec![in_guest(program)];
-    argv.extend(filter.map(str::to_owned));
+    argv.extend(choice.filter.clone());
     argv.push("--show-output".to_owned());
     argv.extend(suite.arguments.iter().map(|word| (*word).to_owned()));
     let mut command = GuestCommand::new(argv).user(identity).limit(LIMIT);
-    command.env.push(("ALLOCATOR_SERVICE".to_owned(), SERVICE_PATH.to_owned()));
+    command.env.push((service::PROGRAM_VARIABLE.to_owned(), SERVICE_PATH.to_owned()));
+    if !choice.whole {
+        command.env.push(("TESTS_SAMPLE".to_owned(), SAMPLE.to_owned()));
+    }
     command.env.extend(std::env::vars().filter(|(name, _)| PASSED_ON.contains(&name.as_str())));
     let mut running = Program::new(&context.progress, &name, &place);
     let status = guest.start(&command)?.wait_lines(|stream, line| match stream {

@@ -12,18 +12,21 @@ use super::program::Program;
 use super::Choice;
 use crate::context::Context;
 use crate::report::{Outcome, Report};
+use crate::service;
 
 const PLACE: &str = "native";
 
 /// Builds and runs them; the filter goes to each program.
 pub(crate) fn run(context: &Context, choice: &Choice, report: &mut Report) -> Result<()> {
     context.progress.step("building the native tests");
-    for TestProgram { package, target, folder, path } in
-        build_tests(&context.workspace, &choice.packages, &context.progress)?
-    {
+    let built = build_tests(&context.workspace, &choice.packages, &context.progress)?;
+    // Without it the service's tests build it by themselves, and with it all that it needs, in another way than the workspace's.
+    let service = service::program(&built).ok();
+    for TestProgram { package, target, folder, path } in &built.tests {
         let mut command = Command::new(path);
         // As `cargo test` does.
-        command.current_dir(&folder).env("CARGO_MANIFEST_DIR", &folder).env("CARGO", cargo());
+        command.current_dir(folder).env("CARGO_MANIFEST_DIR", folder).env("CARGO", cargo());
+        command.envs(service.map(|path| (service::PROGRAM_VARIABLE, path)));
         command.args(&choice.filter).arg("--show-output");
         let name = format!("{package}::{target}");
         report.add(run_one(context, command, Program::new(&context.progress, &name, PLACE))?);
