@@ -199,8 +199,8 @@ impl Ledger {
     }
 
     /// All statistics of one moment.
-    pub fn figures(&self) -> Snapshot {
-        self.lock().figures()
+    pub fn statistics(&self) -> Snapshot {
+        self.lock().statistics()
     }
 
     /// The next live buffers, oldest first: at most `most` of those after `after`, and at most [`BUFFERS_AT_ONCE`], so that

@@ -128,13 +128,13 @@ proptest! {
                 Step::Release { which } if !tickets.is_empty() => ledger.release(tickets[which % tickets.len()]),
                 _ => {}
             }
-            check(&ledger.figures());
+            check(&ledger.statistics());
             let live = u64::try_from(ledger.buffers().count()).unwrap();
-            prop_assert_eq!(live, ledger.figures().all.account.live_buffers);
+            prop_assert_eq!(live, ledger.statistics().all.account.live_buffers);
         }
         drop(requests);
         tickets.into_iter().for_each(|ticket| ledger.release(ticket));
-        let figures = ledger.figures();
+        let figures = ledger.statistics();
         prop_assert_eq!((figures.all.account.live_bytes, figures.all.reserved_bytes), (0, 0));
         prop_assert!(figures.heaps.iter().all(|heap| (heap.live_bytes, heap.live_buffers) == (0, 0)));
         // Every budget is free to its last page, and so is the machine's memory.

@@ -90,5 +90,5 @@ fn client_is_served_from_beginning_to_end_while_another_waits_for_the_kernel() {
         waiting.join().unwrap();
     });
     assert_eq!(places, ["gauge", "heap", "heap", "heap", "heap"]);
-    assert_eq!(ledger.figures().all.account.live_buffers, 2);
+    assert_eq!(ledger.statistics().all.account.live_buffers, 2);
 }

@@ -111,7 +111,7 @@ fn ten_thousand_buffers_cost_at_most_256_bytes_each() {
             told += u16::try_from(tags.len()).unwrap();
             tags.into_iter().map(Ticket::from_number).for_each(|ticket| ledger.release(ticket));
         }
-        assert_eq!(ledger.figures().all.account.live_buffers, 0);
+        assert_eq!(ledger.statistics().all.account.live_buffers, 0);
         let left = IN_USE.load(Ordering::Relaxed) - before;
         println!("{source}: {left} bytes when all are released");
         assert!(left < 64 << 10, "{left} bytes are kept for buffers that were released");

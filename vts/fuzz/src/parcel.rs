@@ -70,7 +70,7 @@ pub fn parcel(bytes: &[u8]) {
     service.engine.settle();
     let ledger = service.engine.ledger();
     assert_eq!(ledger.buffers().count(), 0, "a reply that is gone holds no buffer");
-    assert!(ledger.figures().clients.iter().all(|(_, client)| client.reserved_bytes == 0));
+    assert!(ledger.statistics().clients.iter().all(|(_, client)| client.reserved_bytes == 0));
 }
 
 /// A good call of `allocate2`, as the interface writes it.

@@ -147,8 +147,8 @@ fn setup() -> (Heaps, Policy, Ledger) {
 /// Nothing is alive and nothing is charged.
 fn assert_clean(heaps: &Heaps, ledger: &Ledger) {
     assert!(heaps.live.borrow().is_empty());
-    assert_eq!(ledger.figures().all.reserved_bytes, 0);
-    assert_eq!(ledger.figures().all.account.live_bytes, 0);
+    assert_eq!(ledger.statistics().all.reserved_bytes, 0);
+    assert_eq!(ledger.statistics().all.account.live_bytes, 0);
 }
 
 #[test]

@@ -253,7 +253,7 @@ impl State {
         &self.buffers
     }
 
-    pub(super) fn figures(&self) -> Snapshot {
+    pub(super) fn statistics(&self) -> Snapshot {
         Snapshot {
             all: self.all,
             heaps: self.heaps.clone(),

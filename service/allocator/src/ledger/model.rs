@@ -73,7 +73,7 @@ fn two_at_once(
         for ticket in admitted.into_iter().flatten() {
             shared.0.release(ticket);
         }
-        let left = shared.0.figures();
+        let left = shared.0.statistics();
         assert_eq!((left.all.account.live_bytes, left.all.reserved_bytes), (0, 0));
         assert_eq!(left.heaps.iter().map(|heap| heap.live_bytes).sum::<u64>(), 0);
     });
@@ -81,7 +81,7 @@ fn two_at_once(
 
 fn one_budget(ledger: &Ledger, _: &Machine, admitted: u32) {
     assert_eq!(admitted, 1, "a budget for one");
-    assert_eq!(ledger.figures().all.account.live_bytes, ONE_BYTES);
+    assert_eq!(ledger.statistics().all.account.live_bytes, ONE_BYTES);
 }
 
 #[test]
@@ -161,6 +161,6 @@ fn model_metadata_for_one_in_its_heaps_budget_one_of_two_requests_is_admitted() 
         });
         let admitted = [request(&shared), other.join().unwrap()];
         assert_eq!(admitted.iter().flatten().count(), 1);
-        assert_eq!(shared.0.figures().heaps[0].live_bytes, PAGE);
+        assert_eq!(shared.0.statistics().heaps[0].live_bytes, PAGE);
     });
 }

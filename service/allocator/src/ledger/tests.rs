@@ -64,14 +64,14 @@ fn ledger() -> Ledger {
 fn hold_then_release_returns_to_zero_and_keeps_the_high_water_mark() {
     let ledger = ledger();
     let ticket = hold(&ledger, APP, 7, 100).unwrap();
-    let snapshot = ledger.figures();
+    let snapshot = ledger.statistics();
     // 100 bytes are a page, its metadata another.
     assert_eq!(snapshot.all.account.live_bytes, 2 * PAGE);
     assert_eq!(snapshot.heaps[0].live_bytes, 2 * PAGE, "both are in this heap");
     assert_eq!(ledger.buffers().count(), 1);
     ledger.release(ticket);
     ledger.release(ticket);
-    let snapshot = ledger.figures();
+    let snapshot = ledger.statistics();
     assert_eq!(snapshot.all.account.live_bytes, 0);
     assert_eq!(snapshot.all.account.live_buffers, 0);
     assert_eq!(snapshot.all.account.high_water_bytes, 2 * PAGE);
@@ -122,7 +122,7 @@ fn dropped_reservation_leaves_nothing_charged() {
     assert!(ledger.reserve(APP, sizes(9 * MIB, 1), SYSTEM, 0, &gauge(1024 * MIB)).is_err());
     drop(reservation);
     assert!(ledger.reserve(APP, sizes(9 * MIB, 1), SYSTEM, 0, &gauge(1024 * MIB)).is_ok());
-    assert_eq!(ledger.figures().all, ClientAccount::default());
+    assert_eq!(ledger.statistics().all, ClientAccount::default());
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn without_release_events_totals_grow_and_budgets_do_not_lock_up() {
         reservation.charge_heap(SYSTEM, MIB / 2, 0, &gauge(u64::MAX)).unwrap();
         reservation.commit(&About { parts: 0, ..about() }, [key].into_iter());
     }
-    let snapshot = ledger.figures();
+    let snapshot = ledger.statistics();
     assert_eq!(snapshot.all.account.total_buffers, 100);
     assert_eq!(snapshot.all.account.live_bytes, 0);
 }
@@ -219,8 +219,8 @@ fn idle_clients_are_forgotten_beyond_a_bound() {
     for uid in 0..2_000 {
         ledger.count_refusal(uid);
     }
-    assert!(ledger.figures().clients.len() <= 300);
-    assert_eq!(ledger.figures().all.refusals, 2_000);
+    assert!(ledger.statistics().clients.len() <= 300);
+    assert_eq!(ledger.statistics().all.refusals, 2_000);
 }
 
 #[test]
@@ -229,15 +229,15 @@ fn clients_that_hold_or_ask_are_not_forgotten_with_the_idle() {
     let ticket = hold(&ledger, APP, 1, 12 * MIB).unwrap();
     let under_way = ledger.reserve(OTHER, sizes(10 * MIB, 1), SYSTEM, 0, &gauge(1024 * MIB)).unwrap();
     (0..254).for_each(|uid| ledger.count_refusal(uid));
-    assert_eq!(ledger.figures().clients.len(), 256, "so many are remembered");
+    assert_eq!(ledger.statistics().clients.len(), 256, "so many are remembered");
     ledger.count_refusal(254);
-    let left: Vec<u32> = ledger.figures().clients.iter().map(|(uid, _)| *uid).collect();
+    let left: Vec<u32> = ledger.statistics().clients.iter().map(|(uid, _)| *uid).collect();
     assert_eq!(left, [APP.uid, OTHER.uid]);
     assert!(matches!(hold(&ledger, APP, 2, 6 * MIB), Err(Refusal::Shortage(Shortage::ClientBudget { .. }))));
     assert!(matches!(hold(&ledger, OTHER, 3, 7 * MIB), Err(Refusal::Shortage(Shortage::ClientBudget { .. }))));
     drop(under_way);
     ledger.release(ticket);
-    assert_eq!(ledger.figures().all.account.live_bytes, 0);
+    assert_eq!(ledger.statistics().all.account.live_bytes, 0);
 }
 
 fn hold_many(ledger: &Ledger, client: Client, count: u32) -> Result<Vec<Ticket>, Refusal> {
@@ -273,11 +273,11 @@ fn buffers_beyond_what_is_remembered_are_refused_and_none_is_forgotten() {
     assert_eq!(refused, Shortage::Tracked { uid: None, count: 1, held: MAX_TRACKED, limit: MAX_TRACKED }.into());
     drop(under_way);
     held.extend(hold_many(&ledger, third, 1).unwrap());
-    let snapshot = ledger.figures();
+    let snapshot = ledger.statistics();
     assert_eq!((ledger.buffers().count(), snapshot.all.account.live_buffers), (65_536, MAX_TRACKED));
-    assert_eq!(ledger.figures().all, snapshot.all);
+    assert_eq!(ledger.statistics().all, snapshot.all);
     held.into_iter().for_each(|ticket| ledger.release(ticket));
-    let snapshot = ledger.figures();
+    let snapshot = ledger.statistics();
     assert_eq!(
         (ledger.buffers().count(), snapshot.all.account.live_buffers, snapshot.all.account.live_bytes),
         (0, 0, 0)
@@ -300,7 +300,7 @@ fn buffer_of_two_parts_is_held_until_both_are_gone_or_it_is_forgotten() {
     ledger.release(first);
     assert_eq!(ledger.buffers().map(|entry| entry.id).collect::<Vec<_>>(), [2]);
     ledger.forget(second);
-    assert_eq!(ledger.figures().all.account.live_bytes, 0);
+    assert_eq!(ledger.statistics().all.account.live_bytes, 0);
 }
 
 fn hold_at(ledger: &Ledger, id: BufferKey, born_ms: u64) -> Ticket {
@@ -371,7 +371,7 @@ fn heap_budget_counts_the_metadata_and_reserved_regions_that_are_in_it() {
     let refused = ledger.reserve(APP, reserved, CAMERA, 0, &gauge(u64::MAX)).err().unwrap();
     let bytes = 64 * MIB + PAGE;
     assert_eq!(refused, Shortage::HeapBudget { heap: "system".to_owned(), bytes, held: 0, limit: 40 * MIB }.into());
-    assert_eq!(ledger.figures().all, ClientAccount::default());
+    assert_eq!(ledger.statistics().all, ClientAccount::default());
     // Pixels in the same heap find the metadata's bytes taken, of the whole request.
     let beside = Sizes { bytes: 19 * MIB, metadata_bytes: MIB, count: 2 };
     let mut reservation = ledger.reserve(APP, beside, SYSTEM, 0, &gauge(u64::MAX)).unwrap();
@@ -382,7 +382,7 @@ fn heap_budget_counts_the_metadata_and_reserved_regions_that_are_in_it() {
     let tickets = reservation.commit(&about(), [1, 2].into_iter());
     for (ticket, held) in tickets.into_iter().zip([20 * MIB, 0]) {
         ledger.release(ticket);
-        assert_eq!(ledger.figures().heaps[0].live_bytes, held);
+        assert_eq!(ledger.statistics().heaps[0].live_bytes, held);
     }
 }
 
@@ -394,13 +394,13 @@ fn heaps_add_up_to_what_all_clients_hold() {
     reservation.charge_heap(CAMERA, MIB, 0, &gauge(u64::MAX)).unwrap();
     reservation.charge_heap(SYSTEM, MIB, 0, &gauge(u64::MAX)).unwrap();
     let tickets = reservation.commit(&about(), [1, 2].into_iter());
-    let figures = ledger.figures();
+    let figures = ledger.statistics();
     let (system, camera) = (figures.heaps[0], figures.heaps[1]);
     assert_eq!((system.live_bytes, camera.live_bytes), (MIB + 6 * PAGE, MIB));
     assert_eq!((system.live_buffers, camera.live_buffers), (1, 1), "a buffer counts where its pixels are");
     assert_eq!(figures.all.account.live_bytes, 2 * MIB + 6 * PAGE);
     tickets.into_iter().for_each(|ticket| ledger.release(ticket));
-    let figures = ledger.figures();
+    let figures = ledger.statistics();
     assert_eq!(figures.heaps.iter().map(|heap| heap.live_bytes).collect::<Vec<_>>(), [0, 0]);
     let total: u64 = figures.heaps.iter().map(|heap| heap.total_bytes).sum();
     assert_eq!(total, figures.all.account.total_bytes);
@@ -413,7 +413,7 @@ fn charge_without_an_id_is_given_back() {
     reservation.charge_heap(CAMERA, MIB, 0, &gauge(u64::MAX)).unwrap();
     reservation.charge_heap(CAMERA, MIB, 0, &gauge(u64::MAX)).unwrap();
     let tickets = reservation.commit(&about(), [1].into_iter());
-    assert_eq!((tickets.len(), ledger.figures().heaps[1].live_bytes), (1, MIB));
+    assert_eq!((tickets.len(), ledger.statistics().heaps[1].live_bytes), (1, MIB));
     ledger.release(tickets[0]);
     let mut again = ledger.reserve(APP, sizes(2 * MIB, 1), CAMERA, 0, &gauge(u64::MAX)).unwrap();
     again.charge_heap(CAMERA, 2 * MIB, 0, &gauge(u64::MAX)).unwrap();

@@ -96,7 +96,7 @@ impl Service {
 
     /// Once all is quiet: the account says what there is, and that is within the budget.
     fn assert_balanced(&self, held: usize) {
-        let figures = self.ledger.figures();
+        let figures = self.ledger.statistics();
         let pooled: u64 = figures.pooled.iter().sum();
         assert_eq!(pooled, self.pool.statistics().ready_bytes, "charged for what is ready");
         assert_eq!(figures.all.account.live_bytes, u64::try_from(held).unwrap() * FRAME.bytes);

@@ -55,7 +55,7 @@ fn client_takes_the_budget_while_a_fill_is_under_way_what_was_filled_goes() {
         reservation = Some(admitted);
         Ok(7)
     }));
-    assert_eq!((pool.statistics().ready_buffers, ledger.figures().pooled[0]), (0, 0));
+    assert_eq!((pool.statistics().ready_buffers, ledger.statistics().pooled[0]), (0, 0));
     assert_eq!(pool.statistics().dropped_room, 1);
     drop(reservation);
 }
@@ -65,7 +65,7 @@ fn heap_that_gives_nothing_leaves_no_charge() {
     let (pool, ledger) = pool();
     let refused = HeapFailure { errno: 12, cause: "out of memory", kind: crate::ports::FailureKind::Memory };
     assert!(fill(&pool, |_| Err(refused)));
-    assert_eq!((pool.statistics().ready_buffers, ledger.figures().pooled[0]), (0, 0));
+    assert_eq!((pool.statistics().ready_buffers, ledger.statistics().pooled[0]), (0, 0));
     assert!(!fill(&pool, |_| Ok(1)), "not again at once");
 }
 
@@ -73,7 +73,7 @@ fn heap_that_gives_nothing_leaves_no_charge() {
 fn two_heaps() -> (Pool<u32>, Arc<Ledger>) {
     let (pool, ledger) = pool_of(8, Some(4), &[(FRAME, 2), (PoolKey { heap: HeapId(1), ..FRAME }, 2)]);
     while fill(&pool, |_| Ok(1)) {}
-    assert_eq!(ledger.figures().pooled, [2 * FRAME.bytes; 2]);
+    assert_eq!(ledger.statistics().pooled, [2 * FRAME.bytes; 2]);
     (pool, ledger)
 }
 
@@ -81,19 +81,19 @@ fn two_heaps() -> (Pool<u32>, Arc<Ledger>) {
 fn idle_buffers_and_drained_ones_leave_no_charge() {
     let (pool, ledger) = two_heaps();
     pool.drop_idle(5_000);
-    assert_eq!((pool.statistics().dropped_idle, ledger.figures().pooled), (4, vec![0, 0]));
+    assert_eq!((pool.statistics().dropped_idle, ledger.statistics().pooled), (4, vec![0, 0]));
     let (pool, ledger) = two_heaps();
     assert!(pool.drain(Cause::Room, |heap| heap == HeapId(1), 0));
-    assert_eq!(ledger.figures().pooled, [2 * FRAME.bytes, 0], "the other heap's stay");
+    assert_eq!(ledger.statistics().pooled, [2 * FRAME.bytes, 0], "the other heap's stay");
     assert!(pool.drain(Cause::Room, |_| true, 0) && !pool.drain(Cause::Room, |_| true, 0));
-    assert_eq!(ledger.figures().pooled, [0, 0]);
+    assert_eq!(ledger.statistics().pooled, [0, 0]);
 }
 
 #[test]
 fn taken_buffer_is_charged_to_its_client_alone() {
     let (pool, ledger) = two_heaps();
     assert_eq!(pool.take(FRAME, 1).buffer, Some(1));
-    assert_eq!(ledger.figures().pooled, [FRAME.bytes, 2 * FRAME.bytes]);
+    assert_eq!(ledger.statistics().pooled, [FRAME.bytes, 2 * FRAME.bytes]);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn room_for_a_heap_is_made_there_and_no_more_than_is_needed_goes() {
     for ready in [2, 2, 1, 0] {
         admitted.charge_heap(HEAP, FRAME.bytes, 0, &Unknown).unwrap();
         pool.make_room(HEAP);
-        assert_eq!(ledger.figures().pooled, [ready * FRAME.bytes, 2 * FRAME.bytes]);
+        assert_eq!(ledger.statistics().pooled, [ready * FRAME.bytes, 2 * FRAME.bytes]);
     }
 }
 
@@ -115,5 +115,5 @@ fn fill_that_the_account_refuses_asks_no_heap_and_pauses() {
     let _held = ledger.reserve(Client { uid: 10_001, pid: 1 }, sizes, HEAP, 0, &Unknown).unwrap();
     assert!(!fill(&pool, |_| panic!("no room")));
     assert!(!fill(&pool, |_| panic!("not again at once")));
-    assert_eq!(ledger.figures().pooled[0], 0);
+    assert_eq!(ledger.statistics().pooled[0], 0);
 }

@@ -14,7 +14,7 @@ use std::iter::repeat;
 
 pub(super) fn statistics(engine: &Engine) -> Statistics {
     let policy = engine.policy();
-    let snapshot = engine.ledger().figures();
+    let snapshot = engine.ledger().statistics();
     let counts = engine.stats().counts();
     let Limits { request_bytes, client_bytes, total_bytes, reserve_bytes, buffers_per_request, .. } = policy.limits;
     let available_bytes = engine.gauge().available_bytes();

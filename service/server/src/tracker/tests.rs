@@ -132,7 +132,7 @@ fn client_that_lets_go_and_asks_again_is_served_beside_one_that_asks_at_its_budg
 #[test]
 fn ticket_of_a_buffer_that_is_watched_in_part_never_becomes_another_buffers() {
     let tracker = tracker(None);
-    let live = || tracker.ledger.figures().all.account.live_buffers;
+    let live = || tracker.ledger.statistics().all.account.live_buffers;
     let pixels = pipe();
     let reserved = memfd();
     let first = hold(&tracker, 1, 2).unwrap();
@@ -161,5 +161,5 @@ fn buffer_whose_pixels_cannot_be_watched_leaves_the_account() {
     let duplicates = [None, Some(pipe())].map(|reserved| Duplicates { buffer: memfd(), reserved });
     tracker.watch(duplicates.into(), tickets);
     tracker.tend();
-    assert_eq!((tracker.ledger.figures().all.account.live_buffers, tracker.untracked()), (0, 2));
+    assert_eq!((tracker.ledger.statistics().all.account.live_buffers, tracker.untracked()), (0, 2));
 }

@@ -9,7 +9,7 @@ use service_tests::process::{fds, own_fds};
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Test, Verdict};
-use service_tests::{tests, tests_of_both, wait_for, SOON};
+use service_tests::{sample, tests, tests_of_both, wait_for, SOON};
 use std::collections::HashSet;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -90,7 +90,8 @@ fn flood_once(client: &Client, round: u32) -> Outcome {
 }
 
 fn flood_of_bad_and_good_requests_is_survived(subject: &Subject) {
-    flood(subject, 50);
+    // Whole rounds of its ten kinds.
+    flood(subject, if sample() > 1 { 10 } else { 50 });
 }
 
 /// So many calls from each of 64 threads.

@@ -11,7 +11,7 @@ use service_tests::random::Random;
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Test, Verdict};
-use service_tests::{tests, tests_of_both, wait_for, SOON};
+use service_tests::{sample, tests, tests_of_both, wait_for, SOON};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -113,13 +113,14 @@ fn send_words(binder: &SIBinder, code: u32, token: bool, words: &[i32]) {
 
 fn parcels_cut_oversized_and_garbled_are_answered_and_the_rest_served(subject: &Subject) {
     const SEED: u64 = 0x5eed_5eed_1234_5678;
-    println!("seed {SEED:#x}: 400 broken parcels");
+    let rounds = 400 / u32::try_from(sample()).unwrap();
+    println!("seed {SEED:#x}: {rounds} broken parcels");
     let live = subject.dump().number("/all/live_bytes");
     let transport = subject.transport().clone();
     let still = Still::of(subject);
     beside(subject, || {
         let mut random = Random::of(SEED);
-        for round in 0..400u32 {
+        for round in 0..rounds {
             // A socket's service may end a connection that speaks nonsense: the next one is new.
             let Ok(connection) = Connection::open(&transport) else { continue };
             let binder = connection.allocator().as_binder();

@@ -34,7 +34,7 @@ fn metadata_beside_a_carve_out_still_asks() {
     let ledger = ledger();
     let refused = hold_in(&ledger, CAMERA, 16 * MIB, &gauge(8 * MIB + PAGE - 1)).unwrap_err();
     assert_eq!(refused, Shortage::Memory { bytes: PAGE, available: 8 * MIB + PAGE - 1, reserve: 8 * MIB }.into());
-    assert_eq!(ledger.figures().heaps, vec![Account::default(); 2]);
+    assert_eq!(ledger.statistics().heaps, vec![Account::default(); 2]);
     // Granted to the page beside it, and so missing from the figure.
     let gauge = gauge(8 * MIB + PAGE);
     hold_in(&ledger, CAMERA, MIB, &gauge).unwrap();

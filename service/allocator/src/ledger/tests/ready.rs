@@ -20,10 +20,10 @@ fn ready_buffers_fill_a_heaps_budget_to_the_page_and_no_further() {
     assert!(!pool(&ledger, CAMERA, 2 * PAGE));
     assert!(pool(&ledger, CAMERA, 1), "a page is left, and a refusal takes none of it");
     assert!(!pool(&ledger, CAMERA, 1));
-    assert_eq!(ledger.figures().pooled, [0, 2 * MIB]);
-    assert_eq!(ledger.figures().all, ClientAccount::default(), "no client is charged");
+    assert_eq!(ledger.statistics().pooled, [0, 2 * MIB]);
+    assert_eq!(ledger.statistics().all, ClientAccount::default(), "no client is charged");
     ledger.unpool(CAMERA, PAGE - 1);
-    assert_eq!(ledger.figures().pooled, [0, 2 * MIB - PAGE]);
+    assert_eq!(ledger.statistics().pooled, [0, 2 * MIB - PAGE]);
     assert!(pool(&ledger, CAMERA, PAGE));
     assert!(!pool(&ledger, HeapId(9), PAGE), "no such heap");
 }
@@ -43,7 +43,7 @@ fn ready_buffers_and_clients_share_the_budget_of_all() {
 fn ready_buffers_leave_twice_the_reserve_free() {
     let ledger = ledger();
     assert!(!ledger.pool(SYSTEM, PAGE, 0, &gauge(16 * MIB + PAGE - 1)));
-    assert_eq!(ledger.figures().pooled, [0, 0]);
+    assert_eq!(ledger.statistics().pooled, [0, 0]);
     assert!(ledger.pool(SYSTEM, PAGE, 0, &gauge(16 * MIB + PAGE)));
 }
 
@@ -74,10 +74,10 @@ fn memory_that_the_kernel_did_not_give_is_not_ready() {
     assert!(ledger.pool(SYSTEM, 10 * MIB, 0, &gauge));
     assert!(!ledger.pool(SYSTEM, 10 * MIB, 0, &gauge), "the figure may not show the first yet");
     ledger.pool_asked(SYSTEM, 10 * MIB, false);
-    assert_eq!(ledger.figures().pooled, [0, 0]);
+    assert_eq!(ledger.statistics().pooled, [0, 0]);
     assert!(ledger.pool(SYSTEM, 10 * MIB, 0, &gauge));
     ledger.pool_asked(SYSTEM, 10 * MIB, true);
-    assert_eq!(ledger.figures().pooled, [10 * MIB, 0]);
+    assert_eq!(ledger.statistics().pooled, [10 * MIB, 0]);
     assert!(ledger.pool(SYSTEM, 10 * MIB, 200, &gauge), "a new figure shows what was given");
 }
 
@@ -93,5 +93,5 @@ fn ready_buffers_of_a_carve_out_ask_nothing_of_the_machines_memory() {
     ledger.pool_asked(CAMERA, MIB, true);
     assert!(ledger.pool(CAMERA, MIB, 0, &gauge));
     ledger.pool_asked(CAMERA, MIB, false);
-    assert_eq!((ledger.figures().pooled, gauge.reads.get()), (vec![0, MIB], 1));
+    assert_eq!((ledger.statistics().pooled, gauge.reads.get()), (vec![0, MIB], 1));
 }
