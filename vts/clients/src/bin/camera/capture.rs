@@ -15,8 +15,9 @@ use vts_clients::picture::{copy_raw, fingerprint, Picture};
 use vts_clients::report::Voice;
 use vts_clients::v4l2::{Capture, Frame};
 
-/// Longest silence of device and display, ms. vivid's slowest rate is a frame a second.
-const SILENCE_MS: u16 = 5_000;
+/// Longest silence of device and display, ms: one of the two hangs. vivid's slowest rate is a frame a second, and an emulated
+/// display beside other work takes several for one.
+const SILENCE_MS: u16 = 60_000;
 /// Every so many lines are looked at to see a frame change; vivid's text is 16 lines high.
 const FINGERPRINT_STEP: usize = 4;
 /// How often people hear of progress.
