@@ -269,20 +269,29 @@ fn assert_whole(client: Client, buffer: buffer_handle_t, seen: &mut BTreeSet<u16
     }
 }
 
-/// Sets values one after the other, marked with `mark`, and reads between.
-fn write_and_read(client: Client, buffer: buffer_handle_t, mark: u16, until: Instant) -> BTreeSet<u16> {
-    let mut seen = BTreeSet::new();
-    let mut round = 0u16;
-    while Instant::now() < until {
-        round = (round + 1) & 0xfff;
-        assert_eq!(client.set(buffer, 20, &cta(mark | round)), AIMAPPER_ERROR_NONE);
-        assert_eq!(client.set(buffer, 21, &blob(mark | round)), AIMAPPER_ERROR_NONE);
+/// Whose a value is: its mark.
+const PARENT: u16 = 0x1000;
+const CHILD_STARTED: u16 = 0x2000;
+/// The child's, once it has seen the parent's and has written for a while.
+const CHILD_HAS_SEEN: u16 = 0x3000;
+/// What writes longer than this hangs.
+const WATCHDOG: Duration = Duration::from_secs(120);
+
+/// Sets values one after the other, marked with `mark`, and reads between, until a value with the mark `wanted` was seen and
+/// at least `rounds` were written; for ever where nothing is wanted.
+fn write_and_read(client: Client, buffer: buffer_handle_t, mark: u16, rounds: u32, wanted: Option<u16>) {
+    let (mut seen, start) = (BTreeSet::new(), Instant::now());
+    for round in 0.. {
+        if round >= rounds && wanted.is_some_and(|wanted| seen.contains(&wanted)) {
+            return;
+        }
+        assert!(start.elapsed() < WATCHDOG, "no {wanted:x?} among {seen:x?}");
+        let value = mark | u16::try_from(round & 0xfff).unwrap();
+        assert_eq!(client.set(buffer, 20, &cta(value)), AIMAPPER_ERROR_NONE);
+        assert_eq!(client.set(buffer, 21, &blob(value)), AIMAPPER_ERROR_NONE);
         assert_whole(client, buffer, &mut seen);
     }
-    seen
 }
-
-const WRITING: Duration = Duration::from_millis(1500);
 
 /// The other process's part: does nothing unless it was started by one of the tests below.
 #[test]
@@ -297,12 +306,12 @@ fn child_process() {
     let buffer = client.import(&raw);
     match task {
         0 => {
-            let seen = write_and_read(client, buffer, 0x2000, Instant::now() + WRITING);
-            assert!(seen.contains(&0x1000), "nothing was seen of the parent: {seen:x?}");
+            write_and_read(client, buffer, CHILD_STARTED, 500, Some(PARENT));
+            write_and_read(client, buffer, CHILD_HAS_SEEN, 0, None);
         }
         // Dies in the middle of a set, again and again started anew by the parent.
         1 => {
-            write_and_read(client, buffer, 0x2000, Instant::now() + Duration::from_secs(600));
+            write_and_read(client, buffer, CHILD_STARTED, 0, None);
         }
         // Scribbles.
         _ => {
@@ -349,9 +358,10 @@ fn two_processes_writing_at_once_see_each_other_and_nothing_torn() {
         let raw = Raw::new(source, &rgba());
         let buffer = client.import(&raw);
         let mut other = child(0, &raw);
-        let seen = write_and_read(client, buffer, 0x1000, Instant::now() + WRITING * 2);
-        assert!(other.wait().unwrap().success());
-        assert!(seen.contains(&0x2000), "nothing was seen of the child: {seen:x?}");
+        write_and_read(client, buffer, PARENT, 500, Some(CHILD_HAS_SEEN));
+        assert_eq!(other.try_wait().unwrap(), None, "the child has ended by itself");
+        other.kill().unwrap();
+        other.wait().unwrap();
         assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
     }
 }
