@@ -16,6 +16,7 @@ pub const FDS_PER_BUFFER: u32 = 2;
 pub(crate) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Finding>) {
     duplicates("heap", document.heaps.iter().map(|heap| heap.name.as_str()), findings);
     duplicates("rule", document.rules.iter().map(|rule| rule.name.as_str()), findings);
+    duplicates("format", document.formats.iter().map(|format| format.name.as_str()), findings);
     duplicates("align", document.alignments.iter().map(|align| align.name.as_str()), findings);
     duplicates("ready", document.ready.iter().map(|ready| ready.name.as_str()), findings);
     duplicates("expect", document.expectations.iter().map(|expect| expect.name.as_str()), findings);

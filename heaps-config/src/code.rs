@@ -40,8 +40,8 @@ codes! {
     BadValue = "bad-value", Error, "The value is of the right kind and out of range or malformed.";
     DuplicateName = "duplicate-name", Error, "Two entries of one section have the same name, so messages, dumps and references could mean either.";
     UnknownUsage = "unknown-usage", Error, "Neither BufferUsage nor [vendor_usage] has this name.";
-    UnknownFormat = "unknown-format", Error, "Neither PixelFormat nor [format_group] has this name.";
-    UnknownLayout = "unknown-layout", Error, "No layout has this name.";
+    UnknownFormat = "unknown-format", Error, "Neither PixelFormat nor [[format]] nor [format_group] has this name.";
+    UnknownLayout = "unknown-layout", Error, "No layout and no [[format]] has this name.";
     UnknownHeap = "unknown-heap", Error, "No [[heap]] has this name.";
     UnknownRule = "unknown-rule", Error, "No [[rule]] has this name.";
     TooManyHeaps = "too-many-heaps", Error, "A policy holds at most 64 heaps.";
@@ -56,7 +56,7 @@ codes! {
     ProtectedLeak = "protected-leak", Error, "A PROTECTED request could be served from a heap that is not protected.";
     ProtectedUndecided = "protected-undecided", Error, "The policy has protected heaps and its rules are too intricate to decide whether protected content could reach an ordinary one.";
     MetadataHeap = "metadata-heap", Error, "Shared metadata is mapped by every client: its heap must be cached and not protected.";
-    AlignPowerOfTwo = "align-power-of-two", Error, "Alignments are powers of two.";
+    VendorFormat = "vendor-format", Error, "A vendor's pixel format has a value that AIDL does not name, once, and says what its planes are, its fourcc, and a modifier only with it.";
     AlignBreaksFormat = "align-breaks-format", Error, "The alignment would give a format a layout that its definition rules out.";
     ReplyFds = "reply-fds", Error, "A reply carries two fds a buffer, and a socket carries 64 fds.";
     MustAllocate = "must-allocate", Error, "A request that every Android device has to serve (the frameworks and VTS make it) is taken by no rule or refused.";

@@ -5,6 +5,10 @@
 
 mod expect;
 mod read;
+mod read_shape;
+mod shape;
+
+pub use shape::{AlignDoc, FormatDoc, PerPlane, PlaneDoc};
 
 pub use expect::ExpectDoc;
 
@@ -38,6 +42,9 @@ pub struct Document {
     /// Names for lists of formats.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub format_group: BTreeMap<String, Vec<String>>,
+    /// The vendor's pixel formats.
+    #[serde(rename = "format", skip_serializing_if = "Vec::is_empty")]
+    pub formats: Vec<FormatDoc>,
     /// Accepted `additionalOptions`.
     #[serde(rename = "option", skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<OptionDoc>,
@@ -183,12 +190,18 @@ pub struct ConditionDoc {
     /// Usage names: none may hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub none_of: Vec<String>,
+    /// Usage names: these and no others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exactly: Option<Vec<String>>,
     /// Formats and groups of formats, when there are any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub formats: Vec<String>,
     /// Formats and groups that are not meant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_formats: Vec<String>,
+    /// Layouts, formats of one layout, and groups of these, when there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layouts: Vec<String>,
     /// Bytes of one buffer, at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_size: Option<u64>,
@@ -216,28 +229,6 @@ pub struct RuleDoc {
     pub deny: Option<String>,
 }
 
-/// `[[align]]`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct AlignDoc {
-    /// The policy's name for it.
-    pub name: String,
-    /// When it applies.
-    #[serde(flatten)]
-    pub when: ConditionDoc,
-    /// Bytes of a plane's line.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stride_bytes: Option<u32>,
-    /// Pixels of the first plane's line.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stride_pixels: Option<u32>,
-    /// Lines of a plane.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub height_lines: Option<u32>,
-    /// Bytes of a layer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size_bytes: Option<u32>,
-}
-
 /// `[[resolve]]`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ResolveDoc {
@@ -246,6 +237,6 @@ pub struct ResolveDoc {
     /// When it applies.
     #[serde(flatten)]
     pub when: ConditionDoc,
-    /// The layout's name.
+    /// The name of the layout, or of a vendor's format.
     pub to: String,
 }

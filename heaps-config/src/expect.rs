@@ -66,8 +66,8 @@ fn resolve_one(
         }
     }
     if let Some(layout) = &expect.layout {
-        if Layout::from_name(layout).is_none() {
-            let known = Layout::ALL.iter().map(|layout| layout.name());
+        if names.layout(layout).is_none() {
+            let known = Layout::ALL.iter().map(|layout| layout.name().to_owned()).chain(names.vendor_formats());
             findings.push(Finding::unknown(Code::UnknownLayout, path.key("layout"), "layout", layout, known));
         }
     }

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod align;
 mod bytes;
 mod check;
 mod code;
@@ -16,6 +17,7 @@ pub mod condition;
 mod document;
 mod expect;
 mod finding;
+mod format;
 mod names;
 pub mod nodes;
 pub mod policy;
@@ -28,8 +30,8 @@ pub use bytes::show as show_bytes;
 pub use check::{FDS_PER_BUFFER, FDS_PER_REPLY};
 pub use code::Code;
 pub use document::{
-    AlignDoc, ConditionDoc, Document, ExpectDoc, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc,
-    ResolveDoc, RuleDoc, SCHEMA,
+    AlignDoc, ConditionDoc, Document, ExpectDoc, FormatDoc, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PerPlane,
+    PlaneDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, SCHEMA,
 };
 pub use expect::Expectation;
 pub use finding::{Finding, KeyPath, Part, Severity, Step};

@@ -3,13 +3,15 @@
 use crate::code::Code;
 use crate::document::Document;
 use crate::finding::{Finding, KeyPath};
-use crate::policy::{HeapId, HeapSet, Term};
-use gralloc_buffer::{PixelFormat, Usage};
+use crate::format;
+use crate::policy::{HeapId, HeapSet, LayoutName, Term};
+use gralloc_buffer::{Layout, PixelFormat, Usage};
 use std::collections::BTreeMap;
 
 /// Everything that a name in a document may mean.
 pub(crate) struct Names {
     vendor: BTreeMap<String, Usage>,
+    formats: BTreeMap<String, i32>,
     groups: BTreeMap<String, Vec<PixelFormat>>,
     heaps: Vec<String>,
 }
@@ -23,6 +25,11 @@ impl Names {
     pub(crate) fn collect(document: &Document, findings: &mut Vec<Finding>) -> Names {
         let mut names = Names {
             vendor: BTreeMap::new(),
+            formats: document
+                .formats
+                .iter()
+                .filter_map(|it| Some((it.name.clone(), format::value(it.value)?)))
+                .collect(),
             groups: BTreeMap::new(),
             heaps: document.heaps.iter().map(|heap| heap.name.clone()).collect(),
         };
@@ -64,8 +71,8 @@ impl Names {
     fn collect_groups(&mut self, document: &Document, findings: &mut Vec<Finding>) {
         for (name, formats) in &document.format_group {
             let path = KeyPath::ROOT.key("format_group").key(name);
-            if PixelFormat::from_name(name).is_some() {
-                let message = format!("\"{name}\" is a PixelFormat itself");
+            if self.format(name).is_some() {
+                let message = format!("\"{name}\" is a format itself");
                 findings.push(Finding::new(Code::DuplicateName, path.clone(), message).about_key());
             }
             if formats.is_empty() {
@@ -81,13 +88,66 @@ impl Names {
         }
     }
 
-    /// One `PixelFormat`, no group. An empty name is one that was reported already.
+    /// A format of AIDL's or of the policy's.
+    fn format(&self, name: &str) -> Option<PixelFormat> {
+        let own = || self.formats.get(name).copied().map(PixelFormat::Vendor);
+        PixelFormat::from_name(name).filter(|format| *format != PixelFormat::Unspecified).or_else(own)
+    }
+
+    fn format_names(&self) -> impl Iterator<Item = String> + '_ {
+        self.formats.keys().cloned().chain(format_names().map(str::to_owned))
+    }
+
+    /// One format, no group. An empty name is one that was reported already.
     pub(crate) fn plain_format(&self, name: &str, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<PixelFormat> {
-        let found = PixelFormat::from_name(name).filter(|format| *format != PixelFormat::Unspecified);
+        let found = self.format(name);
         if found.is_none() && !name.is_empty() {
-            findings.push(Finding::unknown(Code::UnknownFormat, path.clone(), "format", name, format_names()));
+            findings.push(Finding::unknown(Code::UnknownFormat, path.clone(), "format", name, self.format_names()));
         }
         found
+    }
+
+    /// A layout of the table, or a format of the policy's.
+    pub(crate) fn layout(&self, name: &str) -> Option<LayoutName> {
+        let own = || self.formats.get(name).copied().map(LayoutName::Vendor);
+        Layout::from_name(name).map(LayoutName::Table).or_else(own)
+    }
+
+    /// The names of the vendor's formats.
+    pub(crate) fn vendor_formats(&self) -> impl Iterator<Item = String> + '_ {
+        self.formats.keys().cloned()
+    }
+
+    /// Layouts, formats of one layout, and groups of these, each once.
+    pub(crate) fn layouts(&self, names: &[String], path: &KeyPath, findings: &mut Vec<Finding>) -> Vec<LayoutName> {
+        let mut layouts: Vec<LayoutName> = Vec::new();
+        for (at, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            let here = path.index(at);
+            let of = |format: &PixelFormat| match format {
+                PixelFormat::Vendor(value) => Some(LayoutName::Vendor(*value)),
+                format => Layout::of(*format).map(LayoutName::Table),
+            };
+            let group = match (self.layout(name), self.groups.get(name), self.format(name)) {
+                (Some(layout), ..) => vec![layout],
+                (None, Some(group), _) => group.iter().filter_map(of).collect(),
+                (None, None, Some(format)) => of(&format).into_iter().collect(),
+                (None, None, None) => {
+                    let all = Layout::ALL.iter().map(|layout| layout.name().to_owned());
+                    let allowed = self.groups.keys().cloned().chain(self.format_names()).chain(all);
+                    findings.push(Finding::unknown(Code::UnknownLayout, here, "layout", name, allowed));
+                    continue;
+                }
+            };
+            if group.is_empty() {
+                let message = format!("\"{name}\" is no layout: a flexible format becomes one");
+                findings.push(Finding::new(Code::UnknownLayout, here.clone(), message));
+            }
+            if !group.is_empty() && group.iter().all(|layout| layouts.contains(layout)) {
+                findings.push(Finding::new(Code::RepeatedItem, here, format!("\"{name}\" is in the list already")));
+            }
+            layouts.extend(group.into_iter().filter(|layout| !layouts.contains(layout)).collect::<Vec<_>>());
+        }
+        layouts
     }
 
     /// Formats and groups, expanded, each once.
@@ -97,12 +157,10 @@ impl Names {
             let here = path.index(at);
             let group = match self.groups.get(name) {
                 Some(group) => group.clone(),
-                None if PixelFormat::from_name(name).is_some_and(|format| format != PixelFormat::Unspecified) => {
-                    PixelFormat::from_name(name).into_iter().collect()
-                }
+                None if self.format(name).is_some() => self.format(name).into_iter().collect(),
                 None if name.is_empty() => continue,
                 None => {
-                    let allowed = self.groups.keys().cloned().chain(format_names().map(str::to_owned));
+                    let allowed = self.groups.keys().cloned().chain(self.format_names());
                     findings.push(Finding::unknown(Code::UnknownFormat, here, "format", name, allowed));
                     continue;
                 }

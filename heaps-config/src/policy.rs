@@ -2,7 +2,7 @@
 
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::layout::Layout;
-use gralloc_buffer::layout::Needs;
+use gralloc_buffer::layout::{Ask, Combine, Contract, Form, Needs, PlaneShape, Shapes};
 use gralloc_buffer::usage::Usage;
 use gralloc_buffer::Descriptor;
 use serde::Serialize;
@@ -103,6 +103,8 @@ pub struct Condition {
     pub formats: Vec<PixelFormat>,
     /// The requested format is none of these.
     pub not_formats: Vec<PixelFormat>,
+    /// What the format became is one of these, when there are any.
+    pub layouts: Vec<LayoutName>,
     /// Bytes of one buffer, at least.
     pub min_bytes: Option<u64>,
     /// Bytes of one buffer, at most.
@@ -136,33 +138,101 @@ pub struct Rule {
     pub action: Action,
 }
 
-/// Alignment for what the condition takes; all that apply are combined.
+/// A layout of the table, or a vendor's format by its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LayoutName {
+    /// One of the table.
+    Table(Layout),
+    /// A vendor's.
+    Vendor(i32),
+}
+
+impl From<Layout> for LayoutName {
+    fn from(layout: Layout) -> LayoutName {
+        LayoutName::Table(layout)
+    }
+}
+
+/// A pixel format of the vendor's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VendorFormat {
+    /// The policy's name for it.
+    pub name: String,
+    /// Its value on the wire.
+    pub value: i32,
+    /// The layout whose planes it has, or `Layout::Vendor`.
+    pub layout: Layout,
+    /// Its planes, for `Layout::Vendor`.
+    pub shapes: Shapes,
+    /// The `DRM_FORMAT_*` code, as stated.
+    pub fourcc: u32,
+    /// The `DRM_FORMAT_MOD_*` value, as stated.
+    pub modifier: u64,
+    /// The CPU can make sense of it.
+    pub mappable: bool,
+    /// Pixels of which the width is a multiple.
+    pub width_multiple: u32,
+    /// Lines of which the height is a multiple.
+    pub height_multiple: u32,
+    /// It has exactly as many lines as its height.
+    pub fixed_height: bool,
+}
+
+impl VendorFormat {
+    /// What the planes are made of.
+    pub fn shapes(&self) -> &[PlaneShape] {
+        match self.layout {
+            Layout::Vendor => self.shapes.as_slice(),
+            layout => layout.shapes(),
+        }
+    }
+
+    /// The same as the layout arithmetic takes it.
+    pub fn form(&self) -> Form<'_> {
+        let contract = self.layout.form().contract;
+        let fixed_height = contract.fixed_height || self.fixed_height;
+        Form { shapes: self.shapes(), contract: Contract { fixed_height, ..contract } }
+    }
+}
+
+/// Alignment for what the condition takes; all that apply are combined, in the policy's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alignment {
     /// The policy's name for it.
     pub name: String,
-    /// When it applies (usage and format; not size).
+    /// When it applies (usage, format and layout; not size).
     pub when: Condition,
-    /// Bytes of a plane's line, a power of two; 1 asks nothing.
+    /// Bytes of every plane's line; 0 and 1 ask nothing.
     pub stride_bytes: u32,
-    /// Pixels of the first plane's line, a power of two; 1 asks nothing.
+    /// Pixels of the first plane's line; 0 and 1 ask nothing.
     pub stride_pixels: u32,
-    /// Lines of the first plane, a power of two; subsampled planes have their share. 1 asks nothing, and so does any
-    /// value for a layout whose contract fixes the lines (`Layout::has_fixed_height`).
+    /// Lines of the first plane; subsampled planes have their share. 0 and 1 ask nothing, and so does any value for a layout
+    /// whose contract fixes the lines (`Layout::has_fixed_height`).
     pub height_lines: u32,
-    /// Bytes of a layer, a power of two; 1 asks nothing.
+    /// Bytes of a layer; 0 and 1 ask nothing.
     pub size_bytes: u32,
+    /// What it asks for besides.
+    pub more: Vec<Ask>,
+    /// How all that meets what was asked before.
+    pub combine: Combine,
 }
 
 impl Alignment {
-    /// The same as the layout arithmetic takes it.
-    pub fn needs(&self) -> Needs {
-        Needs {
-            stride_bytes: self.stride_bytes.into(),
-            stride_pixels: self.stride_pixels.into(),
-            height_lines: self.height_lines.into(),
-            size_bytes: self.size_bytes.into(),
-        }
+    /// Everything that it asks for. A 0 was not written; a 1 replaces, where the alignment does.
+    pub fn asks(&self) -> impl Iterator<Item = Ask> + Clone + '_ {
+        let least = if self.combine == Combine::Replace { 1 } else { 2 };
+        let own = [
+            (self.stride_bytes >= least).then_some(Ask::StrideBytes(self.stride_bytes)),
+            (self.stride_pixels >= least).then_some(Ask::StridePixels(self.stride_pixels)),
+            (self.height_lines >= least).then_some(Ask::Lines(self.height_lines)),
+            (self.size_bytes >= least).then_some(Ask::LayerBytes(self.size_bytes)),
+        ];
+        own.into_iter().flatten().chain(self.more.iter().copied())
+    }
+
+    /// What is asked for with this one too; `None` when no 64-bit number satisfies all.
+    pub fn apply(&self, needs: Needs) -> Option<Needs> {
+        needs.apply(self.asks(), self.combine)
     }
 }
 
@@ -174,7 +244,7 @@ pub struct Resolution {
     /// When it applies (usage alone).
     pub when: Condition,
     /// The layout then.
-    pub layout: Layout,
+    pub layout: LayoutName,
 }
 
 /// An `additionalOptions` name that the device accepts.
@@ -285,6 +355,8 @@ pub struct Policy {
     pub alignments: Vec<Alignment>,
     /// Flexible formats, first match wins.
     pub resolutions: Vec<Resolution>,
+    /// The vendor's pixel formats.
+    pub formats: Vec<VendorFormat>,
     /// Named vendor bits.
     pub vendor_usage: Vec<VendorUsage>,
     /// Accepted options.
@@ -311,6 +383,27 @@ impl Policy {
     /// All heaps with their ids.
     pub fn heap_ids(&self) -> impl Iterator<Item = (HeapId, &Heap)> {
         (0u8..).map(HeapId).zip(&self.heaps)
+    }
+
+    /// The vendor's format of a value.
+    pub fn vendor_format(&self, value: i32) -> Option<&VendorFormat> {
+        self.formats.iter().find(|format| format.value == value)
+    }
+
+    /// What the policy calls a format: AIDL's name, or its own.
+    pub fn format_name(&self, format: PixelFormat) -> &str {
+        match format {
+            PixelFormat::Vendor(value) => self.vendor_format(value).map_or("VENDOR", |format| format.name.as_str()),
+            named => named.name(),
+        }
+    }
+
+    /// What the policy calls a layout.
+    pub fn layout_name(&self, layout: LayoutName) -> &str {
+        match layout {
+            LayoutName::Table(layout) => layout.name(),
+            LayoutName::Vendor(value) => self.format_name(PixelFormat::Vendor(value)),
+        }
     }
 
     /// The vendor bits that the policy names.

@@ -1,12 +1,14 @@
 //! Names become indices and masks: a [`Document`] becomes the core's [`Policy`].
 
 use crate::code::Code;
-use crate::document::{AlignDoc, ConditionDoc, Document, ResolveDoc, RuleDoc};
+use crate::document::{ConditionDoc, Document, ResolveDoc, RuleDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::names::Names;
 use crate::policy::{
-    AcceptedOption, Action, Alignment, Condition, Heap, HeapId, Limits, Policy, Resolution, Rule, VendorUsage,
+    AcceptedOption, Action, Condition, Heap, HeapId, LayoutName, Limits, Policy, Resolution, Rule, Term, VendorFormat,
+    VendorUsage,
 };
+use gralloc_buffer::handle::is_yuv_420_888;
 use gralloc_buffer::{Layout, PixelFormat, Usage};
 
 /// What YCBCR_420_888 may become: its contract asks for 8-bit samples, chroma halved both ways.
@@ -17,6 +19,7 @@ const RAW_LAYOUTS: [Layout; 4] = [Layout::Raw10, Layout::Raw12, Layout::Raw16, L
 /// Builds the policy. What cannot be resolved goes to `findings` and is left out; a policy with errors is not for use.
 pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Policy {
     let names = Names::collect(document, findings);
+    let formats = crate::format::resolve(document, findings);
     let heaps = document.heaps.iter().map(|heap| Heap {
         name: heap.name.clone(),
         nodes: heap.nodes.clone(),
@@ -42,8 +45,13 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
         name: document.name.clone(),
         heaps: heaps.collect(),
         rules: items(&document.rules, "rule", |rule, path| resolve_rule(rule, &path, &names, &twins, findings)),
-        alignments: items(&document.alignments, "align", |align, path| resolve_align(align, &path, &names, findings)),
-        resolutions: items(&document.resolutions, "resolve", |it, path| resolve_format(it, &path, &names, findings)),
+        alignments: items(&document.alignments, "align", |align, path| {
+            crate::align::resolve(align, &path, &names, findings)
+        }),
+        resolutions: items(&document.resolutions, "resolve", |it, path| {
+            resolve_format(it, &path, &names, &formats, findings)
+        }),
+        formats,
         vendor_usage: vendor.collect(),
         options: document.options.iter().map(option).collect(),
         limits: Limits {
@@ -71,13 +79,24 @@ fn resolve_twins(document: &Document, names: &Names, findings: &mut Vec<Finding>
     })
 }
 
-fn resolve_condition(when: &ConditionDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Condition {
+pub(crate) fn resolve_condition(
+    when: &ConditionDoc,
+    path: &KeyPath,
+    names: &Names,
+    findings: &mut Vec<Finding>,
+) -> Condition {
+    let mut all_of = names.terms(&when.all_of, &path.key("all_of"), findings);
+    if let Some(exactly) = &when.exactly {
+        let value = names.usage(exactly, &path.key("exactly"), findings);
+        all_of.push(Term::Equals { mask: Usage(u64::MAX), value });
+    }
     Condition {
-        all_of: names.terms(&when.all_of, &path.key("all_of"), findings),
+        all_of,
         any_of: names.terms(&when.any_of, &path.key("any_of"), findings),
         none_of: names.terms(&when.none_of, &path.key("none_of"), findings),
         formats: names.formats(&when.formats, &path.key("formats"), findings),
         not_formats: names.formats(&when.not_formats, &path.key("not_formats"), findings),
+        layouts: names.layouts(&when.layouts, &path.key("layouts"), findings),
         min_bytes: when.min_size,
         max_bytes: when.max_size,
     }
@@ -144,53 +163,44 @@ fn resolve_rule(
     Rule { name: rule.name.clone(), when, action }
 }
 
-fn resolve_align(align: &AlignDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Alignment {
-    let mut asked = |key: &str, value: Option<u32>| {
-        let value = value.unwrap_or(1);
-        if value.is_power_of_two() {
-            return value;
-        }
-        let message = format!("{value} is not a power of two");
-        let near = value.checked_next_power_of_two().unwrap_or(1 << 31);
-        let help =
-            if near > 1 { format!("next to it are {} and {near}", near / 2) } else { "1 asks nothing".to_owned() };
-        findings.push(Finding::new(Code::AlignPowerOfTwo, path.key(key), message).help(help));
-        1
-    };
-    Alignment {
-        stride_bytes: asked("stride_bytes", align.stride_bytes),
-        stride_pixels: asked("stride_pixels", align.stride_pixels),
-        height_lines: asked("height_lines", align.height_lines),
-        size_bytes: asked("size_bytes", align.size_bytes),
-        name: align.name.clone(),
-        when: resolve_condition(&align.when, path, names, findings),
-    }
-}
-
-fn resolve_format(doc: &ResolveDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Resolution {
+fn resolve_format(
+    doc: &ResolveDoc,
+    path: &KeyPath,
+    names: &Names,
+    formats: &[VendorFormat],
+    findings: &mut Vec<Finding>,
+) -> Resolution {
     let format_path = path.key("format");
     let format = names.plain_format(&doc.format, &format_path, findings);
-    let layout = Layout::from_name(&doc.to);
+    let layout = names.layout(&doc.to);
     let all: Vec<Layout> = Layout::ALL.iter().copied().filter(|layout| *layout != Layout::Blob).collect();
     let allowed: &[Layout] = match format {
         Some(PixelFormat::Ycbcr420_888) => &YUV_420_LAYOUTS,
         Some(PixelFormat::RawOpaque) => &RAW_LAYOUTS,
         Some(PixelFormat::ImplementationDefined) | None => &all,
-        Some(other) => {
-            let message = format!("{} is one layout already: there is nothing to resolve", other.name());
+        Some(_) => {
+            let message = format!("{} is one layout already: there is nothing to resolve", doc.format);
             let help = "allowed: IMPLEMENTATION_DEFINED, YCBCR_420_888, RAW_OPAQUE";
             findings.push(Finding::new(Code::BadValue, format_path, message).help(help));
             Layout::ALL
         }
     };
-    let names_of = || allowed.iter().map(|layout| layout.name());
+    let vendor = |value: i32| formats.iter().find(|format| format.value == value);
+    let may = |layout: LayoutName| match (layout, format) {
+        (LayoutName::Table(layout), _) => allowed.contains(&layout),
+        (LayoutName::Vendor(value), Some(PixelFormat::Ycbcr420_888)) => {
+            vendor(value).map_or(true, |format| is_yuv_420_888(format.shapes()))
+        }
+        (LayoutName::Vendor(_), _) => true,
+    };
+    let names_of = || allowed.iter().map(|layout| layout.name().to_owned()).chain(names.vendor_formats());
     match layout {
         None if doc.to.is_empty() => {}
         None => findings.push(Finding::unknown(Code::UnknownLayout, path.key("to"), "layout", &doc.to, names_of())),
-        Some(layout) if !allowed.contains(&layout) => {
-            let message = format!("{} cannot become {}", doc.format, layout.name());
+        Some(layout) if !may(layout) => {
+            let message = format!("{} cannot become {}", doc.format, doc.to);
             let mut finding = Finding::new(Code::BadValue, path.key("to"), message);
-            finding.allowed = names_of().map(str::to_owned).collect();
+            finding.allowed = names_of().collect();
             findings.push(finding);
         }
         Some(_) => {}
@@ -198,6 +208,6 @@ fn resolve_format(doc: &ResolveDoc, path: &KeyPath, names: &Names, findings: &mu
     Resolution {
         format: format.unwrap_or(PixelFormat::ImplementationDefined),
         when: resolve_condition(&doc.when, path, names, findings),
-        layout: layout.unwrap_or(Layout::Nv12),
+        layout: layout.unwrap_or(LayoutName::Table(Layout::Nv12)),
     }
 }

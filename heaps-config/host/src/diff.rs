@@ -109,6 +109,11 @@ fn merged(before: &Policy, after: &Policy) -> Policy {
             both.vendor_usage.push(vendor.clone());
         }
     }
+    for format in &after.formats {
+        if both.formats.iter().all(|known| known.value != format.value) {
+            both.formats.push(format.clone());
+        }
+    }
     both.limits.request_bytes = before.limits.request_bytes.max(after.limits.request_bytes);
     both
 }

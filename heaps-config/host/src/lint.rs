@@ -56,7 +56,6 @@ fn clouds(code: Code) -> bool {
         Code::ProtectedNode,
         Code::MetadataHeap,
         Code::ReplyFds,
-        Code::AlignPowerOfTwo,
     ];
     code.severity() == Severity::Error && !harmless.contains(&code)
 }

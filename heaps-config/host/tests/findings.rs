@@ -492,18 +492,96 @@ fn a_reply_carries_64_fds() {
 }
 
 #[test]
-fn alignments_are_powers_of_two() {
-    let found = only(
-        &with("[[align]]\nname = \"a\"\nsize_bytes = 4096\nstride_bytes = 48 #!"),
-        Code::AlignPowerOfTwo,
-        "align[0].stride_bytes",
-    );
-    assert_eq!(found.finding.help.as_deref(), Some("next to it are 32 and 64"));
+fn alignments_are_multiples_of_any_number_but_0() {
+    let align = |line: &str| with(&format!("[[align]]\nname = \"a\"\nsize_bytes = 4096\n{line} #!"));
+    assert!(lint_text(&align("stride_bytes = 48")).findings.is_empty());
+    for key in ["height_lines", "stride_bytes", "odd_stride_pixels", "width_pixels", "plane_start"] {
+        let found = only(&align(&format!("{key} = 0")), Code::BadValue, &format!("align[0].{key}"));
+        assert!(found.finding.message.contains("nothing is a multiple of 0"), "{found:?}");
+    }
+    only(&align("plane_size = [4096, 0]"), Code::BadValue, "align[0].plane_size");
+    only(&align("stride_bytes = []"), Code::BadValue, "align[0].stride_bytes");
+    only(&align("stride_bytes = [1, 2, 3, 4, 5]"), Code::BadValue, "align[0].stride_bytes");
+}
+
+#[test]
+fn parts_and_blocks_of_an_alignment_are_ones() {
+    let align = |line: &str| with(&format!("[[align]]\nname = \"a\"\nsize_bytes = 4096\n{line} #!"));
+    for fraction in ["[5, 4]", "[1, 0]", "[0, 4]", "[1]"] {
+        let found = only(&align(&format!("tail_of_luma = {fraction}")), Code::BadValue, "align[0].tail_of_luma");
+        assert_eq!(found.finding.help.as_deref(), Some("allowed: [parts, of], at most the whole: [1, 4]"));
+    }
+    assert!(lint_text(&align("least_of_luma = [3, 2]")).findings.is_empty());
+    only(&align("least_of_luma = [5, 0]"), Code::BadValue, "align[0].least_of_luma");
+    for blocks in ["[0, 16, 128]", "[16, 0, 128]", "[16, 16]"] {
+        only(&align(&format!("tail_blocks = {blocks}")), Code::BadValue, "align[0].tail_blocks");
+    }
+    let found = only(&align("combine = \"max\""), Code::BadValue, "align[0].combine");
+    assert_eq!(found.finding.allowed, ["lcm", "maximum", "replace"]);
+    only(&align("chroma_stride = \"third\""), Code::BadValue, "align[0].chroma_stride");
+}
+
+/// A policy with a vendor's format, one line of it marked.
+fn format(lines: &str) -> String {
+    with(&format!("[[format]]\nname = \"NV15\"\n{lines}"))
+}
+
+#[test]
+fn vendor_formats_say_what_they_are() {
+    let planes = "planes = [{ components = [\"Y\"], samples = 4, bytes = 5 }]";
+    let good = format(&format!("value = 0x102\nfourcc = \"NV15\"\n{planes}"));
+    assert!(lint_text(&good).findings.is_empty(), "{:?}", lint_text(&good).findings);
+    let value = |value: &str| format(&format!("value = {value} #!\nfourcc = \"NV15\"\nlike = \"NV12\""));
+    let found = only(&value("0x16"), Code::VendorFormat, "format[0].value");
+    assert!(found.finding.message.contains("RGBA_FP16"), "{found:?}");
+    only(&value("0x100000000"), Code::BadValue, "format[0].value");
+    assert!(lint_text(&value("0xFFFF0002")).findings.is_empty());
+    let fourcc = |fourcc: &str| format(&format!("value = 0x102\nlike = \"NV12\"\nfourcc = \"{fourcc}\" #!"));
+    only(&fourcc("NV123"), Code::BadValue, "format[0].fourcc");
+    assert!(lint_text(&fourcc("none")).findings.is_empty());
+    let text = format("value = 0x102\nlike = \"NV12\"\nfourcc = \"none\"\nmodifier = 1 #!");
+    only(&text, Code::VendorFormat, "format[0].modifier");
     only(
-        &with("[[align]]\nname = \"a\"\nsize_bytes = 4096\nheight_lines = 0 #!"),
-        Code::AlignPowerOfTwo,
-        "align[0].height_lines",
+        &format("value = 0x102\nfourcc = \"NV12\"").replace("[[format]]", "[[format]] #!"),
+        Code::VendorFormat,
+        "format[0]",
     );
+    let like = "value = 0x102\nfourcc = \"NV12\"\nlike = \"NV13\" #!";
+    only(&format(like), Code::UnknownLayout, "format[0].like");
+    let twice = "value = 0x102\nfourcc = \"NV12\"\nlike = \"NV12\"\n";
+    let two = with(&format!(
+        "[[format]]\nname = \"A\"\n{twice}[[format]]\nname = \"B\"\n{}",
+        twice.replacen('\n', " #!\n", 1)
+    ));
+    only(&two, Code::VendorFormat, "format[1].value");
+    let name = format(twice).replace("name = \"NV15\"", "name = \"NV12\" #!");
+    only(&name, Code::DuplicateName, "format[0].name");
+}
+
+#[test]
+fn planes_of_vendor_formats_hold_their_components() {
+    let plane = |plane: &str| format(&format!("value = 0x102\nfourcc = \"NV15\"\nplanes = [{{ {plane} }}] #!"));
+    for good in ["components = [\"Y:10@6\"]", "components = [\"CB:10\", \"CR:10\"], bytes = 4, subsampling = [2, 1]"] {
+        assert!(lint_text(&plane(good)).findings.is_empty(), "{good}");
+    }
+    only(&plane("components = []"), Code::VendorFormat, "format[0].planes[0]");
+    only(&plane("components = [\"Y:10@6\"], bytes = 1"), Code::VendorFormat, "format[0].planes[0]");
+    only(&plane("components = [\"Y\"], samples = 4, bytes = 0"), Code::VendorFormat, "format[0].planes[0]");
+    only(&plane("components = [\"Y:8\"], subsampling = [3, 1]"), Code::VendorFormat, "format[0].planes[0]");
+    only(&plane("components = [\"Y:8\"], subsampling = [2]"), Code::VendorFormat, "format[0].planes[0].subsampling");
+    only(&plane("components = [\"Q:8\"]"), Code::VendorFormat, "format[0].planes[0].components[0]");
+}
+
+/// A condition that is exactly a usage, and one that asks what the format became.
+#[test]
+fn conditions_of_exact_usage_and_of_layouts_name_what_there_is() {
+    let align = |line: &str| with(&format!("[[align]]\nname = \"a\"\nsize_bytes = 4096\n{line} #!"));
+    assert!(lint_text(&align("exactly = [\"GPU_TEXTURE\", \"CPU_READ_OFTEN\"]")).findings.is_empty());
+    only(&align("exactly = [\"GPU_TEXTUR\"]"), Code::UnknownUsage, "align[0].exactly[0]");
+    assert!(lint_text(&align("layouts = [\"RGBA_8888\", \"NV12\", \"YCRCB_420_SP\"]")).findings.is_empty());
+    only(&align("layouts = [\"NV13\"]"), Code::UnknownLayout, "align[0].layouts[0]");
+    let found = only(&align("layouts = [\"YCBCR_420_888\"]"), Code::UnknownLayout, "align[0].layouts[0]");
+    assert!(found.finding.message.contains("a flexible format becomes one"), "{found:?}");
 }
 
 #[test]
@@ -541,8 +619,9 @@ fn an_alignment_that_no_request_has_room_for_is_named_and_not_the_limit() {
 fn alignments_that_ask_for_nothing_or_never_apply() {
     only(&with("[[align]] #!\nname = \"a\"\nstride_bytes = 1"), Code::AlignUnused, "align[0]");
     only(&with("[[align]] #!\nname = \"a\""), Code::AlignUnused, "align[0]");
-    // What asks for something impossible asks for something.
-    only(&with("[[align]]\nname = \"a\"\nstride_bytes = 48 #!"), Code::AlignPowerOfTwo, "align[0].stride_bytes");
+    // To drop what was asked before is something to ask for.
+    let drop = "[[align]]\nname = \"a\"\ncombine = \"replace\"\nstride_bytes = 1";
+    assert!(lint_text(&with(drop)).findings.is_empty());
     let never = "[[align]] #!\nname = \"a\"\nall_of = [\"CPU_READ_RARELY\", \"CPU_READ_OFTEN\"]\nstride_bytes = 64";
     let found = only(&with(never), Code::Contradiction, "align[0]");
     assert!(found.finding.message.contains("CPU_READ_RARELY and CPU_READ_OFTEN cannot both hold"), "{found:?}");

@@ -56,10 +56,38 @@ fn pixel_alignments() {
         |format, usage, width| plan(&policy, Asked { format, usage, width, ..Asked::default() }).unwrap().planes[0].1;
     assert_eq!(stride("YCRCB_420_SP", "CAMERA_OUTPUT", 1921), 1936);
     assert_eq!(stride("RGBA_8888", "GPU_TEXTURE", 1081), 4352);
-    assert_eq!(stride("RGBA_8888", "CPU_READ_OFTEN", 1081), 4324);
-    let yv12 = plan(&policy, Asked { format: "YV12", width: 1921, height: 2, ..Asked::default() }).unwrap();
+    assert_eq!(stride("RGBA_8888", "CPU_READ_OFTEN", 1081), 4352);
+    let usage = "CPU_WRITE_OFTEN|GPU_TEXTURE";
+    let yv12 = plan(&policy, Asked { format: "YV12", usage, width: 1921, height: 2, ..Asked::default() }).unwrap();
     let strides: Vec<u32> = yv12.planes.iter().map(|plane| plane.1).collect();
     assert_eq!(strides, [1952, 976, 976], "luma a multiple of 32, chroma half of it");
+}
+
+/// A worked example: stride and lines of the first plane, where the second begins, bytes of all.
+#[track_caller]
+fn example(policy: &Policy, asked: Asked, stride: u32, lines: u32, chroma: u64, bytes: u64) {
+    let planned = plan(policy, asked).unwrap();
+    let second = planned.planes.get(1).map_or(0, |plane| plane.0);
+    let found = (planned.planes[0].1, planned.planes[0].2, second, planned.bytes);
+    assert_eq!(found, (stride, lines, chroma, bytes), "{} {}x{}", asked.format, asked.width, asked.height);
+}
+
+fn asked(format: &'static str, usage: &'static str, width: i32, height: i32) -> Asked {
+    Asked { format, usage, width, height, ..Asked::default() }
+}
+
+const HD: (i32, i32) = (1920, 1080);
+
+#[test]
+fn pixel_worked_examples() {
+    let policy = pixel();
+    let nv12 = |usage| asked("GOOGLE_NV12_SP", usage, HD.0, HD.1);
+    example(&policy, nv12("VIDEO_DECODER"), 1920, 1080, 2_073_600, 3_110_656);
+    example(&policy, nv12("VIDEO_ENCODER|BIG"), 1920, 1080, 2_073_600, 3_127_040);
+    example(&policy, asked("RGBA_8888", "GPU_TEXTURE", 1080, 2400), 4352, 2400, 0, 10_445_056);
+    // 64 pixels and 16 lines of its own, and both tails.
+    let spn = asked("EXYNOS_YCbCr_420_SPN", "VIDEO_DECODER", HD.0, HD.1);
+    example(&policy, spn, 1920, 1088, 2_088_960, 3_133_440 + 1024 + 256);
 }
 
 fn qualcomm() -> Policy {
@@ -74,43 +102,119 @@ fn qualcomm_alignments() {
             plan(&policy, Asked { format, usage: "COMPOSER_OVERLAY", width, height, ..Asked::default() }).unwrap();
         (plan.planes[0].1, plan.planes[0].2)
     };
-    assert_eq!(layer("RGBA_8888", 1081, 2401), (4352, 2404));
+    assert_eq!(layer("RGBA_8888", 1081, 2401), (4352, 2432));
     assert_eq!(layer("YCBCR_P010", 1921, 1080), (4096, 1088));
     assert_eq!(layer("YCRCB_420_SP", 1921, 1080), (2048, 1088));
-    assert_eq!(layer("RGB_565", 1081, 2401), (2162, 2401));
+    assert_eq!(layer("RGB_565", 1081, 2401), (2304, 2401));
+    let adreno = plan(&policy, asked("YCrCb_420_SP_ADRENO", "GPU_TEXTURE", 1000, 750)).unwrap();
+    assert_eq!(adreno.planes, [(0, 1024, 750), (770_048, 1024, 384)], "each plane to a page, chroma 2·align(w/2, 32)");
+    assert_eq!(adreno.bytes, 770_048 + 393_216);
+}
+
+#[test]
+fn qualcomm_worked_examples() {
+    let policy = qualcomm();
+    let hd = |format| asked(format, "VIDEO_DECODER", HD.0, HD.1);
+    example(&policy, hd("YCbCr_420_SP_VENUS"), 1920, 1088, 2_088_960, 3_133_440);
+    example(&policy, hd("YCRCB_420_SP"), 1920, 1088, 2_088_960, 3_137_536);
+    example(&policy, hd("NV12_HEIF"), 2048, 1536, 3_145_728, 4_718_592);
+    example(&policy, asked("NV21_ZSL", "CAMERA_OUTPUT", 4000, 3000), 4032, 3008, 12_128_256, 18_194_432);
+    example(&policy, asked("RAW10", "CAMERA_OUTPUT", 4000, 3000), 5008, 3000, 0, 15_024_128);
 }
 
 #[test]
 fn qualcomm_private_bits_and_node_names() {
     let policy = qualcomm();
     let heaps_of = |usage| plan(&policy, Asked { usage, ..Asked::default() }).map(|plan| plan.heaps);
-    assert_eq!(heaps_of("PROTECTED|SECURE_CAMERA").unwrap(), ["secure-pixel"]);
+    assert_eq!(heaps_of("PROTECTED|CAMERA_OUTPUT").unwrap(), ["secure-pixel"]);
     assert_eq!(heaps_of("PROTECTED|VIDEO_DECODER").unwrap(), ["secure-pixel"]);
     assert_eq!(
         heaps_of("PROTECTED|SECURE_DISPLAY").unwrap_err(),
         "denied",
         "qcom,display is ordinary until it is lent"
     );
-    assert_eq!(heaps_of("SECURE_CAMERA|CAMERA_OUTPUT").unwrap_err(), "denied");
+    assert_eq!(heaps_of("SECURE_DISPLAY|CAMERA_OUTPUT").unwrap_err(), "denied");
+    // Bit 28 is a wish for compression, and no secret.
+    assert_eq!(heaps_of("ALLOC_UBWC|CAMERA_OUTPUT").unwrap(), ["system"]);
     assert_eq!(policy.heaps[0].nodes, ["qcom,system", "system"]);
+}
+
+fn rockchip() -> Policy {
+    policy("rockchip.toml", include_str!("peers/rockchip.toml"))
 }
 
 #[test]
 fn rockchip_stride_by_usage_bit() {
-    let policy = policy("rockchip.toml", include_str!("peers/rockchip.toml"));
+    let policy = rockchip();
     let stride =
         |format, usage| plan(&policy, Asked { format, usage, width: 1921, ..Asked::default() }).unwrap().planes[0].1;
     assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER"), 2048);
     assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER|STRIDE_ALIGN_16"), 1936);
     assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER|STRIDE_ALIGN_64"), 1984);
     assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER|STRIDE_ALIGN_128"), 2048);
-    assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER|STRIDE_ALIGN_256"), 2048);
+    assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER|STRIDE_ALIGN_256_ODD_TIMES"), 2304);
+    assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER|SPECIFY_STRIDE"), 1922);
     assert_eq!(stride("RGBA_8888", "GPU_TEXTURE"), 7744);
-    assert_eq!(stride("RGBA_8888", "GPU_TEXTURE|STRIDE_ALIGN_256"), 7936);
+    // The bits are YUV's.
+    assert_eq!(stride("RGBA_8888", "GPU_TEXTURE|STRIDE_ALIGN_256_ODD_TIMES"), 7744);
+    let lines = |usage| plan(&policy, asked("RGBA_8888", usage, 64, 65)).unwrap().planes[0].2;
+    assert_eq!(lines("ALLOC_HEIGHT_ALIGN_8"), 72);
+    assert_eq!(lines("ALLOC_HEIGHT_ALIGN_16"), 80);
+    assert_eq!(lines("ALLOC_HEIGHT_ALIGN_8|ALLOC_HEIGHT_ALIGN_16"), 128);
     let heaps_of = |usage| plan(&policy, Asked { usage, ..Asked::default() }).unwrap().heaps;
     assert_eq!(heaps_of("PHY_CONTIG"), ["cma"]);
     assert_eq!(heaps_of("WITHIN_4G|CPU_READ_OFTEN"), ["dma32"]);
     assert_eq!(heaps_of("WITHIN_4G|GPU_TEXTURE"), ["dma32-uncached", "dma32"]);
+}
+
+#[test]
+fn rockchip_worked_examples() {
+    let policy = rockchip();
+    let odd = "VIDEO_DECODER|STRIDE_ALIGN_256_ODD_TIMES";
+    example(&policy, asked("YCrCb_NV12", odd, 1920, 1080), 2304, 1080, 2_488_320, 4_976_640);
+    example(&policy, asked("YCrCb_NV12", odd, 1280, 720), 1280, 720, 921_600, 1_843_200);
+    example(&policy, asked("YCrCb_NV12", odd, 2048, 1080), 2304, 1080, 2_488_320, 4_976_640);
+    example(&policy, asked("YCrCb_NV12", "VIDEO_DECODER", 1920, 1080), 1920, 1080, 2_073_600, 3_110_400);
+    let bits = "VIDEO_DECODER|STRIDE_ALIGN_64";
+    example(&policy, asked("YCrCb_NV12_10", bits, 1920, 1080), 2432, 1080, 2_626_560, 5_253_120);
+    let bits = "VIDEO_DECODER|STRIDE_ALIGN_16";
+    example(&policy, asked("YCBCR_422_SP", bits, 1920, 1080), 1920, 1080, 2_073_600, 5_184_000);
+    // Its chroma has twice the bytes.
+    let nv24 = plan(&policy, asked("NV24", "VIDEO_DECODER|SPECIFY_STRIDE", 1920, 1080)).unwrap();
+    assert_eq!(nv24.planes, [(0, 1920, 1080), (2_073_600, 3840, 1080)]);
+    assert_eq!(nv24.bytes, 6_220_800);
+}
+
+#[test]
+fn minigbm_worked_examples() {
+    let rockchip = policy("minigbm-rockchip.toml", include_str!("peers/minigbm-rockchip.toml"));
+    let nv12 = |usage, width, height| asked("YCBCR_420_888", usage, width, height);
+    example(&rockchip, nv12("VIDEO_DECODER", 1920, 1080), 1920, 1088, 2_088_960, 4_177_920);
+    let mediatek = policy("minigbm-mediatek.toml", include_str!("peers/minigbm-mediatek.toml"));
+    example(&mediatek, nv12("VIDEO_ENCODER", 1920, 1080), 1920, 1088, 2_150_400, 3_225_600);
+    let msm = policy("minigbm-msm.toml", include_str!("peers/minigbm-msm.toml"));
+    example(&msm, nv12("VIDEO_DECODER", 1920, 1080), 1920, 1088, 2_088_960, 3_145_728);
+    example(&msm, nv12("VIDEO_DECODER", 1280, 720), 1280, 736, 942_080, 1_425_408);
+    example(&msm, nv12("VIDEO_DECODER", 640, 480), 640, 480, 307_200, 473_088);
+}
+
+#[test]
+fn nxp_worked_examples() {
+    let policy = policy("nxp.toml", include_str!("peers/nxp.toml"));
+    let nv12 = asked("NXP_NV12", "VIDEO_DECODER|PADDING_BUFFER", 1920, 1080);
+    example(&policy, nv12, 1920, 1088, 2_088_960, 3_655_712);
+    // Ten bits of 1920 pixels are 2400 bytes.
+    let p010 = asked("NXP_P010", "VIDEO_DECODER", 1920, 1080);
+    example(&policy, p010, 2400, 1080, 2_592_000, 3_888_000);
+}
+
+#[test]
+fn samsung_worked_examples() {
+    let policy = policy("samsung.toml", include_str!("peers/samsung.toml"));
+    let spn = |usage| asked("EXYNOS_YCbCr_420_SPN", usage, 1920, 1080);
+    example(&policy, spn("VIDEO_DECODER|GPU_TEXTURE"), 1920, 1088, 2_088_960, 3_133_696);
+    let display = "VIDEO_DECODER|GPU_TEXTURE|COMPOSER_OVERLAY";
+    example(&policy, spn(display), 1920, 1088, 2_089_216, 3_134_208);
 }
 
 #[test]

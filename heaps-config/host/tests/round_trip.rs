@@ -5,8 +5,8 @@
 
 use heaps_config::policy::WithoutReleaseWatch;
 use heaps_config::{
-    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc,
-    RuleDoc, SCHEMA,
+    AlignDoc, ConditionDoc, Document, FormatDoc, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PerPlane, PlaneDoc,
+    PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, SCHEMA,
 };
 use heaps_host::{lint, Format, Source};
 use proptest::collection::{btree_map, vec};
@@ -27,11 +27,12 @@ fn size() -> impl Strategy<Value = u64> {
 }
 
 fn condition(sizes: bool, formats: bool) -> impl Strategy<Value = ConditionDoc> {
-    (names(), names(), names(), names(), names(), of(size()), of(size())).prop_map(move |all| {
-        let (all_of, any_of, none_of, with, without, min_size, max_size) = all;
-        let (formats, not_formats) = if formats { (with, without) } else { Default::default() };
+    let lists = (names(), names(), names(), of(names()), names(), names(), names());
+    (lists, of(size()), of(size())).prop_map(move |(lists, min_size, max_size)| {
+        let (all_of, any_of, none_of, exactly, with, without, layouts) = lists;
+        let (formats, not_formats, layouts) = if formats { (with, without, layouts) } else { Default::default() };
         let (min_size, max_size) = if sizes { (min_size, max_size) } else { (None, None) };
-        ConditionDoc { all_of, any_of, none_of, formats, not_formats, min_size, max_size }
+        ConditionDoc { all_of, any_of, none_of, exactly, formats, not_formats, layouts, min_size, max_size }
     })
 }
 
@@ -66,16 +67,70 @@ fn rule() -> impl Strategy<Value = RuleDoc> {
         .prop_map(|(name, when, heaps, cached_when, deny)| RuleDoc { name, when, heaps, cached_when, deny })
 }
 
+fn numbers() -> impl Strategy<Value = Vec<u32>> {
+    vec(any::<u32>(), 0..5)
+}
+
+fn per_plane() -> impl Strategy<Value = Option<PerPlane>> {
+    of(prop_oneof![any::<u32>().prop_map(PerPlane::All), numbers().prop_map(PerPlane::Each)])
+}
+
 fn align() -> impl Strategy<Value = AlignDoc> {
-    let number = || of(any::<u32>());
-    (name(), condition(false, true), number(), number(), number(), number()).prop_map(
-        |(name, when, stride_bytes, stride_pixels, height_lines, size_bytes)| AlignDoc {
+    let head = (name(), condition(false, true), of(name()), of(name()));
+    let each = (per_plane(), per_plane(), per_plane(), per_plane(), per_plane(), per_plane());
+    let lists = (numbers(), numbers(), numbers(), of(size()));
+    (head, each, any::<[Option<u32>; 9]>(), lists).prop_map(|(head, each, one, lists)| {
+        let (name, when, combine, chroma_stride) = head;
+        let (stride_bytes, height_lines, plane_start, plane_size, padding_bytes, padding_lines) = each;
+        let [width_pixels, stride_pixels, odd_stride_bytes, odd_stride_pixels, added_lines, tail_bytes, tail_lines, tail_least, size_bytes] =
+            one;
+        let (tail_blocks, tail_of_luma, least_of_luma, least_bytes) = lists;
+        AlignDoc {
             name,
             when,
+            combine,
+            width_pixels,
             stride_bytes,
             stride_pixels,
+            odd_stride_bytes,
+            odd_stride_pixels,
+            chroma_stride,
             height_lines,
+            added_lines,
+            plane_start,
+            plane_size,
+            padding_bytes,
+            padding_lines,
+            tail_bytes,
+            tail_lines,
+            tail_blocks,
+            tail_of_luma,
+            tail_least,
+            least_bytes,
+            least_of_luma,
             size_bytes,
+        }
+    })
+}
+
+fn format() -> impl Strategy<Value = FormatDoc> {
+    let plane = (names(), any::<[Option<u32>; 2]>(), numbers())
+        .prop_map(|(components, [samples, bytes], subsampling)| PlaneDoc { components, samples, bytes, subsampling });
+    let numbers = (any::<i64>(), any::<i64>(), any::<[Option<u32>; 2]>());
+    (name(), numbers, name(), of(name()), vec(plane, 0..4), of(any::<bool>()), any::<bool>()).prop_map(
+        |(name, (value, modifier, [width_multiple, height_multiple]), fourcc, like, planes, cpu, fixed_height)| {
+            FormatDoc {
+                name,
+                value,
+                fourcc,
+                modifier,
+                like,
+                planes,
+                cpu,
+                width_multiple,
+                height_multiple,
+                fixed_height,
+            }
         },
     )
 }
@@ -122,7 +177,7 @@ fn document() -> impl Strategy<Value = Document> {
     let groups = btree_map(name(), names(), 0..3);
     let tail = (
         groups,
-        vec(option, 0..3),
+        (vec(format(), 0..3), vec(option, 0..3)),
         vec(heap(), 1..4),
         vec(rule(), 1..4),
         vec(align(), 0..3),
@@ -130,7 +185,7 @@ fn document() -> impl Strategy<Value = Document> {
         vec(ready(), 0..3),
     );
     (head, tail).prop_map(|((name, description, limits, heap, vendor_usage, pool), tail)| {
-        let (format_group, options, heaps, rules, alignments, resolutions, ready) = tail;
+        let (format_group, (formats, options), heaps, rules, alignments, resolutions, ready) = tail;
         Document {
             schema: SCHEMA,
             name,
@@ -140,6 +195,7 @@ fn document() -> impl Strategy<Value = Document> {
             pool,
             vendor_usage,
             format_group,
+            formats,
             options,
             heaps,
             rules,

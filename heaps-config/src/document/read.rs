@@ -1,8 +1,8 @@
 //! Reads a [`Document`]: section by section, each function the list of what its section may hold.
 
+use super::read_shape::{read_align, read_format};
 use super::{
-    AlignDoc, ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc,
-    RuleDoc, SCHEMA,
+    ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, SCHEMA,
 };
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 
 /// What a section's conditions may test.
 #[derive(Clone, Copy, PartialEq)]
-enum Scope {
+pub(super) enum Scope {
     Everything,
-    UsageAndFormat,
+    Shape,
     Usage,
 }
 
@@ -31,6 +31,7 @@ impl Document {
         let pool = read_pool(&mut top, findings);
         let vendor_usage = read_vendor_usage(&mut top, findings);
         let format_group = read_format_groups(&mut top, findings);
+        let formats = section(&mut top, "format", findings, read_format);
         let options = section(&mut top, "option", findings, read_option);
         let heaps = section(&mut top, "heap", findings, read_heap);
         let rules = section(&mut top, "rule", findings, read_rule);
@@ -54,6 +55,7 @@ impl Document {
             pool,
             vendor_usage,
             format_group,
+            formats,
             options,
             heaps,
             rules,
@@ -247,16 +249,18 @@ fn read_heap(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> HeapDoc {
     }
 }
 
-fn read_condition(table: &mut Table<'_>, scope: Scope, findings: &mut Vec<Finding>) -> ConditionDoc {
+pub(super) fn read_condition(table: &mut Table<'_>, scope: Scope, findings: &mut Vec<Finding>) -> ConditionDoc {
     let mut when = ConditionDoc {
         all_of: table.texts("all_of", findings).unwrap_or_default(),
         any_of: table.texts("any_of", findings).unwrap_or_default(),
         none_of: table.texts("none_of", findings).unwrap_or_default(),
+        exactly: table.texts("exactly", findings),
         ..ConditionDoc::default()
     };
     if scope != Scope::Usage {
         when.formats = table.texts("formats", findings).unwrap_or_default();
         when.not_formats = table.texts("not_formats", findings).unwrap_or_default();
+        when.layouts = table.texts("layouts", findings).unwrap_or_default();
     }
     if scope == Scope::Everything {
         when.min_size = table.bytes("min_size", findings);
@@ -272,17 +276,6 @@ fn read_rule(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> RuleDoc {
         heaps: table.texts("heaps", findings),
         cached_when: table.texts("cached_when", findings),
         deny: table.text("deny", findings),
-    }
-}
-
-fn read_align(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> AlignDoc {
-    AlignDoc {
-        name: table.name("name", findings),
-        when: read_condition(table, Scope::UsageAndFormat, findings),
-        stride_bytes: table.number("stride_bytes", findings),
-        stride_pixels: table.number("stride_pixels", findings),
-        height_lines: table.number("height_lines", findings),
-        size_bytes: table.number("size_bytes", findings),
     }
 }
 

@@ -12,8 +12,9 @@ use crate::plan::size::Sizes;
 use crate::plan::{traced, Plan, Tracer};
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
-use gralloc_buffer::layout::{Arrangement, ComponentKind, Layout, Needs};
+use gralloc_buffer::layout::{Arrangement, Ask, ComponentKind, Layout, Needs};
 use gralloc_buffer::Descriptor;
+use heaps_config::condition::Subject;
 use heaps_config::policy::{Alignment, HeapId, HeapSet, Policy, Resolution, Rule};
 
 /// What happened to one descriptor, step by step.
@@ -42,6 +43,8 @@ pub struct Explanation<'p> {
 pub struct FormatNote {
     /// The layout.
     pub layout: Layout,
+    /// What the policy calls it.
+    pub name: String,
     /// Index in `Policy::resolutions`; `None` for a format that needs none.
     pub resolution: Option<usize>,
     /// Earlier resolutions of the same format, with what kept each from applying.
@@ -88,8 +91,12 @@ pub struct Picture {
     pub layout: Layout,
     /// As `AllocationResult.stride` would give it.
     pub stride: u32,
+    /// It counts bytes, not pixels.
+    pub stride_is_bytes: bool,
     /// Planes of the first layer.
     pub planes: Vec<PlaneNote>,
+    /// Bytes behind the planes of each layer, before its minimum and its rounding.
+    pub tail_bytes: u64,
     /// Bytes from one layer to the next.
     pub layer_bytes: u64,
     /// Bytes of all layers.
@@ -211,23 +218,26 @@ impl Tracer for Notes<'_> {
     }
 
     fn passed_over(&mut self, request: &Request, index: usize, resolution: &Resolution) {
-        let misses = words::misses(&resolution.when, request, None, self.policy);
+        let misses = words::misses(&resolution.when, request.into(), self.policy);
         self.passed_over.push(PassedOver { resolution: index, misses });
     }
 
-    fn resolved(&mut self, resolved: &Resolved) {
+    fn resolved(&mut self, resolved: &Resolved<'_>) {
         let passed_over = std::mem::take(&mut self.passed_over);
-        self.format = Some(FormatNote { layout: resolved.layout, resolution: resolved.resolution, passed_over });
+        let name = self.policy.layout_name(resolved.name()).to_owned();
+        let Resolved { layout, resolution, .. } = *resolved;
+        self.format = Some(FormatNote { layout, name, resolution, passed_over });
     }
 
-    fn alignment(&mut self, request: &Request, layout: Layout, alignment: &Alignment, needs: Option<&Needs>) {
+    fn alignment(&mut self, request: &Request, resolved: &Resolved<'_>, alignment: &Alignment, needs: Option<&Needs>) {
         if self.alignments.is_empty() {
-            self.figures = figures(request, layout, Some(&Needs::default()));
+            self.figures = figures(request, resolved, Some(&Needs::default()));
         }
-        let misses = words::misses(&alignment.when, request, None, self.policy);
+        let misses = words::misses(&alignment.when, resolved.subject(request), self.policy);
         let mut note = AlignmentNote { name: alignment.name.clone(), misses, changes: vec![], unheeded: vec![] };
         if note.misses.is_empty() {
-            let after = figures(request, layout, needs);
+            let after = figures(request, resolved, needs);
+            let contract = resolved.form().contract;
             note.changes = self
                 .figures
                 .iter()
@@ -235,10 +245,10 @@ impl Tracer for Notes<'_> {
                 .filter(|(from, to)| from != to)
                 .map(|((what, from), (_, to))| Change { what, from: *from, to: *to })
                 .collect();
-            if layout.has_fixed_stride() && (alignment.stride_bytes > 1 || alignment.stride_pixels > 1) {
+            if contract.fixed_stride && alignment.asks().any(is_of_strides) {
                 note.unheeded.push("the stride: this format's is its width");
             }
-            if layout.has_fixed_height() && alignment.height_lines > 1 {
+            if contract.fixed_height && alignment.asks().any(is_of_lines) {
                 note.unheeded.push("the lines: this format has exactly its height");
             }
             self.figures = after;
@@ -246,12 +256,12 @@ impl Tracer for Notes<'_> {
         self.alignments.push(note);
     }
 
-    fn sizes(&mut self, request: &Request, layout: Layout, measured: &Measured, sizes: &Sizes) {
-        self.picture = measured.narrow().map(|arranged| picture(request, layout, &arranged, sizes));
+    fn sizes(&mut self, request: &Request, resolved: &Resolved<'_>, measured: &Measured<'_>, sizes: &Sizes) {
+        self.picture = measured.narrow().map(|arranged| picture(request, resolved, measured, &arranged, sizes));
     }
 
-    fn rule(&mut self, request: &Request, bytes: u64, index: usize, rule: &Rule) {
-        let misses = words::misses(&rule.when, request, Some(bytes), self.policy);
+    fn rule(&mut self, request: &Request, subject: Subject, index: usize, rule: &Rule) {
+        let misses = words::misses(&rule.when, subject, self.policy);
         if misses.is_empty() {
             self.heap_list = words::heap_list(request, rule, self.policy);
         }
@@ -270,40 +280,67 @@ impl Tracer for Notes<'_> {
 }
 
 /// The figures that alignments change, by name; none beyond what can be counted.
-fn figures(request: &Request, layout: Layout, needs: Option<&Needs>) -> Vec<(&'static str, u64)> {
-    let measured = needs.and_then(|needs| layout.measure(request.width, request.height, request.layers, needs));
+fn figures(request: &Request, resolved: &Resolved<'_>, needs: Option<&Needs>) -> Vec<(&'static str, u64)> {
+    let form = resolved.form();
+    let measured = needs.and_then(|needs| form.measure(request.width, request.height, request.layers, needs));
     let Some((measured, arranged)) = measured.and_then(|measured| Some((measured, measured.narrow()?))) else {
         return Vec::new();
     };
     let mut figures = Vec::new();
-    for (plane, (stride, lines)) in arranged.planes.as_slice().iter().zip(PLANE_FIGURES) {
+    for (plane, (stride, lines, offset)) in arranged.planes.as_slice().iter().zip(PLANE_FIGURES) {
         figures.push((*stride, u64::from(plane.stride_bytes)));
         figures.push((*lines, u64::from(plane.lines)));
+        figures.push((*offset, plane.offset_bytes));
     }
+    figures.push(("tail bytes", measured.tail_bytes));
     figures.push(("layer bytes", measured.layer_bytes));
     figures
 }
 
 /// Names of a plane's figures, by plane.
-const PLANE_FIGURES: &[(&str, &str)] = &[
-    ("stride bytes", "lines"),
-    ("stride bytes of plane 1", "lines of plane 1"),
-    ("stride bytes of plane 2", "lines of plane 2"),
+const PLANE_FIGURES: &[(&str, &str, &str)] = &[
+    ("stride bytes", "lines", "offset"),
+    ("stride bytes of plane 1", "lines of plane 1", "offset of plane 1"),
+    ("stride bytes of plane 2", "lines of plane 2", "offset of plane 2"),
+    ("stride bytes of plane 3", "lines of plane 3", "offset of plane 3"),
 ];
 
-fn picture(request: &Request, layout: Layout, arranged: &Arrangement, sizes: &Sizes) -> Picture {
+fn is_of_strides(ask: Ask) -> bool {
+    matches!(
+        ask,
+        Ask::StrideBytes(2..)
+            | Ask::StridePixels(2..)
+            | Ask::OddStrideBytes(_)
+            | Ask::OddStridePixels(_)
+            | Ask::PlaneStride(0, 2..)
+            | Ask::Width(2..)
+    )
+}
+
+fn is_of_lines(ask: Ask) -> bool {
+    matches!(ask, Ask::Lines(2..) | Ask::PlaneLines(_, 2..) | Ask::AddedLines(1..))
+}
+
+fn picture(
+    request: &Request,
+    resolved: &Resolved<'_>,
+    measured: &Measured<'_>,
+    arranged: &Arrangement,
+    sizes: &Sizes,
+) -> Picture {
+    let form = resolved.form();
     let planes: Vec<PlaneNote> = arranged
         .planes
         .as_slice()
         .iter()
-        .zip(layout.shapes())
+        .zip(form.shapes)
         .enumerate()
         .map(|(index, (plane, shape))| PlaneNote {
             components: shape.components.iter().map(|component| component.kind).collect(),
             offset_bytes: plane.offset_bytes,
             stride_bytes: plane.stride_bytes,
             lines: plane.lines,
-            line_bytes: layout.line_bytes(index, request.width).unwrap_or(0),
+            line_bytes: form.line_bytes(index, request.width).unwrap_or(0),
             sample_lines: shape.samples_down(request.height),
             bytes: plane.bytes(),
         })
@@ -311,9 +348,11 @@ fn picture(request: &Request, layout: Layout, arranged: &Arrangement, sizes: &Si
     // Samples are a part of the planes, whose bytes were counted already.
     let samples: u64 = planes.iter().map(|plane| plane.line_bytes * u64::from(plane.sample_lines)).sum();
     Picture {
-        layout,
+        layout: resolved.layout,
         stride: arranged.stride,
+        stride_is_bytes: form.stride_is_bytes(),
         planes,
+        tail_bytes: measured.tail_bytes,
         layer_bytes: arranged.layer_bytes,
         bytes: sizes.bytes,
         metadata_bytes: sizes.metadata_bytes,

@@ -16,9 +16,10 @@ pub use trace::Tracer;
 use crate::error::{Refusal, Unsupported};
 use crate::request::Request;
 use gralloc_buffer::handle::BufferInfo;
-use gralloc_buffer::layout::{Layout, Planes};
+use gralloc_buffer::layout::{Layout, Planes, Shapes};
 use gralloc_buffer::{BufferName, Descriptor};
-use heaps_config::policy::{Heap, HeapId, HeapSet, Policy, Rule};
+use heaps_config::condition::Subject;
+use heaps_config::policy::{Heap, HeapId, HeapSet, Policy, Rule, VendorFormat};
 
 /// What will be allocated, and where: a plain value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Plan<'p> {
     pub candidates: HeapSet,
     /// The layout that the format became.
     pub layout: Layout,
+    /// The vendor's format that it is, of which the layout is a part.
+    pub vendor: Option<&'p VendorFormat>,
     /// Pixels from one line to the next, as `AllocationResult.stride` gives it. (RAW10 and RAW12: bytes. BLOB: the width.)
     pub stride: u32,
     /// Planes of the first layer.
@@ -69,13 +72,17 @@ impl<'p> Plan<'p> {
             format: request.format,
             usage: request.usage,
             layout: self.layout,
-            modifier: 0,
+            own: self.vendor.map_or(Shapes::NONE, |format| format.shapes),
+            fourcc: self.vendor.map_or(self.layout.fourcc(), |format| format.fourcc),
+            modifier: self.vendor.map_or(0, |format| format.modifier),
+            compression: None,
             stride: self.stride,
             planes: self.planes,
             layer_bytes: self.layer_bytes,
             buffer_bytes: self.bytes,
             metadata_bytes: self.metadata_bytes,
             reserved_bytes: request.reserved_bytes,
+            mappable: self.vendor.map_or(true, |format| format.mappable),
             protected: heap.protected,
             cached: heap.cached,
             contiguous: heap.contiguous,
@@ -105,12 +112,13 @@ pub fn traced<'p>(
     let request = Request::validate(descriptor, policy)?;
     tracer.request(&request);
     let resolved = shape::resolve(&request, policy, tracer)?;
-    shape::check(&request, resolved.layout)?;
-    let measured = size::measure(&request, resolved.layout, policy, tracer)?;
+    shape::check(&request, &resolved)?;
+    let measured = size::measure(&request, &resolved, policy, tracer)?;
     let sizes = size::of(&request, &measured, policy)?;
-    tracer.sizes(&request, resolved.layout, &measured, &sizes);
+    tracer.sizes(&request, &resolved, &measured, &sizes);
     size::limit(&sizes, policy)?;
-    let (index, rule) = first_rule(&request, sizes.bytes, policy, tracer)?;
+    let subject = Subject { bytes: Some(sizes.bytes), ..resolved.subject(&request) };
+    let (index, rule) = first_rule(&request, subject, policy, tracer)?;
     let heaps = heaps::of_rule(&request, rule)?;
     let candidates = heaps::candidates(&request, rule, heaps, &sizes, policy, present, tracer)?;
     heaps::check_metadata(sizes.metadata_bytes, policy, present)?;
@@ -121,6 +129,7 @@ pub fn traced<'p>(
         heaps,
         candidates,
         layout: resolved.layout,
+        vendor: resolved.vendor,
         stride: arrangement.stride,
         planes: arrangement.planes,
         layer_bytes: arrangement.layer_bytes,
@@ -129,16 +138,16 @@ pub fn traced<'p>(
     })
 }
 
-/// The first rule that takes a buffer of `bytes`, with its index.
+/// The first rule that takes the buffer, with its index.
 fn first_rule<'p>(
     request: &Request,
-    bytes: u64,
+    subject: Subject,
     policy: &'p Policy,
     tracer: &mut impl Tracer,
 ) -> Result<(usize, &'p Rule), Refusal> {
     for (index, rule) in policy.rules.iter().enumerate() {
-        tracer.rule(request, bytes, index, rule);
-        if rule.when.holds(request.usage, request.format, Some(bytes)) {
+        tracer.rule(request, subject, index, rule);
+        if rule.when.holds(subject) {
             return Ok((index, rule));
         }
     }

@@ -4,6 +4,7 @@ use crate::error::{Malformed, Refusal, Unsupported};
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::usage::Usage;
 use gralloc_buffer::{Descriptor, DescriptorOption};
+use heaps_config::condition::Subject;
 use heaps_config::policy::Policy;
 
 /// A descriptor that holds what the contract asks; sizes are not yet known to fit anything.
@@ -36,8 +37,10 @@ impl Request {
         };
         let layers = positive(layer_count).ok_or(Malformed::LayerCount(layer_count))?;
         let reserved_bytes = u64::try_from(reserved_size).map_err(|_| Malformed::ReservedSize(reserved_size))?;
-        let reason = "not a PixelFormat value of the AIDL";
-        let format = PixelFormat::from_wire(format).ok_or(Unsupported::Format { value: format, reason })?;
+        let reason = "not a PixelFormat value of the AIDL, nor a [[format]] of the policy";
+        let own = || policy.vendor_format(format).map(|own| PixelFormat::Vendor(own.value));
+        let format =
+            PixelFormat::from_wire(format).or_else(own).ok_or(Unsupported::Format { value: format, reason })?;
         if format == PixelFormat::Blob && h != 1 {
             return Err(Malformed::BlobHeight(h).into());
         }
@@ -50,6 +53,12 @@ impl Request {
             accept_option(option, policy)?;
         }
         Ok(Request { width: w, height: h, layers, format, usage, reserved_bytes })
+    }
+}
+
+impl From<&Request> for Subject {
+    fn from(request: &Request) -> Subject {
+        Subject::new(request.usage, request.format)
     }
 }
 

@@ -104,6 +104,7 @@ fn each_alignment_says_what_it_changed() {
             change("lines", 50, 64),
             change("stride bytes of plane 1", 100, 128),
             change("lines of plane 1", 25, 32),
+            change("offset of plane 1", 5000, 8192),
             change("layer bytes", 7500, 12288),
         ]
     );

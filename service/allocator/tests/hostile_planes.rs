@@ -46,13 +46,18 @@ fn each_rule_has_its_error() {
     assert!(matches!(check(Layout::Nv12, &nv12, 6144, 0, 64), Err(LayoutError::Size(_))));
     assert!(matches!(check(Layout::Nv12, &nv12, 6144, 64, u32::MAX), Err(LayoutError::Size(_))));
     assert!(matches!(check(Layout::Raw10, &[plane(0, 90, 64)], 8192, 66, 64), Err(LayoutError::Size(_))));
-    // Chroma over luma, and chroma with another stride.
+    // Chroma over luma, and chroma that is too small for its samples.
     for chroma in
-        [plane(0, 64, 32), plane(4095, 64, 32), plane(4096, 32, 32), plane(4096, 64, 64), plane(u64::MAX, 64, 32)]
+        [plane(0, 64, 32), plane(4095, 64, 32), plane(4096, 32, 32), plane(4096, 64, 31), plane(u64::MAX, 64, 32)]
     {
         let wrong = LayoutError::Plane { index: 1, found: chroma };
         assert_eq!(check(Layout::Nv12, &[nv12[0], chroma], u64::MAX, 64, 64), Err(wrong));
     }
+    // Policies pad planes, and give chroma strides and lines of its own.
+    for chroma in [plane(4096, 64, 64), plane(4352, 64, 32), plane(4096, 128, 32)] {
+        assert_eq!(check(Layout::Nv12, &[nv12[0], chroma], 16384, 64, 64), Ok(()));
+    }
+    assert!(check(Layout::Nv12, &[plane(64, 64, 64), nv12[1]], 16384, 64, 64).is_err(), "pixels begin at 0");
 }
 
 #[test]
@@ -66,7 +71,7 @@ fn contract_layouts_take_no_padding_lines() {
 
 #[test]
 fn too_many_planes_are_no_planes() {
-    assert_eq!(Planes::from_slice(&[Plane::default(); 4]), None);
+    assert_eq!(Planes::from_slice(&[Plane::default(); 5]), None);
     assert_eq!(Planes::from_slice(&[]).unwrap().as_slice(), []);
 }
 

@@ -197,10 +197,10 @@ fn vts_rgba_8888_is_one_plane_of_exact_components() {
     let [shape] = plan.layout.shapes() else { panic!("one plane") };
     let part = |kind, offset_bits| Component { kind, offset_bits, size_bits: 8 };
     assert_eq!(
-        shape.components,
+        shape.components[..],
         [part(ComponentKind::R, 0), part(ComponentKind::G, 8), part(ComponentKind::B, 16), part(ComponentKind::A, 24)]
     );
-    assert_eq!((shape.sample_increment_bits, shape.horizontal_subsampling, shape.vertical_subsampling), (32, 1, 1));
+    assert_eq!((shape.sample_increment_bits(), shape.horizontal_subsampling, shape.vertical_subsampling), (32, 1, 1));
 }
 
 #[test]
@@ -223,22 +223,22 @@ fn vts_yv12_is_y_cr_cb_with_halved_chroma() {
 #[test]
 fn vts_nv21_has_cb_one_byte_after_cr() {
     let shapes = Layout::Nv21.shapes();
-    let [cr, cb] = shapes[1].components else { panic!("two components") };
+    let [cr, cb] = shapes[1].components[..] else { panic!("two components") };
     assert_eq!((cr.kind, cr.offset_bits), (ComponentKind::Cr, 0));
     assert_eq!((cb.kind, cb.offset_bits), (ComponentKind::Cb, 8));
-    assert_eq!(shapes[1].sample_increment_bits, 16);
+    assert_eq!(shapes[1].sample_increment_bits(), 16);
 }
 
 #[test]
 fn vts_p010_and_p210_are_two_planes_of_ten_bits_in_sixteen() {
     for (layout, down) in [(Layout::P010, 2), (Layout::P210, 1)] {
         let [luma, chroma] = layout.shapes() else { panic!("two planes") };
-        assert_eq!(luma.components, [Component { kind: ComponentKind::Y, offset_bits: 6, size_bits: 10 }]);
-        assert_eq!(luma.sample_increment_bits, 16);
-        let [cb, cr] = chroma.components else { panic!("two components") };
+        assert_eq!(luma.components[..], [Component { kind: ComponentKind::Y, offset_bits: 6, size_bits: 10 }]);
+        assert_eq!(luma.sample_increment_bits(), 16);
+        let [cb, cr] = chroma.components[..] else { panic!("two components") };
         assert_eq!((cb.kind, cr.kind), (ComponentKind::Cb, ComponentKind::Cr));
         assert_eq!(cb.offset_bits + 16, cr.offset_bits);
-        assert_eq!(chroma.sample_increment_bits, 32);
+        assert_eq!(chroma.sample_increment_bits(), 32);
         assert_eq!((chroma.horizontal_subsampling, chroma.vertical_subsampling), (2, down));
     }
 }
@@ -250,8 +250,11 @@ fn vts_raw10_and_raw12_have_one_component_without_size() {
         let plan = planned(&vts(format), &policy).unwrap();
         assert_eq!(plan.stride, stride, "bytes");
         let [shape] = plan.layout.shapes() else { panic!("one plane") };
-        assert_eq!(shape.components, [Component { kind: ComponentKind::Raw, offset_bits: 0, size_bits: -1 }]);
-        assert_eq!((shape.sample_increment_bits, shape.horizontal_subsampling, shape.vertical_subsampling), (0, 1, 1));
+        assert_eq!(shape.components[..], [Component { kind: ComponentKind::Raw, offset_bits: 0, size_bits: -1 }]);
+        assert_eq!(
+            (shape.sample_increment_bits(), shape.horizontal_subsampling, shape.vertical_subsampling),
+            (0, 1, 1)
+        );
     }
 }
 
@@ -267,7 +270,7 @@ fn every_eight_bit_420_layout_suits_lock_ycbcr() {
             .map(|(shape, plane)| {
                 (
                     plane.stride_bytes,
-                    shape.sample_increment_bits,
+                    shape.sample_increment_bits(),
                     shape.horizontal_subsampling,
                     shape.vertical_subsampling,
                 )
@@ -342,7 +345,7 @@ fn components_fit_their_samples_and_do_not_overlap() {
             let mut taken = 0u64;
             for part in shape.components.iter().filter(|part| part.size_bits > 0) {
                 let end = u32::try_from(part.offset_bits + part.size_bits).unwrap();
-                assert!(end <= shape.sample_increment_bits, "{layout}");
+                assert!(end <= shape.sample_increment_bits(), "{layout}");
                 let bits = ((1u64 << part.size_bits) - 1) << part.offset_bits;
                 assert_eq!(taken & bits, 0, "{layout}: {part:?} overlaps");
                 taken |= bits;

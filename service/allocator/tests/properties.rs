@@ -11,6 +11,7 @@ use gralloc_allocator::plan::{plan, Plan};
 use gralloc_buffer::Descriptor;
 use gralloc_buffer::METADATA_BYTES;
 use gralloc_buffer::{PixelFormat, Usage};
+use heaps_config::condition::Subject;
 use heaps_config::policy::{Action, Alignment, Condition, HeapId, HeapSet, Policy, Term};
 use proptest::prelude::*;
 
@@ -65,7 +66,7 @@ fn assert_inside(plan: &Plan<'_>) {
         assert!(u64::from(plane.stride_bytes) >= plan.layout.line_bytes(index, plan.request.width).unwrap());
         assert!(i32::try_from(plane.stride_bytes).is_ok() && i32::try_from(plane.lines).is_ok());
         end = plane.offset_bytes.checked_add(plane.bytes()).unwrap();
-        let sample_bytes = u64::from(shape.sample_increment_bits / 8).max(1);
+        let sample_bytes = u64::from(shape.sample_increment_bits() / 8).max(1);
         assert_eq!(plane.offset_bytes % sample_bytes, 0, "samples do not straddle");
         assert_eq!(plan.layer_bytes % if plan.request.layers > 1 { 64 } else { 1 }, 0);
     }
@@ -178,7 +179,7 @@ proptest! {
         format in format(),
         bytes in proptest::option::of(0u64..200_000),
     ) {
-        prop_assert_eq!(when.holds(usage, format, bytes), holds(&when, usage, format, bytes));
-        prop_assert_eq!(when.misses(usage, format, bytes).next().is_none(), holds(&when, usage, format, bytes));
+        prop_assert_eq!(when.holds(Subject { bytes, ..Subject::new(usage, format) }), holds(&when, usage, format, bytes));
+        prop_assert_eq!(when.misses(Subject { bytes, ..Subject::new(usage, format) }).next().is_none(), holds(&when, usage, format, bytes));
     }
 }

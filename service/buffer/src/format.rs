@@ -4,13 +4,16 @@
 
 macro_rules! pixel_formats {
     ($($(#[$doc:meta])* $variant:ident = $value:literal, $name:literal;)*) => {
-        /// A value of the AIDL enum; anything else never becomes one.
+        /// A value of the AIDL enum, or one of a vendor's that a policy names; anything else never becomes one.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(i32)]
-        pub enum PixelFormat { $($(#[$doc])* $variant = $value,)* }
+        pub enum PixelFormat {
+            $($(#[$doc])* $variant,)*
+            /// A value that AIDL does not name. Only a policy, and the handles of its buffers, say what it is.
+            Vendor(i32),
+        }
 
         impl PixelFormat {
-            /// Every format, in the order of the AIDL enum's values.
+            /// Every format that AIDL names, in the order of the values.
             pub const ALL: &'static [PixelFormat] = &[$(PixelFormat::$variant,)*];
 
             /// The format of a wire value; `None` for a value that AIDL does not define.
@@ -20,12 +23,12 @@ macro_rules! pixel_formats {
 
             /// The wire value.
             pub const fn to_wire(self) -> i32 {
-                match self { $(PixelFormat::$variant => $value,)* }
+                match self { $(PixelFormat::$variant => $value,)* PixelFormat::Vendor(value) => value }
             }
 
-            /// The AIDL name.
+            /// The AIDL name; `VENDOR` for a vendor's, whose name is the policy's.
             pub const fn name(self) -> &'static str {
-                match self { $(PixelFormat::$variant => $name,)* }
+                match self { $(PixelFormat::$variant => $name,)* PixelFormat::Vendor(_) => "VENDOR" }
             }
 
             /// The format of an AIDL name.
@@ -34,6 +37,16 @@ macro_rules! pixel_formats {
             }
         }
     };
+}
+
+/// The AIDL name, or a vendor's value.
+impl std::fmt::Display for PixelFormat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PixelFormat::Vendor(value) => write!(f, "{value:#x}"),
+            named => f.write_str(named.name()),
+        }
+    }
 }
 
 pixel_formats! {

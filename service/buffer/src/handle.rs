@@ -10,7 +10,8 @@
 //!   the layout's own rules. What it accepts describes memory inside the buffer, if [`BufferInfo::check_sizes`] passes
 //!   against the dma-bufs' real sizes, too.
 //! - There is one encoding of an info: `encode(decode(x)) == x` for every handle that is accepted. Unused ints are zero.
-//! - Version 1 never changes. A later version gets a number, and its own decoder beside this one.
+//! - A version never changes. Version 1 had no planes, fourcc and areas of a vendor's; its handles are refused by their
+//!   number, for none outlives the service that made it.
 //!
 //! A handle's fds are counted here and used elsewhere.
 
@@ -20,7 +21,7 @@ mod error;
 mod fields;
 mod info;
 
-pub use decode::{decode, RawHandle};
+pub use decode::{decode, is_yuv_420_888, RawHandle};
 pub use encode::encode;
 pub use error::HandleError;
 pub use fields::{fields, Field};
@@ -33,8 +34,8 @@ pub const BUFFER_FD: usize = 0;
 /// Which of them is the dma-buf of the shared metadata and the reserved region.
 pub const METADATA_FD: usize = 1;
 /// How many ints a handle has.
-pub const INTS: usize = 72;
+pub const INTS: usize = 108;
 /// The first int: `dmah`, the lowest byte first.
 pub const MAGIC: i32 = i32::from_le_bytes(*b"dmah");
 /// The second int.
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;

@@ -2,25 +2,34 @@
 //!
 //! A [`Layout`] is what a `PixelFormat` becomes once nothing is left open: the flexible formats
 //! (`IMPLEMENTATION_DEFINED`, `YCBCR_420_888`, `RAW_OPAQUE`) have none of their own, a policy's resolutions choose one.
-//! [`shape`] says what a plane's samples are made of, [`arrange`] lays planes out, [`check`] judges planes that came
-//! from outside.
+//! [`shape`] says what a plane's samples are made of, [`form`] what else of a layout its arithmetic has to know, [`needs`] what
+//! a policy asks of it, [`arrange`] lays planes out, [`check`] judges planes that came from outside.
+//!
+//! A vendor's format is a layout too: [`Layout::Vendor`], whose planes are not a table's here but a policy's, and travel in
+//! the handle.
 //!
 //! Sources: AOSP `hardware/interfaces/graphics/common/aidl/.../PixelFormat.aidl` for each format's own rules, the
 //! kernel's `include/uapi/drm/drm_fourcc.h` for the fourcc codes.
 
 pub mod arrange;
 pub mod check;
+pub mod compression;
+pub mod form;
+pub mod needs;
 pub mod shape;
 
-pub use arrange::{Arrangement, Needs};
+pub use arrange::Arrangement;
 pub use check::LayoutError;
-pub use shape::{Component, ComponentKind, PlaneShape};
+pub use compression::{Area, Compression, TypeName};
+pub use form::{Contract, Form};
+pub use needs::{Ask, Combine, Needs};
+pub use shape::{Component, ComponentKind, Components, PlaneShape, Shapes};
 
 use crate::format::PixelFormat;
 use std::fmt;
 
 /// Most planes of any layout.
-pub const MAX_PLANES: usize = 3;
+pub const MAX_PLANES: usize = 4;
 
 /// One plane of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -82,25 +91,29 @@ macro_rules! layouts {
         /// handle names no layout.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u32)]
-        pub enum Layout { $($(#[$doc])* $variant = $id,)* }
+        pub enum Layout {
+            $($(#[$doc])* $variant = $id,)*
+            /// One that a policy's `[[format]]` spells out, plane by plane.
+            Vendor = 0x8000_0000,
+        }
 
         impl Layout {
-            /// Every layout, in the order of the ids.
+            /// Every layout that has a table here, in the order of the ids.
             pub const ALL: &'static [Layout] = &[$(Layout::$variant,)*];
 
             /// The number that stands for it in a buffer handle.
             pub const fn id(self) -> u32 {
-                match self { $(Layout::$variant => $id,)* }
+                match self { $(Layout::$variant => $id,)* Layout::Vendor => 0x8000_0000 }
             }
 
             /// The layout of a handle's number; `None` for a number that was never given out.
             pub const fn from_id(id: u32) -> Option<Layout> {
-                match id { $($id => Some(Layout::$variant),)* _ => None }
+                match id { $($id => Some(Layout::$variant),)* 0x8000_0000 => Some(Layout::Vendor), _ => None }
             }
 
             /// The name that policies and reports use.
             pub const fn name(self) -> &'static str {
-                match self { $(Layout::$variant => $name,)* }
+                match self { $(Layout::$variant => $name,)* Layout::Vendor => "VENDOR" }
             }
 
             /// The layout of a name, in exactly this case.
@@ -110,12 +123,12 @@ macro_rules! layouts {
 
             /// The `DRM_FORMAT_*` code; 0 (`DRM_FORMAT_INVALID`) where DRM has none for it: RAW, BLOB, depth, HSV.
             pub const fn fourcc(self) -> u32 {
-                match self { $(Layout::$variant => $fourcc,)* }
+                match self { $(Layout::$variant => $fourcc,)* Layout::Vendor => NO_FOURCC }
             }
 
-            /// What the planes are made of, in the order in which they lie in memory.
+            /// What the planes are made of, in the order in which they lie in memory; none of `Vendor`'s are known here.
             pub const fn shapes(self) -> &'static [PlaneShape] {
-                match self { $(Layout::$variant => $shapes,)* }
+                match self { $(Layout::$variant => $shapes,)* Layout::Vendor => &[] }
             }
         }
     };
@@ -184,9 +197,9 @@ layouts! {
     /// NV16 with ten bits in the upper part of 16.
     P210 = 26, "P210", drm(b"P210"), shape::P210;
     /// Four 10-bit samples in five bytes.
-    Raw10 = 27, "RAW10", NO_FOURCC, shape::RAW_PACKED;
+    Raw10 = 27, "RAW10", NO_FOURCC, shape::RAW_10;
     /// Two 12-bit samples in three bytes.
-    Raw12 = 28, "RAW12", NO_FOURCC, shape::RAW_PACKED;
+    Raw12 = 28, "RAW12", NO_FOURCC, shape::RAW_12;
     /// A 16-bit sample a pixel.
     Raw16 = 29, "RAW16", NO_FOURCC, shape::RAW_16;
     /// Bytes.
@@ -198,13 +211,15 @@ layouts! {
 }
 
 impl Layout {
-    /// The layout of a format that leaves nothing open; `None` for `UNSPECIFIED` and the flexible formats.
+    /// The layout of a format that leaves nothing open; `None` for `UNSPECIFIED`, the flexible formats, and a vendor's, which
+    /// the policy lays out.
     pub const fn of(format: PixelFormat) -> Option<Layout> {
         Some(match format {
             PixelFormat::Unspecified
             | PixelFormat::ImplementationDefined
             | PixelFormat::Ycbcr420_888
-            | PixelFormat::RawOpaque => return None,
+            | PixelFormat::RawOpaque
+            | PixelFormat::Vendor(_) => return None,
             PixelFormat::Rgba8888 => Layout::Rgba8888,
             PixelFormat::Rgbx8888 => Layout::Rgbx8888,
             PixelFormat::Rgb888 => Layout::Rgb888,

@@ -10,7 +10,7 @@
 // A size that does not hold must stop the test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use gralloc_buffer::layout::arrange::Needs;
+use gralloc_buffer::layout::Needs;
 use gralloc_buffer::layout::{Arrangement, Layout};
 use std::ops::RangeInclusive;
 
@@ -25,11 +25,11 @@ const MOST: u32 = i32::MAX.unsigned_abs();
 
 /// What policies ask for: nothing, a display, a codec, pages, and numbers that no power of two has in it.
 const ASKED: [Needs; 5] = [
-    Needs { stride_bytes: 1, stride_pixels: 1, height_lines: 1, size_bytes: 1 },
-    Needs { stride_bytes: 64, stride_pixels: 1, height_lines: 1, size_bytes: 4096 },
-    Needs { stride_bytes: 128, stride_pixels: 16, height_lines: 32, size_bytes: 1 },
-    Needs { stride_bytes: 4096, stride_pixels: 64, height_lines: 16, size_bytes: 16384 },
-    Needs { stride_bytes: 24, stride_pixels: 10, height_lines: 3, size_bytes: 100 },
+    Needs { stride_bytes: 1, stride_pixels: 1, height_lines: 1, size_bytes: 1, ..Needs::NONE },
+    Needs { stride_bytes: 64, stride_pixels: 1, height_lines: 1, size_bytes: 4096, ..Needs::NONE },
+    Needs { stride_bytes: 128, stride_pixels: 16, height_lines: 32, size_bytes: 1, ..Needs::NONE },
+    Needs { stride_bytes: 4096, stride_pixels: 64, height_lines: 16, size_bytes: 16384, ..Needs::NONE },
+    Needs { stride_bytes: 24, stride_pixels: 10, height_lines: 3, size_bytes: 100, ..Needs::NONE },
 ];
 
 #[test]
@@ -81,7 +81,7 @@ fn try_one(layout: Layout, width: u32, height: u32, needs: &Needs) -> bool {
     for (plane, shape) in planes.as_slice().iter().zip(layout.shapes()) {
         assert_eq!(u128::from(plane.offset_bytes), end, "{}: planes follow one another", at());
         let samples = u128::from(width).div_ceil(shape.horizontal_subsampling.into());
-        let bits = match shape.sample_increment_bits {
+        let bits = match shape.sample_increment_bits() {
             0 => samples * u128::from(layout.bits_per_pixel()),
             increment => samples * u128::from(increment),
         };

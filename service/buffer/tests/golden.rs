@@ -1,4 +1,4 @@
-//! Handles written by hand, int by int: what version 1 is, for ever. Shares no code with the encoder.
+//! Handles written by hand, int by int: what version 2 is, for ever. Shares no code with the encoder.
 
 // Tests: a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -16,24 +16,28 @@ fn planes(planes: &[(u64, u32, u32)]) -> Planes {
 /// A 64×64 RGBA buffer called "Hi", written and read by the CPU, cached memory.
 const RGBA: [i32; INTS] = [
     // magic "dmah", version, ints
-    0x68616d64, 1, 72, //
+    0x68616d64, 2, 108, //
     // id 0x0000000500000001
     1, 5, //
     // width, height, layers, format RGBA_8888
     64, 64, 1, 1, //
     // usage CPU_READ_OFTEN | CPU_WRITE_OFTEN, and FRONT_BUFFER in the upper half
     0x33, 1, //
-    // layout RGBA_8888, modifier, stride in pixels, flags: cached
-    1, 0, 0, 64, 2, //
+    // layout RGBA_8888, fourcc AB24, modifier, stride in pixels, flags: cached
+    1, 0x34324241, 0, 0, 64, 2, //
     // buffer bytes, layer bytes, metadata bytes, reserved bytes
     16384, 0, 16384, 0, 4096, 0, 0, 0, //
-    // one plane: offset, stride in bytes, lines; then places for two more
-    1, 0, 0, 256, 64, 0, 0, 0, 0, 0, 0, 0, 0, //
+    // one plane: offset, stride in bytes, lines; then places for three more
+    1, 0, 0, 256, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, //
+    // four areas, compression, type of its headers, eight of its name: none
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, //
+    // shapes of the planes' own: none
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, //
     // "Hi"
     0x6948, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, //
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, //
     // spare
-    0, 0, 0,
+    0, 0, 0, 0,
 ];
 
 fn rgba() -> BufferInfo {
@@ -46,13 +50,17 @@ fn rgba() -> BufferInfo {
         format: PixelFormat::Rgba8888,
         usage: Usage(0x1_0000_0033),
         layout: Layout::Rgba8888,
+        own: gralloc_buffer::layout::Shapes::NONE,
+        fourcc: Layout::Rgba8888.fourcc(),
         modifier: 0,
+        compression: None,
         stride: 64,
         planes: planes(&[(0, 256, 64)]),
         layer_bytes: 16384,
         buffer_bytes: 16384,
         metadata_bytes: 4096,
         reserved_bytes: 0,
+        mappable: true,
         protected: false,
         cached: true,
         contiguous: false,
@@ -63,10 +71,10 @@ fn rgba() -> BufferInfo {
 /// is the longest that there is.
 fn yv12_ints() -> [i32; INTS] {
     let mut ints = [0; INTS];
-    ints[..37].copy_from_slice(&[
+    ints[..38].copy_from_slice(&[
         0x68616d64,
-        1,
-        72, // head
+        2,
+        108, // head
         -1,
         i32::MAX, // id 0x7fffffffffffffff
         30,
@@ -76,10 +84,11 @@ fn yv12_ints() -> [i32; INTS] {
         1 << 14,
         0, // PROTECTED
         23,
+        i32::from_le_bytes(*b"YV12"),
         0,
         0,
         32,
-        5, // YV12, linear, stride, protected and contiguous
+        5, // YV12, its fourcc, linear, stride, protected and contiguous
         640,
         0,
         320,
@@ -102,8 +111,8 @@ fn yv12_ints() -> [i32; INTS] {
         16,
         3,
     ]);
-    ints[37..68].fill(i32::from_le_bytes(*b"nnnn"));
-    ints[68] = i32::from_le_bytes(*b"nnn\0");
+    ints[72..103].fill(i32::from_le_bytes(*b"nnnn"));
+    ints[103] = i32::from_le_bytes(*b"nnn\0");
     ints
 }
 
@@ -117,13 +126,17 @@ fn yv12() -> BufferInfo {
         format: PixelFormat::ImplementationDefined,
         usage: Usage::PROTECTED,
         layout: Layout::Yv12,
+        own: gralloc_buffer::layout::Shapes::NONE,
+        fourcc: Layout::Yv12.fourcc(),
         modifier: 0,
+        compression: None,
         stride: 32,
         planes: planes(&[(0, 32, 6), (192, 16, 3), (240, 16, 3)]),
         layer_bytes: 320,
         buffer_bytes: 640,
         metadata_bytes: 74096,
         reserved_bytes: 70000,
+        mappable: true,
         protected: true,
         cached: false,
         contiguous: true,
@@ -159,7 +172,7 @@ fn counts_are_checked_before_anything_is_read() {
         assert_eq!(decode(RawHandle { num_fds, ints: &RGBA }), Err(HandleError::FdCount(num_fds)));
     }
     let long: Vec<i32> = RGBA.iter().copied().chain([0]).collect();
-    for ints in [&[][..], &RGBA[..1], &RGBA[..71], &long] {
+    for ints in [&[][..], &RGBA[..1], &RGBA[..107], &long] {
         assert_eq!(decode(raw(ints)), Err(HandleError::IntCount(ints.len())));
     }
 }
@@ -167,7 +180,7 @@ fn counts_are_checked_before_anything_is_read() {
 #[test]
 fn every_wrong_field_has_its_own_error() {
     assert_eq!(with(0, 0), Err(HandleError::Magic(0)));
-    assert_eq!(with(1, 2), Err(HandleError::Version(2)));
+    assert_eq!(with(1, 3), Err(HandleError::Version(3)));
     assert_eq!(with(2, -72), Err(HandleError::DeclaredInts(-72)));
     assert_eq!(with(8, 6), Err(HandleError::Format(6)));
     assert_eq!(
@@ -175,20 +188,37 @@ fn every_wrong_field_has_its_own_error() {
         Err(HandleError::LayoutOfFormat { format: PixelFormat::Rgbx8888, layout: Layout::Rgba8888 })
     );
     assert_eq!(with(11, 0), Err(HandleError::Layout(0)));
-    assert_eq!(with(12, 1), Err(HandleError::Modifier(1)));
-    assert_eq!(with(13, 1), Err(HandleError::Modifier(1 << 32)));
-    assert_eq!(with(14, 65), Err(HandleError::Stride { found: 65, expected: 64 }));
-    assert_eq!(with(15, 10), Err(HandleError::Flags(10)));
-    assert_eq!(with(24, 4), Err(HandleError::PlaneCount(4)));
-    assert_eq!(with(24, -1), Err(HandleError::PlaneCount(-1)));
-    assert_eq!(with(24, 0), Err(HandleError::UnusedPlane));
-    assert_eq!(with(36, 1), Err(HandleError::UnusedPlane));
-    assert_eq!(with(71, 1), Err(HandleError::Spare));
+    assert_eq!(with(12, 0), Err(HandleError::Modifier(0)));
+    assert_eq!(with(13, 1), Err(HandleError::Modifier(1)));
+    assert_eq!(with(14, 1), Err(HandleError::Modifier(1 << 32)));
+    assert_eq!(with(15, 65), Err(HandleError::Stride { found: 65, expected: 64 }));
+    // Beyond the last flag; an order of areas without areas; areas that the CPU could map; AIDL's format as a vendor's.
+    assert_eq!(with(16, 0x102), Err(HandleError::Flags(0x102)));
+    assert_eq!(with(16, 0x22), Err(HandleError::Flags(0x22)));
+    assert_eq!(with(16, 0x12), Err(HandleError::Flags(0x12)));
+    assert_eq!(with(16, 0x82), Err(HandleError::Format(1)));
+    assert_eq!(with(25, 5), Err(HandleError::PlaneCount(5)));
+    assert_eq!(with(25, -1), Err(HandleError::PlaneCount(-1)));
+    assert_eq!(with(25, 0), Err(HandleError::UnusedPlane));
+    assert_eq!(with(41, 1), Err(HandleError::UnusedPlane));
+    assert!(matches!(with(42, 1), Err(HandleError::Compression(_))));
+    assert!(matches!(with(60, 0x0101_0101), Err(HandleError::Shapes(_))));
+    assert_eq!(with(107, 1), Err(HandleError::Spare));
     // Behind the terminator; without a terminator.
-    assert_eq!(with(39, 1), Err(HandleError::Name));
+    assert_eq!(with(74, 1), Err(HandleError::Name));
     let mut ints = yv12_ints();
-    ints[68] = i32::from_le_bytes(*b"nnnn");
+    ints[103] = i32::from_le_bytes(*b"nnnn");
     assert_eq!(decode(raw(&ints)), Err(HandleError::Name));
+}
+
+/// Ints of the version before, of its own number: it had no fourcc, and is not mistaken for one that has.
+#[test]
+fn a_handle_of_the_version_before_is_refused_by_name() {
+    let mut old = vec![0; 72];
+    old[..3].copy_from_slice(&[0x68616d64, 1, 72]);
+    assert_eq!(decode(raw(&old)), Err(HandleError::Version(1)));
+    assert_eq!(HandleError::Version(1).to_string(), "a handle of version 1: this library reads version 2");
+    assert_eq!(with(1, 1), Err(HandleError::Version(1)));
 }
 
 #[test]
@@ -197,23 +227,23 @@ fn sizes_that_contradict_one_another_are_refused() {
     assert_eq!(with(7, 0), bytes(0, 16384, 16384));
     assert_eq!(with(7, -1), bytes(u32::MAX, 16384, 16384));
     assert_eq!(with(7, 2), bytes(2, 16384, 16384));
-    assert_eq!(with(16, 16383), bytes(1, 16384, 16383));
-    assert_eq!(with(17, -1), bytes(1, 16384, 0xffff_ffff_0000_4000));
+    assert_eq!(with(17, 16383), bytes(1, 16384, 16383));
+    assert_eq!(with(18, -1), bytes(1, 16384, 0xffff_ffff_0000_4000));
     // 2 × 2⁶³ is 0 in 64 bits.
     let mut ints = RGBA;
-    (ints[7], ints[16], ints[18], ints[19]) = (2, 0, 0, i32::MIN);
+    (ints[7], ints[17], ints[19], ints[20]) = (2, 0, 0, i32::MIN);
     assert_eq!(decode(raw(&ints)), bytes(2, 1 << 63, 0));
     // Equal, and too large for a file.
     let mut ints = RGBA;
-    (ints[17], ints[19]) = (i32::MIN, i32::MIN);
+    (ints[18], ints[20]) = (i32::MIN, i32::MIN);
     assert_eq!(decode(raw(&ints)), bytes(1, 1 << 63 | 16384, 1 << 63 | 16384));
 
     let metadata = |metadata_bytes, reserved_bytes| Err(HandleError::Metadata { metadata_bytes, reserved_bytes });
-    assert_eq!(with(20, 4095), metadata(4095, 0));
-    assert_eq!(with(22, 1), metadata(4096, 1));
+    assert_eq!(with(21, 4095), metadata(4095, 0));
+    assert_eq!(with(23, 1), metadata(4096, 1));
     // 4096 + (2⁶⁴ − 4096) is 0 in 64 bits.
     let mut ints = RGBA;
-    (ints[20], ints[22], ints[23]) = (0, -4096, -1);
+    (ints[21], ints[23], ints[24]) = (0, -4096, -1);
     assert_eq!(decode(raw(&ints)), metadata(0, 4096u64.wrapping_neg()));
 }
 
@@ -224,14 +254,13 @@ fn planes_outside_the_layer_are_refused() {
     refused(5, 0);
     refused(5, -1);
     refused(6, 65);
-    refused(25, 4);
-    refused(26, 1);
-    refused(27, 252);
-    refused(27, 260);
-    refused(27, -1);
-    refused(28, 63);
-    refused(28, 65);
+    refused(26, 4);
+    refused(27, 1);
+    refused(28, 252);
+    refused(28, 260);
     refused(28, -1);
+    refused(29, 63);
+    refused(29, -1);
 }
 
 #[test]
@@ -252,8 +281,8 @@ fn fields_say_what_the_golden_ints_mean() {
         said,
         [
             ("magic", "\"dmah\""),
-            ("version", "1"),
-            ("ints", "72"),
+            ("version", "2"),
+            ("ints", "108"),
             ("id", "0x7fffffffffffffff"),
             ("width", "30"),
             ("height", "6"),
@@ -261,6 +290,7 @@ fn fields_say_what_the_golden_ints_mean() {
             ("format", "IMPLEMENTATION_DEFINED"),
             ("usage", "PROTECTED"),
             ("layout", "YV12"),
+            ("fourcc", "\"YV12\""),
             ("modifier", "0x0"),
             ("stride", "32"),
             ("flags", "protected, contiguous"),
@@ -272,11 +302,23 @@ fn fields_say_what_the_golden_ints_mean() {
             ("plane_0", "at byte 0, 6 lines of 32 bytes"),
             ("plane_1", "at byte 192, 3 lines of 16 bytes"),
             ("plane_2", "at byte 240, 3 lines of 16 bytes"),
+            ("plane_3", "at byte 0, 0 lines of 0 bytes"),
+            ("area_0", "0 bytes of header, 0 of body"),
+            ("area_1", "0 bytes of header, 0 of body"),
+            ("area_2", "0 bytes of header, 0 of body"),
+            ("area_3", "0 bytes of header, 0 of body"),
+            ("compression", "0"),
+            ("header_type", "0"),
+            ("compression_name", "\"\""),
+            ("shape_0", "the layout's"),
+            ("shape_1", "the layout's"),
+            ("shape_2", "the layout's"),
+            ("shape_3", "the layout's"),
             ("name", name.as_str()),
             ("spare", "zero"),
         ]
     );
-    assert_eq!(all[21].ints, 37..69);
+    assert_eq!(all[34].ints, 72..104);
 }
 
 #[test]

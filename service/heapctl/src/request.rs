@@ -7,13 +7,13 @@ use crate::args::RequestArgs;
 use anyhow::{anyhow, Context, Result};
 use gralloc_buffer::{BufferName, PixelFormat, Usage};
 use gralloc_buffer::{Descriptor, DescriptorOption};
-use heaps_config::policy::VendorUsage;
+use heaps_config::policy::{VendorFormat, VendorUsage};
 
-/// The descriptor that the arguments describe. `vendor` are the policy's own usage names.
+/// The descriptor that the arguments describe. `vendor` and `formats` are the policy's own names of usages and formats.
 ///
 /// # Errors
 /// A format or usage that nobody knows, with the nearest name.
-pub(crate) fn descriptor(args: &RequestArgs, vendor: &[VendorUsage]) -> Result<Descriptor> {
+pub(crate) fn descriptor(args: &RequestArgs, vendor: &[VendorUsage], formats: &[VendorFormat]) -> Result<Descriptor> {
     let size = args.size.context("--size WIDTHxHEIGHT is missing")?;
     let wanted = args.format.as_deref().context("--format FORMAT is missing")?;
     Ok(Descriptor {
@@ -21,7 +21,7 @@ pub(crate) fn descriptor(args: &RequestArgs, vendor: &[VendorUsage]) -> Result<D
         width: size.width,
         height: size.height,
         layer_count: args.layers,
-        format: format(wanted)?,
+        format: format(wanted, formats)?,
         usage: usage(&args.usage, vendor)?,
         reserved_size: args.reserved,
         options: args
@@ -33,16 +33,21 @@ pub(crate) fn descriptor(args: &RequestArgs, vendor: &[VendorUsage]) -> Result<D
 }
 
 /// The same request with formats and usages in AIDL's words, and what there is to say about that. `vendor` are the policy's
-/// own bits.
+/// own bits, `formats` its own formats, whose names are left as they are.
 ///
 /// # Errors
 /// A layout where a format is asked for.
-pub(crate) fn in_aidl_words(args: &RequestArgs, vendor: &[VendorUsage]) -> Result<(RequestArgs, Vec<String>)> {
+pub(crate) fn in_aidl_words(
+    args: &RequestArgs,
+    vendor: &[VendorUsage],
+    formats: &[VendorFormat],
+) -> Result<(RequestArgs, Vec<String>)> {
     let mut args = args.clone();
     let bits = vendor.iter().fold(Usage::NONE, |all, vendor| all | vendor.bit);
     let (usage, mut notes) = words::usage(&args.usage, bits);
     args.usage = usage;
-    if let Some(text) = &args.format {
+    let own = |text: &&String| formats.iter().any(|format| format.name == **text);
+    if let Some(text) = args.format.as_ref().filter(|text| !own(text)) {
         let read = words::format(text).map_err(|why| anyhow!("--format: {why}"))?;
         notes.extend(read.note);
         args.format = Some(read.text);
@@ -50,14 +55,20 @@ pub(crate) fn in_aidl_words(args: &RequestArgs, vendor: &[VendorUsage]) -> Resul
     Ok((args, notes))
 }
 
-fn format(text: &str) -> Result<i32> {
+fn format(text: &str, own: &[VendorFormat]) -> Result<i32> {
+    if let Some(format) = own.iter().find(|format| format.name == text) {
+        return Ok(format.value);
+    }
     if let Some(format) = PixelFormat::from_name(text) {
         return Ok(format.to_wire());
     }
-    if let Some(number) = number(text).and_then(|number| i32::try_from(number).ok()) {
+    // Headers write the values above 0x7fffffff without a sign.
+    let wire = |number: u64| u32::try_from(number).ok().map(|bits| i32::from_ne_bytes(bits.to_ne_bytes()));
+    if let Some(number) = number(text).and_then(wire) {
         return Ok(number);
     }
-    let known = PixelFormat::ALL.iter().map(|format| format.name().to_owned()).collect();
+    let aidl = PixelFormat::ALL.iter().map(|format| format.name().to_owned());
+    let known = own.iter().map(|format| format.name.clone()).chain(aidl).collect();
     Err(unknown("--format", "format", text, known))
 }
 
@@ -111,9 +122,9 @@ mod tests {
     fn unknown_names_are_told_with_the_known_ones() {
         let error = usage("GPU_TEXTURE|CPU_READ_MASK", &[]).unwrap_err().to_string();
         assert!(error.starts_with("--usage: usage \"CPU_READ_MASK\" is not known"), "{error}");
-        let error = format("nonsense").unwrap_err().to_string();
+        let error = format("nonsense", &[]).unwrap_err().to_string();
         assert!(error.contains("RGBA_8888") && error.contains("and numbers"), "{error}");
-        assert_eq!((format("0x7fffffff").unwrap(), format("RAW10").unwrap()), (i32::MAX, 0x25));
+        assert_eq!((format("0x7fffffff", &[]).unwrap(), format("RAW10", &[]).unwrap()), (i32::MAX, 0x25));
     }
 
     #[cfg(feature = "host")]

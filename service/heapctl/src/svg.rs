@@ -175,7 +175,7 @@ fn draw_legend(canvas: &mut Canvas, picture: &Picture, y: f64) {
     let padding =
         format!("padding: {} of {} bytes ({}.{} %)", picture.padding_bytes, picture.bytes, tenths / 10, tenths % 10);
     canvas.text(64.0, y, Anchor::Start, "dim", &padding);
-    let unit = if picture.layout.stride_is_bytes() { "bytes" } else { "pixels" };
+    let unit = if picture.stride_is_bytes { "bytes" } else { "pixels" };
     let beside = format!(
         "AllocationResult.stride: {} {unit}; metadata beside it: {} bytes",
         picture.stride, picture.metadata_bytes

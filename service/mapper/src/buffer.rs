@@ -61,7 +61,7 @@ impl Buffer {
     /// What a lock with this usage and region would be for.
     ///
     /// # Errors
-    /// `NoCpuUsage`, `Region` or `Protected`, in this order.
+    /// `NoCpuUsage`, `Region`, `Protected` or `NotMappable`, in this order.
     #[inline]
     pub fn check_lock(&self, usage: u64, region: ARect) -> Result<Access, Error> {
         let access = self.access(usage)?;
@@ -70,6 +70,10 @@ impl Buffer {
         }
         if self.info.protected || self.info.usage.contains(Usage::PROTECTED) {
             return Err(Error::Protected);
+        }
+        if !self.info.mappable {
+            let BufferInfo { compression, modifier, .. } = self.info;
+            return Err(Error::NotMappable { compressed: compression.is_some(), modifier });
         }
         Ok(access)
     }

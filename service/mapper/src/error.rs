@@ -30,6 +30,13 @@ pub enum Error {
     NotLocked,
     /// The CPU cannot see the buffer's memory.
     Protected,
+    /// The CPU can make nothing of the buffer's pixels: they are compressed, or in a format that it does not map.
+    NotMappable {
+        /// Compressed or tiled in blocks; else the format is not one for the CPU.
+        compressed: bool,
+        /// The `DRM_FORMAT_MOD_*` value.
+        modifier: u64,
+    },
     /// A pointer to an answer, or a callback, is null.
     NullArgument(&'static str),
     /// A lock's usage has no CPU part.
@@ -65,6 +72,7 @@ impl Error {
             | Error::Protected => abi::AIMAPPER_ERROR_BAD_BUFFER,
             Error::NullArgument(_)
             | Error::NoCpuUsage(_)
+            | Error::NotMappable { .. }
             | Error::Region(_)
             | Error::NotAFence(_)
             | Error::Set(SetError::Constant(_)) => abi::AIMAPPER_ERROR_BAD_VALUE,
@@ -123,6 +131,12 @@ impl fmt::Display for Error {
             Error::NotImported => f.write_str("no buffer is imported at this address"),
             Error::NotLocked => f.write_str("the buffer is not locked"),
             Error::Protected => f.write_str("the buffer is protected from the CPU"),
+            Error::NotMappable { compressed: true, modifier } => {
+                write!(f, "the buffer is compressed (modifier {modifier:#x}): the CPU can make nothing of its bytes")
+            }
+            Error::NotMappable { compressed: false, modifier } => {
+                write!(f, "the policy says that the CPU does not map the buffer's format (modifier {modifier:#x})")
+            }
             Error::NullArgument(name) => write!(f, "{name} is null"),
             Error::NoCpuUsage(usage) => write!(f, "usage {usage} has no CPU access"),
             Error::Region(region) => write!(

@@ -258,7 +258,7 @@ impl HandleMemory {
     }
 }
 
-/// 2 and 72.
+/// A count of fds or ints.
 fn count(value: usize) -> i32 {
     i32::try_from(value).unwrap_or(0)
 }

@@ -73,7 +73,7 @@ fn import_head_or_counts_wrong_bad_buffer_and_nothing_behind_them_read() {
         }
     }
     // A head alone: what it says to be behind it is not there, under AddressSanitizer visibly so.
-    for counts in [[12, 1, 72], [12, 2, 71], [12, i32::MAX, i32::MAX]] {
+    for counts in [[12, 1, 108], [12, 2, 107], [12, i32::MAX, i32::MAX]] {
         let head = Box::new(counts);
         assert_eq!(client().try_import(head.as_ptr().cast()), Err(AIMAPPER_ERROR_BAD_BUFFER));
     }
@@ -273,7 +273,7 @@ fn freed_handle_s_memory_names_no_fd() {
     let raw = Raw::new(Source::Memfd, &rgba());
     let buffer = client.import(&raw);
     let [_, fds, ints, first, ..] = unsafe { buffer.cast::<[i32; 77]>().read() };
-    assert_eq!((fds, ints), (2, 72));
+    assert_eq!((fds, ints), (2, 108));
     assert!(first > 2 && first != raw.fds[0].as_raw_fd());
     assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
     // The memory stays the library's own.

@@ -2,7 +2,7 @@
 
 use super::example::By;
 use super::{example, rules, undecided, Cause, Difference, Example};
-use crate::lint::region::{only_format, Left, Region, Space};
+use crate::lint::region::{Left, Region, Space};
 use gralloc_buffer::PixelFormat;
 use heaps_config::policy::{Alignment, Policy, Resolution};
 use heaps_config::KeyPath;
@@ -29,12 +29,14 @@ pub(super) fn resolutions(space: &Space, before: &Policy, after: &Policy, differ
                     continue;
                 }
                 let start = space.intersect(one, other).and_then(|both| space.intersect(&both, &kinds));
-                let Some(start) = start.map(|start| only_format(start, format)) else { continue };
+                let Some(start) = start.map(|start| space.only_format(start, format)) else { continue };
                 let earlier = first.iter().take(i).chain(second.iter().take(j)).map(|(_, region)| region);
                 let Left::Some(witness) = space.left(&start, earlier) else { continue };
                 let Some(example) = example::of(before, after, &witness, By::Layout) else { continue };
                 let path = |at: &Option<usize>| at.map(|at| KeyPath::item("resolve", at));
-                let name = |policy: &Policy, at| layout(policy, at).map_or("nothing", |layout| layout.name());
+                let name = |policy: &Policy, at| {
+                    layout(policy, at).map_or("nothing".to_owned(), |layout| policy.layout_name(layout).to_owned())
+                };
                 differences.push(Difference {
                     cause: Cause::Resolution,
                     what: format!(
@@ -55,7 +57,9 @@ pub(super) fn resolutions(space: &Space, before: &Policy, after: &Policy, differ
 /// Alignments that only one policy has. One that is written at another place is the same: all that apply are combined.
 pub(super) fn alignments(space: &Space, before: &Policy, after: &Policy, differences: &mut Vec<Difference>) {
     let Some(kinds) = rules::common(space, before, after) else { return };
-    let same = |one: &Alignment, other: &Alignment| one.when == other.when && one.needs() == other.needs();
+    let same = |one: &Alignment, other: &Alignment| {
+        one.when == other.when && one.combine == other.combine && one.asks().eq(other.asks())
+    };
     let only_in = |one: &Policy, other: &Policy| -> Vec<usize> {
         let lacks = |align: &Alignment| !other.alignments.iter().any(|known| same(align, known));
         one.alignments.iter().enumerate().filter(|(_, align)| lacks(align)).map(|(at, _)| at).collect()
@@ -108,8 +112,8 @@ fn shown(
         let Some(start) = space.condition(&align.when).and_then(|own| space.intersect(&own, kinds)) else { continue };
         let none: &[Region] = &[];
         for cuts in [others.as_slice(), none] {
-            for format in PixelFormat::ALL {
-                let only = only_format(start.clone(), *format);
+            for format in space.formats() {
+                let only = space.only_format(start.clone(), *format);
                 let Left::Some(witness) = space.left(&only, cuts.iter()) else { continue };
                 if let Some(example) = example::of(before, after, &witness, By::Figures) {
                     return Some(example);

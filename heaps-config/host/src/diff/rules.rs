@@ -87,8 +87,8 @@ pub(super) fn compare(space: &Space, before: &Policy, after: &Policy, difference
 
 /// Other requests of the class: its first format may be one that cannot be laid out.
 fn simpler(space: &Space, before: &Policy, after: &Policy, start: &[Cube]) -> Option<super::Example> {
-    gralloc_buffer::PixelFormat::ALL.iter().find_map(|format| {
-        let only = crate::lint::region::only_format(start.to_vec(), *format);
+    space.formats().iter().find_map(|format| {
+        let only = space.only_format(start.to_vec(), *format);
         match space.left(&only, std::iter::empty()) {
             Left::Some(witness) => example::of(before, after, &witness, By::Fate),
             _ => None,

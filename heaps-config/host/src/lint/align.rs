@@ -14,11 +14,10 @@ const YV12_CHROMA_BYTES: u32 = 16;
 pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Finding>) {
     for (at, (align, written)) in policy.alignments.iter().zip(&document.alignments).enumerate() {
         let path = KeyPath::item("align", at);
-        // As written: a value that is no power of two is an error of its own, and nothing in the policy.
-        let wishes = [written.stride_bytes, written.stride_pixels, written.height_lines, written.size_bytes];
-        if wishes.iter().flatten().all(|wish| *wish == 1) {
+        if written.asks_nothing() {
             let message = format!("align \"{}\" requires nothing", align.name);
-            let help = "allowed: stride_bytes, stride_pixels, height_lines, size_bytes, each a power of two above 1";
+            let help =
+                "allowed: stride_bytes, stride_pixels, height_lines, size_bytes and others, each a multiple above 1";
             findings.push(Finding::new(Code::AlignUnused, path.clone(), message).help(help));
         }
         if let Some(why) = contradiction(&align.when) {

@@ -1,7 +1,7 @@
 //! Flexible formats: resolutions that nothing reaches, and requests that nothing resolves.
 
 use super::reach::{in_order, Entries, Reach};
-use super::region::{only_format, Left, Region};
+use super::region::{Left, Region};
 use gralloc_buffer::PixelFormat;
 use heaps_config::policy::{Action, Condition, Policy};
 use heaps_config::Code;
@@ -41,7 +41,7 @@ fn unresolved(
     findings: &mut Vec<Finding>,
 ) {
     let Some(sensible) = reach.space.sensible() else { return };
-    let asked = only_format(sensible, format);
+    let asked = reach.space.only_format(sensible, format);
     for (at, rule) in policy.rules.iter().enumerate() {
         if matches!(rule.action, Action::Deny(_)) {
             continue;

@@ -8,6 +8,7 @@
 use gralloc_allocator::{Refusal, Unsupported};
 use gralloc_buffer::Descriptor;
 use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
+use heaps_config::condition::Subject;
 use heaps_config::policy::{Alignment, HeapSet, Policy};
 use heaps_config::Code;
 use heaps_config::{Finding, KeyPath};
@@ -159,7 +160,7 @@ fn align_at_fault(must: &Must, refusal: &Refusal, policy: &Policy) -> Option<Key
     if gralloc_allocator::plan(&must.descriptor(), &bare, HeapSet::ALL).as_ref().is_err_and(same) {
         return None;
     }
-    let applies = |(_, align): &(usize, &Alignment)| align.when.holds(must.usage(), must.format, None);
+    let applies = |(_, align): &(usize, &Alignment)| align.when.holds(Subject::new(must.usage(), must.format));
     let wishes = policy.alignments.iter().enumerate().filter(applies).flat_map(|(at, align)| {
         let wishes = [
             ("stride_bytes", align.stride_bytes),
@@ -201,7 +202,7 @@ fn vts_size(must: &Must, plan: &gralloc_allocator::Plan<'_>, policy: &Policy, fi
         .alignments
         .iter()
         .enumerate()
-        .filter(|(_, align)| align.when.holds(plan.request.usage, plan.request.format, None))
+        .filter(|(_, align)| align.when.holds(Subject::from(&plan.request)))
         .max_by_key(|(_, align)| align.size_bytes.max(align.height_lines));
     let path = largest.map_or(KeyPath::ROOT, |(at, _)| KeyPath::item("align", at));
     let message = format!(

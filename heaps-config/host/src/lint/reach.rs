@@ -18,6 +18,8 @@ pub(crate) struct Reach {
     pub(super) space: Space,
     /// What each rule's own conditions take.
     own: Vec<Region>,
+    /// What it surely takes from those after it: nothing, where it asks what the format became.
+    sure: Vec<Region>,
     /// What is left of it after the rules before.
     left: Vec<Left>,
 }
@@ -28,8 +30,14 @@ impl Reach {
         let space = Space::of(policy)?;
         let own: Option<Vec<Region>> = policy.rules.iter().map(|rule| space.condition(&rule.when)).collect();
         let own = own?;
-        let left = in_order(&space, &own);
-        Some(Reach { space, own, left })
+        let mut sure = own.clone();
+        for (sure, rule) in sure.iter_mut().zip(&policy.rules) {
+            if !rule.when.layouts.is_empty() {
+                sure.clear();
+            }
+        }
+        let left = own.iter().enumerate().map(|(at, region)| space.left(region, sure.iter().take(at))).collect();
+        Some(Reach { space, own, sure, left })
     }
 
     /// False when the rule surely takes no request at all.
@@ -41,7 +49,7 @@ impl Reach {
     pub(super) fn taken(&self, rule: usize, kind: &[Cube], also_cut: &[Region]) -> Left {
         let Some(own) = self.own.get(rule) else { return Left::Undecided };
         let Some(start) = self.space.intersect(own, kind) else { return Left::Undecided };
-        self.space.left(&start, self.own.iter().take(rule).chain(also_cut))
+        self.space.left(&start, self.sure.iter().take(rule).chain(also_cut))
     }
 }
 
@@ -54,7 +62,7 @@ pub(super) fn in_order(space: &Space, own: &[Region]) -> Vec<Left> {
 pub(super) fn check(reach: &Reach, policy: &Policy, findings: &mut Vec<Finding>) {
     let entries = Entries {
         space: &reach.space,
-        own: &reach.own,
+        own: &reach.sure,
         places: (0..policy.rules.len()).map(|at| KeyPath::item("rule", at)).collect(),
         names: policy.rules.iter().map(|rule| format!("\"{}\"", rule.name)).collect(),
         word: "rule",
@@ -94,7 +102,7 @@ impl Entries<'_> {
     pub(super) fn unreachable(&self, at: usize, when: &Condition) -> Option<Finding> {
         let path = self.places.get(at)?.clone();
         let (word, name) = (self.word, self.names.get(at)?);
-        if self.own.get(at)?.is_empty() {
+        if contradiction(when).is_some() || (self.own.get(at)?.is_empty() && when.layouts.is_empty()) {
             let why = contradiction(when).unwrap_or_else(|| "its conditions exclude one another".to_owned());
             return Some(Finding::new(Code::Contradiction, path, format!("{word} {name} can never match: {why}")));
         }

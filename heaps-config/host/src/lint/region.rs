@@ -27,8 +27,8 @@ const FIRST_FLAG: u32 = 6;
 pub(crate) struct Cube {
     /// Three bits for each CPU field, then two for each flag: bit 0 "may be clear", bit 1 "may be set".
     usage: u128,
-    /// A bit for each format, in the order of `PixelFormat::ALL`.
-    formats: u64,
+    /// A bit for each format, in the order of [`Space::formats`].
+    formats: u128,
     /// A bit for each interval of sizes.
     sizes: u128,
 }
@@ -39,6 +39,8 @@ pub(crate) type Region = Vec<Cube>;
 /// The variables of one policy.
 #[derive(Clone, Debug)]
 pub(crate) struct Space {
+    /// AIDL's formats and the policy's.
+    formats: Vec<PixelFormat>,
     flags: Vec<Usage>,
     /// The first bit of every flag in [`Cube::usage`].
     flags_mask: u128,
@@ -60,20 +62,22 @@ impl Space {
         starts.retain(|start| (1..=most).contains(start));
         starts.sort_unstable();
         starts.dedup();
-        let fits = flags.len() <= 61 && starts.len() <= 128 && PixelFormat::ALL.len() <= 64;
+        let mut formats: Vec<PixelFormat> = PixelFormat::ALL.to_vec();
+        formats.extend(policy.formats.iter().map(|format| PixelFormat::Vendor(format.value)));
+        let fits = flags.len() <= 61 && starts.len() <= 128 && formats.len() <= 128;
         if !fits {
             return None;
         }
         let flags_mask = (0u32..).zip(&flags).fold(0, |mask, (at, _)| mask | 1 << (FIRST_FLAG + 2 * at));
-        Some(Space { flags, flags_mask, starts })
+        Some(Space { formats, flags, flags_mask, starts })
     }
 
     /// Every request.
     pub(crate) fn all(&self) -> Cube {
         let mut formats = 0;
-        for (at, format) in PixelFormat::ALL.iter().enumerate() {
+        for (at, format) in self.formats.iter().enumerate() {
             if *format != PixelFormat::Unspecified {
-                formats |= 1u64 << at;
+                formats |= 1u128 << at;
             }
         }
         Cube { usage: low_bits(self.usage_bits()), formats, sizes: low_bits(self.starts.len()) }
@@ -93,14 +97,14 @@ impl Space {
         self.flags.len().saturating_mul(2).saturating_add(6)
     }
 
-    /// What a condition takes.
+    /// What a condition takes; the whole of it where it asks what the format became, which no cube knows.
     pub(crate) fn condition(&self, when: &Condition) -> Option<Region> {
         let mut start = self.all();
         start.sizes &= self.sizes(when.min_bytes, when.max_bytes);
         if !when.formats.is_empty() {
-            start.formats &= format_bits(&when.formats);
+            start.formats &= self.format_bits(&when.formats);
         }
-        start.formats &= !format_bits(&when.not_formats);
+        start.formats &= !self.format_bits(&when.not_formats);
         let mut region = self.intersect(&[self.all()], &[start])?;
         for term in &when.all_of {
             region = self.intersect(&region, &self.term(*term))?;
@@ -146,6 +150,25 @@ impl Space {
                 cubes.filter(|cube| !is_empty(cube, self)).collect()
             }
         }
+    }
+
+    /// AIDL's formats and the policy's.
+    pub(crate) fn formats(&self) -> &[PixelFormat] {
+        &self.formats
+    }
+
+    /// The region of one format, as a factor.
+    pub(crate) fn only_format(&self, mut region: Region, format: PixelFormat) -> Region {
+        for cube in &mut region {
+            cube.formats &= self.format_bits(&[format]);
+        }
+        region.retain(|cube| cube.formats != 0);
+        region
+    }
+
+    fn format_bits(&self, formats: &[PixelFormat]) -> u128 {
+        let listed = self.formats.iter().enumerate().filter(|(_, format)| formats.contains(format));
+        listed.fold(0, |bits, (at, _)| bits | 1 << at)
     }
 
     fn sizes(&self, least: Option<u64>, most: Option<u64>) -> u128 {
@@ -219,20 +242,6 @@ impl Space {
 }
 
 const CPU_FIELDS: Usage = Usage(Usage::CPU_READ_MASK.0 | Usage::CPU_WRITE_MASK.0);
-
-/// The region of one format, as a factor.
-pub(crate) fn only_format(mut region: Region, format: PixelFormat) -> Region {
-    for cube in &mut region {
-        cube.formats &= format_bits(&[format]);
-    }
-    region.retain(|cube| cube.formats != 0);
-    region
-}
-
-fn format_bits(formats: &[PixelFormat]) -> u64 {
-    let listed = PixelFormat::ALL.iter().enumerate().filter(|(_, format)| formats.contains(format));
-    listed.fold(0, |bits, (at, _)| bits | 1 << at)
-}
 
 fn low_bits(count: usize) -> u128 {
     (0..count.min(128)).fold(0, |bits, at| bits | 1 << at)

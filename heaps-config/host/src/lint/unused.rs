@@ -33,11 +33,13 @@ fn heaps(policy: &Policy, reach: Option<&Reach>, findings: &mut Vec<Finding>) {
 }
 
 fn groups(document: &Document, findings: &mut Vec<Finding>) {
+    let names = |when: &ConditionDoc, name: &String| {
+        [&when.formats, &when.not_formats, &when.layouts].into_iter().any(|list| list.contains(name))
+    };
     let rules = document.rules.iter().map(|rule| &rule.when);
     let conditions: Vec<&ConditionDoc> = rules.chain(document.alignments.iter().map(|align| &align.when)).collect();
     for name in document.format_group.keys() {
-        let uses = |when: &&ConditionDoc| when.formats.contains(name) || when.not_formats.contains(name);
-        if !conditions.iter().any(uses) {
+        if !conditions.iter().any(|when| names(when, name)) {
             let path = KeyPath::ROOT.key("format_group").key(name);
             let message = format!("format group \"{name}\" is never used");
             findings.push(Finding::new(Code::UnusedGroup, path, message).about_key());

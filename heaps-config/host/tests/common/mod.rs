@@ -30,6 +30,10 @@ pub(crate) struct Planned {
     pub(crate) stride: u32,
     /// Offset, stride and lines of each plane, in bytes.
     pub(crate) planes: Vec<(u64, u32, u32)>,
+    /// Bytes of the buffer.
+    // Not every test that plans looks at all of it.
+    #[allow(dead_code)]
+    pub(crate) bytes: u64,
 }
 
 /// Plans; a refusal is its cause.
@@ -41,12 +45,14 @@ pub(crate) fn plan(policy: &Policy, asked: Asked) -> Result<Planned, &'static st
     let named = |name: &str| asked.present.map_or(true, |present| present.contains(&name));
     let heaps = policy.heap_ids().filter(|(_, heap)| named(&heap.name));
     let present = heaps.fold(HeapSet::default(), |set, (id, _)| set.with(id));
+    let own = policy.formats.iter().find(|format| format.name == asked.format).map(|format| format.value);
+    let format = PixelFormat::from_name(asked.format).map(PixelFormat::to_wire).or(own);
     let descriptor = Descriptor {
         name: BufferName::from_text("test"),
         width: asked.width,
         height: asked.height,
         layer_count: 1,
-        format: PixelFormat::from_name(asked.format).unwrap().to_wire(),
+        format: format.unwrap_or_else(|| panic!("{}", asked.format)),
         usage: i64::from_ne_bytes(usage.0.to_ne_bytes()),
         reserved_size: 0,
         options: Vec::new(),
@@ -58,5 +64,6 @@ pub(crate) fn plan(policy: &Policy, asked: Asked) -> Result<Planned, &'static st
         layout: plan.layout,
         stride: plan.stride,
         planes: planes.collect(),
+        bytes: plan.bytes,
     })
 }

@@ -34,6 +34,7 @@ pub(crate) fn policy() -> Policy {
         }],
         alignments: Vec::new(),
         resolutions: Vec::new(),
+        formats: Vec::new(),
         vendor_usage: Vec::new(),
         options: Vec::new(),
         limits: Limits {
@@ -124,6 +125,7 @@ fn run_settling(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32, set
         heaps: &order,
         candidates: HeapSet::ALL,
         layout: Layout::Rgba8888,
+        vendor: None,
         stride: 64,
         planes: Planes::default(),
         layer_bytes: 16_384,

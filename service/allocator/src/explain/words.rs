@@ -3,7 +3,7 @@
 use crate::plan::heaps::Verdict;
 use crate::request::Request;
 use gralloc_buffer::usage::Usage;
-use heaps_config::condition::Miss;
+use heaps_config::condition::{Miss, Subject};
 use heaps_config::policy::{Action, Condition, Policy, Rule, Term};
 
 /// The names of a usage's bits, the policy's own names for vendor bits among them; `NONE` for none.
@@ -40,6 +40,7 @@ pub fn term(term: Term, policy: &Policy) -> String {
         Term::Equals { mask: Usage::CPU_READ_MASK, value: Usage::NONE } => "CPU_READ_NEVER".to_owned(),
         Term::Equals { mask: Usage::CPU_WRITE_MASK, value: Usage::NONE } => "CPU_WRITE_NEVER".to_owned(),
         Term::Equals { mask: Usage::CPU_READ_MASK | Usage::CPU_WRITE_MASK, value } => usage(value, policy),
+        Term::Equals { mask: Usage(u64::MAX), value } => format!("exactly {}", usage(value, policy)),
         Term::Equals { mask, value } if mask == value => usage(value, policy),
         Term::Equals { mask, value } if value.is_empty() => format!("none of {}", usage(mask, policy)),
         Term::Equals { mask, value } => format!("{} out of {}", usage(value, policy), usage(mask, policy)),
@@ -47,7 +48,7 @@ pub fn term(term: Term, policy: &Policy) -> String {
 }
 
 /// Everything that keeps a condition from taking a request.
-pub fn misses(condition: &Condition, request: &Request, bytes: Option<u64>, policy: &Policy) -> Vec<String> {
+pub fn misses(condition: &Condition, subject: Subject, policy: &Policy) -> Vec<String> {
     let one = |miss| match miss {
         Miss::AllOf(asked) => format!("all_of requires {}; not set", term(asked, policy)),
         Miss::AnyOf => {
@@ -55,12 +56,15 @@ pub fn misses(condition: &Condition, request: &Request, bytes: Option<u64>, poli
             format!("any_of requires one of {}; none set", asked.join(", "))
         }
         Miss::NoneOf(barred) => format!("none_of excludes {}; set", term(barred, policy)),
-        Miss::Formats => format!("formats does not list {}", request.format.name()),
-        Miss::NotFormats => format!("not_formats lists {}", request.format.name()),
-        Miss::MinBytes(least) => format!("min_size {} > {}", self::bytes(least), self::bytes(bytes.unwrap_or(0))),
-        Miss::MaxBytes(most) => format!("max_size {} < {}", self::bytes(most), self::bytes(bytes.unwrap_or(0))),
+        Miss::Formats => format!("formats does not list {}", policy.format_name(subject.format)),
+        Miss::NotFormats => format!("not_formats lists {}", policy.format_name(subject.format)),
+        Miss::Layouts => {
+            format!("layouts does not list {}", subject.layout.map_or("it", |layout| policy.layout_name(layout)))
+        }
+        Miss::MinBytes(least) => format!("min_size {} > {}", bytes(least), bytes(subject.bytes.unwrap_or(0))),
+        Miss::MaxBytes(most) => format!("max_size {} < {}", bytes(most), bytes(subject.bytes.unwrap_or(0))),
     };
-    condition.misses(request.usage, request.format, bytes).map(one).collect()
+    condition.misses(subject).map(one).collect()
 }
 
 /// Which list of a rule's heaps a request gets, and why.

@@ -8,38 +8,71 @@ use crate::error::{Malformed, Refusal, Unsupported};
 use crate::plan::Tracer;
 use crate::request::Request;
 use gralloc_buffer::format::PixelFormat;
+use gralloc_buffer::layout::Form;
 use gralloc_buffer::layout::Layout;
 use gralloc_buffer::usage::Usage;
-use heaps_config::policy::Policy;
+use heaps_config::condition::Subject;
+use heaps_config::policy::{LayoutName, Policy, VendorFormat};
 
 /// What a format became.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resolved {
+pub struct Resolved<'p> {
     /// The layout.
     pub layout: Layout,
+    /// The vendor's format that it is, of which the layout is a part.
+    pub vendor: Option<&'p VendorFormat>,
     /// Index in `Policy::resolutions`, for a flexible format.
     pub resolution: Option<usize>,
+}
+
+impl<'p> Resolved<'p> {
+    /// What conditions call it.
+    pub fn name(&self) -> LayoutName {
+        self.vendor.map_or(LayoutName::Table(self.layout), |format| LayoutName::Vendor(format.value))
+    }
+
+    /// As the layout arithmetic takes it.
+    pub fn form(&self) -> Form<'p> {
+        self.vendor.map_or_else(|| self.layout.form(), VendorFormat::form)
+    }
+
+    /// What conditions are asked about a request that became this.
+    pub fn subject(&self, request: &Request) -> Subject {
+        Subject { layout: Some(self.name()), ..request.into() }
+    }
 }
 
 /// Finds the format's layout: its own, or for a flexible format the first resolution whose condition holds.
 ///
 /// # Errors
 /// `Unsupported::Format` for `UNSPECIFIED`, and for a flexible format that nothing resolves.
-pub fn resolve(request: &Request, policy: &Policy, tracer: &mut impl Tracer) -> Result<Resolved, Refusal> {
+pub fn resolve<'p>(request: &Request, policy: &'p Policy, tracer: &mut impl Tracer) -> Result<Resolved<'p>, Refusal> {
     let resolved = find(request, policy, tracer)?;
     tracer.resolved(&resolved);
     Ok(resolved)
 }
 
-fn find(request: &Request, policy: &Policy, tracer: &mut impl Tracer) -> Result<Resolved, Refusal> {
+fn find<'p>(request: &Request, policy: &'p Policy, tracer: &mut impl Tracer) -> Result<Resolved<'p>, Refusal> {
     let format = request.format;
     if let Some(layout) = Layout::of(format) {
-        return Ok(Resolved { layout, resolution: None });
+        return Ok(Resolved { layout, vendor: None, resolution: None });
+    }
+    let vendor = |value: i32| {
+        let reason = "a format that the policy does not name";
+        policy.vendor_format(value).ok_or(Refusal::from(Unsupported::Format { value, reason }))
+    };
+    if let PixelFormat::Vendor(value) = format {
+        let own = vendor(value)?;
+        return Ok(Resolved { layout: own.layout, vendor: Some(own), resolution: None });
     }
     let own = policy.resolutions.iter().enumerate().filter(|(_, resolution)| resolution.format == format);
     for (index, resolution) in own {
-        if resolution.when.holds(request.usage, format, None) {
-            return Ok(Resolved { layout: resolution.layout, resolution: Some(index) });
+        if resolution.when.holds(request.into()) {
+            let (layout, vendor) = match resolution.layout {
+                LayoutName::Table(layout) => (layout, None),
+                LayoutName::Vendor(value) => vendor(value).map(|own| (own.layout, Some(own)))?,
+            };
+            return Ok(Resolved { layout, vendor, resolution: Some(index) });
         }
         tracer.passed_over(request, index, resolution);
     }
@@ -55,8 +88,17 @@ fn find(request: &Request, policy: &Policy, tracer: &mut impl Tracer) -> Result<
 /// # Errors
 /// `Malformed::SizeForFormat` for what the format's contract rules out, `Unsupported::Combination` for usages that
 /// contradict one another or that linear memory cannot serve.
-pub fn check(request: &Request, layout: Layout) -> Result<(), Refusal> {
+pub fn check(request: &Request, resolved: &Resolved<'_>) -> Result<(), Refusal> {
+    let layout = resolved.layout;
     let refuse = |needs| Err(Malformed::SizeForFormat { format: layout.name(), needs }.into());
+    if let Some(own) = resolved.vendor {
+        if request.width % own.width_multiple.max(1) != 0 || request.height % own.height_multiple.max(1) != 0 {
+            return refuse("a width and a height that are the multiples which its [[format]] says");
+        }
+        if !own.mappable && request.usage.cpu() {
+            return Err(Unsupported::Combination("CPU_READ or CPU_WRITE of a format that the CPU does not map").into());
+        }
+    }
     if let Err(needs) = layout.accepts(request.width, request.height) {
         return refuse(needs);
     }

@@ -5,10 +5,11 @@
 //! [`PAGE_BYTES`], the largest, so that what passes here passes there on an idle device.
 
 use crate::error::{Refusal, Unsupported};
+use crate::plan::shape::Resolved;
 use crate::plan::Tracer;
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
-use gralloc_buffer::layout::{Arrangement, Layout, Needs};
+use gralloc_buffer::layout::{Arrangement, Needs};
 use gralloc_buffer::METADATA_BYTES;
 use heaps_config::policy::{Limits, Policy};
 
@@ -28,21 +29,22 @@ pub struct Sizes {
 ///
 /// # Errors
 /// `Unsupported::RequestTooLarge` beyond 64 bits.
-pub fn measure(
+pub fn measure<'p>(
     request: &Request,
-    layout: Layout,
-    policy: &Policy,
+    resolved: &Resolved<'p>,
+    policy: &'p Policy,
     tracer: &mut impl Tracer,
-) -> Result<Measured, Refusal> {
+) -> Result<Measured<'p>, Refusal> {
+    let subject = resolved.subject(request);
     let mut needs = Some(Needs::default());
     for alignment in &policy.alignments {
-        if alignment.when.holds(request.usage, request.format, None) {
-            needs = needs.and_then(|needs| needs.and(alignment.needs()));
+        if alignment.when.holds(subject) {
+            needs = needs.and_then(|needs| alignment.apply(needs));
         }
-        tracer.alignment(request, layout, alignment, needs.as_ref());
+        tracer.alignment(request, resolved, alignment, needs.as_ref());
     }
     needs
-        .and_then(|needs| layout.measure(request.width, request.height, request.layers, &needs))
+        .and_then(|needs| resolved.form().measure(request.width, request.height, request.layers, &needs))
         .ok_or_else(|| too_large(None, &policy.limits))
 }
 
@@ -50,7 +52,7 @@ pub fn measure(
 ///
 /// # Errors
 /// `Unsupported::RequestTooLarge` beyond 64 bits.
-pub fn of(request: &Request, measured: &Measured, policy: &Policy) -> Result<Sizes, Refusal> {
+pub fn of(request: &Request, measured: &Measured<'_>, policy: &Policy) -> Result<Sizes, Refusal> {
     let bytes = measured.layer_bytes.checked_mul(u64::from(request.layers));
     let metadata_bytes = METADATA_BYTES.checked_add(request.reserved_bytes);
     match (bytes, metadata_bytes) {
@@ -78,7 +80,7 @@ pub fn limit(sizes: &Sizes, policy: &Policy) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// `Unsupported::Combination` for a line or a plane that 31 bits cannot count.
-pub fn narrow(measured: &Measured) -> Result<Arrangement, Refusal> {
+pub fn narrow(measured: &Measured<'_>) -> Result<Arrangement, Refusal> {
     let reason = "a stride beyond 2147483647 bytes: AllocationResult.stride is a 32-bit int";
     measured.narrow().ok_or_else(|| Unsupported::Combination(reason).into())
 }

@@ -5,7 +5,8 @@ use crate::plan::shape::Resolved;
 use crate::plan::size::Sizes;
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
-use gralloc_buffer::layout::{Layout, Needs};
+use gralloc_buffer::layout::Needs;
+use heaps_config::condition::Subject;
 use heaps_config::policy::{Alignment, HeapId, Resolution, Rule};
 
 /// Hears of each step. A method that is not overridden does nothing: with `()` nothing is left of the calls.
@@ -17,17 +18,24 @@ pub trait Tracer {
     fn passed_over(&mut self, _request: &Request, _index: usize, _resolution: &Resolution) {}
 
     /// The format became a layout.
-    fn resolved(&mut self, _resolved: &Resolved) {}
+    fn resolved(&mut self, _resolved: &Resolved<'_>) {}
 
     /// An alignment was considered; it applies if its condition holds. `needs` is what it and those before it add up to,
     /// `None` beyond 64 bits.
-    fn alignment(&mut self, _request: &Request, _layout: Layout, _alignment: &Alignment, _needs: Option<&Needs>) {}
+    fn alignment(
+        &mut self,
+        _request: &Request,
+        _resolved: &Resolved<'_>,
+        _alignment: &Alignment,
+        _needs: Option<&Needs>,
+    ) {
+    }
 
     /// The buffer is measured; no limit was looked at yet.
-    fn sizes(&mut self, _request: &Request, _layout: Layout, _measured: &Measured, _sizes: &Sizes) {}
+    fn sizes(&mut self, _request: &Request, _resolved: &Resolved<'_>, _measured: &Measured<'_>, _sizes: &Sizes) {}
 
     /// A rule was considered; the last one takes the request, if any does.
-    fn rule(&mut self, _request: &Request, _bytes: u64, _index: usize, _rule: &Rule) {}
+    fn rule(&mut self, _request: &Request, _subject: Subject, _index: usize, _rule: &Rule) {}
 
     /// A heap of the rule that takes the request was judged.
     fn heap(&mut self, _heap: HeapId, _verdict: Verdict) {}

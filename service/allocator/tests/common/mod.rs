@@ -7,6 +7,7 @@ pub mod strategies;
 
 use gralloc_allocator::error::Refusal;
 use gralloc_allocator::plan::{plan, Plan};
+use gralloc_buffer::layout::Combine;
 use gralloc_buffer::{BufferName, Descriptor};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
 use heaps_config::policy::{
@@ -62,11 +63,20 @@ pub fn of(formats: &[PixelFormat]) -> Condition {
 
 /// Asks for nothing yet.
 pub fn alignment(name: &str, when: Condition) -> Alignment {
-    Alignment { name: name.to_owned(), when, stride_bytes: 1, stride_pixels: 1, height_lines: 1, size_bytes: 1 }
+    Alignment {
+        name: name.to_owned(),
+        when,
+        stride_bytes: 1,
+        stride_pixels: 1,
+        height_lines: 1,
+        size_bytes: 1,
+        more: Vec::new(),
+        combine: Combine::Lcm,
+    }
 }
 
 pub fn resolution(format: PixelFormat, when: Condition, layout: Layout) -> Resolution {
-    Resolution { format, when, layout }
+    Resolution { format, when, layout: layout.into() }
 }
 
 /// Four heaps, a rule for protected content and one for the rest; flexible formats become NV12, or RGBA for the GPU.
@@ -87,6 +97,7 @@ pub fn policy() -> Policy {
             resolution(PixelFormat::ImplementationDefined, always(), Layout::Nv12),
             resolution(PixelFormat::RawOpaque, always(), Layout::Raw16),
         ],
+        formats: Vec::new(),
         vendor_usage: vec![VendorUsage { name: "VENDOR_ISP".to_owned(), bit: VENDOR_BIT }],
         options: vec![
             AcceptedOption { name: "test.any".to_owned(), values: vec![] },

@@ -84,7 +84,7 @@ pub fn conditions() -> impl Strategy<Value = Condition> {
     let some = (vec(term(), 0..2), vec(term(), 0..3), vec(term(), 0..2), vec(format(), 0..4), vec(format(), 0..3));
     let some =
         (some, bound(), bound()).prop_map(|((all_of, any_of, none_of, formats, not_formats), min_bytes, max_bytes)| {
-            Condition { all_of, any_of, none_of, formats, not_formats, min_bytes, max_bytes }
+            Condition { all_of, any_of, none_of, formats, not_formats, layouts: Vec::new(), min_bytes, max_bytes }
         });
     prop_oneof![1 => Just(Condition::default()), 1 => some]
 }
@@ -119,13 +119,19 @@ fn alignments() -> impl Strategy<Value = Alignment> {
             stride_pixels,
             height_lines,
             size_bytes,
+            more: Vec::new(),
+            combine: Combine::Lcm,
         },
     )
 }
 
 fn resolutions() -> impl Strategy<Value = Resolution> {
     let flexible = select(vec![PixelFormat::ImplementationDefined, PixelFormat::Ycbcr420_888, PixelFormat::RawOpaque]);
-    (flexible, conditions(), select(Layout::ALL)).prop_map(|(format, when, layout)| Resolution { format, when, layout })
+    (flexible, conditions(), select(Layout::ALL)).prop_map(|(format, when, layout)| Resolution {
+        format,
+        when,
+        layout: layout.into(),
+    })
 }
 
 fn bytes() -> impl Strategy<Value = u64> {

@@ -30,8 +30,12 @@ pub enum HandleError {
         /// As said.
         layout: Layout,
     },
-    /// Memory that is not linear.
+    /// A modifier or fourcc that the format cannot have, or a modifier without its fourcc.
     Modifier(u64),
+    /// Shapes of planes that are none; why, in words.
+    Shapes(&'static str),
+    /// A compression that is none; why, in words.
+    Compression(&'static str),
     /// Flags of no meaning.
     Flags(u32),
     /// Layers and sizes that do not go together, or are too large for a file.
@@ -100,15 +104,23 @@ impl fmt::Display for HandleError {
             HandleError::Magic(found) => {
                 write!(f, "magic {found:#010x}: not a handle of this allocator ({MAGIC:#010x})")
             }
-            HandleError::Version(found) => write!(f, "version {found}: known is {VERSION}"),
+            HandleError::Version(found) => {
+                write!(f, "a handle of version {found}: this library reads version {VERSION}")
+            }
             HandleError::DeclaredInts(found) => write!(f, "says it has {found} ints: it has {INTS}"),
             HandleError::Format(found) => write!(f, "format {found:#x}: not a PixelFormat"),
             HandleError::Layout(found) => write!(f, "layout {found}: no such layout"),
             HandleError::LayoutOfFormat { format, layout } => {
-                write!(f, "format {} never becomes layout {layout}", format.name())
+                write!(f, "format {format} never becomes layout {layout}")
             }
-            HandleError::Modifier(found) => write!(f, "modifier {found:#x}: only linear memory (0) is known"),
-            HandleError::Flags(found) => write!(f, "flags {found:#x}: only bits 0 to 2 have a meaning"),
+            HandleError::Modifier(found) => {
+                write!(f, "modifier {found:#x}: not with this format and fourcc")
+            }
+            HandleError::Shapes(why) => write!(f, "shapes of planes: {why}"),
+            HandleError::Compression(why) => write!(f, "compression: {why}"),
+            HandleError::Flags(found) => {
+                write!(f, "flags {found:#x}: bits 0 to 7 have a meaning, and not any of them together")
+            }
             HandleError::Bytes { layers, layer_bytes, buffer_bytes } => {
                 write!(f, "{layers} layers of {layer_bytes} bytes are no buffer of {buffer_bytes} bytes")
             }

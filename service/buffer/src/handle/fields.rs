@@ -1,9 +1,12 @@
 //! The ints one by one, in words: for people who look at a handle, also at one that [`decode`](crate::handle::decode()) refuses.
 //!
-//! [`TABLE`] is the definition of the handle's ints, version 1.
+//! [`TABLE`] is the definition of the handle's ints, version 2.
 
-use crate::handle::encode::{CACHED, CONTIGUOUS, PROTECTED};
+use crate::handle::encode::{
+    BODY_FIRST, CACHED, COLUMNS, COMPRESSED, CONTIGUOUS, FLAGS, NOT_MAPPABLE, PROTECTED, VENDOR_FORMAT,
+};
 use crate::handle::MAGIC;
+use crate::layout::ComponentKind;
 use crate::name::NAME_BYTES;
 use crate::{BufferName, Layout, PixelFormat, Usage};
 use std::ops::Range;
@@ -40,6 +43,14 @@ enum Kind {
     Flags,
     /// A plane: offset (two ints), stride, lines.
     Plane,
+    /// An area: bytes of header and body.
+    Area,
+    /// Four letters, the lowest byte first.
+    Fourcc,
+    /// A plane's own shape.
+    Shape,
+    /// 32 bytes of a type's name.
+    TypeName,
     /// 128 bytes, the lowest of each int first.
     Name,
     /// Zero.
@@ -58,6 +69,7 @@ const TABLE: &[(&str, usize, Kind)] = &[
     ("format", 1, Kind::Format),
     ("usage", 2, Kind::Usage),
     ("layout", 1, Kind::Layout),
+    ("fourcc", 1, Kind::Fourcc),
     ("modifier", 2, Kind::Hex),
     ("stride", 1, Kind::Number),
     ("flags", 1, Kind::Flags),
@@ -69,8 +81,20 @@ const TABLE: &[(&str, usize, Kind)] = &[
     ("plane_0", 4, Kind::Plane),
     ("plane_1", 4, Kind::Plane),
     ("plane_2", 4, Kind::Plane),
+    ("plane_3", 4, Kind::Plane),
+    ("area_0", 2, Kind::Area),
+    ("area_1", 2, Kind::Area),
+    ("area_2", 2, Kind::Area),
+    ("area_3", 2, Kind::Area),
+    ("compression", 1, Kind::Number),
+    ("header_type", 1, Kind::Number),
+    ("compression_name", 8, Kind::TypeName),
+    ("shape_0", 3, Kind::Shape),
+    ("shape_1", 3, Kind::Shape),
+    ("shape_2", 3, Kind::Shape),
+    ("shape_3", 3, Kind::Shape),
     ("name", 32, Kind::Name),
-    ("spare", 3, Kind::Spare),
+    ("spare", 4, Kind::Spare),
 ];
 
 /// Every field of a handle's ints, whatever they are. Fields that are cut off are left out; ints beyond the last field
@@ -118,6 +142,16 @@ impl Kind {
             (Kind::Plane, &[low, high, stride, lines]) => {
                 format!("at byte {}, {} lines of {} bytes", long(low, high), word(lines), word(stride))
             }
+            (Kind::Area, &[header, body]) => format!("{} bytes of header, {} of body", word(header), word(body)),
+            (Kind::Fourcc, &[0]) => "none".to_owned(),
+            (Kind::Fourcc, &[int]) => format!("\"{}\"", int.to_le_bytes().escape_ascii()),
+            (Kind::Shape, [0, 0, 0]) => "the layout's".to_owned(),
+            (Kind::Shape, &[group, low, high]) => shape(group, low, high),
+            (Kind::TypeName, ints) => {
+                let bytes: Vec<u8> =
+                    ints.iter().flat_map(|int| int.to_le_bytes()).take_while(|byte| *byte != 0).collect();
+                format!("\"{}\"", bytes.escape_ascii())
+            }
             (Kind::Name, ints) => name(ints),
             (_, ints) if ints.iter().all(|int| *int == 0) => "zero".to_owned(),
             (_, ints) => format!("{ints:?}, not zero"),
@@ -126,10 +160,19 @@ impl Kind {
 }
 
 fn flags(bits: u32) -> String {
-    const NAMES: [(u32, &str); 3] = [(PROTECTED, "protected"), (CACHED, "cached"), (CONTIGUOUS, "contiguous")];
+    const NAMES: [(u32, &str); 8] = [
+        (PROTECTED, "protected"),
+        (CACHED, "cached"),
+        (CONTIGUOUS, "contiguous"),
+        (NOT_MAPPABLE, "not for the CPU"),
+        (COMPRESSED, "compressed"),
+        (BODY_FIRST, "body first"),
+        (COLUMNS, "in columns"),
+        (VENDOR_FORMAT, "a vendor's format"),
+    ];
     let mut words: Vec<String> =
         NAMES.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect();
-    let unknown = bits & !(PROTECTED | CACHED | CONTIGUOUS);
+    let unknown = bits & !FLAGS;
     if unknown != 0 {
         words.push(format!("{unknown:#x}, of no meaning"));
     }
@@ -137,6 +180,19 @@ fn flags(bits: u32) -> String {
         return "none".to_owned();
     }
     words.join(", ")
+}
+
+fn shape(group: i32, low: i32, high: i32) -> String {
+    let [across, down, samples, bytes] = word(group).to_le_bytes();
+    let (low, high) = (word(low), word(high));
+    let parts = [low & 0xffff, low >> 16, high & 0xffff, high >> 16];
+    let part = |half: &u32| {
+        let kind = usize::try_from(half & 15).ok().and_then(|kind| kind.checked_sub(1));
+        let kind = kind.and_then(|kind| ComponentKind::ALL.get(kind)).map_or("?", |kind| kind.name());
+        format!("{kind} at bit {} ({})", half >> 4 & 0x7f, (half >> 11) + 1)
+    };
+    let parts: Vec<String> = parts.iter().filter(|half| **half != 0).map(part).collect();
+    format!("{across}x{down} pixels a sample, {samples} samples in {bytes} bytes, [{}]", parts.join(", "))
 }
 
 fn name(ints: &[i32]) -> String {
@@ -176,10 +232,14 @@ mod tests {
         assert_eq!(value("magic"), Some(r#""\xff\xff\xff\xff", not ours"#));
         assert_eq!(value("format"), Some("0xffffffff, not a PixelFormat"));
         assert_eq!(value("layout"), Some("4294967295, no such layout"));
-        assert_eq!(value("flags"), Some("protected, cached, contiguous, 0xfffffff8, of no meaning"));
+        assert_eq!(value("flags"), Some(
+                "protected, cached, contiguous, not for the CPU, compressed, body first, in columns, a vendor's format, \
+                 0xffffff00, of no meaning"
+            )
+        );
         assert_eq!(value("buffer_bytes"), Some("18446744073709551615"));
         assert_eq!(value("plane_2"), Some("at byte 18446744073709551615, 4294967295 lines of 4294967295 bytes"));
-        assert_eq!(value("spare"), Some("[-1, -1, -1], not zero"));
+        assert_eq!(value("spare"), Some("[-1, -1, -1, -1], not zero"));
         assert_eq!(value("beyond"), Some("2 ints that no handle has"));
         assert!(value("name").is_some_and(|name| name.ends_with(r#"\xff", with more behind it"#)));
     }

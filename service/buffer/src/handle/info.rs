@@ -1,7 +1,7 @@
 //! What a handle says, decoded.
 
 use crate::handle::HandleError;
-use crate::layout::Planes;
+use crate::layout::{shape, Compression, PlaneShape, Planes, Shapes};
 use crate::{BufferName, Layout, PixelFormat, Usage};
 use std::fmt;
 
@@ -24,8 +24,14 @@ pub struct BufferInfo {
     pub usage: Usage,
     /// What the format became.
     pub layout: Layout,
-    /// A `DRM_FORMAT_MOD_*` value; 0 is linear, and nothing else exists in version 1.
+    /// The planes' own shapes, where they are not the layout's.
+    pub own: Shapes,
+    /// The `DRM_FORMAT_*` code: the layout's, or the one that the policy states.
+    pub fourcc: u32,
+    /// A `DRM_FORMAT_MOD_*` value; 0 is linear.
     pub modifier: u64,
+    /// How it is compressed or tiled; `None` for lines one after the other.
+    pub compression: Option<Compression>,
     /// As `AllocationResult.stride` gives it: pixels; bytes for RAW10, RAW12 and BLOB.
     pub stride: u32,
     /// Planes of a layer.
@@ -38,6 +44,8 @@ pub struct BufferInfo {
     pub metadata_bytes: u64,
     /// Bytes of the reserved region.
     pub reserved_bytes: u64,
+    /// The CPU can make sense of the pixels; otherwise it gets no lock.
+    pub mappable: bool,
     /// The CPU cannot see the memory.
     pub protected: bool,
     /// CPU mappings are cached: access is bracketed with `DMA_BUF_IOCTL_SYNC`.
@@ -47,6 +55,33 @@ pub struct BufferInfo {
 }
 
 impl BufferInfo {
+    /// What the planes are made of that hold samples: the layout's, or the buffer's own.
+    pub fn shapes(&self) -> &[PlaneShape] {
+        match self.own.as_slice() {
+            [] => self.layout.shapes(),
+            own => own,
+        }
+    }
+
+    /// What a plane is made of: those behind the layout's are headers.
+    pub fn shape(&self, index: usize) -> &PlaneShape {
+        self.shapes().get(index).unwrap_or(&shape::HEADER)
+    }
+
+    /// Bytes of a plane: its lines, or its header and body.
+    pub fn plane_bytes(&self, index: usize) -> u64 {
+        match &self.compression {
+            Some(compression) => compression.areas.get(index).map_or(0, |area| area.bytes()),
+            None => self.planes.as_slice().get(index).map_or(0, |plane| plane.bytes()),
+        }
+    }
+
+    /// True where `stride` counts bytes, not pixels.
+    pub fn stride_is_bytes(&self) -> bool {
+        let form = self.layout.form();
+        crate::layout::Form { shapes: self.shapes(), ..form }.stride_is_bytes()
+    }
+
     /// Compares with the dma-bufs themselves: `buffer` and `metadata` are their sizes in bytes, as the kernel gives them.
     /// The kernel rounds up to pages, so more than the handle says is normal.
     ///
@@ -70,20 +105,23 @@ impl fmt::Display for BufferInfo {
         writeln!(
             f,
             "buffer {:#018x} \"{}\": {}x{} {}, laid out as {}, {} {layers}",
-            self.id,
-            self.name,
-            self.width,
-            self.height,
-            self.format.name(),
-            self.layout,
-            self.layers
+            self.id, self.name, self.width, self.height, self.format, self.layout, self.layers
         )?;
         writeln!(f, "usage: {}", self.usage)?;
-        let unit = if self.layout.stride_is_bytes() { "bytes" } else { "pixels" };
+        let unit = if self.stride_is_bytes() { "bytes" } else { "pixels" };
         writeln!(f, "stride: {} {unit}, modifier {:#x}", self.stride, self.modifier)?;
         for (index, plane) in self.planes.as_slice().iter().enumerate() {
             let (offset, lines, stride) = (plane.offset_bytes, plane.lines, plane.stride_bytes);
             writeln!(f, "plane {index}: at byte {offset}, {lines} lines of {stride} bytes")?;
+        }
+        if let Some(compression) = &self.compression {
+            let (name, value) = (compression.name, compression.value);
+            let name = if name.is_empty() { "tiled".to_owned() } else { format!("compressed, {name} {value}") };
+            let order = if compression.body_first { "body, then header" } else { "header, then body" };
+            writeln!(f, "{name}; {order}")?;
+            for (index, area) in compression.areas.iter().take(self.planes.as_slice().len()).enumerate() {
+                writeln!(f, "plane {index}: {} bytes of header, {} of body", area.header_bytes, area.body_bytes)?;
+            }
         }
         writeln!(f, "bytes: {} in all, {} a layer", self.buffer_bytes, self.layer_bytes)?;
         writeln!(

@@ -1,9 +1,18 @@
 //! Lays a layer's planes out: the layout's own rules, then what a policy asks on top.
 //!
-//! Invariants: planes follow one another without a gap, the first at 0; every plane's stride is a multiple of
-//! [`Needs::stride_bytes`]; the first plane decides, the others' strides and lines follow from it
-//! (`Layout::spans`), so that a whole layer is known from one stride and one count of lines. [`super::check`] uses
-//! exactly that.
+//! The order of the steps, whatever the order in which a policy asks:
+//! 1. the width is rounded ([`Needs::width_pixels`]);
+//! 2. the first plane's stride: its samples' bytes, rounded to whole samples of every plane, to the format's own multiple, to
+//!    bytes and pixels, then up to an odd multiple;
+//! 3. the first plane's lines: the height rounded, then lines added;
+//! 4. the other planes' strides from the first's, and their share of its lines, each rounded on its own where that is asked;
+//! 5. plane after plane: its start rounded, its stride times its lines, lines and bytes behind it, all of it rounded;
+//! 6. the tail: bytes, lines, bytes for each block, a part of the first plane, and its minimum;
+//! 7. the layer's minimum;
+//! 8. the layer's size rounded; of several layers to 64 bytes too.
+//!
+//! Invariants: planes lie in their order and do not overlap, the first at 0; every plane's stride is a multiple of
+//! [`Needs::stride_bytes`] and of whole samples.
 //!
 //! Odd sizes of subsampled formats are padded up, not refused: chroma has `ceil(width / 2)` samples and, for 4:2:0,
 //! `ceil(height / 2)` lines. `PixelFormat.aidl` assumes even sizes for YV12, Y8 and Y16; decoders and cameras ask for
@@ -12,38 +21,8 @@
 //!
 //! All arithmetic is in 64 bits and checked.
 
-use super::{Layout, Plane, Planes, MAX_PLANES};
-
-/// What a policy's alignments ask for, combined. Each is 1 where nothing is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs {
-    /// Bytes: the stride of every plane is a multiple.
-    pub stride_bytes: u64,
-    /// Pixels: the stride of the first plane is a multiple.
-    pub stride_pixels: u64,
-    /// Lines: the first plane has a multiple, subsampled planes their share of it.
-    pub height_lines: u64,
-    /// Bytes: a layer is a multiple.
-    pub size_bytes: u64,
-}
-
-impl Default for Needs {
-    fn default() -> Needs {
-        Needs { stride_bytes: 1, stride_pixels: 1, height_lines: 1, size_bytes: 1 }
-    }
-}
-
-impl Needs {
-    /// Both what was needed and what `more` asks; `None` when no 64-bit number satisfies both.
-    pub fn and(self, more: Needs) -> Option<Needs> {
-        Some(Needs {
-            stride_bytes: common_multiple(self.stride_bytes, more.stride_bytes)?,
-            stride_pixels: common_multiple(self.stride_pixels, more.stride_pixels)?,
-            height_lines: common_multiple(self.height_lines, more.height_lines)?,
-            size_bytes: common_multiple(self.size_bytes, more.size_bytes)?,
-        })
-    }
-}
+use super::needs::{common_divisor, common_multiple, ChromaStride, Needs};
+use super::{Form, Layout, Plane, PlaneShape, Planes, MAX_PLANES};
 
 /// A layer, laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,30 +37,29 @@ pub struct Arrangement {
 
 /// A layer in 64 bits, before it is known to fit the wire.
 #[derive(Clone, Copy, Debug)]
-pub struct Measured {
-    layout: Layout,
+pub struct Measured<'a> {
+    form: Form<'a>,
     spans: [Span; MAX_PLANES],
+    /// Bytes behind the planes, before the minimum and the rounding of the layer.
+    pub tail_bytes: u64,
     /// Bytes from one layer to the next.
     pub layer_bytes: u64,
 }
 
 /// A plane in 64 bits.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Span {
-    pub(super) offset: u64,
-    pub(super) stride: u64,
-    pub(super) lines: u64,
+struct Span {
+    offset: u64,
+    stride: u64,
+    lines: u64,
 }
 
 /// Layers of an array start at multiples of this: a cache line of every machine that Android runs on, and enough for
 /// every pixel.
 const LAYER_ALIGN_BYTES: u64 = 64;
 
-/// Pixels of YV12's, RAW16's, Y8's and Y16's stride (`PixelFormat.aidl`: "a horizontal stride multiple of 16 pixels").
-const CONTRACT_STRIDE_PIXELS: u64 = 16;
-
 /// Bytes of YV12's chroma stride (`PixelFormat.aidl`: `c_stride = ALIGN(stride/2, 16)`).
-const YV12_CHROMA_STRIDE_BYTES: u64 = 16;
+pub(super) const YV12_CHROMA_STRIDE_BYTES: u64 = 16;
 
 impl Layout {
     /// Whether a size is one that the layout can have; if not, what it needs, in words.
@@ -114,153 +92,230 @@ impl Layout {
         matches!(self, Layout::Blob)
     }
 
-    /// True where `AllocationResult.stride` counts bytes, not pixels.
-    pub const fn stride_is_bytes(self) -> bool {
-        matches!(self, Layout::Raw10 | Layout::Raw12 | Layout::Blob)
+    /// As [`Form::measure`].
+    pub fn measure(self, width: u32, height: u32, layers: u32, needs: &Needs) -> Option<Measured<'static>> {
+        self.form().measure(width, height, layers, needs)
     }
+}
 
-    /// Bits of the first plane that a pixel takes on average.
-    pub const fn bits_per_pixel(self) -> u32 {
-        match self {
-            Layout::Raw10 => 10,
-            Layout::Raw12 => 12,
-            _ => match self.shapes() {
-                [first, ..] => first.sample_increment_bits / first.horizontal_subsampling,
-                [] => 0,
-            },
-        }
-    }
-
-    /// Bytes that `width` pixels take in a line of plane `index`, padding left out; `None` for a plane that the layout
-    /// does not have. RAW10 and RAW12 widths that are no multiple of 4 round up.
-    pub fn line_bytes(self, index: usize, width: u32) -> Option<u64> {
-        let shape = self.shapes().get(index)?;
-        let bits = match shape.sample_increment_bits {
-            0 => u64::from(width) * u64::from(self.bits_per_pixel()),
-            increment => u64::from(shape.samples_across(width)) * u64::from(increment),
-        };
-        Some(bits.div_ceil(8))
-    }
-
-    /// The stride as `AllocationResult` gives it, for a first plane of `stride_bytes`.
-    pub fn stride_of(self, stride_bytes: u32) -> u32 {
-        match (self.stride_is_bytes(), self.bits_per_pixel() / 8) {
-            (true, _) | (_, 0) => stride_bytes,
-            (false, bytes_per_pixel) => stride_bytes / bytes_per_pixel,
-        }
-    }
-
+impl<'a> Form<'a> {
     /// Measures a layer of `width` by `height` pixels, one of `layers`.
     ///
-    /// The size must be one that the layout [accepts](Layout::accepts). `None` when some figure does not fit 64 bits.
-    pub fn measure(self, width: u32, height: u32, layers: u32, needs: &Needs) -> Option<Measured> {
-        let unit = self.stride_unit(needs)?;
-        let stride = self.line_bytes(0, width)?.checked_next_multiple_of(unit)?;
-        let lines = match self.has_fixed_height() {
-            true => u64::from(height),
-            false => u64::from(height).checked_next_multiple_of(needs.height_lines)?,
-        };
-        let spans = self.spans(stride, lines)?;
-        let mut layer_bytes = end(&spans)?.checked_next_multiple_of(needs.size_bytes)?;
+    /// The size must be one that the layout accepts. `None` when some figure does not fit 64 bits, or no number is the odd
+    /// multiple that is asked for.
+    pub fn measure(&self, width: u32, height: u32, layers: u32, needs: &Needs) -> Option<Measured<'a>> {
+        let spans = self.spans(width, height, needs)?;
+        let first = spans.first()?;
+        let luma = first.stride.checked_mul(first.lines)?;
+        let tail_bytes = self.tail(first, luma, needs)?;
+        let least = needs.least_bytes.max(needs.least_of_luma.of(luma)?);
+        let mut layer_bytes = self.end(&spans, needs)?.checked_add(tail_bytes)?.max(least);
+        layer_bytes = layer_bytes.checked_next_multiple_of(needs.size_bytes.max(1))?;
         if layers > 1 {
             let both = common_multiple(LAYER_ALIGN_BYTES, needs.size_bytes)?;
             layer_bytes = layer_bytes.checked_next_multiple_of(both)?;
         }
-        Some(Measured { layout: self, spans, layer_bytes })
+        Some(Measured { form: *self, spans, tail_bytes, layer_bytes })
+    }
+
+    /// The planes; those beyond the layout's are empty.
+    fn spans(&self, width: u32, height: u32, needs: &Needs) -> Option<[Span; MAX_PLANES]> {
+        let rounded = match self.contract.fixed_stride {
+            true => width.into(),
+            false => u64::from(width).checked_next_multiple_of(needs.width_pixels.max(1))?,
+        };
+        let stride = self.first_stride(rounded, needs)?;
+        let mut spans = [Span::default(); MAX_PLANES];
+        let mut offset = 0u64;
+        for (index, ((span, shape), own)) in spans.iter_mut().zip(self.shapes).zip(&needs.planes).enumerate() {
+            let plane_stride =
+                if index == 0 { stride } else { self.chroma_stride(shape, stride, rounded, needs, own)? };
+            let lines = self.lines(shape, height, needs, own.lines)?;
+            if !self.contract.yv12 {
+                let start = common_multiple(own.start_bytes, sample_bytes(shape))?;
+                offset = offset.checked_next_multiple_of(start)?;
+            }
+            *span = Span { offset, stride: plane_stride, lines };
+            offset = offset.checked_add(self.extent(span, shape, own)?)?;
+        }
+        Some(spans)
+    }
+
+    /// The first plane's stride.
+    fn first_stride(&self, width: u64, needs: &Needs) -> Option<u64> {
+        let line = self.shapes.first()?.line_bytes(width)?;
+        if self.contract.fixed_stride {
+            return Some(line);
+        }
+        let unit = self.stride_unit(needs)?;
+        let mut odd = needs.odd_stride_bytes;
+        if needs.odd_stride_pixels > 0 {
+            odd = common_multiple(odd, self.bytes_of(needs.odd_stride_pixels)?)?;
+        }
+        if odd == 0 {
+            return line.checked_next_multiple_of(unit);
+        }
+        // Odd multiples of `odd` that are multiples of `unit` too are the odd multiples of both's common one, if that is
+        // itself an odd multiple.
+        let both = common_multiple(unit, odd)?;
+        if (both / odd) % 2 == 0 {
+            return None;
+        }
+        let stride = line.checked_next_multiple_of(both)?;
+        match (stride / both) % 2 {
+            0 => stride.checked_add(both),
+            _ => Some(stride),
+        }
     }
 
     /// The stride of the first plane is a multiple of this many bytes: whole samples in every plane, the layout's own
     /// rule, and what is needed on top.
-    pub(super) fn stride_unit(self, needs: &Needs) -> Option<u64> {
-        if self.has_fixed_stride() {
-            return Some(1);
-        }
-        let pixel_bits = u64::from(self.bits_per_pixel());
+    pub(super) fn stride_unit(&self, needs: &Needs) -> Option<u64> {
         let stride_bytes = needs.stride_bytes.max(1);
-        let mut unit = stride_bytes.checked_mul(8)?;
+        let mut unit = common_multiple(stride_bytes, needs.planes.first()?.stride_bytes)?;
         if needs.stride_pixels > 1 {
-            unit = common_multiple(unit, needs.stride_pixels.checked_mul(pixel_bits)?)?;
+            unit = common_multiple(unit, self.bytes_of(needs.stride_pixels)?)?;
         }
-        for shape in self.shapes() {
-            unit = common_multiple(unit, u64::from(shape.sample_increment_bits))?;
+        if self.contract.stride_pixels > 1 {
+            unit = common_multiple(unit, self.bytes_of(self.contract.stride_pixels.into())?)?;
         }
-        let unit = unit / 8;
-        match self {
-            Layout::Yv12 if YV12_CHROMA_STRIDE_BYTES % stride_bytes == 0 => {
-                common_multiple(unit, CONTRACT_STRIDE_PIXELS)
-            }
+        if self.contract.yv12 && YV12_CHROMA_STRIDE_BYTES % stride_bytes != 0 {
             // Only a half that is aligned already stays a multiple when it is rounded up to 16.
-            Layout::Yv12 => {
-                let chroma = common_multiple(stride_bytes, YV12_CHROMA_STRIDE_BYTES)?;
-                common_multiple(unit, chroma.checked_mul(2)?)
+            let chroma = common_multiple(stride_bytes, YV12_CHROMA_STRIDE_BYTES)?;
+            return common_multiple(unit, chroma.checked_mul(2)?);
+        }
+        if self.contract.yv12 {
+            return Some(unit);
+        }
+        for shape in self.shapes {
+            let (part, of) = self.ratio(shape);
+            // `stride · part / of` is to be whole samples, and a multiple of what every stride is.
+            let own = common_multiple(stride_bytes, sample_bytes(shape))?;
+            let step = own.checked_mul(of)?;
+            unit = common_multiple(unit, step / common_divisor(step, part.max(1)))?;
+        }
+        Some(unit)
+    }
+
+    /// Bytes of the first plane that so many pixels take, or the least whole number of times so many that comes out even.
+    fn bytes_of(&self, pixels: u64) -> Option<u64> {
+        let (bits, per) = self.rate();
+        // A pixel's bits over a byte's: pixels · bits / (8 · per), in lowest terms.
+        let (bits, per) = (bits.max(1), per.checked_mul(8)?);
+        let bits_of_all = pixels.checked_mul(bits)?;
+        Some(bits_of_all / common_divisor(bits_of_all, per)).filter(|bytes| *bytes > 0)
+    }
+
+    fn chroma_stride(
+        &self,
+        shape: &PlaneShape,
+        first: u64,
+        width: u64,
+        needs: &Needs,
+        own: &super::needs::PlaneNeeds,
+    ) -> Option<u64> {
+        if self.contract.yv12 {
+            return (first / 2).checked_next_multiple_of(YV12_CHROMA_STRIDE_BYTES);
+        }
+        let line = shape.line_bytes(width)?;
+        let stride = match needs.chroma {
+            ChromaStride::Proportional => {
+                let (part, of) = self.ratio(shape);
+                first.checked_mul(part)?.div_ceil(of)
             }
-            Layout::I420 => common_multiple(unit, stride_bytes.checked_mul(2)?),
-            Layout::Raw16 | Layout::Y8 | Layout::Y16 => {
-                common_multiple(unit, CONTRACT_STRIDE_PIXELS.checked_mul(pixel_bits)? / 8)
+            ChromaStride::Same => first,
+            ChromaStride::Half => first.div_ceil(2),
+            ChromaStride::Own => line,
+        };
+        let unit = common_multiple(own.stride_bytes, needs.stride_bytes)?;
+        stride.max(line).checked_next_multiple_of(common_multiple(unit, sample_bytes(shape))?)
+    }
+
+    fn lines(&self, shape: &PlaneShape, height: u32, needs: &Needs, own: u64) -> Option<u64> {
+        let samples = u64::from(shape.samples_down(height));
+        if self.contract.fixed_height {
+            return Some(samples);
+        }
+        let all = u64::from(height).checked_next_multiple_of(needs.height_lines.max(1))?;
+        let share = all.checked_add(needs.added_lines)?.div_ceil(shape.vertical_subsampling.into());
+        match own {
+            0 => Some(share),
+            own if shape.vertical_subsampling == 1 => share.checked_next_multiple_of(own),
+            own => {
+                let added = needs.added_lines.div_ceil(shape.vertical_subsampling.into());
+                samples.checked_next_multiple_of(own)?.checked_add(added)
             }
-            _ => Some(unit),
         }
     }
 
-    /// All planes, from the first one's stride and lines. Those beyond the layout's are empty.
-    pub(super) fn spans(self, stride: u64, lines: u64) -> Option<[Span; MAX_PLANES]> {
-        let chroma_stride = match self {
-            Layout::Yv12 => (stride / 2).checked_next_multiple_of(YV12_CHROMA_STRIDE_BYTES)?,
-            Layout::I420 => stride / 2,
-            _ => stride,
-        };
-        let mut spans = [Span::default(); MAX_PLANES];
-        let mut offset = 0u64;
-        let mut plane_stride = stride;
-        for (span, shape) in spans.iter_mut().zip(self.shapes()) {
-            let plane_lines = lines.div_ceil(u64::from(shape.vertical_subsampling));
-            *span = Span { offset, stride: plane_stride, lines: plane_lines };
-            offset = offset.checked_add(plane_stride.checked_mul(plane_lines)?)?;
-            plane_stride = chroma_stride;
+    /// Bytes of a plane with what stands behind it.
+    fn extent(&self, span: &Span, shape: &PlaneShape, own: &super::needs::PlaneNeeds) -> Option<u64> {
+        let bytes = span.stride.checked_mul(span.lines)?;
+        if self.contract.yv12 {
+            return Some(bytes);
         }
-        Some(spans)
+        let lines = own.padding_lines.div_ceil(shape.vertical_subsampling.into());
+        let padding = span.stride.checked_mul(lines)?.checked_add(own.padding_bytes)?;
+        bytes.checked_add(padding)?.checked_next_multiple_of(own.size_bytes.max(1))
+    }
+
+    /// Where the last plane ends, its padding included.
+    fn end(&self, spans: &[Span], needs: &Needs) -> Option<u64> {
+        let mut end = 0u64;
+        for ((span, shape), own) in spans.iter().zip(self.shapes).zip(&needs.planes) {
+            end = end.max(span.offset.checked_add(self.extent(span, shape, own)?)?);
+        }
+        Some(end)
+    }
+
+    fn tail(&self, first: &Span, luma: u64, needs: &Needs) -> Option<u64> {
+        tail(first.stride, self.pixels(first.stride)?, first.lines, luma, needs)
     }
 }
 
-impl Measured {
+/// Bytes behind all planes, for a first plane of so many bytes and pixels a line, lines, and bytes.
+pub(super) fn tail(stride: u64, pixels: u64, lines: u64, luma: u64, needs: &Needs) -> Option<u64> {
+    let block = needs.tail_blocks;
+    let blocks = match block.bytes {
+        0 => 0,
+        _ => pixels
+            .div_ceil(u64::from(block.width).max(1))
+            .checked_mul(lines.div_ceil(u64::from(block.height).max(1)))?,
+    };
+    let tail = needs
+        .tail_bytes
+        .checked_add(needs.tail_lines.checked_mul(stride)?)?
+        .checked_add(blocks.checked_mul(block.bytes.into())?)?
+        .checked_add(needs.tail_of_luma.of(luma)?)?;
+    Some(tail.max(needs.tail_least))
+}
+
+impl Measured<'_> {
     /// The same in the types of the wire; `None` when a stride does not fit 31 bits (`AllocationResult.stride` is an
     /// int, and clients compute with it) or a plane's lines do not.
     pub fn narrow(&self) -> Option<Arrangement> {
         let mut planes = Planes::default();
-        for span in self.spans.iter().take(self.layout.shapes().len()) {
+        for span in self.spans.iter().take(self.form.shapes.len()) {
             planes.push(Plane {
                 offset_bytes: span.offset,
                 stride_bytes: int(span.stride)?,
                 lines: int(span.lines)?,
             })?;
         }
-        let stride = self.layout.stride_of(planes.as_slice().first()?.stride_bytes);
+        let stride = self.form.stride_of(planes.as_slice().first()?.stride_bytes);
         Some(Arrangement { planes, stride, layer_bytes: self.layer_bytes })
     }
 }
 
-/// Where the last plane ends.
-pub(super) fn end(spans: &[Span]) -> Option<u64> {
-    let mut end = 0u64;
-    for span in spans {
-        end = end.max(span.offset.checked_add(span.stride.checked_mul(span.lines)?)?);
+/// Bytes from one sample to the next; 1 where samples are packed across bytes.
+pub(super) fn sample_bytes(shape: &PlaneShape) -> u64 {
+    match shape.group_samples {
+        1 => u64::from(shape.group_bytes).max(1),
+        _ => 1,
     }
-    Some(end)
 }
 
 /// A value that a signed 32-bit integer holds too.
-fn int(value: u64) -> Option<u32> {
+pub(super) fn int(value: u64) -> Option<u32> {
     i32::try_from(value).ok().and_then(|value| u32::try_from(value).ok())
-}
-
-/// The least common multiple. 0 requires nothing, as 1 does.
-fn common_multiple(a: u64, b: u64) -> Option<u64> {
-    if b <= 1 {
-        return Some(a.max(1));
-    }
-    let (mut divisor, mut rest) = (a.max(1), b);
-    while rest != 0 {
-        (divisor, rest) = (rest, divisor % rest);
-    }
-    (a.max(1) / divisor).checked_mul(b)
 }

@@ -1,11 +1,11 @@
 //! Judges planes that came from outside, such as those in a buffer handle that any process can forge.
 //!
-//! A layer follows from its first plane's stride and lines alone (see [`super::arrange`]). So the check lays the layer out again
-//! from these two and accepts nothing else: it takes exactly what some policy's alignments could have made, and no
-//! arithmetic is trusted that was not redone here.
+//! Policies pad and align in many ways, so that planes are not laid out again here: what is held is what a client relies on.
+//! Planes lie in their order, inside the layer, without a byte in common; each holds every sample of the picture, in lines of
+//! whole samples; and where a format's definition fixes strides or lines, they are those.
 
-use super::arrange::{end, Needs};
-use super::{Layout, Plane, Planes};
+use super::arrange::{sample_bytes, YV12_CHROMA_STRIDE_BYTES};
+use super::{Form, Layout, Needs, Plane, Planes};
 use std::fmt;
 
 /// Why planes are not ones of a layout.
@@ -36,7 +36,7 @@ pub enum LayoutError {
         /// The height in pixels.
         height: u32,
     },
-    /// A plane is not where the first plane's stride and lines put it.
+    /// A plane that does not begin behind the one before, is too small for its samples, or not what the format fixes.
     Plane {
         /// Which, from 0.
         index: usize,
@@ -58,48 +58,94 @@ impl Layout {
     /// # Errors
     /// What is wrong with them. Never panics, whatever the numbers.
     pub fn check(self, planes: &Planes, layer_bytes: u64, width: u32, height: u32) -> Result<(), LayoutError> {
-        if width == 0 || height == 0 || i32::try_from(width).is_err() || i32::try_from(height).is_err() {
-            return Err(LayoutError::Size("a width and a height from 1 to 2147483647"));
-        }
+        check_size(width, height)?;
         self.accepts(width, height).map_err(LayoutError::Size)?;
+        self.form().check(planes, layer_bytes, width, height)
+    }
+}
+
+/// Whether the wire has such a size.
+pub(crate) fn check_size(width: u32, height: u32) -> Result<(), LayoutError> {
+    if width == 0 || height == 0 || i32::try_from(width).is_err() || i32::try_from(height).is_err() {
+        return Err(LayoutError::Size("a width and a height from 1 to 2147483647"));
+    }
+    Ok(())
+}
+
+impl Form<'_> {
+    /// As [`Layout::check`], of a size that the layout accepts.
+    ///
+    /// # Errors
+    /// What is wrong with them. Never panics, whatever the numbers.
+    pub fn check(&self, planes: &Planes, layer_bytes: u64, width: u32, height: u32) -> Result<(), LayoutError> {
+        check_size(width, height)?;
         let planes = planes.as_slice();
-        let count = LayoutError::PlaneCount { found: planes.len(), expected: self.shapes().len() };
-        if planes.len() != self.shapes().len() {
+        let count = LayoutError::PlaneCount { found: planes.len(), expected: self.shapes.len() };
+        if planes.len() != self.shapes.len() {
             return Err(count);
         }
-        let first = planes.first().ok_or(count)?;
+        let (first, rest) = planes.split_first().ok_or(count)?;
         self.check_first(first, width, height)?;
-        let outside = |end| LayoutError::Outside { end, layer_bytes };
-        let spans = self.spans(first.stride_bytes.into(), first.lines.into()).ok_or(outside(None))?;
-        for (index, (plane, span)) in planes.iter().zip(&spans).enumerate() {
-            let found = (plane.offset_bytes, u64::from(plane.stride_bytes), u64::from(plane.lines));
-            if found != (span.offset, span.stride, span.lines) {
-                return Err(LayoutError::Plane { index, found: *plane });
+        let mut end = first.bytes();
+        for (index, plane) in (1..).zip(rest) {
+            let bad = LayoutError::Plane { index, found: *plane };
+            if !self.holds(index, plane, first, end, width, height) {
+                return Err(bad);
             }
+            end = plane.offset_bytes.checked_add(plane.bytes()).ok_or(bad)?;
         }
-        match end(&spans) {
-            Some(end) if end <= layer_bytes => Ok(()),
-            end => Err(outside(end)),
+        if end > layer_bytes {
+            return Err(LayoutError::Outside { end: Some(end), layer_bytes });
         }
+        Ok(())
     }
 
-    /// The stride and the lines that decide all others.
-    fn check_first(self, first: &Plane, width: u32, height: u32) -> Result<(), LayoutError> {
+    /// Whether a plane after the first is one: `end` is where the one before ends.
+    fn holds(&self, index: usize, plane: &Plane, first: &Plane, end: u64, width: u32, height: u32) -> bool {
+        let Some(shape) = self.shapes.get(index) else { return false };
+        let (Some(line), lines) = (shape.line_bytes(width.into()), shape.samples_down(height)) else { return false };
+        let stride = u64::from(plane.stride_bytes);
+        let fixed = match self.contract.yv12 {
+            true => {
+                let chroma = (u64::from(first.stride_bytes) / 2).next_multiple_of(YV12_CHROMA_STRIDE_BYTES);
+                stride == chroma && plane.offset_bytes == end
+            }
+            false => true,
+        };
+        fixed
+            && plane.offset_bytes >= end
+            && stride >= line
+            && stride % sample_bytes(shape) == 0
+            && plane.lines >= lines
+            && (!self.contract.fixed_height || plane.lines == lines)
+            && i32::try_from(plane.stride_bytes).is_ok()
+            && i32::try_from(plane.lines).is_ok()
+    }
+
+    /// The first plane: at the layer's start, for a client that is not told of an offset takes none.
+    fn check_first(&self, first: &Plane, width: u32, height: u32) -> Result<(), LayoutError> {
         let stride = u64::from(first.stride_bytes);
         let least = self.line_bytes(0, width).unwrap_or(u64::MAX);
-        let multiple_of = self.stride_unit(&Needs::default()).unwrap_or(u64::MAX);
+        let multiple_of = match self.contract.fixed_stride {
+            true => 1,
+            false => self.stride_unit(&Needs::NONE).unwrap_or(u64::MAX),
+        };
         let wrong = stride < least
             || stride % multiple_of != 0
-            || (self.has_fixed_stride() && stride != least)
+            || (self.contract.fixed_stride && stride != least)
             || i32::try_from(first.stride_bytes).is_err();
         if wrong {
             return Err(LayoutError::Stride { found: first.stride_bytes, least, multiple_of });
         }
-        let wrong = first.lines < height
-            || (self.has_fixed_height() && first.lines != height)
+        let least = self.shapes.first().map_or(height, |shape| shape.samples_down(height));
+        let wrong = first.lines < least
+            || (self.contract.fixed_height && first.lines != least)
             || i32::try_from(first.lines).is_err();
         if wrong {
             return Err(LayoutError::Lines { found: first.lines, height });
+        }
+        if first.offset_bytes != 0 {
+            return Err(LayoutError::Plane { index: 0, found: *first });
         }
         Ok(())
     }
@@ -118,7 +164,7 @@ impl fmt::Display for LayoutError {
             LayoutError::Lines { found, height } => write!(f, "{found} lines for a height of {height}"),
             LayoutError::Plane { index, found } => write!(
                 f,
-                "plane {index} at {} with {} lines of {} bytes: not where the first plane puts it",
+                "plane {index} at {} with {} lines of {} bytes: not behind the one before, or not one of its format",
                 found.offset_bytes, found.lines, found.stride_bytes
             ),
             LayoutError::Outside { end: Some(end), layer_bytes } => {

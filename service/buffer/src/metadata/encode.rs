@@ -3,7 +3,7 @@
 use super::page::{Hdr10, Rect, SharedPage, MAX_BLOB_BYTES};
 use super::{StandardMetadata, Writer};
 use crate::handle::BufferInfo;
-use crate::layout::{Component, Plane, PlaneShape, MAX_PLANES};
+use crate::layout::{Component, ComponentKind, Plane, PlaneShape, MAX_PLANES};
 
 /// `ExtendableType.name` of `Compression`, `Interlaced`, `ChromaSiting` and of the components of a plane: the AIDL
 /// enum's own name.
@@ -12,7 +12,7 @@ const INTERLACED: &str = "android.hardware.graphics.common.Interlaced";
 const CHROMA_SITING: &str = "android.hardware.graphics.common.ChromaSiting";
 pub(super) const COMPONENT: &str = "android.hardware.graphics.common.PlaneLayoutComponentType";
 
-/// `Compression.NONE` and `Interlaced.NONE`: version 1 of the handle has no other.
+/// `Compression.NONE` and `Interlaced.NONE`: AIDL's own; other values of the former are vendors'.
 const NONE: i64 = 0;
 /// `ChromaSiting.NONE`: no chroma, or as much of it as of luma.
 const SITING_NONE: i64 = 0;
@@ -34,14 +34,14 @@ pub fn encode_constant(kind: StandardMetadata, info: &BufferInfo, buffer_bytes: 
         StandardMetadata::Height => out.u64(info.height.into()),
         StandardMetadata::LayerCount => out.u64(info.layers.into()),
         StandardMetadata::PixelFormatRequested => out.i32(info.format.to_wire()),
-        StandardMetadata::PixelFormatFourcc => out.u32(info.layout.fourcc()),
+        StandardMetadata::PixelFormatFourcc => out.u32(info.fourcc),
         StandardMetadata::PixelFormatModifier => out.u64(info.modifier),
         StandardMetadata::Usage => out.u64(info.usage.0),
         // Pixels as the kernel rounds them up, metadata as it was asked for: on 16 KiB pages the rounded page of metadata
         // alone would make a 64×64 buffer look twice its size, which VTS refuses (GetAllocationSize).
         StandardMetadata::AllocationSize => out.u64(buffer_bytes.saturating_add(info.metadata_bytes)),
         StandardMetadata::ProtectedContent => out.u64(info.protected.into()),
-        StandardMetadata::Compression => extendable(COMPRESSION, NONE, out),
+        StandardMetadata::Compression => compression(info, out),
         StandardMetadata::Interlaced => extendable(INTERLACED, NONE, out),
         StandardMetadata::ChromaSiting => extendable(CHROMA_SITING, siting(info), out),
         StandardMetadata::PlaneLayouts => plane_layouts(info, out),
@@ -84,9 +84,20 @@ fn extendable(name: &str, value: i64, out: &mut Writer<'_>) {
     out.i64(value);
 }
 
+/// The vendor's own type where the buffer is compressed; tiled memory is as large as linear, and no compression.
+fn compression(info: &BufferInfo, out: &mut Writer<'_>) {
+    match &info.compression {
+        Some(compression) if !compression.name.is_empty() => {
+            out.text(compression.name.bytes());
+            out.i64(compression.value.into());
+        }
+        _ => extendable(COMPRESSION, NONE, out),
+    }
+}
+
 fn siting(info: &BufferInfo) -> i64 {
     let subsampled = |shape: &PlaneShape| shape.horizontal_subsampling > 1 || shape.vertical_subsampling > 1;
-    if info.layout.shapes().iter().any(subsampled) {
+    if info.shapes().iter().any(subsampled) {
         SITING_UNKNOWN
     } else {
         SITING_NONE
@@ -94,28 +105,43 @@ fn siting(info: &BufferInfo) -> i64 {
 }
 
 /// The planes with what they are made of.
-fn planes(info: &BufferInfo) -> impl ExactSizeIterator<Item = (&Plane, &'static PlaneShape)> {
-    info.planes.as_slice().iter().zip(info.layout.shapes())
+fn planes(info: &BufferInfo) -> impl ExactSizeIterator<Item = (usize, &Plane, &PlaneShape)> {
+    info.planes.as_slice().iter().enumerate().map(|(index, plane)| (index, plane, info.shape(index)))
 }
 
 fn plane_layouts(info: &BufferInfo, out: &mut Writer<'_>) {
     let planes = planes(info);
     out.count(planes.len());
-    for (plane, shape) in planes {
+    for (index, plane, shape) in planes {
         out.count(shape.components.len());
-        for Component { kind, offset_bits, size_bits } in shape.components {
-            extendable(COMPONENT, kind.aidl_value(), out);
+        for Component { kind, offset_bits, size_bits } in shape.components.iter() {
+            match (kind, &info.compression) {
+                (ComponentKind::Meta, Some(own)) => {
+                    out.text(own.name.bytes());
+                    out.i64(own.header_type.into());
+                }
+                _ => extendable(COMPONENT, kind.aidl_value(), out),
+            }
             out.i64((*offset_bits).into());
             out.i64((*size_bits).into());
         }
         out.u64(plane.offset_bytes);
-        out.i64(shape.sample_increment_bits.into());
+        out.i64(shape.sample_increment_bits().into());
         out.i64(plane.stride_bytes.into());
-        out.i64(shape.samples_across(info.width).into());
-        out.i64(shape.samples_down(info.height).into());
-        out.u64(plane.bytes());
+        let (across, down) = samples(info, index, plane, shape);
+        out.i64(across.into());
+        out.i64(down.into());
+        out.u64(info.plane_bytes(index));
         out.i64(shape.horizontal_subsampling.into());
         out.i64(shape.vertical_subsampling.into());
+    }
+}
+
+/// Samples across and down: the picture's; of a plane of headers all that there are.
+fn samples(info: &BufferInfo, index: usize, plane: &Plane, shape: &PlaneShape) -> (u32, u32) {
+    match index < info.shapes().len() {
+        true => (shape.samples_across(info.width), shape.samples_down(info.height)),
+        false => (plane.stride_bytes, plane.lines),
     }
 }
 
@@ -123,10 +149,11 @@ fn plane_layouts(info: &BufferInfo, out: &mut Writer<'_>) {
 pub(super) fn plane_rects(info: &BufferInfo) -> ([Rect; MAX_PLANES], usize) {
     let mut rects = [[0; 4]; MAX_PLANES];
     let mut count = 0;
-    for (rect, (_, shape)) in rects.iter_mut().zip(planes(info)) {
+    for (rect, (index, plane, shape)) in rects.iter_mut().zip(planes(info)) {
         // A handle's width and height have 31 bits, and a plane has no more samples than the buffer has pixels.
         let narrow = |samples| i32::try_from(samples).unwrap_or(i32::MAX);
-        *rect = [0, 0, narrow(shape.samples_across(info.width)), narrow(shape.samples_down(info.height))];
+        let (across, down) = samples(info, index, plane, shape);
+        *rect = [0, 0, narrow(across), narrow(down)];
         count += 1;
     }
     (rects, count)

@@ -1,6 +1,6 @@
 //! The shared page: what lies where in it, and what may come out of it.
 //!
-//! The words, 32 bits each; this is version 0, and what is reserved is zero:
+//! The words, 32 bits each; they belong to the handle's version, and what is reserved is zero:
 //!
 //! | words | |
 //! |---|---|
@@ -8,10 +8,9 @@
 //! | 1 | dataspace |
 //! | 2 | blend mode |
 //! | 3–7 | control words of the cells below, in their order |
-//! | 8–15 | reserved |
-//! | 16–54 | SMPTE 2086: ten floats |
-//! | 56–70 | CTA 861.3: two floats |
-//! | 72–116 | crop: left, top, right, bottom for each of three planes |
+//! | 8–46 | SMPTE 2086: ten floats |
+//! | 48–62 | CTA 861.3: two floats |
+//! | 63–119 | crop: left, top, right, bottom for each of four planes |
 //! | 120–569 | SMPTE 2094-40: up to 584 bytes, their count first |
 //! | 572–1021 | SMPTE 2094-10: the same |
 //!
@@ -33,9 +32,9 @@ pub const MAX_BLOB_BYTES: usize = 4 * (BLOB_WORDS - 1);
 
 const DATASPACE: usize = 1;
 const BLEND_MODE: usize = 2;
-const SMPTE2086: Cell = Cell { control: 3, slots: 16, data_words: SMPTE2086_WORDS };
-const CTA861_3: Cell = Cell { control: 4, slots: 56, data_words: CTA861_3_WORDS };
-const CROP: Cell = Cell { control: 5, slots: 72, data_words: CROP_WORDS };
+const SMPTE2086: Cell = Cell { control: 3, slots: 8, data_words: SMPTE2086_WORDS };
+const CTA861_3: Cell = Cell { control: 4, slots: 48, data_words: CTA861_3_WORDS };
+const CROP: Cell = Cell { control: 5, slots: 63, data_words: CROP_WORDS };
 const SMPTE2094_40: Cell = Cell { control: 6, slots: 120, data_words: BLOB_WORDS };
 const SMPTE2094_10: Cell = Cell { control: 7, slots: 572, data_words: BLOB_WORDS };
 

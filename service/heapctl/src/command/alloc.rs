@@ -10,13 +10,16 @@ use serde_json::{json, Value};
 use std::time::{Duration, Instant};
 
 pub(crate) fn run(args: &AllocArgs, out: &Output) -> Result<Status> {
-    let vendor = match &args.policy {
-        Some(file) => policy::read(file)?.policy.vendor_usage,
-        None => Vec::new(),
+    let (vendor, formats) = match &args.policy {
+        Some(file) => {
+            let policy = policy::read(file)?.policy;
+            (policy.vendor_usage, policy.formats)
+        }
+        None => (Vec::new(), Vec::new()),
     };
-    let (asked, notes) = request::in_aidl_words(&args.request, &vendor)?;
+    let (asked, notes) = request::in_aidl_words(&args.request, &vendor, &formats)?;
     out.notes(&notes);
-    let descriptor = request::descriptor(&asked, &vendor)?;
+    let descriptor = request::descriptor(&asked, &vendor, &formats)?;
     let connection = Connection::from_env_or(args.transport.transport())
         .map_err(|error| anyhow!("the allocator service was not found: {error}"))?;
     let wire = gralloc_client::to_wire(&descriptor);

@@ -6,6 +6,7 @@ use crate::args::DecodeArgs;
 use crate::output::{Output, Status};
 use anyhow::{ensure, Context, Result};
 use gralloc_buffer::handle::{decode, fields, BufferInfo, Field, RawHandle};
+use gralloc_buffer::layout::{Area, Compression};
 use serde_json::{json, Value};
 use std::io::Read;
 use std::path::Path;
@@ -104,6 +105,18 @@ fn wrapped(value: i64) -> Option<i32> {
     u32::try_from(value).ok().map(|bits| i32::from_ne_bytes(bits.to_ne_bytes()))
 }
 
+fn compression(of: &Compression) -> Value {
+    let area = |area: &Area| json!({ "header_bytes": area.header_bytes, "body_bytes": area.body_bytes });
+    let used = of.areas.iter().filter(|area| area.bytes() > 0);
+    json!({
+        "name": of.name.to_string(),
+        "value": of.value,
+        "body_first": of.body_first,
+        "columns": of.columns,
+        "areas": used.map(area).collect::<Vec<_>>(),
+    })
+}
+
 /// A decoded handle for scripts.
 pub(crate) fn info_json(info: &BufferInfo) -> Value {
     let plane = |plane: &gralloc_buffer::layout::Plane| json!({ "offset_bytes": plane.offset_bytes, "stride_bytes": plane.stride_bytes, "lines": plane.lines });
@@ -113,9 +126,12 @@ pub(crate) fn info_json(info: &BufferInfo) -> Value {
         "width": info.width,
         "height": info.height,
         "layers": info.layers,
-        "format": info.format.name(),
+        "format": info.format.to_string(),
         "layout": info.layout.name(),
+        "fourcc": (info.fourcc != 0).then(|| info.fourcc.to_le_bytes().escape_ascii().to_string()),
         "modifier": info.modifier,
+        "compression": info.compression.as_ref().map(compression),
+        "mappable": info.mappable,
         "usage": info.usage.names(),
         "usage_bits": info.usage.0,
         "stride": info.stride,

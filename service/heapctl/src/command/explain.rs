@@ -60,7 +60,7 @@ pub(crate) fn run(args: &ExplainArgs, out: &Output) -> Result<Status> {
         Some(line) => logged(line, &args.request)?,
         None => (args.request.clone(), Vec::new()),
     };
-    let (asked, more) = request::in_aidl_words(&asked, &loaded.policy.vendor_usage)?;
+    let (asked, more) = request::in_aidl_words(&asked, &loaded.policy.vendor_usage, &loaded.policy.formats)?;
     notes.extend(more);
     out.notes(&notes);
     let case = explained(&asked, args, &loaded, notes)?;
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &ExplainArgs, out: &Output) -> Result<Status> {
 
 /// Everything about one request, which is in AIDL's words.
 fn explained<'p>(asked: &RequestArgs, args: &ExplainArgs, loaded: &'p Loaded, notes: Vec<String>) -> Result<Case<'p>> {
-    let descriptor = request::descriptor(asked, &loaded.policy.vendor_usage)?;
+    let descriptor = request::descriptor(asked, &loaded.policy.vendor_usage, &loaded.policy.formats)?;
     let (present, present_from) = present(args, &loaded.policy)?;
     let explanation = explain(&descriptor, &loaded.policy, present);
     let count = asked.count;
@@ -182,8 +182,8 @@ fn draw(case: &Case<'_>, file: &Path, out: &Output) -> Result<()> {
         out.notes(&[format!("{} is not written: there is no layout to draw", file.display())]);
         return Ok(());
     };
-    let layout = picture.layout.name();
-    let format = request.format.name();
+    let layout = case.explanation.format.as_ref().map_or(picture.layout.name(), |note| note.name.as_str());
+    let format = case.policy().format_name(request.format);
     let format = if format == layout { format.to_owned() } else { format!("{format} as {layout}") };
     let mut lines = vec![format!("usage {}", words::usage(request.usage, case.policy()))];
     match &case.explanation.outcome {

@@ -7,7 +7,7 @@ use super::edge::{address, answer, code, BUFFERS};
 use crate::abi::*;
 use crate::error::Error;
 use crate::table::{HandleMemory, HANDLE_VERSION};
-use gralloc_buffer::handle::{HandleError, RawHandle, FDS, INTS};
+use gralloc_buffer::handle::{HandleError, RawHandle, FDS, INTS, MAGIC, VERSION};
 use log::Level;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg};
@@ -42,7 +42,7 @@ unsafe fn import(handle: *const native_handle_t, out: *mut buffer_handle_t) -> R
 /// Copies a raw handle, counts before fields. What happens to the original later does not matter.
 ///
 /// # Safety
-/// `handle` is null, misaligned, or points to a head and, when the head says 2 fds and 72 ints, to 74 more ints.
+/// `handle` is null, misaligned, or points to a head and, to as many fds and ints behind it as the head says.
 unsafe fn read_raw(handle: *const native_handle_t) -> Result<([i32; FDS], [i32; INTS]), Error> {
     if handle.is_null() {
         return Err(Error::NotAHandle("null"));
@@ -61,14 +61,22 @@ unsafe fn read_raw(handle: *const native_handle_t) -> Result<([i32; FDS], [i32; 
     if num_fds != FDS {
         return Err(HandleError::FdCount(num_fds).into());
     }
+    let body = handle.wrapping_add(1);
+    let ints = body.cast::<[i32; FDS]>().wrapping_add(1);
     if num_ints != INTS {
+        if num_ints >= 2 {
+            // SAFETY: the head says that there are 2 ints or more behind the fds.
+            let [magic, version] = unsafe { ints.cast::<[i32; 2]>().read() };
+            if magic == MAGIC && version != VERSION {
+                return Err(HandleError::Version(version).into());
+            }
+        }
         return Err(HandleError::IntCount(num_ints).into());
     }
-    let body = handle.wrapping_add(1);
     // SAFETY: the head says that there are 2 fds behind it.
     let fds = unsafe { body.cast::<[i32; FDS]>().read() };
-    // SAFETY: the head says that there are 72 ints behind the fds.
-    let ints = unsafe { body.cast::<[i32; FDS]>().wrapping_add(1).cast::<[i32; INTS]>().read() };
+    // SAFETY: the head says that there are as many ints behind the fds.
+    let ints = unsafe { ints.cast::<[i32; INTS]>().read() };
     Ok((fds, ints))
 }
 
@@ -93,7 +101,7 @@ pub(super) unsafe extern "C" fn getTransportSize(
     outNumInts: *mut u32,
 ) -> AIMapper_Error {
     let answered = BUFFERS.transport_size(address(buffer)).and_then(|(fds, ints)| {
-        // 2 and 72.
+        // Small numbers.
         let narrow = |count: usize| u32::try_from(count).unwrap_or(0);
         // SAFETY: the caller vouches for the pointer.
         unsafe { answer(outNumFds, "outNumFds", narrow(fds)) }?;

@@ -79,7 +79,7 @@ impl Space {
                 usage |= flag.0;
             }
         }
-        let listed = PixelFormat::ALL.iter().enumerate().filter(|(at, _)| cube.formats & (1 << at) != 0);
+        let listed = self.formats.iter().enumerate().filter(|(at, _)| cube.formats & (1 << at) != 0);
         let formats: Vec<PixelFormat> = listed.map(|(_, format)| *format).collect();
         let bytes =
             self.starts.iter().enumerate().find(|(at, _)| cube.sizes & (1 << at) != 0).map(|(_, start)| *start)?;

@@ -1,6 +1,7 @@
 //! The algebra against the conditions themselves: a request is in a region exactly when the condition holds for it.
 
 use super::*;
+use heaps_config::condition::Subject;
 use heaps_config::policy::{Action, HeapId, Limits, Rule, VendorUsage, WithoutReleaseWatch};
 use proptest::prelude::*;
 
@@ -36,6 +37,7 @@ fn any_condition() -> impl Strategy<Value = Condition> {
             none_of,
             formats,
             not_formats,
+            layouts: Vec::new(),
             min_bytes,
             max_bytes,
         },
@@ -50,6 +52,7 @@ fn policy(conditions: Vec<Condition>) -> Policy {
         rules: conditions.into_iter().map(rule).collect(),
         alignments: Vec::new(),
         resolutions: Vec::new(),
+        formats: Vec::new(),
         vendor_usage: vec![VendorUsage { name: "V".to_owned(), bit: Usage(1 << 28) }],
         options: Vec::new(),
         limits: Limits {
@@ -91,7 +94,7 @@ fn requests() -> Vec<(Usage, PixelFormat, u64)> {
 /// True when the request is in a cube of the region.
 fn contains(space: &Space, region: &[Cube], (usage, format, bytes): (Usage, PixelFormat, u64)) -> bool {
     let mut point = space.all();
-    point.formats &= format_bits(&[format]);
+    point.formats &= space.format_bits(&[format]);
     let interval = space.starts.iter().rposition(|start| *start <= bytes).unwrap();
     point.sizes &= 1 << interval;
     for (bits, field) in [(CPU_READ, Usage::CPU_READ_MASK), (CPU_WRITE, Usage::CPU_WRITE_MASK)] {
@@ -113,7 +116,7 @@ proptest! {
         let region = space.condition(&condition).unwrap();
         for request in requests() {
             let (usage, format, bytes) = request;
-            let holds = condition.holds(usage, format, Some(bytes));
+            let holds = condition.holds(Subject { bytes: Some(bytes), ..Subject::new(usage, format) });
             prop_assert_eq!(contains(&space, &region, request), holds, "{} {:?} {}", usage, format, bytes);
         }
     }
@@ -131,7 +134,7 @@ proptest! {
         let mut some = false;
         for request in requests() {
             let (usage, format, bytes) = request;
-            let holds = |condition: &Condition| condition.holds(usage, format, Some(bytes));
+            let holds = |condition: &Condition| condition.holds(Subject { bytes: Some(bytes), ..Subject::new(usage, format) });
             let expected = holds(last) && !earlier.iter().any(holds);
             some |= expected;
             prop_assert_eq!(contains(&space, &left, request), expected, "{} {:?} {}", usage, format, bytes);
@@ -141,7 +144,10 @@ proptest! {
         match space.left(&start, cuts.iter()) {
             Left::Nothing => prop_assert!(!some),
             Left::Some(witness) => {
-                let holds = |condition: &Condition| condition.holds(witness.usage, witness.format, Some(witness.bytes));
+                let holds = |condition: &Condition| {
+                    let subject = Subject::new(witness.usage, witness.format);
+                    condition.holds(Subject { bytes: Some(witness.bytes), ..subject })
+                };
                 prop_assert!(holds(last) && !earlier.iter().any(holds), "{:?}", witness);
             }
             Left::Undecided => prop_assert!(false, "so little is always decided"),

@@ -59,7 +59,7 @@ fn asked(line: &str, given: &RequestArgs) -> Result<(RequestArgs, Vec<String>)> 
 }
 
 fn asked_case<'p>(asked: &(RequestArgs, Vec<String>), args: &ExplainArgs, loaded: &'p Loaded) -> Result<Case<'p>> {
-    let (request, more) = request::in_aidl_words(&asked.0, &loaded.policy.vendor_usage)?;
+    let (request, more) = request::in_aidl_words(&asked.0, &loaded.policy.vendor_usage, &loaded.policy.formats)?;
     // That a row is a row needs no word for each of a hundred.
     explained(&request, args, loaded, more)
 }

@@ -20,7 +20,7 @@ pub(super) fn of(case: &Case<'_>) -> Value {
         "policy_source": case.loaded.source,
         "request": {
             "name": descriptor.name.to_string(),
-            "format": PixelFormat::from_wire(descriptor.format).map(PixelFormat::name),
+            "format": format_name(case),
             "format_value": descriptor.format,
             "usage": words::usage(usage, policy),
             "usage_bits": usage.0,
@@ -40,12 +40,19 @@ pub(super) fn of(case: &Case<'_>) -> Value {
         "rules": explanation.rules.iter().map(rule).collect::<Vec<_>>(),
         "heap_list": explanation.heap_list,
         "heaps": explanation.heaps.iter().map(heap).collect::<Vec<_>>(),
-        "layout": explanation.format.as_ref().map(|note| note.layout.name()),
+        "layout": explanation.format.as_ref().map(|note| note.name.as_str()),
         "resolution": explanation.format.as_ref().and_then(|note| note.resolution),
         "alignments": explanation.alignments.iter().map(alignment).collect::<Vec<_>>(),
         "picture": explanation.picture.as_ref().map(picture),
         "total_bytes": total(case),
     })
+}
+
+/// AIDL's name or the policy's; none for a value that is neither.
+fn format_name<'c>(case: &'c Case<'_>) -> Option<&'c str> {
+    let value = case.descriptor.format;
+    let own = || case.policy().vendor_format(value).map(|format| format.name.as_str());
+    PixelFormat::from_wire(value).map(PixelFormat::name).or_else(own)
 }
 
 fn total(case: &Case<'_>) -> Option<u64> {
@@ -93,8 +100,9 @@ fn alignment(note: &AlignmentNote) -> Value {
 fn picture(picture: &Picture) -> Value {
     json!({
         "stride": picture.stride,
-        "stride_unit": if picture.layout.stride_is_bytes() { "bytes" } else { "pixels" },
+        "stride_unit": if picture.stride_is_bytes { "bytes" } else { "pixels" },
         "planes": picture.planes.iter().map(plane).collect::<Vec<_>>(),
+        "tail_bytes": picture.tail_bytes,
         "layer_bytes": picture.layer_bytes,
         "bytes": picture.bytes,
         "padding_bytes": picture.padding_bytes,

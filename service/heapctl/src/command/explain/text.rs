@@ -57,8 +57,9 @@ impl Page<'_> {
 /// The request on one line.
 pub(super) fn request(case: &Case<'_>) -> String {
     let descriptor = &case.descriptor;
-    let format = PixelFormat::from_wire(descriptor.format)
-        .map_or_else(|| format!("format {:#x}", descriptor.format), |format| format.name().to_owned());
+    let own = || case.policy().vendor_format(descriptor.format).map(|format| format.name.as_str());
+    let format = PixelFormat::from_wire(descriptor.format).map(PixelFormat::name).or_else(own);
+    let format = format.map_or_else(|| format!("format {:#x}", descriptor.format), str::to_owned);
     let usage = gralloc_buffer::Usage(u64::from_ne_bytes(descriptor.usage.to_ne_bytes()));
     let mut text = format!("{} x {format} {}x{}", case.count, descriptor.width, descriptor.height);
     if descriptor.layer_count != 1 {
@@ -82,10 +83,13 @@ pub(super) fn request(case: &Case<'_>) -> String {
 fn format(case: &Case<'_>, page: &mut Page<'_>) {
     let (Some(note), Some(request)) = (&case.explanation.format, &case.explanation.request) else { return };
     match note.resolution {
-        None => page.line("format", &format!("{} is one layout: {}", request.format.name(), note.layout)),
+        None => {
+            let name = case.policy().format_name(request.format);
+            page.line("format", &format!("{name} is one layout: {}", note.layout));
+        }
         Some(index) => {
             let name = request.format.name();
-            page.line("format", &format!("{name} becomes {}, says resolve[{index}]", note.layout));
+            page.line("format", &format!("{name} becomes {}, says resolve[{index}]", note.name));
         }
     }
     for passed in &note.passed_over {
@@ -153,8 +157,11 @@ fn figures(case: &Case<'_>, picture: &Picture, page: &mut Page<'_>) {
         ]);
     }
     page.line("planes", &table(&rows));
-    let unit = if picture.layout.stride_is_bytes() { "bytes" } else { "pixels" };
+    let unit = if picture.stride_is_bytes { "bytes" } else { "pixels" };
     page.line("stride", &format!("{} {unit}", picture.stride));
+    if picture.tail_bytes > 0 {
+        page.line("tail", &format!("{} bytes behind the planes", picture.tail_bytes));
+    }
     let layers = case.explanation.request.map_or(1, |request| request.layers);
     if layers > 1 {
         page.line("layers", &format!("{layers}, one every {} bytes", picture.layer_bytes));

@@ -1,0 +1,160 @@
+//! `[[align]]`: what is written becomes a list of what is asked.
+
+use crate::code::Code;
+use crate::document::{AlignDoc, PerPlane};
+use crate::finding::{Finding, KeyPath};
+use crate::names::Names;
+use crate::policy::Alignment;
+use crate::resolve::resolve_condition;
+use gralloc_buffer::layout::needs::{ChromaStride, Fraction, PerBlock};
+use gralloc_buffer::layout::{Ask, Combine, MAX_PLANES};
+
+/// The alignment of an entry. A wrong value goes to `findings` and is left out.
+pub(crate) fn resolve(doc: &AlignDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Alignment {
+    let mut asks = Asks { path, more: Vec::new(), findings };
+    asks.multiple("width_pixels", doc.width_pixels, Ask::Width);
+    asks.multiple("odd_stride_bytes", doc.odd_stride_bytes, Ask::OddStrideBytes);
+    asks.multiple("odd_stride_pixels", doc.odd_stride_pixels, Ask::OddStridePixels);
+    let stride_bytes = asks.luma_or_each("stride_bytes", doc.stride_bytes.as_ref(), Ask::PlaneStride);
+    let stride_pixels = asks.checked("stride_pixels", doc.stride_pixels);
+    let height_lines = asks.luma_or_each("height_lines", doc.height_lines.as_ref(), Ask::PlaneLines);
+    let size_bytes = asks.checked("size_bytes", doc.size_bytes);
+    if let Some(word) = &doc.chroma_stride {
+        let known = ChromaStride::ALL.into_iter().find(|known| known.word() == word);
+        asks.word("chroma_stride", word, &ChromaStride::ALL.map(ChromaStride::word), known.is_some());
+        asks.more.extend(known.map(Ask::Chroma));
+    }
+    asks.amount(doc.added_lines, Ask::AddedLines);
+    asks.each("plane_start", doc.plane_start.as_ref(), true, Ask::PlaneStart);
+    asks.each("plane_size", doc.plane_size.as_ref(), true, Ask::PlaneSize);
+    asks.each("padding_bytes", doc.padding_bytes.as_ref(), false, Ask::PaddingBytes);
+    asks.each("padding_lines", doc.padding_lines.as_ref(), false, Ask::PaddingLines);
+    asks.amount(doc.tail_bytes, Ask::TailBytes);
+    asks.amount(doc.tail_lines, Ask::TailLines);
+    asks.blocks(&doc.tail_blocks);
+    asks.fraction("tail_of_luma", &doc.tail_of_luma, true, Ask::TailOfLuma);
+    asks.amount(doc.tail_least, Ask::TailLeast);
+    asks.more.extend(doc.least_bytes.map(Ask::LeastBytes));
+    asks.fraction("least_of_luma", &doc.least_of_luma, false, Ask::LeastOfLuma);
+    let combine = doc.combine.as_deref().map(|word| {
+        let known = Combine::ALL.into_iter().find(|known| known.word() == word);
+        asks.word("combine", word, &Combine::ALL.map(Combine::word), known.is_some());
+        known.unwrap_or_default()
+    });
+    let more = asks.more;
+    Alignment {
+        name: doc.name.clone(),
+        stride_bytes,
+        stride_pixels,
+        height_lines,
+        size_bytes,
+        more,
+        combine: combine.unwrap_or_default(),
+        when: resolve_condition(&doc.when, path, names, findings),
+    }
+}
+
+struct Asks<'f> {
+    path: &'f KeyPath,
+    more: Vec<Ask>,
+    findings: &'f mut Vec<Finding>,
+}
+
+impl Asks<'_> {
+    fn bad(&mut self, path: KeyPath, message: &str, help: &str) {
+        self.findings.push(Finding::new(Code::BadValue, path, message).help(help));
+    }
+
+    /// A multiple as written, 0 where it is not.
+    fn checked(&mut self, key: &str, value: Option<u32>) -> u32 {
+        if value == Some(0) {
+            self.bad(self.path.key(key), "nothing is a multiple of 0", "1 asks nothing");
+        }
+        value.unwrap_or(0)
+    }
+
+    fn multiple(&mut self, key: &str, value: Option<u32>, ask: fn(u32) -> Ask) {
+        if value.is_some() {
+            let value = self.checked(key, value);
+            self.more.push(ask(value.max(1)));
+        }
+    }
+
+    fn amount(&mut self, value: Option<u32>, ask: fn(u32) -> Ask) {
+        self.more.extend(value.map(ask));
+    }
+
+    /// One number goes for the first plane, from which the others follow; a list for each plane by itself.
+    fn luma_or_each(&mut self, key: &str, value: Option<&PerPlane>, ask: fn(u8, u32) -> Ask) -> u32 {
+        match value {
+            Some(PerPlane::All(value)) => self.checked(key, Some(*value)),
+            each => {
+                self.each(key, each, true, ask);
+                0
+            }
+        }
+    }
+
+    /// For every plane; the last of a list goes for those behind it.
+    fn each(&mut self, key: &str, value: Option<&PerPlane>, multiple: bool, ask: fn(u8, u32) -> Ask) {
+        let path = self.path.key(key);
+        let list: &[u32] = match value {
+            None => return,
+            Some(PerPlane::All(value)) => std::slice::from_ref(value),
+            Some(PerPlane::Each(list)) => list,
+        };
+        let Some(last) = list.last().filter(|_| list.len() <= MAX_PLANES) else {
+            let message = format!("{} numbers for the planes of a format", list.len());
+            self.bad(path, &message, "allowed: a number, or an array of 1 to 4, one for each plane");
+            return;
+        };
+        if multiple && list.contains(&0) {
+            self.bad(path, "nothing is a multiple of 0", "1 asks nothing");
+            return;
+        }
+        for plane in 0..4u8 {
+            let value = list.get(usize::from(plane)).unwrap_or(last);
+            self.more.push(ask(plane, *value));
+        }
+    }
+
+    fn blocks(&mut self, written: &[u32]) {
+        match *written {
+            [] => {}
+            [width, height, bytes] if width > 0 && height > 0 => {
+                self.more.push(Ask::TailBlocks(PerBlock { width, height, bytes }));
+            }
+            _ => self.bad(
+                self.path.key("tail_blocks"),
+                "not a block and its bytes",
+                "allowed: [pixels across, pixels down, bytes], the pixels from 1 on: [16, 16, 128]",
+            ),
+        }
+    }
+
+    fn fraction(&mut self, key: &str, written: &[u32], below_one: bool, ask: fn(Fraction) -> Ask) {
+        match *written {
+            [] => {}
+            [parts, of] if of > 0 && parts > 0 && (parts <= of || !below_one) => {
+                self.more.push(ask(Fraction { parts, of }));
+            }
+            _ if below_one => {
+                self.bad(
+                    self.path.key(key),
+                    "not a part of a plane",
+                    "allowed: [parts, of], at most the whole: [1, 4]",
+                );
+            }
+            _ => self.bad(self.path.key(key), "not a ratio", "allowed: [parts, of], both from 1 on: [5, 2]"),
+        }
+    }
+
+    fn word(&mut self, key: &str, word: &str, allowed: &[&str], known: bool) {
+        if !known {
+            let message = format!("\"{}\"", word.escape_default());
+            let mut finding = Finding::new(Code::BadValue, self.path.key(key), message);
+            finding.allowed = allowed.iter().map(|word| (*word).to_owned()).collect();
+            self.findings.push(finding);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Reads the sections of [`super::shape`].
+
+use super::read::{read_condition, Scope};
+use super::shape::{AlignDoc, FormatDoc, PerPlane, PlaneDoc};
+use crate::code::Code;
+use crate::finding::Finding;
+use crate::reader::{integer, Table};
+use crate::tree::Tree;
+
+pub(super) fn read_format(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> FormatDoc {
+    let name = table.name("name", findings);
+    if table.get("value").is_none() {
+        table.missing("value", "a number", findings);
+    }
+    let value = table.integer("value", findings).unwrap_or_default();
+    if table.get("fourcc").is_none() {
+        table.missing("fourcc", "\"NV12\", or \"none\"", findings);
+    }
+    let mut planes = Vec::new();
+    for (path, item) in table.list("planes", findings) {
+        let mut plane = Table::new(item, path, findings);
+        planes.push(read_plane(&mut plane, findings));
+        plane.finish(findings);
+    }
+    FormatDoc {
+        name,
+        value,
+        fourcc: table.text("fourcc", findings).unwrap_or_default(),
+        modifier: table.integer("modifier", findings).unwrap_or_default(),
+        like: table.text("like", findings),
+        planes,
+        cpu: table.flag("cpu", findings),
+        width_multiple: table.number("width_multiple", findings),
+        height_multiple: table.number("height_multiple", findings),
+        fixed_height: table.flag("fixed_height", findings).unwrap_or_default(),
+    }
+}
+
+fn read_plane(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> PlaneDoc {
+    PlaneDoc {
+        components: table.texts("components", findings).unwrap_or_default(),
+        samples: table.number("samples", findings),
+        bytes: table.number("bytes", findings),
+        subsampling: numbers(table, "subsampling", findings),
+    }
+}
+
+pub(super) fn read_align(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> AlignDoc {
+    AlignDoc {
+        name: table.name("name", findings),
+        when: read_condition(table, Scope::Shape, findings),
+        combine: table.text("combine", findings),
+        width_pixels: table.number("width_pixels", findings),
+        stride_bytes: per_plane(table, "stride_bytes", findings),
+        stride_pixels: table.number("stride_pixels", findings),
+        odd_stride_bytes: table.number("odd_stride_bytes", findings),
+        odd_stride_pixels: table.number("odd_stride_pixels", findings),
+        chroma_stride: table.text("chroma_stride", findings),
+        height_lines: per_plane(table, "height_lines", findings),
+        added_lines: table.number("added_lines", findings),
+        plane_start: per_plane(table, "plane_start", findings),
+        plane_size: per_plane(table, "plane_size", findings),
+        padding_bytes: per_plane(table, "padding_bytes", findings),
+        padding_lines: per_plane(table, "padding_lines", findings),
+        tail_bytes: table.number("tail_bytes", findings),
+        tail_lines: table.number("tail_lines", findings),
+        tail_blocks: numbers(table, "tail_blocks", findings),
+        tail_of_luma: numbers(table, "tail_of_luma", findings),
+        tail_least: table.number("tail_least", findings),
+        least_bytes: table.bytes("least_bytes", findings),
+        least_of_luma: numbers(table, "least_of_luma", findings),
+        size_bytes: table.number("size_bytes", findings),
+    }
+}
+
+/// A number, or an array of them.
+fn per_plane(table: &mut Table<'_>, key: &'static str, findings: &mut Vec<Finding>) -> Option<PerPlane> {
+    match table.get(key)? {
+        Tree::List(_) => Some(PerPlane::Each(numbers(table, key, findings))),
+        _ => table.number(key, findings).map(PerPlane::All),
+    }
+}
+
+/// Numbers that fit 32 bits.
+pub(super) fn numbers(table: &mut Table<'_>, key: &'static str, findings: &mut Vec<Finding>) -> Vec<u32> {
+    let mut all = Vec::new();
+    for (path, item) in table.list(key, findings) {
+        let Some(value) = integer(item, &path, findings) else { continue };
+        match u32::try_from(value) {
+            Ok(value) => all.push(value),
+            Err(_) => {
+                let finding = Finding::new(Code::BadValue, path, format!("{value} is out of range"));
+                findings.push(finding.help("allowed: 0 to 4294967295"));
+            }
+        }
+    }
+    all
+}

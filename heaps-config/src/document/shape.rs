@@ -1,0 +1,158 @@
+//! The sections that say how a buffer's pixels lie: `[[format]]`, `[[align]]`.
+
+use super::{is_default, ConditionDoc};
+use serde::Serialize;
+
+/// One number for all planes, or one for each; the last of a list goes for the planes behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum PerPlane {
+    /// For all.
+    All(u32),
+    /// By plane.
+    Each(Vec<u32>),
+}
+
+/// `[[format]]`: a pixel format of the vendor's.
+#[derive(Clone, Debug, PartialEq, Default, Serialize)]
+pub struct FormatDoc {
+    /// What the policy calls it.
+    pub name: String,
+    /// Its value in `BufferDescriptorInfo.format`.
+    pub value: i64,
+    /// Four letters of `drm_fourcc.h`, or `none`.
+    pub fourcc: String,
+    /// A `DRM_FORMAT_MOD_*` value. Default: 0, linear.
+    #[serde(skip_serializing_if = "is_default")]
+    pub modifier: i64,
+    /// A layout whose planes it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
+    /// Its planes, where it has its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub planes: Vec<PlaneDoc>,
+    /// The CPU may map it. Default: true for a modifier of 0, else false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<bool>,
+    /// Pixels of which the width is a multiple, or the request is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width_multiple: Option<u32>,
+    /// Lines of which the height is a multiple, or the request is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height_multiple: Option<u32>,
+    /// It has exactly as many lines as its height. Default: false.
+    #[serde(skip_serializing_if = "is_default")]
+    pub fixed_height: bool,
+}
+
+/// One of a format's `planes`.
+#[derive(Clone, Debug, PartialEq, Default, Serialize)]
+pub struct PlaneDoc {
+    /// `Y:8`, `CB:10@6`; of packed samples the name alone.
+    pub components: Vec<String>,
+    /// Samples of a group. Default: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u32>,
+    /// Bytes of a group. Default: those that the components need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u32>,
+    /// Pixels that a sample covers across and down. Default: 1, 1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subsampling: Vec<u32>,
+}
+
+/// `[[align]]`.
+#[derive(Clone, Debug, PartialEq, Default, Serialize)]
+pub struct AlignDoc {
+    /// The policy's name for it.
+    pub name: String,
+    /// When it applies.
+    #[serde(flatten)]
+    pub when: ConditionDoc,
+    /// How it meets those before it: `lcm`, `maximum`, `replace`. Default: lcm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub combine: Option<String>,
+    /// Pixels of the width, before all else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width_pixels: Option<u32>,
+    /// Bytes of a plane's line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stride_bytes: Option<PerPlane>,
+    /// Pixels of the first plane's line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stride_pixels: Option<u32>,
+    /// Bytes of which the first plane's line is an odd multiple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odd_stride_bytes: Option<u32>,
+    /// Pixels of which the first plane's line is an odd multiple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odd_stride_pixels: Option<u32>,
+    /// How the other planes get their stride. Default: proportional.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chroma_stride: Option<String>,
+    /// Lines of a plane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height_lines: Option<PerPlane>,
+    /// Lines more than that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added_lines: Option<u32>,
+    /// Bytes at which a plane starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plane_start: Option<PerPlane>,
+    /// Bytes of a plane with its padding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plane_size: Option<PerPlane>,
+    /// Bytes behind a plane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub padding_bytes: Option<PerPlane>,
+    /// Lines behind a plane, in lines of the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub padding_lines: Option<PerPlane>,
+    /// Bytes behind all planes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tail_bytes: Option<u32>,
+    /// Lines of the first plane behind all planes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tail_lines: Option<u32>,
+    /// Pixels across and down of a block, and bytes for each behind all planes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tail_blocks: Vec<u32>,
+    /// A part of the first plane behind all planes: parts, of how many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tail_of_luma: Vec<u32>,
+    /// The least bytes of all that is behind the planes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tail_least: Option<u32>,
+    /// The least bytes of a layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least_bytes: Option<u64>,
+    /// The least bytes of a layer as a part of the first plane: parts, of how many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub least_of_luma: Vec<u32>,
+    /// Bytes of a layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u32>,
+}
+
+impl AlignDoc {
+    /// True when it says nothing beside its name, its conditions and how it combines, or only multiples of 1.
+    pub fn asks_nothing(&self) -> bool {
+        let one = |value: &Option<PerPlane>| match value {
+            None | Some(PerPlane::All(1)) => true,
+            Some(PerPlane::All(_)) => false,
+            Some(PerPlane::Each(list)) => list.iter().all(|value| *value == 1),
+        };
+        let bare = AlignDoc {
+            name: self.name.clone(),
+            when: self.when.clone(),
+            combine: self.combine.clone(),
+            stride_bytes: self.stride_bytes.clone().filter(|_| one(&self.stride_bytes)),
+            height_lines: self.height_lines.clone().filter(|_| one(&self.height_lines)),
+            stride_pixels: self.stride_pixels.filter(|value| *value == 1),
+            size_bytes: self.size_bytes.filter(|value| *value == 1),
+            ..AlignDoc::default()
+        };
+        // A replacement by "no multiple" is something to ask for.
+        *self == bare && self.combine.as_deref() != Some("replace")
+    }
+}

@@ -1,0 +1,206 @@
+//! `[[format]]`: the vendor's pixel formats. No vendor's value is known here: the same number is another format on another
+//! SoC.
+
+use crate::code::Code;
+use crate::document::{Document, FormatDoc, PlaneDoc};
+use crate::finding::{Finding, KeyPath};
+use crate::policy::VendorFormat;
+use gralloc_buffer::layout::shape::MAX_COMPONENTS;
+use gralloc_buffer::layout::{Component, ComponentKind, Components, PlaneShape, Shapes, MAX_PLANES};
+use gralloc_buffer::{Layout, PixelFormat};
+
+/// A value as it is on the wire: i32, or the same bits as u32, as headers write those above 0x7fffffff.
+pub(crate) fn value(written: i64) -> Option<i32> {
+    let bits = |value: u32| i32::from_ne_bytes(value.to_ne_bytes());
+    i32::try_from(written).ok().or_else(|| u32::try_from(written).ok().map(bits))
+}
+
+/// Four letters, or none; `None` for anything else.
+pub(crate) fn fourcc(text: &str) -> Option<u32> {
+    if text == "none" {
+        return Some(0);
+    }
+    let letters = <[u8; 4]>::try_from(text.as_bytes()).ok()?;
+    letters.iter().all(|letter| letter.is_ascii_graphic() || *letter == b' ').then(|| u32::from_le_bytes(letters))
+}
+
+/// The formats of a document. What is wrong goes to `findings`; such a format is still one that names find.
+pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Vec<VendorFormat> {
+    let mut formats: Vec<VendorFormat> = Vec::new();
+    for (at, doc) in document.formats.iter().enumerate() {
+        let path = KeyPath::item("format", at);
+        let format = one(doc, &path, findings);
+        if let Some(other) = formats.iter().position(|known| known.value == format.value) {
+            let message = format!("{:#x} is two formats", format.value);
+            let finding = Finding::new(Code::VendorFormat, path.key("value"), message);
+            findings.push(finding.related(KeyPath::item("format", other).key("value"), "the other one"));
+        }
+        formats.push(format);
+    }
+    formats
+}
+
+fn one(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> VendorFormat {
+    check_name(doc, path, findings);
+    let wire = check_value(doc, path, findings);
+    let code = fourcc(&doc.fourcc);
+    if code.is_none() && !doc.fourcc.is_empty() {
+        let message = format!("\"{}\" is not a fourcc", doc.fourcc.escape_default());
+        let finding = Finding::new(Code::BadValue, path.key("fourcc"), message);
+        findings
+            .push(finding.help("allowed: four letters as in drm_fourcc.h, such as \"NV12\" or \"R8  \", or \"none\""));
+    }
+    let modifier = u64::try_from(doc.modifier).ok();
+    if modifier.is_none() {
+        findings.push(Finding::new(Code::BadValue, path.key("modifier"), "a modifier is not negative"));
+    }
+    if doc.modifier > 0 && code == Some(0) {
+        let message = "a modifier without its fourcc: an importer could not tell what it modifies";
+        findings.push(Finding::new(Code::VendorFormat, path.key("modifier"), message));
+    }
+    let (layout, shapes) = planes(doc, path, findings);
+    let mut multiple = |key: &str, value: Option<u32>| {
+        if value == Some(0) {
+            findings
+                .push(Finding::new(Code::BadValue, path.key(key), "nothing is a multiple of 0").help("1 asks nothing"));
+        }
+        value.unwrap_or(1).max(1)
+    };
+    VendorFormat {
+        width_multiple: multiple("width_multiple", doc.width_multiple),
+        height_multiple: multiple("height_multiple", doc.height_multiple),
+        name: doc.name.clone(),
+        value: wire,
+        layout,
+        shapes,
+        fourcc: code.unwrap_or(0),
+        modifier: modifier.unwrap_or(0),
+        mappable: doc.cpu.unwrap_or(doc.modifier == 0),
+        fixed_height: doc.fixed_height,
+    }
+}
+
+fn check_name(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) {
+    let taken = match (PixelFormat::from_name(&doc.name), Layout::from_name(&doc.name)) {
+        (Some(_), _) => "PixelFormat",
+        (None, Some(_)) => "layout",
+        (None, None) => return,
+    };
+    let message = format!("\"{}\" is the name of a {taken} already", doc.name);
+    findings.push(Finding::new(Code::DuplicateName, path.key("name"), message));
+}
+
+fn check_value(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> i32 {
+    let path = path.key("value");
+    let Some(wire) = value(doc.value) else {
+        let finding = Finding::new(Code::BadValue, path, format!("{} is out of range", doc.value));
+        findings.push(finding.help("allowed: what fits 32 bits"));
+        return 0;
+    };
+    if let Some(format) = PixelFormat::from_wire(wire) {
+        let message = format!("{wire:#x} is AIDL's {}: clients that ask for that would get this", format.name());
+        findings.push(Finding::new(Code::VendorFormat, path, message).help("AIDL leaves 0x100 to 0x1ff to vendors"));
+    }
+    wire
+}
+
+fn planes(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> (Layout, Shapes) {
+    let wrong = |path: KeyPath, message: &str| {
+        let help = "like = \"NV12\" for a layout's planes, or planes = [{ components = [\"Y:8\"] }, …] for its own";
+        Finding::new(Code::VendorFormat, path, message).help(help)
+    };
+    match (&doc.like, doc.planes.as_slice()) {
+        (Some(like), []) => {
+            let layout = Layout::from_name(like).filter(|layout| *layout != Layout::Blob);
+            if layout.is_none() {
+                let names = Layout::ALL.iter().filter(|layout| **layout != Layout::Blob).map(|layout| layout.name());
+                findings.push(Finding::unknown(Code::UnknownLayout, path.key("like"), "layout", like, names));
+            }
+            (layout.unwrap_or(Layout::Nv12), Shapes::NONE)
+        }
+        (Some(_), _) => {
+            findings.push(wrong(path.key("planes"), "its planes are another layout's, or its own, not both"));
+            (Layout::Nv12, Shapes::NONE)
+        }
+        (None, []) => {
+            findings.push(wrong(path.clone(), "a format without planes"));
+            (Layout::Nv12, Shapes::NONE)
+        }
+        (None, list) if list.len() > MAX_PLANES => {
+            let message = format!("{} planes: a buffer has at most {MAX_PLANES}", list.len());
+            findings.push(wrong(path.key("planes"), &message));
+            (Layout::Nv12, Shapes::NONE)
+        }
+        (None, list) => {
+            let mut shapes = Vec::new();
+            for (at, plane) in list.iter().enumerate() {
+                shapes.extend(shape(plane, &path.key("planes").index(at), findings));
+            }
+            // A plane that is wrong was reported.
+            let complete = shapes.len() == list.len();
+            let own = Shapes::from_slice(&shapes).filter(|_| complete);
+            own.map_or((Layout::Nv12, Shapes::NONE), |shapes| (Layout::Vendor, shapes))
+        }
+    }
+}
+
+fn shape(doc: &PlaneDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<PlaneShape> {
+    let wrong = |path: KeyPath, message: String| Finding::new(Code::VendorFormat, path, message);
+    let mut parts: Vec<Component> = Vec::new();
+    let mut next = 0;
+    for (at, text) in doc.components.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
+        let Some(part) = component(text, next) else {
+            let here = path.key("components").index(at);
+            let message = format!("\"{}\" is not a component", text.escape_default());
+            let help = "allowed: Y, CB, CR, R, G, B, A, RAW; with bits, or bits at a bit: \"Y:8\", \"CB:10@6\"";
+            findings.push(wrong(here, message).help(help));
+            return None;
+        };
+        next = part.offset_bits.saturating_add(part.size_bits.max(0));
+        parts.push(part);
+    }
+    if parts.len() > MAX_COMPONENTS {
+        let message = format!("{} components: a sample has at most {MAX_COMPONENTS}", parts.len());
+        findings.push(wrong(path.key("components"), message));
+        return None;
+    }
+    let byte = |value: u32| u8::try_from(value).unwrap_or(0);
+    let bits = parts.iter().map(|part| part.offset_bits.saturating_add(part.size_bits.max(0))).max().unwrap_or(0);
+    let needed = u32::try_from(bits).unwrap_or(0).div_ceil(8);
+    let (horizontal_subsampling, vertical_subsampling) = match *doc.subsampling.as_slice() {
+        [] => (1, 1),
+        [across, down] => (across, down),
+        _ => {
+            let finding = wrong(path.key("subsampling"), "not two numbers".to_owned());
+            findings.push(finding.help("allowed: [pixels across, pixels down] of a sample, each 1, 2 or 4"));
+            return None;
+        }
+    };
+    let shape = PlaneShape {
+        components: Components::new(&parts),
+        group_samples: byte(doc.samples.unwrap_or(1)),
+        group_bytes: byte(doc.bytes.unwrap_or(needed)),
+        horizontal_subsampling,
+        vertical_subsampling,
+    };
+    if let Err(needs) = shape.check() {
+        findings.push(wrong(path.clone(), format!("the plane needs {needs}")));
+        return None;
+    }
+    Some(shape)
+}
+
+/// `Y` of packed samples, `Y:8` behind the component before it, `Y:10@6` at a bit.
+fn component(text: &str, next: i16) -> Option<Component> {
+    let (name, bits) = text.split_once(':').map_or((text, None), |(name, bits)| (name, Some(bits)));
+    let named = |kind: &ComponentKind| kind.name() == name && *kind != ComponentKind::Meta;
+    let kind = ComponentKind::ALL.into_iter().find(named)?;
+    let Some(bits) = bits else { return Some(Component { kind, offset_bits: 0, size_bits: -1 }) };
+    let (size, offset) = bits.split_once('@').map_or((bits, None), |(size, at)| (size, Some(at)));
+    let number = |text: &str| text.parse::<u8>().ok().map(i16::from);
+    let offset_bits = match offset {
+        Some(at) => number(at)?,
+        None => next,
+    };
+    Some(Component { kind, offset_bits, size_bits: number(size)? })
+}

@@ -1,0 +1,136 @@
+//! What is said of a buffer whose planes are compressed or tiled: grids of blocks, each plane with a header, a body, or both.
+//!
+//! How large these are is a policy's to compute (`blocks`); what travels in a handle are the bytes. Nothing here is believed
+//! until [`Compression::check`] has looked at it.
+
+use super::{check::check_size, LayoutError, Plane, Planes, MAX_PLANES};
+use std::fmt;
+
+/// Longest name of a vendor's type, in bytes.
+pub const TYPE_NAME_BYTES: usize = 32;
+
+/// The name of a vendor's `ExtendableType`: printable ASCII, at most [`TYPE_NAME_BYTES`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct TypeName([u8; TYPE_NAME_BYTES]);
+
+impl TypeName {
+    /// The name of a text; `None` for one that is too long or not printable ASCII.
+    pub fn from_text(text: &str) -> Option<TypeName> {
+        let mut wire = [0; TYPE_NAME_BYTES];
+        wire.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        TypeName::from_wire(wire)
+    }
+
+    /// The name of a handle's bytes; `None` where something is not printable, or stands behind the end.
+    pub fn from_wire(wire: [u8; TYPE_NAME_BYTES]) -> Option<TypeName> {
+        let name = TypeName(wire);
+        let rest = wire.get(name.bytes().len()..)?;
+        (name.bytes().iter().all(u8::is_ascii_graphic) && rest.iter().all(|byte| *byte == 0)).then_some(name)
+    }
+
+    /// As it stands in a handle.
+    pub const fn to_wire(self) -> [u8; TYPE_NAME_BYTES] {
+        self.0
+    }
+
+    /// The name, without what fills it up.
+    pub fn bytes(&self) -> &[u8] {
+        let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(TYPE_NAME_BYTES);
+        self.0.get(..end).unwrap_or(&self.0)
+    }
+
+    /// No name at all.
+    pub fn is_empty(&self) -> bool {
+        self.bytes().is_empty()
+    }
+}
+
+impl fmt::Display for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes().escape_ascii().fmt(f)
+    }
+}
+
+impl fmt::Debug for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// Bytes of a compressed plane, from its offset on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Area {
+    /// What describes the blocks; 0 where there is none, or it is a plane of its own.
+    pub header_bytes: u32,
+    /// The blocks.
+    pub body_bytes: u32,
+}
+
+impl Area {
+    /// Both.
+    pub const fn bytes(&self) -> u64 {
+        // Widening, which `u64::from` cannot do in a const fn.
+        #[allow(clippy::as_conversions)]
+        {
+            self.header_bytes as u64 + self.body_bytes as u64
+        }
+    }
+}
+
+/// How a buffer is compressed or tiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Compression {
+    /// Whose value [`Compression::value`] is; empty for memory that is tiled and not compressed.
+    pub name: TypeName,
+    /// The value of `COMPRESSION`.
+    pub value: i32,
+    /// The value of `PlaneLayoutComponentType`, of the same name, for planes that are headers.
+    pub header_type: i32,
+    /// In each plane the body comes before the header.
+    pub body_first: bool,
+    /// Planes lie in one another: each has a part of every column.
+    pub columns: bool,
+    /// By plane.
+    pub areas: [Area; MAX_PLANES],
+}
+
+impl Compression {
+    /// Checks that `planes` are ones of a layer of `layer_bytes`: at least `least` of them, each with bytes of its own.
+    ///
+    /// # Errors
+    /// What is wrong with them. Never panics, whatever the numbers.
+    pub fn check(
+        &self,
+        planes: &Planes,
+        least: usize,
+        layer_bytes: u64,
+        width: u32,
+        height: u32,
+    ) -> Result<(), LayoutError> {
+        check_size(width, height)?;
+        let planes = planes.as_slice();
+        if planes.is_empty() || planes.len() < least {
+            return Err(LayoutError::PlaneCount { found: planes.len(), expected: least.max(1) });
+        }
+        for (index, (plane, area)) in planes.iter().zip(&self.areas).enumerate() {
+            let bad = LayoutError::Plane { index, found: *plane };
+            let int = |value: u32| value > 0 && i32::try_from(value).is_ok();
+            if area.bytes() == 0 || !int(plane.stride_bytes) || !int(plane.lines) {
+                return Err(bad);
+            }
+            let end = plane.offset_bytes.checked_add(area.bytes()).ok_or(bad)?;
+            if end > layer_bytes {
+                return Err(LayoutError::Outside { end: Some(end), layer_bytes });
+            }
+            // What lies in one another's columns has no bytes of its own to compare.
+            let apart = |other: &(&Plane, &Area)| {
+                end <= other.0.offset_bytes
+                    || other.0.offset_bytes.saturating_add(other.1.bytes()) <= plane.offset_bytes
+            };
+            if !self.columns && !planes.iter().zip(&self.areas).take(index).all(|other| apart(&other)) {
+                return Err(bad);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,419 @@
+//! What a policy's alignments ask of a layer, combined.
+//!
+//! Alignments are applied in the policy's order, each in its own way ([`Combine`]). What they add up to is one [`Needs`], which
+//! `arrange` then follows in an order of its own, whatever the order of the alignments.
+
+use super::MAX_PLANES;
+
+/// How what an alignment asks meets what was asked before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Combine {
+    /// Multiples become their least common multiple, bytes and lines are added up, of minima the largest counts.
+    #[default]
+    Lcm,
+    /// Of everything the largest counts.
+    Maximum,
+    /// What it says of strides, lines, planes, tail, minimum or size stands alone: all that was asked of the same is dropped.
+    Replace,
+}
+
+impl Combine {
+    /// All, in the order of the documentation.
+    pub const ALL: [Combine; 3] = [Combine::Lcm, Combine::Maximum, Combine::Replace];
+
+    /// The word in a policy.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Combine::Lcm => "lcm",
+            Combine::Maximum => "maximum",
+            Combine::Replace => "replace",
+        }
+    }
+}
+
+/// How the planes after the first get their stride, before a rounding of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum ChromaStride {
+    /// The first plane's, in proportion to the bytes of a pixel: the same for NV12, half for I420, double for NV24.
+    #[default]
+    Proportional,
+    /// The first plane's.
+    Same,
+    /// Half of the first plane's, rounded up.
+    Half,
+    /// The bytes of the plane's own samples.
+    Own,
+}
+
+impl ChromaStride {
+    /// All, in the order of the documentation.
+    pub const ALL: [ChromaStride; 4] =
+        [ChromaStride::Proportional, ChromaStride::Same, ChromaStride::Half, ChromaStride::Own];
+
+    /// The word in a policy.
+    pub const fn word(self) -> &'static str {
+        match self {
+            ChromaStride::Proportional => "proportional",
+            ChromaStride::Same => "same",
+            ChromaStride::Half => "half",
+            ChromaStride::Own => "own",
+        }
+    }
+}
+
+/// A part of something: never of zero parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fraction {
+    /// How many parts.
+    pub parts: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+impl Fraction {
+    /// Nothing.
+    pub const ZERO: Fraction = Fraction { parts: 0, of: 1 };
+
+    /// That part of a number, rounded up.
+    pub fn of(self, whole: u64) -> Option<u64> {
+        Some(whole.checked_mul(self.parts.into())?.div_ceil(u64::from(self.of).max(1)))
+    }
+
+    fn plus(self, more: Fraction) -> Option<Fraction> {
+        if self.parts == 0 {
+            return Some(more);
+        }
+        let parts = self.parts.checked_mul(more.of)?.checked_add(more.parts.checked_mul(self.of)?)?;
+        Some(Fraction { parts, of: self.of.checked_mul(more.of)? })
+    }
+
+    fn max(self, other: Fraction) -> Fraction {
+        let (own, others) = (u64::from(self.parts) * u64::from(other.of), u64::from(other.parts) * u64::from(self.of));
+        if own >= others {
+            self
+        } else {
+            other
+        }
+    }
+}
+
+/// Bytes for each block of pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PerBlock {
+    /// Pixels across.
+    pub width: u32,
+    /// Lines.
+    pub height: u32,
+    /// Bytes.
+    pub bytes: u32,
+}
+
+/// One thing that an alignment asks for. A plane is counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ask {
+    /// The width is a multiple, before anything is computed from it.
+    Width(u32),
+    /// Every plane's stride is a multiple of bytes.
+    StrideBytes(u32),
+    /// The first plane's stride is a multiple of pixels.
+    StridePixels(u32),
+    /// The first plane's stride is an odd multiple of bytes.
+    OddStrideBytes(u32),
+    /// The first plane's stride is an odd multiple of pixels.
+    OddStridePixels(u32),
+    /// A plane's stride is a multiple of bytes, whatever the other planes'.
+    PlaneStride(u8, u32),
+    /// How the planes after the first get their stride.
+    Chroma(ChromaStride),
+    /// The first plane's lines are a multiple; subsampled planes have their share.
+    Lines(u32),
+    /// A plane's lines are a multiple, counted from its own samples.
+    PlaneLines(u8, u32),
+    /// Lines behind the first plane's; subsampled planes have their share.
+    AddedLines(u32),
+    /// A plane starts at a multiple of bytes.
+    PlaneStart(u8, u32),
+    /// A plane with its padding is a multiple of bytes.
+    PlaneSize(u8, u32),
+    /// Bytes behind a plane.
+    PaddingBytes(u8, u32),
+    /// Lines behind a plane, counted in lines of the first.
+    PaddingLines(u8, u32),
+    /// Bytes behind all planes.
+    TailBytes(u32),
+    /// Lines of the first plane's stride behind all planes.
+    TailLines(u32),
+    /// Bytes behind all planes for each block of the padded picture.
+    TailBlocks(PerBlock),
+    /// A part of the first plane's bytes behind all planes.
+    TailOfLuma(Fraction),
+    /// The least bytes of the tail.
+    TailLeast(u32),
+    /// The least bytes of a layer.
+    LeastBytes(u64),
+    /// The least bytes of a layer, as a part of the first plane's.
+    LeastOfLuma(Fraction),
+    /// A layer is a multiple of bytes.
+    LayerBytes(u32),
+}
+
+/// What is replaced together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    Strides,
+    Lines,
+    Planes,
+    Tail,
+    Least,
+    Layer,
+}
+
+impl Ask {
+    const fn group(self) -> Group {
+        match self {
+            Ask::Width(_)
+            | Ask::StrideBytes(_)
+            | Ask::StridePixels(_)
+            | Ask::OddStrideBytes(_)
+            | Ask::OddStridePixels(_)
+            | Ask::PlaneStride(..)
+            | Ask::Chroma(_) => Group::Strides,
+            Ask::Lines(_) | Ask::PlaneLines(..) | Ask::AddedLines(_) => Group::Lines,
+            Ask::PlaneStart(..) | Ask::PlaneSize(..) | Ask::PaddingBytes(..) | Ask::PaddingLines(..) => Group::Planes,
+            Ask::TailBytes(_) | Ask::TailLines(_) | Ask::TailBlocks(_) | Ask::TailOfLuma(_) | Ask::TailLeast(_) => {
+                Group::Tail
+            }
+            Ask::LeastBytes(_) | Ask::LeastOfLuma(_) => Group::Least,
+            Ask::LayerBytes(_) => Group::Layer,
+        }
+    }
+}
+
+/// What is asked of one plane alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaneNeeds {
+    /// Bytes: its stride is a multiple.
+    pub stride_bytes: u64,
+    /// Lines: a multiple of these, from its own samples; 0 where its lines follow from the first plane's.
+    pub lines: u64,
+    /// Bytes: it starts at a multiple.
+    pub start_bytes: u64,
+    /// Bytes: with its padding it is a multiple.
+    pub size_bytes: u64,
+    /// Bytes behind it.
+    pub padding_bytes: u64,
+    /// Lines behind it, in lines of the first plane.
+    pub padding_lines: u64,
+}
+
+/// What a policy's alignments ask for, combined. A multiple is 1 where nothing is asked, an amount 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Pixels: the width is a multiple before all else.
+    pub width_pixels: u64,
+    /// Bytes: the stride of every plane is a multiple.
+    pub stride_bytes: u64,
+    /// Pixels: the stride of the first plane is a multiple.
+    pub stride_pixels: u64,
+    /// Bytes: the stride of the first plane is an odd multiple; 0 for any.
+    pub odd_stride_bytes: u64,
+    /// Pixels: the stride of the first plane is an odd multiple; 0 for any.
+    pub odd_stride_pixels: u64,
+    /// How the other planes get their stride.
+    pub chroma: ChromaStride,
+    /// Lines: the first plane has a multiple, subsampled planes their share of it.
+    pub height_lines: u64,
+    /// Lines more than that.
+    pub added_lines: u64,
+    /// By plane.
+    pub planes: [PlaneNeeds; MAX_PLANES],
+    /// Bytes behind all planes.
+    pub tail_bytes: u64,
+    /// Lines behind all planes.
+    pub tail_lines: u64,
+    /// Bytes for each block, behind all planes.
+    pub tail_blocks: PerBlock,
+    /// A part of the first plane, behind all planes.
+    pub tail_of_luma: Fraction,
+    /// The least bytes of the tail.
+    pub tail_least: u64,
+    /// The least bytes of a layer.
+    pub least_bytes: u64,
+    /// The least bytes of a layer as a part of the first plane.
+    pub least_of_luma: Fraction,
+    /// Bytes: a layer is a multiple.
+    pub size_bytes: u64,
+}
+
+impl Needs {
+    /// Nothing is asked.
+    pub const NONE: Needs = Needs {
+        width_pixels: 1,
+        stride_bytes: 1,
+        stride_pixels: 1,
+        odd_stride_bytes: 0,
+        odd_stride_pixels: 0,
+        chroma: ChromaStride::Proportional,
+        height_lines: 1,
+        added_lines: 0,
+        planes: [PlaneNeeds {
+            stride_bytes: 1,
+            lines: 0,
+            start_bytes: 1,
+            size_bytes: 1,
+            padding_bytes: 0,
+            padding_lines: 0,
+        }; MAX_PLANES],
+        tail_bytes: 0,
+        tail_lines: 0,
+        tail_blocks: PerBlock { width: 1, height: 1, bytes: 0 },
+        tail_of_luma: Fraction::ZERO,
+        tail_least: 0,
+        least_bytes: 0,
+        least_of_luma: Fraction::ZERO,
+        size_bytes: 1,
+    };
+
+    /// Adds what one alignment asks; `None` when no 64-bit number satisfies it and what was asked before.
+    #[must_use]
+    pub fn apply(mut self, asks: impl Iterator<Item = Ask> + Clone, how: Combine) -> Option<Needs> {
+        if how == Combine::Replace {
+            asks.clone().for_each(|ask| self.drop_group(ask.group()));
+        }
+        for ask in asks {
+            self.ask(ask, how)?;
+        }
+        Some(self)
+    }
+
+    /// Forgets what was asked of one group.
+    fn drop_group(&mut self, group: Group) {
+        let none = Needs::NONE;
+        match group {
+            Group::Strides => {
+                *self = Needs {
+                    width_pixels: 1,
+                    stride_bytes: 1,
+                    stride_pixels: 1,
+                    odd_stride_bytes: 0,
+                    odd_stride_pixels: 0,
+                    chroma: none.chroma,
+                    ..*self
+                };
+                self.planes.iter_mut().for_each(|plane| plane.stride_bytes = 1);
+            }
+            Group::Lines => {
+                (self.height_lines, self.added_lines) = (1, 0);
+                self.planes.iter_mut().for_each(|plane| plane.lines = 0);
+            }
+            Group::Planes => {
+                for (plane, none) in self.planes.iter_mut().zip(none.planes) {
+                    *plane = PlaneNeeds { stride_bytes: plane.stride_bytes, lines: plane.lines, ..none };
+                }
+            }
+            Group::Tail => {
+                *self = Needs {
+                    tail_bytes: 0,
+                    tail_lines: 0,
+                    tail_blocks: none.tail_blocks,
+                    tail_of_luma: none.tail_of_luma,
+                    tail_least: 0,
+                    ..*self
+                };
+            }
+            Group::Least => (self.least_bytes, self.least_of_luma) = (0, Fraction::ZERO),
+            Group::Layer => self.size_bytes = 1,
+        }
+    }
+
+    fn ask(&mut self, ask: Ask, how: Combine) -> Option<()> {
+        let multiple = |figure: &mut u64, asked: u32| {
+            let asked = u64::from(asked.max(1));
+            *figure = if how == Combine::Maximum { asked.max(*figure) } else { common_multiple(*figure, asked)? };
+            Some(())
+        };
+        let amount = |figure: &mut u64, asked: u32| {
+            let asked = u64::from(asked);
+            *figure = if how == Combine::Maximum { asked.max(*figure) } else { figure.checked_add(asked)? };
+            Some(())
+        };
+        let least = |figure: &mut u64, asked: u64| {
+            *figure = asked.max(*figure);
+            Some(())
+        };
+        let mut nobody = *self.planes.first()?;
+        let plane = match ask {
+            Ask::PlaneStride(plane, _)
+            | Ask::PlaneLines(plane, _)
+            | Ask::PlaneStart(plane, _)
+            | Ask::PlaneSize(plane, _)
+            | Ask::PaddingBytes(plane, _)
+            | Ask::PaddingLines(plane, _) => self.planes.get_mut(usize::from(plane))?,
+            _ => &mut nobody,
+        };
+        match ask {
+            Ask::Width(pixels) => multiple(&mut self.width_pixels, pixels),
+            Ask::StrideBytes(bytes) => multiple(&mut self.stride_bytes, bytes),
+            Ask::StridePixels(pixels) => multiple(&mut self.stride_pixels, pixels),
+            Ask::OddStrideBytes(bytes) => multiple(&mut self.odd_stride_bytes, bytes),
+            Ask::OddStridePixels(pixels) => multiple(&mut self.odd_stride_pixels, pixels),
+            Ask::PlaneStride(_, bytes) => multiple(&mut plane.stride_bytes, bytes),
+            Ask::Chroma(chroma) => {
+                self.chroma = chroma;
+                Some(())
+            }
+            Ask::Lines(lines) => multiple(&mut self.height_lines, lines),
+            Ask::PlaneLines(_, lines) => multiple(&mut plane.lines, lines),
+            Ask::AddedLines(lines) => amount(&mut self.added_lines, lines),
+            Ask::PlaneStart(_, bytes) => multiple(&mut plane.start_bytes, bytes),
+            Ask::PlaneSize(_, bytes) => multiple(&mut plane.size_bytes, bytes),
+            Ask::PaddingBytes(_, bytes) => amount(&mut plane.padding_bytes, bytes),
+            Ask::PaddingLines(_, lines) => amount(&mut plane.padding_lines, lines),
+            Ask::TailBytes(bytes) => amount(&mut self.tail_bytes, bytes),
+            Ask::TailLines(lines) => amount(&mut self.tail_lines, lines),
+            Ask::TailBlocks(blocks) => {
+                // Two sizes of block have no sum: the one that is asked for last counts.
+                self.tail_blocks = blocks;
+                Some(())
+            }
+            Ask::TailOfLuma(part) if how == Combine::Maximum => {
+                self.tail_of_luma = self.tail_of_luma.max(part);
+                Some(())
+            }
+            Ask::TailOfLuma(part) => {
+                self.tail_of_luma = self.tail_of_luma.plus(part)?;
+                Some(())
+            }
+            Ask::TailLeast(bytes) => least(&mut self.tail_least, bytes.into()),
+            Ask::LeastBytes(bytes) => least(&mut self.least_bytes, bytes),
+            Ask::LeastOfLuma(part) => {
+                self.least_of_luma = self.least_of_luma.max(part);
+                Some(())
+            }
+            Ask::LayerBytes(bytes) => multiple(&mut self.size_bytes, bytes),
+        }
+    }
+}
+
+impl Default for Needs {
+    fn default() -> Needs {
+        Needs::NONE
+    }
+}
+
+/// The least common multiple. 0 requires nothing, as 1 does.
+pub(super) fn common_multiple(a: u64, b: u64) -> Option<u64> {
+    if b <= 1 || a % b == 0 && a > 0 {
+        return Some(a.max(1));
+    }
+    (a.max(1) / common_divisor(a.max(1), b)).checked_mul(b)
+}
+
+/// The greatest common divisor of two numbers that are not zero.
+pub(super) fn common_divisor(a: u64, b: u64) -> u64 {
+    let (mut divisor, mut rest) = (a, b);
+    while rest != 0 {
+        (divisor, rest) = (rest, divisor.checked_rem(rest).unwrap_or(0));
+    }
+    divisor.max(1)
+}
