@@ -8,7 +8,7 @@ mod read;
 mod read_shape;
 mod shape;
 
-pub use shape::{AlignDoc, FormatDoc, PerPlane, PlaneDoc};
+pub use shape::{AlignDoc, CompressDoc, FormatDoc, GridDoc, PerPlane, PlaneDoc};
 
 pub use expect::ExpectDoc;
 
@@ -54,6 +54,9 @@ pub struct Document {
     /// Rules, first match takes.
     #[serde(rename = "rule")]
     pub rules: Vec<RuleDoc>,
+    /// Compressions and tilings, first match wins.
+    #[serde(rename = "compress", skip_serializing_if = "Vec::is_empty")]
+    pub compressions: Vec<CompressDoc>,
     /// Alignments, all matches combine.
     #[serde(rename = "align", skip_serializing_if = "Vec::is_empty")]
     pub alignments: Vec<AlignDoc>,
@@ -202,6 +205,9 @@ pub struct ConditionDoc {
     /// Layouts, formats of one layout, and groups of these, when there are any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub layouts: Vec<String>,
+    /// The buffer is compressed or tiled, or is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compressed: Option<bool>,
     /// Bytes of one buffer, at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_size: Option<u64>,

@@ -75,7 +75,8 @@ fn one(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> VendorFo
         shapes,
         fourcc: code.unwrap_or(0),
         modifier: modifier.unwrap_or(0),
-        mappable: doc.cpu.unwrap_or(doc.modifier == 0),
+        linear: doc.linear.unwrap_or(true),
+        mappable: doc.cpu.unwrap_or(doc.modifier == 0 && doc.linear.unwrap_or(true)),
         fixed_height: doc.fixed_height,
     }
 }

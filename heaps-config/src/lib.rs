@@ -13,6 +13,7 @@ mod align;
 mod bytes;
 mod check;
 mod code;
+mod compress;
 pub mod condition;
 mod document;
 mod expect;
@@ -30,8 +31,8 @@ pub use bytes::show as show_bytes;
 pub use check::{FDS_PER_BUFFER, FDS_PER_REPLY};
 pub use code::Code;
 pub use document::{
-    AlignDoc, ConditionDoc, Document, ExpectDoc, FormatDoc, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PerPlane,
-    PlaneDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, SCHEMA,
+    AlignDoc, CompressDoc, ConditionDoc, Document, ExpectDoc, FormatDoc, GridDoc, HeapDoc, LimitsDoc, MetadataDoc,
+    OptionDoc, PerPlane, PlaneDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, SCHEMA,
 };
 pub use expect::Expectation;
 pub use finding::{Finding, KeyPath, Part, Severity, Step};

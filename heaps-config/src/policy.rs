@@ -1,8 +1,9 @@
 //! The policy after validation: names resolved to indices, tests to masks. Never changed once it is loaded.
 
 use gralloc_buffer::format::PixelFormat;
+use gralloc_buffer::layout::blocks::TwoFields;
 use gralloc_buffer::layout::Layout;
-use gralloc_buffer::layout::{Ask, Combine, Contract, Form, Needs, PlaneShape, Shapes};
+use gralloc_buffer::layout::{Ask, Blocks, Combine, Contract, Form, Grid, Needs, PlaneShape, Shapes, TypeName};
 use gralloc_buffer::usage::Usage;
 use gralloc_buffer::Descriptor;
 use serde::Serialize;
@@ -105,6 +106,8 @@ pub struct Condition {
     pub not_formats: Vec<PixelFormat>,
     /// What the format became is one of these, when there are any.
     pub layouts: Vec<LayoutName>,
+    /// The buffer is compressed or tiled, or is not, when that matters.
+    pub compressed: Option<bool>,
     /// Bytes of one buffer, at least.
     pub min_bytes: Option<u64>,
     /// Bytes of one buffer, at most.
@@ -168,6 +171,8 @@ pub struct VendorFormat {
     pub fourcc: u32,
     /// The `DRM_FORMAT_MOD_*` value, as stated.
     pub modifier: u64,
+    /// It may lie in lines, when nothing compresses it.
+    pub linear: bool,
     /// The CPU can make sense of it.
     pub mappable: bool,
     /// Pixels of which the width is a multiple.
@@ -192,6 +197,56 @@ impl VendorFormat {
         let contract = self.layout.form().contract;
         let fixed_height = contract.fixed_height || self.fixed_height;
         Form { shapes: self.shapes(), contract: Contract { fixed_height, ..contract } }
+    }
+}
+
+/// How blocks lie for what the condition takes; the first that applies is used. Never for a CPU's usage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compress {
+    /// The policy's name for it.
+    pub name: String,
+    /// When it applies (usage, format and layout; not size).
+    pub when: Condition,
+    /// The `DRM_FORMAT_*` code, as stated.
+    pub fourcc: u32,
+    /// The `DRM_FORMAT_MOD_*` value, as stated.
+    pub modifier: u64,
+    /// At this bit it holds the lines of a column.
+    pub modifier_lines_at: Option<u32>,
+    /// The vendor's type of `COMPRESSION`; empty for none.
+    pub type_name: TypeName,
+    /// Its value.
+    pub type_value: i32,
+    /// The value for planes that are headers.
+    pub header_type: i32,
+    /// By plane.
+    pub grids: Vec<Grid>,
+    /// All planes are one.
+    pub merged: bool,
+    /// Headers are planes of their own.
+    pub header_planes: bool,
+    /// Bodies come before headers.
+    pub body_first: bool,
+    /// Bytes of a column; 0 for none.
+    pub column_bytes: u32,
+    /// Room for two fields below these sizes.
+    pub two_fields: Option<TwoFields>,
+    /// Bytes at which layers start.
+    pub layer_align: u32,
+}
+
+impl Compress {
+    /// The same as the arithmetic takes it.
+    pub fn blocks(&self) -> Blocks<'_> {
+        Blocks {
+            grids: &self.grids,
+            merged: self.merged,
+            header_planes: self.header_planes,
+            body_first: self.body_first,
+            column_bytes: self.column_bytes,
+            two_fields: self.two_fields,
+            layer_align: self.layer_align,
+        }
     }
 }
 
@@ -351,6 +406,8 @@ pub struct Policy {
     pub heaps: Vec<Heap>,
     /// Rules, first match takes.
     pub rules: Vec<Rule>,
+    /// Compressions and tilings, first match wins.
+    pub compressions: Vec<Compress>,
     /// Alignments, all matches combine.
     pub alignments: Vec<Alignment>,
     /// Flexible formats, first match wins.

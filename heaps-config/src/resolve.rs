@@ -45,6 +45,9 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
         name: document.name.clone(),
         heaps: heaps.collect(),
         rules: items(&document.rules, "rule", |rule, path| resolve_rule(rule, &path, &names, &twins, findings)),
+        compressions: items(&document.compressions, "compress", |it, path| {
+            crate::compress::resolve(it, &path, &names, findings)
+        }),
         alignments: items(&document.alignments, "align", |align, path| {
             crate::align::resolve(align, &path, &names, findings)
         }),
@@ -97,6 +100,7 @@ pub(crate) fn resolve_condition(
         formats: names.formats(&when.formats, &path.key("formats"), findings),
         not_formats: names.formats(&when.not_formats, &path.key("not_formats"), findings),
         layouts: names.layouts(&when.layouts, &path.key("layouts"), findings),
+        compressed: when.compressed,
         min_bytes: when.min_size,
         max_bytes: when.max_size,
     }

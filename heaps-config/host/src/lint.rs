@@ -2,6 +2,7 @@
 //! wrong memory, requests that Android relies on and that nobody serves.
 
 mod align;
+mod compress;
 mod contradiction;
 mod flexible;
 mod limits;
@@ -39,6 +40,7 @@ pub fn lint_tree(tree: &Tree) -> Validated {
     unused::check(document, policy, reach.as_ref(), &mut more);
     align::check(document, policy, &mut more);
     nodes::check(document, &mut more);
+    compress::check(policy, &mut more);
     limits::check(policy, &mut more);
     ready::check(policy, &mut more);
     let unresolved = more.iter().any(|finding| finding.code == Code::UnresolvedFormat);

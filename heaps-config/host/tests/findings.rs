@@ -572,6 +572,57 @@ fn planes_of_vendor_formats_hold_their_components() {
     only(&plane("components = [\"Q:8\"]"), Code::VendorFormat, "format[0].planes[0].components[0]");
 }
 
+/// A policy with a compression of RGBA, one line of it marked.
+fn compress(lines: &str) -> String {
+    with(&format!("[[compress]]\nname = \"c\"\nlayouts = [\"RGBA_8888\"]\nfourcc = \"AB24\"\n{lines}"))
+}
+
+#[test]
+fn compressions_are_what_their_modifier_says() {
+    let afbc = |modifier: &str, grid: &str| {
+        let lines = format!("modifier = {modifier}\ngrid = [{{ {grid}, header_bytes = 16, header_align = 1024 }}]");
+        let found = lint_text(&compress(&lines)).findings;
+        assert!(found.iter().all(|located| located.finding.code == Code::Compression), "{found:?}");
+        found.len()
+    };
+    assert_eq!(afbc("0x0800000000000071", "block = [16, 16]"), 0);
+    assert_eq!(afbc("0x0800000000000072", "block = [16, 16]"), 1, "32x8 is another block");
+    assert_eq!(afbc("0x0800000000000171", "block = [16, 16]"), 1, "tiled headers without tiles");
+    assert_eq!(afbc("0x0800000000000071", "block = [16, 16], tile = [8, 8]"), 1);
+    assert_eq!(afbc("0x0800000000000471", "block = [16, 16]"), 1, "a double body that is there once");
+    assert_eq!(afbc("0x0800000000000073", "block = [64, 4]"), 1, "64x4 is tiled");
+    let text = compress("modifier = 0x0800000000000051 #!\ngrid = [{ block = [16, 16], header_bytes = 16 }]");
+    assert!(lint_text(&text).findings.is_empty());
+    only(&text.replace("RGBA_8888\"]\nfourcc", "BGRA_8888\"]\nfourcc"), Code::Compression, "compress[0].modifier");
+}
+
+#[test]
+fn blocks_of_compressions_are_ones() {
+    let grid = |grid: &str| compress(&format!("grid = [{{ {grid} }}] #!"));
+    assert!(lint_text(&grid("block = [4, 4]")).findings.is_empty());
+    only(&grid("block = [0, 4]"), Code::Compression, "compress[0].grid[0].block");
+    only(&grid("block = [4294967295, 4]"), Code::Compression, "compress[0].grid[0].block");
+    only(&grid("block = [4]"), Code::Compression, "compress[0].grid[0].block");
+    only(&grid("header_bytes = 1, header_blocks = 0"), Code::Compression, "compress[0].grid[0].header_blocks");
+    only(&grid("block_bytes = 64, stride_bytes = 64"), Code::Compression, "compress[0].grid[0]");
+    only(&compress("grid = [] #!"), Code::Compression, "compress[0].grid");
+    only(&compress("grid = [{}]\nmodifier_lines_at = 8 #!"), Code::Compression, "compress[0].modifier_lines_at");
+    only(&compress("grid = [{}]\ntwo_fields = [1] #!"), Code::BadValue, "compress[0].two_fields");
+    only(&compress("grid = [{}]\ntype_name = \"a b\" #!"), Code::BadValue, "compress[0].type_name");
+    let text = compress("modifier = 1 #!\ngrid = [{}]").replace("\"AB24\"", "\"none\"");
+    only(&text, Code::Compression, "compress[0].modifier");
+    let text = compress("grid = [{}]\ntype_value = 3").replace("[[compress]]", "[[compress]] #!");
+    only(&text, Code::Compression, "compress[0]");
+}
+
+#[test]
+fn compressions_that_never_apply() {
+    let text = compress("all_of = [\"CPU_READ_OFTEN\"]\ngrid = [{}]").replace("[[compress]]", "[[compress]] #!");
+    only(&text, Code::CompressUnmapped, "compress[0]");
+    let text = format("value = 0x102\nfourcc = \"NV12\"\nlike = \"NV12\"\nlinear = false #!");
+    only(&text, Code::CompressUnmapped, "format[0].linear");
+}
+
 /// A condition that is exactly a usage, and one that asks what the format became.
 #[test]
 fn conditions_of_exact_usage_and_of_layouts_name_what_there_is() {

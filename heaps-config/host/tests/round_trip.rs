@@ -5,8 +5,8 @@
 
 use heaps_config::policy::WithoutReleaseWatch;
 use heaps_config::{
-    AlignDoc, ConditionDoc, Document, FormatDoc, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PerPlane, PlaneDoc,
-    PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, SCHEMA,
+    AlignDoc, CompressDoc, ConditionDoc, Document, FormatDoc, GridDoc, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc,
+    PerPlane, PlaneDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, SCHEMA,
 };
 use heaps_host::{lint, Format, Source};
 use proptest::collection::{btree_map, vec};
@@ -28,11 +28,12 @@ fn size() -> impl Strategy<Value = u64> {
 
 fn condition(sizes: bool, formats: bool) -> impl Strategy<Value = ConditionDoc> {
     let lists = (names(), names(), names(), of(names()), names(), names(), names());
-    (lists, of(size()), of(size())).prop_map(move |(lists, min_size, max_size)| {
+    (lists, of(size()), of(size()), of(any::<bool>())).prop_map(move |(lists, min_size, max_size, compressed)| {
+        let compressed = compressed.filter(|_| formats);
         let (all_of, any_of, none_of, exactly, with, without, layouts) = lists;
         let (formats, not_formats, layouts) = if formats { (with, without, layouts) } else { Default::default() };
         let (min_size, max_size) = if sizes { (min_size, max_size) } else { (None, None) };
-        ConditionDoc { all_of, any_of, none_of, exactly, formats, not_formats, layouts, min_size, max_size }
+        ConditionDoc { all_of, any_of, none_of, exactly, formats, not_formats, layouts, compressed, min_size, max_size }
     })
 }
 
@@ -117,8 +118,8 @@ fn format() -> impl Strategy<Value = FormatDoc> {
     let plane = (names(), any::<[Option<u32>; 2]>(), numbers())
         .prop_map(|(components, [samples, bytes], subsampling)| PlaneDoc { components, samples, bytes, subsampling });
     let numbers = (any::<i64>(), any::<i64>(), any::<[Option<u32>; 2]>());
-    (name(), numbers, name(), of(name()), vec(plane, 0..4), of(any::<bool>()), any::<bool>()).prop_map(
-        |(name, (value, modifier, [width_multiple, height_multiple]), fourcc, like, planes, cpu, fixed_height)| {
+    (name(), numbers, name(), of(name()), vec(plane, 0..4), of(any::<[bool; 2]>()), any::<bool>()).prop_map(
+        |(name, (value, modifier, [width_multiple, height_multiple]), fourcc, like, planes, flags, fixed_height)| {
             FormatDoc {
                 name,
                 value,
@@ -126,13 +127,70 @@ fn format() -> impl Strategy<Value = FormatDoc> {
                 modifier,
                 like,
                 planes,
-                cpu,
+                linear: flags.map(|[linear, _]| linear),
+                cpu: flags.map(|[_, cpu]| cpu),
                 width_multiple,
                 height_multiple,
                 fixed_height,
             }
         },
     )
+}
+
+fn grid() -> impl Strategy<Value = GridDoc> {
+    let pairs = (numbers(), numbers(), numbers(), numbers());
+    (pairs, any::<[Option<u32>; 13]>(), any::<bool>()).prop_map(|(pairs, one, row_stride)| {
+        let (block, tile, round, header_grid) = pairs;
+        let [block_bytes, bits, block_align, stride_pixels, stride_bytes, lines, body_align, body_extra, body_copies, header_bytes, header_blocks, header_align, header_extra] =
+            one;
+        GridDoc {
+            block,
+            tile,
+            round,
+            block_bytes,
+            bits,
+            block_align,
+            stride_pixels,
+            stride_bytes,
+            lines,
+            body_align,
+            body_extra,
+            body_copies,
+            header_bytes,
+            header_blocks,
+            header_grid,
+            header_align,
+            header_extra,
+            row_stride,
+        }
+    })
+}
+
+fn compress() -> impl Strategy<Value = CompressDoc> {
+    let head = (name(), condition(false, true), name(), any::<i64>(), of(name()), any::<[u32; 2]>());
+    let rest = (any::<[bool; 3]>(), any::<[Option<u32>; 3]>(), numbers(), vec(grid(), 1..3));
+    (head, rest).prop_map(|(head, rest)| {
+        let (name, when, fourcc, modifier, type_name, [type_value, header_type]) = head;
+        let ([header_planes, merged, body_first], [modifier_lines_at, column_bytes, layer_align], two_fields, grid) =
+            rest;
+        CompressDoc {
+            name,
+            when,
+            fourcc,
+            modifier,
+            modifier_lines_at,
+            type_name,
+            type_value,
+            header_type,
+            header_planes,
+            merged,
+            body_first,
+            column_bytes,
+            two_fields,
+            layer_align,
+            grid,
+        }
+    })
 }
 
 fn resolve() -> impl Strategy<Value = ResolveDoc> {
@@ -180,12 +238,12 @@ fn document() -> impl Strategy<Value = Document> {
         (vec(format(), 0..3), vec(option, 0..3)),
         vec(heap(), 1..4),
         vec(rule(), 1..4),
-        vec(align(), 0..3),
+        (vec(compress(), 0..3), vec(align(), 0..3)),
         vec(resolve(), 0..3),
         vec(ready(), 0..3),
     );
     (head, tail).prop_map(|((name, description, limits, heap, vendor_usage, pool), tail)| {
-        let (format_group, (formats, options), heaps, rules, alignments, resolutions, ready) = tail;
+        let (format_group, (formats, options), heaps, rules, (compressions, alignments), resolutions, ready) = tail;
         Document {
             schema: SCHEMA,
             name,
@@ -199,6 +257,7 @@ fn document() -> impl Strategy<Value = Document> {
             options,
             heaps,
             rules,
+            compressions,
             alignments,
             resolutions,
             expectations: Vec::new(),

@@ -1,6 +1,6 @@
 //! Reads a [`Document`]: section by section, each function the list of what its section may hold.
 
-use super::read_shape::{read_align, read_format};
+use super::read_shape::{read_align, read_compress, read_format};
 use super::{
     ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, SCHEMA,
 };
@@ -35,6 +35,7 @@ impl Document {
         let options = section(&mut top, "option", findings, read_option);
         let heaps = section(&mut top, "heap", findings, read_heap);
         let rules = section(&mut top, "rule", findings, read_rule);
+        let compressions = section(&mut top, "compress", findings, read_compress);
         let alignments = section(&mut top, "align", findings, read_align);
         let resolutions = section(&mut top, "resolve", findings, read_resolve);
         let ready = section(&mut top, "ready", findings, read_ready);
@@ -59,6 +60,7 @@ impl Document {
             options,
             heaps,
             rules,
+            compressions,
             alignments,
             resolutions,
             ready,
@@ -261,6 +263,7 @@ pub(super) fn read_condition(table: &mut Table<'_>, scope: Scope, findings: &mut
         when.formats = table.texts("formats", findings).unwrap_or_default();
         when.not_formats = table.texts("not_formats", findings).unwrap_or_default();
         when.layouts = table.texts("layouts", findings).unwrap_or_default();
+        when.compressed = table.flag("compressed", findings);
     }
     if scope == Scope::Everything {
         when.min_size = table.bytes("min_size", findings);

@@ -1,7 +1,7 @@
 //! Reads the sections of [`super::shape`].
 
 use super::read::{read_condition, Scope};
-use super::shape::{AlignDoc, FormatDoc, PerPlane, PlaneDoc};
+use super::shape::{AlignDoc, CompressDoc, FormatDoc, GridDoc, PerPlane, PlaneDoc};
 use crate::code::Code;
 use crate::finding::Finding;
 use crate::reader::{integer, Table};
@@ -29,6 +29,7 @@ pub(super) fn read_format(table: &mut Table<'_>, findings: &mut Vec<Finding>) ->
         modifier: table.integer("modifier", findings).unwrap_or_default(),
         like: table.text("like", findings),
         planes,
+        linear: table.flag("linear", findings),
         cpu: table.flag("cpu", findings),
         width_multiple: table.number("width_multiple", findings),
         height_multiple: table.number("height_multiple", findings),
@@ -42,6 +43,61 @@ fn read_plane(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> PlaneDoc {
         samples: table.number("samples", findings),
         bytes: table.number("bytes", findings),
         subsampling: numbers(table, "subsampling", findings),
+    }
+}
+
+pub(super) fn read_compress(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> CompressDoc {
+    let name = table.name("name", findings);
+    for (key, takes) in [("fourcc", "\"AB24\", or \"none\""), ("grid", "[{ block = [16, 16] }]")] {
+        if table.get(key).is_none() {
+            table.missing(key, takes, findings);
+        }
+    }
+    let mut grid = Vec::new();
+    for (path, item) in table.list("grid", findings) {
+        let mut plane = Table::new(item, path, findings);
+        grid.push(read_grid(&mut plane, findings));
+        plane.finish(findings);
+    }
+    CompressDoc {
+        name,
+        when: read_condition(table, Scope::Shape, findings),
+        fourcc: table.text("fourcc", findings).unwrap_or_default(),
+        modifier: table.integer("modifier", findings).unwrap_or_default(),
+        modifier_lines_at: table.number("modifier_lines_at", findings),
+        type_name: table.text("type_name", findings),
+        type_value: table.number("type_value", findings).unwrap_or_default(),
+        header_type: table.number("header_type", findings).unwrap_or_default(),
+        header_planes: table.flag("header_planes", findings).unwrap_or_default(),
+        merged: table.flag("merged", findings).unwrap_or_default(),
+        body_first: table.flag("body_first", findings).unwrap_or_default(),
+        column_bytes: table.number("column_bytes", findings),
+        two_fields: numbers(table, "two_fields", findings),
+        layer_align: table.number("layer_align", findings),
+        grid,
+    }
+}
+
+fn read_grid(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> GridDoc {
+    GridDoc {
+        block: numbers(table, "block", findings),
+        tile: numbers(table, "tile", findings),
+        round: numbers(table, "round", findings),
+        block_bytes: table.number("block_bytes", findings),
+        bits: table.number("bits", findings),
+        block_align: table.number("block_align", findings),
+        stride_pixels: table.number("stride_pixels", findings),
+        stride_bytes: table.number("stride_bytes", findings),
+        lines: table.number("lines", findings),
+        body_align: table.number("body_align", findings),
+        body_extra: table.number("body_extra", findings),
+        body_copies: table.number("body_copies", findings),
+        header_bytes: table.number("header_bytes", findings),
+        header_blocks: table.number("header_blocks", findings),
+        header_grid: numbers(table, "header_grid", findings),
+        header_align: table.number("header_align", findings),
+        header_extra: table.number("header_extra", findings),
+        row_stride: table.flag("row_stride", findings).unwrap_or_default(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sections that say how a buffer's pixels lie: `[[format]]`, `[[align]]`.
+//! The sections that say how a buffer's pixels lie: `[[format]]`, `[[compress]]`, `[[align]]`.
 
 use super::{is_default, ConditionDoc};
 use serde::Serialize;
@@ -31,6 +31,9 @@ pub struct FormatDoc {
     /// Its planes, where it has its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub planes: Vec<PlaneDoc>,
+    /// There is a linear form of it. Default: true; without it a request that nothing compresses is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linear: Option<bool>,
     /// The CPU may map it. Default: true for a modifier of 0, else false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu: Option<bool>,
@@ -59,6 +62,112 @@ pub struct PlaneDoc {
     /// Pixels that a sample covers across and down. Default: 1, 1.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subsampling: Vec<u32>,
+}
+
+/// `[[compress]]`: how blocks of pixels lie, and what they are called.
+#[derive(Clone, Debug, PartialEq, Default, Serialize)]
+pub struct CompressDoc {
+    /// The policy's name for it.
+    pub name: String,
+    /// When it applies.
+    #[serde(flatten)]
+    pub when: ConditionDoc,
+    /// Four letters of `drm_fourcc.h`, or `none`.
+    pub fourcc: String,
+    /// A `DRM_FORMAT_MOD_*` value. Default: 0.
+    #[serde(skip_serializing_if = "is_default")]
+    pub modifier: i64,
+    /// At this bit the modifier holds the lines of a column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modifier_lines_at: Option<u32>,
+    /// The vendor's type of `COMPRESSION`. Default: none, memory that is tiled alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub type_name: Option<String>,
+    /// Its value.
+    #[serde(skip_serializing_if = "is_default")]
+    pub type_value: u32,
+    /// The value of the same type for planes that are headers.
+    #[serde(skip_serializing_if = "is_default")]
+    pub header_type: u32,
+    /// Headers are listed as planes of their own. Default: false.
+    #[serde(skip_serializing_if = "is_default")]
+    pub header_planes: bool,
+    /// All planes are one. Default: false.
+    #[serde(skip_serializing_if = "is_default")]
+    pub merged: bool,
+    /// Bodies come before headers. Default: false.
+    #[serde(skip_serializing_if = "is_default")]
+    pub body_first: bool,
+    /// Bytes of a column, for planes in columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_bytes: Option<u32>,
+    /// Most pixels across, lines, and blocks of 256 pixels of a buffer with room for two fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub two_fields: Vec<u32>,
+    /// Bytes at which the layers of an array start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer_align: Option<u32>,
+    /// The blocks of each plane; the last goes for those behind it.
+    pub grid: Vec<GridDoc>,
+}
+
+/// One of a compression's `grid`s.
+#[derive(Clone, Debug, PartialEq, Default, Serialize)]
+pub struct GridDoc {
+    /// Samples of a block, across and down. Default: 1, 1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub block: Vec<u32>,
+    /// Blocks of which there are whole multiples. Default: 1, 1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tile: Vec<u32>,
+    /// Samples of which there are whole multiples before all else. Default: 1, 1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub round: Vec<u32>,
+    /// Bytes of a block. Default: those of its pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block_bytes: Option<u32>,
+    /// Bits of a pixel. Default: the layout's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u32>,
+    /// Bytes of which a block is a multiple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block_align: Option<u32>,
+    /// Samples of which a line is a multiple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stride_pixels: Option<u32>,
+    /// Bytes of which the stride is a multiple: the body is lines, not blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stride_bytes: Option<u32>,
+    /// Lines of which there is a multiple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u32>,
+    /// Bytes of which the body is a multiple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_align: Option<u32>,
+    /// Bytes of the body more, before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_extra: Option<u32>,
+    /// How often the body is there. Default: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_copies: Option<u32>,
+    /// Bytes of header for so many blocks. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_bytes: Option<u32>,
+    /// Blocks that these are for. Default: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_blocks: Option<u32>,
+    /// Bytes of which a row, and rows of which the header, is a multiple. Default: 1, 1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub header_grid: Vec<u32>,
+    /// Bytes of which the header is a multiple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_align: Option<u32>,
+    /// Bytes of the header more, before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_extra: Option<u32>,
+    /// The reported stride is a whole row of blocks. Default: false, a line.
+    #[serde(skip_serializing_if = "is_default")]
+    pub row_stride: bool,
 }
 
 /// `[[align]]`.

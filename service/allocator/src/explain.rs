@@ -8,14 +8,14 @@ pub mod words;
 use crate::error::Refusal;
 use crate::plan::heaps::Verdict;
 use crate::plan::shape::Resolved;
-use crate::plan::size::Sizes;
+use crate::plan::size::{lay_out, Sizes};
 use crate::plan::{traced, Plan, Tracer};
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
-use gralloc_buffer::layout::{Arrangement, Ask, ComponentKind, Layout, Needs};
+use gralloc_buffer::layout::{Area, Arrangement, Ask, ComponentKind, Layout, Needs, Plane};
 use gralloc_buffer::Descriptor;
 use heaps_config::condition::Subject;
-use heaps_config::policy::{Alignment, HeapId, HeapSet, Policy, Resolution, Rule};
+use heaps_config::policy::{Alignment, Compress, HeapId, HeapSet, Policy, Resolution, Rule};
 
 /// What happened to one descriptor, step by step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Explanation<'p> {
     pub request: Option<Request>,
     /// What the format became, if anything.
     pub format: Option<FormatNote>,
+    /// The compressions that were considered, in order; the last one applies if it has no misses.
+    pub compressions: Vec<CompressionNote>,
     /// Every alignment of the policy, in its order.
     pub alignments: Vec<AlignmentNote>,
     /// Planes and sizes, if they can be counted.
@@ -57,6 +59,15 @@ pub struct PassedOver {
     /// Index in `Policy::resolutions`.
     pub resolution: usize,
     /// Why, in words.
+    pub misses: Vec<String>,
+}
+
+/// A compression that was considered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompressionNote {
+    /// The policy's name for it.
+    pub name: String,
+    /// What kept it from applying, in words; empty when it applies.
     pub misses: Vec<String>,
 }
 
@@ -124,6 +135,10 @@ pub struct PlaneNote {
     pub sample_lines: u32,
     /// Bytes, padding included.
     pub bytes: u64,
+    /// Bytes of a compressed plane's header.
+    pub header_bytes: u64,
+    /// Bytes of its body; 0 of a plane of lines.
+    pub body_bytes: u64,
 }
 
 impl PlaneNote {
@@ -174,8 +189,8 @@ pub enum HeapPart {
 pub fn explain<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -> Explanation<'p> {
     let mut notes = Notes::new(policy);
     let outcome = traced(descriptor, policy, present, &mut notes);
-    let Notes { request, format, alignments, picture, rules, heaps, heap_list, .. } = notes;
-    Explanation { outcome, request, format, alignments, picture, rules, heaps, heap_list }
+    let Notes { request, format, compressions, alignments, picture, rules, heaps, heap_list, .. } = notes;
+    Explanation { outcome, request, format, compressions, alignments, picture, rules, heaps, heap_list }
 }
 
 /// Writes down what the plan's steps see.
@@ -184,6 +199,7 @@ struct Notes<'p> {
     request: Option<Request>,
     passed_over: Vec<PassedOver>,
     format: Option<FormatNote>,
+    compressions: Vec<CompressionNote>,
     /// The figures after the alignments so far.
     figures: Vec<(&'static str, u64)>,
     alignments: Vec<AlignmentNote>,
@@ -201,6 +217,7 @@ impl<'p> Notes<'p> {
             request: None,
             passed_over: Vec::new(),
             format: None,
+            compressions: Vec::new(),
             figures: Vec::new(),
             alignments: Vec::new(),
             picture: None,
@@ -227,6 +244,15 @@ impl Tracer for Notes<'_> {
         let name = self.policy.layout_name(resolved.name()).to_owned();
         let Resolved { layout, resolution, .. } = *resolved;
         self.format = Some(FormatNote { layout, name, resolution, passed_over });
+    }
+
+    fn compression(&mut self, request: &Request, subject: Subject, entry: &Compress, applies: bool) {
+        let mut misses = words::misses(&entry.when, subject, self.policy);
+        if !applies && misses.is_empty() {
+            let cpu = "the usage has CPU access, which compression excludes";
+            misses.push(if request.usage.cpu() { cpu } else { "a BLOB has no pixels" }.to_owned());
+        }
+        self.compressions.push(CompressionNote { name: entry.name.clone(), misses });
     }
 
     fn alignment(&mut self, request: &Request, resolved: &Resolved<'_>, alignment: &Alignment, needs: Option<&Needs>) {
@@ -281,8 +307,7 @@ impl Tracer for Notes<'_> {
 
 /// The figures that alignments change, by name; none beyond what can be counted.
 fn figures(request: &Request, resolved: &Resolved<'_>, needs: Option<&Needs>) -> Vec<(&'static str, u64)> {
-    let form = resolved.form();
-    let measured = needs.and_then(|needs| form.measure(request.width, request.height, request.layers, needs));
+    let measured = needs.and_then(|needs| lay_out(request, resolved, needs));
     let Some((measured, arranged)) = measured.and_then(|measured| Some((measured, measured.narrow()?))) else {
         return Vec::new();
     };
@@ -329,24 +354,33 @@ fn picture(
     sizes: &Sizes,
 ) -> Picture {
     let form = resolved.form();
-    let planes: Vec<PlaneNote> = arranged
-        .planes
-        .as_slice()
-        .iter()
-        .zip(form.shapes)
-        .enumerate()
-        .map(|(index, (plane, shape))| PlaneNote {
-            components: shape.components.iter().map(|component| component.kind).collect(),
+    let note = |(index, (plane, area)): (usize, (&Plane, &Area))| {
+        let shape = form.shapes.get(index);
+        let compressed = resolved.compress.is_some();
+        let lines = |down: u32| if compressed { plane.lines } else { down };
+        PlaneNote {
+            components: shape.map_or(vec![ComponentKind::Meta], |shape| {
+                shape.components.iter().map(|component| component.kind).collect()
+            }),
             offset_bytes: plane.offset_bytes,
             stride_bytes: plane.stride_bytes,
             lines: plane.lines,
-            line_bytes: form.line_bytes(index, request.width).unwrap_or(0),
-            sample_lines: shape.samples_down(request.height),
-            bytes: plane.bytes(),
-        })
-        .collect();
+            line_bytes: match compressed {
+                true => plane.stride_bytes.into(),
+                false => form.line_bytes(index, request.width).unwrap_or(0),
+            },
+            sample_lines: lines(shape.map_or(0, |shape| shape.samples_down(request.height))),
+            bytes: if compressed { area.bytes() } else { plane.bytes() },
+            header_bytes: area.header_bytes.into(),
+            body_bytes: area.body_bytes.into(),
+        }
+    };
+    let planes: Vec<PlaneNote> = arranged.planes.as_slice().iter().zip(&arranged.areas).enumerate().map(note).collect();
     // Samples are a part of the planes, whose bytes were counted already.
-    let samples: u64 = planes.iter().map(|plane| plane.line_bytes * u64::from(plane.sample_lines)).sum();
+    let samples: u64 = match resolved.compress {
+        Some(_) => planes.iter().map(|plane| plane.bytes).sum(),
+        None => planes.iter().map(|plane| plane.line_bytes * u64::from(plane.sample_lines)).sum(),
+    };
     Picture {
         layout: resolved.layout,
         stride: arranged.stride,

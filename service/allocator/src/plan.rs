@@ -16,10 +16,10 @@ pub use trace::Tracer;
 use crate::error::{Refusal, Unsupported};
 use crate::request::Request;
 use gralloc_buffer::handle::BufferInfo;
-use gralloc_buffer::layout::{Layout, Planes, Shapes};
+use gralloc_buffer::layout::{Area, Compression, Form, Layout, Planes, Shapes, MAX_PLANES};
 use gralloc_buffer::{BufferName, Descriptor};
 use heaps_config::condition::Subject;
-use heaps_config::policy::{Heap, HeapId, HeapSet, Policy, Rule, VendorFormat};
+use heaps_config::policy::{Compress, Heap, HeapId, HeapSet, Policy, Rule, VendorFormat};
 
 /// What will be allocated, and where: a plain value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,10 @@ pub struct Plan<'p> {
     pub layout: Layout,
     /// The vendor's format that it is, of which the layout is a part.
     pub vendor: Option<&'p VendorFormat>,
+    /// How it is compressed or tiled.
+    pub compress: Option<&'p Compress>,
+    /// Header and body of each plane, where it is.
+    pub areas: [Area; MAX_PLANES],
     /// Pixels from one line to the next, as `AllocationResult.stride` gives it. (RAW10 and RAW12: bytes. BLOB: the width.)
     pub stride: u32,
     /// Planes of the first layer.
@@ -60,6 +64,45 @@ impl<'p> Plan<'p> {
         self.bytes.checked_add(self.metadata_bytes)?.checked_mul(u64::from(count))
     }
 
+    /// The layout as the arithmetic takes it.
+    pub fn form(&self) -> Form<'p> {
+        self.vendor.map_or_else(|| self.layout.form(), VendorFormat::form)
+    }
+
+    /// The `DRM_FORMAT_*` code: of the compression, the vendor's format, or the layout.
+    pub fn fourcc(&self) -> u32 {
+        let own = || self.vendor.map_or(self.layout.fourcc(), |format| format.fourcc);
+        self.compress.map_or_else(own, |entry| entry.fourcc)
+    }
+
+    /// The `DRM_FORMAT_MOD_*` value, likewise.
+    pub fn modifier(&self) -> u64 {
+        let Some(entry) = self.compress else { return self.vendor.map_or(0, |format| format.modifier) };
+        let lines = || self.form().column_lines(&entry.blocks(), self.request.height);
+        let shifted = |bit: u32| lines().and_then(|lines| lines.checked_shl(bit));
+        entry.modifier | entry.modifier_lines_at.and_then(shifted).unwrap_or(0)
+    }
+
+    /// The planes' shapes, where they are not the layout's.
+    fn own_shapes(&self) -> Shapes {
+        match self.compress.map(|entry| self.form().merged_shapes(&entry.blocks())) {
+            Some(merged) if merged != Shapes::NONE => merged,
+            _ => self.vendor.map_or(Shapes::NONE, |format| format.shapes),
+        }
+    }
+
+    fn compression(&self) -> Option<Compression> {
+        let entry = self.compress?;
+        Some(Compression {
+            name: entry.type_name,
+            value: entry.type_value,
+            header_type: entry.header_type,
+            body_first: entry.body_first,
+            columns: entry.column_bytes > 0,
+            areas: self.areas,
+        })
+    }
+
     /// What the handle of a buffer says that was planned so and then taken from `heap`.
     pub fn buffer_info(&self, heap: &Heap, id: u64, name: BufferName) -> BufferInfo {
         let request = &self.request;
@@ -72,17 +115,17 @@ impl<'p> Plan<'p> {
             format: request.format,
             usage: request.usage,
             layout: self.layout,
-            own: self.vendor.map_or(Shapes::NONE, |format| format.shapes),
-            fourcc: self.vendor.map_or(self.layout.fourcc(), |format| format.fourcc),
-            modifier: self.vendor.map_or(0, |format| format.modifier),
-            compression: None,
+            own: self.own_shapes(),
+            fourcc: self.fourcc(),
+            modifier: self.modifier(),
+            compression: self.compression(),
             stride: self.stride,
             planes: self.planes,
             layer_bytes: self.layer_bytes,
             buffer_bytes: self.bytes,
             metadata_bytes: self.metadata_bytes,
             reserved_bytes: request.reserved_bytes,
-            mappable: self.vendor.map_or(true, |format| format.mappable),
+            mappable: self.compress.is_none() && self.vendor.map_or(true, |format| format.mappable),
             protected: heap.protected,
             cached: heap.cached,
             contiguous: heap.contiguous,
@@ -113,6 +156,7 @@ pub fn traced<'p>(
     tracer.request(&request);
     let resolved = shape::resolve(&request, policy, tracer)?;
     shape::check(&request, &resolved)?;
+    let resolved = shape::compress(&request, resolved, policy, tracer)?;
     let measured = size::measure(&request, &resolved, policy, tracer)?;
     let sizes = size::of(&request, &measured, policy)?;
     tracer.sizes(&request, &resolved, &measured, &sizes);
@@ -130,6 +174,8 @@ pub fn traced<'p>(
         candidates,
         layout: resolved.layout,
         vendor: resolved.vendor,
+        compress: resolved.compress,
+        areas: arrangement.areas,
         stride: arrangement.stride,
         planes: arrangement.planes,
         layer_bytes: arrangement.layer_bytes,

@@ -60,6 +60,8 @@ fn handle_of_a_plan_takes_the_plan_and_the_heap_that_gave_the_memory() {
         candidates: HeapSet::default(),
         layout: Layout::Yv12,
         vendor: None,
+        compress: None,
+        areas: Default::default(),
         stride: 32,
         planes: golden.planes,
         layer_bytes: 320,

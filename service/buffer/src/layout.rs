@@ -3,7 +3,7 @@
 //! A [`Layout`] is what a `PixelFormat` becomes once nothing is left open: the flexible formats
 //! (`IMPLEMENTATION_DEFINED`, `YCBCR_420_888`, `RAW_OPAQUE`) have none of their own, a policy's resolutions choose one.
 //! [`shape`] says what a plane's samples are made of, [`form`] what else of a layout its arithmetic has to know, [`needs`] what
-//! a policy asks of it, [`arrange`] lays planes out, [`check`] judges planes that came from outside.
+//! a policy asks of it, [`arrange`] lays planes out, [`blocks`] those of compressed and tiled memory, [`check`] judges planes that came from outside.
 //!
 //! A vendor's format is a layout too: [`Layout::Vendor`], whose planes are not a table's here but a policy's, and travel in
 //! the handle.
@@ -12,6 +12,7 @@
 //! kernel's `include/uapi/drm/drm_fourcc.h` for the fourcc codes.
 
 pub mod arrange;
+pub mod blocks;
 pub mod check;
 pub mod compression;
 pub mod form;
@@ -19,6 +20,7 @@ pub mod needs;
 pub mod shape;
 
 pub use arrange::Arrangement;
+pub use blocks::{Blocks, Grid};
 pub use check::LayoutError;
 pub use compression::{Area, Compression, TypeName};
 pub use form::{Contract, Form};

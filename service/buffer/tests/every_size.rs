@@ -70,7 +70,7 @@ fn try_one(layout: Layout, width: u32, height: u32, needs: &Needs) -> bool {
     }
     let at = || format!("{layout} {width}x{height}, {needs:?}");
     let arranged = layout.measure(width, height, 2, needs).and_then(|measured| measured.narrow());
-    let Some(Arrangement { planes, stride, layer_bytes }) = arranged else {
+    let Some(Arrangement { planes, stride, layer_bytes, .. }) = arranged else {
         // Padding that is asked for adds less than this; so the line or the lines are at the end of 31 bits by themselves.
         let padding = 1 << 20;
         let line = u128::from(width) * u128::from(layout.bits_per_pixel()) / 8;

@@ -31,6 +31,7 @@ pub(crate) fn policy() -> Policy {
         rules: Vec::new(),
         alignments: Vec::new(),
         resolutions: Vec::new(),
+        compressions: Vec::new(),
         formats: Vec::new(),
         vendor_usage: Vec::new(),
         options: Vec::new(),

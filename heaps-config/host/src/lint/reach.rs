@@ -32,7 +32,7 @@ impl Reach {
         let own = own?;
         let mut sure = own.clone();
         for (sure, rule) in sure.iter_mut().zip(&policy.rules) {
-            if !rule.when.layouts.is_empty() {
+            if !rule.when.layouts.is_empty() || rule.when.compressed.is_some() {
                 sure.clear();
             }
         }
@@ -102,7 +102,9 @@ impl Entries<'_> {
     pub(super) fn unreachable(&self, at: usize, when: &Condition) -> Option<Finding> {
         let path = self.places.get(at)?.clone();
         let (word, name) = (self.word, self.names.get(at)?);
-        if contradiction(when).is_some() || (self.own.get(at)?.is_empty() && when.layouts.is_empty()) {
+        if contradiction(when).is_some()
+            || (self.own.get(at)?.is_empty() && when.layouts.is_empty() && when.compressed.is_none())
+        {
             let why = contradiction(when).unwrap_or_else(|| "its conditions exclude one another".to_owned());
             return Some(Finding::new(Code::Contradiction, path, format!("{word} {name} can never match: {why}")));
         }

@@ -22,6 +22,8 @@ impl Default for Asked {
 }
 
 /// A plan in names.
+// Not every test looks at all of it.
+#[allow(dead_code)]
 #[derive(Debug)]
 pub(crate) struct Planned {
     /// Heaps that will be tried, in order.
@@ -31,23 +33,18 @@ pub(crate) struct Planned {
     /// Offset, stride and lines of each plane, in bytes.
     pub(crate) planes: Vec<(u64, u32, u32)>,
     /// Bytes of the buffer.
-    // Not every test that plans looks at all of it.
-    #[allow(dead_code)]
     pub(crate) bytes: u64,
 }
 
-/// Plans; a refusal is its cause.
-pub(crate) fn plan(policy: &Policy, asked: Asked) -> Result<Planned, &'static str> {
+/// The descriptor of a request.
+pub(crate) fn descriptor(policy: &Policy, asked: &Asked) -> Descriptor {
     let vendor = |name: &str| policy.vendor_usage.iter().find(|vendor| vendor.name == name).map(|vendor| vendor.bit);
     let usage = |name: &str| Usage::from_name(name).or_else(|| vendor(name)).unwrap_or_else(|| panic!("{name}"));
     let names = asked.usage.split('|').filter(|name| !name.is_empty());
     let usage = names.fold(Usage::NONE, |all, name| all | usage(name));
-    let named = |name: &str| asked.present.map_or(true, |present| present.contains(&name));
-    let heaps = policy.heap_ids().filter(|(_, heap)| named(&heap.name));
-    let present = heaps.fold(HeapSet::default(), |set, (id, _)| set.with(id));
     let own = policy.formats.iter().find(|format| format.name == asked.format).map(|format| format.value);
     let format = PixelFormat::from_name(asked.format).map(PixelFormat::to_wire).or(own);
-    let descriptor = Descriptor {
+    Descriptor {
         name: BufferName::from_text("test"),
         width: asked.width,
         height: asked.height,
@@ -56,7 +53,17 @@ pub(crate) fn plan(policy: &Policy, asked: Asked) -> Result<Planned, &'static st
         usage: i64::from_ne_bytes(usage.0.to_ne_bytes()),
         reserved_size: 0,
         options: Vec::new(),
-    };
+    }
+}
+
+/// Plans; a refusal is its cause.
+// Not every test plans in names.
+#[allow(dead_code)]
+pub(crate) fn plan(policy: &Policy, asked: Asked) -> Result<Planned, &'static str> {
+    let named = |name: &str| asked.present.map_or(true, |present| present.contains(&name));
+    let heaps = policy.heap_ids().filter(|(_, heap)| named(&heap.name));
+    let present = heaps.fold(HeapSet::default(), |set, (id, _)| set.with(id));
+    let descriptor = descriptor(policy, &asked);
     let plan = gralloc_allocator::plan(&descriptor, policy, present).map_err(|refusal| refusal.cause())?;
     let planes = plan.planes.as_slice().iter().map(|plane| (plane.offset_bytes, plane.stride_bytes, plane.lines));
     Ok(Planned {

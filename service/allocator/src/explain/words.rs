@@ -61,6 +61,8 @@ pub fn misses(condition: &Condition, subject: Subject, policy: &Policy) -> Vec<S
         Miss::Layouts => {
             format!("layouts does not list {}", subject.layout.map_or("it", |layout| policy.layout_name(layout)))
         }
+        Miss::Compressed(true) => "compressed is required; it is linear".to_owned(),
+        Miss::Compressed(false) => "compressed is excluded; it is compressed".to_owned(),
         Miss::MinBytes(least) => format!("min_size {} > {}", bytes(least), bytes(subject.bytes.unwrap_or(0))),
         Miss::MaxBytes(most) => format!("max_size {} < {}", bytes(most), bytes(subject.bytes.unwrap_or(0))),
     };

@@ -12,7 +12,7 @@ use gralloc_buffer::layout::Form;
 use gralloc_buffer::layout::Layout;
 use gralloc_buffer::usage::Usage;
 use heaps_config::condition::Subject;
-use heaps_config::policy::{LayoutName, Policy, VendorFormat};
+use heaps_config::policy::{Compress, LayoutName, Policy, VendorFormat};
 
 /// What a format became.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Resolved<'p> {
     pub vendor: Option<&'p VendorFormat>,
     /// Index in `Policy::resolutions`, for a flexible format.
     pub resolution: Option<usize>,
+    /// How it is compressed or tiled; `None` for lines one after the other.
+    pub compress: Option<&'p Compress>,
 }
 
 impl<'p> Resolved<'p> {
@@ -38,7 +40,7 @@ impl<'p> Resolved<'p> {
 
     /// What conditions are asked about a request that became this.
     pub fn subject(&self, request: &Request) -> Subject {
-        Subject { layout: Some(self.name()), ..request.into() }
+        Subject { layout: Some(self.name()), compressed: Some(self.compress.is_some()), ..request.into() }
     }
 }
 
@@ -55,7 +57,7 @@ pub fn resolve<'p>(request: &Request, policy: &'p Policy, tracer: &mut impl Trac
 fn find<'p>(request: &Request, policy: &'p Policy, tracer: &mut impl Tracer) -> Result<Resolved<'p>, Refusal> {
     let format = request.format;
     if let Some(layout) = Layout::of(format) {
-        return Ok(Resolved { layout, vendor: None, resolution: None });
+        return Ok(Resolved { layout, vendor: None, resolution: None, compress: None });
     }
     let vendor = |value: i32| {
         let reason = "a format that the policy does not name";
@@ -63,7 +65,7 @@ fn find<'p>(request: &Request, policy: &'p Policy, tracer: &mut impl Tracer) -> 
     };
     if let PixelFormat::Vendor(value) = format {
         let own = vendor(value)?;
-        return Ok(Resolved { layout: own.layout, vendor: Some(own), resolution: None });
+        return Ok(Resolved { layout: own.layout, vendor: Some(own), resolution: None, compress: None });
     }
     let own = policy.resolutions.iter().enumerate().filter(|(_, resolution)| resolution.format == format);
     for (index, resolution) in own {
@@ -72,7 +74,7 @@ fn find<'p>(request: &Request, policy: &'p Policy, tracer: &mut impl Tracer) -> 
                 LayoutName::Table(layout) => (layout, None),
                 LayoutName::Vendor(value) => vendor(value).map(|own| (own.layout, Some(own)))?,
             };
-            return Ok(Resolved { layout, vendor, resolution: Some(index) });
+            return Ok(Resolved { layout, vendor, resolution: Some(index), compress: None });
         }
         tracer.passed_over(request, index, resolution);
     }
@@ -81,6 +83,34 @@ fn find<'p>(request: &Request, policy: &'p Policy, tracer: &mut impl Tracer) -> 
         _ => "a flexible format, and no resolution of the policy takes this usage",
     };
     Err(Unsupported::Format { value: format.to_wire(), reason }.into())
+}
+
+/// Finds how the buffer is compressed or tiled: the first entry whose condition holds, and none where the CPU comes along.
+///
+/// # Errors
+/// `Unsupported::Combination` for a format that has no linear form, when nothing compresses it.
+pub fn compress<'p>(
+    request: &Request,
+    mut resolved: Resolved<'p>,
+    policy: &'p Policy,
+    tracer: &mut impl Tracer,
+) -> Result<Resolved<'p>, Refusal> {
+    let subject = Subject { compressed: None, ..resolved.subject(request) };
+    for entry in &policy.compressions {
+        let applies = !request.usage.cpu() && resolved.layout != Layout::Blob && entry.when.holds(subject);
+        tracer.compression(request, subject, entry, applies);
+        if applies {
+            resolved.compress = Some(entry);
+            return Ok(resolved);
+        }
+    }
+    match resolved.vendor {
+        Some(own) if !own.linear => {
+            let reason = "a format without a linear form, and no [[compress]] takes it with this usage";
+            Err(Unsupported::Combination(reason).into())
+        }
+        _ => Ok(resolved),
+    }
 }
 
 /// Checks that size, layers, usage and layout can be together.

@@ -43,9 +43,16 @@ pub fn measure<'p>(
         }
         tracer.alignment(request, resolved, alignment, needs.as_ref());
     }
-    needs
-        .and_then(|needs| resolved.form().measure(request.width, request.height, request.layers, &needs))
-        .ok_or_else(|| too_large(None, &policy.limits))
+    needs.and_then(|needs| lay_out(request, resolved, &needs)).ok_or_else(|| too_large(None, &policy.limits))
+}
+
+/// One layer, in lines or in blocks.
+pub(crate) fn lay_out<'p>(request: &Request, resolved: &Resolved<'p>, needs: &Needs) -> Option<Measured<'p>> {
+    let (form, Request { width, height, layers, .. }) = (resolved.form(), *request);
+    match resolved.compress {
+        Some(entry) => form.measure_blocks(&entry.blocks(), width, height, layers, needs),
+        None => form.measure(width, height, layers, needs),
+    }
 }
 
 /// The sizes of one buffer.

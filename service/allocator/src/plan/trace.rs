@@ -7,7 +7,7 @@ use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
 use gralloc_buffer::layout::Needs;
 use heaps_config::condition::Subject;
-use heaps_config::policy::{Alignment, HeapId, Resolution, Rule};
+use heaps_config::policy::{Alignment, Compress, HeapId, Resolution, Rule};
 
 /// Hears of each step. A method that is not overridden does nothing: with `()` nothing is left of the calls.
 pub trait Tracer {
@@ -19,6 +19,9 @@ pub trait Tracer {
 
     /// The format became a layout.
     fn resolved(&mut self, _resolved: &Resolved<'_>) {}
+
+    /// A compression was considered, and applies or does not.
+    fn compression(&mut self, _request: &Request, _subject: Subject, _entry: &Compress, _applies: bool) {}
 
     /// An alignment was considered; it applies if its condition holds. `needs` is what it and those before it add up to,
     /// `None` beyond 64 bits.

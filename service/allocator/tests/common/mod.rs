@@ -97,6 +97,7 @@ pub fn policy() -> Policy {
             resolution(PixelFormat::ImplementationDefined, always(), Layout::Nv12),
             resolution(PixelFormat::RawOpaque, always(), Layout::Raw16),
         ],
+        compressions: Vec::new(),
         formats: Vec::new(),
         vendor_usage: vec![VendorUsage { name: "VENDOR_ISP".to_owned(), bit: VENDOR_BIT }],
         options: vec![

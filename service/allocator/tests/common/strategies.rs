@@ -84,7 +84,17 @@ pub fn conditions() -> impl Strategy<Value = Condition> {
     let some = (vec(term(), 0..2), vec(term(), 0..3), vec(term(), 0..2), vec(format(), 0..4), vec(format(), 0..3));
     let some =
         (some, bound(), bound()).prop_map(|((all_of, any_of, none_of, formats, not_formats), min_bytes, max_bytes)| {
-            Condition { all_of, any_of, none_of, formats, not_formats, layouts: Vec::new(), min_bytes, max_bytes }
+            Condition {
+                all_of,
+                any_of,
+                none_of,
+                formats,
+                not_formats,
+                layouts: Vec::new(),
+                compressed: None,
+                min_bytes,
+                max_bytes,
+            }
         });
     prop_oneof![1 => Just(Condition::default()), 1 => some]
 }

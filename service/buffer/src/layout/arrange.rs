@@ -22,7 +22,7 @@
 //! All arithmetic is in 64 bits and checked.
 
 use super::needs::{common_divisor, common_multiple, ChromaStride, Needs};
-use super::{Form, Layout, Plane, PlaneShape, Planes, MAX_PLANES};
+use super::{Area, Form, Layout, Plane, PlaneShape, Planes, MAX_PLANES};
 
 /// A layer, laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Arrangement {
     pub stride: u32,
     /// Bytes from one layer to the next.
     pub layer_bytes: u64,
+    /// Header and body of each plane, where it is compressed or tiled.
+    pub areas: [Area; MAX_PLANES],
 }
 
 /// A layer in 64 bits, before it is known to fit the wire.
@@ -40,6 +42,12 @@ pub struct Arrangement {
 pub struct Measured<'a> {
     form: Form<'a>,
     spans: [Span; MAX_PLANES],
+    /// How many planes there are.
+    count: usize,
+    /// Of a compressed layer: header and body of each plane.
+    areas: [(u64, u64); MAX_PLANES],
+    /// Of a compressed layer: pixels of the first plane's stride.
+    pixels: Option<u64>,
     /// Bytes behind the planes, before the minimum and the rounding of the layer.
     pub tail_bytes: u64,
     /// Bytes from one layer to the next.
@@ -48,10 +56,10 @@ pub struct Measured<'a> {
 
 /// A plane in 64 bits.
 #[derive(Clone, Copy, Debug, Default)]
-struct Span {
-    offset: u64,
-    stride: u64,
-    lines: u64,
+pub(super) struct Span {
+    pub(super) offset: u64,
+    pub(super) stride: u64,
+    pub(super) lines: u64,
 }
 
 /// Layers of an array start at multiples of this: a cache line of every machine that Android runs on, and enough for
@@ -115,7 +123,8 @@ impl<'a> Form<'a> {
             let both = common_multiple(LAYER_ALIGN_BYTES, needs.size_bytes)?;
             layer_bytes = layer_bytes.checked_next_multiple_of(both)?;
         }
-        Some(Measured { form: *self, spans, tail_bytes, layer_bytes })
+        let areas = [(0, 0); MAX_PLANES];
+        Some(Measured { form: *self, spans, count: self.shapes.len(), areas, pixels: None, tail_bytes, layer_bytes })
     }
 
     /// The planes; those beyond the layout's are empty.
@@ -290,20 +299,40 @@ pub(super) fn tail(stride: u64, pixels: u64, lines: u64, luma: u64, needs: &Need
     Some(tail.max(needs.tail_least))
 }
 
-impl Measured<'_> {
+impl<'a> Measured<'a> {
+    /// One of blocks.
+    pub(super) fn of_blocks(
+        form: Form<'a>,
+        spans: [Span; MAX_PLANES],
+        areas: [(u64, u64); MAX_PLANES],
+        count: usize,
+        pixels: u64,
+        tail_bytes: u64,
+        layer_bytes: u64,
+    ) -> Measured<'a> {
+        Measured { form, spans, count, areas, pixels: Some(pixels), tail_bytes, layer_bytes }
+    }
+
     /// The same in the types of the wire; `None` when a stride does not fit 31 bits (`AllocationResult.stride` is an
     /// int, and clients compute with it) or a plane's lines do not.
     pub fn narrow(&self) -> Option<Arrangement> {
         let mut planes = Planes::default();
-        for span in self.spans.iter().take(self.form.shapes.len()) {
+        for span in self.spans.iter().take(self.count) {
             planes.push(Plane {
                 offset_bytes: span.offset,
                 stride_bytes: int(span.stride)?,
                 lines: int(span.lines)?,
             })?;
         }
-        let stride = self.form.stride_of(planes.as_slice().first()?.stride_bytes);
-        Some(Arrangement { planes, stride, layer_bytes: self.layer_bytes })
+        let stride = match self.pixels {
+            Some(pixels) => int(pixels)?,
+            None => self.form.stride_of(planes.as_slice().first()?.stride_bytes),
+        };
+        let mut areas = [Area::default(); MAX_PLANES];
+        for (area, (header, body)) in areas.iter_mut().zip(self.areas) {
+            *area = Area { header_bytes: int(header)?, body_bytes: int(body)? };
+        }
+        Some(Arrangement { planes, stride, layer_bytes: self.layer_bytes, areas })
     }
 }
 

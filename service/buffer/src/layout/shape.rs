@@ -246,7 +246,7 @@ const fn plane(components: &[Component], sample_bits: u8, across: u32, down: u32
     packed(components, 1, sample_bits / 8, across, down)
 }
 
-const fn packed(components: &[Component], samples: u8, bytes: u8, across: u32, down: u32) -> PlaneShape {
+pub(super) const fn packed(components: &[Component], samples: u8, bytes: u8, across: u32, down: u32) -> PlaneShape {
     PlaneShape {
         components: Components::new(components),
         group_samples: samples,

@@ -1,7 +1,9 @@
 //! An explanation for scripts.
 
 use super::Case;
-use gralloc_allocator::explain::{words, AlignmentNote, HeapNote, HeapPart, Picture, PlaneNote, RuleNote};
+use gralloc_allocator::explain::{
+    words, AlignmentNote, CompressionNote, HeapNote, HeapPart, Picture, PlaneNote, RuleNote,
+};
 use gralloc_allocator::Refusal;
 use gralloc_buffer::{PixelFormat, Usage};
 use serde_json::{json, Value};
@@ -42,6 +44,7 @@ pub(super) fn of(case: &Case<'_>) -> Value {
         "heaps": explanation.heaps.iter().map(heap).collect::<Vec<_>>(),
         "layout": explanation.format.as_ref().map(|note| note.name.as_str()),
         "resolution": explanation.format.as_ref().and_then(|note| note.resolution),
+        "compressions": explanation.compressions.iter().map(compression).collect::<Vec<_>>(),
         "alignments": explanation.alignments.iter().map(alignment).collect::<Vec<_>>(),
         "picture": explanation.picture.as_ref().map(picture),
         "total_bytes": total(case),
@@ -86,6 +89,10 @@ fn heap(note: &HeapNote) -> Value {
     json!({ "name": note.name, "part": part, "why": why })
 }
 
+fn compression(note: &CompressionNote) -> Value {
+    json!({ "name": note.name, "applies": note.misses.is_empty(), "misses": note.misses })
+}
+
 fn alignment(note: &AlignmentNote) -> Value {
     let change = |change: &gralloc_allocator::explain::Change| json!({ "what": change.what, "from": change.from, "to": change.to });
     json!({
@@ -119,5 +126,7 @@ fn plane(plane: &PlaneNote) -> Value {
         "line_bytes": plane.line_bytes,
         "sample_lines": plane.sample_lines,
         "bytes": plane.bytes,
+        "header_bytes": plane.header_bytes,
+        "body_bytes": plane.body_bytes,
     })
 }

@@ -16,6 +16,7 @@ pub(super) fn of(case: &Case<'_>, out: &Output) -> String {
     page.line("heaps there", &format!("{names} ({})", case.present_from));
     page.gap();
     format(case, &mut page);
+    compressions(case, &mut page);
     alignments(case, &mut page);
     rules(case, &mut page);
     if let Some(picture) = &case.explanation.picture {
@@ -97,6 +98,18 @@ fn format(case: &Case<'_>, page: &mut Page<'_>) {
     }
 }
 
+fn compressions(case: &Case<'_>, page: &mut Page<'_>) {
+    let mut heading = "compression";
+    for note in &case.explanation.compressions {
+        let text = match note.misses.as_slice() {
+            [] => page.out.strong(&format!("\"{}\" applies", note.name)),
+            misses => format!("not \"{}\": {}", note.name, misses.join("; ")),
+        };
+        page.line(heading, &text);
+        heading = "";
+    }
+}
+
 fn alignments(case: &Case<'_>, page: &mut Page<'_>) {
     let mut heading = "alignment";
     for note in &case.explanation.alignments {
@@ -157,6 +170,12 @@ fn figures(case: &Case<'_>, picture: &Picture, page: &mut Page<'_>) {
         ]);
     }
     page.line("planes", &table(&rows));
+    for (index, plane) in
+        picture.planes.iter().enumerate().filter(|(_, plane)| plane.header_bytes + plane.body_bytes > 0)
+    {
+        let (header, body) = (plane.header_bytes, plane.body_bytes);
+        page.line("", &format!("plane {index}: {header} bytes of header, {body} of body"));
+    }
     let unit = if picture.stride_is_bytes { "bytes" } else { "pixels" };
     page.line("stride", &format!("{} {unit}", picture.stride));
     if picture.tail_bytes > 0 {

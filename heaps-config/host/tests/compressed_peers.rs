@@ -1,0 +1,197 @@
+//! Compressed and tiled layouts that other allocators have compiled in: their worked examples, as policies.
+// A failed unwrap is a failed test.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod common;
+
+use common::{descriptor, Asked};
+use gralloc_allocator::Plan;
+use gralloc_buffer::handle::{decode, encode, BufferInfo, RawHandle};
+use gralloc_buffer::BufferName;
+use heaps_config::policy::HeapSet;
+use heaps_config::Policy;
+use heaps_host::{lint, Format, Source};
+
+fn policy(name: &str, text: &str) -> Policy {
+    let linted = lint(Source::text(name, text, Format::Toml));
+    assert!(linted.findings.is_empty(), "{}", linted.render(false));
+    linted.policy().unwrap().clone()
+}
+
+fn arm() -> Policy {
+    policy("arm.toml", include_str!("peers/arm.toml"))
+}
+
+fn qualcomm() -> Policy {
+    policy("qualcomm.toml", include_str!("peers/qualcomm.toml"))
+}
+
+fn asked(format: &'static str, usage: &'static str, width: i32, height: i32) -> Asked {
+    Asked { format, usage, width, height, ..Asked::default() }
+}
+
+/// What the handle says, once it has been through the decoder.
+#[track_caller]
+fn info(policy: &Policy, asked: Asked) -> BufferInfo {
+    let descriptor = descriptor(policy, &asked);
+    let plan: Plan<'_> = gralloc_allocator::plan(&descriptor, policy, HeapSet::ALL).unwrap();
+    let info = plan.buffer_info(&policy.heaps[0], 1, BufferName::from_text("test"));
+    let ints = encode(&info);
+    assert_eq!(decode(RawHandle { num_fds: 2, ints: &ints }), Ok(info), "{} {}", asked.format, asked.usage);
+    assert!(!info.mappable, "no CPU reads what is compressed");
+    info
+}
+
+/// Offsets of the planes, as they are listed, with header and body.
+fn areas(info: &BufferInfo) -> Vec<(u64, u32, u32)> {
+    let areas = info.compression.unwrap().areas;
+    info.planes
+        .as_slice()
+        .iter()
+        .zip(areas)
+        .map(|(plane, area)| (plane.offset_bytes, area.header_bytes, area.body_bytes))
+        .collect()
+}
+
+/// One plane: header, body, all, the stride in bytes and the lines.
+#[track_caller]
+fn one(policy: &Policy, asked: Asked, header: u32, body: u32, total: u64, shape: (u32, u32)) {
+    let info = info(policy, asked);
+    assert_eq!(areas(&info), [(0, header, body)], "{} {}", asked.format, asked.usage);
+    let plane = info.planes.as_slice()[0];
+    assert_eq!((info.buffer_bytes, plane.stride_bytes, plane.lines), (total, shape.0, shape.1), "{}", asked.format);
+}
+
+const GPU: &str = "GPU_RENDER_TARGET|COMPOSER_OVERLAY";
+const TILED: &str = "GPU_RENDER_TARGET|COMPOSER_OVERLAY|TILED";
+
+#[test]
+fn afbc_of_one_plane() {
+    let arm = arm();
+    one(&arm, asked("RGBA_8888", GPU, 1080, 2400), 163_840, 10_444_800, 10_608_640, (4352, 2400));
+    one(&arm, asked("RGBA_8888", TILED, 1080, 2400), 176_128, 11_206_656, 11_382_784, (4608, 2432));
+    let wide = "GPU_RENDER_TARGET|COMPOSER_OVERLAY|WIDE";
+    one(&arm, asked("RGBA_8888", wide, 1920, 1080), 131_072, 8_355_840, 8_486_912, (7680, 1088));
+    one(&arm, asked("YCBCR_420_888", GPU, 1920, 1080), 131_072, 3_133_440, 3_264_512, (2880, 1088));
+    one(&arm, asked("RGB_565", GPU, 720, 1280), 58_368, 1_843_200, 1_901_568, (1440, 1280));
+    one(&arm, asked("RGBA_FP16", TILED, 1080, 2400), 167_936, 21_168_128, 21_336_064, (8704, 2432));
+    one(&arm, asked("RGBA_8888", GPU, 1366, 768), 66_560, 4_227_072, 4_293_632, (5504, 768));
+    one(&arm, asked("YCBCR_P010", GPU, 1280, 720), 58_368, 1_843_200, 1_901_568, (2400, 720));
+}
+
+#[test]
+fn afbc_of_two_planes() {
+    let info = info(&arm(), asked("YCBCR_420_888", TILED, 1920, 1080));
+    assert_eq!(areas(&info), [(0, 139_264, 2_228_224), (2_367_488, 36_864, 1_114_112)]);
+    assert_eq!(info.buffer_bytes, 3_518_464);
+    assert_eq!((info.fourcc, info.modifier), (u32::from_le_bytes(*b"NV12"), 0x0800_0000_0000_0144));
+}
+
+#[test]
+fn afbc_says_what_it_is() {
+    let merged = info(&arm(), asked("YCBCR_420_888", GPU, 1920, 1080));
+    assert_eq!((merged.fourcc, merged.modifier), (u32::from_le_bytes(*b"YU08"), 0x0800_0000_0000_0041));
+    assert_eq!((merged.planes.as_slice().len(), merged.shapes().len()), (1, 1));
+    let compression = merged.compression.unwrap();
+    assert_eq!((compression.name.to_string().as_str(), compression.value), ("arm.graphics.Compression", 0));
+}
+
+#[test]
+fn afrc_worked_examples() {
+    let arm = arm();
+    one(&arm, asked("RGBA_8888", "GPU_TEXTURE|AFRC_16_SCAN", 1080, 2400), 0, 2_611_200, 2_611_200, (1088, 2400));
+    one(&arm, asked("RGBA_8888", "GPU_TEXTURE|AFRC_24_ROT", 1080, 2400), 0, 3_916_800, 3_916_800, (1632, 2400));
+    one(&arm, asked("R_8", "GPU_TEXTURE|AFRC_32_SCAN", 1920, 1080), 0, 1_114_112, 1_114_112, (1024, 1088));
+}
+
+/// The CPU excludes it; the same request without the CPU's usage is compressed.
+#[test]
+fn what_the_cpu_uses_is_linear() {
+    let arm = arm();
+    let descriptor = descriptor(&arm, &asked("RGBA_8888", "GPU_RENDER_TARGET|CPU_READ_RARELY", 1080, 2400));
+    let plan = gralloc_allocator::plan(&descriptor, &arm, HeapSet::ALL).unwrap();
+    assert!(plan.compress.is_none() && plan.modifier() == 0);
+    assert!(plan.buffer_info(&arm.heaps[0], 1, BufferName::from_text("")).mappable);
+    let qualcomm = qualcomm();
+    let ubwc = common::plan(&qualcomm, asked("YCbCr_420_SP_VENUS_UBWC", "VIDEO_DECODER|CPU_READ_OFTEN", 64, 64));
+    assert_eq!(ubwc.unwrap_err(), "combination", "a format without a linear form");
+}
+
+#[test]
+fn ubwc_of_yuv_worked_examples() {
+    let policy = qualcomm();
+    let hd = info(&policy, asked("YCbCr_420_SP_VENUS_UBWC", "VIDEO_DECODER", 1920, 1080));
+    // Y, UV, and what describes them; offsets of one frame in the room of two fields.
+    let offsets: Vec<u64> = hd.planes.as_slice().iter().map(|plane| plane.offset_bytes).collect();
+    assert_eq!(offsets, [12_288, 2_109_440, 0, 2_101_248]);
+    assert_eq!(hd.buffer_bytes, 3_219_456);
+    let small = info(&policy, asked("YCbCr_420_SP_VENUS_UBWC", "VIDEO_DECODER", 1280, 720));
+    let offsets: Vec<u64> = small.planes.as_slice().iter().map(|plane| plane.offset_bytes).collect();
+    assert_eq!(offsets, [8_192, 954_368, 0, 950_272]);
+    assert_eq!(small.buffer_bytes, 1_490_944);
+    let uhd = info(&policy, asked("YCbCr_420_SP_VENUS_UBWC", "VIDEO_DECODER", 3840, 2160));
+    assert_eq!(
+        areas(&uhd),
+        [(36_864, 0, 8_355_840), (8_413_184, 0, 4_177_920), (0, 36_864, 0), (8_392_704, 20_480, 0)]
+    );
+    assert_eq!(uhd.buffer_bytes, 12_591_104);
+    let tp10 = info(&policy, asked("YCbCr_420_TP10_UBWC", "VIDEO_DECODER", 1920, 1080));
+    let sizes = |info: &BufferInfo| areas(info).iter().map(|area| area.1 + area.2).collect::<Vec<_>>();
+    assert_eq!(
+        (tp10.planes.as_slice()[0].stride_bytes, sizes(&tp10)),
+        (2560, vec![2_785_280, 1_392_640, 20_480, 12_288])
+    );
+    assert_eq!(tp10.buffer_bytes, 4_210_688);
+    let p010 = info(&policy, asked("YCbCr_420_P010_UBWC", "VIDEO_DECODER", 1920, 1080));
+    assert_eq!(
+        (p010.planes.as_slice()[0].stride_bytes, sizes(&p010)),
+        (3840, vec![4_177_920, 2_088_960, 20_480, 12_288])
+    );
+    assert_eq!(p010.buffer_bytes, 6_299_648);
+}
+
+#[test]
+fn ubwc_of_rgb_worked_examples() {
+    let policy = qualcomm();
+    let check = |format, width, height, meta: u32, stride: u32, total: u64| {
+        let info = info(&policy, asked(format, "GPU_RENDER_TARGET|ALLOC_UBWC", width, height));
+        let pixels = info.planes.as_slice()[0];
+        assert_eq!((pixels.offset_bytes, pixels.stride_bytes), (meta.into(), stride), "{format} {width}x{height}");
+        assert_eq!(info.buffer_bytes, total, "{format} {width}x{height}");
+    };
+    check("RGBA_8888", 1080, 2400, 77_824, 4352, 10_522_624);
+    check("RGBA_8888", 1440, 3120, 102_400, 5888, 18_472_960);
+    check("RGBA_FP16", 1080, 2400, 118_784, 8704, 21_008_384);
+    check("RGBA_8888", 1920, 1080, 36_864, 7680, 8_392_704);
+    check("RGB_565", 1080, 2400, 77_824, 2304, 5_607_424);
+}
+
+#[test]
+fn minigbm_ubwc_worked_examples() {
+    let policy = policy("minigbm-msm.toml", include_str!("peers/minigbm-msm.toml"));
+    let hd = info(&policy, asked("YCBCR_420_888", "VIDEO_DECODER|UBWC", 1920, 1080));
+    assert_eq!(areas(&hd), [(0, 12_288, 2_088_960), (2_101_248, 8_192, 1_044_480)]);
+    assert_eq!(hd.buffer_bytes, 3_248_128);
+    assert_eq!(info(&policy, asked("YCBCR_420_888", "VIDEO_DECODER|UBWC", 1280, 720)).buffer_bytes, 1_507_328);
+}
+
+#[test]
+fn sbwc_worked_example() {
+    let policy = policy("samsung.toml", include_str!("peers/samsung.toml"));
+    let info = info(&policy, asked("EXYNOS_YCbCr_420_SPN_SBWC", "VIDEO_DECODER", 1920, 1080));
+    assert_eq!(areas(&info), [(0, 8_960, 2_089_024), (2_097_984, 4_480, 1_044_544)]);
+    assert_eq!((info.planes.as_slice()[0].stride_bytes, info.buffer_bytes), (7680, 3_147_008));
+    assert!(info.compression.unwrap().body_first);
+}
+
+#[test]
+fn sand_worked_examples() {
+    let policy = policy("raspberrypi.toml", include_str!("peers/raspberrypi.toml"));
+    let new = info(&policy, asked("YCBCR_420_888", "VIDEO_DECODER", 1920, 1080));
+    assert_eq!((new.modifier, new.buffer_bytes), (0x0700_0000_0006_5404, 3_110_400));
+    assert_eq!(new.planes.as_slice()[1].offset_bytes, 138_240);
+    let old = info(&policy, asked("YCBCR_420_888", "VIDEO_DECODER|OLD_DECODER", 1920, 1080));
+    assert_eq!((old.modifier >> 8 & 0xffff, old.buffer_bytes), (1632, 3_133_440));
+    assert_eq!(old.planes.as_slice()[1].offset_bytes, 139_264);
+    assert_eq!(info(&policy, asked("P030", "VIDEO_DECODER", 1920, 1080)).buffer_bytes, 4_147_200);
+}

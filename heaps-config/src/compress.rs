@@ -1,0 +1,133 @@
+//! `[[compress]]`: what is written becomes grids of blocks, and what is stated of them is held against itself.
+
+use crate::code::Code;
+use crate::document::{CompressDoc, GridDoc};
+use crate::finding::{Finding, KeyPath};
+use crate::format::fourcc;
+use crate::names::Names;
+use crate::policy::Compress;
+use crate::resolve::resolve_condition;
+use gralloc_buffer::layout::blocks::{Body, TwoFields};
+use gralloc_buffer::layout::{Grid, TypeName, MAX_PLANES};
+
+/// Most samples of a block each way, and most bytes of one number in a grid: larger ones are mistakes.
+const MOST: u32 = 1 << 20;
+
+/// The compression of an entry. A wrong value goes to `findings`.
+pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Compress {
+    let code = fourcc(&doc.fourcc);
+    if code.is_none() && !doc.fourcc.is_empty() {
+        let message = format!("\"{}\" is not a fourcc", doc.fourcc.escape_default());
+        let finding = Finding::new(Code::BadValue, path.key("fourcc"), message);
+        findings.push(finding.help("allowed: four letters as in drm_fourcc.h, or \"none\""));
+    }
+    let modifier = u64::try_from(doc.modifier).ok();
+    if modifier.is_none() {
+        findings.push(Finding::new(Code::BadValue, path.key("modifier"), "a modifier is not negative"));
+    }
+    if doc.modifier > 0 && code == Some(0) {
+        let message = "a modifier without its fourcc: an importer could not tell what it modifies";
+        findings.push(Finding::new(Code::Compression, path.key("modifier"), message));
+    }
+    if doc.modifier_lines_at.is_some_and(|bit| bit > 40)
+        || doc.modifier_lines_at.is_some() != doc.column_bytes.is_some()
+    {
+        let finding = Finding::new(Code::Compression, path.key("modifier_lines_at"), "no place for a column's lines");
+        findings.push(finding.help("allowed: a bit from 0 to 40, together with column_bytes"));
+    }
+    let type_name = TypeName::from_text(doc.type_name.as_deref().unwrap_or_default());
+    if type_name.is_none() {
+        let finding = Finding::new(Code::BadValue, path.key("type_name"), "not the name of a type");
+        findings
+            .push(finding.help("allowed: at most 32 letters, digits and signs, such as \"arm.graphics.Compression\""));
+    }
+    if doc.type_name.is_none() && (doc.type_value, doc.header_type) != (0, 0) {
+        let message = "a vendor's value without the vendor's type_name";
+        findings.push(Finding::new(Code::Compression, path.clone(), message));
+    }
+    if doc.grid.is_empty() || doc.grid.len() > MAX_PLANES {
+        let message = format!("{} grids: one for each plane, 1 to {MAX_PLANES}", doc.grid.len());
+        findings.push(Finding::new(Code::Compression, path.key("grid"), message));
+    }
+    let value = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let two_fields = match *doc.two_fields.as_slice() {
+        [width, height, blocks] => Some(TwoFields { width, height, blocks }),
+        [] => None,
+        _ => {
+            let finding = Finding::new(Code::BadValue, path.key("two_fields"), "not three numbers");
+            findings.push(finding.help("allowed: [most pixels across, most lines, most blocks of 256 pixels]"));
+            None
+        }
+    };
+    Compress {
+        name: doc.name.clone(),
+        fourcc: code.unwrap_or(0),
+        modifier: modifier.unwrap_or(0),
+        modifier_lines_at: doc.modifier_lines_at,
+        type_name: type_name.unwrap_or_default(),
+        type_value: value(doc.type_value),
+        header_type: value(doc.header_type),
+        grids: doc.grid.iter().enumerate().map(|(at, doc)| grid(doc, &path.key("grid").index(at), findings)).collect(),
+        merged: doc.merged,
+        header_planes: doc.header_planes,
+        body_first: doc.body_first,
+        column_bytes: doc.column_bytes.unwrap_or(0),
+        two_fields,
+        layer_align: doc.layer_align.unwrap_or(1).max(1),
+        when: resolve_condition(&doc.when, path, names, findings),
+    }
+}
+
+fn grid(doc: &GridDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Grid {
+    let mut checked = |key: &str, value: u32, least: u32| {
+        if !(least..=MOST).contains(&value) {
+            let finding = Finding::new(Code::Compression, path.key(key), format!("{value} is out of range"));
+            findings.push(finding.help(format!("allowed: {least} to {MOST}")));
+        }
+        value.clamp(least, MOST)
+    };
+    let mut multiple = |key: &str, value: Option<u32>| checked(key, value.unwrap_or(1), 1);
+    let block_align = multiple("block_align", doc.block_align);
+    let stride_pixels = multiple("stride_pixels", doc.stride_pixels);
+    let stride_bytes = multiple("stride_bytes", doc.stride_bytes);
+    let lines = multiple("lines", doc.lines);
+    let body_align = multiple("body_align", doc.body_align);
+    let body_copies = multiple("body_copies", doc.body_copies);
+    let header_blocks = multiple("header_blocks", doc.header_blocks);
+    let header_align = multiple("header_align", doc.header_align);
+    let mut amount = |key: &str, value: Option<u32>| checked(key, value.unwrap_or(0), 0);
+    let (bytes, bits) = (amount("block_bytes", doc.block_bytes), amount("bits", doc.bits));
+    let (body_extra, header_extra) = (amount("body_extra", doc.body_extra), amount("header_extra", doc.header_extra));
+    let header_bytes = amount("header_bytes", doc.header_bytes);
+    let mut two = |key: &str, written: &[u32]| match *written {
+        [] => [1, 1],
+        [across, down] => [checked(key, across, 1), checked(key, down, 1)],
+        _ => [checked(key, 0, 1), 1],
+    };
+    let (block, tile, round) = (two("block", &doc.block), two("tile", &doc.tile), two("round", &doc.round));
+    let header_grid = two("header_grid", &doc.header_grid);
+    let in_lines = doc.stride_bytes.is_some() || doc.lines.is_some() || doc.stride_pixels.is_some();
+    if in_lines && (bytes > 0 || bits > 0 || doc.block_align.is_some()) {
+        let message = "a body is lines (stride_pixels, stride_bytes, lines) or blocks (block_bytes, bits, block_align)";
+        findings.push(Finding::new(Code::Compression, path.clone(), message));
+    }
+    let body = match in_lines {
+        true => Body::Lines { pixels: stride_pixels, bytes: stride_bytes, lines },
+        false => Body::Blocks { bytes, bits, align: block_align },
+    };
+    Grid {
+        block,
+        tile,
+        round,
+        body,
+        body_align,
+        body_extra,
+        body_copies,
+        header_bytes,
+        header_blocks,
+        header_grid,
+        header_align,
+        header_extra,
+        row_stride: doc.row_stride,
+    }
+}
