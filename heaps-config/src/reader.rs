@@ -186,6 +186,6 @@ pub(crate) fn integer(value: &Tree, path: &KeyPath, findings: &mut Vec<Finding>)
     }
 }
 
-fn wrong_type(path: KeyPath, takes: &str, found: &Tree) -> Finding {
+pub(crate) fn wrong_type(path: KeyPath, takes: &str, found: &Tree) -> Finding {
     Finding::new(Code::WrongType, path, format!("this takes {takes}, not {}", found.kind()))
 }

@@ -121,9 +121,16 @@ fn table(at: At<'_>) -> Value {
 
 fn value(at: At<'_>) -> Value {
     let kind = takes(at, Tree::Table(Vec::new())).unwrap_or_default();
+    if kind == "a number or an array of numbers" {
+        let number = json!({ "type": "integer" });
+        return json!({ "anyOf": [number, { "type": "array", "items": number }] });
+    }
     if kind.contains("array") {
         let mut item = at.to_vec();
         item.push(Part::First);
+        if takes(&item, Tree::Bool(true)).as_deref() == Some("a table") {
+            return json!({ "type": "array", "items": table(&item) });
+        }
         return json!({ "type": "array", "items": scalar(&takes(&item, Tree::Bool(true)).unwrap_or_default(), &item) });
     }
     scalar(&kind, at)

@@ -4,7 +4,7 @@ use super::read::{read_condition, Scope};
 use super::shape::{AlignDoc, CompressDoc, FormatDoc, GridDoc, PerPlane, PlaneDoc};
 use crate::code::Code;
 use crate::finding::Finding;
-use crate::reader::{integer, Table};
+use crate::reader::{integer, wrong_type, Table};
 use crate::tree::Tree;
 
 pub(super) fn read_format(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> FormatDoc {
@@ -133,7 +133,11 @@ pub(super) fn read_align(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> 
 fn per_plane(table: &mut Table<'_>, key: &'static str, findings: &mut Vec<Finding>) -> Option<PerPlane> {
     match table.get(key)? {
         Tree::List(_) => Some(PerPlane::Each(numbers(table, key, findings))),
-        _ => table.number(key, findings).map(PerPlane::All),
+        Tree::Integer(_) => table.number(key, findings).map(PerPlane::All),
+        other => {
+            findings.push(wrong_type(table.path().key(key), "a number or an array of numbers", other));
+            None
+        }
     }
 }
 
