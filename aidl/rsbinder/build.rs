@@ -33,9 +33,9 @@ const STATISTICS: &[&str] = &[
     "vendor/dmaheap/graphics/allocator/IAllocatorStatistics.aidl",
 ];
 
-/// What they answer of this project's own interface: as Soong's build of an interface that is not frozen.
+/// What they answer of this project's own interface: the frozen version's, as in a tree.
 const STATISTICS_VERSION: i32 = 1;
-const STATISTICS_HASH: &str = "notfrozen";
+const STATISTICS_HASH: &str = include_str!("../aidl_api/vendor.dmaheap.graphics.allocator/1/.hash");
 
 fn main() {
     let root = Path::new("..");
@@ -44,7 +44,8 @@ fn main() {
         files.iter().fold(builder, |builder, file| builder.source(root.join(file)))
     };
     let allocator = with(FILES).source(root.join(ALLOCATOR)).version(VERSION).hash(HASH).output("allocator.rs");
-    let statistics = with(STATISTICS).version(STATISTICS_VERSION).hash(STATISTICS_HASH).output("statistics.rs");
+    let statistics =
+        with(STATISTICS).version(STATISTICS_VERSION).hash(STATISTICS_HASH.trim_end()).output("statistics.rs");
     for builder in [allocator, statistics] {
         if let Err(error) = builder.generate() {
             eprintln!("{error}\n{error:?}");

@@ -93,6 +93,7 @@ fn interface(connection: &Connection) {
     assert!(connection.is_supported(&rgba("")).unwrap());
 }
 
+#[allow(deprecated)] // V1's method stays a part of the contract.
 fn caller(connection: &Connection) {
     let status = connection.allocator().allocate(&[], 1).unwrap_err();
     assert_eq!(status.service_specific_error(), AllocationError::UNSUPPORTED.0);

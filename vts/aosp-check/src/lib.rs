@@ -5,10 +5,12 @@
 //!   stubs of what only a tree has.
 //! - [`android`]: the same crates type-checked for Android's targets, and the mapper's exports.
 //! - [`sepolicy`]: the SELinux rules against the heap policies, compiled over a small base policy.
+//! - [`aidl`]: the dumps of this project's own interfaces, and the hash of a frozen one.
 //! - [`declarations`]: what init, VINTF, SELinux and the linker read, written from the code's constants.
 //!
 //! Each check answers a [`Report`]; nothing here stops at the first finding.
 
+pub mod aidl;
 pub mod android;
 pub mod bp;
 pub mod declarations;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use aosp_check::platform::RELEASES;
-use aosp_check::{android, declarations, sepolicy, soong, tree, Report};
+use aosp_check::{aidl, android, declarations, sepolicy, soong, tree, Report};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -36,6 +36,8 @@ enum Check {
     Sepolicy(Sepolicy),
     /// What init, VINTF, SELinux and the linker read, against the code's constants
     Declarations(Declarations),
+    /// The dumps of this project's interfaces against their sources, and the hash of what is frozen
+    Aidl(Aidl),
     /// The device's crates for Android's targets, and what the mapper exports; fetches a compiler at first (150 MB)
     Android,
     /// All of them
@@ -45,6 +47,13 @@ enum Check {
 #[derive(clap::Args)]
 struct Declarations {
     /// Write the files instead of checking them
+    #[arg(long)]
+    write: bool,
+}
+
+#[derive(clap::Args)]
+struct Aidl {
+    /// Write the dumps, and freeze a version that is listed and has none yet, instead of checking
     #[arg(long)]
     write: bool,
 }
@@ -104,9 +113,16 @@ fn run(args: &Args) -> Result<ExitCode> {
             written.iter().for_each(|file| println!("{}", file.display()));
             return Ok(ExitCode::SUCCESS);
         }
+        Check::Aidl(Aidl { write: true }) => {
+            let written = aidl::write(&args.root)?;
+            written.iter().for_each(|file| println!("{}", file.display()));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Check::Aidl(_) => aidl::check(&args.root)?,
         Check::Declarations(_) => declarations::check(&args.root)?,
         Check::All => {
             let mut report = soong::check(&args.root)?;
+            report.merge(aidl::check(&args.root)?);
             report.merge(declarations::check(&args.root)?);
             report.merge(sepolicy::check(&args.root)?);
             report.merge(trees(args)?);

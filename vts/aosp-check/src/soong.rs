@@ -215,8 +215,17 @@ fn rust(context: &Context<'_>, module: &Module, report: &mut Report) {
     links(context, module, side, report);
 }
 
+/// Whether a string of `bindgen_flags` stands for itself, wherever in the list it is.
+fn stands_alone(flag: &str) -> bool {
+    flag == "--no-layout-tests" || (flag.starts_with("--") && flag.contains('='))
+}
+
 /// A crate that bindgen writes: in a Cargo package of the same name a build script does.
 fn bindings(context: &Context<'_>, module: &Module, report: &mut Report) {
+    for flag in module.strings("bindgen_flags").into_iter().filter(|flag| !stands_alone(flag)) {
+        let message = format!("{}: bindgen_flags has {flag}: bpfmt sorts the list, so write --flag=value", module.name);
+        report.found(module.place(flag), message);
+    }
     for key in ["wrapper_src", "source_stem"] {
         if module.string(key).is_none() {
             report.found(module.place("name:"), format!("{}: no {key}, and bindgen needs one", module.name));

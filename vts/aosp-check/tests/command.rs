@@ -17,7 +17,7 @@ fn run(root: &Path, check: &str) -> (Option<i32>, String) {
 }
 
 /// A check, a file with a text and what it becomes, and the two places that have to be named.
-const FAULTS: [(&str, &str, &str, &str, [&str; 2]); 4] = [
+const FAULTS: [(&str, &str, &str, &str, [&str; 2]); 5] = [
     (
         "sepolicy",
         "sepolicy/heaps/reference-soc/heaps.te",
@@ -31,6 +31,16 @@ const FAULTS: [(&str, &str, &str, &str, [&str; 2]); 4] = [
         "src/lib.rs",
         "src/gone.rs",
         ["service/allocator/Android.bp:", "src/gone.rs"],
+    ),
+    (
+        "aidl",
+        "aidl/vendor/dmaheap/graphics/allocator/PoolStatistics.aidl",
+        "long hits;",
+        "int hits;",
+        [
+            "1/vendor/dmaheap/graphics/allocator/PoolStatistics.aidl:",
+            "aidl/vendor/dmaheap/graphics/allocator/PoolStatistics.aidl:",
+        ],
     ),
     (
         "declarations",
@@ -67,7 +77,7 @@ fn a_planted_fault_fails_the_command_and_both_places_are_said() {
 
 #[test]
 fn the_project_passes_the_command() {
-    for check in ["soong", "declarations"] {
+    for check in ["soong", "aidl", "declarations"] {
         let (status, output) = run(&root(), check);
         assert_eq!(status, Some(0), "{output}");
     }

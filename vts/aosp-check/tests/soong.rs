@@ -190,6 +190,14 @@ const FAULTS: &[Fault] = &[
         "service/apex/Android.bp:",
         "pack libc++.so into",
     ),
+    // What bpfmt would tear apart.
+    Fault(
+        "vts/uapi/Android.bp",
+        "\"--allowlist-var=(value|size|offset)_.*\",",
+        "\"--allowlist-var\",\n        \"(value|size|offset)_.*\",",
+        "vts/uapi/Android.bp:",
+        "so write --flag=value",
+    ),
     // What a tree offers.
     Fault(
         "heaps-config/Android.bp",

@@ -29,9 +29,9 @@ pub(crate) struct Check {
     needs: &'static [Need],
 }
 
-/// Every Android.bp against files, manifests and what a tree offers; the modules compiled as each release would; what init,
+/// Every Android.bp against files, manifests and what a tree offers; the dumps of our AIDL; the modules compiled as each release would; what init,
 /// VINTF and SELinux read.
-pub(crate) const SOONG: Check = Check { checks: &["soong", "declarations", "tree"], needs: &[Need::Linker] };
+pub(crate) const SOONG: Check = Check { checks: &["soong", "aidl", "declarations", "tree"], needs: &[Need::Linker] };
 /// The device's crates for Android's targets, and the mapper's exports.
 pub(crate) const ANDROID: Check = Check { checks: &["android"], needs: &[Need::Linker, Need::DpkgDeb] };
 /// The SELinux rules, compiled, and their labels.

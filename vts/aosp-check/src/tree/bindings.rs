@@ -26,14 +26,12 @@ pub(super) fn of(root: &Path, module: &Module) -> Result<String> {
     }
     // Debian keeps asm/ under the architecture's name.
     builder = builder.clang_arg(format!("-I/usr/include/{}-linux-gnu", std::env::consts::ARCH));
-    let mut flags = module.strings("bindgen_flags").into_iter();
-    while let Some(flag) = flags.next() {
-        builder = match flag {
-            "--no-layout-tests" => builder.layout_tests(false),
-            _ => {
-                let value = flags.next().with_context(|| format!("{name}: nothing follows {flag}"))?;
-                with_value(name, builder, flag, value)?
-            }
+    for flag in module.strings("bindgen_flags") {
+        builder = match flag.split_once('=') {
+            None if flag == "--no-layout-tests" => builder.layout_tests(false),
+            Some((flag, value)) => with_value(name, builder, flag, value)?,
+            // bpfmt sorts a list, and a flag would be torn from a value that stands for itself.
+            None => bail!("{name}: bindgen_flags has {flag}: a flag and its value are one string, --flag=value"),
         };
     }
     let bindings = builder.generate().with_context(|| format!("{name}: {}", wrapper.display()))?;

@@ -88,6 +88,7 @@ impl Broken {
 impl allocator_aidl::Interface for Broken {}
 
 impl IAllocator for Broken {
+    #[allow(deprecated)] // V1's method stays a part of the contract.
     fn allocate(&self, descriptor: &[u8], count: i32) -> BinderResult<AllocationResult> {
         if self.is("deprecated-allocate-succeeds") {
             return Ok(AllocationResult { stride: 0, buffers: Vec::new() });

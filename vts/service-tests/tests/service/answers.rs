@@ -47,6 +47,7 @@ fn mapper_suffix_is_the_projects(subject: &Subject) {
     assert_eq!(subject.connect().allocator().getIMapperLibrarySuffix().unwrap(), "dmaheap");
 }
 
+#[allow(deprecated)] // V1's method stays a part of the contract.
 fn allocate_of_version_1_is_unsupported(subject: &Subject) {
     let client = subject.connect();
     let still = Still::of(subject);

@@ -9,7 +9,11 @@ import android.hardware.graphics.allocator.BufferDescriptorInfo;
 /** Allocates graphics buffers. Errors are service-specific, with AllocationError's values. */
 @VintfStability
 interface IAllocator {
-    /** V1's way: the descriptor is encoded by mapper 4. With mapper 5 nobody can encode one. */
+    /**
+     * V1's way: the descriptor is encoded by mapper 4.
+     *
+     * @deprecated With mapper 5 nobody can encode one: allocate2 takes its place.
+     */
     AllocationResult allocate(in byte[] descriptor, in int count);
 
     /** Gives exactly count buffers, or none and an error. */

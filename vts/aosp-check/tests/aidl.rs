@@ -1,0 +1,146 @@
+//! The dumps of an interface and their hash: AOSP's own frozen versions come out of this project's files to the bit, and a
+//! dump that is not what the source says is named with both places.
+
+// In a test a failed unwrap is a failure with a place.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+
+use aosp_check::aidl::{self, dump};
+use common::{finding, root, Copy};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+/// The comment at the head of AOSP's files: it is hashed with the rest.
+const AOSP: &str = "/*
+ * Copyright 2022 The Android Open Source Project
+ *
+ * Licensed under the Apache License, Version 2.0 (the \"License\");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an \"AS IS\" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+";
+
+/// The note on `allocate` as AOSP words it (`graphics/allocator/aidl`, V2): the one piece of documentation that is hashed.
+const NOTE: &str = "As of android.hardware.graphics.allocator-V2 in combination with AIMAPPER_VERSION_5 this is \
+                    deprecated & replaced with allocate2. If android.hardware.graphics.mapper@4 is still in use, \
+                    however, this is still required to be implemented.";
+
+/// What V3 adds.
+const MULTI_VIEW: &str = "
+    boolean isMultiViewSupported(in BufferDescriptorInfo[] descriptor, in int baseViewIndex);
+    AllocationResult allocateMultiView(in BufferDescriptorInfo[] descriptor, in int baseViewIndex);
+}";
+
+/// This project's files of the allocator, with AOSP's comments where those are hashed.
+fn allocator(methods: &str) -> BTreeMap<PathBuf, String> {
+    let folder = root().join("aidl/android/hardware/graphics/allocator");
+    let names = ["AllocationError", "AllocationResult", "BufferDescriptorInfo", "IAllocator"];
+    let dumps = names.iter().map(|name| {
+        let text = fs::read_to_string(folder.join(format!("{name}.aidl"))).unwrap();
+        let (_, rest) = text.split_once("\npackage ").unwrap();
+        let mut text = format!("{AOSP}package {rest}");
+        if *name == "IAllocator" {
+            let at = text.find("@deprecated").unwrap();
+            let end = at + text[at..].find("*/").unwrap();
+            text.replace_range(at..end, &format!("@deprecated {NOTE}\n"));
+            let end = text.rfind('}').unwrap();
+            text.replace_range(end..=end, methods);
+        }
+        let dump = dump::of(&text, &names).unwrap();
+        (dump.path.clone(), dump.text())
+    });
+    dumps.collect()
+}
+
+/// `graphics/allocator/aidl/aidl_api/android.hardware.graphics.allocator/2/.hash`, android-15.
+#[test]
+fn allocator_v2_comes_to_aosps_frozen_hash() {
+    let hash = aidl::hash(&allocator("}"), "1");
+    assert_eq!(hash, "9499fec09c544e9de5be3c87125721600f8ade66");
+    assert_eq!(hash, allocator_aidl::HASH);
+}
+
+/// The same of version 3, in the trees after 17.
+#[test]
+fn allocator_v3_comes_to_aosps_frozen_hash() {
+    assert_eq!(aidl::hash(&allocator(MULTI_VIEW), "2"), "b061131f0ee5260aa8f779bf3569dfc861a1b89c");
+}
+
+#[test]
+fn project_has_no_findings_and_nothing_to_write() {
+    let report = aidl::check(&root()).unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.notes, ["vendor.dmaheap.graphics.allocator 1 is frozen as its sources say"]);
+    assert_eq!(aidl::write(Copy::new().root()).unwrap(), Vec::<PathBuf>::new());
+}
+
+const FROZEN: &str = "aidl/aidl_api/vendor.dmaheap.graphics.allocator/1/vendor/dmaheap/graphics/allocator";
+const SOURCES: &str = "aidl/vendor/dmaheap/graphics/allocator";
+
+#[test]
+fn a_dump_that_differs_from_its_source_is_refused_with_both_places() {
+    let copy = Copy::new();
+    copy.replace(&format!("{SOURCES}/RefusalStatistics.aidl"), "long count;", "int count;");
+    let report = aidl::check(copy.root()).unwrap();
+    let found = finding(&report, "has \"  long count;\", and the source says \"  int count;\"");
+    assert!(found.place.file.ends_with("allocator/RefusalStatistics.aidl"), "{found}");
+    assert_eq!(found.place.line, Some(24), "{found}");
+    let other = found.other.as_ref().unwrap();
+    assert_eq!((other.file.as_str(), other.line), (&*format!("{SOURCES}/RefusalStatistics.aidl"), Some(10)), "{found}");
+}
+
+#[test]
+fn a_frozen_version_that_was_edited_is_found_by_its_hash_and_is_not_written_again() {
+    let copy = Copy::new();
+    let both = |from: &str, to: &str| {
+        copy.replace(&format!("{FROZEN}/RefusalStatistics.aidl"), from, to);
+        copy.replace(&format!("{SOURCES}/RefusalStatistics.aidl"), from, to);
+    };
+    both("long count;", "long count = 0;");
+    aidl::write(copy.root()).unwrap();
+    let report = aidl::check(copy.root()).unwrap();
+    assert_eq!(report.findings.len(), 1, "{report}");
+    let found = finding(&report, "and the files come to");
+    assert!(found.place.file.ends_with("allocator/1/.hash"), "{found}");
+}
+
+#[test]
+fn what_a_build_of_a_tree_would_miss_is_found() {
+    let copy = Copy::new();
+    let api = copy.root().join("aidl/aidl_api/vendor.dmaheap.graphics.allocator");
+    fs::remove_dir_all(api.join("current")).unwrap();
+    finding(&aidl::check(copy.root()).unwrap(), "/current: `aosp_check aidl --write` writes it");
+    fs::remove_file(api.join("1/.hash")).unwrap();
+    finding(&aidl::check(copy.root()).unwrap(), "says nothing, and the files come to");
+    fs::remove_dir_all(api.join("1")).unwrap();
+    finding(&aidl::check(copy.root()).unwrap(), "lists version 1, and there is no");
+    assert!(!aidl::write(copy.root()).unwrap().is_empty());
+    assert!(aidl::check(copy.root()).unwrap().is_clean());
+    copy.replace("aidl/Android.bp", "frozen: true", "frozen: false");
+    finding(&aidl::check(copy.root()).unwrap(), "not frozen");
+}
+
+#[test]
+fn what_is_not_understood_is_an_error_with_its_line() {
+    for (text, words) in [
+        ("package a;\nunion U {\n  int a;\n}\n", "a union is not known here"),
+        ("package a;\nparcelable P {\n  Other o;\n}\n", "line 3: no type Other"),
+        ("package a;\nparcelable P {\n  int a = 1 << 2;\n}\n", "line 3: \"<\" is not understood"),
+        ("package a;\nparcelable P {\n  int a\n}\n", "line 4: \"}\" where \";\" is expected"),
+        ("package a;\nparcelable P {}\nparcelable Q {}\n", "behind the type"),
+        ("package a;\n/* never\n", "a comment that does not end"),
+    ] {
+        let error = dump::of(text, &[]).unwrap_err();
+        assert!(format!("{error:#}").contains(words), "{error:#}");
+    }
+}
