@@ -3,8 +3,9 @@
 use crate::error::ClientError;
 use allocator_aidl::{into_fd, AllocationResult, NativeHandle};
 use gralloc_buffer::handle::{decode, BufferInfo, RawHandle, FDS};
-use nix::unistd::{lseek, Whence};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::os::fd::OwnedFd;
 
 /// The buffers of one call.
 #[derive(Debug)]
@@ -71,6 +72,6 @@ impl Buffer {
 
 /// The size in bytes. A dma-buf answers a seek to its end, and to nothing else (`drivers/dma-buf/dma-buf.c`).
 fn size_of(fd: &OwnedFd) -> Result<u64, ClientError> {
-    let end = lseek(fd.as_raw_fd(), 0, Whence::SeekEnd).map_err(|errno| ClientError::Size(errno.into()))?;
-    Ok(u64::try_from(end).unwrap_or(0))
+    let mut file = File::from(fd.try_clone().map_err(ClientError::Size)?);
+    file.seek(SeekFrom::End(0)).map_err(ClientError::Size)
 }

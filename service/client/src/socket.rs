@@ -3,7 +3,6 @@
 use crate::error::ClientError;
 use allocator_aidl::{IAllocator, Strong};
 use nix::errno::Errno;
-use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::sys::socket::{connect, socket, AddressFamily, SockFlag, SockType, UnixAddr};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -41,7 +40,7 @@ fn connect_within(path: &Path, wait: Duration) -> io::Result<UnixStream> {
             Err(errno) => return Err(errno.into()),
         }
     }
-    let flags = OFlag::from_bits_retain(fcntl(fd.as_raw_fd(), FcntlArg::F_GETFL)?);
-    fcntl(fd.as_raw_fd(), FcntlArg::F_SETFL(flags & !OFlag::O_NONBLOCK))?;
-    Ok(UnixStream::from(fd))
+    let stream = UnixStream::from(fd);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }

@@ -4,13 +4,11 @@
 //! `drivers/dma-buf/dma-buf.c` and `include/uapi/linux/dma-buf.h`.
 
 use crate::Error;
-use crate::{ioctl, uapi};
-use nix::sys::stat::fstat;
+use crate::{fd, ioctl, uapi};
 use nix::sys::statfs::fstatfs;
-use nix::unistd::{lseek64, Whence};
 use std::ffi::CStr;
 use std::fmt;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 /// What tells one buffer from another, and its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,8 +24,7 @@ pub struct Identity {
 /// # Errors
 /// What lseek(2) says: ESPIPE for what has no size.
 pub fn size(buffer: BorrowedFd<'_>) -> Result<u64, Error> {
-    let end = lseek64(buffer.as_raw_fd(), 0, Whence::SeekEnd).map_err(Error::call("lseek"))?;
-    Ok(u64::try_from(end).unwrap_or(0))
+    fd::seek_end(buffer).map_err(Error::call("lseek"))
 }
 
 /// The buffer's inode and size. Unlike [`size`] it moves no file offset, so it is fit for any file.
@@ -35,11 +32,8 @@ pub fn size(buffer: BorrowedFd<'_>) -> Result<u64, Error> {
 /// # Errors
 /// What fstat(2) says.
 pub fn identity(buffer: BorrowedFd<'_>) -> Result<Identity, Error> {
-    let stat = fstat(buffer.as_raw_fd()).map_err(Error::call("fstat"))?;
-    // st_ino has 32 bits on some targets, where the conversion is not useless. A size is never negative.
-    #[allow(clippy::useless_conversion)]
-    let inode = u64::from(stat.st_ino);
-    Ok(Identity { inode, bytes: u64::try_from(stat.st_size).unwrap_or(0) })
+    let (inode, bytes) = fd::inode_and_size(buffer).map_err(Error::call("fstat"))?;
+    Ok(Identity { inode, bytes })
 }
 
 /// True when the fd is a dma-buf, by the magic number of its file system.

@@ -7,13 +7,15 @@
 //! - [`ioctl`]: one function an ioctl, borrowed fds in, owned fds out.
 //! - [`identity`], [`size`], [`begin_access`] …: one dma-buf: its inode, its size, its name, CPU access brackets.
 //! - [`mmap`](mod@mmap): a mapping that ends with its value.
+//! - [`fd`]: system calls whose names in nix change from version to version.
 //!
-//! Unsafe code is in [`ioctl`] and [`mmap`](mod@mmap), one operation a block.
+//! Unsafe code is in [`ioctl`], [`mmap`](mod@mmap) and [`fd`], one operation a block.
 
 #![deny(unsafe_code)]
 
 mod buffer;
 mod error;
+pub mod fd;
 pub mod ioctl;
 pub mod mmap;
 pub mod uapi;

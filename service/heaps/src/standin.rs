@@ -15,16 +15,16 @@ use crate::report::{HeapReport, HeapState, NodeState};
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_buffer::BufferName;
 use gralloc_dmabuf as dmabuf;
-use gralloc_dmabuf::ioctl;
 use gralloc_dmabuf::DebugName;
+use gralloc_dmabuf::{fd, ioctl};
 use heaps_config::policy::{HeapId, HeapSet};
 use heaps_config::Policy;
 use nix::errno::Errno;
-use nix::fcntl::{fcntl, posix_fallocate, FcntlArg, SealFlag};
+use nix::libc;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 use nix::unistd::{ftruncate, sysconf, SysconfVar};
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 /// The node of the udmabuf driver.
@@ -139,15 +139,15 @@ impl StandIn {
             Source::Memfd => all_pages(&file, size)?,
         }
         // udmabuf insists on SHRINK and refuses WRITE.
-        let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
-        fcntl(file.as_raw_fd(), FcntlArg::F_ADD_SEALS(seals))?;
+        let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+        fd::add_seals(file.as_fd(), seals)?;
         Ok(file)
     }
 }
 
 fn all_pages(file: &OwnedFd, size: i64) -> Result<(), Errno> {
     loop {
-        match posix_fallocate(file.as_raw_fd(), 0, size) {
+        match fd::fill(file.as_fd(), size) {
             // The kernel takes back what an interrupted call had allocated.
             Err(Errno::EINTR) => {}
             other => return other,

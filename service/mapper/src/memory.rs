@@ -16,10 +16,9 @@ use crate::error::Error;
 use gralloc_dmabuf as dmabuf;
 use gralloc_dmabuf::mmap::{Mapping, Protection};
 use nix::errno::Errno;
-use nix::fcntl::{fcntl, FcntlArg, SealFlag};
+use nix::libc;
 use nix::sys::statfs::{fstatfs, TMPFS_MAGIC};
-use nix::unistd::{lseek64, Whence};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
 /// The smallest page of any kernel, and so the least that a dma-buf has. Its real size is asked for above that alone.
@@ -107,7 +106,7 @@ impl Memory {
 
 /// Says what an fd is, and its size where it had to be asked for; or what is wrong with it.
 fn check(fd: BorrowedFd<'_>, needed: u64) -> Result<(Kind, Option<u64>), &'static str> {
-    let kind = match lseek64(fd.as_raw_fd(), 0, Whence::SeekCur) {
+    let kind = match dmabuf::fd::offset(fd) {
         Err(Errno::EINVAL) => Kind::DmaBuf,
         Ok(_) => sealed_memfd(fd)?,
         Err(_) => return Err("a pipe, a socket or a device"),
@@ -125,10 +124,10 @@ fn check(fd: BorrowedFd<'_>, needed: u64) -> Result<(Kind, Option<u64>), &'stati
 /// Asks for the seals first: only the kernel's own memory files have some, and answer from their inode. Anything else is not
 /// asked further, since a file system in user space would hand statfs(2) to its daemon, which may never answer.
 fn sealed_memfd(fd: BorrowedFd<'_>) -> Result<Kind, &'static str> {
-    let Ok(seals) = fcntl(fd.as_raw_fd(), FcntlArg::F_GET_SEALS).map(SealFlag::from_bits_truncate) else {
+    let Ok(seals) = dmabuf::fd::seals(fd) else {
         return Err("a file, not a dma-buf");
     };
-    if !seals.contains(SealFlag::F_SEAL_SHRINK) {
+    if seals & libc::F_SEAL_SHRINK == 0 {
         return Err("a file that may shrink under its mapping, not a dma-buf");
     }
     // Also hugetlbfs has memfds; their pages can run out on access, whatever the seals.
@@ -143,16 +142,16 @@ mod tests {
     use super::*;
     use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 
-    fn memfd(flags: MemFdCreateFlag, seals: SealFlag) -> OwnedFd {
+    fn memfd(flags: MemFdCreateFlag, seals: libc::c_int) -> OwnedFd {
         let fd = memfd_create(c"test", flags | MemFdCreateFlag::MFD_ALLOW_SEALING).unwrap();
-        fcntl(fd.as_raw_fd(), FcntlArg::F_ADD_SEALS(seals)).unwrap();
+        dmabuf::fd::add_seals(fd.as_fd(), seals).unwrap();
         fd
     }
 
     #[test]
     fn memfd_taken_with_a_seal_alone_and_never_of_huge_pages() {
         let (plain, huge) = (MemFdCreateFlag::empty(), MemFdCreateFlag::MFD_HUGETLB);
-        let (none, shrink) = (SealFlag::empty(), SealFlag::F_SEAL_SHRINK);
+        let (none, shrink) = (0, libc::F_SEAL_SHRINK);
         let judge = |flags, seals| check(memfd(flags, seals).as_fd(), 0).map(|(kind, _)| kind);
         assert_eq!(judge(plain, shrink), Ok(Kind::SealedMemfd));
         assert_eq!(judge(plain, none), Err("a file that may shrink under its mapping, not a dma-buf"));

@@ -7,7 +7,6 @@ use super::edge::{address, code, refused, BUFFERS};
 use crate::abi::*;
 use crate::error::Error;
 use log::Level;
-use nix::fcntl::{fcntl, FcntlArg};
 use std::ffi::{c_int, c_void};
 use std::os::fd::{FromRawFd, OwnedFd};
 
@@ -43,7 +42,7 @@ pub(super) unsafe extern "C" fn lock(
 /// Takes over a fence.
 fn take_fence(fence: c_int) -> Result<OwnedFd, Error> {
     // A number that is no fd is the client's mistake; closing it later could close what another thread opens meanwhile.
-    fcntl(fence, FcntlArg::F_GETFD).map_err(Error::NotAFence)?;
+    gralloc_dmabuf::fd::is_open(fence).map_err(Error::NotAFence)?;
     // SAFETY: it is open, and IMapper.h's lock passes its ownership to the callee.
     Ok(unsafe { OwnedFd::from_raw_fd(fence) })
 }

@@ -10,10 +10,9 @@ use crate::table::{HandleMemory, HANDLE_VERSION};
 use gralloc_buffer::handle::{HandleError, RawHandle, FDS, INTS, MAGIC, VERSION};
 use log::Level;
 use nix::errno::Errno;
-use nix::fcntl::{fcntl, FcntlArg};
 use std::ffi::{c_int, c_void};
 use std::mem::align_of;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 pub(super) unsafe extern "C" fn importBuffer(
     handle: *const native_handle_t,
@@ -83,12 +82,10 @@ unsafe fn read_raw(handle: *const native_handle_t) -> Result<([i32; FDS], [i32; 
 /// A close-on-exec clone of what may be an open fd.
 fn clone_fd(fd: c_int) -> Result<OwnedFd, Error> {
     // 3, so that no buffer ever becomes a process's standard input or output.
-    match fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(3)) {
-        // SAFETY: fcntl(2) has just made this descriptor, and nobody else knows it.
-        Ok(clone) => Ok(unsafe { OwnedFd::from_raw_fd(clone) }),
-        Err(Errno::EBADF) => Err(Error::NotAnFd(fd)),
-        Err(errno) => Err(Error::Exhausted(errno)),
-    }
+    gralloc_dmabuf::fd::clone_from(fd, 3).map_err(|errno| match errno {
+        Errno::EBADF => Error::NotAnFd(fd),
+        errno => Error::Exhausted(errno),
+    })
 }
 
 pub(super) unsafe extern "C" fn freeBuffer(buffer: buffer_handle_t) -> AIMapper_Error {

@@ -43,6 +43,7 @@ const RULES: &[Rule] = &[
         folders: &["service", "heaps-config", "aidl"],
         words: &["unsafe "],
         except: &[
+            "service/dmabuf/src/fd.rs",
             "service/dmabuf/src/ioctl.rs",
             "service/dmabuf/src/mmap.rs",
             "service/heaps/src/sched.rs",
@@ -54,7 +55,7 @@ const RULES: &[Rule] = &[
             "service/mapper/src/entry/metadata.rs",
             "service/mapper/src/entry",
         ],
-        why: "unsafe code lives in the dma-buf's ioctls and mapping, in the scheduling of threads and in the mapper's C entry",
+        why: "unsafe code lives in the dma-buf's ioctls, system calls and mapping, in the scheduling of threads and in the mapper's C entry",
     },
     Rule {
         folders: &["service", "heaps-config", "aidl"],
