@@ -14,11 +14,13 @@ const FILES: &[&str] = &[
     "android/hardware/graphics/allocator/BufferDescriptorInfo.aidl",
 ];
 
-const ALLOCATOR: &str = "android/hardware/graphics/allocator/IAllocator.aidl";
-/// What `getInterfaceVersion` and `getInterfaceHash` answer: those of AOSP's frozen V2
-/// (hardware/interfaces/graphics/allocator/aidl/aidl_api/android.hardware.graphics.allocator/2/.hash).
-const VERSION: i32 = 2;
-const HASH: &str = "9499fec09c544e9de5be3c87125721600f8ade66";
+/// The interface, with what `getInterfaceVersion` and `getInterfaceHash` answer: those of AOSP's frozen versions
+/// (hardware/interfaces/graphics/allocator/aidl/aidl_api/android.hardware.graphics.allocator/{2,3}/.hash).
+type Interface = (&'static str, i32, &'static str);
+const V2: Interface =
+    ("android/hardware/graphics/allocator/IAllocator.aidl", 2, "9499fec09c544e9de5be3c87125721600f8ade66");
+const V3: Interface =
+    ("v3/android/hardware/graphics/allocator/IAllocator.aidl", 3, "b061131f0ee5260aa8f779bf3569dfc861a1b89c");
 
 /// This project's own interface, leaves first; the last is the interface itself.
 const STATISTICS: &[&str] = &[
@@ -43,7 +45,8 @@ fn main() {
         let builder = rsbinder_aidl::Builder::new().include_dir(root);
         files.iter().fold(builder, |builder, file| builder.source(root.join(file)))
     };
-    let allocator = with(FILES).source(root.join(ALLOCATOR)).version(VERSION).hash(HASH).output("allocator.rs");
+    let (file, version, hash) = if std::env::var_os("CARGO_FEATURE_V3").is_some() { V3 } else { V2 };
+    let allocator = with(FILES).source(root.join(file)).version(version).hash(hash).output("allocator.rs");
     let statistics =
         with(STATISTICS).version(STATISTICS_VERSION).hash(STATISTICS_HASH.trim_end()).output("statistics.rs");
     for builder in [allocator, statistics] {

@@ -1,4 +1,4 @@
-//! IAllocator V2 and everything else that a process needs to speak it: the wire types, and the few places where two
+//! IAllocator V2, or V3 by a feature, and everything else that a process needs to speak it: the wire types, and the few places where two
 //! binder libraries differ. Generated for rsbinder (Linux), from the AIDL files beside this crate.
 //!
 //! # One name, two crates
@@ -8,12 +8,13 @@
 //!
 //! | item | here | in an Android tree |
 //! |---|---|---|
-//! | [`IAllocator`], [`BnAllocator`], [`BpAllocator`] | `rsbinder-aidl` | `…allocator-V2-rust` |
+//! | [`IAllocator`], [`BnAllocator`], [`BpAllocator`] | `rsbinder-aidl` | `…allocator-V2-rust`, or `-V3-rust` |
 //! | [`BufferDescriptorInfo`], [`AllocationResult`], [`AllocationError`], [`ExtendableType`], [`NativeHandle`], [`PixelFormat`], [`BufferUsage`] | the same fields; the enums are open newtypes, `PixelFormat(i32)` and `BufferUsage(i64)`: use `.0`, `\|` is not on both | |
 //! | [`Interface`], [`Strong`], [`Status`], [`StatusCode`], [`ParcelFileDescriptor`] | re-exported | re-exported |
 //! | [`BinderResult`] | `rsbinder::BinderResult` | `binder::Result` |
 //! | [`interface_with_dump!`] | args are `&[String]` | args are `&[&CStr]`, turned into `String`s; on 14 a `&File` is the writer |
 //! | [`new_allocator`] | inherits real-time priority | where `BinderFeatures` has it |
+//! | [`without_multi_view!`] | by the feature `v3` | by the same, which Soong sets |
 //! | [`service_specific`] | `new_service_specific_error(i32, Option<String>)` | `new_service_specific_error_str` |
 //! | [`parcel_fd`], [`into_fd`] | `From<OwnedFd>` | through `File` on 14 |
 //! | [`calling_uid`], [`calling_pid`], [`calling_identity`] | free functions | `ThreadState` |

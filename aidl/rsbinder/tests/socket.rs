@@ -30,6 +30,8 @@ impl Echo {
 interface_with_dump!(Echo, Echo::write_dump);
 
 impl IAllocator for Echo {
+    allocator_aidl::without_multi_view!();
+
     fn allocate(&self, descriptor: &[u8], count: i32) -> BinderResult<AllocationResult> {
         Err(service_specific(AllocationError::UNSUPPORTED, &format!("allocate {descriptor:?} {count}")))
     }
@@ -121,22 +123,57 @@ fn transaction_codes_are_one_to_four_in_the_contracts_order() {
     assert_eq!(reply.read::<String>().unwrap(), "echo");
 }
 
+/// AOSP's frozen hashes (`graphics/allocator/aidl/aidl_api`).
+const FROZEN: (i32, &str) = if cfg!(feature = "v3") {
+    (3, "b061131f0ee5260aa8f779bf3569dfc861a1b89c")
+} else {
+    (2, "9499fec09c544e9de5be3c87125721600f8ade66")
+};
+
 #[test]
 fn version_and_hash_are_the_frozen_interfaces() {
     let (_dir, path) = served();
     let allocator = connect(&path);
-    assert_eq!(allocator.getInterfaceVersion().unwrap(), 2);
-    assert_eq!(allocator.getInterfaceHash().unwrap(), "9499fec09c544e9de5be3c87125721600f8ade66");
-    assert_eq!((VERSION, HASH), (2, "9499fec09c544e9de5be3c87125721600f8ade66"));
+    let hash = allocator.getInterfaceHash().unwrap();
+    assert_eq!((allocator.getInterfaceVersion().unwrap(), hash.as_str()), FROZEN);
+    assert_eq!((VERSION, HASH), FROZEN);
 
     // The codes that a stable interface reserves: FIRST_CALL + 16777214 and + 16777213 (AOSP `aidl_to_common.h`).
     let binder = allocator.as_binder();
     let mut reply = transact(&binder, 0x00ff_ffff, |_| {});
     assert!(reply.read::<rsbinder::Status>().unwrap().is_ok());
-    assert_eq!(reply.read::<i32>().unwrap(), 2);
+    assert_eq!(reply.read::<i32>().unwrap(), FROZEN.0);
     let mut reply = transact(&binder, 0x00ff_fffe, |_| {});
     assert!(reply.read::<rsbinder::Status>().unwrap().is_ok());
     assert_eq!(reply.read::<String>().unwrap(), HASH);
+}
+
+/// V3's methods, as a client of V3 calls them: codes 5 and 6. On the V2 service they are no methods, and both go on.
+#[test]
+fn multi_view_is_answered_by_v3_and_unknown_to_v2() {
+    let (_dir, path) = served();
+    let binder = connect(&path).as_binder();
+    let views = || vec![BufferDescriptorInfo { width: 2121, height: 1212, ..BufferDescriptorInfo::default() }];
+    for code in [5, 6] {
+        let remote = binder.as_remote().unwrap();
+        let mut data = remote.prepare_transact(true).unwrap();
+        data.write(&views()).unwrap();
+        data.write(&0i32).unwrap();
+        let answer = remote.submit_transact(code, &data, 0);
+        if !cfg!(feature = "v3") {
+            assert_eq!(answer.err(), Some(StatusCode::UnknownTransaction), "code {code}");
+            continue;
+        }
+        let mut reply = answer.unwrap().unwrap();
+        let status: rsbinder::Status = reply.read().unwrap();
+        if code == 5 {
+            assert!(status.is_ok());
+            assert!(!reply.read::<bool>().unwrap());
+        } else {
+            assert_eq!(status.service_specific_error(), AllocationError::UNSUPPORTED.0);
+        }
+    }
+    assert_eq!(connect(&path).getIMapperLibrarySuffix().unwrap(), "echo");
 }
 
 #[test]

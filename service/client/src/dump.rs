@@ -85,6 +85,8 @@ mod tests {
     interface_with_dump!(Slow, Slow::write_dump);
 
     impl IAllocator for Slow {
+        allocator_aidl::without_multi_view!();
+
         fn allocate(&self, _: &[u8], _: i32) -> BinderResult<AllocationResult> {
             Ok(AllocationResult::default())
         }

@@ -56,6 +56,8 @@ impl IAllocator for Allocator {
     fn getIMapperLibrarySuffix(&self) -> BinderResult<String> {
         Ok(MAPPER_SUFFIX.to_owned())
     }
+
+    allocator_aidl::without_multi_view!();
 }
 
 /// The extension `IAllocatorStatistics` over the same engine.

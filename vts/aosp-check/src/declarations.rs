@@ -4,6 +4,7 @@
 //! Each text follows a contract of AOSP, not of this project; the sources stand beside it.
 
 use crate::bp::{self, Blueprints};
+use crate::platform::RELEASES;
 use crate::report::{Place, Report};
 use anyhow::{Context as _, Result};
 use gralloc_mapper::abi::AIMAPPER_VERSION_5;
@@ -40,7 +41,8 @@ fn all() -> Vec<Declaration> {
             "# The same service as in /vendor; its binary and its policy are in the APEX.\n".to_owned()
                 + &init(&format!("/apex/{APEX}/bin/hw/{binary} --policy /apex/{APEX}/etc/gralloc/heaps.json")),
         ),
-        declaration("service/server/allocator-service.dmaheap.xml", allocator_fragment()),
+        declaration("service/server/allocator-service.dmaheap.xml", allocator_fragment(2)),
+        declaration("service/server/v3/allocator-service.dmaheap.xml", allocator_fragment(3)),
         declaration("service/mapper/mapper.dmaheap.xml", mapper_fragment()),
         declaration("service/mapper/mapper.dmaheap.map", version_script()),
         declaration("service/apex/manifest.json", manifest()),
@@ -75,11 +77,10 @@ fn init(command: &str) -> String {
 }
 
 /// `system/libvintf`, HAL manifest of a device, version 1.0.
-fn allocator_fragment() -> String {
+fn allocator_fragment(version: u32) -> String {
     let (name, instance) = allocator_aidl::ALLOCATOR_INSTANCE.rsplit_once('.').unwrap_or_default();
-    let version = allocator_aidl::VERSION;
     format!(
-        "<!-- servicemanager takes no VINTF-stable service that is not declared; libui asks for version 2. -->
+        "<!-- servicemanager takes no VINTF-stable service that is not declared; libui asks for version 2 or more. -->
 <manifest version=\"1.0\" type=\"device\">
     <hal format=\"aidl\">
         <name>{name}</name>
@@ -218,20 +219,40 @@ fn names(root: &Path, blueprints: &Blueprints, report: &mut Report) -> Result<()
     if !blueprints.modules.iter().any(|module| module.kind == "prebuilt_etc" && installs(&module)) {
         report.found(Place::file(PROFILES_BP), format!("no prebuilt_etc installs {DEFAULT_POLICY}"));
     }
-    let allocator = format!("android.hardware.graphics.allocator-V{}-rust", allocator_aidl::VERSION);
-    for module in &blueprints.modules {
-        let linked = module.strings("rustlibs").into_iter();
-        for library in
-            linked.filter(|name| name.starts_with("android.hardware.graphics.allocator-V") && *name != allocator)
-        {
-            report.found(
-                module.place(library),
-                format!("{}: links {library}, and the code is of {allocator}", module.name),
-            );
-        }
+    for (value, version) in [("v2", 2), ("v3", 3)] {
+        interface(root, blueprints, value, version, report)?;
     }
     Ok(())
 }
+
+/// What a value of the variable `allocator` links and what it declares: one version.
+fn interface(root: &Path, blueprints: &Blueprints, value: &str, version: u32, report: &mut Report) -> Result<()> {
+    let Some(release) = RELEASES.first() else { return Ok(()) };
+    let resolved = blueprints.resolve(release, &[("gralloc_dmaheap", "allocator", value)]);
+    let [crate_, group] = ["liballocator_aidl", "gralloc_dmaheap_allocator_vintf"].map(|name| resolved.get(name));
+    let (Some(crate_), Some(group)) = (crate_, group) else {
+        report
+            .found(Place::file("aidl/soong/Android.bp"), "no liballocator_aidl, or no gralloc_dmaheap_allocator_vintf");
+        return Ok(());
+    };
+    let right = format!("android.hardware.graphics.allocator-V{version}-rust");
+    let linked = crate_.strings("rustlibs").into_iter().find(|name| name.starts_with(ALLOCATOR)).unwrap_or("nothing");
+    let source = group.strings("srcs").first().and_then(|name| resolved.get(name.strip_prefix(':')?));
+    let Some(fragment) = source.and_then(|group| Some(group.folder().join(group.strings("srcs").first()?))) else {
+        report.found(group.place("name:"), format!("with allocator {value}, no VINTF fragment"));
+        return Ok(());
+    };
+    let text = fs::read_to_string(root.join(&fragment)).with_context(|| fragment.display().to_string())?;
+    let declares = format!("<version>{version}</version>");
+    if linked != right || !text.contains(&declares) {
+        let message = format!("allocator {value} links {linked}, and the fragment is to have {declares}");
+        report.contradiction(group.place("name:"), message, Place::find(&fragment, &text, "<version>"));
+    }
+    Ok(())
+}
+
+/// The crates that Soong generates of the allocator's interface.
+const ALLOCATOR: &str = "android.hardware.graphics.allocator-V";
 
 const PROFILES: &str = "heaps-config/profiles";
 const PROFILES_BP: &str = "heaps-config/Android.bp";

@@ -17,6 +17,16 @@ pub struct Release {
     pub config: &'static [(&'static str, &'static str, &'static str)],
     /// The version of `android.hardware.graphics.common` that its allocator interface imports.
     pub graphics_common: &'static str,
+    /// Crates of other versions than the column's.
+    pub instead: &'static [(&'static str, &'static str)],
+}
+
+impl Release {
+    /// The version of a crate.
+    pub fn version(&self, entry: &Crate) -> Option<&'static str> {
+        let other = self.instead.iter().find(|(package, _)| *package == entry.package).map(|(_, version)| *version);
+        other.or_else(|| entry.versions.get(self.column).copied())
+    }
 }
 
 /// Oldest first. The first is the lowest that this project builds in: nix has inotify in a tree only since August 2024, so
@@ -28,9 +38,28 @@ pub const RELEASES: &[Release] = &[
         column: 0,
         config: &[("gralloc_dmaheap", "graphics_common", "v5")],
         graphics_common: "V5",
+        instead: &[],
     },
-    Release { name: "15-qpr2", age: QPR2, column: 0, config: &[], graphics_common: "V6" },
-    Release { name: "16", age: SIXTEEN, column: 1, config: &[], graphics_common: "V6" },
+    Release { name: "15-qpr2", age: QPR2, column: 0, config: &[], graphics_common: "V6", instead: &[] },
+    Release { name: "16", age: SIXTEEN, column: 1, config: &[], graphics_common: "V6", instead: &[] },
+    // Of the trees after 16 the interfaces are known and nix, which takes another kind of fd argument from 0.30 on; of the
+    // other crates the versions are not, and 16's stand in.
+    Release {
+        name: "16-qpr2",
+        age: SIXTEEN,
+        column: 1,
+        config: &[("gralloc_dmaheap", "graphics_common", "v7")],
+        graphics_common: "V7",
+        instead: &[("nix", "0.30.1")],
+    },
+    Release {
+        name: "17",
+        age: SIXTEEN,
+        column: 1,
+        config: &[("gralloc_dmaheap", "graphics_common", "v7"), ("gralloc_dmaheap", "allocator", "v3")],
+        graphics_common: "V7",
+        instead: &[("nix", "0.31.1")],
+    },
 ];
 
 /// Ages of [`RELEASES`]; base 15 has 0.
@@ -199,8 +228,10 @@ pub const RUST_STUBS: &[(&str, &str)] = &[
     ("libbinder_rs", "binder"),
     ("android.hardware.common-V2-rust", "android_hardware_common"),
     ("android.hardware.graphics.allocator-V2-rust", "android_hardware_graphics_allocator"),
+    ("android.hardware.graphics.allocator-V3-rust", "android_hardware_graphics_allocator"),
     ("android.hardware.graphics.common-V5-rust", "android_hardware_graphics_common"),
     ("android.hardware.graphics.common-V6-rust", "android_hardware_graphics_common"),
+    ("android.hardware.graphics.common-V7-rust", "android_hardware_graphics_common"),
     ("vendor.dmaheap.graphics.allocator-V1-rust", "vendor_dmaheap_graphics_allocator"),
 ];
 

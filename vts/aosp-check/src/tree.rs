@@ -175,7 +175,9 @@ fn package(
 /// The features of Cargo's manifest, those on that Soong's module has on: so that the compiler knows the others' names.
 fn unchosen(packages: &[CargoPackage], module: &Module) -> Result<String> {
     let mut text = format!("\n[features]\ndefault = {:?}\n", module.strings("features"));
-    let own = packages.iter().filter(|package| package.folder == module.folder());
+    // The crate that only a tree has has the features of the one that it stands for.
+    let folder = if module.folder() == Path::new("aidl/soong") { Path::new("aidl/rsbinder") } else { module.folder() };
+    let own = packages.iter().filter(|package| package.folder == folder);
     for feature in own.flat_map(CargoPackage::features).filter(|feature| *feature != "default") {
         writeln!(text, "{feature} = []")?;
     }
@@ -220,9 +222,11 @@ fn dependency(
 fn stub(root: &Path, module: &str, name: &str, release: &Release) -> Result<String> {
     let path = root.join("vts/aosp-check/stubs").join(format!("{name}.rs"));
     ensure!(path.exists(), "{module}: there is no stub {}", path.display());
+    let allocator = if module.contains("allocator-V3") { "allocator_v3" } else { "allocator_v2" };
     let mut text = format!(
         "[package]\nname = \"stub_{name}\"\nversion = \"0.0.0\"\nedition = \"2021\"\npublish = false\n\n[lib]\nname = \
-         {name:?}\npath = {path:?}\n\n[features]\ndefault = [{:?}]\nV5 = []\nV6 = []\n\n[dependencies]\n",
+         {name:?}\npath = {path:?}\n\n[features]\ndefault = [{:?}, {allocator:?}]\nV5 = []\nV6 = []\nV7 = [\"V6\"]\n\
+         allocator_v2 = []\nallocator_v3 = []\n\n[dependencies]\n",
         release.graphics_common
     );
     for dependency in stub_dependencies(name, release) {
@@ -252,7 +256,7 @@ fn stub_dependencies(name: &str, release: &Release) -> Vec<&'static str> {
 fn pins(release: &Release) -> Result<String> {
     let mut text = String::from("\n[workspace.dependencies]\n");
     for entry in platform::CRATES {
-        let version = entry.versions.get(release.column).context("a version a release")?;
+        let version = release.version(entry).context("a version a release")?;
         let features = entry.features_in(release);
         writeln!(
             text,

@@ -52,8 +52,14 @@ pub mod aidl {
                         use super::BufferDescriptorInfo::BufferDescriptorInfo;
                         use binder::{BinderFeatures, FromIBinder, Interface, SpIBinder, StatusCode, Strong};
 
+                        #[cfg(not(feature = "allocator_v3"))]
                         pub const VERSION: i32 = 2;
+                        #[cfg(feature = "allocator_v3")]
+                        pub const VERSION: i32 = 3;
+                        #[cfg(not(feature = "allocator_v3"))]
                         pub const HASH: &str = "9499fec09c544e9de5be3c87125721600f8ade66";
+                        #[cfg(feature = "allocator_v3")]
+                        pub const HASH: &str = "b061131f0ee5260aa8f779bf3569dfc861a1b89c";
 
                         pub trait IAllocator: Interface {
                             fn allocate(&self, descriptor: &[u8], count: i32) -> binder::Result<AllocationResult>;
@@ -64,6 +70,18 @@ pub mod aidl {
                             ) -> binder::Result<AllocationResult>;
                             fn isSupported(&self, descriptor: &BufferDescriptorInfo) -> binder::Result<bool>;
                             fn getIMapperLibrarySuffix(&self) -> binder::Result<String>;
+                            #[cfg(feature = "allocator_v3")]
+                            fn isMultiViewSupported(
+                                &self,
+                                descriptor: &[BufferDescriptorInfo],
+                                base_view_index: i32,
+                            ) -> binder::Result<bool>;
+                            #[cfg(feature = "allocator_v3")]
+                            fn allocateMultiView(
+                                &self,
+                                descriptor: &[BufferDescriptorInfo],
+                                base_view_index: i32,
+                            ) -> binder::Result<AllocationResult>;
                             fn getInterfaceVersion(&self) -> binder::Result<i32> {
                                 Ok(VERSION)
                             }

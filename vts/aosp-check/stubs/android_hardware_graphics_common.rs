@@ -1,6 +1,6 @@
 //! What is used of `android.hardware.graphics.common` as Soong generates it for Rust: names and shapes, for type checking.
 //!
-//! With V6 (15-qpr2, 16) the format P210 is there; in V5 (15) it is not.
+//! With V6 and later (15-qpr2, 16) the format P210 is there; in V5 (15) it is not.
 //! A parcelable without `@RustDerive` derives `Debug` alone (`system/tools/aidl`, `generate_rust.cpp`).
 
 #![allow(non_snake_case, missing_docs)]

@@ -35,26 +35,19 @@ const NOTE: &str = "As of android.hardware.graphics.allocator-V2 in combination 
                     deprecated & replaced with allocate2. If android.hardware.graphics.mapper@4 is still in use, \
                     however, this is still required to be implemented.";
 
-/// What V3 adds.
-const MULTI_VIEW: &str = "
-    boolean isMultiViewSupported(in BufferDescriptorInfo[] descriptor, in int baseViewIndex);
-    AllocationResult allocateMultiView(in BufferDescriptorInfo[] descriptor, in int baseViewIndex);
-}";
-
 /// This project's files of the allocator, with AOSP's comments where those are hashed.
-fn allocator(methods: &str) -> BTreeMap<PathBuf, String> {
+fn allocator(interface: &str) -> BTreeMap<PathBuf, String> {
     let folder = root().join("aidl/android/hardware/graphics/allocator");
     let names = ["AllocationError", "AllocationResult", "BufferDescriptorInfo", "IAllocator"];
     let dumps = names.iter().map(|name| {
-        let text = fs::read_to_string(folder.join(format!("{name}.aidl"))).unwrap();
+        let file = if *name == "IAllocator" { root().join(interface) } else { folder.join(format!("{name}.aidl")) };
+        let text = fs::read_to_string(file).unwrap();
         let (_, rest) = text.split_once("\npackage ").unwrap();
         let mut text = format!("{AOSP}package {rest}");
         if *name == "IAllocator" {
             let at = text.find("@deprecated").unwrap();
             let end = at + text[at..].find("*/").unwrap();
             text.replace_range(at..end, &format!("@deprecated {NOTE}\n"));
-            let end = text.rfind('}').unwrap();
-            text.replace_range(end..=end, methods);
         }
         let dump = dump::of(&text, &names).unwrap();
         (dump.path.clone(), dump.text())
@@ -65,15 +58,18 @@ fn allocator(methods: &str) -> BTreeMap<PathBuf, String> {
 /// `graphics/allocator/aidl/aidl_api/android.hardware.graphics.allocator/2/.hash`, android-15.
 #[test]
 fn allocator_v2_comes_to_aosps_frozen_hash() {
-    let hash = aidl::hash(&allocator("}"), "1");
+    let hash = aidl::hash(&allocator("aidl/android/hardware/graphics/allocator/IAllocator.aidl"), "1");
     assert_eq!(hash, "9499fec09c544e9de5be3c87125721600f8ade66");
-    assert_eq!(hash, allocator_aidl::HASH);
+    assert_eq!((allocator_aidl::VERSION, allocator_aidl::HASH), (2, hash.as_str()));
 }
 
 /// The same of version 3, in the trees after 17.
 #[test]
 fn allocator_v3_comes_to_aosps_frozen_hash() {
-    assert_eq!(aidl::hash(&allocator(MULTI_VIEW), "2"), "b061131f0ee5260aa8f779bf3569dfc861a1b89c");
+    assert_eq!(
+        aidl::hash(&allocator("aidl/v3/android/hardware/graphics/allocator/IAllocator.aidl"), "2"),
+        "b061131f0ee5260aa8f779bf3569dfc861a1b89c"
+    );
 }
 
 #[test]

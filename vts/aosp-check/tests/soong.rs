@@ -229,6 +229,26 @@ const FAULTS: &[Fault] = &[
     ),
 ];
 
+/// What a V3 tree would be given, and a V2 one.
+#[test]
+fn an_interface_and_a_vintf_fragment_of_two_versions_are_found_with_both_places() {
+    for (from, to, words) in [
+        (":gralloc_dmaheap_allocator_vintf_v3", ":gralloc_dmaheap_allocator_vintf_v2", "v3 links"),
+        (
+            "rustlibs: [\"android.hardware.graphics.allocator-V2-rust\"]",
+            "rustlibs: [\"android.hardware.graphics.allocator-V3-rust\"]",
+            "links android.hardware.graphics.allocator-V3-rust",
+        ),
+    ] {
+        let copy = Copy::new();
+        copy.replace("aidl/soong/Android.bp", from, to);
+        let report = aosp_check::declarations::check(copy.root()).unwrap();
+        let found = finding(&report, words);
+        assert!(found.place.file == "aidl/soong/Android.bp", "{found}");
+        assert!(found.other.as_ref().unwrap().file.ends_with("allocator-service.dmaheap.xml"), "{found}");
+    }
+}
+
 #[test]
 fn every_fault_is_found_and_its_file_named() {
     for Fault(file, from, to, place, words) in FAULTS {
@@ -318,6 +338,7 @@ fn the_release_below_the_lowest_lacks_what_the_release_watch_needs() {
         column: 0,
         config: &[("gralloc_dmaheap", "graphics_common", "v5")],
         graphics_common: "V5",
+        instead: &[],
     };
     let report = compiled_in(&Copy::shared(), &base);
     finding(&report, "inotify");

@@ -157,6 +157,8 @@ fn failed(error: ClientError) -> Status {
 }
 
 impl IAllocator for Before {
+    allocator_aidl::without_multi_view!();
+
     #[allow(deprecated)] // V1's method stays a part of the contract.
     fn allocate(&self, descriptor: &[u8], count: i32) -> BinderResult<AllocationResult> {
         self.other.allocator().allocate(descriptor, count)

@@ -78,6 +78,7 @@ impl Files {
             protected: false,
             cached: true,
             contiguous: false,
+            strict_cpu_usage: false,
         };
         let short = u64::from(name.bytes() == b"too small");
         let mut pixels = tempfile::tempfile().unwrap();
@@ -99,6 +100,8 @@ impl Files {
 interface_with_dump!(Files, Files::write_dump);
 
 impl IAllocator for Files {
+    allocator_aidl::without_multi_view!();
+
     fn allocate(&self, _descriptor: &[u8], _count: i32) -> BinderResult<AllocationResult> {
         let (uid, pid) = calling_identity();
         Err(service_specific(AllocationError::UNSUPPORTED, &format!("uid {uid} pid {pid}")))

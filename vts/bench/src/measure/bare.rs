@@ -135,6 +135,8 @@ impl Bare {
 impl Interface for Bare {}
 
 impl IAllocator for Bare {
+    allocator_aidl::without_multi_view!();
+
     fn allocate(&self, _descriptor: &[u8], _count: i32) -> BinderResult<AllocationResult> {
         Err(refused())
     }

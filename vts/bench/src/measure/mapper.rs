@@ -273,6 +273,7 @@ fn info() -> Result<BufferInfo> {
         protected: false,
         cached: true,
         contiguous: false,
+        strict_cpu_usage: false,
     })
 }
 

@@ -1,4 +1,4 @@
-// Wire contract: android.hardware.graphics.common V5, and YCBCR_P210 of V6 (AOSP hardware/interfaces/graphics/common/
+// Wire contract: android.hardware.graphics.common V5, YCBCR_P210 of V6, and the formats of V7 (AOSP hardware/interfaces/graphics/common/
 // aidl). An enum is open on the wire, so later values arrive as plain numbers and are refused by value. Comments are
 // this project's; what each format looks like in memory is written down in service/buffer/src/layout.rs.
 package android.hardware.graphics.common;
@@ -59,4 +59,15 @@ enum PixelFormat {
 
     // From common V6.
     YCBCR_P210 = 0x3c,
+
+    // From common V7. 12- and 14-bit values are in the top bits of 16.
+    RAW14 = 0x2c,
+    R_12_UINT = 0x3d,
+    R_14_UINT = 0x3e,
+    RG_1212_UINT = 0x3f,
+    RG_1414_UINT = 0x40,
+    RGBA_12121212_UINT = 0x41,
+    RGBA_14141414_UINT = 0x42,
+    BGRA_1010102 = 0x43,
+    BGRX_1010102 = 0x44,
 }
