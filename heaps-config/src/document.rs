@@ -29,6 +29,12 @@ pub struct Document {
     /// For people.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
+    /// Whether a lock may be for no more than the buffer was allocated for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub strict_cpu_usage: bool,
+    /// The version of `android.hardware.graphics.common` whose formats are taken. Default: the build's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub graphics_common: Option<u32>,
     /// Bounds on requests.
     pub limits: LimitsDoc,
     /// Where shared metadata lives.

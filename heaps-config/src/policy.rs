@@ -414,6 +414,10 @@ pub struct Policy {
     pub resolutions: Vec<Resolution>,
     /// The vendor's pixel formats.
     pub formats: Vec<VendorFormat>,
+    /// A buffer is locked for no more than it was allocated for; else whatever can be mapped can be locked.
+    pub strict_cpu_usage: bool,
+    /// The version of `android.hardware.graphics.common` whose formats are taken; `None` is the build's own.
+    pub graphics_common: Option<u32>,
     /// Named vendor bits.
     pub vendor_usage: Vec<VendorUsage>,
     /// Accepted options.

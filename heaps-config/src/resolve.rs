@@ -14,7 +14,7 @@ use gralloc_buffer::{Layout, PixelFormat, Usage};
 /// What YCBCR_420_888 may become: its contract asks for 8-bit samples, chroma halved both ways.
 const YUV_420_LAYOUTS: [Layout; 4] = [Layout::Nv12, Layout::Nv21, Layout::Yv12, Layout::I420];
 /// What RAW_OPAQUE may become.
-const RAW_LAYOUTS: [Layout; 4] = [Layout::Raw10, Layout::Raw12, Layout::Raw16, Layout::Blob];
+const RAW_LAYOUTS: [Layout; 5] = [Layout::Raw10, Layout::Raw12, Layout::Raw14, Layout::Raw16, Layout::Blob];
 
 /// Builds the policy. What cannot be resolved goes to `findings` and is left out; a policy with errors is not for use.
 pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Policy {
@@ -55,6 +55,8 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
             resolve_format(it, &path, &names, &formats, findings)
         }),
         formats,
+        strict_cpu_usage: document.strict_cpu_usage,
+        graphics_common: document.graphics_common,
         vendor_usage: vendor.collect(),
         options: document.options.iter().map(option).collect(),
         limits: Limits {

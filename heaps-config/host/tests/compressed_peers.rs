@@ -35,7 +35,7 @@ fn asked(format: &'static str, usage: &'static str, width: i32, height: i32) -> 
 fn info(policy: &Policy, asked: Asked) -> BufferInfo {
     let descriptor = descriptor(policy, &asked);
     let plan: Plan<'_> = gralloc_allocator::plan(&descriptor, policy, HeapSet::ALL).unwrap();
-    let info = plan.buffer_info(&policy.heaps[0], 1, BufferName::from_text("test"));
+    let info = plan.buffer_info(policy, &policy.heaps[0], 1, BufferName::from_text("test"));
     let ints = encode(&info);
     assert_eq!(decode(RawHandle { num_fds: 2, ints: &ints }), Ok(info), "{} {}", asked.format, asked.usage);
     assert!(!info.mappable, "no CPU reads what is compressed");
@@ -111,7 +111,7 @@ fn what_the_cpu_uses_is_linear() {
     let descriptor = descriptor(&arm, &asked("RGBA_8888", "GPU_RENDER_TARGET|CPU_READ_RARELY", 1080, 2400));
     let plan = gralloc_allocator::plan(&descriptor, &arm, HeapSet::ALL).unwrap();
     assert!(plan.compress.is_none() && plan.modifier() == 0);
-    assert!(plan.buffer_info(&arm.heaps[0], 1, BufferName::from_text("")).mappable);
+    assert!(plan.buffer_info(&arm, &arm.heaps[0], 1, BufferName::from_text("")).mappable);
     let qualcomm = qualcomm();
     let ubwc = common::plan(&qualcomm, asked("YCbCr_420_SP_VENUS_UBWC", "VIDEO_DECODER|CPU_READ_OFTEN", 64, 64));
     assert_eq!(ubwc.unwrap_err(), "combination", "a format without a linear form");

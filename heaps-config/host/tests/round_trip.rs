@@ -231,7 +231,8 @@ fn document() -> impl Strategy<Value = Document> {
             without_release_watch,
         });
     let option = (name(), vec(any::<i64>(), 0..3)).prop_map(|(name, values)| OptionDoc { name, values });
-    let head = (name(), "[ -~]{0,20}", limits, name(), btree_map(name(), any::<i64>(), 0..3), of(pool()));
+    let clients = (any::<bool>(), of(5..8u32));
+    let head = (name(), "[ -~]{0,20}", clients, limits, name(), btree_map(name(), any::<i64>(), 0..3), of(pool()));
     let groups = btree_map(name(), names(), 0..3);
     let tail = (
         groups,
@@ -242,28 +243,32 @@ fn document() -> impl Strategy<Value = Document> {
         vec(resolve(), 0..3),
         vec(ready(), 0..3),
     );
-    (head, tail).prop_map(|((name, description, limits, heap, vendor_usage, pool), tail)| {
-        let (format_group, (formats, options), heaps, rules, (compressions, alignments), resolutions, ready) = tail;
-        Document {
-            schema: SCHEMA,
-            name,
-            description,
-            limits,
-            metadata: MetadataDoc { heap },
-            pool,
-            vendor_usage,
-            format_group,
-            formats,
-            options,
-            heaps,
-            rules,
-            compressions,
-            alignments,
-            resolutions,
-            expectations: Vec::new(),
-            ready,
-        }
-    })
+    (head, tail).prop_map(
+        |((name, description, (strict_cpu_usage, graphics_common), limits, heap, vendor_usage, pool), tail)| {
+            let (format_group, (formats, options), heaps, rules, (compressions, alignments), resolutions, ready) = tail;
+            Document {
+                schema: SCHEMA,
+                name,
+                description,
+                strict_cpu_usage,
+                graphics_common,
+                limits,
+                metadata: MetadataDoc { heap },
+                pool,
+                vendor_usage,
+                format_group,
+                formats,
+                options,
+                heaps,
+                rules,
+                compressions,
+                alignments,
+                resolutions,
+                expectations: Vec::new(),
+                ready,
+            }
+        },
+    )
 }
 
 proptest! {

@@ -11,6 +11,9 @@ use crate::reader::{integer, listed_name, Table};
 use crate::tree::Tree;
 use std::collections::BTreeMap;
 
+/// Versions of `android.hardware.graphics.common` whose formats are known.
+const GRAPHICS_COMMON: std::ops::RangeInclusive<u32> = 5..=7;
+
 /// What a section's conditions may test.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Scope {
@@ -26,6 +29,8 @@ impl Document {
         let schema = read_schema(&mut top, findings);
         let name = top.name("name", findings);
         let description = top.text("description", findings).unwrap_or_default();
+        let strict_cpu_usage = top.flag("strict_cpu_usage", findings).unwrap_or_default();
+        let graphics_common = read_graphics_common(&mut top, findings);
         let limits = read_limits(&mut top, findings);
         let metadata = read_metadata(&mut top, findings);
         let pool = read_pool(&mut top, findings);
@@ -51,6 +56,8 @@ impl Document {
             schema,
             name,
             description,
+            strict_cpu_usage,
+            graphics_common,
             limits,
             metadata,
             pool,
@@ -80,6 +87,17 @@ fn read_schema(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> i64 {
         findings.push(Finding::new(Code::SchemaVersion, KeyPath::ROOT.key("schema"), message).help("allowed: 1"));
     }
     schema
+}
+
+fn read_graphics_common(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> Option<u32> {
+    let version = top.number("graphics_common", findings)?;
+    if GRAPHICS_COMMON.contains(&version) {
+        return Some(version);
+    }
+    let message = format!("no version {version} of android.hardware.graphics.common is known here");
+    let finding = Finding::new(Code::BadValue, KeyPath::ROOT.key("graphics_common"), message);
+    findings.push(finding.help("allowed: 5, 6, 7; left out, it is the build's own"));
+    None
 }
 
 fn section<T>(

@@ -4,6 +4,7 @@
 //! [`Unsupported`]. Perhaps later: [`Shortage`]. `isSupported` answers for one buffer, so it is false exactly when
 //! `allocate2` of one buffer is [`Malformed`] or [`Unsupported`].
 
+use gralloc_buffer::dataspace::DATASPACE_OPTION;
 use gralloc_buffer::usage::Usage;
 use heaps_config::policy::HeapId;
 use std::fmt;
@@ -73,6 +74,8 @@ pub enum Unsupported {
         /// Its value.
         value: i64,
     },
+    /// A value of the option `Dataspace` that is no dataspace.
+    Dataspace(i64),
     /// No rule of the policy takes the request.
     NoRule,
     /// A rule says no; its reason.
@@ -232,6 +235,7 @@ impl Refusal {
                 Unsupported::UsageBits(_) => "usage-bits",
                 Unsupported::Option { .. } => "option",
                 Unsupported::OptionValue { .. } => "option-value",
+                Unsupported::Dataspace(_) => "dataspace",
                 Unsupported::NoRule => "no-rule",
                 Unsupported::Denied { .. } => "denied",
                 Unsupported::HeapsAbsent { .. } => "heaps-absent",
@@ -320,6 +324,11 @@ impl fmt::Display for Unsupported {
             Unsupported::OptionValue { name, value } => {
                 write!(f, "additionalOptions: \"{name}\" does not accept the value {value}")
             }
+            Unsupported::Dataspace(value) => write!(
+                f,
+                "additionalOptions: \"{DATASPACE_OPTION}\" has the value {value:#x}, which Dataspace.aidl does not define: \
+                 allowed are its names, and STANDARD to 11, TRANSFER to 8 and RANGE to 3 together"
+            ),
             Unsupported::NoRule => f.write_str("no rule of the policy takes this usage, format and size"),
             Unsupported::Denied { rule, reason } => write!(f, "refused by rule \"{rule}\": {reason}"),
             Unsupported::HeapsAbsent { rule } => {

@@ -103,8 +103,8 @@ impl<'p> Plan<'p> {
         })
     }
 
-    /// What the handle of a buffer says that was planned so and then taken from `heap`.
-    pub fn buffer_info(&self, heap: &Heap, id: u64, name: BufferName) -> BufferInfo {
+    /// What the handle of a buffer says that was planned so and then taken from `heap` of `policy`.
+    pub fn buffer_info(&self, policy: &Policy, heap: &Heap, id: u64, name: BufferName) -> BufferInfo {
         let request = &self.request;
         BufferInfo {
             id,
@@ -129,6 +129,7 @@ impl<'p> Plan<'p> {
             protected: heap.protected,
             cached: heap.cached,
             contiguous: heap.contiguous,
+            strict_cpu_usage: policy.strict_cpu_usage,
         }
     }
 }

@@ -1,11 +1,16 @@
 //! What a client asked for, validated: [`Descriptor`] → [`Request`].
 
 use crate::error::{Malformed, Refusal, Unsupported};
+use gralloc_buffer::dataspace::DATASPACE_OPTION;
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::usage::Usage;
-use gralloc_buffer::{Descriptor, DescriptorOption};
+use gralloc_buffer::{Dataspace, Descriptor, DescriptorOption};
 use heaps_config::condition::Subject;
 use heaps_config::policy::Policy;
+
+/// The version of `android.hardware.graphics.common` that this build is of, where the policy names none. (The formats of V6
+/// were taken before there was a V6 to import.)
+pub const GRAPHICS_COMMON: u32 = if cfg!(feature = "common_v7") { 7 } else { 6 };
 
 /// A descriptor that holds what the contract asks; sizes are not yet known to fit anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +27,8 @@ pub struct Request {
     pub usage: Usage,
     /// Bytes.
     pub reserved_bytes: u64,
+    /// What the buffer's dataspace is at first.
+    pub dataspace: Dataspace,
 }
 
 impl Request {
@@ -41,6 +48,10 @@ impl Request {
         let own = || policy.vendor_format(format).map(|own| PixelFormat::Vendor(own.value));
         let format =
             PixelFormat::from_wire(format).or_else(own).ok_or(Unsupported::Format { value: format, reason })?;
+        if format.since() > policy.graphics_common.unwrap_or(GRAPHICS_COMMON) {
+            let reason = "of a later android.hardware.graphics.common: a build for that, or the policy's graphics_common, takes it";
+            return Err(Unsupported::Format { value: format.to_wire(), reason }.into());
+        }
         if format == PixelFormat::Blob && h != 1 {
             return Err(Malformed::BlobHeight(h).into());
         }
@@ -49,10 +60,14 @@ impl Request {
         if !undefined.is_empty() {
             return Err(Unsupported::UsageBits(undefined).into());
         }
+        let mut dataspace = Dataspace::default();
         for option in &descriptor.options {
             accept_option(option, policy)?;
+            if option.name == DATASPACE_OPTION {
+                dataspace = Dataspace::from_wire(option.value).ok_or(Unsupported::Dataspace(option.value))?;
+            }
         }
-        Ok(Request { width: w, height: h, layers, format, usage, reserved_bytes })
+        Ok(Request { width: w, height: h, layers, format, usage, reserved_bytes, dataspace })
     }
 }
 
@@ -66,9 +81,13 @@ fn positive(value: i32) -> Option<u32> {
     u32::try_from(value).ok().filter(|value| *value > 0)
 }
 
-/// Checks one of `additionalOptions`; what comes back in an error is escaped.
+/// Checks one of `additionalOptions`; what comes back in an error is escaped. A dataspace needs no policy (AOSP's
+/// AHardwareBufferTest asks for one); a policy that lists the name may narrow its values.
 fn accept_option(option: &DescriptorOption, policy: &Policy) -> Result<(), Unsupported> {
     let Some(accepted) = policy.options.iter().find(|accepted| accepted.name == option.name) else {
+        if option.name == DATASPACE_OPTION {
+            return Ok(());
+        }
         let name = option.name.chars().take(128).flat_map(char::escape_default).collect();
         return Err(Unsupported::Option { name });
     };

@@ -1,13 +1,15 @@
 //! What the handle of a planned buffer says.
 
 // Tests: a failed unwrap is a failed test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod common;
 
 use gralloc_allocator::{Plan, Request};
 use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::layout::{Plane, Planes};
-use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
-use heaps_config::policy::{Heap, HeapSet};
+use gralloc_buffer::{BufferName, Dataspace, Layout, PixelFormat, Usage};
+use heaps_config::policy::{Heap, HeapSet, Policy};
 
 fn planes(planes: &[(u64, u32, u32)]) -> Planes {
     let planes: Vec<Plane> =
@@ -39,6 +41,7 @@ fn yv12() -> BufferInfo {
         protected: true,
         cached: false,
         contiguous: true,
+        strict_cpu_usage: true,
     }
 }
 
@@ -52,6 +55,7 @@ fn handle_of_a_plan_takes_the_plan_and_the_heap_that_gave_the_memory() {
         format: PixelFormat::ImplementationDefined,
         usage: Usage::PROTECTED,
         reserved_bytes: 70000,
+        dataspace: Dataspace::default(),
     };
     let plan = Plan {
         request,
@@ -78,5 +82,6 @@ fn handle_of_a_plan_takes_the_plan_and_the_heap_that_gave_the_memory() {
         budget_bytes: None,
         system_memory: true,
     };
-    assert_eq!(plan.buffer_info(&heap, golden.id, golden.name), golden);
+    let policy = Policy { strict_cpu_usage: true, ..common::policy() };
+    assert_eq!(plan.buffer_info(&policy, &heap, golden.id, golden.name), golden);
 }

@@ -71,6 +71,11 @@ fn full_hd_without_alignment_has_the_figures_of_the_contract() {
             Row(Layout::P210, HD, 1920, &[(0, 3840, 1080), (4_147_200, 3840, 1080)], 8_294_400),
             Row(Layout::Raw10, HD, 2400, &[(0, 2400, 1080)], 2_592_000),
             Row(Layout::Raw12, HD, 2880, &[(0, 2880, 1080)], 3_110_400),
+            Row(Layout::Raw14, HD, 3360, &[(0, 3360, 1080)], 3_628_800),
+            Row(Layout::R12Uint, HD, 1920, &[(0, 3840, 1080)], 4_147_200),
+            Row(Layout::Rg1414Uint, HD, 1920, &[(0, 7680, 1080)], 8_294_400),
+            Row(Layout::Rgba12121212Uint, HD, 1920, &[(0, 15360, 1080)], 16_588_800),
+            Row(Layout::Bgrx1010102, HD, 1920, &[(0, 7680, 1080)], 8_294_400),
             Row(Layout::Raw16, HD, 1920, &[(0, 3840, 1080)], 4_147_200),
             Row(Layout::Blob, (1920, 1), 1920, &[(0, 1920, 1)], 1920),
             Row(Layout::Y8, HD, 1920, &[(0, 1920, 1080)], 2_073_600),
@@ -100,6 +105,7 @@ fn odd_sizes_are_padded_up_to_whole_chroma_samples() {
             Row(Layout::Y16, ODD, 32, &[(0, 64, 5)], 320),
             Row(Layout::Raw10, (20, 6), 25, &[(0, 25, 6)], 150),
             Row(Layout::Raw12, (20, 6), 30, &[(0, 30, 6)], 180),
+            Row(Layout::Raw14, (20, 6), 35, &[(0, 35, 6)], 210),
             Row(Layout::Raw16, (18, 6), 32, &[(0, 64, 6)], 384),
             Row(Layout::Blob, (17, 1), 17, &[(0, 17, 1)], 17),
             Row(Layout::Yv12, (1, 1), 16, &[(0, 16, 1), (16, 16, 1), (32, 16, 1)], 48),
@@ -173,6 +179,8 @@ fn raw_sizes_that_break_the_packing_are_malformed() {
         (PixelFormat::Raw10, 18, 6),
         (PixelFormat::Raw10, 20, 5),
         (PixelFormat::Raw12, 21, 6),
+        (PixelFormat::Raw14, 22, 6),
+        (PixelFormat::Raw14, 20, 5),
         (PixelFormat::Raw16, 17, 6),
         (PixelFormat::Raw16, 18, 5),
     ] {
@@ -244,8 +252,8 @@ fn vts_p010_and_p210_are_two_planes_of_ten_bits_in_sixteen() {
 }
 
 #[test]
-fn vts_raw10_and_raw12_have_one_component_without_size() {
-    for (format, stride) in [(PixelFormat::Raw10, 80), (PixelFormat::Raw12, 96)] {
+fn vts_raw10_raw12_and_raw14_have_one_component_without_size() {
+    for (format, stride) in [(PixelFormat::Raw10, 80), (PixelFormat::Raw12, 96), (PixelFormat::Raw14, 112)] {
         let policy = policy();
         let plan = planned(&vts(format), &policy).unwrap();
         assert_eq!(plan.stride, stride, "bytes");
@@ -334,6 +342,15 @@ fn ids_never_change() {
             ("BLOB", 30),
             ("Y8", 31),
             ("Y16", 32),
+            ("RAW14", 33),
+            ("R_12_UINT", 34),
+            ("R_14_UINT", 35),
+            ("RG_1212_UINT", 36),
+            ("RG_1414_UINT", 37),
+            ("RGBA_12121212_UINT", 38),
+            ("RGBA_14141414_UINT", 39),
+            ("BGRA_1010102", 40),
+            ("BGRX_1010102", 41),
         ]
     );
 }

@@ -11,7 +11,7 @@ use gralloc_allocator::plan::plan;
 use gralloc_buffer::METADATA_BYTES;
 use gralloc_buffer::{Descriptor, DescriptorOption};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
-use heaps_config::policy::{Action, Alignment, Condition, Heap, HeapId, HeapSet, Limits, Policy, Term};
+use heaps_config::policy::{AcceptedOption, Action, Alignment, Condition, Heap, HeapId, HeapSet, Limits, Policy, Term};
 
 const RGBA: PixelFormat = PixelFormat::Rgba8888;
 
@@ -90,6 +90,22 @@ fn every_format_plans_or_has_a_stated_reason() {
     }
 }
 
+/// Trees before common V7 have no such formats: there a policy has to ask for them.
+#[test]
+fn formats_of_a_later_common_are_refused_where_neither_build_nor_policy_is_of_it() {
+    for format in PixelFormat::ALL.iter().filter(|format| **format != PixelFormat::Blob) {
+        for (said, version) in [(None, gralloc_allocator::request::GRAPHICS_COMMON), (Some(5), 5), (Some(6), 6)] {
+            let policy = Policy { graphics_common: said, ..policy() };
+            let answer = planned(&vts(*format), &policy).err().map(|refusal| refusal.cause());
+            let refused = format.since() > version || *format == PixelFormat::Unspecified;
+            assert_eq!(answer, refused.then_some("format"), "{} with {said:?}", format.name());
+        }
+    }
+    let since_7: Vec<i32> =
+        PixelFormat::ALL.iter().filter(|format| format.since() == 7).map(|it| it.to_wire()).collect();
+    assert_eq!(since_7, [0x2c, 0x3d, 0x3e, 0x3f, 0x40, 0x41, 0x42, 0x43, 0x44]);
+}
+
 /// VTS asks with bit 33 and with an option that nobody knows.
 #[test]
 fn unknown_usage_and_options_are_unsupported() {
@@ -103,6 +119,32 @@ fn unknown_usage_and_options_are_unsupported() {
     assert_eq!(refusal(&asked, &policy), Unsupported::OptionValue { name: "test.one".to_owned(), value: 2 }.into());
     asked.options = vec![option("test.one", 1), option("test.any", -7)];
     planned(&asked, &policy).unwrap();
+}
+
+/// AOSP's AHardwareBufferTest asks for a dataspace; no policy has to name the option.
+#[test]
+fn any_dataspace_is_accepted_and_what_is_none_is_refused_by_its_number() {
+    const DATASPACE: &str = "android.hardware.graphics.common.Dataspace";
+    let policy = policy();
+    let mut asked = vts(RGBA);
+    assert!(planned(&asked, &policy).unwrap().request.dataspace.is_unknown());
+    for value in [0, 1, 142_671_872, 163_971_072, 0x1001] {
+        asked.options = vec![option(DATASPACE, value)];
+        assert_eq!(i64::from(planned(&asked, &policy).unwrap().request.dataspace.to_wire()), value);
+    }
+    for value in [2, -1, 1 << 32, 0x7fff_ffff, i64::MIN] {
+        asked.options = vec![option(DATASPACE, value)];
+        let refused = refusal(&asked, &policy);
+        assert_eq!(refused, Unsupported::Dataspace(value).into());
+        let words = refused.to_string();
+        assert!(words.contains(DATASPACE) && words.contains(&format!("{value:#x}")), "{words}");
+    }
+    // A policy may still say which.
+    let mut narrow = policy.clone();
+    narrow.options.push(AcceptedOption { name: DATASPACE.to_owned(), values: vec![1] });
+    asked.options = vec![option(DATASPACE, 142_671_872)];
+    let refused = Unsupported::OptionValue { name: DATASPACE.to_owned(), value: 142_671_872 };
+    assert_eq!(refusal(&asked, &narrow), refused.into());
 }
 
 #[test]

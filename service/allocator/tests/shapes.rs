@@ -168,7 +168,7 @@ proptest! {
         let format = if vendor { VENDOR } else { descriptor.format };
         let descriptor = Descriptor { format, usage, ..descriptor };
         let Ok(plan) = plan(&descriptor, &policy, HeapSet::ALL) else { return Ok(()) };
-        let info = plan.buffer_info(&policy.heaps[0], 1, BufferName::from_text("any"));
+        let info = plan.buffer_info(&policy, &policy.heaps[0], 1, BufferName::from_text("any"));
         let ints = encode(&info);
         prop_assert_eq!(decode(RawHandle { num_fds: 2, ints: &ints }), Ok(info));
         prop_assert!(info.mappable || plan.compress.is_some());

@@ -1,6 +1,6 @@
 //! `PixelFormat`: the formats a client may name.
 //!
-//! Source: AOSP `hardware/interfaces/graphics/common/aidl/.../PixelFormat.aidl` (common V5; `YCBCR_P210` from V6).
+//! Source: AOSP `hardware/interfaces/graphics/common/aidl/.../PixelFormat.aidl` (common V5 to V7).
 
 macro_rules! pixel_formats {
     ($($(#[$doc:meta])* $variant:ident = $value:literal, $name:literal;)*) => {
@@ -86,6 +86,8 @@ pixel_formats! {
     Raw12 = 0x26, "RAW12";
     /// 10 bits of R, G, B, two of A, in 32 bits, R lowest.
     Rgba1010102 = 0x2b, "RGBA_1010102";
+    /// Four 14-bit samples in seven bytes.
+    Raw14 = 0x2c, "RAW14";
     /// 16-bit depth.
     Depth16 = 0x30, "DEPTH_16";
     /// 24-bit depth in 32 bits.
@@ -112,10 +114,45 @@ pixel_formats! {
     Rgba10101010 = 0x3b, "RGBA_10101010";
     /// 10-bit 4:2:2 in 16-bit samples, semi-planar.
     YcbcrP210 = 0x3c, "YCBCR_P210";
+    /// 12 bits of red, unsigned, in the high bits of 16.
+    R12Uint = 0x3d, "R_12_UINT";
+    /// 14 bits of red, unsigned, in the high bits of 16.
+    R14Uint = 0x3e, "R_14_UINT";
+    /// 12 bits each of red and green, each in the high bits of 16.
+    Rg1212Uint = 0x3f, "RG_1212_UINT";
+    /// 14 bits each of red and green, each in the high bits of 16.
+    Rg1414Uint = 0x40, "RG_1414_UINT";
+    /// 12 bits each of R, G, B, A, each in the high bits of 16.
+    Rgba12121212Uint = 0x41, "RGBA_12121212_UINT";
+    /// 14 bits each of R, G, B, A, each in the high bits of 16.
+    Rgba14141414Uint = 0x42, "RGBA_14141414_UINT";
+    /// 10 bits of B, G, R, two of A, in 32 bits, B lowest.
+    Bgra1010102 = 0x43, "BGRA_1010102";
+    /// As `BGRA_1010102`, the highest two bits unused.
+    Bgrx1010102 = 0x44, "BGRX_1010102";
     /// 8-bit luma alone.
     Y8 = 0x2020_3859, "Y8";
     /// 16-bit luma alone.
     Y16 = 0x2036_3159, "Y16";
     /// Three planes Y, Cr, Cb, 4:2:0, strides a multiple of 16.
     Yv12 = 0x3231_5659, "YV12";
+}
+
+impl PixelFormat {
+    /// The version of `android.hardware.graphics.common` that first has it; 5 for what is older.
+    pub const fn since(self) -> u32 {
+        match self {
+            PixelFormat::YcbcrP210 => 6,
+            PixelFormat::Raw14
+            | PixelFormat::R12Uint
+            | PixelFormat::R14Uint
+            | PixelFormat::Rg1212Uint
+            | PixelFormat::Rg1414Uint
+            | PixelFormat::Rgba12121212Uint
+            | PixelFormat::Rgba14141414Uint
+            | PixelFormat::Bgra1010102
+            | PixelFormat::Bgrx1010102 => 7,
+            _ => 5,
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! A handle travels from the allocator to whoever imports the buffer, through processes that may change it on the way.
 //! It has exactly two fds, the buffer's dma-buf and its metadata's ([`BUFFER_FD`], [`METADATA_FD`]), and [`INTS`] ints
 //! that say everything about the buffer that never changes. What may change (dataspace, crop, HDR) lives in the metadata
-//! buffer, which arrives zeroed from the kernel: the service never maps it.
+//! buffer, which arrives zeroed from the kernel: the service maps it for a dataspace that a client asked for, else never.
 //!
 //! # Invariants
 //! - [`decode`] trusts nothing: counts before fields, every enum value, sizes with checked arithmetic, planes against

@@ -210,6 +210,24 @@ layouts! {
     Y8 = 31, "Y8", drm(b"R8  "), shape::LUMA_8;
     /// 16 bits of luma.
     Y16 = 32, "Y16", drm(b"R16 "), shape::LUMA_16;
+    /// Four 14-bit samples in seven bytes.
+    Raw14 = 33, "RAW14", NO_FOURCC, shape::RAW_14;
+    /// 12 bits in the upper part of 16. (DRM's `R12` has them in the lower.)
+    R12Uint = 34, "R_12_UINT", NO_FOURCC, shape::R_12;
+    /// 14 bits in the upper part of 16.
+    R14Uint = 35, "R_14_UINT", NO_FOURCC, shape::R_14;
+    /// Two of 12 bits in the upper part of 16.
+    Rg1212Uint = 36, "RG_1212_UINT", NO_FOURCC, shape::RG_1212;
+    /// Two of 14 bits in the upper part of 16.
+    Rg1414Uint = 37, "RG_1414_UINT", NO_FOURCC, shape::RG_1414;
+    /// Four of 12 bits in the upper part of 16.
+    Rgba12121212Uint = 38, "RGBA_12121212_UINT", NO_FOURCC, shape::RGBA_12121212;
+    /// Four of 14 bits in the upper part of 16.
+    Rgba14141414Uint = 39, "RGBA_14141414_UINT", NO_FOURCC, shape::RGBA_14141414;
+    /// `DRM_FORMAT_ARGB2101010`.
+    Bgra1010102 = 40, "BGRA_1010102", drm(b"AR30"), shape::BGRA_1010102;
+    /// `DRM_FORMAT_XRGB2101010`.
+    Bgrx1010102 = 41, "BGRX_1010102", drm(b"XR30"), shape::BGRX_1010102;
 }
 
 impl Layout {
@@ -248,8 +266,17 @@ impl Layout {
             PixelFormat::YcbcrP210 => Layout::P210,
             PixelFormat::Raw10 => Layout::Raw10,
             PixelFormat::Raw12 => Layout::Raw12,
+            PixelFormat::Raw14 => Layout::Raw14,
             PixelFormat::Raw16 => Layout::Raw16,
             PixelFormat::Blob => Layout::Blob,
+            PixelFormat::R12Uint => Layout::R12Uint,
+            PixelFormat::R14Uint => Layout::R14Uint,
+            PixelFormat::Rg1212Uint => Layout::Rg1212Uint,
+            PixelFormat::Rg1414Uint => Layout::Rg1414Uint,
+            PixelFormat::Rgba12121212Uint => Layout::Rgba12121212Uint,
+            PixelFormat::Rgba14141414Uint => Layout::Rgba14141414Uint,
+            PixelFormat::Bgra1010102 => Layout::Bgra1010102,
+            PixelFormat::Bgrx1010102 => Layout::Bgrx1010102,
             PixelFormat::Y8 => Layout::Y8,
             PixelFormat::Y16 => Layout::Y16,
         })

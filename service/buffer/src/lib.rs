@@ -1,7 +1,7 @@
 //! The wire format: what a graphics buffer is called, how its pixels lie, and what travels between the processes that
 //! share it. It depends on nothing.
 //!
-//! - [`usage`], [`format`](mod@format), [`name`], [`descriptor`]: the words of AIDL's `BufferDescriptorInfo`.
+//! - [`usage`], [`format`](mod@format), [`name`], [`dataspace`], [`descriptor`]: the words of AIDL's `BufferDescriptorInfo`.
 //! - [`layout`]: planes, components and their arithmetic.
 //! - [`handle`]: the ints and fds of a native handle, encoded and decoded.
 //! - [`metadata`]: the bytes of the standard metadata types, and the page in which those that change are shared.
@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod dataspace;
 pub mod descriptor;
 pub mod format;
 pub mod handle;
@@ -20,6 +21,7 @@ pub mod name;
 mod sync;
 pub mod usage;
 
+pub use dataspace::Dataspace;
 pub use descriptor::{Descriptor, DescriptorOption};
 pub use format::PixelFormat;
 pub use layout::Layout;

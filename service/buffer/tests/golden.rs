@@ -64,6 +64,7 @@ fn rgba() -> BufferInfo {
         protected: false,
         cached: true,
         contiguous: false,
+        strict_cpu_usage: false,
     }
 }
 
@@ -140,6 +141,7 @@ fn yv12() -> BufferInfo {
         protected: true,
         cached: false,
         contiguous: true,
+        strict_cpu_usage: false,
     }
 }
 
@@ -193,7 +195,7 @@ fn every_wrong_field_has_its_own_error() {
     assert_eq!(with(14, 1), Err(HandleError::Modifier(1 << 32)));
     assert_eq!(with(15, 65), Err(HandleError::Stride { found: 65, expected: 64 }));
     // Beyond the last flag; an order of areas without areas; areas that the CPU could map; AIDL's format as a vendor's.
-    assert_eq!(with(16, 0x102), Err(HandleError::Flags(0x102)));
+    assert_eq!(with(16, 0x202), Err(HandleError::Flags(0x202)));
     assert_eq!(with(16, 0x22), Err(HandleError::Flags(0x22)));
     assert_eq!(with(16, 0x12), Err(HandleError::Flags(0x12)));
     assert_eq!(with(16, 0x82), Err(HandleError::Format(1)));

@@ -38,6 +38,7 @@ fn info(format: PixelFormat, layout: Layout, width: u32, height: u32, planes: &[
         protected: false,
         cached: true,
         contiguous: false,
+        strict_cpu_usage: false,
     }
 }
 
@@ -333,7 +334,7 @@ fn every_value_explained_in_words() {
         (StandardMetadata::ProtectedContent, "no"),
         (StandardMetadata::Compression, "NONE"),
         (StandardMetadata::Crop, "(1, 2)–(63, 48)"),
-        (StandardMetadata::Dataspace, "0x88a0000"),
+        (StandardMetadata::Dataspace, "0x88a0000 (DCI_P3 SRGB FULL)"),
         (StandardMetadata::BlendMode, "COVERAGE"),
         (StandardMetadata::Smpte2086, "red (1, 2), green (3, 4), blue (5, 6), white (7, 8), 9 down to 10 cd/m²"),
         (StandardMetadata::Cta861_3, "content up to 1 cd/m², frames on average up to 2 cd/m²"),

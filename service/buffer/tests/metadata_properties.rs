@@ -41,6 +41,7 @@ fn info(layout: Layout, width: u32, height: u32, name: [u8; 128]) -> BufferInfo 
         protected: true,
         cached: true,
         contiguous: true,
+        strict_cpu_usage: false,
     }
 }
 

@@ -24,7 +24,7 @@ fn any_info() -> impl Strategy<Value = BufferInfo> {
     let layout = prop::sample::select(Layout::ALL);
     let size = (1u32..10_000, 1u32..10_000, 1u32..7);
     let needs = (0u32..9, 0u32..7, 0u32..7, 0u32..15);
-    let rest = (any::<u64>(), any::<u64>(), any::<[u8; 128]>(), 0u64..1 << 40, any::<[bool; 3]>(), any::<usize>());
+    let rest = (any::<u64>(), any::<u64>(), any::<[u8; 128]>(), 0u64..1 << 40, any::<[bool; 4]>(), any::<usize>());
     (layout, size, needs, rest).prop_filter_map("no such layer", |(layout, size, needs, rest)| {
         let (mut width, mut height, layers) = size;
         if layout == Layout::Blob {
@@ -40,7 +40,7 @@ fn any_info() -> impl Strategy<Value = BufferInfo> {
             ..Needs::NONE
         };
         let arrangement = layout.measure(width, height, layers, &needs)?.narrow()?;
-        let (id, usage, name, reserved_bytes, [protected, cached, contiguous], pick) = rest;
+        let (id, usage, name, reserved_bytes, [protected, cached, contiguous, strict_cpu_usage], pick) = rest;
         let formats = formats_of(layout);
         Some(BufferInfo {
             id,
@@ -65,6 +65,7 @@ fn any_info() -> impl Strategy<Value = BufferInfo> {
             protected,
             cached,
             contiguous,
+            strict_cpu_usage,
         })
     })
 }
@@ -189,6 +190,7 @@ fn any_known() -> BufferInfo {
         protected: false,
         cached: false,
         contiguous: false,
+        strict_cpu_usage: false,
     }
 }
 

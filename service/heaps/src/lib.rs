@@ -3,6 +3,7 @@
 //! - [`heap`]: the policy's heaps on `/dev/dma_heap`; [`standin`]: udmabuf or memfd for a machine without; [`backend`]:
 //!   the one that was chosen; [`kind`]: their names; [`report`]: what a dump says about either.
 //! - [`memory`]: what the machine has left; [`pressure`]: when that is too little.
+//! - [`metadata`](mod@metadata): what a page of shared metadata begins with, where that is not zero.
 //! - [`watch`]: when a buffer's last reference went, in whichever process.
 //! - [`sched`]: the scheduling of the service's threads.
 //!
@@ -16,6 +17,7 @@ mod failure;
 pub mod heap;
 pub mod kind;
 pub mod memory;
+pub mod metadata;
 pub mod pressure;
 pub mod report;
 pub mod sched;

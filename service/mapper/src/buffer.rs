@@ -61,7 +61,7 @@ impl Buffer {
     /// What a lock with this usage and region would be for.
     ///
     /// # Errors
-    /// `NoCpuUsage`, `Region`, `Protected` or `NotMappable`, in this order.
+    /// `CpuUsage` or `NoCpuUsage`, `Region`, `Protected` or `NotMappable`, in this order.
     #[inline]
     pub fn check_lock(&self, usage: u64, region: ARect) -> Result<Access, Error> {
         let access = self.access(usage)?;
@@ -81,9 +81,12 @@ impl Buffer {
     /// The access that a usage's CPU part stands for; its other bits say nothing about a lock.
     ///
     /// What the buffer was allocated for is no limit: libui hands on a client's whole usage, and SwiftShader and AOSP's
-    /// emulated camera lock for more than was allocated. A handle's flag that makes a lock strict would be looked at here.
+    /// emulated camera lock for more than was allocated. Where the policy is strict, its handles say so.
     fn access(&self, usage: u64) -> Result<Access, Error> {
         let usage = Usage(usage);
+        if self.info.strict_cpu_usage && beyond(usage, self.info.usage) {
+            return Err(Error::CpuUsage { asked: usage, allocated: self.info.usage });
+        }
         match (!usage.cpu_read().is_empty(), !usage.cpu_write().is_empty()) {
             (true, true) => Ok(Access::ReadWrite),
             (true, false) => Ok(Access::Read),
@@ -205,6 +208,12 @@ impl Drop for Buffer {
             self.close_bracket(access);
         }
     }
+}
+
+/// Whether the CPU would read or write what nobody said that it would: less often than was said is no contradiction.
+fn beyond(asked: Usage, allocated: Usage) -> bool {
+    let beyond = |asked: Usage, allocated: Usage| !asked.is_empty() && allocated.is_empty();
+    beyond(asked.cpu_read(), allocated.cpu_read()) || beyond(asked.cpu_write(), allocated.cpu_write())
 }
 
 /// Whether a region lies inside a buffer; all zero is the whole of it.

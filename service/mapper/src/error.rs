@@ -39,6 +39,13 @@ pub enum Error {
     },
     /// A pointer to an answer, or a callback, is null.
     NullArgument(&'static str),
+    /// A lock is for more than the buffer was allocated for, and its allocator is strict.
+    CpuUsage {
+        /// The lock's.
+        asked: Usage,
+        /// The buffer's.
+        allocated: Usage,
+    },
     /// A lock's usage has no CPU part.
     NoCpuUsage(Usage),
     /// A region that does not lie inside the buffer.
@@ -73,6 +80,7 @@ impl Error {
             Error::NullArgument(_)
             | Error::NoCpuUsage(_)
             | Error::NotMappable { .. }
+            | Error::CpuUsage { .. }
             | Error::Region(_)
             | Error::NotAFence(_)
             | Error::Set(SetError::Constant(_)) => abi::AIMAPPER_ERROR_BAD_VALUE,
@@ -139,6 +147,9 @@ impl fmt::Display for Error {
             }
             Error::NullArgument(name) => write!(f, "{name} is null"),
             Error::NoCpuUsage(usage) => write!(f, "usage {usage} has no CPU access"),
+            Error::CpuUsage { asked, allocated } => {
+                write!(f, "a lock for {asked} of a buffer that was allocated for {allocated}: the policy has strict_cpu_usage")
+            }
             Error::Region(region) => write!(
                 f,
                 "({}, {})–({}, {}) is no region of the buffer",

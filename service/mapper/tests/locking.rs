@@ -128,6 +128,33 @@ fn usage_with_a_cpu_part_locked_whatever_else_it_has_and_the_buffer_was_allocate
     }
 }
 
+/// A policy's `strict_cpu_usage`, as the handle carries it.
+#[test]
+fn strict_buffer_locked_for_what_it_was_allocated_for_and_no_more() {
+    let _alone = alone();
+    let client = client();
+    let cases: [(u64, &[u64], &[u64]); 4] = [
+        (0x103, &[0x3, 0x2, 0x103, 0xf], &[0x30, 0x33, 0xff, 0]),
+        (0x30, &[0x30, 0x20, 0xf0], &[0x3, 0x33]),
+        (CPU, &[0x33, 0x3, 0x30, 0xff, 0x20933], &[0x100]),
+        (0x100, &[], &[0x3, 0x30, 0x33, 0x100]),
+    ];
+    for (allocated, taken, refused) in cases {
+        let made = BufferInfo { usage: Usage(allocated), strict_cpu_usage: true, ..rgba() };
+        let buffer = client.import(&Raw::new(Source::Memfd, &made));
+        for asked in taken {
+            client.lock_with(buffer, *asked, WHOLE, -1).unwrap();
+            assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_NONE);
+        }
+        for asked in refused {
+            let answer = client.lock_with(buffer, *asked, WHOLE, -1);
+            assert_eq!(answer, Err(AIMAPPER_ERROR_BAD_VALUE), "{allocated:#x} {asked:#x}");
+            assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_BAD_BUFFER);
+        }
+        assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+    }
+}
+
 #[test]
 fn region_outside_bad_value_inside_the_whole_buffer() {
     let _alone = alone();

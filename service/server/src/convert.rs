@@ -236,6 +236,7 @@ mod tests {
             protected: false,
             cached: true,
             contiguous: false,
+            strict_cpu_usage: false,
         };
         let open = |path| File::open(path).unwrap().into();
         Handle { buffer: open(buffer), metadata: open(metadata), info }

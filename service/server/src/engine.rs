@@ -15,7 +15,7 @@ use gralloc_allocator::{plan, Internal, Plan, Refusal, Shortage};
 use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::Descriptor;
 use gralloc_heaps::watch::Source;
-use gralloc_heaps::{sched, Backend, MemInfo};
+use gralloc_heaps::{metadata, sched, Backend, MemInfo};
 use heaps_config::Policy;
 use log::warn;
 use std::os::fd::{AsFd, OwnedFd};
@@ -182,6 +182,7 @@ impl Engine {
         let handles: Result<Vec<Handle>, Internal> =
             buffers.into_iter().map(|buffer| self.handle(&plan, descriptor, buffer)).collect();
         let handles = handles?;
+        self.begin_with_dataspace(&plan, &handles)?;
         self.hold(&plan, descriptor, &handles, reservation)?;
         self.stats.count_rule(plan.rule);
         if let Some(heap) = first_heap {
@@ -221,8 +222,24 @@ impl Engine {
         allocated: Allocated<OwnedFd>,
     ) -> Result<Handle, Internal> {
         let heap = self.policy.heap(allocated.heap).ok_or(Internal::UnknownHeap(allocated.heap))?;
-        let info = plan.buffer_info(heap, self.ids.next_id(), descriptor.name);
+        let info = plan.buffer_info(&self.policy, heap, self.ids.next_id(), descriptor.name);
         Ok(Handle { buffer: allocated.buffer, metadata: allocated.metadata, info })
+    }
+
+    /// Has the buffers begin with the dataspace that was asked for.
+    fn begin_with_dataspace(&self, plan: &Plan<'_>, handles: &[Handle]) -> Result<(), Refusal> {
+        let dataspace = plan.request.dataspace;
+        if dataspace.is_unknown() {
+            return Ok(());
+        }
+        for handle in handles {
+            metadata::write_dataspace(handle.metadata.as_fd(), dataspace).map_err(|failure| Shortage::Kernel {
+                heap: self.policy.heap_name(self.policy.metadata_heap).to_owned(),
+                errno: failure.errno,
+                cause: failure.cause,
+            })?;
+        }
+        Ok(())
     }
 
     /// Books the buffers as the client's and has them watched.

@@ -33,6 +33,8 @@ pub(crate) fn policy() -> Policy {
         resolutions: Vec::new(),
         compressions: Vec::new(),
         formats: Vec::new(),
+        strict_cpu_usage: false,
+        graphics_common: None,
         vendor_usage: Vec::new(),
         options: Vec::new(),
         limits,

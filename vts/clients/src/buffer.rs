@@ -203,6 +203,7 @@ mod tests {
             protected: false,
             cached: true,
             contiguous: false,
+            strict_cpu_usage: false,
         }
     }
 

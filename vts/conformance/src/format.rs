@@ -1,6 +1,6 @@
 //! What the contract says of each `PixelFormat`: how its samples lie in memory, whoever allocates it.
 //!
-//! Source: AOSP `hardware/interfaces/graphics/common/aidl/.../PixelFormat.aidl` (main, March 2025), the demands of
+//! Source: AOSP `hardware/interfaces/graphics/common/aidl/.../PixelFormat.aidl` (main, March 2025, and V7), the demands of
 //! `VtsHalGraphicsMapperStableC_TargetTest.cpp`, and the kernel's `include/uapi/drm/drm_fourcc.h` for the codes. Written
 //! out here on purpose and shared with no allocator.
 
@@ -136,6 +136,16 @@ formats! {
     // 16 bits a component, the upper ten used: VK_FORMAT_R10X6G10X6B10X6A10X6_UNORM_4PACK16 (NDK, hardware_buffer.h).
     RGBA_10101010 = 0x3b, Packed(64, &[(R, 6, 10), (G, 22, 10), (B, 38, 10), (A, 54, 10)]), &[b"AB10"];
     YCBCR_P210 = 0x3c, SemiPlanar10(1), &[b"P210"];
+    // From common V7: 12- and 14-bit values are in the top bits of 16.
+    RAW14 = 0x2c, PackedRaw(14), &[];
+    R_12_UINT = 0x3d, Packed(16, &[(R, 4, 12)]), &[];
+    R_14_UINT = 0x3e, Packed(16, &[(R, 2, 14)]), &[];
+    RG_1212_UINT = 0x3f, Packed(32, &[(R, 4, 12), (G, 20, 12)]), &[];
+    RG_1414_UINT = 0x40, Packed(32, &[(R, 2, 14), (G, 18, 14)]), &[];
+    RGBA_12121212_UINT = 0x41, Packed(64, &[(R, 4, 12), (G, 20, 12), (B, 36, 12), (A, 52, 12)]), &[];
+    RGBA_14141414_UINT = 0x42, Packed(64, &[(R, 2, 14), (G, 18, 14), (B, 34, 14), (A, 50, 14)]), &[];
+    BGRA_1010102 = 0x43, Packed(32, &[(B, 0, 10), (G, 10, 10), (R, 20, 10), (A, 30, 2)]), &[b"AR30"];
+    BGRX_1010102 = 0x44, Packed(32, &[(B, 0, 10), (G, 10, 10), (R, 20, 10)]), &[b"XR30"];
     Y8 = 0x2020_3859, Packed(8, &[(Y, 0, 8)]), &[b"R8  ", b"GREY"];
     Y16 = 0x2036_3159, Packed(16, &[(Y, 0, 16)]), &[b"R16 ", b"Y16 "];
     YV12 = 0x3231_5659, Yv12, &[b"YV12"];
@@ -168,7 +178,7 @@ impl Format {
     pub const fn sizes(self) -> [(i32, i32); 2] {
         match self {
             Format::BLOB => [(4096, 1), (1001, 1)],
-            Format::RAW10 | Format::RAW12 | Format::RAW_OPAQUE => [(64, 16), (20, 6)],
+            Format::RAW10 | Format::RAW12 | Format::RAW14 | Format::RAW_OPAQUE => [(64, 16), (20, 6)],
             Format::RAW16 | Format::Y8 | Format::Y16 | Format::YV12 => [(64, 16), (18, 10)],
             _ if matches!(self.contract(), Packed(..) | Opaque(_)) => [(64, 16), (19, 7)],
             _ => [(64, 16), (18, 10)],

@@ -23,6 +23,8 @@ pub const COMPONENT_NAME: &str = "android.hardware.graphics.common.PlaneLayoutCo
 pub const COMPRESSION_NAME: &str = "android.hardware.graphics.common.Compression";
 /// The name of `Interlaced`.
 pub const INTERLACED_NAME: &str = "android.hardware.graphics.common.Interlaced";
+/// The name of `Dataspace`: of an option that has its values, too.
+pub const DATASPACE_NAME: &str = "android.hardware.graphics.common.Dataspace";
 /// The name of `ChromaSiting`.
 pub const CHROMA_SITING_NAME: &str = "android.hardware.graphics.common.ChromaSiting";
 

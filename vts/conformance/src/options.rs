@@ -1,6 +1,6 @@
 //! The command line, and the environment behind it.
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use gralloc_client::Transport;
 use std::path::PathBuf;
 
@@ -10,6 +10,27 @@ pub const MAPPER_VARIABLE: &str = "GRALLOC_MAPPER";
 pub const RESTART_VARIABLE: &str = "GRALLOC_RESTART";
 /// `1`: a skip is a failure.
 pub const NO_SKIP_VARIABLE: &str = "GRALLOC_NO_SKIP";
+
+/// A snapshot of AOSP's VTS, where they differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Vts {
+    /// Of December 2025: allocator 2 alone.
+    #[value(name = "16-qpr2")]
+    SixteenQpr2,
+    /// Of Android 17: allocator 2 or 3.
+    #[value(name = "17")]
+    Seventeen,
+    /// What came after: components where their values truly are.
+    #[default]
+    Newest,
+}
+
+impl Vts {
+    /// As the command line names it.
+    pub fn word(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
 
 /// Hold an allocator and a mapper to their contract
 ///
@@ -35,6 +56,9 @@ pub struct Options {
     /// $GRALLOC_RESTART]
     #[arg(long, value_name = "COMMAND", help_heading = "What is under test")]
     pub restart: Option<String>,
+    /// The snapshot of the VTS whose demands count where they differ
+    #[arg(long, value_enum, default_value_t, help_heading = "What is under test")]
+    pub vts: Vts,
     /// Run all tests in this process, and let a crash end it
     #[arg(long)]
     pub in_process: bool,
@@ -87,6 +111,15 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn snapshot_is_the_newest_unless_another_is_named() {
+        assert_eq!(Options::try_parse_from(["x"]).unwrap().vts, Vts::Newest);
+        for vts in [Vts::SixteenQpr2, Vts::Seventeen, Vts::Newest] {
+            assert_eq!(Options::try_parse_from(["x", "--vts", &vts.word()]).unwrap().vts, vts);
+        }
+        assert!(Options::try_parse_from(["x", "--vts", "16"]).is_err());
     }
 
     #[test]

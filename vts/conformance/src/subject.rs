@@ -3,7 +3,7 @@
 use crate::allocator::{Allocator, Buffer};
 use crate::descriptor::Descriptor;
 use crate::mapper::{Imported, LoadError, Mapper};
-use crate::options::{Options, MAPPER_VARIABLE};
+use crate::options::{Options, Vts, MAPPER_VARIABLE};
 use gralloc_client::{ClientError, Connection, Transport, TransportError};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,8 @@ pub struct Target {
     pub mapper: PathBuf,
     /// What restarts the allocator.
     pub restart: Option<String>,
+    /// The snapshot of the VTS.
+    pub vts: Vts,
 }
 
 /// Why nothing can be tested.
@@ -70,7 +72,7 @@ impl Target {
         };
         // A bare file name would be looked for among the system's libraries.
         let mapper = mapper.canonicalize().unwrap_or(mapper);
-        Ok(Target { transport, mapper, restart: options.restart_command() })
+        Ok(Target { transport, mapper, restart: options.restart_command(), vts: options.vts })
     }
 
     /// Connects and loads.
@@ -108,6 +110,11 @@ impl Subject {
     /// The mapper's file.
     pub fn mapper_path(&self) -> &Path {
         &self.target.mapper
+    }
+
+    /// The snapshot of the VTS whose demands count.
+    pub fn vts(&self) -> Vts {
+        self.target.vts
     }
 
     /// A new connection to the allocator; fails the test when there is none.

@@ -64,6 +64,7 @@ pub fn good_info() -> BufferInfo {
         protected: false,
         cached: true,
         contiguous: false,
+        strict_cpu_usage: false,
     }
 }
 

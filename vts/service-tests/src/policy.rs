@@ -60,6 +60,12 @@ pub fn rule(name: &str, body: &str) -> String {
 /// The policy as the service reads it: the same keys, written as JSON. Not through the lint, which would refuse what many
 /// a test needs: limits that no real device could live with.
 pub fn compile(toml: &str) -> String {
-    let value: serde_json::Value = toml::from_str(toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
+    compile_changed(toml, |_| {})
+}
+
+/// The same with a change.
+pub fn compile_changed(toml: &str, change: impl FnOnce(&mut serde_json::Value)) -> String {
+    let mut value: serde_json::Value = toml::from_str(toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
+    change(&mut value);
     serde_json::to_string_pretty(&value).unwrap()
 }

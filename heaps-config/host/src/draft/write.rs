@@ -354,7 +354,7 @@ to = "NV12"
 
 [[resolve]]
 format = "IMPLEMENTATION_DEFINED"
-to = "RGBA_8888"
+to = "RGBX_8888"
 
 [[resolve]]
 format = "RAW_OPAQUE"

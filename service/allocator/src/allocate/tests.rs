@@ -36,6 +36,8 @@ pub(crate) fn policy() -> Policy {
         resolutions: Vec::new(),
         compressions: Vec::new(),
         formats: Vec::new(),
+        strict_cpu_usage: false,
+        graphics_common: None,
         vendor_usage: Vec::new(),
         options: Vec::new(),
         limits: Limits {
@@ -119,6 +121,7 @@ fn run_settling(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32, set
         format: PixelFormat::Rgba8888,
         usage: Usage::NONE,
         reserved_bytes: 0,
+        dataspace: gralloc_buffer::Dataspace::default(),
     };
     let plan = Plan {
         request,

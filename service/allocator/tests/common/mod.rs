@@ -99,6 +99,8 @@ pub fn policy() -> Policy {
         ],
         compressions: Vec::new(),
         formats: Vec::new(),
+        strict_cpu_usage: false,
+        graphics_common: Some(7),
         vendor_usage: vec![VendorUsage { name: "VENDOR_ISP".to_owned(), bit: VENDOR_BIT }],
         options: vec![
             AcceptedOption { name: "test.any".to_owned(), values: vec![] },

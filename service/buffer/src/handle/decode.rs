@@ -1,7 +1,8 @@
 //! From ints that anybody may have written to a [`BufferInfo`].
 
 use crate::handle::encode::{
-    BODY_FIRST, CACHED, COLUMNS, COMPRESSED, CONTIGUOUS, FLAGS, NOT_MAPPABLE, PROTECTED, VENDOR_FORMAT,
+    BODY_FIRST, CACHED, COLUMNS, COMPRESSED, CONTIGUOUS, FLAGS, NOT_MAPPABLE, PROTECTED, STRICT_CPU_USAGE,
+    VENDOR_FORMAT,
 };
 use crate::handle::BufferInfo;
 use crate::handle::HandleError;
@@ -105,6 +106,7 @@ pub fn decode(raw: RawHandle<'_>) -> Result<BufferInfo, HandleError> {
         protected: flags & PROTECTED != 0,
         cached: flags & CACHED != 0,
         contiguous: flags & CONTIGUOUS != 0,
+        strict_cpu_usage: flags & STRICT_CPU_USAGE != 0,
     })
 }
 
@@ -203,7 +205,10 @@ fn can_be(format: PixelFormat, layout: Layout, shapes: &[PlaneShape]) -> bool {
                 || (layout == Layout::Vendor && is_yuv_420_888(shapes))
         }
         PixelFormat::RawOpaque => {
-            matches!(layout, Layout::Raw10 | Layout::Raw12 | Layout::Raw16 | Layout::Blob | Layout::Vendor)
+            matches!(
+                layout,
+                Layout::Raw10 | Layout::Raw12 | Layout::Raw14 | Layout::Raw16 | Layout::Blob | Layout::Vendor
+            )
         }
         PixelFormat::ImplementationDefined | PixelFormat::Vendor(_) => layout != Layout::Blob,
         fixed => Layout::of(fixed) == Some(layout),

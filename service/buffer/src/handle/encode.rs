@@ -22,8 +22,10 @@ pub(crate) const BODY_FIRST: u32 = 1 << 5;
 pub(crate) const COLUMNS: u32 = 1 << 6;
 /// Bit 7 of the flags: the format is a vendor's.
 pub(crate) const VENDOR_FORMAT: u32 = 1 << 7;
+/// Bit 8 of the flags: locks are for what the buffer was allocated for, no more.
+pub(crate) const STRICT_CPU_USAGE: u32 = 1 << 8;
 /// All of them.
-pub(crate) const FLAGS: u32 = (1 << 8) - 1;
+pub(crate) const FLAGS: u32 = (1 << 9) - 1;
 
 /// The ints of a handle. Everything is taken as it is: what does not describe a buffer is refused by `decode`.
 pub fn encode(info: &BufferInfo) -> [i32; INTS] {
@@ -101,6 +103,7 @@ fn flags(info: &BufferInfo) -> u32 {
         | bit(is(|compression| compression.body_first), BODY_FIRST)
         | bit(is(|compression| compression.columns), COLUMNS)
         | bit(matches!(info.format, PixelFormat::Vendor(_)), VENDOR_FORMAT)
+        | bit(info.strict_cpu_usage, STRICT_CPU_USAGE)
 }
 
 /// Fills ints from the front; the rest stays zero.

@@ -3,7 +3,8 @@
 //! [`TABLE`] is the definition of the handle's ints, version 2.
 
 use crate::handle::encode::{
-    BODY_FIRST, CACHED, COLUMNS, COMPRESSED, CONTIGUOUS, FLAGS, NOT_MAPPABLE, PROTECTED, VENDOR_FORMAT,
+    BODY_FIRST, CACHED, COLUMNS, COMPRESSED, CONTIGUOUS, FLAGS, NOT_MAPPABLE, PROTECTED, STRICT_CPU_USAGE,
+    VENDOR_FORMAT,
 };
 use crate::handle::MAGIC;
 use crate::layout::ComponentKind;
@@ -160,7 +161,7 @@ impl Kind {
 }
 
 fn flags(bits: u32) -> String {
-    const NAMES: [(u32, &str); 8] = [
+    const NAMES: [(u32, &str); 9] = [
         (PROTECTED, "protected"),
         (CACHED, "cached"),
         (CONTIGUOUS, "contiguous"),
@@ -169,6 +170,7 @@ fn flags(bits: u32) -> String {
         (BODY_FIRST, "body first"),
         (COLUMNS, "in columns"),
         (VENDOR_FORMAT, "a vendor's format"),
+        (STRICT_CPU_USAGE, "strict CPU usage"),
     ];
     let mut words: Vec<String> =
         NAMES.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect();
@@ -234,7 +236,7 @@ mod tests {
         assert_eq!(value("layout"), Some("4294967295, no such layout"));
         assert_eq!(value("flags"), Some(
                 "protected, cached, contiguous, not for the CPU, compressed, body first, in columns, a vendor's format, \
-                 0xffffff00, of no meaning"
+                 strict CPU usage, 0xfffffe00, of no meaning"
             )
         );
         assert_eq!(value("buffer_bytes"), Some("18446744073709551615"));

@@ -52,6 +52,8 @@ pub struct BufferInfo {
     pub cached: bool,
     /// Physically contiguous.
     pub contiguous: bool,
+    /// Not to be locked for more than it was allocated for.
+    pub strict_cpu_usage: bool,
 }
 
 impl BufferInfo {
@@ -136,6 +138,10 @@ impl fmt::Display for BufferInfo {
             kind(self.cached, "cached", "uncached"),
             kind(self.contiguous, "contiguous", "scattered"),
             kind(self.protected, "protected", "not protected")
-        )
+        )?;
+        if self.strict_cpu_usage {
+            f.write_str("\nlocks: for the CPU usage that it was allocated for, no more")?;
+        }
+        Ok(())
     }
 }

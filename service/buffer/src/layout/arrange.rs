@@ -16,7 +16,7 @@
 //!
 //! Odd sizes of subsampled formats are padded up, not refused: chroma has `ceil(width / 2)` samples and, for 4:2:0,
 //! `ceil(height / 2)` lines. `PixelFormat.aidl` assumes even sizes for YV12, Y8 and Y16; decoders and cameras ask for
-//! odd ones all the same, and the planes tell a client the truth. RAW10, RAW12 and RAW16 are refused where their contract
+//! odd ones all the same, and the planes tell a client the truth. RAW10, RAW12, RAW14 and RAW16 are refused where their contract
 //! is not met: half a group of packed samples, or half a Bayer cell, means nothing.
 //!
 //! All arithmetic is in 64 bits and checked.
@@ -29,7 +29,7 @@ use super::{Area, Form, Layout, Plane, PlaneShape, Planes, MAX_PLANES};
 pub struct Arrangement {
     /// The planes.
     pub planes: Planes,
-    /// As `AllocationResult.stride` gives it: pixels; bytes for RAW10 and RAW12; the width for BLOB.
+    /// As `AllocationResult.stride` gives it: pixels; bytes for RAW10, RAW12 and RAW14; the width for BLOB.
     pub stride: u32,
     /// Bytes from one layer to the next.
     pub layer_bytes: u64,
@@ -73,10 +73,10 @@ impl Layout {
     /// Whether a size is one that the layout can have; if not, what it needs, in words.
     ///
     /// # Errors
-    /// The contract's words for RAW10, RAW12, RAW16 and BLOB; every other layout takes every size.
+    /// The contract's words for RAW10, RAW12, RAW14, RAW16 and BLOB; every other layout takes every size.
     pub const fn accepts(self, width: u32, height: u32) -> Result<(), &'static str> {
         match self {
-            Layout::Raw10 | Layout::Raw12 if width % 4 != 0 || height % 2 != 0 => {
+            Layout::Raw10 | Layout::Raw12 | Layout::Raw14 if width % 4 != 0 || height % 2 != 0 => {
                 Err("a width that is a multiple of 4 and an even height")
             }
             Layout::Raw16 if width % 2 != 0 || height % 2 != 0 => Err("an even width and an even height"),
@@ -90,7 +90,14 @@ impl Layout {
     pub const fn has_fixed_height(self) -> bool {
         matches!(
             self,
-            Layout::Yv12 | Layout::Y8 | Layout::Y16 | Layout::Raw10 | Layout::Raw12 | Layout::Raw16 | Layout::Blob
+            Layout::Yv12
+                | Layout::Y8
+                | Layout::Y16
+                | Layout::Raw10
+                | Layout::Raw12
+                | Layout::Raw14
+                | Layout::Raw16
+                | Layout::Blob
         )
     }
 

@@ -273,6 +273,19 @@ pub(super) const R_8: &[PlaneShape] = &[plane(&[part(R, 0, 8)], 8, 1, 1)];
 pub(super) const R_16: &[PlaneShape] = &[plane(&[part(R, 0, 16)], 16, 1, 1)];
 pub(super) const RG_1616: &[PlaneShape] = &[plane(&[part(R, 0, 16), part(G, 16, 16)], 32, 1, 1)];
 
+// PixelFormat.aidl (V7): 12- and 14-bit values are in the top bits of each 16-bit word, so they begin at its bit 4 and 2.
+pub(super) const R_12: &[PlaneShape] = &[plane(&[part(R, 4, 12)], 16, 1, 1)];
+pub(super) const R_14: &[PlaneShape] = &[plane(&[part(R, 2, 14)], 16, 1, 1)];
+pub(super) const RG_1212: &[PlaneShape] = &[plane(&[part(R, 4, 12), part(G, 20, 12)], 32, 1, 1)];
+pub(super) const RG_1414: &[PlaneShape] = &[plane(&[part(R, 2, 14), part(G, 18, 14)], 32, 1, 1)];
+pub(super) const RGBA_12121212: &[PlaneShape] =
+    &[plane(&[part(R, 4, 12), part(G, 20, 12), part(B, 36, 12), part(A, 52, 12)], 64, 1, 1)];
+pub(super) const RGBA_14141414: &[PlaneShape] =
+    &[plane(&[part(R, 2, 14), part(G, 18, 14), part(B, 34, 14), part(A, 50, 14)], 64, 1, 1)];
+pub(super) const BGRA_1010102: &[PlaneShape] =
+    &[plane(&[part(B, 0, 10), part(G, 10, 10), part(R, 20, 10), part(A, 30, 2)], 32, 1, 1)];
+pub(super) const BGRX_1010102: &[PlaneShape] = &[plane(&[part(B, 0, 10), part(G, 10, 10), part(R, 20, 10)], 32, 1, 1)];
+
 pub(super) const BITS_8: &[PlaneShape] = &[plane(&[], 8, 1, 1)];
 pub(super) const BITS_16: &[PlaneShape] = &[plane(&[], 16, 1, 1)];
 pub(super) const BITS_24: &[PlaneShape] = &[plane(&[], 24, 1, 1)];
@@ -299,8 +312,9 @@ pub(super) const P010: &[PlaneShape] =
 pub(super) const P210: &[PlaneShape] =
     &[plane(&[part(Y, 6, 10)], 16, 1, 1), plane(&[part(Cb, 6, 10), part(Cr, 22, 10)], 32, 2, 1)];
 
-/// RAW10 and RAW12: VTS requires one component without a size, no increment, and no subsampling.
+/// RAW10, RAW12 and RAW14: VTS requires one component without a size, no increment, and no subsampling.
 pub(super) const RAW_10: &[PlaneShape] = &[packed(&[part(Raw, 0, -1)], 4, 5, 1, 1)];
 pub(super) const RAW_12: &[PlaneShape] = &[packed(&[part(Raw, 0, -1)], 2, 3, 1, 1)];
+pub(super) const RAW_14: &[PlaneShape] = &[packed(&[part(Raw, 0, -1)], 4, 7, 1, 1)];
 pub(super) const RAW_16: &[PlaneShape] = &[plane(&[part(Raw, 0, 16)], 16, 1, 1)];
 pub(super) const BLOB: &[PlaneShape] = &[plane(&[part(Raw, 0, 8)], 8, 1, 1)];

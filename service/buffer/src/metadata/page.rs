@@ -17,6 +17,7 @@
 //! Single words cannot tear; the rest are `metadata/cell.rs`.
 
 use super::cell::Cell;
+use crate::dataspace::Dataspace;
 use crate::layout::MAX_PLANES;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -101,6 +102,11 @@ impl<'a> SharedPage<'a> {
     /// A `Dataspace`: any number, vendors have their own.
     pub(super) fn dataspace(&self) -> i32 {
         signed(self.word(DATASPACE))
+    }
+
+    /// Has a page that nobody else has yet begin with a dataspace; false for a page without room.
+    pub fn begin_with(&self, dataspace: Dataspace) -> bool {
+        self.set_dataspace(dataspace.to_wire())
     }
 
     pub(super) fn set_dataspace(&self, value: i32) -> bool {

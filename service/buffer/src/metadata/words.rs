@@ -44,7 +44,10 @@ pub fn explain(kind: StandardMetadata, bytes: &[u8]) -> Option<String> {
         StandardMetadata::Crop => crops(&mut from)?,
         StandardMetadata::Dataspace => match from.i32()? {
             0 => "UNKNOWN".to_owned(),
-            value => format!("{value:#x}"),
+            value => match crate::dataspace::words(value) {
+                Some(words) => format!("{value:#x} ({words})"),
+                None => format!("{value:#x}"),
+            },
         },
         StandardMetadata::BlendMode => {
             let value = from.i32()?;

@@ -30,6 +30,8 @@ fn policy() -> Policy {
         resolutions: Vec::new(),
         compressions: Vec::new(),
         formats: Vec::new(),
+        strict_cpu_usage: false,
+        graphics_common: None,
         vendor_usage: Vec::new(),
         options: Vec::new(),
         limits: Limits {

@@ -104,6 +104,7 @@ pub fn rgba() -> BufferInfo {
         protected: false,
         cached: true,
         contiguous: false,
+        strict_cpu_usage: false,
     }
 }
 

@@ -18,7 +18,7 @@ use gralloc_client::{ClientError, Connection};
 use std::path::Path;
 
 /// The faults.
-const FAULTS: [&str; 25] = [
+const FAULTS: [&str; 26] = [
     "one-buffer-too-few",
     "one-buffer-too-many",
     "one-memory-for-all-buffers-of-a-call",
@@ -43,6 +43,7 @@ const FAULTS: [&str; 25] = [
     "forgets-the-reserved-region",
     "forgets-layers",
     "forgets-names",
+    "forgets-the-dataspace",
     "usage-of-32-bits",
 ];
 
@@ -88,6 +89,8 @@ impl Broken {
 impl allocator_aidl::Interface for Broken {}
 
 impl IAllocator for Broken {
+    allocator_aidl::without_multi_view!();
+
     #[allow(deprecated)] // V1's method stays a part of the contract.
     fn allocate(&self, descriptor: &[u8], count: i32) -> BinderResult<AllocationResult> {
         if self.is("deprecated-allocate-succeeds") {

@@ -3,6 +3,7 @@
 use allocator_aidl::{BufferDescriptorInfo, BufferUsage, ExtendableType, PixelFormat};
 use conformance::format::Format;
 use conformance::mapper::usage;
+use conformance::metadata::DATASPACE_NAME;
 
 /// A descriptor is refused that another allocator takes.
 pub(crate) fn is_denied(fault: &str, descriptor: &BufferDescriptorInfo) -> bool {
@@ -39,6 +40,11 @@ pub(crate) fn changed(fault: &str, descriptor: &BufferDescriptorInfo) -> BufferD
         "accepts-unknown-usage" => {
             let known = bits(descriptor) & !usage::UNKNOWN;
             wanted.usage = BufferUsage(i64::from_ne_bytes(known.to_ne_bytes()));
+        }
+        "forgets-the-dataspace" => {
+            for option in wanted.additionalOptions.iter_mut().filter(|option| option.name == DATASPACE_NAME) {
+                option.value = 0;
+            }
         }
         "accepts-unknown-options" => wanted.additionalOptions.clear(),
         "accepts-unknown-formats" if Format::from_value(wanted.format.0).is_none() => {

@@ -9,7 +9,7 @@ use conformance::metadata::{
 };
 
 /// The faults that this file knows.
-pub(crate) const NAMES: [&str; 17] = [
+pub(crate) const NAMES: [&str; 18] = [
     "lies-about-identity",
     "lies-about-memory",
     "lies-about-content",
@@ -22,6 +22,7 @@ pub(crate) const NAMES: [&str; 17] = [
     "nv21-and-yv12-with-cb-and-cr-swapped",
     "forgets-subsampling",
     "strides-twice-as-long",
+    "red-one-bit-further",
     "rgba-as-bgra",
     "raw-as-whole-pixels",
     "ten-bits-at-the-bottom",
@@ -135,9 +136,14 @@ fn changed_planes(fault: &str, handle: Handle, kind: Standard, truth: &[u8]) -> 
                     swap(plane, Kind::Cb, Kind::Cr);
                 }
                 "rgba-as-bgra" if is(&[Format::RGBA_8888]) => swap(plane, Kind::R, Kind::B),
+                "red-one-bit-further" => {
+                    plane.components.iter_mut().filter(|part| part.kind.value == Kind::R.value()).for_each(|part| {
+                        part.offset_bits += 1;
+                    });
+                }
                 "forgets-subsampling" => (plane.horizontal_subsampling, plane.vertical_subsampling) = (1, 1),
                 "strides-twice-as-long" => plane.stride_bytes *= 2,
-                "raw-as-whole-pixels" if is(&[Format::RAW10, Format::RAW12]) => {
+                "raw-as-whole-pixels" if is(&[Format::RAW10, Format::RAW12, Format::RAW14]) => {
                     plane.sample_increment_bits = 16;
                     plane.components[0].size_bits = 10;
                 }

@@ -38,6 +38,10 @@ pub(super) enum Part {
     Raw12High,
     /// The lower four: both in a third byte.
     Raw12Low,
+    /// The upper eight bits of a RAW14 sample: four bytes for four pixels.
+    Raw14High,
+    /// The lower six: all four in three bytes more.
+    Raw14Low,
 }
 
 impl Part {
@@ -49,15 +53,18 @@ impl Part {
             Part::Raw10Low => (x / 4 * 5 + 4) * 8 + x % 4 * 2,
             Part::Raw12High => (x / 2 * 3 + x % 2) * 8,
             Part::Raw12Low => (x / 2 * 3 + 2) * 8 + x % 2 * 4,
+            Part::Raw14High => (x / 4 * 7 + x % 4) * 8,
+            Part::Raw14Low => (x / 4 * 7 + 4) * 8 + x % 4 * 6,
         }
     }
 
     pub(super) fn bits(self) -> u32 {
         match self {
             Part::Plain { bits, .. } => u32::try_from(bits).unwrap_or(0),
-            Part::Raw10High | Part::Raw12High => 8,
+            Part::Raw10High | Part::Raw12High | Part::Raw14High => 8,
             Part::Raw10Low => 2,
             Part::Raw12Low => 4,
+            Part::Raw14Low => 6,
         }
     }
 }

@@ -116,6 +116,7 @@ impl Image {
     fn parts(&self, plane: &PlaneLayout) -> Vec<field::Part> {
         match (self.contract, plane.sample_increment_bits) {
             (Contract::PackedRaw(10), 0) => vec![field::Part::Raw10High, field::Part::Raw10Low],
+            (Contract::PackedRaw(14), 0) => vec![field::Part::Raw14High, field::Part::Raw14Low],
             (Contract::PackedRaw(12), 0) => vec![field::Part::Raw12High, field::Part::Raw12Low],
             (_, increment) if plane.components.is_empty() => vec![field::Part::Plain { offset: 0, bits: increment }],
             _ => {

@@ -20,7 +20,8 @@ pub(super) fn run(test: &Test, target: &Target, options: &Options) -> Result<Ver
     command
         .args(["--run-one", test.name, "--allocator", &target.transport.to_string()])
         .arg("--mapper")
-        .arg(&target.mapper);
+        .arg(&target.mapper)
+        .args(["--vts", &target.vts.word()]);
     if let Some(restart) = &target.restart {
         command.args(["--restart", restart]);
     }

@@ -8,13 +8,15 @@ use crate::case::{Test, Verdict};
 use crate::descriptor::Descriptor;
 use crate::image::{Image, Memory};
 use crate::mapper::usage;
+use crate::options::Vts;
 use crate::subject::Subject;
 use crate::{format::Format, tests};
 
 pub(super) fn tests() -> Vec<Test> {
     tests!["allocator":
         CanAllocate = "64 × 64 RGBA_8888 for the CPU is allocated, its stride at least 64",
-        RejectsUnknownUsages = "usage bit 33: isSupported is false, allocate2 fails with a service-specific error that is not 0",
+        RejectsZeroLayerCount = "no layers: isSupported is false, allocate2 fails",
+        RejectsUnknownUsages = "usage bit 33, at interface version 2, and from 17 on at 3: isSupported is false, allocate2 fails with a service-specific error that is not 0",
         RejectsUnknownOptions = "a made-up additionalOption: isSupported is false, allocate2 fails in the same way",
         FrontBufferGpuToCpu = "FRONT_BUFFER for the GPU to draw and the CPU to read: isSupported and allocate2 agree on yes, and the CPU reads it",
         FrontBufferGpuToGpu = "FRONT_BUFFER for the GPU alone: isSupported and allocate2 agree on yes, and it imports",
@@ -27,7 +29,18 @@ fn CanAllocate(subject: &Subject) -> Verdict {
     Ok(())
 }
 
+fn RejectsZeroLayerCount(subject: &Subject) -> Verdict {
+    let info = Descriptor { layers: 0, ..Descriptor::generic().named("CPU_8888") };
+    assert!(!subject.allocator.supports(&info), "isSupported is true");
+    assert!(matches!(subject.allocator.allocate(&info, 1), Err(Refusal::Error(..))), "not refused");
+    Ok(())
+}
+
 fn RejectsUnknownUsages(subject: &Subject) -> Verdict {
+    let version = subject.allocator.connection().interface_version().unwrap();
+    // Common V7 names the bit NPU, and the VTS wants it refused all the same.
+    let known = if subject.vts() == Vts::SixteenQpr2 { 2..=2 } else { 2..=3 };
+    assert!(known.contains(&version), "the VTS of {} knows no allocator of version {version}", subject.vts().word());
     let info = Descriptor::generic().named("CPU_8888");
     assert!(subject.allocator.supports(&info));
     subject.allocator.one(&info);

@@ -2,8 +2,9 @@
 
 use super::values::settable;
 use crate::abi::Error;
-use crate::case::{Test, Verdict};
-use crate::metadata::{Standard, DATASPACE_BT2020_PQ, DATASPACE_DISPLAY_P3};
+use crate::case::{Skip, Test, Verdict};
+use crate::descriptor::Descriptor;
+use crate::metadata::{encode, Standard, DATASPACE_BT2020_PQ, DATASPACE_DISPLAY_P3, DATASPACE_NAME};
 use crate::peer::Peer;
 use crate::subject::Subject;
 use crate::tests;
@@ -17,6 +18,7 @@ pub(super) fn tests() -> Vec<Test> {
         value_outlives_the_import_that_set_it = "a value that was set is still there when its setter has freed the buffer, or died",
         values_are_never_torn = "while two processes and a thread set SMPTE2086 and CTA861_3, every value that is read is one that was set",
         types_are_not_torn_apart_by_neighbours = "while one process sets DATASPACE, another's SMPTE2094_40 stays what it was",
+        dataspace_that_was_asked_for_is_there_from_the_first_import = "an allocation with the option Dataspace, where it is taken: DATASPACE has the value at once, here and in another process, and can be set",
         buffers_do_not_share_values = "what is set on one buffer is not seen on another of the same call",
     ]
 }
@@ -45,6 +47,28 @@ fn other_process_sees_what_is_set_here_and_the_other_way_round(subject: &Subject
         assert_eq!(peer.get(theirs, kind), Ok(a), "{kind:?}");
         assert_eq!(peer.set(theirs, kind, &b), Ok(()), "{kind:?}");
         assert_eq!(ours.get_bytes(kind), Ok(b), "{kind:?}");
+    }
+    Ok(())
+}
+
+/// AOSP's `AHardwareBufferTest` demands it of one board, and a client that asks is entitled to what it was promised.
+fn dataspace_that_was_asked_for_is_there_from_the_first_import(subject: &Subject) -> Verdict {
+    let asked =
+        |value: i32| Descriptor { options: vec![(DATASPACE_NAME.to_owned(), value.into())], ..Descriptor::generic() };
+    if !subject.allocator.supports(&asked(DATASPACE_DISPLAY_P3)) {
+        return Err(Skip("the allocator takes no option Dataspace".to_owned()));
+    }
+    let peer = Peer::start(subject);
+    for value in [DATASPACE_DISPLAY_P3, DATASPACE_BT2020_PQ, 0] {
+        let (buffer, _) = subject.import(&asked(value));
+        let right = encode(Standard::DATASPACE, &value);
+        let theirs = peer.import(&buffer.raw).unwrap();
+        assert_eq!(peer.get(theirs, Standard::DATASPACE).as_ref(), Ok(&right));
+        let ours = buffer.import(subject.mapper);
+        assert_eq!(ours.get_bytes(Standard::DATASPACE).as_ref(), Ok(&right));
+        let other = encode(Standard::DATASPACE, &1i32);
+        assert_eq!(ours.set_bytes(Standard::DATASPACE, &other), Error::NONE);
+        assert_eq!(peer.get(theirs, Standard::DATASPACE), Ok(other));
     }
     Ok(())
 }
@@ -121,7 +145,7 @@ fn types_are_not_torn_apart_by_neighbours(subject: &Subject) -> Verdict {
     let peer = Peer::start(subject);
     let theirs = peer.import(&buffer.raw).unwrap();
     let values = [DATASPACE_DISPLAY_P3, DATASPACE_BT2020_PQ];
-    let values = values.map(|value| crate::metadata::encode(Standard::DATASPACE, &value));
+    let values = values.map(|value| encode(Standard::DATASPACE, &value));
     thread::scope(|scope| {
         peer.start_setting(theirs, Standard::DATASPACE, &values, ROUNDS);
         let theirs = scope.spawn(|| peer.wait());
@@ -139,7 +163,7 @@ fn types_are_not_torn_apart_by_neighbours(subject: &Subject) -> Verdict {
 }
 
 fn buffers_do_not_share_values(subject: &Subject) -> Verdict {
-    let allocation = subject.allocator.allocate(&crate::descriptor::Descriptor::generic(), 2).unwrap();
+    let allocation = subject.allocator.allocate(&Descriptor::generic(), 2).unwrap();
     let [first, second] = [0, 1].map(|index| crate::mapper::Imported::of(subject.mapper, &allocation.buffers[index]));
     for (kind, [a, _]) in settable(&first) {
         let before = second.get_bytes(kind);

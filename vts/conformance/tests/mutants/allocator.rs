@@ -14,7 +14,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant::new("accepts-unknown-formats", &["answers::formats_that_do_not_exist_are_refused"]),
     Mutant::new(
         "takes-impossible-sizes",
-        &["answers::sizes_that_cannot_be_are_refused", "pages::buffers_around_a_page_are_whole"],
+        &[
+            "allocator::RejectsZeroLayerCount",
+            "answers::sizes_that_cannot_be_are_refused",
+            "pages::buffers_around_a_page_are_whole",
+        ],
     ),
     Mutant::new(
         "promises-everything",
@@ -69,5 +73,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         "forgets-names",
         &["mapper::GetName", "answers::names_of_any_bytes_are_taken_or_refused_and_nothing_breaks"],
     ),
+    Mutant::new("forgets-the-dataspace", &["sharing::dataspace_that_was_asked_for_is_there_from_the_first_import"]),
     Mutant::new("usage-of-32-bits", &["mapper::GetUsage64"]),
 ];

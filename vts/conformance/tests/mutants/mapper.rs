@@ -236,10 +236,21 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         &["mapper::YV12SubsampleMetadata", "mapper::Lock_YCBCR_420_888", "formats::YCBCR_422_I"],
     ),
     Mutant::new("strides-twice-as-long", &["mapper::Lock_RAW12", "pages::planes_lie_where_they_would_with_any_page"]),
+    Mutant::new(
+        "red-one-bit-further",
+        &["mapper::Lock_RGB_Format_*", "formats::RGB_565", "formats::R_*", "formats::BGR*", "formats::RG*"],
+    ),
     Mutant::new("rgba-as-bgra", &["mapper::GetPlaneLayouts", "formats::RGBA_8888"]),
     Mutant::new(
         "raw-as-whole-pixels",
-        &["mapper::Lock_RAW10", "mapper::Lock_RAW12", "formats::RAW10", "formats::RAW12"],
+        &[
+            "mapper::Lock_RAW10",
+            "mapper::Lock_RAW12",
+            "mapper::Lock_RAW14",
+            "formats::RAW10",
+            "formats::RAW12",
+            "formats::RAW14",
+        ],
     ),
     Mutant::new("ten-bits-at-the-bottom", &["mapper::Lock_YCBCR_P010", "formats::YCBCR_P010"]),
     Mutant::new(

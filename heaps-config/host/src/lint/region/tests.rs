@@ -55,6 +55,8 @@ fn policy(conditions: Vec<Condition>) -> Policy {
         resolutions: Vec::new(),
         compressions: Vec::new(),
         formats: Vec::new(),
+        strict_cpu_usage: false,
+        graphics_common: None,
         vendor_usage: vec![VendorUsage { name: "V".to_owned(), bit: Usage(1 << 28) }],
         options: Vec::new(),
         limits: Limits {

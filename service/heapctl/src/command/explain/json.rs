@@ -31,6 +31,7 @@ pub(super) fn of(case: &Case<'_>) -> Value {
             "layers": descriptor.layer_count,
             "reserved_bytes": descriptor.reserved_size,
             "options": options.collect::<Vec<_>>(),
+            "dataspace": explanation.request.map(|request| request.dataspace.to_wire()),
             "count": case.count,
         },
         "notes": case.notes,

@@ -11,6 +11,9 @@ pub(super) fn of(case: &Case<'_>, out: &Output) -> String {
     let policy = case.policy();
     page.line("policy", &format!("{} ({})", policy.name, case.loaded.source));
     page.line("request", &request(case));
+    if let Some(request) = case.explanation.request.filter(|request| !request.dataspace.is_unknown()) {
+        page.line("dataspace", &format!("{}, the buffer's from its first import on", request.dataspace));
+    }
     let names = case.heap_names(case.present).join(", ");
     let names = if names.is_empty() { "none" } else { &names };
     page.line("heaps there", &format!("{names} ({})", case.present_from));

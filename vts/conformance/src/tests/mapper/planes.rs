@@ -5,7 +5,7 @@
 
 #![allow(non_snake_case)] // The VTS's names.
 
-use crate::case::{Test, Verdict};
+use crate::case::{Skip, Test, Verdict};
 use crate::descriptor::Descriptor;
 use crate::format::{Format, Kind};
 use crate::image::{check_contract, Image, Memory};
@@ -22,6 +22,7 @@ pub(super) fn tests() -> Vec<Test> {
         Lock_YCBCR_420_888 = "Y of 8 bits, Cb and Cr with one stride and an increment of 8 or 16 bits, 2 × 2; written and read back",
         Lock_RAW10 = "one plane with one RAW component of size −1, increment 0; written packed and read back",
         Lock_RAW12 = "the same, 12 bits a pixel",
+        Lock_RAW14 = "where there is RAW14: the same, 14 bits a pixel",
         Lock_YCBCR_P010 = "two planes; Y is bits 6 to 15 of 16, Cr two bytes after Cb, 2 × 2; written and read back",
         Lock_YCBCR_P210 = "the same, chroma halved across alone",
         GetPlaneLayouts = "RGBA_8888: one plane at 0, R G B A at bits 0 8 16 24 of 32, at least 4 bytes a pixel",
@@ -113,6 +114,14 @@ fn Lock_RAW10(subject: &Subject) -> Verdict {
 
 fn Lock_RAW12(subject: &Subject) -> Verdict {
     raw(subject, Format::RAW12);
+    Ok(())
+}
+
+fn Lock_RAW14(subject: &Subject) -> Verdict {
+    if subject.allocator.optional(&Descriptor { format: Format::RAW14.value(), ..Descriptor::generic() }).is_none() {
+        return Err(Skip("this allocator has no RAW14: isSupported and allocate2 both say no".to_owned()));
+    }
+    raw(subject, Format::RAW14);
     Ok(())
 }
 

@@ -1,0 +1,136 @@
+//! `Dataspace`, the colours that a buffer's numbers stand for: what an allocation may ask for, and its names.
+//!
+//! Source: AOSP `hardware/interfaces/graphics/common/aidl/.../Dataspace.aidl` (V5 to V7): three fields, each an enumeration,
+//! or one of a few numbers below them. A buffer that lives may be given any number (`setMetadata`): vendors have their own.
+
+use std::fmt;
+
+/// The name of the option of an allocation (`additionalOptions`) whose value is a [`Dataspace`]: the AIDL type's own.
+pub const DATASPACE_OPTION: &str = "android.hardware.graphics.common.Dataspace";
+
+/// A value that `Dataspace.aidl` defines. The default is UNKNOWN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dataspace(i32);
+
+/// Lowest bit and names of a field, by value; 0 is unspecified.
+struct Field(u32, &'static [&'static str]);
+
+const STANDARD: Field = Field(
+    16,
+    &[
+        "BT709",
+        "BT601_625",
+        "BT601_625_UNADJUSTED",
+        "BT601_525",
+        "BT601_525_UNADJUSTED",
+        "BT2020",
+        "BT2020_CONSTANT_LUMINANCE",
+        "BT470M",
+        "FILM",
+        "DCI_P3",
+        "ADOBE_RGB",
+    ],
+);
+const TRANSFER: Field =
+    Field(22, &["LINEAR", "SRGB", "SMPTE_170M", "GAMMA2_2", "GAMMA2_6", "GAMMA2_8", "ST2084", "HLG"]);
+const RANGE: Field = Field(27, &["FULL", "LIMITED", "EXTENDED"]);
+
+/// Where one field ends and the next begins.
+const STANDARD_MASK: u32 = 63 << 16;
+const TRANSFER_MASK: u32 = 31 << 22;
+const RANGE_MASK: u32 = 7 << 27;
+
+/// Numbers that are no fields.
+const WHOLE: [(i32, &str); 8] = [
+    (0, "UNKNOWN"),
+    (1, "ARBITRARY"),
+    (0x1000, "DEPTH"),
+    (0x1001, "SENSOR"),
+    (0x1002, "DYNAMIC_DEPTH"),
+    (0x1003, "JPEG_APP_SEGMENTS"),
+    (0x1004, "HEIF"),
+    (0x1005, "JPEG_R"),
+];
+
+impl Dataspace {
+    /// The value of an option; `None` for a number that the AIDL does not define.
+    pub fn from_wire(value: i64) -> Option<Dataspace> {
+        let value = i32::try_from(value).ok()?;
+        words(value).map(|_| Dataspace(value))
+    }
+
+    /// The AIDL value.
+    pub const fn to_wire(self) -> i32 {
+        self.0
+    }
+
+    /// Nobody said which: as a buffer is when it is new.
+    pub const fn is_unknown(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// What a number says, by the AIDL's names without their prefixes; `None` for one that is not defined.
+pub(crate) fn words(value: i32) -> Option<String> {
+    if let Some((_, name)) = WHOLE.iter().find(|(whole, _)| *whole == value) {
+        return Some((*name).to_owned());
+    }
+    let bits = u32::from_ne_bytes(value.to_ne_bytes());
+    if bits & !(STANDARD_MASK | TRANSFER_MASK | RANGE_MASK) != 0 {
+        return None;
+    }
+    let fields = [(STANDARD, STANDARD_MASK), (TRANSFER, TRANSFER_MASK), (RANGE, RANGE_MASK)];
+    let mut names = Vec::new();
+    for (Field(shift, known), mask) in fields {
+        let number = usize::try_from((bits & mask) >> shift).ok()?;
+        names.push(match number.checked_sub(1) {
+            None => "UNSPECIFIED",
+            Some(at) => known.get(at)?,
+        });
+    }
+    Some(names.join(" "))
+}
+
+/// The number, and what it says.
+impl fmt::Display for Dataspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x} ({})", self.0, words(self.0).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers of Dataspace.aidl, V7, each with its name there.
+    #[test]
+    fn every_dataspace_of_the_aidl_is_one() {
+        let defined: [i64; 38] = [
+            0x0, 0x1, 0x10000, 0x20000, 0x30000, 0x40000, 0x50000, 0x60000, 0x70000, 0x80000, 0x90000, 0xa0000,
+            0xb0000, 0x400000, 0x800000, 0xc00000, 0x1000000, 0x1400000, 0x1800000, 0x1c00000, 0x2000000, 0x8000000,
+            0x10000000, 0x18000000,
+            // SRGB_LINEAR, SCRGB_LINEAR, SRGB, SCRGB, JFIF, BT601_625, BT709, DISPLAY_P3, BT2020_PQ, BT2020_ITU_HLG.
+            138477568, 406913024, 142671872, 411107328, 146931712, 281149440, 281083904, 143261696, 163971072,
+            302383104, // DEPTH, SENSOR, HEIF, JPEG_R.
+            0x1000, 0x1001, 0x1004, 0x1005,
+        ];
+        for value in defined {
+            assert_eq!(Dataspace::from_wire(value).map(Dataspace::to_wire).map(i64::from), Some(value), "{value:#x}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_not_defined_is_none() {
+        for value in [2, 0x1006, 0x10001, 12 << 16, 63 << 16, 9 << 22, 4 << 27, 1 << 30, -1, i64::MIN, 1 << 32, 1 << 63]
+        {
+            assert_eq!(Dataspace::from_wire(value), None, "{value:#x}");
+        }
+    }
+
+    #[test]
+    fn fields_are_named() {
+        assert_eq!(Dataspace(142_671_872).to_string(), "0x8810000 (BT709 SRGB FULL)");
+        assert_eq!(Dataspace(0x1004).to_string(), "0x1004 (HEIF)");
+        assert_eq!(Dataspace(0x10000).to_string(), "0x10000 (BT709 UNSPECIFIED UNSPECIFIED)");
+    }
+}
