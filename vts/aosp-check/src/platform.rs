@@ -58,7 +58,7 @@ pub const RELEASES: &[Release] = &[
         column: 1,
         config: &[("gralloc_dmaheap", "graphics_common", "v7"), ("gralloc_dmaheap", "allocator", "v3")],
         graphics_common: "V7",
-        instead: &[("nix", "0.31.1")],
+        instead: &[("libc", "0.2.180"), ("nix", "0.31.1")],
     },
 ];
 

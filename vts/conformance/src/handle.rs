@@ -1,8 +1,8 @@
 //! A buffer's handle as it travels: fds and ints of which nobody here knows the meaning.
 
 use crate::abi::{Handle, NativeHandle, NATIVE_HANDLE_VERSION};
-use nix::errno::Errno;
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// How many ints the header of `native_handle_t` takes.
@@ -144,9 +144,9 @@ fn memory_of(fds: &[i32], ints: &[i32]) -> Vec<i32> {
 
 /// The size of what an fd leads to. A dma-buf tells it to a seek alone (`drivers/dma-buf/dma-buf.c`); the position of a
 /// memfd, which the fd's other holders share, is put back.
-fn file_size(fd: &OwnedFd) -> Result<u64, Errno> {
-    let raw = fd.as_raw_fd();
-    let end = nix::unistd::lseek(raw, 0, nix::unistd::Whence::SeekEnd)?;
-    nix::unistd::lseek(raw, 0, nix::unistd::Whence::SeekSet)?;
-    Ok(u64::try_from(end).unwrap_or(0))
+fn file_size(fd: &OwnedFd) -> io::Result<u64> {
+    let mut file = File::from(fd.try_clone()?);
+    let end = file.seek(SeekFrom::End(0))?;
+    file.rewind()?;
+    Ok(end)
 }
