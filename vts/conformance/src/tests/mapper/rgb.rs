@@ -4,8 +4,8 @@
 
 #![allow(non_snake_case)] // The VTS's names.
 
-use crate::descriptor::Descriptor;
 use crate::case::{Skip, Test, Verdict};
+use crate::descriptor::Descriptor;
 use crate::format::{Format, Kind, Part};
 use crate::image::Memory;
 use crate::mapper::usage;
