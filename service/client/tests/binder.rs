@@ -23,6 +23,10 @@ fn main() {
         let ended = serve_binder(ALLOCATOR_INSTANCE, &new_allocator(Files::default()), THREADS);
         panic!("{}", ended.err().unwrap());
     }
+    // One program, not a list of tests: whoever asks for the list gets an empty one.
+    if std::env::args().any(|argument| argument == "--list") {
+        return;
+    }
     if !["/dev/binderfs/binder", "/dev/binder"].iter().any(|node| std::path::Path::new(node).exists()) {
         println!("skip: this machine has no binder driver");
         return;
