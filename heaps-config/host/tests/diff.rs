@@ -77,7 +77,7 @@ fn a_condition_s_own_boundary() {
     let found = only("min_size = \"16MiB\"", "min_size = \"17MiB\"", Cause::Rule, "took what");
     assert_eq!(
         (found.before_at.unwrap().to_string(), found.after_at.unwrap().to_string()),
-        ("rule[5]".to_owned(), "rule[6]".to_owned())
+        ("rule[6]".to_owned(), "rule[7]".to_owned())
     );
     let found = changed("all_of = [\"CPU_READ_OFTEN\"]", "any_of = [\"CPU_READ_OFTEN\", \"CPU_READ_RARELY\"]");
     assert_eq!((found.len(), found[0].cause), (1, Cause::Resolution), "{found:#?}");
