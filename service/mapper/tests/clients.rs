@@ -47,6 +47,7 @@ fn info(format: PixelFormat, layout: Layout, (width, height): (u32, u32), usage:
         height,
         format,
         layout,
+        fourcc: layout.fourcc(),
         usage: Usage(usage),
         stride: arranged.stride,
         planes: arranged.planes,
