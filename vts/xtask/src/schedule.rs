@@ -19,6 +19,8 @@ use vm_harness::progress::tail;
 use crate::context::{Context, VERBOSE};
 use crate::report::Outcome;
 
+/// This program as it was started: at its path there may be a newer one by now, or none.
+pub(crate) const OURSELVES: &str = "/proc/self/exe";
 /// How many steps run at the same time at most. Compilers use all processors by themselves; an emulated machine and most
 /// tests use one.
 const LANES: usize = 2;
@@ -169,7 +171,7 @@ fn child(context: &Context, step: &Step) -> Result<StepReport> {
     let report = report_path(context, step.name);
     // An earlier run's must not pass for this one's.
     let _may_be_absent = std::fs::remove_file(&report);
-    let mut command = Command::new(std::env::current_exe().context("this program's own path")?);
+    let mut command = Command::new(OURSELVES);
     command.args(["step", step.name]).args(&step.arguments).stdin(Stdio::null());
     if VERBOSE.load(std::sync::atomic::Ordering::Relaxed) {
         command.arg("--verbose").stdout(std::io::stderr());

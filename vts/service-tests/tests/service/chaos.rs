@@ -111,6 +111,9 @@ fn start_clients(random: &mut Random, transport: &Transport) -> Vec<Wanderer> {
 pub(crate) fn clients_killed_leave_nothing(subject: &Subject, random: &mut Random, time: Duration) {
     let still = Still::of(subject);
     let mut clients = start_clients(random, subject.transport());
+    // However slow the machine is, some of them have buffers when they are killed.
+    let served = wait_for(SOON, || (subject.dump().number("/all/live_buffers") > 0).then_some(()));
+    assert!(served.is_some(), "no client gets a buffer");
     let (killed, _) = kill_at_random(random, &mut clients, subject.transport(), time, false);
     clients.into_iter().for_each(Wanderer::kill);
     println!("{killed} clients killed under one service");

@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::fuzz;
 use crate::guest_options::MachineArgs;
 use crate::mutants;
-use crate::schedule::Finding;
+use crate::schedule::{self, Finding};
 use crate::selinux;
 use crate::toolchain;
 
@@ -26,8 +26,8 @@ const DEVICE_RUST: &str = "1.78";
 
 /// Another command of this program, as a step. One that cannot run here says `SKIPPED: why`, and ends well.
 pub(super) fn command(_: &Context, arguments: &[&str]) -> Result<Finding> {
-    let program = std::env::current_exe().context("this program's own path")?;
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    let output =
+        Command::new(schedule::OURSELVES).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     print!("{text}");
     ensure!(output.status.success(), "cargo xtask {}: {}", arguments.join(" "), output.status);

@@ -1,0 +1,242 @@
+//! `heapctl explain`.
+
+use crate::run::{run, run_json, Run};
+use crate::{file, BAD};
+use serde_json::{json, Value};
+use std::fs;
+use tempfile::tempdir;
+
+const CAMERA: &[&str] = &[
+    "explain",
+    "--policy",
+    "reference-soc",
+    "--all-heaps",
+    "--format",
+    "YCBCR_420_888",
+    "--usage",
+    "CAMERA_OUTPUT|CPU_READ_OFTEN",
+    "--size",
+    "1900x1081",
+    "--count",
+    "4",
+];
+
+#[test]
+fn explain_takes_what_people_have() {
+    let explained = |arguments: &[&str]| {
+        run_json(&[&["--json", "explain", "--policy", "reference-soc", "--all-heaps"][..], arguments].concat())
+    };
+    // Usage as libui prints it, in hexadecimal without 0x.
+    let (status, value) = explained(&["--format", "34", "--usage", "20100", "--size", "1920x1080"]);
+    assert_eq!((status, &value["request"]["usage_bits"]), (0, &json!(0x20100)));
+    assert!(value["notes"][0].as_str().unwrap().contains("read as hexadecimal, 0x20100"), "{value}");
+    let said = run(&["explain", "--policy", "generic", "--format", "34", "--usage", "20100", "--size", "64x64"]).err;
+    assert!(said.contains("note: usage 20100 is read as hexadecimal"), "{said}");
+
+    let line = "E GraphicBufferAllocator: Failed to allocate (1920 x 1080) layerCount 1 format 34 usage 20100: 3";
+    let (status, of_line) = explained(&["--log", line]);
+    assert_eq!(
+        (status, &of_line["request"]["format"], &of_line["heaps"]),
+        (0, &json!("IMPLEMENTATION_DEFINED"), &value["heaps"])
+    );
+    let (_, of_names) = explained(&[
+        "--format",
+        "HAL_PIXEL_FORMAT_IMPLEMENTATION_DEFINED",
+        "--usage",
+        "GRALLOC_USAGE_HW_CAMERA_WRITE|AHARDWAREBUFFER_USAGE_GPU_SAMPLED_IMAGE",
+        "--size",
+        "1920x1080",
+    ]);
+    assert_eq!(of_names["request"]["usage_bits"], json!(0x20100));
+    assert_eq!(of_names["picture"], of_line["picture"]);
+
+    let minigbm = "Unsupported combination -- HAL format: 34, HAL usage: 131328, drv_format: 9997";
+    let (status, value) = explained(&["--log", minigbm]);
+    assert_eq!(status, 2);
+    assert!(value["error"].as_str().unwrap().contains("give it with --size"), "{value}");
+    assert_eq!(explained(&["--log", minigbm, "--size", "1920x1080"]).1["picture"], of_line["picture"]);
+
+    let (status, value) = explained(&["--format", "NV12", "--size", "64x64"]);
+    assert_eq!(status, 2);
+    assert!(value["error"].as_str().unwrap().contains("NV12 is a layout, not a format"), "{value}");
+    for arguments in [&["--format", "RGBA_8888"][..], &["--size", "64x64"], &["--log", "hello"]] {
+        assert_eq!(explained(arguments).0, 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn explain_all_says_a_line_for_each_request() {
+    let text = "# three\r\nRGBA_8888 1080x2400 GPU_RENDER_TARGET|COMPOSER_OVERLAY\r\n\r\n\
+        0xb40000785b3a9440 | 9945.00 KiB | 1080 (1088) x 2340 |      1 |        1 | 0x    1b00 | FramebufferSurface\r\n\
+        RGBA_8888 64x64 PROTECTED\r\n";
+    let (_dir, path) = file(text, "buffers.txt");
+    let Run { status, out, .. } = run(&["explain", "--policy", "generic", "--all-heaps", "--all", &path]);
+    assert_eq!(status, 1, "{out}");
+    let rows: Vec<&str> = out.lines().collect();
+    assert!(
+        rows.len() == 4 && rows[1].starts_with("2 ") && rows[1].contains("system") && rows[2].starts_with("4 "),
+        "{out}"
+    );
+    assert!(rows[3].contains("refused (denied): refused by rule \"protected\""), "{out}");
+    let (status, value) = run_json(&["--json", "explain", "--policy", "generic", "--all-heaps", "--all", &path]);
+    assert_eq!((status, &value["requests"][1]["line"]), (1, &json!(4)));
+    assert_eq!(value["requests"][1]["explanation"]["request"]["usage_bits"], json!(0x1b00));
+    let (_dir, bad) = file("RGBA_8888 64x64 GPU_TEXTURE\nnonsense\n", "bad.txt");
+    let Run { status, err, .. } = run(&["explain", "--policy", "generic", "--all", &bad]);
+    assert_eq!(status, 2);
+    assert!(err.contains(&format!("{bad}:2: neither FORMAT WIDTHxHEIGHT USAGE")), "{err}");
+    let (_dir, none) = file("# nothing\n", "none.txt");
+    assert!(run(&["explain", "--policy", "generic", "--all", &none]).err.contains("no request in it"));
+}
+
+#[test]
+fn explain_tells_rule_heaps_planes_and_bytes() {
+    let Run { status, out, .. } = run(CAMERA);
+    assert_eq!(status, 0, "{out}");
+    for part in [
+        "4 x YCBCR_420_888 1900x1081, usage CPU_READ_OFTEN|CAMERA_OUTPUT (0x20003)",
+        "YCBCR_420_888 becomes NV21, says resolve[0]",
+        "not \"protected-raw\": all_of requires PROTECTED; not set",
+        "\"camera\" takes it",
+        "\"camera\" is tried first",
+        "\"system\" is tried when the ones before give nothing",
+        "\"camera-yuv\" applies: stride bytes 1900 -> 1920, lines 1081 -> 1082",
+        "0      Y      0        1920    1900        1082   1081          2077440",
+        "1920 pixels",
+        "3116160 (2.97 MiB), of them 34360 padding (1.1 %)",
+        "isSupported: true",
+    ] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+}
+
+#[test]
+fn explain_json_has_the_same_figures() {
+    let mut arguments = CAMERA.to_vec();
+    arguments.push("--json");
+    let (status, value) = run_json(&arguments);
+    assert_eq!((status, &value["ok"], &value["is_supported"]), (0, &json!(true), &json!(true)));
+    assert_eq!((&value["rule"], &value["layout"], &value["resolution"]), (&json!("camera"), &json!("NV21"), &json!(0)));
+    let parts: Vec<(&Value, &Value)> =
+        value["heaps"].as_array().unwrap().iter().map(|heap| (&heap["name"], &heap["part"])).collect();
+    assert_eq!(parts, [(&json!("camera"), &json!("first")), (&json!("system"), &json!("fallback"))]);
+    let picture = &value["picture"];
+    assert_eq!(
+        (&picture["stride"], &picture["bytes"], &picture["padding_bytes"]),
+        (&json!(1920), &json!(3116160), &json!(34360))
+    );
+    assert_eq!(picture["planes"][1]["offset_bytes"], json!(2077440));
+    assert_eq!(value["total_bytes"], json!(4 * (3116160 + 4096)));
+    assert_eq!(value["rules"].as_array().unwrap().last().unwrap()["takes"], json!(true));
+}
+
+#[test]
+fn explain_refusals_exit_1_with_error_and_reason() {
+    let explain = |more: &[&str]| {
+        let head = ["explain", "--policy", "generic", "--all-heaps", "--json"];
+        let (status, value) = run_json(&[&head[..], more].concat());
+        assert_eq!((status, &value["ok"]), (1, &json!(false)), "{more:?}: {value}");
+        (value["refused"]["error"].clone(), value["refused"]["cause"].clone(), value["is_supported"].clone())
+    };
+    let rgba = ["--format", "RGBA_8888", "--size"];
+    let case = |size: &'static str, more: &[&'static str]| [&rgba[..], &[size], more].concat();
+    for (arguments, error, cause, supported) in [
+        (case("-1x64", &[]), "BAD_DESCRIPTOR", "size", false),
+        (case("0x64", &[]), "BAD_DESCRIPTOR", "size", false),
+        (case("64x64", &["--layers", "0"]), "BAD_DESCRIPTOR", "layer-count", false),
+        (case("64x64", &["--reserved", "-1"]), "BAD_DESCRIPTOR", "reserved-size", false),
+        (case("64x64", &["--usage", "0x200000000"]), "UNSUPPORTED", "usage-bits", false),
+        (case("64x64", &["--usage", "PROTECTED"]), "UNSUPPORTED", "denied", false),
+        (case("64x64", &["--option", "no.such=1"]), "UNSUPPORTED", "option", false),
+        (case("64x64", &["--count", "-1"]), "UNSUPPORTED", "count", true),
+        (case("64x64", &["--count", "33"]), "UNSUPPORTED", "count-limit", true),
+        (case("4096x4096", &["--count", "5"]), "UNSUPPORTED", "request-limit", true),
+        (case("2147483647x2147483647", &[]), "UNSUPPORTED", "request-limit", false),
+        (vec!["--format", "0x7fff", "--size", "64x64"], "UNSUPPORTED", "format", false),
+        (vec!["--format", "BLOB", "--size", "64x64"], "BAD_DESCRIPTOR", "blob-height", false),
+    ] {
+        assert_eq!(explain(&arguments), (json!(error), json!(cause), json!(supported)), "{arguments:?}");
+    }
+}
+
+#[test]
+fn explain_knows_heaps_that_are_absent() {
+    let ask = |heaps: &str| {
+        let request = ["--format", "YCBCR_P010", "--usage", "PROTECTED|VIDEO_DECODER", "--size", "64x64", "--json"];
+        run_json(&[&["explain", "--policy", "reference-soc", "--heaps", heaps][..], &request].concat())
+    };
+    assert_eq!(ask("secure-video,system").0, 0);
+    let (status, value) = ask("system");
+    assert_eq!((status, &value["refused"]["cause"]), (1, &json!("heaps-absent")));
+    assert_eq!(value["heaps_present"], json!(["system"]));
+    let Run { status, err, .. } =
+        run(&["explain", "--policy", "generic", "--heaps", "cma", "--format", "BLOB", "--size", "1x1"]);
+    assert_eq!(status, 2);
+    assert!(err.contains("the policy has no heap \"cma\"; it has system"), "{err}");
+    let dir = tempdir().unwrap();
+    let nowhere = dir.path().to_str().unwrap();
+    let (status, value) = run_json(&[
+        "explain",
+        "--policy",
+        "generic",
+        "--heap-dir",
+        nowhere,
+        "--format",
+        "BLOB",
+        "--size",
+        "1x1",
+        "--json",
+    ]);
+    assert_eq!((status, &value["heaps_present"]), (1, &json!([])));
+}
+
+#[test]
+fn explain_of_wrong_words_is_status_2() {
+    let request = |format: &str, usage: &str, size: &str| {
+        let Run { status, err, .. } = run(&["explain", "--format", format, "--usage", usage, "--size", size]);
+        assert_eq!(status, 2, "{format} {usage} {size}");
+        err
+    };
+    assert!(request("RGBA8888", "", "1x1").contains("did you mean RGBA_8888?"));
+    assert!(request("BLOB", "GPU_TEXTUR", "1x1").contains("did you mean GPU_TEXTURE?"));
+    assert!(request("BLOB", "", "1").contains("such as 1920x1080"));
+    let (_dir, path) = file(BAD, "bad.toml");
+    let Run { status, err, .. } = run(&["explain", "--policy", &path, "--format", "BLOB", "--size", "1x1"]);
+    assert_eq!(status, 2);
+    assert!(err.contains("error[unknown-heap]") && err.contains(":10:8"), "{err}");
+}
+
+#[test]
+fn explain_takes_a_policy_that_loads_although_lint_has_errors() {
+    let (_dir, path) = file(BAD.replace("sytem", "system"), "leaky.toml");
+    assert_eq!(run(&["lint", &path]).status, 1);
+    let Run { status, out, err } =
+        run(&["explain", "--policy", &path, "--all-heaps", "--format", "YCBCR_420_888", "--size", "64x64"]);
+    assert_eq!(status, 1);
+    assert!(err.contains(&format!("heapctl lint {path} has findings")), "{err}");
+    assert!(out.contains("no resolution of the policy takes this usage"), "{out}");
+}
+
+#[test]
+fn explain_draws() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("a.svg");
+    let mut arguments = CAMERA.to_vec();
+    arguments.extend(["--svg", path.to_str().unwrap()]);
+    assert_eq!(run(&arguments).status, 0);
+    let drawing = fs::read_to_string(&path).unwrap();
+    assert!(drawing.starts_with("<svg ") && drawing.ends_with("</svg>\n"));
+    for part in [
+        "YCBCR_420_888 as NV21, 1900 x 1081",
+        "stride 1920 bytes, 20 padding",
+        "plane 1: CR CB",
+        "byte 2077440",
+        "34360 of 3116160 bytes",
+    ] {
+        assert!(drawing.contains(part), "{part}");
+    }
+    for element in ["<text ", "<rect "] {
+        assert!(drawing.matches(element).count() > 8, "{element}");
+    }
+    assert_eq!(drawing.matches("<text ").count(), drawing.matches("</text>").count());
+}

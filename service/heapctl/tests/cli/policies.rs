@@ -1,0 +1,156 @@
+//! `heapctl test`, `diff`, `map` and `schema`.
+
+use crate::run::{run, run_json, Run};
+use crate::{file, BAD};
+use serde_json::{json, Value};
+use std::fs;
+use tempfile::tempdir;
+
+#[test]
+fn test_says_what_fails_and_writes_junit() {
+    let generic = heaps_host::profile("generic").unwrap().text;
+    let (dir, path) = file(generic.replacen("stride = 1088", "stride = 1080", 1), "board.toml");
+    let junit = dir.path().join("junit.xml");
+    let Run { status, out, .. } = run(&["test", &path, "--junit", junit.to_str().unwrap()]);
+    assert_eq!(status, 1);
+    assert!(out.contains("FAIL screen: system by rule \"everything-else\", RGBA_8888, stride 1088"), "{out}");
+    assert!(out.contains("stride: 1080 was expected, and it is 1088"), "{out}");
+    assert!(out.contains(&format!("{path}: 13 of 14 expectations hold")), "{out}");
+    assert!(fs::read_to_string(&junit).unwrap().contains("tests=\"14\" failures=\"1\""));
+    // The line to paste is one that works.
+    let line = out.lines().find_map(|line| line.trim().strip_prefix("heapctl explain")).unwrap().replace('\'', "");
+    let arguments: Vec<&str> = ["explain"].into_iter().chain(line.split_whitespace()).collect();
+    assert_eq!(run(&arguments).status, 0, "{line}");
+
+    let (status, value) = run_json(&["--json", "test", &path, "reference-soc"]);
+    assert_eq!((status, &value["ok"], &value["files"][0]["failed"]), (1, &json!(false), &json!(1)));
+    assert_eq!(value["files"][1]["failed"], json!(0));
+    assert_eq!(run(&["test", "generic", "cuttlefish", "reference-soc"]).status, 0);
+    // A policy without expectations is not one that passes.
+    let (_dir, path) = file(generic.split_once("[[expect]]").unwrap().0, "none.toml");
+    let Run { status, out, .. } = run(&["test", &path]);
+    assert_eq!(status, 1);
+    assert!(out.contains("no [[expect]]"), "{out}");
+    let (_dir, path) = file(BAD, "bad.toml");
+    assert_eq!(run(&["test", &path]).status, 2);
+}
+
+#[test]
+fn diff_says_what_changed_for_whom() {
+    let text = heaps_host::profile("reference-soc").unwrap().text;
+    let changed = text.replacen("heaps = [\"secure-preview\", \"secure-video\"]", "heaps = [\"secure-video\"]", 1);
+    let (dir, path) = file(&changed, "board.toml");
+    let Run { status, out, .. } = run(&["diff", "reference-soc", &path]);
+    assert_eq!(status, 0);
+    assert!(out.contains("rule \"protected-preview\" does another thing (reference-soc.toml (shipped):"), "{out}");
+    let before = "before  secure-preview, then secure-video by rule \"protected-preview\"";
+    assert!(out.contains(before) && out.contains("after   secure-video by rule"), "{out}");
+    // The line to paste is one that works.
+    let line = out.lines().find_map(|line| line.trim().strip_prefix("heapctl explain")).unwrap().replace('\'', "");
+    let arguments: Vec<&str> = ["explain"].into_iter().chain(line.split_whitespace()).collect();
+    assert_eq!(run(&arguments).status, 0, "{line}");
+    assert_eq!(run(&["diff", "reference-soc", &path, "--exit-code"]).status, 1);
+    assert_eq!(run(&["diff", "generic", "generic", "--exit-code"]).status, 0);
+    let (_, value) = run_json(&["--json", "diff", "reference-soc", &path]);
+    let first = &value["differences"][0];
+    assert_eq!(
+        (&value["same"], &first["cause"], &first["before"]["key"]),
+        (&json!(false), &json!("rule"), &json!("rule[2]"))
+    );
+    let Run { out, .. } = run(&["diff", "reference-soc", &path, "--markdown"]);
+    assert!(
+        out.starts_with("### 1 difference between") && out.contains("| what | before | after | explain |"),
+        "{out}"
+    );
+
+    // Two revisions of a file.
+    let git = |arguments: &[&str]| {
+        let done = std::process::Command::new("git")
+            .current_dir(dir.path())
+            .args(["-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .output();
+        done.is_ok_and(|output| output.status.success())
+    };
+    if !(git(&["init", "-q"]) && git(&["add", "board.toml"]) && git(&["commit", "-qm", "one"])) {
+        println!("SKIP revisions: git is missing");
+        return;
+    }
+    fs::write(&path, &text).unwrap();
+    let diff = std::process::Command::new(env!("CARGO_BIN_EXE_heapctl"))
+        .current_dir(dir.path())
+        .args(["diff", "HEAD:board.toml", "board.toml", "--exit-code"])
+        .output()
+        .unwrap();
+    assert_eq!(diff.status.code(), Some(1), "{diff:?}");
+    assert!(String::from_utf8_lossy(&diff.stdout).contains("HEAD:board.toml:"), "{diff:?}");
+    let Run { status, err, .. } = run(&["diff", "nonsense:board.toml", &path]);
+    assert!(status == 2 && err.contains("nonsense:board.toml: git: "), "{err}");
+    assert_eq!(run(&["diff", &path, "/nonexistent.toml"]).status, 2);
+    let (_dir, bad) = file(BAD, "bad.toml");
+    assert!(run(&["diff", &path, &bad]).err.contains("error[unknown-heap]"));
+}
+
+#[test]
+fn schema_is_one_json_value() {
+    let (status, schema) = run_json(&["schema"]);
+    assert_eq!((status, &schema["type"]), (0, &json!("object")));
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("heaps.schema.json");
+    assert_eq!(run(&["schema", "-o", path.to_str().unwrap()]).status, 0);
+    assert_eq!(serde_json::from_str::<Value>(&fs::read_to_string(path).unwrap()).unwrap(), schema);
+    assert_eq!(run(&["schema", "-o", "/nonexistent/x.json"]).status, 2);
+}
+
+#[test]
+fn map_draws_what_explain_says() {
+    let dir = tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (status, value) = run_json(&["--json", "map", "reference-soc", "-o", &path("map.html")]);
+    assert_eq!(status, 0, "{value}");
+    let cells = value["cells"].as_array().unwrap();
+    assert_eq!(
+        cells.len(),
+        usize::try_from(value["formats"].as_u64().unwrap() * value["uses"].as_u64().unwrap()).unwrap()
+    );
+    let cell = |format: &str, used: &str| {
+        cells.iter().find(|cell| cell["format"] == json!(format) && cell["use"] == json!(used)).unwrap().clone()
+    };
+    let video = cell("IMPLEMENTATION_DEFINED", "protected video");
+    assert_eq!((&video["heaps"], &video["becomes"]), (&json!(["secure-video"]), &json!("NV12")));
+    // Each cell's line to paste gives what the cell says.
+    for (format, used) in [("RGBA_8888", "display"), ("YCBCR_420_888", "camera to CPU"), ("BLOB", "sensor")] {
+        let cell = cell(format, used);
+        let line = cell["explain"].as_str().unwrap().replace('\'', "");
+        let arguments = ["--json", "explain", "--policy", "reference-soc"].into_iter().chain(line.split_whitespace());
+        let (_, plan) = run_json(&arguments.collect::<Vec<_>>());
+        let heaps: Vec<&Value> = plan["heaps"].as_array().unwrap().iter().map(|heap| &heap["name"]).collect();
+        assert_eq!(json!(heaps), cell["heaps"], "{format} {used}");
+    }
+    let page = fs::read_to_string(path("map.html")).unwrap();
+    assert!(
+        page.starts_with("<!doctype html>") && !page.contains("http://") && !page.contains("https://"),
+        "self-contained"
+    );
+    assert!(page.contains("prefers-color-scheme:dark"));
+
+    let dump = json!({ "policy": "p", "heaps": [], "buffers": [
+        { "usage_bits": 0xb00, "heap": "system" }, { "usage_bits": 0xb00, "heap": "<odd>" }, { "usage_bits": 0, "heap": "system" },
+    ] });
+    fs::write(path("day.json"), dump.to_string()).unwrap();
+    assert_eq!(run(&["map", "generic", "-o", &path("map.svg"), "--dump", &path("day.json")]).status, 0);
+    let picture = fs::read_to_string(path("map.svg")).unwrap();
+    assert!(
+        picture.contains("live buffers (+1 in no use)") && picture.contains("1 from &lt;odd&gt;, 1 from system"),
+        "{picture}"
+    );
+    let refused = |arguments: &[&str], words: &str| {
+        let Run { status, err, .. } = run(&[&["map", "generic"][..], arguments].concat());
+        assert!(status == 2 && err.contains(words), "{err}");
+    };
+    refused(&["-o", &path("map.png")], "a page (.html) or a picture (.svg)");
+    fs::write(path("cut.json"), "{\"buffers\":\n[").unwrap();
+    refused(&["-o", &path("x.svg"), "--dump", &path("cut.json")], "cut.json:2: not a dump in JSON");
+    fs::write(path("other.json"), "{}").unwrap();
+    refused(&["-o", &path("x.svg"), "--dump", &path("other.json")], "it has no \"buffers\"");
+}
