@@ -13,7 +13,7 @@ use super::ledger::Sample;
 use crate::context::Context;
 
 /// Longest run of one client.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(1200);
 /// Where the cameras find the display.
 const SOCKET: &str = "/tmp/display.sock";
 /// What the last camera wrote last, in the out folder.
