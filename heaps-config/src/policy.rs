@@ -150,6 +150,13 @@ pub enum LayoutName {
     Vendor(i32),
 }
 
+impl LayoutName {
+    /// Of a layout that is a vendor's format, or a part of none.
+    pub fn of(layout: Layout, vendor: Option<&VendorFormat>) -> LayoutName {
+        vendor.map_or(LayoutName::Table(layout), |format| LayoutName::Vendor(format.value))
+    }
+}
+
 impl From<Layout> for LayoutName {
     fn from(layout: Layout) -> LayoutName {
         LayoutName::Table(layout)

@@ -8,13 +8,9 @@ use crate::policy::{
     AcceptedOption, Action, Condition, Heap, HeapId, LayoutName, Limits, Policy, Resolution, Rule, Term, VendorFormat,
     VendorUsage,
 };
-use gralloc_buffer::handle::is_yuv_420_888;
+use gralloc_buffer::handle::can_be;
+use gralloc_buffer::layout::PlaneShape;
 use gralloc_buffer::{Layout, PixelFormat, Usage};
-
-/// What YCBCR_420_888 may become: its contract asks for 8-bit samples, chroma halved both ways.
-const YUV_420_LAYOUTS: [Layout; 4] = [Layout::Nv12, Layout::Nv21, Layout::Yv12, Layout::I420];
-/// What RAW_OPAQUE may become.
-const RAW_LAYOUTS: [Layout; 5] = [Layout::Raw10, Layout::Raw12, Layout::Raw14, Layout::Raw16, Layout::Blob];
 
 /// Builds the policy. What cannot be resolved goes to `findings` and is left out; a policy with errors is not for use.
 pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Policy {
@@ -179,27 +175,26 @@ fn resolve_format(
     let format_path = path.key("format");
     let format = names.plain_format(&doc.format, &format_path, findings);
     let layout = names.layout(&doc.to);
-    let all: Vec<Layout> = Layout::ALL.iter().copied().filter(|layout| *layout != Layout::Blob).collect();
-    let allowed: &[Layout] = match format {
-        Some(PixelFormat::Ycbcr420_888) => &YUV_420_LAYOUTS,
-        Some(PixelFormat::RawOpaque) => &RAW_LAYOUTS,
-        Some(PixelFormat::ImplementationDefined) | None => &all,
+    let flexible = match format {
+        Some(flexible @ (PixelFormat::Ycbcr420_888 | PixelFormat::RawOpaque | PixelFormat::ImplementationDefined)) => {
+            Some(flexible)
+        }
+        None => Some(PixelFormat::ImplementationDefined),
         Some(_) => {
             let message = format!("{} is one layout already: there is nothing to resolve", doc.format);
             let help = "allowed: IMPLEMENTATION_DEFINED, YCBCR_420_888, RAW_OPAQUE";
             findings.push(Finding::new(Code::BadValue, format_path, message).help(help));
-            Layout::ALL
+            None
         }
     };
+    let may_be = |layout: Layout, shapes: &[PlaneShape]| flexible.map_or(true, |format| can_be(format, layout, shapes));
     let vendor = |value: i32| formats.iter().find(|format| format.value == value);
-    let may = |layout: LayoutName| match (layout, format) {
-        (LayoutName::Table(layout), _) => allowed.contains(&layout),
-        (LayoutName::Vendor(value), Some(PixelFormat::Ycbcr420_888)) => {
-            vendor(value).map_or(true, |format| is_yuv_420_888(format.shapes()))
-        }
-        (LayoutName::Vendor(_), _) => true,
+    let may = |layout: LayoutName| match layout {
+        LayoutName::Table(layout) => may_be(layout, layout.shapes()),
+        LayoutName::Vendor(value) => vendor(value).map_or(true, |format| may_be(Layout::Vendor, format.shapes())),
     };
-    let names_of = || allowed.iter().map(|layout| layout.name().to_owned()).chain(names.vendor_formats());
+    let table = || Layout::ALL.iter().filter(|layout| may_be(**layout, layout.shapes()));
+    let names_of = || table().map(|layout| layout.name().to_owned()).chain(names.vendor_formats());
     match layout {
         None if doc.to.is_empty() => {}
         None => findings.push(Finding::unknown(Code::UnknownLayout, path.key("to"), "layout", &doc.to, names_of())),

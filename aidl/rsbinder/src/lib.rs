@@ -37,6 +37,8 @@ mod client;
 #[path = "../../error.rs"]
 mod error;
 mod kernel;
+#[path = "../../multi_view.rs"]
+mod multi_view;
 mod socket;
 
 /// What the AIDL compiler wrote. Use the names at the root instead.

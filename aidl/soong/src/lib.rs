@@ -14,6 +14,8 @@ mod client;
 #[path = "../../error.rs"]
 mod error;
 mod kernel;
+#[path = "../../multi_view.rs"]
+mod multi_view;
 mod socket;
 
 use android_hardware_common::aidl::android::hardware::common;

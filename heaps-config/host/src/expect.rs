@@ -98,18 +98,13 @@ fn differences(policy: &Policy, expect: &Expectation, plan: &Plan<'_>) -> Vec<St
         differ("bytes", bytes.to_string(), plan.bytes.to_string());
     }
     if let Some(layout) = &expect.layout {
-        differ("layout", layout.clone(), layout_of(plan).to_owned());
+        differ("layout", layout.clone(), policy.layout_name(plan.layout_name()).to_owned());
     }
     failures
 }
 
 fn rule_name<'p>(policy: &'p Policy, plan: &Plan<'_>) -> &'p str {
     policy.rules.get(plan.rule).map_or("?", |rule| rule.name.as_str())
-}
-
-/// What the policy calls what the format became.
-fn layout_of<'p>(plan: &Plan<'p>) -> &'p str {
-    plan.vendor.map_or(plan.layout.name(), |format| format.name.as_str())
 }
 
 /// What a policy does with a request, on one line.
@@ -121,7 +116,7 @@ pub(crate) fn summary(policy: &Policy, answer: &Result<Plan<'_>, Refusal>) -> St
                 "{} by rule \"{}\", {}, stride {}, {} bytes",
                 heaps.join(", then "),
                 rule_name(policy, plan),
-                layout_of(plan),
+                policy.layout_name(plan.layout_name()),
                 plan.stride,
                 plan.bytes
             )

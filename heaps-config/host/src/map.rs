@@ -2,7 +2,7 @@
 
 use crate::expect::{explain_line, summary};
 use gralloc_allocator::explain::{explain, words};
-use gralloc_buffer::{BufferName, Descriptor, PixelFormat, Usage};
+use gralloc_buffer::{Descriptor, PixelFormat, Usage};
 use heaps_config::policy::{HeapSet, Policy};
 
 /// A column: who asks.
@@ -84,16 +84,7 @@ pub fn of(policy: &Policy) -> Map {
 
 fn cell(policy: &Policy, format: PixelFormat, usage: Usage) -> Cell {
     let (width, height) = if format == PixelFormat::Blob { BLOB_SIZE } else { SIZE };
-    let descriptor = Descriptor {
-        name: BufferName::from_text("map"),
-        width,
-        height,
-        layer_count: 1,
-        format: format.to_wire(),
-        usage: i64::from_ne_bytes(usage.0.to_ne_bytes()),
-        reserved_size: 0,
-        options: Vec::new(),
-    };
+    let descriptor = Descriptor::new("map", width, height, format, usage);
     let told = explain(&descriptor, policy, HeapSet::ALL);
     let taken = told.rules.last().filter(|note| note.misses.is_empty());
     let plane = |plane: &gralloc_allocator::explain::PlaneNote| {
@@ -108,11 +99,7 @@ fn cell(policy: &Policy, format: PixelFormat, usage: Usage) -> Cell {
     Cell {
         heaps: heaps.unwrap_or_default(),
         rule: taken.map(|note| note.name.clone()),
-        becomes: told
-            .format
-            .as_ref()
-            .filter(|note| note.resolution.is_some())
-            .map(|note| note.layout.name().to_owned()),
+        becomes: told.format.as_ref().filter(|note| note.resolution.is_some()).map(|note| note.name.clone()),
         alignments: told
             .alignments
             .iter()

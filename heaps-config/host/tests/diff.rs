@@ -135,6 +135,36 @@ fn alignments() {
     assert_eq!(changed("[[align]]\nname = \"neural-processor\"", masked), []);
 }
 
+/// Two vendors' formats, and a format that is like a table's layout, are layouts of their own, by the policy's names.
+#[test]
+fn vendors_formats_are_told_apart() {
+    let formats = "
+        [[format]]\nname = \"FIRST_565\"\nvalue = 0x115\nfourcc = \"BG16\"
+        planes = [{ components = [\"R:5\", \"G:6\", \"B:5\"] }]
+        [[format]]\nname = \"OTHER_8\"\nvalue = 0x123\nfourcc = \"R8  \"
+        planes = [{ components = [\"R:8\"] }]
+        [[format]]\nname = \"LIKE_RGBX\"\nvalue = 0x124\nfourcc = \"XB24\"\nlike = \"RGBX_8888\"
+    ";
+    let of = |to: &str| {
+        let text = format!("{}\n{formats}", reference());
+        policy(&text.replacen("to = \"RGBX_8888\"", &format!("to = \"{to}\""), 1))
+    };
+    for [before, after] in [["FIRST_565", "OTHER_8"], ["RGBX_8888", "LIKE_RGBX"]] {
+        let (one, other) = (of(before), of(after));
+        let found = diff(&one, &other);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        let what = format!("IMPLEMENTATION_DEFINED became {before} and becomes {after}");
+        assert_eq!((found[0].cause, &found[0].what), (Cause::Resolution, &what));
+        let example = found[0].example.as_ref().unwrap();
+        assert!(example.before.contains(before) && example.after.contains(after), "{example:#?}");
+        for (policy, name) in [(&one, before), (&other, after)] {
+            let map = heaps_host::map::of(policy);
+            let row = map.formats.iter().position(|format| format.name() == "IMPLEMENTATION_DEFINED").unwrap();
+            assert!(map.cells[row].iter().any(|cell| cell.becomes.as_deref() == Some(name)), "{name}");
+        }
+    }
+}
+
 #[test]
 fn limits_heaps_and_vocabulary() {
     let found = changed("request = \"512MiB\"", "request = \"256MiB\"");

@@ -134,7 +134,7 @@ fn qualcomm_private_bits_and_node_names() {
         "qcom,display is ordinary until it is lent"
     );
     assert_eq!(heaps_of("SECURE_DISPLAY|CAMERA_OUTPUT").unwrap_err(), "denied");
-    // Bit 28 is a wish for compression, and no secret.
+    // Bit 28 asks for compression, and is no secret.
     assert_eq!(heaps_of("ALLOC_UBWC|CAMERA_OUTPUT").unwrap(), ["system"]);
     assert_eq!(policy.heaps[0].nodes, ["qcom,system", "system"]);
 }

@@ -19,7 +19,7 @@ use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::layout::{Area, Compression, Form, Layout, Planes, Shapes, MAX_PLANES};
 use gralloc_buffer::{BufferName, Descriptor};
 use heaps_config::condition::Subject;
-use heaps_config::policy::{Compress, Heap, HeapId, HeapSet, Policy, Rule, VendorFormat};
+use heaps_config::policy::{Compress, Heap, HeapId, HeapSet, LayoutName, Policy, Rule, VendorFormat};
 
 /// What will be allocated, and where: a plain value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Plan<'p> {
     pub compress: Option<&'p Compress>,
     /// Header and body of each plane, where it is.
     pub areas: [Area; MAX_PLANES],
-    /// Pixels from one line to the next, as `AllocationResult.stride` gives it. (RAW10 and RAW12: bytes. BLOB: the width.)
+    /// Pixels from one line to the next, as `AllocationResult.stride` gives it. (RAW10, RAW12 and RAW14: bytes. BLOB: the width.)
     pub stride: u32,
     /// Planes of the first layer.
     pub planes: Planes,
@@ -62,6 +62,11 @@ impl<'p> Plan<'p> {
     /// Bytes of `count` such buffers with their metadata, before the kernel rounds each up to pages; `None` beyond 64 bits.
     pub fn total_bytes(&self, count: u32) -> Option<u64> {
         self.bytes.checked_add(self.metadata_bytes)?.checked_mul(u64::from(count))
+    }
+
+    /// What conditions call the layout; `Policy::layout_name` says it in words.
+    pub fn layout_name(&self) -> LayoutName {
+        LayoutName::of(self.layout, self.vendor)
     }
 
     /// The layout as the arithmetic takes it.

@@ -2,7 +2,7 @@
 //!
 //! Source: AOSP `hardware/interfaces/graphics/allocator/aidl/.../BufferDescriptorInfo.aidl` (V2).
 
-use crate::BufferName;
+use crate::{BufferName, PixelFormat, Usage};
 
 /// One of `additionalOptions` (`ExtendableType`), unchecked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,4 +32,20 @@ pub struct Descriptor {
     pub reserved_size: i64,
     /// Extensions.
     pub options: Vec<DescriptorOption>,
+}
+
+impl Descriptor {
+    /// One layer of `width` by `height` pixels, without a reserved region or options; the name is cut at 127 bytes.
+    pub fn new(name: &str, width: i32, height: i32, format: PixelFormat, usage: Usage) -> Descriptor {
+        Descriptor {
+            name: BufferName::from_text(name),
+            width,
+            height,
+            layer_count: 1,
+            format: format.to_wire(),
+            usage: i64::from_ne_bytes(usage.0.to_ne_bytes()),
+            reserved_size: 0,
+            options: Vec::new(),
+        }
+    }
 }

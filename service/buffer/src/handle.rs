@@ -21,7 +21,7 @@ mod error;
 mod fields;
 mod info;
 
-pub use decode::{decode, is_yuv_420_888, RawHandle};
+pub use decode::{can_be, decode, RawHandle};
 pub use encode::encode;
 pub use error::HandleError;
 pub use fields::{fields, Field};

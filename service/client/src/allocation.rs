@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 /// The buffers of one call.
 #[derive(Debug)]
 pub struct Allocation {
-    /// As the service says: pixels from one line to the next; bytes for RAW10, RAW12 and BLOB.
+    /// As the service says: pixels from one line to the next; bytes for RAW10, RAW12 and RAW14; the width for BLOB.
     pub stride: i32,
     /// As many as were asked for.
     pub buffers: Vec<Buffer>,

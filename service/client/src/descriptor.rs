@@ -1,8 +1,7 @@
 //! Descriptors as they travel.
 
 use allocator_aidl::{BufferDescriptorInfo, BufferUsage, ExtendableType, PixelFormat as WireFormat};
-use gralloc_buffer::{BufferName, PixelFormat, Usage};
-use gralloc_buffer::{Descriptor, DescriptorOption};
+use gralloc_buffer::{Descriptor, DescriptorOption, PixelFormat, Usage};
 
 /// Writes a descriptor as it travels. Nothing is checked: that is the service's work.
 pub fn to_wire(descriptor: &Descriptor) -> BufferDescriptorInfo {
@@ -26,16 +25,7 @@ pub struct DescriptorBuilder(Descriptor);
 impl DescriptorBuilder {
     /// Names the buffer (cut at 127 bytes) and says what must be said. Width and height in pixels.
     pub fn new(name: &str, width: i32, height: i32, format: PixelFormat, usage: Usage) -> DescriptorBuilder {
-        DescriptorBuilder(Descriptor {
-            name: BufferName::from_text(name),
-            width,
-            height,
-            layer_count: 1,
-            format: format.to_wire(),
-            usage: i64::from_ne_bytes(usage.0.to_ne_bytes()),
-            reserved_size: 0,
-            options: Vec::new(),
-        })
+        DescriptorBuilder(Descriptor::new(name, width, height, format, usage))
     }
 
     /// Images in the buffer.

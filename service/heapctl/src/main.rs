@@ -6,6 +6,7 @@
 
 mod args;
 mod command;
+mod input;
 mod output;
 mod policy;
 mod request;

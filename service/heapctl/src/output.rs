@@ -79,3 +79,20 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     }
     text
 }
+
+/// Text that may hold anything, as SVG and HTML take it between tags and in quotes. XML has no way to write control characters.
+pub(crate) fn markup(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&apos;"),
+            c if c.is_control() => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

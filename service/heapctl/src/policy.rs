@@ -43,14 +43,19 @@ pub(crate) fn read(file: &Path) -> Result<Loaded> {
     use heaps_config::Severity;
     let linted = heaps_host::lint(crate::command::lint::open(file)?);
     let source = linted.source.name.clone();
-    let Some(policy) = linted.loadable() else {
-        anyhow::bail!("the policy has errors\n{}", linted.render(false).trim_end());
-    };
+    let policy = loadable(&linted)?;
     let mut notes = Vec::new();
     if linted.count(Severity::Error) + linted.count(Severity::Warning) > 0 {
         notes.push(format!("heapctl lint {} has findings", file.display()));
     }
     Ok(Loaded { policy: policy.clone(), source, notes })
+}
+
+/// A policy that the service would load; what keeps it from that, if it would not.
+#[cfg(feature = "host")]
+pub(crate) fn loadable(linted: &heaps_host::Linted) -> Result<&Policy> {
+    use anyhow::Context;
+    linted.loadable().with_context(|| format!("the policy has errors\n{}", linted.render(false).trim_end()))
 }
 
 /// Loads a compiled policy.

@@ -4,7 +4,7 @@ use super::Example;
 use crate::expect::{explain_line, summary};
 use crate::lint::region::Witness;
 use gralloc_allocator::{plan, Plan, Refusal, Unsupported};
-use gralloc_buffer::{BufferName, Descriptor, PixelFormat, Usage};
+use gralloc_buffer::{Descriptor, PixelFormat, Usage};
 use heaps_config::policy::{HeapSet, Policy};
 
 /// Widths and heights to try, small first: even ones, which every format takes, with lines that no alignment leaves as they are.
@@ -25,11 +25,14 @@ pub(super) enum By {
 impl By {
     fn differ(self, before: (&Policy, &Answer<'_>), after: (&Policy, &Answer<'_>)) -> bool {
         match (before.1, after.1) {
-            (Ok(one), Ok(other)) => match self {
-                By::Fate => heaps(before.0, one) != heaps(after.0, other),
-                By::Layout => one.layout != other.layout,
-                By::Figures => one.layout == other.layout && (one.bytes, one.planes) != (other.bytes, other.planes),
-            },
+            (Ok(one), Ok(other)) => {
+                let same_layout = one.layout_name() == other.layout_name();
+                match self {
+                    By::Fate => heaps(before.0, one) != heaps(after.0, other),
+                    By::Layout => !same_layout,
+                    By::Figures => same_layout && (one.bytes, one.planes) != (other.bytes, other.planes),
+                }
+            }
             (Err(one), Err(other)) => self == By::Fate && reason(one) != reason(other),
             // What could not be laid out is refused, and the other way round.
             _ => true,
@@ -90,14 +93,5 @@ fn sizes(witness: &Witness) -> Vec<(i32, i32)> {
 
 /// A request.
 pub(super) fn descriptor(format: PixelFormat, usage: Usage, width: i32, height: i32) -> Descriptor {
-    Descriptor {
-        name: BufferName::from_text("diff"),
-        width,
-        height,
-        layer_count: 1,
-        format: format.to_wire(),
-        usage: i64::from_ne_bytes(usage.0.to_ne_bytes()),
-        reserved_size: 0,
-        options: Vec::new(),
-    }
+    Descriptor::new("diff", width, height, format, usage)
 }

@@ -7,7 +7,7 @@
 
 use gralloc_allocator::{Refusal, Unsupported};
 use gralloc_buffer::Descriptor;
-use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
+use gralloc_buffer::{Layout, PixelFormat, Usage};
 use heaps_config::condition::Subject;
 use heaps_config::policy::{Alignment, HeapSet, Policy};
 use heaps_config::Code;
@@ -103,16 +103,7 @@ impl Must {
     }
 
     fn descriptor(&self) -> Descriptor {
-        Descriptor {
-            name: BufferName::from_text(self.who),
-            width: self.width,
-            height: self.height,
-            layer_count: 1,
-            format: self.format.to_wire(),
-            usage: i64::from_ne_bytes(self.usage().0.to_ne_bytes()),
-            reserved_size: 0,
-            options: Vec::new(),
-        }
+        Descriptor::new(self.who, self.width, self.height, self.format, self.usage())
     }
 
     /// `RGBA_8888 64x64 with CPU_READ_OFTEN|CPU_WRITE_OFTEN (VTS)`

@@ -30,7 +30,7 @@ pub struct Resolved<'p> {
 impl<'p> Resolved<'p> {
     /// What conditions call it.
     pub fn name(&self) -> LayoutName {
-        self.vendor.map_or(LayoutName::Table(self.layout), |format| LayoutName::Vendor(format.value))
+        LayoutName::of(self.layout, self.vendor)
     }
 
     /// As the layout arithmetic takes it.

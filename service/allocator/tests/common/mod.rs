@@ -120,16 +120,7 @@ pub fn policy() -> Policy {
 }
 
 pub fn descriptor(format: PixelFormat, width: i32, height: i32, usage: Usage) -> Descriptor {
-    Descriptor {
-        name: BufferName::from_text("test"),
-        width,
-        height,
-        layer_count: 1,
-        format: format.to_wire(),
-        usage: i64::from_ne_bytes(usage.0.to_ne_bytes()),
-        reserved_size: 0,
-        options: vec![],
-    }
+    Descriptor::new("test", width, height, format, usage)
 }
 
 /// What VTS asks for most: 64 by 64, read and written by the CPU.

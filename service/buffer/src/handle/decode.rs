@@ -197,8 +197,8 @@ fn check_head(magic: i32, version: i32, count: i32) -> Result<(), HandleError> {
     Ok(())
 }
 
-/// Whether a policy may make the layout of the format.
-fn can_be(format: PixelFormat, layout: Layout, shapes: &[PlaneShape]) -> bool {
+/// Whether a policy may make the layout, whose planes are `shapes`, of the format.
+pub fn can_be(format: PixelFormat, layout: Layout, shapes: &[PlaneShape]) -> bool {
     match format {
         PixelFormat::Ycbcr420_888 => {
             matches!(layout, Layout::Nv12 | Layout::Nv21 | Layout::Yv12 | Layout::I420)
@@ -216,7 +216,7 @@ fn can_be(format: PixelFormat, layout: Layout, shapes: &[PlaneShape]) -> bool {
 }
 
 /// The contract of YCBCR_420_888: 8-bit luma, then chroma of 8 bits, halved both ways.
-pub fn is_yuv_420_888(shapes: &[PlaneShape]) -> bool {
+fn is_yuv_420_888(shapes: &[PlaneShape]) -> bool {
     let eight =
         |shape: &PlaneShape| shape.group_samples == 1 && shape.components.iter().all(|part| part.size_bits == 8);
     let sampled = |shape: &PlaneShape| (shape.horizontal_subsampling, shape.vertical_subsampling);

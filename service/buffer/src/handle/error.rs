@@ -119,7 +119,7 @@ impl fmt::Display for HandleError {
             HandleError::Shapes(why) => write!(f, "shapes of planes: {why}"),
             HandleError::Compression(why) => write!(f, "compression: {why}"),
             HandleError::Flags(found) => {
-                write!(f, "flags {found:#x}: bits 0 to 7 have a meaning, and not any of them together")
+                write!(f, "flags {found:#x}: bits 0 to 8 have a meaning, and not any of them together")
             }
             HandleError::Bytes { layers, layer_bytes, buffer_bytes } => {
                 write!(f, "{layers} layers of {layer_bytes} bytes are no buffer of {buffer_bytes} bytes")

@@ -40,14 +40,14 @@ pub struct Arrangement {
 /// A layer in 64 bits, before it is known to fit the wire.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured<'a> {
-    form: Form<'a>,
-    spans: [Span; MAX_PLANES],
+    pub(super) form: Form<'a>,
+    pub(super) spans: [Span; MAX_PLANES],
     /// How many planes there are.
-    count: usize,
+    pub(super) count: usize,
     /// Of a compressed layer: header and body of each plane.
-    areas: [(u64, u64); MAX_PLANES],
+    pub(super) areas: [(u64, u64); MAX_PLANES],
     /// Of a compressed layer: pixels of the first plane's stride.
-    pixels: Option<u64>,
+    pub(super) pixels: Option<u64>,
     /// Bytes behind the planes, before the minimum and the rounding of the layer.
     pub tail_bytes: u64,
     /// Bytes from one layer to the next.
@@ -64,7 +64,7 @@ pub(super) struct Span {
 
 /// Layers of an array start at multiples of this: a cache line of every machine that Android runs on, and enough for
 /// every pixel.
-const LAYER_ALIGN_BYTES: u64 = 64;
+pub(super) const LAYER_ALIGN_BYTES: u64 = 64;
 
 /// Bytes of YV12's chroma stride (`PixelFormat.aidl`: `c_stride = ALIGN(stride/2, 16)`).
 pub(super) const YV12_CHROMA_STRIDE_BYTES: u64 = 16;
@@ -119,23 +119,16 @@ impl<'a> Form<'a> {
     /// The size must be one that the layout accepts. `None` when some figure does not fit 64 bits, or no number is the odd
     /// multiple that is asked for.
     pub fn measure(&self, width: u32, height: u32, layers: u32, needs: &Needs) -> Option<Measured<'a>> {
-        let spans = self.spans(width, height, needs)?;
+        let (spans, end) = self.spans(width, height, needs)?;
         let first = spans.first()?;
-        let luma = first.stride.checked_mul(first.lines)?;
-        let tail_bytes = self.tail(first, luma, needs)?;
-        let least = needs.least_bytes.max(needs.least_of_luma.of(luma)?);
-        let mut layer_bytes = self.end(&spans, needs)?.checked_add(tail_bytes)?.max(least);
-        layer_bytes = layer_bytes.checked_next_multiple_of(needs.size_bytes.max(1))?;
-        if layers > 1 {
-            let both = common_multiple(LAYER_ALIGN_BYTES, needs.size_bytes)?;
-            layer_bytes = layer_bytes.checked_next_multiple_of(both)?;
-        }
+        let pixels = self.pixels(first.stride)?;
+        let (tail_bytes, layer_bytes) = close(first, pixels, end, layers, LAYER_ALIGN_BYTES, needs)?;
         let areas = [(0, 0); MAX_PLANES];
         Some(Measured { form: *self, spans, count: self.shapes.len(), areas, pixels: None, tail_bytes, layer_bytes })
     }
 
-    /// The planes; those beyond the layout's are empty.
-    fn spans(&self, width: u32, height: u32, needs: &Needs) -> Option<[Span; MAX_PLANES]> {
+    /// The planes, those beyond the layout's empty, and where the last one ends, its padding included.
+    fn spans(&self, width: u32, height: u32, needs: &Needs) -> Option<([Span; MAX_PLANES], u64)> {
         let rounded = match self.contract.fixed_stride {
             true => width.into(),
             false => u64::from(width).checked_next_multiple_of(needs.width_pixels.max(1))?,
@@ -154,7 +147,7 @@ impl<'a> Form<'a> {
             *span = Span { offset, stride: plane_stride, lines };
             offset = offset.checked_add(self.extent(span, shape, own)?)?;
         }
-        Some(spans)
+        Some((spans, offset))
     }
 
     /// The first plane's stride.
@@ -274,52 +267,47 @@ impl<'a> Form<'a> {
         let padding = span.stride.checked_mul(lines)?.checked_add(own.padding_bytes)?;
         bytes.checked_add(padding)?.checked_next_multiple_of(own.size_bytes.max(1))
     }
-
-    /// Where the last plane ends, its padding included.
-    fn end(&self, spans: &[Span], needs: &Needs) -> Option<u64> {
-        let mut end = 0u64;
-        for ((span, shape), own) in spans.iter().zip(self.shapes).zip(&needs.planes) {
-            end = end.max(span.offset.checked_add(self.extent(span, shape, own)?)?);
-        }
-        Some(end)
-    }
-
-    fn tail(&self, first: &Span, luma: u64, needs: &Needs) -> Option<u64> {
-        tail(first.stride, self.pixels(first.stride)?, first.lines, luma, needs)
-    }
 }
 
-/// Bytes behind all planes, for a first plane of so many bytes and pixels a line, lines, and bytes.
-pub(super) fn tail(stride: u64, pixels: u64, lines: u64, luma: u64, needs: &Needs) -> Option<u64> {
+/// What stands behind planes that end at `end`: bytes of the tail, and of the layer with its minimum and its rounding, where
+/// the first plane's stride is so many pixels and one of several layers starts at a multiple of `layer_align` bytes.
+pub(super) fn close(
+    first: &Span,
+    pixels: u64,
+    end: u64,
+    layers: u32,
+    layer_align: u64,
+    needs: &Needs,
+) -> Option<(u64, u64)> {
+    let luma = first.stride.checked_mul(first.lines)?;
+    let tail_bytes = tail(first, pixels, luma, needs)?;
+    let least = needs.least_bytes.max(needs.least_of_luma.of(luma)?);
+    let size = needs.size_bytes.max(1);
+    let mut layer_bytes = end.checked_add(tail_bytes)?.max(least).checked_next_multiple_of(size)?;
+    if layers > 1 {
+        layer_bytes = layer_bytes.checked_next_multiple_of(common_multiple(layer_align, size)?)?;
+    }
+    Some((tail_bytes, layer_bytes))
+}
+
+/// Bytes behind all planes, for a first plane of so many pixels a line, and so many bytes.
+fn tail(first: &Span, pixels: u64, luma: u64, needs: &Needs) -> Option<u64> {
     let block = needs.tail_blocks;
     let blocks = match block.bytes {
         0 => 0,
         _ => pixels
             .div_ceil(u64::from(block.width).max(1))
-            .checked_mul(lines.div_ceil(u64::from(block.height).max(1)))?,
+            .checked_mul(first.lines.div_ceil(u64::from(block.height).max(1)))?,
     };
     let tail = needs
         .tail_bytes
-        .checked_add(needs.tail_lines.checked_mul(stride)?)?
+        .checked_add(needs.tail_lines.checked_mul(first.stride)?)?
         .checked_add(blocks.checked_mul(block.bytes.into())?)?
         .checked_add(needs.tail_of_luma.of(luma)?)?;
     Some(tail.max(needs.tail_least))
 }
 
-impl<'a> Measured<'a> {
-    /// One of blocks.
-    pub(super) fn of_blocks(
-        form: Form<'a>,
-        spans: [Span; MAX_PLANES],
-        areas: [(u64, u64); MAX_PLANES],
-        count: usize,
-        pixels: u64,
-        tail_bytes: u64,
-        layer_bytes: u64,
-    ) -> Measured<'a> {
-        Measured { form, spans, count, areas, pixels: Some(pixels), tail_bytes, layer_bytes }
-    }
-
+impl Measured<'_> {
     /// The same in the types of the wire; `None` when a stride does not fit 31 bits (`AllocationResult.stride` is an
     /// int, and clients compute with it) or a plane's lines do not.
     pub fn narrow(&self) -> Option<Arrangement> {

@@ -10,8 +10,8 @@
 //!
 //! Planes in columns (Broadcom's SAND) have no blocks: each has a part of every column.
 
-use super::arrange::{tail, Measured, Span};
-use super::needs::{common_multiple, Needs};
+use super::arrange::{close, Measured, Span, LAYER_ALIGN_BYTES};
+use super::needs::Needs;
 use super::shape::{packed, Components};
 use super::{Component, ComponentKind, Form, PlaneShape, Shapes, MAX_PLANES};
 
@@ -125,7 +125,7 @@ impl<'a> Form<'a> {
         let mut spans = [Span::default(); MAX_PLANES];
         let mut areas = [(0, 0); MAX_PLANES];
         let planes = self.blocks(blocks, width, height)?;
-        let count = if blocks.merged { 1 } else { self.shapes.len() };
+        let count = self.count(blocks);
         let mut end = 0u64;
         let mut listed = count;
         for (index, plane) in planes.iter().take(count).enumerate() {
@@ -153,16 +153,19 @@ impl<'a> Form<'a> {
             end = end.max(fields);
         }
         let first = planes.first()?;
-        let luma = first.stride.checked_mul(first.lines)?;
-        let tail_bytes = tail(first.stride, first.pixels, first.lines, luma, needs)?;
-        let least = needs.least_bytes.max(needs.least_of_luma.of(luma)?);
-        let size = needs.size_bytes.max(1);
-        let mut layer_bytes = end.checked_add(tail_bytes)?.max(least).checked_next_multiple_of(size)?;
-        if layers > 1 {
-            let both = common_multiple(size, u64::from(blocks.layer_align).max(64))?;
-            layer_bytes = layer_bytes.checked_next_multiple_of(both)?;
+        let pixels = first.pixels;
+        let first = Span { offset: 0, stride: first.stride, lines: first.lines };
+        let align = u64::from(blocks.layer_align).max(LAYER_ALIGN_BYTES);
+        let (tail_bytes, layer_bytes) = close(&first, pixels, end, layers, align, needs)?;
+        Some(Measured { form: *self, spans, count: listed, areas, pixels: Some(pixels), tail_bytes, layer_bytes })
+    }
+
+    /// How many planes have blocks.
+    fn count(&self, blocks: &Blocks<'_>) -> usize {
+        match blocks.merged {
+            true => 1,
+            false => self.shapes.len(),
         }
-        Some(Measured::of_blocks(*self, spans, areas, listed, first.pixels, tail_bytes, layer_bytes))
     }
 
     /// What the planes of a merged compression are made of, for handles and clients: components in bits without an order.
@@ -199,7 +202,7 @@ impl<'a> Form<'a> {
 
     fn blocks(&self, blocks: &Blocks<'_>, width: u32, height: u32) -> Option<[Block; MAX_PLANES]> {
         let mut planes = [Block::default(); MAX_PLANES];
-        let count = if blocks.merged { 1 } else { self.shapes.len() };
+        let count = self.count(blocks);
         let last = blocks.grids.last()?;
         for (index, (plane, shape)) in planes.iter_mut().zip(self.shapes).take(count).enumerate() {
             let grid = blocks.grids.get(index).unwrap_or(last);
@@ -242,8 +245,7 @@ impl<'a> Form<'a> {
         areas: &mut [(u64, u64); MAX_PLANES],
     ) -> Option<u64> {
         let column = u64::from(blocks.column_bytes);
-        let [_, round] = blocks.grids.first()?.round;
-        let height = u64::from(height).checked_next_multiple_of(round.max(1).into())?;
+        let height = column_height(blocks, height)?;
         let line = self.shapes.first()?.line_bytes(width.into())?.checked_next_multiple_of(column)?;
         let mut lines_above = 0u64;
         for ((span, area), shape) in spans.iter_mut().zip(areas.iter_mut()).zip(self.shapes) {
@@ -257,11 +259,16 @@ impl<'a> Form<'a> {
 
     /// Lines of a column of all planes: a parameter of Broadcom's modifiers.
     pub fn column_lines(&self, blocks: &Blocks<'_>, height: u32) -> Option<u64> {
-        let [_, round] = blocks.grids.first()?.round;
-        let height = u64::from(height).checked_next_multiple_of(round.max(1).into())?;
+        let height = column_height(blocks, height)?;
         let lines = |shape: &PlaneShape| height.div_ceil(shape.vertical_subsampling.into());
         Some(self.shapes.iter().map(lines).sum())
     }
+}
+
+/// Lines of a column of the first plane.
+fn column_height(blocks: &Blocks<'_>, height: u32) -> Option<u64> {
+    let [_, round] = blocks.grids.first()?.round;
+    u64::from(height).checked_next_multiple_of(round.max(1).into())
 }
 
 impl Grid {

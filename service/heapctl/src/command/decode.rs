@@ -3,12 +3,12 @@
 mod metadata;
 
 use crate::args::DecodeArgs;
+use crate::input;
 use crate::output::{Output, Status};
 use anyhow::{ensure, Context, Result};
 use gralloc_buffer::handle::{decode, fields, BufferInfo, Field, RawHandle};
 use gralloc_buffer::layout::{Area, Compression};
 use serde_json::{json, Value};
-use std::io::Read;
 use std::path::Path;
 
 /// Most text that is read: a native handle has at most 1,024 ints (`NATIVE_HANDLE_MAX_INTS`, AOSP
@@ -16,7 +16,7 @@ use std::path::Path;
 const MAX_TEXT_BYTES: u64 = 64 << 10;
 
 pub(crate) fn run(args: &DecodeArgs, out: &Output) -> Result<Status> {
-    let name = if args.file == Path::new("-") { "standard input".into() } else { args.file.display().to_string() };
+    let name = input::name(&args.file);
     let text = read(&args.file).with_context(|| name.clone())?;
     if args.dump {
         return dump(&text, out).with_context(|| name);
@@ -72,17 +72,8 @@ pub(crate) fn fields_json(ints: &[i32]) -> Value {
 }
 
 fn read(file: &Path) -> Result<String> {
-    let mut text = String::new();
-    let mut take = |source: &mut dyn Read| source.take(MAX_TEXT_BYTES.saturating_add(1)).read_to_string(&mut text);
-    let read = match file {
-        file if file == Path::new("-") => take(&mut std::io::stdin())?,
-        file => take(&mut std::fs::File::open(file)?)?,
-    };
-    ensure!(
-        u64::try_from(read)? <= MAX_TEXT_BYTES,
-        "more than {MAX_TEXT_BYTES} bytes: that is neither a handle nor a buffer's metadata"
-    );
-    Ok(text)
+    let too_long = format!("more than {MAX_TEXT_BYTES} bytes: that is neither a handle nor a buffer's metadata");
+    input::text(input::open(file)?, MAX_TEXT_BYTES, &too_long)
 }
 
 fn parse(text: &str) -> Result<Vec<i32>> {

@@ -3,6 +3,7 @@
 use crate::args::DiffArgs;
 use crate::command::lint;
 use crate::output::{Output, Status};
+use crate::policy;
 use anyhow::{bail, Context, Result};
 use heaps_config::KeyPath;
 use heaps_host::diff::{self, Difference};
@@ -13,10 +14,7 @@ use std::process::Command;
 
 pub(crate) fn run(args: &DiffArgs, out: &Output) -> Result<Status> {
     let (before, after) = (open(&args.before)?, open(&args.after)?);
-    let (Some(first), Some(second)) = (before.loadable(), after.loadable()) else {
-        let bad = if before.loadable().is_none() { &before } else { &after };
-        bail!("the policy has errors\n{}", bad.render(false).trim_end());
-    };
+    let (first, second) = (policy::loadable(&before)?, policy::loadable(&after)?);
     let differences = diff::diff(first, second);
     let line = |is_after: bool, path: &KeyPath| if is_after { after.line_of(path) } else { before.line_of(path) };
     if out.json {

@@ -1,8 +1,9 @@
 //! `heapctl draft`
 
 use crate::args::DraftArgs;
+use crate::input;
 use crate::output::{Output, Status};
-use anyhow::{anyhow, bail, Context, Result};
+use anyhow::{anyhow, Context, Result};
 use heaps_host::board::{Board, Note, Place, MAX_FILE_BYTES};
 use heaps_host::{DraftError, Format, Source};
 use serde_json::{json, Value};
@@ -72,7 +73,7 @@ fn of_names(args: &DraftArgs) -> Result<Drafted> {
 fn of_files(args: &DraftArgs) -> Result<Drafted> {
     let mut read_files = Vec::new();
     for file in &args.files {
-        let shown = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
+        let shown = input::name(file);
         let bytes = bytes(file).with_context(|| shown.clone())?;
         read_files.push((shown, bytes));
     }
@@ -93,7 +94,7 @@ fn named(args: &DraftArgs, source: &str, error: DraftError) -> anyhow::Error {
 
 /// A file up to what a board's files have, and one byte more: reading it says that it is too long.
 fn bytes(file: &Path) -> Result<Vec<u8>> {
-    let input: Box<dyn Read> = if file == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
+    let input = input::open(file)?;
     let mut bytes = Vec::new();
     let most = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
     input.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -106,7 +107,7 @@ fn names(args: &DraftArgs) -> Result<(String, Vec<String>)> {
         return Ok(("--nodes".to_owned(), nodes.clone()));
     }
     if let Some(file) = &args.nodes_from {
-        let shown = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
+        let shown = input::name(file);
         let text = read(file).with_context(|| shown.clone())?;
         // A terminal's line ends come along with adb.
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -124,13 +125,8 @@ fn names(args: &DraftArgs) -> Result<(String, Vec<String>)> {
 }
 
 fn read(file: &Path) -> Result<String> {
-    let input: Box<dyn Read> = if file == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
-    let mut text = String::new();
-    input.take(MAX_LIST_BYTES.saturating_add(1)).read_to_string(&mut text)?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_LIST_BYTES {
-        bail!("longer than {MAX_LIST_BYTES} bytes: no list of heaps");
-    }
-    Ok(text)
+    let too_long = format!("longer than {MAX_LIST_BYTES} bytes: no list of heaps");
+    input::text(input::open(file)?, MAX_LIST_BYTES, &too_long)
 }
 
 /// A policy that somebody has edited is not lost by a second call.

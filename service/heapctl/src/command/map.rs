@@ -6,6 +6,7 @@ mod picture;
 use crate::args::MapArgs;
 use crate::command::lint;
 use crate::output::{Output, Status};
+use crate::{input, policy};
 use anyhow::{anyhow, bail, Context, Result};
 use gralloc_buffer::Usage;
 use heaps_config::Policy;
@@ -34,9 +35,7 @@ struct Live {
 
 pub(crate) fn run(args: &MapArgs, out: &Output) -> Result<Status> {
     let linted = heaps_host::lint(lint::open(&args.policy)?);
-    let Some(policy) = linted.loadable() else {
-        bail!("the policy has errors\n{}", linted.render(false).trim_end());
-    };
+    let policy = policy::loadable(&linted)?;
     let map = map::of(policy);
     let live = args.dump.as_deref().map(|file| live(file, &map)).transpose()?;
     let drawn = Drawn { policy, source: linted.source.name.clone(), map, live };
@@ -85,14 +84,10 @@ fn cell_json(format: &str, used: &str, cell: &Cell) -> Value {
 
 /// What a service's dump says of live buffers: their usage and heap. It does not say their format.
 fn live(file: &Path, map: &Map) -> Result<Live> {
-    use std::io::Read;
     let shown = file.display().to_string();
-    let mut text = String::new();
     let opened = std::fs::File::open(file).with_context(|| shown.clone())?;
-    opened.take(MAX_DUMP_BYTES.saturating_add(1)).read_to_string(&mut text).with_context(|| shown.clone())?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_DUMP_BYTES {
-        bail!("{shown}: longer than {MAX_DUMP_BYTES} bytes: no dump");
-    }
+    let too_long = format!("longer than {MAX_DUMP_BYTES} bytes: no dump");
+    let text = input::text(opened, MAX_DUMP_BYTES, &too_long).with_context(|| shown.clone())?;
     let dump: Value =
         serde_json::from_str(&text).map_err(|bad| anyhow!("{shown}:{}: not a dump in JSON: {bad}", bad.line()))?;
     let buffers = dump.get("buffers").and_then(Value::as_array);
@@ -110,21 +105,4 @@ fn live(file: &Path, map: &Map) -> Result<Live> {
         }
     }
     Ok(live)
-}
-
-/// Text as markup takes it.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

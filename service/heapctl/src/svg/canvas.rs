@@ -1,5 +1,6 @@
 //! The few shapes that a drawing needs, written as SVG.
 
+use crate::output::markup;
 use std::fmt::Write;
 
 /// Where a text stands in relation to its point.
@@ -59,7 +60,7 @@ impl Canvas {
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };
-        let text = escape(text);
+        let text = markup(text);
         self.push(format_args!("<text class='{class}' x='{x:.1}' y='{y:.1}' text-anchor='{anchor}'>{text}</text>"));
     }
 
@@ -93,26 +94,10 @@ impl Canvas {
             "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width:.0} {height:.0}' width='{width:.0}' \
              height='{height:.0}' role='img'>\n  <title>{}</title>\n  <style>{STYLE}  </style>\n  <defs>{DEFINITIONS}  </defs>\n  \
              <rect width='100%' height='100%' fill='#ffffff'/>\n{}</svg>\n",
-            escape(title),
+            markup(title),
             self.body
         )
     }
-}
-
-/// Text that may hold anything, as character data. XML has no way to write control characters.
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '\'' => escaped.push_str("&apos;"),
-            c if c.is_control() => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 /// A number of bytes on a drawing, where the last of 53 bits is not seen.

@@ -103,7 +103,7 @@ fn ten_thousand_buffers_are_accounted_for_one_by_one() -> Verdict {
     }
     assert_eq!(client.refusal(&blob("one more", 4096), 1).error(), NO_RESOURCES);
     drop(kept.swap_remove(MANY / 2));
-    // Where releases are found by a scan, that one has gone is learnt after it.
+    // Where releases are found by a scan, a release is learnt of after it.
     let one_more = wait_for(SOON, || client.allocate(&blob("one more", 4096), 1).ok());
     kept.extend(one_more.expect("the place of the buffer that was let go").buffers.into_iter().map(|one| one.pixels));
     assert_eq!(client.refusal(&blob("two more", 4096), 1).error(), NO_RESOURCES);

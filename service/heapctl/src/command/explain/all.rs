@@ -2,20 +2,19 @@
 
 use super::{explained, json, logged, Case};
 use crate::args::{ExplainArgs, RequestArgs};
+use crate::input;
 use crate::output::{table, Output, Status};
 use crate::policy::Loaded;
 use crate::request;
 use anyhow::{anyhow, bail, Context, Result};
 use serde_json::json;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 /// A dumpsys of a busy device is a tenth of it.
 const MAX_BYTES: u64 = 4 << 20;
 
 pub(super) fn run(file: &Path, args: &ExplainArgs, loaded: &Loaded, out: &Output) -> Result<Status> {
-    let shown = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
+    let shown = input::name(file);
     let text = read(file).with_context(|| shown.clone())?;
     let mut cases = Vec::new();
     for (number, line) in (1..).zip(text.lines().map(str::trim)) {
@@ -74,7 +73,8 @@ fn rows(cases: &[(usize, Case<'_>)]) -> String {
             (Ok(()), Ok(plan)) => {
                 let heaps: Vec<&str> = plan.candidates_in_order().map(|id| case.policy().heap_name(id)).collect();
                 let rule = case.policy().rules.get(plan.rule).map_or("?", |rule| rule.name.as_str());
-                let (layout, stride) = (plan.layout.name().to_owned(), plan.stride.to_string());
+                let (layout, stride) =
+                    (case.policy().layout_name(plan.layout_name()).to_owned(), plan.stride.to_string());
                 [line, request, heaps.join(", "), rule.to_owned(), layout, stride, plan.bytes.to_string()]
             }
             (Err(refusal), _) | (_, Err(refusal)) => {
@@ -88,11 +88,5 @@ fn rows(cases: &[(usize, Case<'_>)]) -> String {
 }
 
 fn read(file: &Path) -> Result<String> {
-    let input: Box<dyn Read> = if file == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
-    let mut text = String::new();
-    input.take(MAX_BYTES.saturating_add(1)).read_to_string(&mut text)?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_BYTES {
-        bail!("longer than {MAX_BYTES} bytes");
-    }
-    Ok(text)
+    input::text(input::open(file)?, MAX_BYTES, &format!("longer than {MAX_BYTES} bytes"))
 }

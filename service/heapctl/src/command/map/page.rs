@@ -1,6 +1,7 @@
 //! One page that needs nothing else: the picture, and beside it the plan of the cell that is pointed at.
 
-use super::{cells, escaped, picture, Drawn};
+use super::{cells, picture, Drawn};
+use crate::output::markup;
 
 const SCRIPT: &str = r#"
 const cells = JSON.parse(document.getElementById("cells").textContent);
@@ -39,7 +40,7 @@ show(document.querySelector(".cell"));
 pub(super) fn of(drawn: &Drawn<'_>) -> String {
     // `<` as an escape, so that no text of a policy ends the script element.
     let data = cells(drawn).to_string().replace('<', "\\u003c");
-    let title = escaped(&format!("Policy {}", drawn.policy.name));
+    let title = markup(&format!("Policy {}", drawn.policy.name));
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title><style>{}\
          body{{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;margin:1em}}.grid{{overflow-x:auto}}\

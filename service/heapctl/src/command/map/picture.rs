@@ -1,6 +1,7 @@
 //! The grid as SVG: a cell's colour is its first heap, and its words say the same.
 
-use super::{escaped, Drawn};
+use super::Drawn;
+use crate::output::markup;
 use heaps_host::map::Cell;
 use std::fmt::Write;
 
@@ -65,15 +66,15 @@ fn body(drawn: &Drawn<'_>) -> String {
         "<text x=\"8\" y=\"22\" style=\"font-size:16px;font-weight:600\">{}</text><text class=\"dim\" x=\"8\" y=\"42\">{}</text>\
          <text class=\"dim\" x=\"8\" y=\"58\">+n: further heaps are tried; bold frame: protected; ≡: an alignment changed the lines; \
          grey: refused, with the cause</text>",
-        escaped(&format!("Policy {}", drawn.policy.name)),
-        escaped(&format!("{}; 1920 x 1080 pixels, all heaps there", drawn.source)),
+        markup(&format!("Policy {}", drawn.policy.name)),
+        markup(&format!("{}; 1920 x 1080 pixels, all heaps there", drawn.source)),
     );
     for (at, used) in drawn.map.uses.iter().enumerate() {
         let x = times(at, CELL_WIDTH).saturating_add(LEFT);
         let words: Vec<&str> = used.name.split(' ').collect();
         for (line, word) in words.iter().enumerate() {
             let y = TOP.saturating_sub(8).saturating_sub(times(words.len().saturating_sub(line).saturating_sub(1), 14));
-            let word: String = escaped(&cut(word));
+            let word: String = markup(&cut(word));
             let _ = write!(
                 svg,
                 "<text x=\"{}\" y=\"{y}\" text-anchor=\"middle\">{word}</text>",
@@ -96,10 +97,10 @@ fn body(drawn: &Drawn<'_>) -> String {
                 svg,
                 "<g><title>{}</title><rect class=\"c\" x=\"{x}\" y=\"{y}\" width=\"{CELL_WIDTH}\" height=\"{CELL_HEIGHT}\" \
                  fill=\"{fill}\"/><text x=\"{}\" y=\"{}\">{}</text></g>",
-                escaped(&title.join(", ")),
+                markup(&title.join(", ")),
                 x.saturating_add(5),
                 y.saturating_add(16),
-                escaped(&shown)
+                markup(&shown)
             );
         }
         y = y.saturating_add(CELL_HEIGHT);
@@ -138,10 +139,10 @@ fn one(drawn: &Drawn<'_>, svg: &mut String, (row, column): (usize, usize), y: us
         svg,
         "<g class=\"cell\" tabindex=\"0\" data-row=\"{row}\" data-column=\"{column}\"><title>{}</title><rect class=\"{class}\" x=\"{x}\" \
          y=\"{y}\" width=\"{CELL_WIDTH}\" height=\"{CELL_HEIGHT}\" fill=\"{fill}\"/><text{dim} x=\"{}\" y=\"{}\">{}</text></g>",
-        escaped(&cell.summary),
+        markup(&cell.summary),
         x.saturating_add(5),
         y.saturating_add(16),
-        escaped(&words)
+        markup(&words)
     );
 }
 
@@ -156,7 +157,7 @@ fn legend(drawn: &Drawn<'_>, svg: &mut String, y: usize) {
             colour(drawn, &heap.name),
             x.saturating_add(26),
             y.saturating_add(12),
-            escaped(&heap.name.chars().take(22).collect::<String>())
+            markup(&heap.name.chars().take(22).collect::<String>())
         );
     }
 }

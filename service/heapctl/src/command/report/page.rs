@@ -1,5 +1,6 @@
 //! The page: inline SVG, two colour schemes, nothing from elsewhere.
 
+use crate::output::markup;
 use crate::snapshot::{refused, Snapshot};
 use gralloc_allocator::statistics::size;
 use gralloc_allocator::statistics::{HeapStatistics, PoolStatistics, Statistics};
@@ -40,7 +41,7 @@ pub(super) fn of(samples: &[Snapshot]) -> String {
         page,
         "<h1>Graphics memory</h1><p>policy {}, {} samples over {seconds} s; at the end {} in {} buffers, {} requests since \
          the service started</p>",
-        escaped(&last.policy),
+        markup(&last.policy),
         samples.len(),
         size(last.all.live_bytes),
         last.all.live_buffers,
@@ -129,7 +130,7 @@ fn chart(page: &mut String, title: &str, times: &[u64], series: &[Series], base:
     }
     page.push_str("</svg><p class=\"key\">");
     for (line, colour) in series.iter().zip((0..6).cycle()) {
-        let _ = write!(page, "<i style=\"background:var(--c{colour})\"></i>{}", escaped(&line.name));
+        let _ = write!(page, "<i style=\"background:var(--c{colour})\"></i>{}", markup(&line.name));
     }
     page.push_str("</p>");
 }
@@ -171,7 +172,7 @@ fn heaps(page: &mut String, last: &Statistics) {
     for heap in &last.heaps {
         let budget = heap.budget_bytes.map_or("-".to_owned(), size);
         let (live, peak) = (size(heap.account.live_bytes), size(heap.account.high_water_bytes));
-        let (name, latency) = (escaped(&heap.name), &heap.latency);
+        let (name, latency) = (markup(&heap.name), &heap.latency);
         let _ = write!(
             page,
             "<tr><td>{name}<td>{}<td>{live}<td>{peak}<td>{budget}<td>{}<td>{}<td>{}</tr>",
@@ -183,7 +184,7 @@ fn heaps(page: &mut String, last: &Statistics) {
     }
     page.push_str("</table>");
     for (cause, count) in &last.refusals {
-        let _ = write!(page, "<p>refused {count} × {}</p>", escaped(cause));
+        let _ = write!(page, "<p>refused {count} × {}</p>", markup(cause));
     }
 }
 
@@ -196,15 +197,11 @@ fn stayed(page: &mut String, samples: &[Snapshot]) {
     let _ = write!(page, "<h2>Stayed throughout: {} buffers, {}</h2>", stayed().count(), size(bytes));
     page.push_str("<table><tr><th>name<th>heap<th>bytes<th>uid<th>pid<th>age</tr>");
     for buffer in stayed().take(LINES) {
-        let (name, heap, bytes) = (escaped(&buffer.name), escaped(&buffer.heap), size(buffer.bytes));
+        let (name, heap, bytes) = (markup(&buffer.name), markup(&buffer.heap), size(buffer.bytes));
         let (uid, pid, age) = (buffer.uid, buffer.pid, buffer.age_ms / 1000);
         let _ = write!(page, "<tr><td>{name}<td>{heap}<td>{bytes}<td>{uid}<td>{pid}<td>{age} s</tr>");
     }
     page.push_str("</table>");
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
