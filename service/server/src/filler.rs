@@ -3,9 +3,8 @@
 //! The kernel zeroes a buffer of tens of megabytes in tens of milliseconds, and at the lowest rank, which this work has, in
 //! far more on a busy machine. Were it the maintenance thread that waits for it, releases would be seen so much later, and a
 //! thread cannot lower its rank for one call: to raise it again needs CAP_SYS_NICE. So the maintenance thread decides and
-//! keeps the account, and this one holds no lock that a request could wait for.
+//! keeps the account, and this one is given the heaps alone: it has no way to a lock that a request could wait for.
 
-use crate::pool::Pool;
 use crate::wakeup::Wakeup;
 use gralloc_allocator::pool::PoolKey;
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
@@ -27,11 +26,11 @@ pub struct Filler {
 }
 
 impl Filler {
-    /// Starts the thread, from a thread of the normal class. After each buffer it wakes the maintenance thread.
+    /// Starts the thread, from a thread of the normal class; the heaps are those behind the pool. After each buffer it wakes the maintenance thread.
     ///
     /// # Errors
     /// No thread to be had.
-    pub fn spawn<H>(pool: Arc<Pool<H>>, wakeup: Arc<Wakeup>) -> io::Result<Filler>
+    pub fn spawn<H>(heaps: Arc<H>, wakeup: Arc<Wakeup>) -> io::Result<Filler>
     where
         H: HeapBackend<Buffer = OwnedFd> + Send + Sync + 'static,
     {
@@ -43,8 +42,7 @@ impl Filler {
             }
             let name = BufferName::from_text("gralloc-ready");
             for key in keys {
-                // Of the heaps themselves: what is ready is not to be had here.
-                let buffer = pool.heaps().allocate(key.heap, key.bytes, &name);
+                let buffer = heaps.allocate(key.heap, key.bytes, &name);
                 if results.send((key, buffer)).is_err() {
                     return;
                 }
@@ -70,5 +68,59 @@ impl Filler {
         let given = self.given.try_recv().ok()?;
         self.busy = false;
         Some(given)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::failure;
+    use heaps_config::policy::{HeapId, HeapSet};
+    use nix::libc::ENOMEM;
+
+    /// A heap that refuses, with the nice value of whoever asks in the place of its errno.
+    struct Ranks;
+
+    impl HeapBackend for Ranks {
+        type Buffer = OwnedFd;
+
+        fn present(&self) -> HeapSet {
+            HeapSet(1)
+        }
+
+        fn allocate(&self, _heap: HeapId, bytes: u64, _name: &BufferName) -> Result<OwnedFd, HeapFailure> {
+            assert_eq!(bytes, 4096);
+            Err(HeapFailure { errno: nice(), ..failure(ENOMEM) })
+        }
+    }
+
+    /// Field 19 of proc(5)'s stat, counted after the command's closing bracket (field 2).
+    fn nice() -> i32 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn start_asks_the_heap_at_the_lowest_rank_and_wakes_a_thread_that_keeps_its_own() {
+        let wakeup = Arc::new(Wakeup::new().unwrap());
+        let before = nice();
+        let mut filler = Filler::spawn(Arc::new(Ranks), Arc::clone(&wakeup)).unwrap();
+        let key = PoolKey { heap: HeapId(0), bytes: 4096 };
+        assert!(filler.start(key));
+        assert!(!filler.is_idle());
+        let mut given = filler.finished();
+        while given.is_none() {
+            wakeup.sleep(|timer| {
+                given = filler.finished();
+                if given.is_none() {
+                    timer.wait(None).unwrap();
+                }
+            });
+            given = given.or_else(|| filler.finished());
+        }
+        let (made, refused) = given.unwrap();
+        assert_eq!((made, refused.unwrap_err().errno), (key, 19));
+        assert!(filler.is_idle());
+        assert_eq!(nice(), before);
     }
 }

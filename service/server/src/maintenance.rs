@@ -52,7 +52,7 @@ impl Maintenance {
     /// No thread to be had.
     pub fn spawn(engine: Arc<Engine>, wakeup: Arc<Wakeup>, pressure: Option<MemoryPressure>) -> io::Result<()> {
         let filler = match engine.policy().pool {
-            Some(_) => Some(Filler::spawn(Arc::clone(engine.pool()), Arc::clone(&wakeup))?),
+            Some(_) => Some(Filler::spawn(Arc::clone(engine.pool().heaps()), Arc::clone(&wakeup))?),
             None => None,
         };
         let mut maintenance = Maintenance { engine, wakeup, pressure, filler, memory_check_at: Duration::ZERO };

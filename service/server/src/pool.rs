@@ -28,7 +28,7 @@ const METADATA_PAGES: usize = 32;
 
 /// Heaps with what is kept ready before them.
 pub struct Pool<H> {
-    heaps: H,
+    heaps: Arc<H>,
     policy: Arc<Policy>,
     pixels: Option<pool::Pool<OwnedFd>>,
     metadata: Mutex<Metadata>,
@@ -57,11 +57,12 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
     ) -> Pool<H> {
         let pixels = policy.pool.clone().map(|pool| pool::Pool::new(pool, ledger, clock.now_ms()));
         let metadata_name = BufferName::from_text("gralloc-metadata");
+        let heaps = Arc::new(heaps);
         Pool { heaps, policy, pixels, metadata: Mutex::default(), metadata_name, wakeup, clock, page_bytes }
     }
 
     /// The heaps themselves.
-    pub fn heaps(&self) -> &H {
+    pub fn heaps(&self) -> &Arc<H> {
         &self.heaps
     }
 
