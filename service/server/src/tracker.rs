@@ -160,7 +160,7 @@ impl Tracker {
                 return;
             }
         }
-        self.scans.wait(asker, asker.patience(), || self.wakeup.wake_now());
+        self.scans.wait(asker, asker.timeout(), || self.wakeup.wake_now());
     }
 
     /// What the maintenance thread does: adds the watches that wait, reads events, scans when that is due.

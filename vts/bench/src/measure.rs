@@ -2,7 +2,7 @@
 //!
 //! A round takes one sample of each of ours, raw, ping and the bare service, right after each other, in an order that
 //! changes from round to round, so that none profits from what another leaves behind. What the service does after a reply
-//! (it watches new buffers and fills its stock a few milliseconds later) falls into any of them alike. Buffers are let go at the end
+//! (it watches new buffers and fills its pool a few milliseconds later) falls into any of them alike. Buffers are let go at the end
 //! of the round, out of every timed stretch, ours and raw's alike.
 
 mod allocation;

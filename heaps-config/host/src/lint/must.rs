@@ -144,7 +144,7 @@ pub(super) fn check(policy: &Policy, unresolved: bool, findings: &mut Vec<Findin
     }
 }
 
-/// The largest wish of an alignment, when without alignments the request would not be refused so.
+/// The largest of what the alignments ask for, when without alignments the request would not be refused so.
 fn align_at_fault(must: &Must, refusal: &Refusal, policy: &Policy) -> Option<KeyPath> {
     let bare = Policy { alignments: Vec::new(), ..policy.clone() };
     let same = |other: &Refusal| other.cause() == refusal.cause();

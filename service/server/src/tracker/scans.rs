@@ -37,7 +37,7 @@ pub enum Asker {
 
 impl Asker {
     /// How long its thread waits: a scan that runs, a pause and its own scan, of thousands of buffers on a slow machine.
-    pub(super) const fn patience(self) -> Duration {
+    pub(super) const fn timeout(self) -> Duration {
         match self {
             Asker::Client(_) => Duration::from_millis(500),
             Asker::Statistics => Duration::from_secs(2),
@@ -65,8 +65,8 @@ struct State {
 
 impl Scans {
     /// Waits for a scan that begins after the call; `wake` wakes the thread that scans. False when there are enough who wait
-    /// already, or when it takes longer than `patience`.
-    pub(super) fn wait(&self, asker: Asker, patience: Duration, wake: impl FnOnce()) -> bool {
+    /// already, or when it takes longer than `timeout`.
+    pub(super) fn wait(&self, asker: Asker, timeout: Duration, wake: impl FnOnce()) -> bool {
         let mut state = self.lock();
         if !state.lets_wait(asker) {
             return false;
@@ -78,7 +78,7 @@ impl Scans {
         drop(state);
         wake();
         let not_yet = |state: &mut State| state.over < mine;
-        let waited = self.over.wait_timeout_while(self.lock(), patience, not_yet);
+        let waited = self.over.wait_timeout_while(self.lock(), timeout, not_yet);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         if let Some(at) = state.waiting.iter().position(|waiting| *waiting == asker) {
             state.waiting.swap_remove(at);

@@ -41,7 +41,7 @@ pub(crate) enum Steps {
     Name,
     /// The handle has as many ints as the allocator's.
     Ints,
-    /// The handle has a second fd, of shared metadata (a duplicate here; the allocator takes one from its stock).
+    /// The handle has a second fd, of shared metadata (a duplicate here; the allocator takes one that is ready).
     Metadata,
     /// The service keeps a duplicate of the buffer's fd for a watch and closes it later.
     Watch,

@@ -169,7 +169,7 @@ fn memory_that_every_heap_refuses_leaves_nothing() -> Verdict {
 
 fn metadata_that_the_kernel_refuses_leaves_no_pixels() -> Verdict {
     let (folder, policy, options) = two_nodes()?;
-    // The pixels come from `first`; the metadata's heap gives nothing, so there is no stock either.
+    // The pixels come from `first`; the metadata's heap gives nothing, so none of it is ready either.
     let service = with_fault_on(&folder.path().join("system"), &policy, &options);
     let client = service.connect();
     let still = Still::of(&service);

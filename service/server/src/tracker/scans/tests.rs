@@ -16,7 +16,7 @@ fn scan(scans: &Scans, now: Duration, took: Duration, exist: bool) -> bool {
     scans.run(|| clock.get(), exist, || clock.set(now + took))
 }
 
-/// As somebody who asks and has no patience.
+/// As somebody who asks and does not wait.
 fn want(scans: &Scans) {
     scans.lock().wanted = true;
 }
