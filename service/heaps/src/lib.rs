@@ -5,7 +5,7 @@
 //! - [`memory`]: what the machine has left; [`pressure`]: when that is too little.
 //! - [`metadata`](mod@metadata): what a page of shared metadata begins with, where that is not zero.
 //! - [`watch`]: when a buffer's last reference went, in whichever process.
-//! - [`sched`]: the scheduling of the service's threads.
+//! - [`sched`]: the scheduling of the service's threads; [`wakeup`]: how they wake the one that sleeps, on a [`timer`].
 //!
 //! Unsafe code is in [`sched`] alone. Nothing here knows binder or AIDL.
 
@@ -22,6 +22,8 @@ pub mod pressure;
 pub mod report;
 pub mod sched;
 pub mod standin;
+pub mod timer;
+pub mod wakeup;
 pub mod watch;
 
 pub use backend::Backend;

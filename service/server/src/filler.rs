@@ -5,11 +5,11 @@
 //! thread cannot lower its rank for one call: to raise it again needs CAP_SYS_NICE. So the maintenance thread decides and
 //! keeps the account, and this one is given the heaps alone: it has no way to a lock that a request could wait for.
 
-use crate::wakeup::Wakeup;
 use gralloc_allocator::pool::PoolKey;
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_buffer::BufferName;
 use gralloc_heaps::sched;
+use gralloc_heaps::wakeup::Wakeup;
 use log::warn;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{channel, Receiver, Sender};

@@ -22,9 +22,7 @@ pub mod releases;
 pub mod startup;
 pub mod stats;
 pub mod status;
-pub mod timer;
 pub mod tracker;
-pub mod wakeup;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests;

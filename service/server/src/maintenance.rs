@@ -9,9 +9,9 @@
 
 use crate::engine::Engine;
 use crate::filler::Filler;
-use crate::wakeup::{Wakeup, GATHER};
 use gralloc_allocator::plan;
 use gralloc_allocator::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
+use gralloc_heaps::wakeup::{Wakeup, GATHER};
 use gralloc_heaps::MemoryPressure;
 use heaps_config::policy::HeapId;
 use log::{error, info, warn};

@@ -13,11 +13,11 @@
 //! refuses for another reason (a size that it does not take) takes nothing from anybody.
 
 use crate::clock::Clock;
-use crate::wakeup::Wakeup;
 use gralloc_allocator::ledger::Ledger;
 use gralloc_allocator::pool::{self, Cause, PoolKey, PoolStatistics, HOLD_OFF_MS};
 use gralloc_allocator::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
 use gralloc_buffer::{BufferName, METADATA_BYTES};
+use gralloc_heaps::wakeup::Wakeup;
 use heaps_config::policy::{HeapId, HeapSet, Policy};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -228,5 +228,5 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Pool<H> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests;

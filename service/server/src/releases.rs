@@ -6,10 +6,10 @@
 
 use crate::clock::Clock;
 use crate::tracker::{Asker, Tracker};
-use crate::wakeup::Wakeup;
 use gralloc_allocator::ledger::Ledger;
 use gralloc_allocator::ports::HeapBackend;
 use gralloc_allocator::Shortage;
+use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::watch::Source;
 use heaps_config::policy::{HeapId, WithoutReleaseWatch};
 use log::{info, warn};
@@ -155,5 +155,5 @@ impl Releases {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests;

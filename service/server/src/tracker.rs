@@ -21,12 +21,12 @@ mod scans;
 pub use scans::Asker;
 
 use crate::clock::Clock;
-use crate::wakeup::Wakeup;
 use gralloc_allocator::ledger::{Ledger, Ticket};
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_allocator::Shortage;
 use gralloc_buffer::BufferName;
 use gralloc_buffer::METADATA_BYTES;
+use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::watch::{Released, Source};
 use gralloc_heaps::{Error, ReleaseWatch};
 use heaps_config::policy::HeapId;
@@ -245,5 +245,4 @@ impl fmt::Display for NoTracker {
 }
 
 #[cfg(test)]
-#[cfg(not(loom))]
 mod tests;

@@ -1,11 +1,11 @@
 //! Parcels into the service's own transaction entry, without a kernel between.
 
 use allocator_aidl::{new_allocator, IAllocator, Strong};
+use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::watch::Source;
 use gralloc_heaps::{Backend, BackendKind, MemInfo};
 use gralloc_server::adapter::Allocator;
 use gralloc_server::engine::{Engine, Setup};
-use gralloc_server::wakeup::Wakeup;
 use rsbinder::Parcel;
 use std::sync::{Arc, OnceLock};
 

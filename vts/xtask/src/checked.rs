@@ -21,7 +21,7 @@ const MIRI_PACKAGES: [&str; 2] = ["gralloc_buffer", "gralloc_allocator"];
 pub(crate) const MIRI_COMPONENTS: [&str; 2] = ["miri", "rust-src"];
 
 /// Which have models for loom, as unit tests whose names begin with [`MODEL`].
-const LOOM_PACKAGES: [&str; 3] = ["gralloc_allocator", "gralloc_buffer", "gralloc_server"];
+const LOOM_PACKAGES: [&str; 3] = ["gralloc_allocator", "gralloc_buffer", "gralloc_heaps"];
 pub(crate) const MODEL: &str = "model_";
 
 /// Arguments of all.
