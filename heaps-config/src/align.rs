@@ -5,24 +5,24 @@ use crate::document::{AlignDoc, PerPlane};
 use crate::finding::{Finding, KeyPath};
 use crate::names::Names;
 use crate::policy::Alignment;
-use crate::resolve::resolve_condition;
+use crate::resolve::{multiple, resolve_condition};
 use gralloc_buffer::layout::needs::{ChromaStride, Fraction, PerBlock};
 use gralloc_buffer::layout::{Ask, Combine, MAX_PLANES};
 
 /// The alignment of an entry. A wrong value goes to `findings` and is left out.
 pub(crate) fn resolve(doc: &AlignDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Alignment {
-    let mut asks = Asks { path, more: Vec::new(), findings };
+    let mut asks = Asks { path, all: Vec::new(), findings };
     asks.multiple("width_pixels", doc.width_pixels, Ask::Width);
     asks.multiple("odd_stride_bytes", doc.odd_stride_bytes, Ask::OddStrideBytes);
     asks.multiple("odd_stride_pixels", doc.odd_stride_pixels, Ask::OddStridePixels);
-    let stride_bytes = asks.luma_or_each("stride_bytes", doc.stride_bytes.as_ref(), Ask::PlaneStride);
-    let stride_pixels = asks.checked("stride_pixels", doc.stride_pixels);
-    let height_lines = asks.luma_or_each("height_lines", doc.height_lines.as_ref(), Ask::PlaneLines);
-    let size_bytes = asks.checked("size_bytes", doc.size_bytes);
+    asks.all_or_each("stride_bytes", doc.stride_bytes.as_ref(), Ask::StrideBytes, Ask::PlaneStride);
+    asks.multiple("stride_pixels", doc.stride_pixels, Ask::StridePixels);
+    asks.all_or_each("height_lines", doc.height_lines.as_ref(), Ask::Lines, Ask::PlaneLines);
+    asks.multiple("size_bytes", doc.size_bytes, Ask::LayerBytes);
     if let Some(word) = &doc.chroma_stride {
         let known = ChromaStride::ALL.into_iter().find(|known| known.word() == word);
         asks.word("chroma_stride", word, &ChromaStride::ALL.map(ChromaStride::word), known.is_some());
-        asks.more.extend(known.map(Ask::Chroma));
+        asks.all.extend(known.map(Ask::Chroma));
     }
     asks.amount(doc.added_lines, Ask::AddedLines);
     asks.each("plane_start", doc.plane_start.as_ref(), true, Ask::PlaneStart);
@@ -34,21 +34,17 @@ pub(crate) fn resolve(doc: &AlignDoc, path: &KeyPath, names: &Names, findings: &
     asks.blocks(&doc.tail_blocks);
     asks.fraction("tail_of_luma", &doc.tail_of_luma, true, Ask::TailOfLuma);
     asks.amount(doc.tail_least, Ask::TailLeast);
-    asks.more.extend(doc.least_bytes.map(Ask::LeastBytes));
+    asks.all.extend(doc.least_bytes.map(Ask::LeastBytes));
     asks.fraction("least_of_luma", &doc.least_of_luma, false, Ask::LeastOfLuma);
     let combine = doc.combine.as_deref().map(|word| {
         let known = Combine::ALL.into_iter().find(|known| known.word() == word);
         asks.word("combine", word, &Combine::ALL.map(Combine::word), known.is_some());
         known.unwrap_or_default()
     });
-    let more = asks.more;
+    let asks = asks.all;
     Alignment {
         name: doc.name.clone(),
-        stride_bytes,
-        stride_pixels,
-        height_lines,
-        size_bytes,
-        more,
+        asks,
         combine: combine.unwrap_or_default(),
         when: resolve_condition(&doc.when, path, names, findings),
     }
@@ -56,7 +52,7 @@ pub(crate) fn resolve(doc: &AlignDoc, path: &KeyPath, names: &Names, findings: &
 
 struct Asks<'f> {
     path: &'f KeyPath,
-    more: Vec<Ask>,
+    all: Vec<Ask>,
     findings: &'f mut Vec<Finding>,
 }
 
@@ -65,38 +61,24 @@ impl Asks<'_> {
         self.findings.push(Finding::new(Code::BadValue, path, message).help(help));
     }
 
-    /// A multiple as written, 0 where it is not.
-    fn checked(&mut self, key: &str, value: Option<u32>) -> u32 {
-        if value == Some(0) {
-            self.bad(self.path.key(key), "nothing is a multiple of 0", "1 asks nothing");
-        }
-        value.unwrap_or(0)
-    }
-
     fn multiple(&mut self, key: &str, value: Option<u32>, ask: fn(u32) -> Ask) {
-        if value.is_some() {
-            let value = self.checked(key, value);
-            self.more.push(ask(value.max(1)));
-        }
+        self.all.extend(value.map(|value| ask(multiple(value, &self.path.key(key), self.findings))));
     }
 
     fn amount(&mut self, value: Option<u32>, ask: fn(u32) -> Ask) {
-        self.more.extend(value.map(ask));
+        self.all.extend(value.map(ask));
     }
 
-    /// One number goes for the first plane, from which the others follow; a list for each plane by itself.
-    fn luma_or_each(&mut self, key: &str, value: Option<&PerPlane>, ask: fn(u8, u32) -> Ask) -> u32 {
+    /// One number goes for all planes together; a list for each plane by itself.
+    fn all_or_each(&mut self, key: &str, value: Option<&PerPlane>, all: fn(u32) -> Ask, each: fn(u8, u32) -> Ask) {
         match value {
-            Some(PerPlane::All(value)) => self.checked(key, Some(*value)),
-            each => {
-                self.each(key, each, true, ask);
-                0
-            }
+            Some(PerPlane::All(value)) => self.multiple(key, Some(*value), all),
+            list => self.each(key, list, true, each),
         }
     }
 
     /// For every plane; the last of a list goes for those behind it.
-    fn each(&mut self, key: &str, value: Option<&PerPlane>, multiple: bool, ask: fn(u8, u32) -> Ask) {
+    fn each(&mut self, key: &str, value: Option<&PerPlane>, is_multiple: bool, ask: fn(u8, u32) -> Ask) {
         let path = self.path.key(key);
         let list: &[u32] = match value {
             None => return,
@@ -108,13 +90,13 @@ impl Asks<'_> {
             self.bad(path, &message, "allowed: a number, or an array of 1 to 4, one for each plane");
             return;
         };
-        if multiple && list.contains(&0) {
-            self.bad(path, "nothing is a multiple of 0", "1 asks nothing");
+        if let Some(zero) = list.iter().find(|value| is_multiple && **value == 0) {
+            multiple(*zero, &path, self.findings);
             return;
         }
         for plane in 0..4u8 {
             let value = list.get(usize::from(plane)).unwrap_or(last);
-            self.more.push(ask(plane, *value));
+            self.all.push(ask(plane, *value));
         }
     }
 
@@ -122,7 +104,7 @@ impl Asks<'_> {
         match *written {
             [] => {}
             [width, height, bytes] if width > 0 && height > 0 => {
-                self.more.push(Ask::TailBlocks(PerBlock { width, height, bytes }));
+                self.all.push(Ask::TailBlocks(PerBlock { width, height, bytes }));
             }
             _ => self.bad(
                 self.path.key("tail_blocks"),
@@ -136,7 +118,7 @@ impl Asks<'_> {
         match *written {
             [] => {}
             [parts, of] if of > 0 && parts > 0 && (parts <= of || !below_one) => {
-                self.more.push(ask(Fraction { parts, of }));
+                self.all.push(ask(Fraction { parts, of }));
             }
             _ if below_one => {
                 self.bad(

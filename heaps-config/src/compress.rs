@@ -3,32 +3,19 @@
 use crate::code::Code;
 use crate::document::{CompressDoc, GridDoc};
 use crate::finding::{Finding, KeyPath};
-use crate::format::fourcc;
+use crate::format::drm;
 use crate::names::Names;
 use crate::policy::Compress;
 use crate::resolve::resolve_condition;
 use gralloc_buffer::layout::blocks::{Body, TwoFields};
-use gralloc_buffer::layout::{Grid, TypeName, MAX_PLANES};
+use gralloc_buffer::layout::{Blocks, Grid, TypeName, MAX_PLANES};
 
 /// Most samples of a block each way, and most bytes of one number in a grid: larger ones are mistakes.
 const MOST: u32 = 1 << 20;
 
 /// The compression of an entry. A wrong value goes to `findings`.
 pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Compress {
-    let code = fourcc(&doc.fourcc);
-    if code.is_none() && !doc.fourcc.is_empty() {
-        let message = format!("\"{}\" is not a fourcc", doc.fourcc.escape_default());
-        let finding = Finding::new(Code::BadValue, path.key("fourcc"), message);
-        findings.push(finding.help("allowed: four letters as in drm_fourcc.h, or \"none\""));
-    }
-    let modifier = u64::try_from(doc.modifier).ok();
-    if modifier.is_none() {
-        findings.push(Finding::new(Code::BadValue, path.key("modifier"), "a modifier is not negative"));
-    }
-    if doc.modifier > 0 && code == Some(0) {
-        let message = "a modifier without its fourcc: an importer could not tell what it modifies";
-        findings.push(Finding::new(Code::Compression, path.key("modifier"), message));
-    }
+    let (fourcc, modifier) = drm(&doc.fourcc, doc.modifier, Code::Compression, path, findings);
     if doc.modifier_lines_at.is_some_and(|bit| bit > 40)
         || doc.modifier_lines_at.is_some() != doc.column_bytes.is_some()
     {
@@ -61,19 +48,26 @@ pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings
     };
     Compress {
         name: doc.name.clone(),
-        fourcc: code.unwrap_or(0),
-        modifier: modifier.unwrap_or(0),
+        fourcc,
+        modifier,
         modifier_lines_at: doc.modifier_lines_at,
         type_name: type_name.unwrap_or_default(),
         type_value: value(doc.type_value),
         header_type: value(doc.header_type),
-        grids: doc.grid.iter().enumerate().map(|(at, doc)| grid(doc, &path.key("grid").index(at), findings)).collect(),
-        merged: doc.merged,
-        header_planes: doc.header_planes,
-        body_first: doc.body_first,
-        column_bytes: doc.column_bytes.unwrap_or(0),
-        two_fields,
-        layer_align: doc.layer_align.unwrap_or(1).max(1),
+        blocks: Blocks {
+            grids: doc
+                .grid
+                .iter()
+                .enumerate()
+                .map(|(at, doc)| grid(doc, &path.key("grid").index(at), findings))
+                .collect(),
+            merged: doc.merged,
+            header_planes: doc.header_planes,
+            body_first: doc.body_first,
+            column_bytes: doc.column_bytes.unwrap_or(0),
+            two_fields,
+            layer_align: doc.layer_align.unwrap_or(1).max(1),
+        },
         when: resolve_condition(&doc.when, path, names, findings),
     }
 }

@@ -1,11 +1,130 @@
 //! Whether a condition takes a request, and if not, every reason why.
 //!
-//! There is one walk over a condition's parts ([`Condition::misses`]): matching stops at its first reason, explaining
-//! collects all.
+//! A condition's parts are asked in one order: [`Condition::holds`] stops at the first that does not hold, and
+//! [`Condition::misses`] says each.
 
-use crate::policy::{Condition, LayoutName, Term};
+use crate::policy::LayoutName;
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::usage::Usage;
+
+/// One test over usage. The CPU fields are values, not flags: `CPU_READ_RARELY` (2) is no subset of OFTEN (3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// The bits under `mask` have exactly this value.
+    Equals {
+        /// The field.
+        mask: Usage,
+        /// Its value.
+        value: Usage,
+    },
+    /// Some bit under the mask is set.
+    Any(Usage),
+}
+
+impl Term {
+    /// True when the usage passes.
+    pub fn holds(self, usage: Usage) -> bool {
+        match self {
+            Term::Equals { mask, value } => usage & mask == value,
+            Term::Any(mask) => usage.intersects(mask),
+        }
+    }
+}
+
+/// Tests over usage. What most of them say is in masks, so that they are judged at once, however many there are: a policy has a
+/// hundred conditions, and every request asks all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Terms {
+    list: Vec<Term>,
+    /// All hold only where the bits under this mask…
+    mask: Usage,
+    /// … have this value.
+    value: Usage,
+    /// That is all that they say together.
+    all_in_mask: bool,
+    /// One holds where one of these bits is set.
+    bits: Usage,
+    /// No other can.
+    any_in_bits: bool,
+}
+
+impl Terms {
+    /// Every one holds; so it is where there are none.
+    pub fn all_hold(&self, usage: Usage) -> bool {
+        usage & self.mask == self.value && (self.all_in_mask || self.list.iter().all(|term| term.holds(usage)))
+    }
+
+    /// One of them holds.
+    pub fn any_holds(&self, usage: Usage) -> bool {
+        usage.intersects(self.bits) || (!self.any_in_bits && self.list.iter().any(|term| term.holds(usage)))
+    }
+}
+
+impl From<Vec<Term>> for Terms {
+    fn from(list: Vec<Term>) -> Terms {
+        let (mut mask, mut value, mut bits) = (Usage::NONE, Usage::NONE, Usage::NONE);
+        let (mut all_in_mask, mut any_in_bits) = (true, true);
+        for term in &list {
+            let fixed = match *term {
+                Term::Equals { mask, value } => Some((mask, value)),
+                Term::Any(bit) if bit.0.is_power_of_two() => Some((bit, bit)),
+                Term::Any(_) => None,
+            };
+            match fixed {
+                // Of two values for one bit the first stays: the list says that both cannot be.
+                Some((field, wanted)) if value & field == wanted & mask => {
+                    (mask, value) = (mask | field, value | wanted);
+                }
+                _ => all_in_mask = false,
+            }
+            match *term {
+                Term::Any(any) => bits = bits | any,
+                Term::Equals { .. } => any_in_bits = false,
+            }
+        }
+        Terms { list, mask, value, all_in_mask, bits, any_in_bits }
+    }
+}
+
+impl<'t> IntoIterator for &'t Terms {
+    type Item = &'t Term;
+    type IntoIter = std::slice::Iter<'t, Term>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter()
+    }
+}
+
+impl std::ops::Deref for Terms {
+    type Target = [Term];
+
+    fn deref(&self) -> &[Term] {
+        &self.list
+    }
+}
+
+/// When a rule, an alignment or a resolution applies. An empty list asks nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Condition {
+    /// All must hold.
+    pub all_of: Terms,
+    /// At least one must hold, when there are any.
+    pub any_of: Terms,
+    /// None may hold.
+    pub none_of: Terms,
+    /// The requested format is one of these, when there are any.
+    pub formats: Vec<PixelFormat>,
+    /// The requested format is none of these.
+    pub not_formats: Vec<PixelFormat>,
+    /// What the format became is one of these, when there are any.
+    pub layouts: Vec<LayoutName>,
+    /// The buffer is compressed or tiled, or is not, when that matters.
+    pub compressed: Option<bool>,
+    /// Bytes of one buffer, at least.
+    pub min_bytes: Option<u64>,
+    /// Bytes of one buffer, at most.
+    pub max_bytes: Option<u64>,
+}
 
 /// What is asked about: a request, as far as it is known when a condition is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,27 +176,53 @@ impl Condition {
     pub fn misses(&self, subject: Subject) -> impl Iterator<Item = Miss> + '_ {
         let Subject { usage, format, layout, compressed, bytes } = subject;
         let all_of = self.all_of.iter().filter(move |term| !term.holds(usage)).map(|term| Miss::AllOf(*term));
-        let any = self.any_of.is_empty() || self.any_of.iter().any(|term| term.holds(usage));
         let none_of = self.none_of.iter().filter(move |term| term.holds(usage)).map(|term| Miss::NoneOf(*term));
-        let listed = self.formats.is_empty() || self.formats.contains(&format);
-        let barred = self.not_formats.contains(&format);
-        let laid = self.layouts.is_empty() || layout.map_or(true, |layout| self.layouts.contains(&layout));
-        let asked = self.compressed.filter(|asked| compressed.is_some_and(|is| is != *asked));
-        let least = self.min_bytes.filter(|least| bytes.is_some_and(|bytes| bytes < *least));
-        let most = self.max_bytes.filter(|most| bytes.is_some_and(|bytes| bytes > *most));
         all_of
-            .chain((!any).then_some(Miss::AnyOf))
+            .chain((!self.any_of_holds(usage)).then_some(Miss::AnyOf))
             .chain(none_of)
-            .chain((!listed).then_some(Miss::Formats))
-            .chain(barred.then_some(Miss::NotFormats))
-            .chain((!laid).then_some(Miss::Layouts))
-            .chain(asked.map(Miss::Compressed))
-            .chain(least.map(Miss::MinBytes))
-            .chain(most.map(Miss::MaxBytes))
+            .chain((!self.lists(format)).then_some(Miss::Formats))
+            .chain(self.not_formats.contains(&format).then_some(Miss::NotFormats))
+            .chain((!self.lists_layout(layout)).then_some(Miss::Layouts))
+            .chain(self.unlike(compressed).map(Miss::Compressed))
+            .chain(self.below(bytes).map(Miss::MinBytes))
+            .chain(self.above(bytes).map(Miss::MaxBytes))
     }
 
-    /// True when nothing keeps the condition from taking a request; see [`Condition::misses`].
+    /// True when nothing keeps the condition from taking a request. It is on the path of every one, a hundred times.
     pub fn holds(&self, subject: Subject) -> bool {
-        self.misses(subject).next().is_none()
+        let Subject { usage, format, layout, compressed, bytes } = subject;
+        self.all_of.all_hold(usage)
+            && self.any_of_holds(usage)
+            && !self.none_of.any_holds(usage)
+            && self.lists(format)
+            && !self.not_formats.contains(&format)
+            && self.lists_layout(layout)
+            && self.unlike(compressed).is_none()
+            && self.below(bytes).is_none()
+            && self.above(bytes).is_none()
+    }
+
+    fn any_of_holds(&self, usage: Usage) -> bool {
+        self.any_of.is_empty() || self.any_of.any_holds(usage)
+    }
+
+    fn lists(&self, format: PixelFormat) -> bool {
+        self.formats.is_empty() || self.formats.contains(&format)
+    }
+
+    fn lists_layout(&self, layout: Option<LayoutName>) -> bool {
+        self.layouts.is_empty() || layout.map_or(true, |layout| self.layouts.contains(&layout))
+    }
+
+    fn unlike(&self, compressed: Option<bool>) -> Option<bool> {
+        self.compressed.filter(|asked| compressed.is_some_and(|is| is != *asked))
+    }
+
+    fn below(&self, bytes: Option<u64>) -> Option<u64> {
+        self.min_bytes.filter(|least| bytes.is_some_and(|bytes| bytes < *least))
+    }
+
+    fn above(&self, bytes: Option<u64>) -> Option<u64> {
+        self.max_bytes.filter(|most| bytes.is_some_and(|bytes| bytes > *most))
     }
 }

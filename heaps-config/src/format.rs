@@ -5,18 +5,32 @@ use crate::code::Code;
 use crate::document::{Document, FormatDoc, PlaneDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::policy::VendorFormat;
+use crate::resolve::multiple;
 use gralloc_buffer::layout::shape::MAX_COMPONENTS;
 use gralloc_buffer::layout::{Component, ComponentKind, Components, PlaneShape, Shapes, MAX_PLANES};
-use gralloc_buffer::{Layout, PixelFormat};
+use gralloc_buffer::{wire_int, Layout, PixelFormat};
 
-/// A value as it is on the wire: i32, or the same bits as u32, as headers write those above 0x7fffffff.
-pub(crate) fn value(written: i64) -> Option<i32> {
-    let bits = |value: u32| i32::from_ne_bytes(value.to_ne_bytes());
-    i32::try_from(written).ok().or_else(|| u32::try_from(written).ok().map(bits))
+/// The `DRM_FORMAT_*` code and the `DRM_FORMAT_MOD_*` value of an entry; what contradicts itself in them is a finding of `code`.
+pub(crate) fn drm(fourcc: &str, modifier: i64, code: Code, path: &KeyPath, findings: &mut Vec<Finding>) -> (u32, u64) {
+    let letters = four_letters(fourcc);
+    if letters.is_none() && !fourcc.is_empty() {
+        let message = format!("\"{}\" is not a fourcc", fourcc.escape_default());
+        let finding = Finding::new(Code::BadValue, path.key("fourcc"), message);
+        findings
+            .push(finding.help("allowed: four letters as in drm_fourcc.h, such as \"NV12\" or \"R8  \", or \"none\""));
+    }
+    if modifier < 0 {
+        findings.push(Finding::new(Code::BadValue, path.key("modifier"), "a modifier is not negative"));
+    }
+    if modifier > 0 && letters == Some(0) {
+        let message = "a modifier without its fourcc: an importer could not tell what it modifies";
+        findings.push(Finding::new(code, path.key("modifier"), message));
+    }
+    (letters.unwrap_or(0), u64::try_from(modifier).unwrap_or(0))
 }
 
 /// Four letters, or none; `None` for anything else.
-pub(crate) fn fourcc(text: &str) -> Option<u32> {
+fn four_letters(text: &str) -> Option<u32> {
     if text == "none" {
         return Some(0);
     }
@@ -43,29 +57,9 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Vec<V
 fn one(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> VendorFormat {
     check_name(doc, path, findings);
     let wire = check_value(doc, path, findings);
-    let code = fourcc(&doc.fourcc);
-    if code.is_none() && !doc.fourcc.is_empty() {
-        let message = format!("\"{}\" is not a fourcc", doc.fourcc.escape_default());
-        let finding = Finding::new(Code::BadValue, path.key("fourcc"), message);
-        findings
-            .push(finding.help("allowed: four letters as in drm_fourcc.h, such as \"NV12\" or \"R8  \", or \"none\""));
-    }
-    let modifier = u64::try_from(doc.modifier).ok();
-    if modifier.is_none() {
-        findings.push(Finding::new(Code::BadValue, path.key("modifier"), "a modifier is not negative"));
-    }
-    if doc.modifier > 0 && code == Some(0) {
-        let message = "a modifier without its fourcc: an importer could not tell what it modifies";
-        findings.push(Finding::new(Code::VendorFormat, path.key("modifier"), message));
-    }
+    let (fourcc, modifier) = drm(&doc.fourcc, doc.modifier, Code::VendorFormat, path, findings);
     let (layout, shapes) = planes(doc, path, findings);
-    let mut multiple = |key: &str, value: Option<u32>| {
-        if value == Some(0) {
-            findings
-                .push(Finding::new(Code::BadValue, path.key(key), "nothing is a multiple of 0").help("1 asks nothing"));
-        }
-        value.unwrap_or(1).max(1)
-    };
+    let mut multiple = |key: &str, value: Option<u32>| multiple(value.unwrap_or(1), &path.key(key), findings);
     VendorFormat {
         width_multiple: multiple("width_multiple", doc.width_multiple),
         height_multiple: multiple("height_multiple", doc.height_multiple),
@@ -73,8 +67,8 @@ fn one(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> VendorFo
         value: wire,
         layout,
         shapes,
-        fourcc: code.unwrap_or(0),
-        modifier: modifier.unwrap_or(0),
+        fourcc,
+        modifier,
         linear: doc.linear.unwrap_or(true),
         mappable: doc.cpu.unwrap_or(doc.modifier == 0 && doc.linear.unwrap_or(true)),
         fixed_height: doc.fixed_height,
@@ -93,7 +87,7 @@ fn check_name(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) {
 
 fn check_value(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> i32 {
     let path = path.key("value");
-    let Some(wire) = value(doc.value) else {
+    let Some(wire) = wire_int(doc.value) else {
         let finding = Finding::new(Code::BadValue, path, format!("{} is out of range", doc.value));
         findings.push(finding.help("allowed: what fits 32 bits"));
         return 0;

@@ -3,9 +3,8 @@
 use crate::code::Code;
 use crate::document::Document;
 use crate::finding::{Finding, KeyPath};
-use crate::format;
 use crate::policy::{HeapId, HeapSet, LayoutName, Term};
-use gralloc_buffer::{Layout, PixelFormat, Usage};
+use gralloc_buffer::{wire_int, Layout, PixelFormat, Usage};
 use std::collections::BTreeMap;
 
 /// Everything that a name in a document may mean.
@@ -25,11 +24,7 @@ impl Names {
     pub(crate) fn collect(document: &Document, findings: &mut Vec<Finding>) -> Names {
         let mut names = Names {
             vendor: BTreeMap::new(),
-            formats: document
-                .formats
-                .iter()
-                .filter_map(|it| Some((it.name.clone(), format::value(it.value)?)))
-                .collect(),
+            formats: document.formats.iter().filter_map(|it| Some((it.name.clone(), wire_int(it.value)?))).collect(),
             groups: BTreeMap::new(),
             heaps: document.heaps.iter().map(|heap| heap.name.clone()).collect(),
         };

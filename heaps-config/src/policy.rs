@@ -1,9 +1,9 @@
 //! The policy after validation: names resolved to indices, tests to masks. Never changed once it is loaded.
 
+pub use crate::condition::{Condition, Term, Terms};
 use gralloc_buffer::format::PixelFormat;
-use gralloc_buffer::layout::blocks::TwoFields;
 use gralloc_buffer::layout::Layout;
-use gralloc_buffer::layout::{Ask, Blocks, Combine, Contract, Form, Grid, Needs, PlaneShape, Shapes, TypeName};
+use gralloc_buffer::layout::{Ask, Blocks, Combine, Contract, Form, Needs, PlaneShape, Shapes, TypeName};
 use gralloc_buffer::usage::Usage;
 use gralloc_buffer::Descriptor;
 use serde::Serialize;
@@ -65,53 +65,6 @@ pub struct Heap {
     pub max_buffer_bytes: Option<u64>,
     /// Most bytes in use at once; `None` for no limit of its own.
     pub budget_bytes: Option<u64>,
-}
-
-/// One test over usage. The CPU fields are values, not flags: `CPU_READ_RARELY` (2) is no subset of OFTEN (3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Term {
-    /// The bits under `mask` have exactly this value.
-    Equals {
-        /// The field.
-        mask: Usage,
-        /// Its value.
-        value: Usage,
-    },
-    /// Some bit under the mask is set.
-    Any(Usage),
-}
-
-impl Term {
-    /// True when the usage passes.
-    pub fn holds(self, usage: Usage) -> bool {
-        match self {
-            Term::Equals { mask, value } => usage & mask == value,
-            Term::Any(mask) => usage.intersects(mask),
-        }
-    }
-}
-
-/// When a rule, an alignment or a resolution applies. An empty list asks nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Condition {
-    /// All must hold.
-    pub all_of: Vec<Term>,
-    /// At least one must hold, when there are any.
-    pub any_of: Vec<Term>,
-    /// None may hold.
-    pub none_of: Vec<Term>,
-    /// The requested format is one of these, when there are any.
-    pub formats: Vec<PixelFormat>,
-    /// The requested format is none of these.
-    pub not_formats: Vec<PixelFormat>,
-    /// What the format became is one of these, when there are any.
-    pub layouts: Vec<LayoutName>,
-    /// The buffer is compressed or tiled, or is not, when that matters.
-    pub compressed: Option<bool>,
-    /// Bytes of one buffer, at least.
-    pub min_bytes: Option<u64>,
-    /// Bytes of one buffer, at most.
-    pub max_bytes: Option<u64>,
 }
 
 /// What a rule does with a request that it takes.
@@ -226,35 +179,8 @@ pub struct Compress {
     pub type_value: i32,
     /// The value for planes that are headers.
     pub header_type: i32,
-    /// By plane.
-    pub grids: Vec<Grid>,
-    /// All planes are one.
-    pub merged: bool,
-    /// Headers are planes of their own.
-    pub header_planes: bool,
-    /// Bodies come before headers.
-    pub body_first: bool,
-    /// Bytes of a column; 0 for none.
-    pub column_bytes: u32,
-    /// Room for two fields below these sizes.
-    pub two_fields: Option<TwoFields>,
-    /// Bytes at which layers start.
-    pub layer_align: u32,
-}
-
-impl Compress {
-    /// The same as the arithmetic takes it.
-    pub fn blocks(&self) -> Blocks<'_> {
-        Blocks {
-            grids: &self.grids,
-            merged: self.merged,
-            header_planes: self.header_planes,
-            body_first: self.body_first,
-            column_bytes: self.column_bytes,
-            two_fields: self.two_fields,
-            layer_align: self.layer_align,
-        }
-    }
+    /// How they lie.
+    pub blocks: Blocks,
 }
 
 /// Alignment for what the condition takes; all that apply are combined, in the policy's order.
@@ -264,37 +190,17 @@ pub struct Alignment {
     pub name: String,
     /// When it applies (usage, format and layout; not size).
     pub when: Condition,
-    /// Bytes of every plane's line; 0 and 1 ask nothing.
-    pub stride_bytes: u32,
-    /// Pixels of the first plane's line; 0 and 1 ask nothing.
-    pub stride_pixels: u32,
-    /// Lines of the first plane; subsampled planes have their share. 0 and 1 ask nothing, and so does any value for a layout
-    /// whose contract fixes the lines (`Layout::has_fixed_height`).
-    pub height_lines: u32,
-    /// Bytes of a layer; 0 and 1 ask nothing.
-    pub size_bytes: u32,
-    /// What it asks for besides.
-    pub more: Vec<Ask>,
+    /// What it asks for.
+    pub asks: Vec<Ask>,
     /// How all that meets what was asked before.
     pub combine: Combine,
 }
 
 impl Alignment {
-    /// Everything that it asks for. A 0 was not written; a 1 replaces, where the alignment does.
-    pub fn asks(&self) -> impl Iterator<Item = Ask> + Clone + '_ {
-        let least = if self.combine == Combine::Replace { 1 } else { 2 };
-        let own = [
-            (self.stride_bytes >= least).then_some(Ask::StrideBytes(self.stride_bytes)),
-            (self.stride_pixels >= least).then_some(Ask::StridePixels(self.stride_pixels)),
-            (self.height_lines >= least).then_some(Ask::Lines(self.height_lines)),
-            (self.size_bytes >= least).then_some(Ask::LayerBytes(self.size_bytes)),
-        ];
-        own.into_iter().flatten().chain(self.more.iter().copied())
-    }
-
-    /// What is asked for with this one too; `None` when no 64-bit number satisfies all.
-    pub fn apply(&self, needs: Needs) -> Option<Needs> {
-        needs.apply(self.asks(), self.combine)
+    /// Adds what this one asks for; `None` when no 64-bit number satisfies all.
+    #[must_use]
+    pub fn apply(&self, needs: &mut Needs) -> Option<()> {
+        needs.apply(&self.asks, self.combine)
     }
 }
 

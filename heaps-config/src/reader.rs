@@ -46,10 +46,14 @@ impl<'t> Table<'t> {
         self.entries.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Reports that a key without a default is absent.
-    pub(crate) fn missing(&self, key: &str, takes: &str, findings: &mut Vec<Finding>) {
-        let message = format!("`{key}` is missing");
-        findings.push(Finding::new(Code::MissingKey, self.path.clone(), message).help(format!("{key} = {takes}")));
+    /// Reports each of these keys that is absent, with what it takes: they have no default.
+    pub(crate) fn require(&mut self, keys: &[(&'static str, &str)], findings: &mut Vec<Finding>) {
+        for (key, takes) in keys {
+            if self.get(key).is_none() {
+                let finding = Finding::new(Code::MissingKey, self.path.clone(), format!("`{key}` is missing"));
+                findings.push(finding.help(format!("{key} = {takes}")));
+            }
+        }
     }
 
     pub(crate) fn text(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<String> {
@@ -59,9 +63,7 @@ impl<'t> Table<'t> {
 
     /// A name: required, and not empty.
     pub(crate) fn name(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> String {
-        if self.get(key).is_none() {
-            self.missing(key, "\"…\"", findings);
-        }
+        self.require(&[(key, "\"…\"")], findings);
         let name = self.text(key, findings).unwrap_or_default();
         let bad = |c: char| c.is_control() || c == '"';
         if self.get(key).is_some() && (name.trim() != name || name.is_empty() || name.contains(bad)) {
@@ -97,6 +99,12 @@ impl<'t> Table<'t> {
         number
     }
 
+    /// A number that has no default; 1 where it is not to be had.
+    pub(crate) fn required_number(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> u32 {
+        self.require(&[(key, "a number")], findings);
+        self.number(key, findings).unwrap_or(1)
+    }
+
     /// A size: bytes as a number, or a string with a unit.
     pub(crate) fn bytes(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<u64> {
         let path = self.path.key(key);
@@ -128,6 +136,22 @@ impl<'t> Table<'t> {
                 Vec::new()
             }
         }
+    }
+
+    /// An array of tables, each read to its last key; an absent one has none.
+    pub(crate) fn tables<T>(
+        &mut self,
+        key: &'static str,
+        findings: &mut Vec<Finding>,
+        read: fn(&mut Table<'_>, &mut Vec<Finding>) -> T,
+    ) -> Vec<T> {
+        let mut entries = Vec::new();
+        for (path, item) in self.list(key, findings) {
+            let mut table = Table::new(item, path, findings);
+            entries.push(read(&mut table, findings));
+            table.finish(findings);
+        }
+        entries
     }
 
     /// An array of strings; `None` when the key is absent.

@@ -80,6 +80,15 @@ fn resolve_twins(document: &Document, names: &Names, findings: &mut Vec<Finding>
     })
 }
 
+/// Of which something is a multiple.
+pub(crate) fn multiple(value: u32, path: &KeyPath, findings: &mut Vec<Finding>) -> u32 {
+    if value == 0 {
+        let finding = Finding::new(Code::BadValue, path.clone(), "nothing is a multiple of 0");
+        findings.push(finding.help("1 asks nothing"));
+    }
+    value.max(1)
+}
+
 pub(crate) fn resolve_condition(
     when: &ConditionDoc,
     path: &KeyPath,
@@ -92,9 +101,9 @@ pub(crate) fn resolve_condition(
         all_of.push(Term::Equals { mask: Usage(u64::MAX), value });
     }
     Condition {
-        all_of,
-        any_of: names.terms(&when.any_of, &path.key("any_of"), findings),
-        none_of: names.terms(&when.none_of, &path.key("none_of"), findings),
+        all_of: all_of.into(),
+        any_of: names.terms(&when.any_of, &path.key("any_of"), findings).into(),
+        none_of: names.terms(&when.none_of, &path.key("none_of"), findings).into(),
         formats: names.formats(&when.formats, &path.key("formats"), findings),
         not_formats: names.formats(&when.not_formats, &path.key("not_formats"), findings),
         layouts: names.layouts(&when.layouts, &path.key("layouts"), findings),

@@ -5,6 +5,7 @@
 mod common;
 
 use common::any_tree;
+use gralloc_buffer::layout::Ask;
 use heaps_config::policy::WithoutReleaseWatch;
 use heaps_config::{from_json, validate, Code, ConfigError};
 use proptest::prelude::*;
@@ -57,11 +58,11 @@ fn good_json_becomes_what_it_says() {
         "each heap's uncached twin comes before it"
     );
     let when = &policy.rules[1].when;
-    assert_eq!(when.any_of, [Term::Any(Usage::CAMERA_OUTPUT), Term::Any(Usage(1 << 49))]);
-    assert_eq!(when.none_of, [Term::Any(Usage::CPU_WRITE_MASK)]);
+    assert_eq!(*when.any_of, [Term::Any(Usage::CAMERA_OUTPUT), Term::Any(Usage(1 << 49))]);
+    assert_eq!(*when.none_of, [Term::Any(Usage::CPU_WRITE_MASK)]);
     assert_eq!((when.min_bytes, when.max_bytes), (Some(4096), Some(8 << 20)));
     assert_eq!(policy.alignments[0].when.formats, [PixelFormat::Rgba8888, PixelFormat::Rgb565], "groups are expanded");
-    assert_eq!((policy.alignments[0].stride_bytes, policy.alignments[0].stride_pixels), (64, 0));
+    assert_eq!(policy.alignments[0].asks, [Ask::StrideBytes(64), Ask::Lines(4)]);
     let never = Term::Equals { mask: Usage::CPU_READ_MASK, value: Usage::NONE };
     assert_eq!((policy.resolutions[0].layout, policy.resolutions[0].when.all_of[0]), (Layout::Nv12.into(), never));
 }

@@ -98,7 +98,7 @@ fn differences(policy: &Policy, expect: &Expectation, plan: &Plan<'_>) -> Vec<St
         differ("bytes", bytes.to_string(), plan.bytes.to_string());
     }
     if let Some(layout) = &expect.layout {
-        differ("layout", layout.clone(), policy.layout_name(plan.layout_name()).to_owned());
+        differ("layout", layout.clone(), policy.layout_name(plan.resolved.name()).to_owned());
     }
     failures
 }
@@ -116,7 +116,7 @@ pub(crate) fn summary(policy: &Policy, answer: &Result<Plan<'_>, Refusal>) -> St
                 "{} by rule \"{}\", {}, stride {}, {} bytes",
                 heaps.join(", then "),
                 rule_name(policy, plan),
-                policy.layout_name(plan.layout_name()),
+                policy.layout_name(plan.resolved.name()),
                 plan.stride,
                 plan.bytes
             )

@@ -110,7 +110,7 @@ fn what_the_cpu_uses_is_linear() {
     let arm = arm();
     let descriptor = descriptor(&arm, &asked("RGBA_8888", "GPU_RENDER_TARGET|CPU_READ_RARELY", 1080, 2400));
     let plan = gralloc_allocator::plan(&descriptor, &arm, HeapSet::ALL).unwrap();
-    assert!(plan.compress.is_none() && plan.modifier() == 0);
+    assert!(plan.resolved.compress.is_none() && plan.modifier() == 0);
     assert!(plan.buffer_info(&arm, &arm.heaps[0], 1, BufferName::from_text("")).mappable);
     let qualcomm = qualcomm();
     let ubwc = common::plan(&qualcomm, asked("YCbCr_420_SP_VENUS_UBWC", "VIDEO_DECODER|CPU_READ_OFTEN", 64, 64));

@@ -73,13 +73,7 @@ impl ExpectDoc {
 pub(super) fn read(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> ExpectDoc {
     let name = table.name("name", findings);
     let format = table.name("format", findings);
-    let [width, height] = ["width", "height"].map(|key| {
-        let number = table.number(key, findings);
-        if !table.entries().any(|(name, _)| name == key) {
-            table.missing(key, "a number", findings);
-        }
-        number.unwrap_or(1)
-    });
+    let [width, height] = ["width", "height"].map(|key| table.required_number(key, findings));
     ExpectDoc {
         name,
         format,

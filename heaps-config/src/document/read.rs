@@ -36,15 +36,15 @@ impl Document {
         let pool = read_pool(&mut top, findings);
         let vendor_usage = read_vendor_usage(&mut top, findings);
         let format_group = read_format_groups(&mut top, findings);
-        let formats = section(&mut top, "format", findings, read_format);
-        let options = section(&mut top, "option", findings, read_option);
-        let heaps = section(&mut top, "heap", findings, read_heap);
-        let rules = section(&mut top, "rule", findings, read_rule);
-        let compressions = section(&mut top, "compress", findings, read_compress);
-        let alignments = section(&mut top, "align", findings, read_align);
-        let resolutions = section(&mut top, "resolve", findings, read_resolve);
-        let ready = section(&mut top, "ready", findings, read_ready);
-        let expectations = section(&mut top, "expect", findings, super::expect::read);
+        let formats = top.tables("format", findings, read_format);
+        let options = top.tables("option", findings, read_option);
+        let heaps = top.tables("heap", findings, read_heap);
+        let rules = top.tables("rule", findings, read_rule);
+        let compressions = top.tables("compress", findings, read_compress);
+        let alignments = top.tables("align", findings, read_align);
+        let resolutions = top.tables("resolve", findings, read_resolve);
+        let ready = top.tables("ready", findings, read_ready);
+        let expectations = top.tables("expect", findings, super::expect::read);
         for (key, empty) in [("heap", heaps.is_empty()), ("rule", rules.is_empty())] {
             if empty {
                 let message = format!("no [[{key}]]: a policy needs at least one");
@@ -77,10 +77,7 @@ impl Document {
 }
 
 fn read_schema(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> i64 {
-    if top.get("schema").is_none() {
-        top.missing("schema", "1", findings);
-        return SCHEMA;
-    }
+    top.require(&[("schema", "1")], findings);
     let schema = top.integer("schema", findings).unwrap_or(SCHEMA);
     if schema != SCHEMA {
         let message = format!("schema {schema} is not one that this version reads");
@@ -98,21 +95,6 @@ fn read_graphics_common(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> Opt
     let finding = Finding::new(Code::BadValue, KeyPath::ROOT.key("graphics_common"), message);
     findings.push(finding.help("allowed: 5, 6, 7; left out, it is the build's own"));
     None
-}
-
-fn section<T>(
-    top: &mut Table<'_>,
-    key: &'static str,
-    findings: &mut Vec<Finding>,
-    read: fn(&mut Table<'_>, &mut Vec<Finding>) -> T,
-) -> Vec<T> {
-    let mut entries = Vec::new();
-    for (path, item) in top.list(key, findings) {
-        let mut table = Table::new(item, path, findings);
-        entries.push(read(&mut table, findings));
-        table.finish(findings);
-    }
-    entries
 }
 
 fn subtable<'t>(top: &mut Table<'t>, key: &'static str, findings: &mut Vec<Finding>) -> Table<'t> {
@@ -137,11 +119,8 @@ fn read_limits(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> LimitsDoc {
     let reserve = table.bytes("reserve", findings);
     let buffers = table.number("buffers_per_request", findings);
     let without_release_watch = read_without_release_watch(&mut table, findings);
-    for (key, takes) in [("request", "\"256MiB\""), ("reserve", "\"64MiB\""), ("buffers_per_request", "32")] {
-        if !table.entries().any(|(name, _)| name == key) {
-            table.missing(key, takes, findings);
-        }
-    }
+    let required = [("request", "\"256MiB\""), ("reserve", "\"64MiB\""), ("buffers_per_request", "32")];
+    table.require(&required, findings);
     let path = table.path().clone();
     for (key, value) in [("request", request), ("client", client), ("total", total)] {
         if value == Some(0) {
@@ -197,9 +176,7 @@ fn read_pool(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> Option<PoolDoc
     let total = table.bytes("total", findings);
     let streams = table.flag("streams", findings).unwrap_or(true);
     let idle_seconds = table.number("idle_seconds", findings).unwrap_or(DEFAULT_IDLE_SECONDS);
-    if !table.entries().any(|(name, _)| name == "total") {
-        table.missing("total", "\"64MiB\"", findings);
-    }
+    table.require(&[("total", "\"64MiB\"")], findings);
     let path = table.path().clone();
     if total == Some(0) {
         let finding = Finding::new(Code::BadValue, path.key("total"), "0 bytes: nothing could be kept ready");
@@ -311,14 +288,7 @@ fn read_resolve(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> ResolveDo
 fn read_ready(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> ReadyDoc {
     let name = table.name("name", findings);
     let format = table.name("format", findings);
-    let numbers = ["width", "height", "count"].map(|key| {
-        let number = table.number(key, findings);
-        if !table.entries().any(|(name, _)| name == key) {
-            table.missing(key, "a number", findings);
-        }
-        number.unwrap_or(1)
-    });
-    let [width, height, count] = numbers;
+    let [width, height, count] = ["width", "height", "count"].map(|key| table.required_number(key, findings));
     if !(1..=MOST_READY).contains(&count) {
         let message = format!("{count} is out of range");
         let finding = Finding::new(Code::BadValue, table.path().key("count"), message);

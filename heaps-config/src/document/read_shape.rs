@@ -9,26 +9,14 @@ use crate::tree::Tree;
 
 pub(super) fn read_format(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> FormatDoc {
     let name = table.name("name", findings);
-    if table.get("value").is_none() {
-        table.missing("value", "a number", findings);
-    }
-    let value = table.integer("value", findings).unwrap_or_default();
-    if table.get("fourcc").is_none() {
-        table.missing("fourcc", "\"NV12\", or \"none\"", findings);
-    }
-    let mut planes = Vec::new();
-    for (path, item) in table.list("planes", findings) {
-        let mut plane = Table::new(item, path, findings);
-        planes.push(read_plane(&mut plane, findings));
-        plane.finish(findings);
-    }
+    table.require(&[("value", "a number"), ("fourcc", "\"NV12\", or \"none\"")], findings);
     FormatDoc {
         name,
-        value,
+        value: table.integer("value", findings).unwrap_or_default(),
         fourcc: table.text("fourcc", findings).unwrap_or_default(),
         modifier: table.integer("modifier", findings).unwrap_or_default(),
         like: table.text("like", findings),
-        planes,
+        planes: table.tables("planes", findings, read_plane),
         linear: table.flag("linear", findings),
         cpu: table.flag("cpu", findings),
         width_multiple: table.number("width_multiple", findings),
@@ -48,17 +36,7 @@ fn read_plane(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> PlaneDoc {
 
 pub(super) fn read_compress(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> CompressDoc {
     let name = table.name("name", findings);
-    for (key, takes) in [("fourcc", "\"AB24\", or \"none\""), ("grid", "[{ block = [16, 16] }]")] {
-        if table.get(key).is_none() {
-            table.missing(key, takes, findings);
-        }
-    }
-    let mut grid = Vec::new();
-    for (path, item) in table.list("grid", findings) {
-        let mut plane = Table::new(item, path, findings);
-        grid.push(read_grid(&mut plane, findings));
-        plane.finish(findings);
-    }
+    table.require(&[("fourcc", "\"AB24\", or \"none\""), ("grid", "[{ block = [16, 16] }]")], findings);
     CompressDoc {
         name,
         when: read_condition(table, Scope::Shape, findings),
@@ -74,7 +52,7 @@ pub(super) fn read_compress(table: &mut Table<'_>, findings: &mut Vec<Finding>) 
         column_bytes: table.number("column_bytes", findings),
         two_fields: numbers(table, "two_fields", findings),
         layer_align: table.number("layer_align", findings),
-        grid,
+        grid: table.tables("grid", findings, read_grid),
     }
 }
 

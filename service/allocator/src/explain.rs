@@ -12,7 +12,7 @@ use crate::plan::size::{lay_out, Sizes};
 use crate::plan::{traced, Plan, Tracer};
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
-use gralloc_buffer::layout::{Area, Arrangement, Ask, ComponentKind, Layout, Needs, Plane};
+use gralloc_buffer::layout::{Area, Arrangement, ComponentKind, Layout, Needs, Plane};
 use gralloc_buffer::Descriptor;
 use heaps_config::condition::Subject;
 use heaps_config::policy::{Alignment, Compress, HeapId, HeapSet, Policy, Resolution, Rule};
@@ -80,7 +80,7 @@ pub struct AlignmentNote {
     pub misses: Vec<String>,
     /// What it changed, the alignments before it being applied already. Empty when it requires nothing new.
     pub changes: Vec<Change>,
-    /// What it requires and the layout's contract rules out, in words.
+    /// Why the layout's contract does not allow what it requires, in words.
     pub unheeded: Vec<&'static str>,
 }
 
@@ -271,11 +271,10 @@ impl Tracer for Notes<'_> {
                 .filter(|(from, to)| from != to)
                 .map(|((what, from), (_, to))| Change { what, from: *from, to: *to })
                 .collect();
-            if contract.fixed_stride && alignment.asks().any(is_of_strides) {
-                note.unheeded.push("the stride: this format's is its width");
-            }
-            if contract.fixed_height && alignment.asks().any(is_of_lines) {
-                note.unheeded.push("the lines: this format has exactly its height");
+            for why in alignment.asks.iter().filter_map(|ask| contract.forbids(*ask)) {
+                if !note.unheeded.contains(&why) {
+                    note.unheeded.push(why);
+                }
             }
             self.figures = after;
         }
@@ -329,22 +328,6 @@ const PLANE_FIGURES: &[(&str, &str, &str)] = &[
     ("stride bytes of plane 2", "lines of plane 2", "offset of plane 2"),
     ("stride bytes of plane 3", "lines of plane 3", "offset of plane 3"),
 ];
-
-fn is_of_strides(ask: Ask) -> bool {
-    matches!(
-        ask,
-        Ask::StrideBytes(2..)
-            | Ask::StridePixels(2..)
-            | Ask::OddStrideBytes(_)
-            | Ask::OddStridePixels(_)
-            | Ask::PlaneStride(0, 2..)
-            | Ask::Width(2..)
-    )
-}
-
-fn is_of_lines(ask: Ask) -> bool {
-    matches!(ask, Ask::Lines(2..) | Ask::PlaneLines(_, 2..) | Ask::AddedLines(1..))
-}
 
 fn picture(
     request: &Request,

@@ -11,15 +11,16 @@ pub mod shape;
 pub mod size;
 pub mod trace;
 
+pub use shape::Resolved;
 pub use trace::Tracer;
 
 use crate::error::{Refusal, Unsupported};
 use crate::request::Request;
 use gralloc_buffer::handle::BufferInfo;
-use gralloc_buffer::layout::{Area, Compression, Form, Layout, Planes, Shapes, MAX_PLANES};
+use gralloc_buffer::layout::{Area, Compression, Planes, Shapes, MAX_PLANES};
 use gralloc_buffer::{BufferName, Descriptor};
 use heaps_config::condition::Subject;
-use heaps_config::policy::{Compress, Heap, HeapId, HeapSet, LayoutName, Policy, Rule, VendorFormat};
+use heaps_config::policy::{Heap, HeapId, HeapSet, Policy, Rule};
 
 /// What will be allocated, and where: a plain value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +33,8 @@ pub struct Plan<'p> {
     pub heaps: &'p [HeapId],
     /// Those of `heaps` that exist, take a buffer of this size, and are left to try. Never empty.
     pub candidates: HeapSet,
-    /// The layout that the format became.
-    pub layout: Layout,
-    /// The vendor's format that it is, of which the layout is a part.
-    pub vendor: Option<&'p VendorFormat>,
-    /// How it is compressed or tiled.
-    pub compress: Option<&'p Compress>,
+    /// What the format became.
+    pub resolved: Resolved<'p>,
     /// Header and body of each plane, where it is.
     pub areas: [Area; MAX_PLANES],
     /// Pixels from one line to the next, as `AllocationResult.stride` gives it. (RAW10, RAW12 and RAW14: bytes. BLOB: the width.)
@@ -64,46 +61,39 @@ impl<'p> Plan<'p> {
         self.bytes.checked_add(self.metadata_bytes)?.checked_mul(u64::from(count))
     }
 
-    /// What conditions call the layout; `Policy::layout_name` says it in words.
-    pub fn layout_name(&self) -> LayoutName {
-        LayoutName::of(self.layout, self.vendor)
-    }
-
-    /// The layout as the arithmetic takes it.
-    pub fn form(&self) -> Form<'p> {
-        self.vendor.map_or_else(|| self.layout.form(), VendorFormat::form)
-    }
-
     /// The `DRM_FORMAT_*` code: of the compression, the vendor's format, or the layout.
     pub fn fourcc(&self) -> u32 {
-        let own = || self.vendor.map_or(self.layout.fourcc(), |format| format.fourcc);
-        self.compress.map_or_else(own, |entry| entry.fourcc)
+        let own = || self.resolved.vendor.map_or(self.resolved.layout.fourcc(), |format| format.fourcc);
+        self.resolved.compress.map_or_else(own, |entry| entry.fourcc)
     }
 
     /// The `DRM_FORMAT_MOD_*` value, likewise.
     pub fn modifier(&self) -> u64 {
-        let Some(entry) = self.compress else { return self.vendor.map_or(0, |format| format.modifier) };
-        let lines = || self.form().column_lines(&entry.blocks(), self.request.height);
+        let Some(entry) = self.resolved.compress else {
+            return self.resolved.vendor.map_or(0, |format| format.modifier);
+        };
+        let lines = || self.resolved.form().column_lines(&entry.blocks, self.request.height);
         let shifted = |bit: u32| lines().and_then(|lines| lines.checked_shl(bit));
         entry.modifier | entry.modifier_lines_at.and_then(shifted).unwrap_or(0)
     }
 
     /// The planes' shapes, where they are not the layout's.
     fn own_shapes(&self) -> Shapes {
-        match self.compress.map(|entry| self.form().merged_shapes(&entry.blocks())) {
+        let resolved = &self.resolved;
+        match resolved.compress.map(|entry| resolved.form().merged_shapes(&entry.blocks)) {
             Some(merged) if merged != Shapes::NONE => merged,
-            _ => self.vendor.map_or(Shapes::NONE, |format| format.shapes),
+            _ => resolved.vendor.map_or(Shapes::NONE, |format| format.shapes),
         }
     }
 
     fn compression(&self) -> Option<Compression> {
-        let entry = self.compress?;
+        let entry = self.resolved.compress?;
         Some(Compression {
             name: entry.type_name,
             value: entry.type_value,
             header_type: entry.header_type,
-            body_first: entry.body_first,
-            columns: entry.column_bytes > 0,
+            body_first: entry.blocks.body_first,
+            columns: entry.blocks.column_bytes > 0,
             areas: self.areas,
         })
     }
@@ -119,7 +109,7 @@ impl<'p> Plan<'p> {
             layers: request.layers,
             format: request.format,
             usage: request.usage,
-            layout: self.layout,
+            layout: self.resolved.layout,
             own: self.own_shapes(),
             fourcc: self.fourcc(),
             modifier: self.modifier(),
@@ -130,7 +120,7 @@ impl<'p> Plan<'p> {
             buffer_bytes: self.bytes,
             metadata_bytes: self.metadata_bytes,
             reserved_bytes: request.reserved_bytes,
-            mappable: self.compress.is_none() && self.vendor.map_or(true, |format| format.mappable),
+            mappable: self.resolved.compress.is_none() && self.resolved.vendor.map_or(true, |format| format.mappable),
             protected: heap.protected,
             cached: heap.cached,
             contiguous: heap.contiguous,
@@ -178,9 +168,7 @@ pub fn traced<'p>(
         rule: index,
         heaps,
         candidates,
-        layout: resolved.layout,
-        vendor: resolved.vendor,
-        compress: resolved.compress,
+        resolved,
         areas: arrangement.areas,
         stride: arrangement.stride,
         planes: arrangement.planes,

@@ -5,6 +5,7 @@
 
 mod common;
 
+use gralloc_allocator::plan::Resolved;
 use gralloc_allocator::{Plan, Request};
 use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::layout::{Plane, Planes};
@@ -62,9 +63,7 @@ fn handle_of_a_plan_takes_the_plan_and_the_heap_that_gave_the_memory() {
         rule: 0,
         heaps: &[],
         candidates: HeapSet::default(),
-        layout: Layout::Yv12,
-        vendor: None,
-        compress: None,
+        resolved: Resolved { layout: Layout::Yv12, vendor: None, resolution: None, compress: None },
         areas: Default::default(),
         stride: 32,
         planes: golden.planes,

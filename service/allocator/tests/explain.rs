@@ -11,6 +11,7 @@ use gralloc_allocator::error::Refusal;
 use gralloc_allocator::explain::{explain, words, Change, Explanation, HeapPart};
 use gralloc_allocator::plan::heaps::Verdict;
 use gralloc_allocator::plan::plan;
+use gralloc_buffer::layout::Ask;
 use gralloc_buffer::{Layout, PixelFormat, Usage};
 use heaps_config::policy::{Action, Alignment, Condition, HeapId, HeapSet, Policy, Term};
 use proptest::prelude::*;
@@ -26,11 +27,15 @@ fn each_rule_before_the_winner_says_why_not() {
     let policy = Policy {
         rules: vec![
             rule("protected", with(Usage::PROTECTED), &[SECURE]),
-            rule("no-cpu", Condition { none_of: vec![Term::Any(Usage::CPU_READ_MASK)], ..always() }, &[UNCACHED]),
+            rule(
+                "no-cpu",
+                Condition { none_of: vec![Term::Any(Usage::CPU_READ_MASK)].into(), ..always() },
+                &[UNCACHED],
+            ),
             rule("video", Condition { formats: vec![PixelFormat::Yv12], min_bytes: Some(MIB), ..always() }, &[CAMERA]),
             rule(
                 "isp",
-                Condition { any_of: vec![Term::Any(VENDOR_BIT), Term::Any(Usage::CAMERA_INPUT)], ..always() },
+                Condition { any_of: vec![Term::Any(VENDOR_BIT), Term::Any(Usage::CAMERA_INPUT)].into(), ..always() },
                 &[CAMERA],
             ),
             rule("small", Condition { max_bytes: Some(KIB), not_formats: vec![RGBA], ..always() }, &[SYSTEM]),
@@ -86,9 +91,9 @@ fn each_heap_says_what_it_is_to_the_request() {
 fn each_alignment_says_what_it_changed() {
     let policy = Policy {
         alignments: vec![
-            Alignment { stride_bytes: 256, ..alignment("gpu", with(Usage::GPU_TEXTURE)) },
-            Alignment { stride_bytes: 128, height_lines: 32, ..alignment("codec", always()) },
-            Alignment { stride_bytes: 64, ..alignment("weaker", always()) },
+            Alignment { asks: vec![Ask::StrideBytes(256)], ..alignment("gpu", with(Usage::GPU_TEXTURE)) },
+            Alignment { asks: vec![Ask::StrideBytes(128), Ask::Lines(32)], ..alignment("codec", always()) },
+            Alignment { asks: vec![Ask::StrideBytes(64)], ..alignment("weaker", always()) },
         ],
         ..policy()
     };
@@ -110,7 +115,7 @@ fn each_alignment_says_what_it_changed() {
     );
     assert!(weaker.misses.is_empty() && weaker.changes.is_empty(), "applies and changes nothing");
     let fixed = explain(&descriptor(PixelFormat::Yv12, 100, 50, CPU), &policy, HeapSet::ALL);
-    assert_eq!(fixed.alignments[1].unheeded, ["the lines: this format has exactly its height"]);
+    assert_eq!(fixed.alignments[1].unheeded, ["it has exactly as many lines as its height, by its definition"]);
     let blob = explain(&descriptor(PixelFormat::Blob, 100, 1, CPU), &policy, HeapSet::ALL);
     assert_eq!(blob.alignments[1].unheeded.len(), 2);
 }
@@ -214,7 +219,7 @@ proptest! {
         match outcome {
             Ok(plan) => {
                 prop_assert_eq!(explanation.request, Some(plan.request));
-                prop_assert_eq!(explanation.format.map(|format| format.layout), Some(plan.layout));
+                prop_assert_eq!(explanation.format.map(|format| format.layout), Some(plan.resolved.layout));
                 let picture = explanation.picture.unwrap();
                 prop_assert_eq!((picture.stride, picture.bytes), (plan.stride, plan.bytes));
                 prop_assert_eq!((picture.layer_bytes, picture.metadata_bytes), (plan.layer_bytes, plan.metadata_bytes));

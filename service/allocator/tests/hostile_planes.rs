@@ -28,7 +28,12 @@ fn planes_of_a_plan_pass() {
         }
         let Ok(plan) = planned(&asked, &policy) else { continue };
         let (width, height) = (plan.request.width, plan.request.height);
-        assert_eq!(plan.layout.check(&plan.planes, plan.layer_bytes, width, height), Ok(()), "{}", format.name());
+        assert_eq!(
+            plan.resolved.layout.check(&plan.planes, plan.layer_bytes, width, height),
+            Ok(()),
+            "{}",
+            format.name()
+        );
     }
 }
 

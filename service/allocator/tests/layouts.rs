@@ -8,6 +8,7 @@ mod common;
 
 use common::{alignment, always, descriptor, of, planes, planned, policy, resolution, vts, CPU};
 use gralloc_allocator::error::{Malformed, Refusal};
+use gralloc_buffer::layout::Ask;
 use gralloc_buffer::layout::{Component, ComponentKind};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
 use heaps_config::policy::{Alignment, Policy};
@@ -31,7 +32,7 @@ fn assert_rows(rows: &[Row], alignments: &[Alignment]) {
         let policy = Policy { alignments: alignments.to_vec(), ..policy_with(*layout) };
         let plan = planned(&descriptor(format_of(*layout), *width, *height, CPU), &policy)
             .unwrap_or_else(|refusal| panic!("{layout} {width}x{height}: {refusal}"));
-        assert_eq!(plan.layout, *layout);
+        assert_eq!(plan.resolved.layout, *layout);
         assert_eq!(planes(&plan), *expected, "{layout} {width}x{height}: planes");
         assert_eq!(plan.stride, *stride, "{layout} {width}x{height}: stride");
         assert_eq!(plan.bytes, *bytes, "{layout} {width}x{height}: bytes");
@@ -123,7 +124,7 @@ fn yv12_chroma_stride_is_half_the_stride_rounded_up_to_16() {
 
 #[test]
 fn alignments_apply_to_every_plane() {
-    let asked = Alignment { stride_bytes: 64, height_lines: 16, ..alignment("64x16", always()) };
+    let asked = Alignment { asks: vec![Ask::StrideBytes(64), Ask::Lines(16)], ..alignment("64x16", always()) };
     assert_rows(
         &[
             Row(Layout::Rgba8888, (1920, 1080), 1920, &[(0, 7680, 1088)], 8_355_840),
@@ -147,7 +148,8 @@ fn alignments_apply_to_every_plane() {
 
 #[test]
 fn alignments_in_pixels_and_of_the_size_apply() {
-    let asked = Alignment { stride_pixels: 32, size_bytes: 4096, ..alignment("32 px, 4 KiB", always()) };
+    let asked =
+        Alignment { asks: vec![Ask::StridePixels(32), Ask::LayerBytes(4096)], ..alignment("32 px, 4 KiB", always()) };
     assert_rows(
         &[
             Row(Layout::Rgba8888, (33, 1), 64, &[(0, 256, 1)], 4096),
@@ -164,9 +166,9 @@ fn alignments_in_pixels_and_of_the_size_apply() {
 
 #[test]
 fn several_alignments_combine_to_the_strictest() {
-    let wide = Alignment { stride_bytes: 256, ..alignment("wide", always()) };
-    let tall = Alignment { height_lines: 32, stride_bytes: 64, ..alignment("tall", always()) };
-    let other = Alignment { stride_bytes: 4096, ..alignment("other", of(&[PixelFormat::Blob])) };
+    let wide = Alignment { asks: vec![Ask::StrideBytes(256)], ..alignment("wide", always()) };
+    let tall = Alignment { asks: vec![Ask::Lines(32), Ask::StrideBytes(64)], ..alignment("tall", always()) };
+    let other = Alignment { asks: vec![Ask::StrideBytes(4096)], ..alignment("other", of(&[PixelFormat::Blob])) };
     assert_rows(
         &[Row(Layout::P010, (1920, 1080), 1920, &[(0, 3840, 1088), (4_177_920, 3840, 544)], 6_266_880)],
         &[wide, tall, other],
@@ -201,8 +203,8 @@ fn vts_rgba_8888_is_one_plane_of_exact_components() {
     assert!(plan.stride >= 64);
     let least = u64::from(plan.stride) * 64 * 4;
     assert!(plan.bytes >= least && plan.bytes < 2 * least, "{} bytes, stride {}", plan.bytes, plan.stride);
-    assert_eq!(plan.layout.fourcc(), u32::from_le_bytes(*b"AB24"));
-    let [shape] = plan.layout.shapes() else { panic!("one plane") };
+    assert_eq!(plan.resolved.layout.fourcc(), u32::from_le_bytes(*b"AB24"));
+    let [shape] = plan.resolved.layout.shapes() else { panic!("one plane") };
     let part = |kind, offset_bits| Component { kind, offset_bits, size_bits: 8 };
     assert_eq!(
         shape.components[..],
@@ -215,14 +217,14 @@ fn vts_rgba_8888_is_one_plane_of_exact_components() {
 fn vts_yv12_is_y_cr_cb_with_halved_chroma() {
     let policy = policy();
     let plan = planned(&vts(PixelFormat::Yv12), &policy).unwrap();
-    assert_eq!(plan.layout.fourcc(), u32::from_le_bytes(*b"YV12"));
-    let kinds: Vec<_> = plan.layout.shapes().iter().map(|shape| shape.components[0].kind).collect();
+    assert_eq!(plan.resolved.layout.fourcc(), u32::from_le_bytes(*b"YV12"));
+    let kinds: Vec<_> = plan.resolved.layout.shapes().iter().map(|shape| shape.components[0].kind).collect();
     assert_eq!(kinds, [ComponentKind::Y, ComponentKind::Cr, ComponentKind::Cb]);
     let [y, cr, cb] = plan.planes.as_slice() else { panic!("three planes") };
     assert_eq!(plan.stride % 16, 0);
     assert_eq!(cr.offset_bytes, u64::from(y.stride_bytes) * 64);
     assert_eq!(cb.offset_bytes, cr.offset_bytes + u64::from(cr.stride_bytes) * 32);
-    for shape in &plan.layout.shapes()[1..] {
+    for shape in &plan.resolved.layout.shapes()[1..] {
         assert_eq!((shape.samples_across(64), shape.samples_down(64)), (32, 32));
         assert_eq!((shape.horizontal_subsampling, shape.vertical_subsampling), (2, 2));
     }
@@ -257,7 +259,7 @@ fn vts_raw10_raw12_and_raw14_have_one_component_without_size() {
         let policy = policy();
         let plan = planned(&vts(format), &policy).unwrap();
         assert_eq!(plan.stride, stride, "bytes");
-        let [shape] = plan.layout.shapes() else { panic!("one plane") };
+        let [shape] = plan.resolved.layout.shapes() else { panic!("one plane") };
         assert_eq!(shape.components[..], [Component { kind: ComponentKind::Raw, offset_bits: 0, size_bits: -1 }]);
         assert_eq!(
             (shape.sample_increment_bits(), shape.horizontal_subsampling, shape.vertical_subsampling),

@@ -6,8 +6,9 @@
 mod common;
 
 use gralloc_allocator::plan;
-use gralloc_buffer::PixelFormat;
-use heaps_config::policy::HeapSet;
+use gralloc_buffer::layout::Ask;
+use gralloc_buffer::{PixelFormat, Usage};
+use heaps_config::policy::{Alignment, HeapSet};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -43,7 +44,10 @@ fn allocations(work: impl FnOnce()) -> u64 {
 #[test]
 fn successful_plan_allocates_nothing() {
     let mut policy = common::policy();
-    policy.alignments = vec![common::alignment("one", common::always()), common::alignment("two", common::always())];
+    let asks = vec![Ask::StrideBytes(64), Ask::PlaneLines(1, 8), Ask::TailBytes(256)];
+    policy.alignments = vec![Alignment { asks, ..common::alignment("one", common::always()) }; 60];
+    policy.compressions = vec![common::compress("other", common::with(Usage::CAMERA_INPUT)); 19];
+    policy.compressions.push(common::compress("blocks", common::with(Usage::GPU_TEXTURE)));
     assert!(allocations(|| drop(Box::new(1))) > 0, "the counter counts");
     for format in [PixelFormat::Rgba8888, PixelFormat::Yv12, PixelFormat::Ycbcr420_888, PixelFormat::Raw10] {
         let mut asked = common::vts(format);
@@ -53,5 +57,8 @@ fn successful_plan_allocates_nothing() {
             assert!(plan.candidates_in_order().next().is_some());
         });
         assert_eq!(count, 0, "{}", format.name());
+        let blocks = common::descriptor(format, 64, 64, Usage::GPU_TEXTURE);
+        let count = allocations(|| assert!(plan(&blocks, &policy, HeapSet::ALL).unwrap().resolved.compress.is_some()));
+        assert_eq!(count, 0, "{} in blocks", format.name());
     }
 }

@@ -8,6 +8,7 @@ mod common;
 
 use common::strategies::{conditions, defined_usage, descriptors, format, policies, present};
 use gralloc_allocator::plan::{plan, Plan};
+use gralloc_buffer::layout::Ask;
 use gralloc_buffer::Descriptor;
 use gralloc_buffer::METADATA_BYTES;
 use gralloc_buffer::{PixelFormat, Usage};
@@ -41,41 +42,45 @@ fn is_multiple(value: u64, of: u32) -> bool {
 fn assert_aligned(plan: &Plan<'_>, alignment: &Alignment) {
     let planes = plan.planes.as_slice();
     let first = planes[0];
-    assert!(is_multiple(plan.layer_bytes, alignment.size_bytes));
-    if !plan.layout.has_fixed_height() {
-        assert!(is_multiple(first.lines.into(), alignment.height_lines));
-    }
-    if plan.layout.has_fixed_stride() {
-        return;
-    }
-    for plane in planes {
-        assert!(is_multiple(plane.stride_bytes.into(), alignment.stride_bytes), "{plane:?}, {alignment:?}");
-    }
-    if alignment.stride_pixels > 1 {
-        let bits = u64::from(first.stride_bytes) * 8;
-        let pixels = u64::from(plan.layout.bits_per_pixel()) * u64::from(alignment.stride_pixels);
-        assert_eq!(bits % pixels, 0, "{first:?}, {alignment:?}");
+    let layout = plan.resolved.layout;
+    for ask in &alignment.asks {
+        match *ask {
+            Ask::LayerBytes(bytes) => assert!(is_multiple(plan.layer_bytes, bytes)),
+            Ask::Lines(lines) if !layout.has_fixed_height() => assert!(is_multiple(first.lines.into(), lines)),
+            Ask::StrideBytes(bytes) if !layout.has_fixed_stride() => {
+                for plane in planes {
+                    assert!(is_multiple(plane.stride_bytes.into(), bytes), "{plane:?}, {alignment:?}");
+                }
+            }
+            Ask::StridePixels(pixels @ 2..) if !layout.has_fixed_stride() => {
+                let bits = u64::from(first.stride_bytes) * 8;
+                let pixels = u64::from(layout.bits_per_pixel()) * u64::from(pixels);
+                assert_eq!(bits % pixels, 0, "{first:?}, {alignment:?}");
+            }
+            Ask::Lines(_) | Ask::StrideBytes(_) | Ask::StridePixels(_) => {}
+            other => panic!("nothing holds {other:?}"),
+        }
     }
 }
 
 fn assert_inside(plan: &Plan<'_>) {
     let mut end = 0u64;
-    for (index, (plane, shape)) in plan.planes.as_slice().iter().zip(plan.layout.shapes()).enumerate() {
+    for (index, (plane, shape)) in plan.planes.as_slice().iter().zip(plan.resolved.layout.shapes()).enumerate() {
         assert_eq!(plane.offset_bytes, end, "planes follow one another");
         assert!(plane.lines >= shape.samples_down(plan.request.height));
-        assert!(u64::from(plane.stride_bytes) >= plan.layout.line_bytes(index, plan.request.width).unwrap());
+        assert!(u64::from(plane.stride_bytes) >= plan.resolved.layout.line_bytes(index, plan.request.width).unwrap());
         assert!(i32::try_from(plane.stride_bytes).is_ok() && i32::try_from(plane.lines).is_ok());
         end = plane.offset_bytes.checked_add(plane.bytes()).unwrap();
         let sample_bytes = u64::from(shape.sample_increment_bits() / 8).max(1);
         assert_eq!(plane.offset_bytes % sample_bytes, 0, "samples do not straddle");
         assert_eq!(plan.layer_bytes % if plan.request.layers > 1 { 64 } else { 1 }, 0);
     }
-    assert_eq!(plan.planes.as_slice().len(), plan.layout.shapes().len());
+    assert_eq!(plan.planes.as_slice().len(), plan.resolved.layout.shapes().len());
     assert!(end <= plan.layer_bytes);
     assert_eq!(plan.layer_bytes.checked_mul(u64::from(plan.request.layers)), Some(plan.bytes));
     assert!(i32::try_from(plan.stride).is_ok());
-    assert_eq!(plan.layout.stride_of(plan.planes.as_slice()[0].stride_bytes), plan.stride);
-    plan.layout.check(&plan.planes, plan.layer_bytes, plan.request.width, plan.request.height).unwrap();
+    assert_eq!(plan.resolved.layout.stride_of(plan.planes.as_slice()[0].stride_bytes), plan.stride);
+    plan.resolved.layout.check(&plan.planes, plan.layer_bytes, plan.request.width, plan.request.height).unwrap();
 }
 
 fn assert_in_limits(plan: &Plan<'_>, policy: &Policy) {
@@ -140,8 +145,10 @@ proptest! {
         aligned in proptest::array::uniform4(0u32..12),
     ) {
         let [stride_bytes, stride_pixels, height_lines, size_bytes] = aligned.map(|bit| 1 << bit);
-        let asked = common::alignment("any", common::always());
-        let asked = Alignment { stride_bytes, stride_pixels, height_lines, size_bytes, ..asked };
+        let asks = vec![
+            Ask::StrideBytes(stride_bytes), Ask::StridePixels(stride_pixels), Ask::Lines(height_lines), Ask::LayerBytes(size_bytes),
+        ];
+        let asked = Alignment { asks, ..common::alignment("any", common::always()) };
         let policy = Policy { alignments: vec![asked.clone()], ..common::policy() };
         let height = if format == PixelFormat::Blob { 1 } else { height };
         let layer_count = if format == PixelFormat::Blob { 1 } else { layers };
@@ -158,7 +165,7 @@ proptest! {
     /// A larger picture never needs less memory.
     #[test]
     fn bytes_grow_with_the_size(format in format(), (width, height) in (1i32..100, 1i32..100), aligned in 0u32..8) {
-        let asked = Alignment { stride_bytes: 1 << aligned, ..common::alignment("any", common::always()) };
+        let asked = Alignment { asks: vec![Ask::StrideBytes(1 << aligned)], ..common::alignment("any", common::always()) };
         let policy = Policy { alignments: vec![asked], ..common::policy() };
         let bytes = |width, height| {
             plan(&common::descriptor(format, width, height, common::CPU), &policy, HeapSet::ALL).map(|plan| plan.bytes)

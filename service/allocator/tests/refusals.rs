@@ -8,6 +8,7 @@ mod common;
 use common::*;
 use gralloc_allocator::error::{Malformed, Refusal, Unsupported};
 use gralloc_allocator::plan::plan;
+use gralloc_buffer::layout::Ask;
 use gralloc_buffer::METADATA_BYTES;
 use gralloc_buffer::{Descriptor, DescriptorOption};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
@@ -84,7 +85,9 @@ fn every_format_plans_or_has_a_stated_reason() {
     for format in PixelFormat::ALL {
         let height = if *format == PixelFormat::Blob { 1 } else { 64 };
         match planned(&descriptor(*format, 64, height, CPU), &policy) {
-            Ok(plan) => assert!(plan.bytes > 0 && Layout::of(*format).map_or(true, |layout| layout == plan.layout)),
+            Ok(plan) => {
+                assert!(plan.bytes > 0 && Layout::of(*format).map_or(true, |layout| layout == plan.resolved.layout))
+            }
             Err(refusal) => assert_eq!(*format, PixelFormat::Unspecified, "{}: {refusal}", format.name()),
         }
     }
@@ -287,9 +290,9 @@ fn cpu_fields_are_values_not_bits() {
     let rarely = Term::Equals { mask: Usage::CPU_READ_MASK, value: Usage::CPU_READ_RARELY };
     let policy = Policy {
         rules: vec![
-            rule("rarely", Condition { all_of: vec![rarely], ..always() }, &[UNCACHED]),
-            rule("often", Condition { any_of: vec![often], ..always() }, &[SYSTEM]),
-            rule("none", Condition { none_of: vec![Term::Any(Usage::CPU_READ_MASK)], ..always() }, &[CAMERA]),
+            rule("rarely", Condition { all_of: vec![rarely].into(), ..always() }, &[UNCACHED]),
+            rule("often", Condition { any_of: vec![often].into(), ..always() }, &[SYSTEM]),
+            rule("none", Condition { none_of: vec![Term::Any(Usage::CPU_READ_MASK)].into(), ..always() }, &[CAMERA]),
         ],
         ..policy()
     };
@@ -421,8 +424,9 @@ fn uncached_twins_are_used_unless_the_usage_wants_the_cache() {
 #[test]
 fn first_resolution_that_holds_decides_a_flexible_format() {
     let policy = policy();
-    let layout =
-        |usage| planned(&descriptor(PixelFormat::ImplementationDefined, 64, 64, usage), &policy).unwrap().layout;
+    let layout = |usage| {
+        planned(&descriptor(PixelFormat::ImplementationDefined, 64, 64, usage), &policy).unwrap().resolved.layout
+    };
     assert_eq!(layout(Usage::GPU_RENDER_TARGET), Layout::Rgba8888);
     assert_eq!(layout(Usage::CAMERA_OUTPUT), Layout::Nv12);
 }
@@ -449,10 +453,7 @@ fn resolved_layouts_keep_their_own_rules() {
 #[test]
 fn alignments_that_are_no_powers_of_two_are_common_multiples() {
     let odd = Alignment {
-        stride_bytes: 48,
-        stride_pixels: 0,
-        height_lines: 7,
-        size_bytes: 1000,
+        asks: vec![Ask::StrideBytes(48), Ask::StridePixels(0), Ask::Lines(7), Ask::LayerBytes(1000)],
         ..alignment("odd", always())
     };
     let policy = Policy { alignments: vec![odd], ..policy() };

@@ -12,7 +12,7 @@ use gralloc_buffer::handle::{decode, encode, RawHandle};
 use gralloc_buffer::layout::blocks::{Body, TwoFields};
 use gralloc_buffer::layout::needs::{ChromaStride, Fraction, PerBlock};
 use gralloc_buffer::layout::shape::part;
-use gralloc_buffer::layout::{Ask, Combine, ComponentKind, Components, Grid, PlaneShape, Shapes, TypeName};
+use gralloc_buffer::layout::{Ask, Blocks, Combine, ComponentKind, Components, Grid, PlaneShape, Shapes, TypeName};
 use gralloc_buffer::{BufferName, Descriptor, Layout, PixelFormat};
 use heaps_config::policy::{Alignment, Compress, HeapSet, LayoutName, Policy, VendorFormat};
 use proptest::collection::vec;
@@ -51,8 +51,8 @@ fn ask() -> impl Strategy<Value = Ask> {
 }
 
 fn alignment() -> impl Strategy<Value = Alignment> {
-    (vec(ask(), 0..5), select(Combine::ALL.to_vec())).prop_map(|(more, combine)| Alignment {
-        more,
+    (vec(ask(), 0..5), select(Combine::ALL.to_vec())).prop_map(|(asks, combine)| Alignment {
+        asks,
         combine,
         ..common::alignment("any", common::always())
     })
@@ -100,13 +100,15 @@ fn compress() -> impl Strategy<Value = Compress> {
             type_name: TypeName::from_text("vendor").unwrap(),
             type_value: 1,
             header_type: 2,
-            grids,
-            merged: merged && !columns,
-            header_planes: header_planes && !columns,
-            body_first,
-            column_bytes: if columns { 128 } else { 0 },
-            two_fields: fields.map(|(width, height, blocks)| TwoFields { width, height, blocks }),
-            layer_align,
+            blocks: Blocks {
+                grids,
+                merged: merged && !columns,
+                header_planes: header_planes && !columns,
+                body_first,
+                column_bytes: if columns { 128 } else { 0 },
+                two_fields: fields.map(|(width, height, blocks)| TwoFields { width, height, blocks }),
+                layer_align,
+            },
         }
     })
 }
@@ -171,7 +173,7 @@ proptest! {
         let info = plan.buffer_info(&policy, &policy.heaps[0], 1, BufferName::from_text("any"));
         let ints = encode(&info);
         prop_assert_eq!(decode(RawHandle { num_fds: 2, ints: &ints }), Ok(info));
-        prop_assert!(info.mappable || plan.compress.is_some());
-        prop_assert!(plan.compress.is_none() || !plan.request.usage.cpu());
+        prop_assert!(info.mappable || plan.resolved.compress.is_some());
+        prop_assert!(plan.resolved.compress.is_none() || !plan.request.usage.cpu());
     }
 }

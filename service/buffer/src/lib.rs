@@ -31,3 +31,10 @@ pub use usage::Usage;
 /// Bytes of shared metadata beside a buffer, before the reserved region: one page of the smallest kind, so that the
 /// reserved region starts on a page.
 pub const METADATA_BYTES: u64 = 4096;
+
+/// An int of the wire as people write it: with its sign, or its bits without one, as headers write a vendor's format and a debugger
+/// shows a handle. `None` for what 32 bits do not hold.
+pub fn wire_int(written: i64) -> Option<i32> {
+    let bits = |value: u32| i32::from_ne_bytes(value.to_ne_bytes());
+    i32::try_from(written).ok().or_else(|| u32::try_from(written).ok().map(bits))
+}

@@ -62,10 +62,8 @@ fn format(text: &str, own: &[VendorFormat]) -> Result<i32> {
     if let Some(format) = PixelFormat::from_name(text) {
         return Ok(format.to_wire());
     }
-    // Headers write the values above 0x7fffffff without a sign.
-    let wire = |number: u64| u32::try_from(number).ok().map(|bits| i32::from_ne_bytes(bits.to_ne_bytes()));
-    if let Some(number) = number(text).and_then(wire) {
-        return Ok(number);
+    if let Some(value) = number(text).and_then(|number| gralloc_buffer::wire_int(i64::try_from(number).ok()?)) {
+        return Ok(value);
     }
     let aidl = PixelFormat::ALL.iter().map(|format| format.name().to_owned());
     let known = own.iter().map(|format| format.name.clone()).chain(aidl).collect();

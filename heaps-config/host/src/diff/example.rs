@@ -26,7 +26,7 @@ impl By {
     fn differ(self, before: (&Policy, &Answer<'_>), after: (&Policy, &Answer<'_>)) -> bool {
         match (before.1, after.1) {
             (Ok(one), Ok(other)) => {
-                let same_layout = one.layout_name() == other.layout_name();
+                let same_layout = one.resolved.name() == other.resolved.name();
                 match self {
                     By::Fate => heaps(before.0, one) != heaps(after.0, other),
                     By::Layout => !same_layout,

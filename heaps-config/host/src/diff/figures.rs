@@ -58,7 +58,7 @@ pub(super) fn resolutions(space: &Space, before: &Policy, after: &Policy, differ
 pub(super) fn alignments(space: &Space, before: &Policy, after: &Policy, differences: &mut Vec<Difference>) {
     let Some(kinds) = rules::common(space, before, after) else { return };
     let same = |one: &Alignment, other: &Alignment| {
-        one.when == other.when && one.combine == other.combine && one.asks().eq(other.asks())
+        one.when == other.when && one.combine == other.combine && one.asks == other.asks
     };
     let only_in = |one: &Policy, other: &Policy| -> Vec<usize> {
         let lacks = |align: &Alignment| !other.alignments.iter().any(|known| same(align, known));

@@ -1,8 +1,9 @@
 //! Alignments that ask for nothing, or for what a format's definition rules out.
 
 use super::contradiction::contradiction;
-use gralloc_buffer::{Layout, PixelFormat};
-use heaps_config::policy::{Alignment, Policy};
+use gralloc_buffer::layout::{Ask, Contract};
+use gralloc_buffer::Layout;
+use heaps_config::policy::{Alignment, LayoutName, Policy};
 use heaps_config::Code;
 use heaps_config::Document;
 use heaps_config::{Finding, KeyPath};
@@ -25,32 +26,46 @@ pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
             findings.push(Finding::new(Code::Contradiction, path.clone(), message));
         }
         // An alignment for all formats leaves alone what cannot have it; one that names the format means it.
-        if !written.when.formats.is_empty() {
-            let formats = align.when.formats.iter().filter(|format| !align.when.not_formats.contains(format));
-            for format in formats {
-                check_format(align, *format, &path, findings);
+        let formats = align.when.formats.iter().filter(|format| !align.when.not_formats.contains(format));
+        let formats = formats.filter_map(|format| Some((format.name(), Layout::of(*format)?)));
+        for (name, layout) in formats.clone() {
+            check_contract(align, name, layout.form().contract, &path, findings);
+            check_widened(align, name, layout, &path, findings);
+        }
+        for named in &align.when.layouts {
+            let name = policy.layout_name(*named);
+            let vendor = |value: i32| policy.vendor_format(value).map(|format| format.form().contract);
+            let contract = match named {
+                LayoutName::Table(layout) => Some(layout.form().contract),
+                LayoutName::Vendor(value) => vendor(*value),
+            };
+            // Once is enough for what is named twice.
+            let known = formats.clone().any(|(known, _)| known == name);
+            if let Some(contract) = contract.filter(|_| !known) {
+                check_contract(align, name, contract, &path, findings);
             }
         }
     }
 }
 
-fn check_format(align: &Alignment, format: PixelFormat, path: &KeyPath, findings: &mut Vec<Finding>) {
-    let Some(layout) = Layout::of(format) else { return };
-    let name = format.name();
-    let spare = format!("take {name} out of `formats`, or add not_formats = [\"{name}\"]");
-    if align.height_lines > 1 && layout.has_fixed_height() {
-        let message = format!("{name} has exactly as many lines as its height, by its definition");
-        findings.push(Finding::new(Code::AlignBreaksFormat, path.key("height_lines"), message).help(spare.clone()));
+/// What the format's definition rules out, once a key.
+fn check_contract(align: &Alignment, name: &str, contract: Contract, path: &KeyPath, findings: &mut Vec<Finding>) {
+    let mut keys: Vec<&str> = Vec::new();
+    for ask in &align.asks {
+        let Some(why) = contract.forbids(*ask).filter(|_| !keys.contains(&ask.key())) else { continue };
+        keys.push(ask.key());
+        let finding = Finding::new(Code::AlignBreaksFormat, path.key(ask.key()), format!("{name}: {why}"));
+        findings.push(finding.help(format!("take {name} out of the conditions, or leave `{}` out", ask.key())));
     }
-    let strides = [("stride_bytes", align.stride_bytes), ("stride_pixels", align.stride_pixels)];
-    if layout.has_fixed_stride() {
-        for (key, _) in strides.iter().filter(|(_, value)| *value > 1) {
-            let message = format!("a {name} is bytes in a row: its stride is its width, by its definition");
-            findings.push(Finding::new(Code::AlignBreaksFormat, path.key(key), message).help(spare.clone()));
-        }
-        return;
-    }
-    let bytes = align.stride_bytes;
+}
+
+/// Lines of more than what is written.
+fn check_widened(align: &Alignment, name: &str, layout: Layout, path: &KeyPath, findings: &mut Vec<Finding>) {
+    let bytes = align.asks.iter().find_map(|ask| match ask {
+        Ask::StrideBytes(bytes) if *bytes > 1 => Some(*bytes),
+        _ => None,
+    });
+    let Some(bytes) = bytes.filter(|_| !layout.has_fixed_stride()) else { return };
     if bytes > YV12_CHROMA_BYTES && layout == Layout::Yv12 {
         let message = format!(
             "{name} with chroma lines of {bytes} bytes has luma lines of {}: its chroma stride is half its stride",
@@ -59,8 +74,7 @@ fn check_format(align: &Alignment, format: PixelFormat, path: &KeyPath, findings
         let help = "for the luma plane alone, as most hardware wants it, write stride_pixels";
         findings.push(Finding::new(Code::AlignWidens, path.key("stride_bytes"), message).help(help));
     }
-    let pixel_bits = layout.bits_per_pixel();
-    if bytes > 1 && pixel_bits == 24 {
+    if layout.bits_per_pixel() == 24 {
         let message = format!(
             "{name} has 3 bytes a pixel: whole pixels and {bytes} bytes make lines a multiple of {} bytes",
             bytes.saturating_mul(3)

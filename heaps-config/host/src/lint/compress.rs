@@ -78,24 +78,24 @@ fn afbc(entry: &Compress) -> Vec<(&'static str, &'static str)> {
         (3, _) | (4, _) => Some([64, 4]),
         _ => None,
     };
-    let blocks_differ = entry.grids.iter().enumerate().any(|(at, grid)| block(at) != Some(grid.block));
+    let blocks_differ = entry.blocks.grids.iter().enumerate().any(|(at, grid)| block(at) != Some(grid.block));
     let mut say = |yes: bool, key: &'static str, why: &'static str| {
         if yes {
             wrong.push((key, why));
         }
     };
     say(blocks_differ, "grid", "its blocks (1: 16x16, 2: 32x8, 3: 64x4, 4: 32x8 and 64x4) are not those of `grid`");
-    let tiled = entry.grids.iter().any(|grid| grid.tile != [1, 1]);
+    let tiled = entry.blocks.grids.iter().any(|grid| grid.tile != [1, 1]);
     say(tiled != has(TILED), "grid", "tiled headers and `tile` go together");
-    say(entry.grids.iter().any(|grid| grid.header_bytes != 16), "grid", "a header has 16 bytes a block");
-    let planes = entry.grids.len() > 1 && !entry.merged;
+    say(entry.blocks.grids.iter().any(|grid| grid.header_bytes != 16), "grid", "a header has 16 bytes a block");
+    let planes = entry.blocks.grids.len() > 1 && !entry.blocks.merged;
     say(
         planes && (!has(TILED) || bits & 0xf != 4),
         "modifier",
         "planes of their own need tiled headers, and chroma in 64x4",
     );
     say(bits & 0xf == 3 && !has(TILED), "modifier", "64x4 needs tiled headers");
-    let doubled = entry.grids.iter().any(|grid| grid.body_copies > 1);
+    let doubled = entry.blocks.grids.iter().any(|grid| grid.body_copies > 1);
     say(doubled != has(DOUBLE_BODY), "grid", "a double body and body_copies = 2 go together");
     say(has(DOUBLE_BODY) && bits & 0xf != 1, "modifier", "a double body is of 16x16 blocks");
     let layouts = |of: &[Layout]| {
@@ -109,7 +109,7 @@ fn afbc(entry: &Compress) -> Vec<(&'static str, &'static str)> {
     );
     let is_565 = entry.when.layouts.contains(&LayoutName::Table(Layout::Rgb565));
     say(has(SPLIT) && is_565, "modifier", "RGB_565 has no split blocks (bit 5)");
-    let wide = entry.grids.iter().any(|grid| matches!(grid.body, Body::Blocks { bits, .. } if bits > 16));
+    let wide = entry.blocks.grids.iter().any(|grid| matches!(grid.body, Body::Blocks { bits, .. } if bits > 16));
     say(bits & 0xf == 2 && wide && !has(SPLIT), "modifier", "32x8 of more than 16 bits needs split blocks (bit 5)");
     wrong
 }

@@ -153,13 +153,7 @@ fn align_at_fault(must: &Must, refusal: &Refusal, policy: &Policy) -> Option<Key
     }
     let applies = |(_, align): &(usize, &Alignment)| align.when.holds(Subject::new(must.usage(), must.format));
     let wishes = policy.alignments.iter().enumerate().filter(applies).flat_map(|(at, align)| {
-        let wishes = [
-            ("stride_bytes", align.stride_bytes),
-            ("stride_pixels", align.stride_pixels),
-            ("height_lines", align.height_lines),
-            ("size_bytes", align.size_bytes),
-        ];
-        wishes.map(|(key, value)| (KeyPath::item("align", at).key(key), value))
+        align.asks.iter().map(move |ask| (KeyPath::item("align", at).key(ask.key()), ask.number()))
     });
     wishes.max_by_key(|(_, value)| *value).map(|(path, _)| path)
 }
@@ -182,7 +176,7 @@ fn cause(refusal: &Refusal, policy: &Policy) -> KeyPath {
 
 /// VTS `GetAllocationSize`: an RGBA_8888 buffer has fewer than twice the bytes of its pixels.
 fn vts_size(must: &Must, plan: &gralloc_allocator::Plan<'_>, policy: &Policy, findings: &mut Vec<Finding>) {
-    if must.who != "VTS" || plan.layout != Layout::Rgba8888 {
+    if must.who != "VTS" || plan.resolved.layout != Layout::Rgba8888 {
         return;
     }
     let pixels = u64::from(plan.stride).saturating_mul(u64::from(plan.request.height)).saturating_mul(4);
@@ -194,7 +188,7 @@ fn vts_size(must: &Must, plan: &gralloc_allocator::Plan<'_>, policy: &Policy, fi
         .iter()
         .enumerate()
         .filter(|(_, align)| align.when.holds(Subject::from(&plan.request)))
-        .max_by_key(|(_, align)| align.size_bytes.max(align.height_lines));
+        .max_by_key(|(_, align)| align.asks.iter().map(|ask| ask.number()).max());
     let path = largest.map_or(KeyPath::ROOT, |(at, _)| KeyPath::item("align", at));
     let message = format!(
         "{} becomes {} bytes, and VTS wants fewer than {}",

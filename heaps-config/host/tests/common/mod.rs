@@ -68,7 +68,7 @@ pub(crate) fn plan(policy: &Policy, asked: Asked) -> Result<Planned, &'static st
     let planes = plan.planes.as_slice().iter().map(|plane| (plane.offset_bytes, plane.stride_bytes, plane.lines));
     Ok(Planned {
         heaps: plan.candidates_in_order().map(|id| policy.heap_name(id).to_owned()).collect(),
-        layout: plan.layout,
+        layout: plan.resolved.layout,
         stride: plan.stride,
         planes: planes.collect(),
         bytes: plan.bytes,

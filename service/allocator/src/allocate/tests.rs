@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ledger::{About, Ticket};
+use crate::plan::Resolved;
 use crate::ports::FailureKind;
 use crate::request::Request;
 use gralloc_buffer::format::PixelFormat;
@@ -128,9 +129,7 @@ fn run_settling(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32, set
         rule: 0,
         heaps: &order,
         candidates: HeapSet::ALL,
-        layout: Layout::Rgba8888,
-        vendor: None,
-        compress: None,
+        resolved: Resolved { layout: Layout::Rgba8888, vendor: None, resolution: None, compress: None },
         areas: Default::default(),
         stride: 64,
         planes: Planes::default(),

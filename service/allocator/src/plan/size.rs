@@ -36,21 +36,23 @@ pub fn measure<'p>(
     tracer: &mut impl Tracer,
 ) -> Result<Measured<'p>, Refusal> {
     let subject = resolved.subject(request);
-    let mut needs = Some(Needs::default());
+    let mut needs = Needs::NONE;
+    let mut fits = true;
     for alignment in &policy.alignments {
         if alignment.when.holds(subject) {
-            needs = needs.and_then(|needs| alignment.apply(needs));
+            fits = fits && alignment.apply(&mut needs).is_some();
         }
-        tracer.alignment(request, resolved, alignment, needs.as_ref());
+        tracer.alignment(request, resolved, alignment, fits.then_some(&needs));
     }
-    needs.and_then(|needs| lay_out(request, resolved, &needs)).ok_or_else(|| too_large(None, &policy.limits))
+    let measured = if fits { lay_out(request, resolved, &needs) } else { None };
+    measured.ok_or_else(|| too_large(None, &policy.limits))
 }
 
 /// One layer, in lines or in blocks.
 pub(crate) fn lay_out<'p>(request: &Request, resolved: &Resolved<'p>, needs: &Needs) -> Option<Measured<'p>> {
     let (form, Request { width, height, layers, .. }) = (resolved.form(), *request);
     match resolved.compress {
-        Some(entry) => form.measure_blocks(&entry.blocks(), width, height, layers, needs),
+        Some(entry) => form.measure_blocks(&entry.blocks, width, height, layers, needs),
         None => form.measure(width, height, layers, needs),
     }
 }

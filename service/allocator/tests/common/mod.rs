@@ -7,12 +7,12 @@ pub mod strategies;
 
 use gralloc_allocator::error::Refusal;
 use gralloc_allocator::plan::{plan, Plan};
-use gralloc_buffer::layout::Combine;
+use gralloc_buffer::layout::{Blocks, Combine, Grid, TypeName};
 use gralloc_buffer::{BufferName, Descriptor};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
 use heaps_config::policy::{
-    AcceptedOption, Action, Alignment, Condition, Heap, HeapId, HeapSet, Limits, Policy, Resolution, Rule, Term,
-    VendorUsage, WithoutReleaseWatch,
+    AcceptedOption, Action, Alignment, Compress, Condition, Heap, HeapId, HeapSet, Limits, Policy, Resolution, Rule,
+    Term, VendorUsage, WithoutReleaseWatch,
 };
 
 pub const KIB: u64 = 1 << 10;
@@ -54,7 +54,7 @@ pub fn always() -> Condition {
 }
 
 pub fn with(usage: Usage) -> Condition {
-    Condition { all_of: vec![Term::Any(usage)], ..always() }
+    Condition { all_of: vec![Term::Any(usage)].into(), ..always() }
 }
 
 pub fn of(formats: &[PixelFormat]) -> Condition {
@@ -63,15 +63,22 @@ pub fn of(formats: &[PixelFormat]) -> Condition {
 
 /// Asks for nothing yet.
 pub fn alignment(name: &str, when: Condition) -> Alignment {
-    Alignment {
+    Alignment { name: name.to_owned(), when, asks: Vec::new(), combine: Combine::Lcm }
+}
+
+/// Blocks of 16 by 16, with a header.
+pub fn compress(name: &str, when: Condition) -> Compress {
+    let grid = Grid { block: [16, 16], header_bytes: 16, header_align: 1024, ..Grid::ONE };
+    Compress {
         name: name.to_owned(),
         when,
-        stride_bytes: 1,
-        stride_pixels: 1,
-        height_lines: 1,
-        size_bytes: 1,
-        more: Vec::new(),
-        combine: Combine::Lcm,
+        fourcc: 0,
+        modifier: 0,
+        modifier_lines_at: None,
+        type_name: TypeName::default(),
+        type_value: 0,
+        header_type: 0,
+        blocks: Blocks { grids: vec![grid], layer_align: 1, ..Blocks::default() },
     }
 }
 

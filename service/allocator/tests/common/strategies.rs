@@ -1,6 +1,7 @@
 //! Policies and descriptors of every kind, sensible and not.
 
 use super::*;
+use gralloc_buffer::layout::Ask;
 use gralloc_buffer::DescriptorOption;
 use proptest::collection::vec;
 use proptest::option;
@@ -85,9 +86,9 @@ pub fn conditions() -> impl Strategy<Value = Condition> {
     let some =
         (some, bound(), bound()).prop_map(|((all_of, any_of, none_of, formats, not_formats), min_bytes, max_bytes)| {
             Condition {
-                all_of,
-                any_of,
-                none_of,
+                all_of: all_of.into(),
+                any_of: any_of.into(),
+                none_of: none_of.into(),
                 formats,
                 not_formats,
                 layouts: Vec::new(),
@@ -125,11 +126,12 @@ fn alignments() -> impl Strategy<Value = Alignment> {
         |(when, stride_bytes, stride_pixels, height_lines, size_bytes)| Alignment {
             name: "alignment".to_owned(),
             when,
-            stride_bytes,
-            stride_pixels,
-            height_lines,
-            size_bytes,
-            more: Vec::new(),
+            asks: vec![
+                Ask::StrideBytes(stride_bytes),
+                Ask::StridePixels(stride_pixels),
+                Ask::Lines(height_lines),
+                Ask::LayerBytes(size_bytes),
+            ],
             combine: Combine::Lcm,
         },
     )

@@ -81,10 +81,10 @@ pub struct TwoFields {
 }
 
 /// All that is said of a compressed or tiled layer.
-#[derive(Clone, Copy, Debug)]
-pub struct Blocks<'a> {
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Blocks {
     /// By plane; the last goes for those behind it.
-    pub grids: &'a [Grid],
+    pub grids: Vec<Grid>,
     /// All planes are one.
     pub merged: bool,
     /// Headers are listed as planes of their own, behind the others.
@@ -116,7 +116,7 @@ impl<'a> Form<'a> {
     /// Measures a compressed layer. `None` when some figure does not fit 64 bits, or there is no grid for a plane.
     pub fn measure_blocks(
         &self,
-        blocks: &Blocks<'_>,
+        blocks: &Blocks,
         width: u32,
         height: u32,
         layers: u32,
@@ -161,7 +161,7 @@ impl<'a> Form<'a> {
     }
 
     /// How many planes have blocks.
-    fn count(&self, blocks: &Blocks<'_>) -> usize {
+    fn count(&self, blocks: &Blocks) -> usize {
         match blocks.merged {
             true => 1,
             false => self.shapes.len(),
@@ -169,7 +169,7 @@ impl<'a> Form<'a> {
     }
 
     /// What the planes of a merged compression are made of, for handles and clients: components in bits without an order.
-    pub fn merged_shapes(&self, blocks: &Blocks<'_>) -> Shapes {
+    pub fn merged_shapes(&self, blocks: &Blocks) -> Shapes {
         if !blocks.merged || self.shapes.len() < 2 {
             return Shapes::NONE;
         }
@@ -200,7 +200,7 @@ impl<'a> Form<'a> {
         self.shapes.iter().map(of).sum()
     }
 
-    fn blocks(&self, blocks: &Blocks<'_>, width: u32, height: u32) -> Option<[Block; MAX_PLANES]> {
+    fn blocks(&self, blocks: &Blocks, width: u32, height: u32) -> Option<[Block; MAX_PLANES]> {
         let mut planes = [Block::default(); MAX_PLANES];
         let count = self.count(blocks);
         let last = blocks.grids.last()?;
@@ -221,7 +221,7 @@ impl<'a> Form<'a> {
     }
 
     /// Bytes for two fields, each with half of the lines, where the size is below the bounds.
-    fn two_fields(&self, blocks: &Blocks<'_>, width: u32, height: u32) -> Option<Option<u64>> {
+    fn two_fields(&self, blocks: &Blocks, width: u32, height: u32) -> Option<Option<u64>> {
         let Some(most) = blocks.two_fields else { return Some(None) };
         let of_256 = u64::from(width).checked_mul(height.into())? / 256;
         if width > most.width || height > most.height || of_256 > most.blocks.into() {
@@ -238,7 +238,7 @@ impl<'a> Form<'a> {
     /// Planes in one another's columns; answers the bytes of all.
     fn columns(
         &self,
-        blocks: &Blocks<'_>,
+        blocks: &Blocks,
         width: u32,
         height: u32,
         spans: &mut [Span; MAX_PLANES],
@@ -258,7 +258,7 @@ impl<'a> Form<'a> {
     }
 
     /// Lines of a column of all planes: a parameter of Broadcom's modifiers.
-    pub fn column_lines(&self, blocks: &Blocks<'_>, height: u32) -> Option<u64> {
+    pub fn column_lines(&self, blocks: &Blocks, height: u32) -> Option<u64> {
         let height = column_height(blocks, height)?;
         let lines = |shape: &PlaneShape| height.div_ceil(shape.vertical_subsampling.into());
         Some(self.shapes.iter().map(lines).sum())
@@ -266,12 +266,29 @@ impl<'a> Form<'a> {
 }
 
 /// Lines of a column of the first plane.
-fn column_height(blocks: &Blocks<'_>, height: u32) -> Option<u64> {
+fn column_height(blocks: &Blocks, height: u32) -> Option<u64> {
     let [_, round] = blocks.grids.first()?.round;
     u64::from(height).checked_next_multiple_of(round.max(1).into())
 }
 
 impl Grid {
+    /// Blocks of one sample, with the bytes of its pixels and no header.
+    pub const ONE: Grid = Grid {
+        block: [1, 1],
+        tile: [1, 1],
+        round: [1, 1],
+        body: Body::Blocks { bytes: 0, bits: 0, align: 1 },
+        body_align: 1,
+        body_extra: 0,
+        body_copies: 1,
+        header_bytes: 0,
+        header_blocks: 1,
+        header_grid: [1, 1],
+        header_align: 1,
+        header_extra: 0,
+        row_stride: false,
+    };
+
     /// One plane of so many samples, each so many bits over so many samples.
     fn measure(&self, across: u64, down: u64, (bits, samples): (u64, u64)) -> Option<Block> {
         let [round_w, round_h] = self.round.map(|round| u64::from(round).max(1));

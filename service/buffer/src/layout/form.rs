@@ -2,7 +2,8 @@
 //!
 //! A layout of the table and one that a policy spells out are the same here.
 
-use super::{Layout, PlaneShape};
+use super::needs::ChromaStride;
+use super::{Ask, Layout, PlaneShape};
 
 /// What a format's definition fixes, beyond the shapes of its planes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -15,6 +16,39 @@ pub struct Contract {
     pub stride_pixels: u32,
     /// YV12: chroma strides are half of luma's rounded to 16, and planes follow one another without a gap.
     pub yv12: bool,
+}
+
+impl Contract {
+    /// Why a format of this contract cannot have what is asked: the definition's words. `None` where it can.
+    pub fn forbids(&self, ask: Ask) -> Option<&'static str> {
+        match ask {
+            Ask::Width(2..)
+            | Ask::StrideBytes(2..)
+            | Ask::StridePixels(2..)
+            | Ask::OddStrideBytes(_)
+            | Ask::OddStridePixels(_)
+            | Ask::PlaneStride(0, 2..)
+                if self.fixed_stride =>
+            {
+                Some("its stride is its width, by its definition")
+            }
+            Ask::Lines(2..) | Ask::PlaneLines(_, 2..) | Ask::AddedLines(1..) if self.fixed_height => {
+                Some("it has exactly as many lines as its height, by its definition")
+            }
+            Ask::PlaneStride(1.., 2..) | Ask::Chroma(ChromaStride::Same | ChromaStride::Own) if self.yv12 => {
+                Some("its chroma lines are half of luma's, rounded to 16 bytes, by its definition")
+            }
+            Ask::PlaneStart(1.., 2..)
+            | Ask::PlaneSize(_, 2..)
+            | Ask::PaddingBytes(_, 1..)
+            | Ask::PaddingLines(_, 1..)
+                if self.yv12 =>
+            {
+                Some("its planes follow one another without a gap, by its definition")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A layout as the arithmetic sees it.

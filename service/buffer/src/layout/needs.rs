@@ -169,6 +169,59 @@ enum Group {
 }
 
 impl Ask {
+    /// The key of a policy that asks it.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Ask::Width(_) => "width_pixels",
+            Ask::StrideBytes(_) | Ask::PlaneStride(..) => "stride_bytes",
+            Ask::StridePixels(_) => "stride_pixels",
+            Ask::OddStrideBytes(_) => "odd_stride_bytes",
+            Ask::OddStridePixels(_) => "odd_stride_pixels",
+            Ask::Chroma(_) => "chroma_stride",
+            Ask::Lines(_) | Ask::PlaneLines(..) => "height_lines",
+            Ask::AddedLines(_) => "added_lines",
+            Ask::PlaneStart(..) => "plane_start",
+            Ask::PlaneSize(..) => "plane_size",
+            Ask::PaddingBytes(..) => "padding_bytes",
+            Ask::PaddingLines(..) => "padding_lines",
+            Ask::TailBytes(_) => "tail_bytes",
+            Ask::TailLines(_) => "tail_lines",
+            Ask::TailBlocks(_) => "tail_blocks",
+            Ask::TailOfLuma(_) => "tail_of_luma",
+            Ask::TailLeast(_) => "tail_least",
+            Ask::LeastBytes(_) => "least_bytes",
+            Ask::LeastOfLuma(_) => "least_of_luma",
+            Ask::LayerBytes(_) => "size_bytes",
+        }
+    }
+
+    /// The largest number in it; 0 where it has none.
+    pub fn number(self) -> u64 {
+        match self {
+            Ask::Chroma(_) => 0,
+            Ask::LeastBytes(bytes) => bytes,
+            Ask::TailBlocks(PerBlock { bytes, .. }) => bytes.into(),
+            Ask::TailOfLuma(Fraction { parts, .. }) | Ask::LeastOfLuma(Fraction { parts, .. }) => parts.into(),
+            Ask::Width(number)
+            | Ask::StrideBytes(number)
+            | Ask::StridePixels(number)
+            | Ask::OddStrideBytes(number)
+            | Ask::OddStridePixels(number)
+            | Ask::PlaneStride(_, number)
+            | Ask::Lines(number)
+            | Ask::PlaneLines(_, number)
+            | Ask::AddedLines(number)
+            | Ask::PlaneStart(_, number)
+            | Ask::PlaneSize(_, number)
+            | Ask::PaddingBytes(_, number)
+            | Ask::PaddingLines(_, number)
+            | Ask::TailBytes(number)
+            | Ask::TailLines(number)
+            | Ask::TailLeast(number)
+            | Ask::LayerBytes(number) => number.into(),
+        }
+    }
+
     const fn group(self) -> Group {
         match self {
             Ask::Width(_)
@@ -276,14 +329,11 @@ impl Needs {
 
     /// Adds what one alignment asks; `None` when no 64-bit number satisfies it and what was asked before.
     #[must_use]
-    pub fn apply(mut self, asks: impl Iterator<Item = Ask> + Clone, how: Combine) -> Option<Needs> {
+    pub fn apply(&mut self, asks: &[Ask], how: Combine) -> Option<()> {
         if how == Combine::Replace {
-            asks.clone().for_each(|ask| self.drop_group(ask.group()));
+            asks.iter().for_each(|ask| self.drop_group(ask.group()));
         }
-        for ask in asks {
-            self.ask(ask, how)?;
-        }
-        Some(self)
+        asks.iter().try_for_each(|ask| self.ask(*ask, how))
     }
 
     /// Forgets what was asked of one group.
@@ -326,6 +376,10 @@ impl Needs {
         }
     }
 
+    fn plane(&mut self, plane: u8) -> Option<&mut PlaneNeeds> {
+        self.planes.get_mut(usize::from(plane))
+    }
+
     fn ask(&mut self, ask: Ask, how: Combine) -> Option<()> {
         let multiple = |figure: &mut u64, asked: u32| {
             let asked = u64::from(asked.max(1));
@@ -341,34 +395,24 @@ impl Needs {
             *figure = asked.max(*figure);
             Some(())
         };
-        let mut nobody = *self.planes.first()?;
-        let plane = match ask {
-            Ask::PlaneStride(plane, _)
-            | Ask::PlaneLines(plane, _)
-            | Ask::PlaneStart(plane, _)
-            | Ask::PlaneSize(plane, _)
-            | Ask::PaddingBytes(plane, _)
-            | Ask::PaddingLines(plane, _) => self.planes.get_mut(usize::from(plane))?,
-            _ => &mut nobody,
-        };
         match ask {
             Ask::Width(pixels) => multiple(&mut self.width_pixels, pixels),
             Ask::StrideBytes(bytes) => multiple(&mut self.stride_bytes, bytes),
             Ask::StridePixels(pixels) => multiple(&mut self.stride_pixels, pixels),
             Ask::OddStrideBytes(bytes) => multiple(&mut self.odd_stride_bytes, bytes),
             Ask::OddStridePixels(pixels) => multiple(&mut self.odd_stride_pixels, pixels),
-            Ask::PlaneStride(_, bytes) => multiple(&mut plane.stride_bytes, bytes),
+            Ask::PlaneStride(plane, bytes) => multiple(&mut self.plane(plane)?.stride_bytes, bytes),
             Ask::Chroma(chroma) => {
                 self.chroma = chroma;
                 Some(())
             }
             Ask::Lines(lines) => multiple(&mut self.height_lines, lines),
-            Ask::PlaneLines(_, lines) => multiple(&mut plane.lines, lines),
+            Ask::PlaneLines(plane, lines) => multiple(&mut self.plane(plane)?.lines, lines),
             Ask::AddedLines(lines) => amount(&mut self.added_lines, lines),
-            Ask::PlaneStart(_, bytes) => multiple(&mut plane.start_bytes, bytes),
-            Ask::PlaneSize(_, bytes) => multiple(&mut plane.size_bytes, bytes),
-            Ask::PaddingBytes(_, bytes) => amount(&mut plane.padding_bytes, bytes),
-            Ask::PaddingLines(_, lines) => amount(&mut plane.padding_lines, lines),
+            Ask::PlaneStart(plane, bytes) => multiple(&mut self.plane(plane)?.start_bytes, bytes),
+            Ask::PlaneSize(plane, bytes) => multiple(&mut self.plane(plane)?.size_bytes, bytes),
+            Ask::PaddingBytes(plane, bytes) => amount(&mut self.plane(plane)?.padding_bytes, bytes),
+            Ask::PaddingLines(plane, lines) => amount(&mut self.plane(plane)?.padding_lines, lines),
             Ask::TailBytes(bytes) => amount(&mut self.tail_bytes, bytes),
             Ask::TailLines(lines) => amount(&mut self.tail_lines, lines),
             Ask::TailBlocks(blocks) => {

@@ -87,13 +87,8 @@ fn int(word: &str) -> Result<i32> {
         Some(digits) => i64::from_str_radix(digits, 16),
         None => word.parse(),
     };
-    let value = value.ok().and_then(|value| i32::try_from(value).ok().or_else(|| wrapped(value)));
+    let value = value.ok().and_then(gralloc_buffer::wire_int);
     value.with_context(|| format!("\"{}\": allowed are ints of 32 bits, decimal or 0x…", word.escape_default()))
-}
-
-/// A debugger shows the int's bits without a sign.
-fn wrapped(value: i64) -> Option<i32> {
-    u32::try_from(value).ok().map(|bits| i32::from_ne_bytes(bits.to_ne_bytes()))
 }
 
 fn compression(of: &Compression) -> Value {

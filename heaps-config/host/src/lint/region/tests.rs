@@ -32,9 +32,9 @@ fn any_condition() -> impl Strategy<Value = Condition> {
     let size = || prop::option::weighted(0.3, prop::sample::select(SIZES.to_vec()));
     (terms(), terms(), terms(), formats(), formats(), size(), size()).prop_map(
         |(all_of, any_of, none_of, formats, not_formats, min_bytes, max_bytes)| Condition {
-            all_of,
-            any_of,
-            none_of,
+            all_of: all_of.into(),
+            any_of: any_of.into(),
+            none_of: none_of.into(),
             formats,
             not_formats,
             layouts: Vec::new(),

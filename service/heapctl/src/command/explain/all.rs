@@ -74,7 +74,7 @@ fn rows(cases: &[(usize, Case<'_>)]) -> String {
                 let heaps: Vec<&str> = plan.candidates_in_order().map(|id| case.policy().heap_name(id)).collect();
                 let rule = case.policy().rules.get(plan.rule).map_or("?", |rule| rule.name.as_str());
                 let (layout, stride) =
-                    (case.policy().layout_name(plan.layout_name()).to_owned(), plan.stride.to_string());
+                    (case.policy().layout_name(plan.resolved.name()).to_owned(), plan.stride.to_string());
                 [line, request, heaps.join(", "), rule.to_owned(), layout, stride, plan.bytes.to_string()]
             }
             (Err(refusal), _) | (_, Err(refusal)) => {
