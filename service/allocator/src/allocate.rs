@@ -33,7 +33,7 @@ pub struct Resources<'a, 's, H, G> {
     /// The account.
     pub ledger: &'a Ledger,
     /// The heaps.
-    pub heaps: &'a H,
+    pub heaps: &'s H,
     /// The machine's available memory.
     pub gauge: &'a G,
     /// Books in the ledger all releases that have happened: asked once, before a budget refuses or passes on to another

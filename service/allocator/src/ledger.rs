@@ -118,9 +118,16 @@ impl Ledger {
     }
 
     /// A held buffer's last reference was dropped, or that of one of the parts that its [`About`] told of. Tickets of
-    /// buffers that were released are ignored.
-    pub fn release(&self, ticket: Ticket) {
-        self.lock().release(ticket, false);
+    /// buffers that were released are ignored. Answers with the buffer when it has gone.
+    pub fn release(&self, ticket: Ticket) -> Option<Box<Entry>> {
+        self.lock().release(ticket, false)
+    }
+
+    /// Notes the inode of a held buffer's pixels, for people: of its number the lower half, which is what an [`Entry`] has room
+    /// for. The kernel counts dma-bufs up from boot (linux v6.12, `drivers/dma-buf/dma-buf.c`, `dma_buf_export`).
+    pub fn note_inode(&self, ticket: Ticket, inode: u64) {
+        let lower = u32::try_from(inode & u64::from(u32::MAX)).unwrap_or(0);
+        self.lock().note_inode(ticket, lower);
     }
 
     /// Stops tracking a buffer whose release cannot be observed.
@@ -196,6 +203,16 @@ impl Ledger {
     /// Counts a refusal of any cause.
     pub fn count_refusal(&self, uid: u32) {
         self.lock().count_refusal(uid);
+    }
+
+    /// What clients hold of a heap now, bytes.
+    pub fn live_bytes(&self, heap: HeapId) -> u64 {
+        self.lock().live_bytes(heap)
+    }
+
+    /// Whose heaps it keeps account of.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// All statistics of one moment.
@@ -362,7 +379,19 @@ impl Reservation<'_> {
         let heaps = self.give_back(&mut state);
         for ((heap, heap_bytes), id) in heaps.into_iter().zip(&mut ids) {
             let bytes = heap_bytes.saturating_add(metadata_bytes);
-            tickets.extend(state.hold(Entry { id, heap, heap_bytes, bytes, uid, pid, usage, born_ms, name, parts }));
+            tickets.extend(state.hold(Entry {
+                id,
+                heap,
+                heap_bytes,
+                bytes,
+                uid,
+                pid,
+                usage,
+                born_ms,
+                name,
+                parts,
+                inode: 0,
+            }));
         }
         drop(state);
         let granted = self.in_flight.saturating_sub(self.unused);

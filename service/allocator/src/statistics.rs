@@ -11,6 +11,7 @@ pub use crate::pool::PoolStatistics;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Everything of one moment but the single buffers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,6 +53,10 @@ pub struct Statistics {
     pub heaps: Vec<HeapStatistics>,
     /// In the policy's order: the first that matches takes a request.
     pub rules: Vec<RuleStatistics>,
+    /// The requests that took longest since the service started, longest first.
+    pub slowest: Vec<SlowRequest>,
+    /// The same of the last minute.
+    pub slowest_last_minute: Vec<SlowRequest>,
     /// All clients together, shared metadata included.
     pub all: Account,
     /// By uid, ascending.
@@ -126,6 +131,10 @@ pub struct HeapStatistics {
     pub account: Account,
     /// Of the requests whose first buffer it gave.
     pub latency: LatencyStatistics,
+    /// The same over the last minute: of the last 60 to 70 seconds.
+    pub latency_last_minute: LatencyStatistics,
+    /// Their parts, in the order in which a request goes through them.
+    pub parts: Vec<PartStatistics>,
 }
 
 /// How long `allocate2` took inside the service, for requests that succeeded. Microseconds.
@@ -140,10 +149,76 @@ pub struct LatencyStatistics {
     pub max_us: u64,
     /// Half of the requests took at most so long: the upper edge of a bucket, and at most the longest.
     pub p50_us: u64,
+    /// 9 of 10 took at most so long.
+    pub p90_us: u64,
     /// 99 of 100 took at most so long.
     pub p99_us: u64,
+    /// 999 of 1000 took at most so long.
+    pub p999_us: u64,
     /// Requests by time: bucket 0 below 1 µs, bucket n from 2^(n−1) to below 2^n, the last all that is longer.
     pub buckets: Vec<u64>,
+}
+
+/// A part of `allocate2`: what it took of the requests that succeeded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PartStatistics {
+    /// `admission`: budgets and memory, and all else between the plan and the reply that is not a heap's. `ioctl`: the heaps,
+    /// or what was kept ready of them. `reply`: handles, the account and the release watch; the binder library's own work
+    /// is in no figure.
+    pub part: String,
+    /// Since the service started.
+    pub latency: LatencyStatistics,
+    /// Over the last minute.
+    pub latency_last_minute: LatencyStatistics,
+}
+
+/// One of the requests that took longest, as its client asked. Microseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SlowRequest {
+    /// In all.
+    pub took_us: u64,
+    /// The plan; nearly nothing.
+    pub plan_us: u64,
+    /// See [`PartStatistics::part`].
+    pub admission_us: u64,
+    /// The heaps' ioctls: see [`PartStatistics::part`].
+    pub heap_us: u64,
+    /// See [`PartStatistics::part`].
+    pub reply_us: u64,
+    /// Of the admission: the wait until releases were booked, because a budget was short.
+    pub release_wait_us: u64,
+    /// Buffers that were ready.
+    pub pool_hits: u32,
+    /// The heap that gave the first buffer.
+    pub heap: String,
+    /// Bytes of one buffer's pixels.
+    pub bytes: u64,
+    /// Buffers asked for.
+    pub count: i32,
+    /// The client's name for them; what is not printable ASCII is escaped.
+    pub name: String,
+    /// Pixels.
+    pub width: i32,
+    /// Lines.
+    pub height: i32,
+    /// Layers.
+    pub layers: i32,
+    /// `PixelFormat`, as a number.
+    pub format: i32,
+    /// Usage as asked, in words.
+    pub usage: String,
+    /// Usage as asked, in bits.
+    pub usage_bits: u64,
+    /// Bytes of the region that clients share.
+    pub reserved_bytes: i64,
+    /// Who asked.
+    pub uid: u32,
+    /// The process that asked.
+    pub pid: i32,
+    /// Since it was answered.
+    pub age_ms: u64,
 }
 
 /// A rule and the requests that it took.
@@ -193,6 +268,24 @@ pub struct BufferStatistics {
     pub pid: i32,
     /// Since it was given out.
     pub age_ms: u64,
+    /// Its pixels' inode, by which /proc names it in whoever has it open: the lower 32 bits. 0 while it is not known.
+    pub inode: u32,
+}
+
+/// A process that asked for buffers, and those of them that are alive. Others may hold them by now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProcessStatistics {
+    /// Its uid.
+    pub uid: u32,
+    /// Its pid. It may have ended, and another process have the number.
+    pub pid: i32,
+    /// How many.
+    pub buffers: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The age of the oldest.
+    pub oldest_ms: u64,
 }
 
 /// Buffers that are older than they should be, by who asked for them and under which name.
@@ -234,11 +327,43 @@ pub struct Dump<B> {
     /// Everything but the buffers.
     #[serde(flatten)]
     pub statistics: Statistics,
+    /// Who asked for them: most bytes first, at most 1,024 processes.
+    pub processes: Vec<ProcessStatistics>,
     /// The single buffers.
     pub buffers: B,
     /// Present when it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaks: Option<Leaks>,
+}
+
+/// One line: what it took and of which parts, then what was asked, in the words that `heapctl explain --log` reads.
+impl fmt::Display for SlowRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} us (admission {}, ioctl {}, reply {}), {} s ago, {} of {} from {}, {} ready, \"{}\" of uid {} pid {}; \
+             asked: {} of {}x{}, layers {}, format {:#x}, usage {:#x}, reserved {}",
+            self.took_us,
+            self.admission_us,
+            self.heap_us,
+            self.reply_us,
+            self.age_ms / 1000,
+            self.count,
+            size(self.bytes),
+            self.heap,
+            self.pool_hits,
+            self.name,
+            self.uid,
+            self.pid,
+            self.count,
+            self.width,
+            self.height,
+            self.layers,
+            self.format,
+            self.usage_bits,
+            self.reserved_bytes
+        )
+    }
 }
 
 /// Bytes in words, in the largest unit that they fill, with one decimal that is cut and not rounded.

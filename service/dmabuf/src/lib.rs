@@ -8,6 +8,7 @@
 //! - [`identity`], [`size`], [`begin_access`] …: one dma-buf: its inode, its size, its name, CPU access brackets.
 //! - [`mmap`](mod@mmap): a mapping that ends with its value.
 //! - [`fd`]: system calls whose names in nix change from version to version.
+//! - [`trace`]: marks in the kernel's trace.
 //!
 //! Unsafe code is in [`ioctl`], [`mmap`](mod@mmap) and [`fd`], one operation a block.
 
@@ -18,6 +19,7 @@ mod error;
 pub mod fd;
 pub mod ioctl;
 pub mod mmap;
+pub mod trace;
 pub mod uapi;
 
 pub use buffer::{begin_access, end_access, identity, is_dma_buf, set_name, size, Access, DebugName, Identity};

@@ -6,6 +6,7 @@
 //! - [`metadata`](mod@metadata): what a page of shared metadata begins with, where that is not zero.
 //! - [`watch`]: when a buffer's last reference went, in whichever process.
 //! - [`sched`]: the scheduling of the service's threads; [`wakeup`]: how they wake the one that sleeps, on a [`timer`].
+//! - [`trace`]: marks in the kernel's trace.
 //!
 //! Unsafe code is in [`sched`] alone. Nothing here knows binder or AIDL.
 
@@ -28,6 +29,7 @@ pub mod watch;
 
 pub use backend::Backend;
 pub use error::Error;
+pub use gralloc_dmabuf::{identity, trace};
 pub use heap::KernelHeaps;
 pub use kind::BackendKind;
 pub use memory::MemInfo;

@@ -59,6 +59,7 @@ static INTERFACE: AIMapper = AIMapper {
 #[no_mangle]
 pub unsafe extern "C" fn AIMapper_loadIMapper(outImplementation: *mut *mut AIMapper) -> AIMapper_Error {
     logging::start();
+    logging::start_trace();
     if outImplementation.is_null() {
         return AIMAPPER_ERROR_BAD_VALUE;
     }

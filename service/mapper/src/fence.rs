@@ -14,7 +14,7 @@
 //! No call waits for a call that waits here: see [`crate::table`].
 
 use crate::error::Error;
-use gralloc_dmabuf::Access;
+use gralloc_dmabuf::{trace, Access};
 use nix::errno::Errno;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -68,6 +68,7 @@ pub fn wait_for_devices(
 
 #[cold]
 fn wait_for_event(buffer: BorrowedFd<'_>, event: PollFlags, mention: Duration, give_up: Duration) -> Result<(), Error> {
+    let _slice = trace::slice("fence wait");
     let poll = |deadline| Ok(poll_until(buffer, event, deadline).unwrap_or(Some(event)));
     limited("the buffer's fences have", mention, give_up, poll).map(drop)
 }

@@ -16,6 +16,14 @@ pub(crate) fn start() {
     }
 }
 
+/// Marks calls in the kernel's trace, where the environment says so. (On Android libui marks each of its calls of a mapper
+/// itself: AOSP android-15, `frameworks/native/libs/ui/GraphicBufferMapper.cpp`.)
+pub(crate) fn start_trace() {
+    if let Err((path, error)) = gralloc_dmabuf::trace::start_if_asked() {
+        log::warn!("calls are not marked in the kernel's trace: {path}: {error}");
+    }
+}
+
 #[cfg(not(target_os = "android"))]
 struct Stderr;
 

@@ -8,6 +8,7 @@ use crate::metadata;
 use crate::table::{HandleMemory, Table};
 use gralloc_buffer::handle::{RawHandle, FDS, INTS};
 use gralloc_buffer::metadata::{StandardMetadata, Writer, MAX_ENCODED_BYTES};
+use gralloc_dmabuf::trace;
 use std::os::fd::OwnedFd;
 
 /// A mapper: the buffers that are imported through it.
@@ -31,6 +32,7 @@ impl Mapper {
         raw: RawHandle<'_>,
         clone: impl FnMut(usize) -> Result<OwnedFd, Error>,
     ) -> Result<&HandleMemory, Error> {
+        let _slice = trace::slice("mapper import");
         let buffer = import::import(raw, clone)?;
         // The decoder holds that there are as many.
         let ints: &[i32; INTS] = raw.ints.try_into().map_err(|_| Error::NotAHandle("another number of ints"))?;
@@ -62,6 +64,7 @@ impl Mapper {
     /// `TooManyLocks`.
     #[inline]
     pub fn lock(&self, address: usize, usage: u64, region: ARect, fence: Option<OwnedFd>) -> Result<*mut u8, Error> {
+        let _slice = trace::slice("mapper lock");
         if let Some(fence) = fence {
             self.wait(address, usage, region, fence)?;
         }
@@ -73,6 +76,7 @@ impl Mapper {
     #[cold]
     fn wait(&self, address: usize, usage: u64, region: ARect, fence: OwnedFd) -> Result<(), Error> {
         self.table.with(address, |buffer| buffer.check_lock(usage, region))?;
+        let _slice = trace::slice("fence wait");
         fence::wait(fence, fence::MENTION_AFTER, fence::GIVE_UP_AFTER)
     }
 
@@ -82,6 +86,7 @@ impl Mapper {
     /// `NotImported`, `NotLocked`.
     #[inline]
     pub fn unlock(&self, address: usize) -> Result<(), Error> {
+        let _slice = trace::slice("mapper unlock");
         self.table.with(address, |buffer| buffer.end())
     }
 

@@ -68,6 +68,8 @@ pub fn statistics(statistics: Statistics) -> aidl::AllocatorStatistics {
         watches: _,
         limits: _,
         rules: _,
+        slowest: _,
+        slowest_last_minute: _,
     } = statistics;
     aidl::AllocatorStatistics {
         policy,
@@ -112,7 +114,19 @@ fn parcel_bytes(buffer: &aidl::BufferStatistics) -> usize {
 }
 
 fn heap(heap: HeapStatistics) -> aidl::HeapStatistics {
-    let HeapStatistics { name, node, state, explanation: _, protected, budget_bytes, account: held, latency } = heap;
+    let HeapStatistics {
+        name,
+        node,
+        state,
+        explanation: _,
+        protected,
+        budget_bytes,
+        account: held,
+        latency,
+        // In the dump alone.
+        latency_last_minute: _,
+        parts: _,
+    } = heap;
     aidl::HeapStatistics {
         name,
         node: node.unwrap_or_default(),
@@ -150,7 +164,8 @@ fn pool_statistics(pool: PoolStatistics) -> aidl::PoolStatistics {
 }
 
 fn latency_statistics(latency: LatencyStatistics) -> aidl::LatencyStatistics {
-    let LatencyStatistics { count, sum_us, max_us, p50_us, p99_us, buckets } = latency;
+    // Of the percentiles, what the frozen parcelable has: the buckets give the others.
+    let LatencyStatistics { count, sum_us, max_us, p50_us, p90_us: _, p99_us, p999_us: _, buckets } = latency;
     aidl::LatencyStatistics {
         count: long(count),
         sumUs: long(sum_us),
@@ -172,7 +187,7 @@ fn client(client: ClientStatistics) -> aidl::ClientStatistics {
 }
 
 fn buffer(buffer: BufferStatistics) -> aidl::BufferStatistics {
-    let BufferStatistics { id, name, heap, bytes, usage: _, usage_bits, uid, pid, age_ms } = buffer;
+    let BufferStatistics { id, name, heap, bytes, usage: _, usage_bits, uid, pid, age_ms, inode: _ } = buffer;
     aidl::BufferStatistics {
         id: i64::from_ne_bytes(id.to_ne_bytes()),
         name,

@@ -43,7 +43,7 @@ pub fn write_of(
 ) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
     let leaks = options.older_than_ms.map(|age_ms| buffers.leaks(age_ms));
-    let dump = Dump { statistics, buffers, leaks };
+    let dump = Dump { statistics, processes: buffers.processes(), buffers, leaks };
     if options.json {
         serde_json::to_writer_pretty(&mut out, &dump).map_err(io::Error::from)?;
         writeln!(out)?;

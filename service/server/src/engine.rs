@@ -3,6 +3,9 @@
 
 use crate::clock::Clock;
 use crate::ids::BufferIds;
+use crate::latency::{micros, Slow, Times};
+use crate::marks;
+use crate::parts::Parts;
 use crate::pool::Pool;
 use crate::releases::Releases;
 use crate::stats::Stats;
@@ -15,7 +18,8 @@ use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::Descriptor;
 use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::watch::Source;
-use gralloc_heaps::{metadata, sched, Backend, MemInfo};
+use gralloc_heaps::{metadata, sched, trace, Backend, MemInfo};
+use heaps_config::policy::HeapId;
 use heaps_config::Policy;
 use log::warn;
 use std::os::fd::{AsFd, OwnedFd};
@@ -165,8 +169,10 @@ impl Engine {
     /// # Errors
     /// Every refusal, counted by cause; nothing is left behind.
     pub fn allocate(&self, descriptor: &Descriptor, count: i32, client: Client) -> Result<Grant, Refusal> {
+        let _slice = trace::slice("allocate2");
         self.stats.count_request();
         self.try_allocate(descriptor, count, client).inspect_err(|refusal| {
+            marks::refused(refusal, &descriptor.name, count, client);
             self.stats.count_refusal(refusal);
             self.ledger.count_refusal(client.uid);
         })
@@ -174,37 +180,98 @@ impl Engine {
 
     fn try_allocate(&self, descriptor: &Descriptor, count: i32, client: Client) -> Result<Grant, Refusal> {
         let asked = Instant::now();
-        let plan = plan(descriptor, &self.policy, self.heaps().present())?;
+        let plan = self.plan(descriptor)?;
+        let planned = asked.elapsed();
         self.releases.admit(self.policy.limits.without_release_watch)?;
-        let Batch { buffers, reservation } = self.allocate_planned(&plan, descriptor, count, client)?;
+        let parts = Parts::begin(&self.pool);
+        let Batch { buffers, reservation } = self.allocate_planned(&plan, descriptor, count, client, &parts)?;
+        let given = asked.elapsed();
         let first_heap = buffers.first().map(|first| first.heap);
-        let stride = i32::try_from(plan.stride).map_err(|_| Internal::Stride(plan.stride))?;
-        let handles: Result<Vec<Handle>, Internal> =
-            buffers.into_iter().map(|buffer| self.handle(&plan, descriptor, buffer)).collect();
-        let handles = handles?;
-        self.begin_with_dataspace(&plan, &handles)?;
-        self.hold(&plan, descriptor, &handles, reservation)?;
+        let grant = self.reply(&plan, descriptor, buffers, reservation)?;
         self.stats.count_rule(plan.rule);
         if let Some(heap) = first_heap {
-            self.stats.count_latency(heap, asked.elapsed());
+            let total = asked.elapsed();
+            let (ioctl, reply) = (parts.ioctl(), total.saturating_sub(given));
+            let admission = given.saturating_sub(planned).saturating_sub(ioctl);
+            let times = Times { total, plan: planned, admission, ioctl, reply };
+            let &Descriptor { name, width, height, layer_count: layers, format, usage, reserved_size, .. } = descriptor;
+            self.count_served(&Slow {
+                times,
+                release_wait: parts.release_wait(),
+                pool_hits: parts.pool_hits(),
+                heap,
+                bytes: plan.bytes,
+                count,
+                name,
+                width,
+                height,
+                layers,
+                format,
+                usage,
+                reserved_bytes: reserved_size,
+                client,
+                answered_ms: self.now_ms(),
+            });
         }
+        Ok(grant)
+    }
+
+    fn plan(&self, descriptor: &Descriptor) -> Result<Plan<'_>, Refusal> {
+        let _slice = trace::slice("plan");
+        plan(descriptor, &self.policy, self.heaps().present())
+    }
+
+    /// Handles, the account and the release watch.
+    fn reply(
+        &self,
+        plan: &Plan<'_>,
+        descriptor: &Descriptor,
+        buffers: Vec<Allocated<OwnedFd>>,
+        reservation: Reservation<'_>,
+    ) -> Result<Grant, Refusal> {
+        let _slice = trace::slice("reply");
+        let stride = i32::try_from(plan.stride).map_err(|_| Internal::Stride(plan.stride))?;
+        let mut heaps: Vec<HeapId> =
+            if trace::is_on() { buffers.iter().map(|buffer| buffer.heap).collect() } else { Vec::new() };
+        heaps.dedup();
+        let handles: Result<Vec<Handle>, Internal> =
+            buffers.into_iter().map(|buffer| self.handle(plan, descriptor, buffer)).collect();
+        let handles = handles?;
+        self.begin_with_dataspace(plan, &handles)?;
+        self.hold(plan, descriptor, &handles, reservation)?;
+        heaps.into_iter().for_each(|heap| marks::live_bytes(&self.ledger, heap));
         Ok(Grant { stride, handles })
     }
 
+    fn count_served(&self, request: &Slow) {
+        if trace::is_on() {
+            let Slow { times, release_wait, pool_hits, heap, bytes, count, name, client, .. } = request;
+            let (heap, wait) = (self.policy.heap_name(*heap), micros(*release_wait));
+            trace::instant(format_args!(
+                "served heap={heap} bytes={bytes} count={count} release_wait_us={wait} pool_hits={pool_hits} \
+                 took_us={} uid={} name={name}",
+                micros(times.total),
+                client.uid
+            ));
+        }
+        self.stats.count_served(request);
+    }
+
     /// Allocates; a refusal for lack of memory is decided once more after what is ready was given back.
-    fn allocate_planned(
-        &self,
+    fn allocate_planned<'e>(
+        &'e self,
         plan: &Plan<'_>,
         descriptor: &Descriptor,
         count: i32,
         client: Client,
-    ) -> Result<Batch<'_, OwnedFd>, Refusal> {
+        parts: &Parts<'_, Backend>,
+    ) -> Result<Batch<'e, OwnedFd>, Refusal> {
         let resources = Resources {
             policy: &self.policy,
             ledger: &self.ledger,
-            heaps: &*self.pool,
+            heaps: parts,
             gauge: &self.gauge,
-            settle: &|| self.releases.settle(Asker::Client(client.uid)),
+            settle: &|| parts.wait_for_releases(|| self.releases.settle(Asker::Client(client.uid))),
             now_ms: self.now_ms(),
         };
         let allocate = || allocate(plan, count, &descriptor.name, client, &resources);

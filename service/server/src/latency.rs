@@ -1,23 +1,20 @@
-//! How long requests took: counts by powers of two of a microsecond, cheap enough for every request (three relaxed
-//! additions, no lock).
+//! How long requests took: counts by powers of two of a microsecond, since the start and over the last minute, by heap and
+//! part; and the requests that took longest.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod recent;
+mod slowest;
+
+pub use recent::Recent;
+pub use slowest::{Slow, Slowest, MOST};
+
 use std::time::Duration;
 
 /// Buckets: below 1 µs, then [2^(n−1), 2^n) µs, the last for 2^22 µs (4 s) and all that is longer.
 pub const BUCKETS: usize = 24;
 
 /// Counts by time.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
-    buckets: [AtomicU64; BUCKETS],
-    sum_us: AtomicU64,
-    max_us: AtomicU64,
-}
-
-/// The counts of one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Latency {
     /// Requests by bucket.
     pub buckets: [u64; BUCKETS],
     /// Their time in all, microseconds.
@@ -26,39 +23,73 @@ pub struct Latency {
     pub max_us: u64,
 }
 
-impl Histogram {
-    /// One request took so long.
-    pub fn record(&self, took: Duration) {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        if let Some(bucket) = self.buckets.get(bucket_of(micros)) {
-            bucket.fetch_add(1, Ordering::Relaxed);
-        }
-        self.sum_us.fetch_add(micros, Ordering::Relaxed);
-        if micros > self.max_us.load(Ordering::Relaxed) {
-            self.max_us.fetch_max(micros, Ordering::Relaxed);
-        }
-    }
-
-    /// What was counted so far.
-    pub fn read(&self) -> Latency {
-        let mut buckets = [0; BUCKETS];
-        for (count, bucket) in buckets.iter_mut().zip(&self.buckets) {
-            *count = bucket.load(Ordering::Relaxed);
-        }
-        Latency { buckets, sum_us: self.sum_us.load(Ordering::Relaxed), max_us: self.max_us.load(Ordering::Relaxed) }
-    }
+/// What a request's parts took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// All of it.
+    pub total: Duration,
+    /// The pure plan.
+    pub plan: Duration,
+    /// Budgets and memory; all that lies between plan and reply and is not a heap's.
+    pub admission: Duration,
+    /// Heaps, or what was ready of them.
+    pub ioctl: Duration,
+    /// Handles, account, release watch.
+    pub reply: Duration,
 }
 
-impl Latency {
+/// A part's name, and what it took.
+pub type Part = (&'static str, fn(&Times) -> Duration);
+
+/// The parts that have a histogram of their own.
+pub const PARTS: [Part; 3] =
+    [("admission", |times| times.admission), ("ioctl", |times| times.ioctl), ("reply", |times| times.reply)];
+
+/// A histogram of whole requests, and one for each of [`PARTS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Latency {
+    /// Whole requests.
+    pub total: Histogram,
+    /// In the order of [`PARTS`].
+    pub parts: [Histogram; PARTS.len()],
+}
+
+/// The latency of one heap's requests.
+#[derive(Debug, Default)]
+pub struct HeapLatency {
+    ever: Latency,
+    recent: Recent<Latency>,
+}
+
+impl Histogram {
+    /// One request took so long.
+    pub fn record(&mut self, took: Duration) {
+        let micros = micros(took);
+        if let Some(bucket) = self.buckets.get_mut(bucket_of(micros)) {
+            *bucket = bucket.saturating_add(1);
+        }
+        self.sum_us = self.sum_us.saturating_add(micros);
+        self.max_us = self.max_us.max(micros);
+    }
+
+    /// Counts another's requests too.
+    pub fn add(&mut self, other: &Histogram) {
+        for (count, more) in self.buckets.iter_mut().zip(other.buckets) {
+            *count = count.saturating_add(more);
+        }
+        self.sum_us = self.sum_us.saturating_add(other.sum_us);
+        self.max_us = self.max_us.max(other.max_us);
+    }
+
     /// Requests in all.
     pub fn count(&self) -> u64 {
         self.buckets.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// So many per cent of the requests took at most this many microseconds: the upper edge of the bucket that holds
+    /// So many of a thousand requests took at most this many microseconds: the upper edge of the bucket that holds
     /// the one in question, and never more than the longest. 0 without requests.
-    pub fn percentile_us(&self, per_cent: u64) -> u64 {
-        let wanted = self.count().saturating_mul(per_cent).div_ceil(100);
+    pub fn per_mille_us(&self, per_mille: u64) -> u64 {
+        let wanted = self.count().saturating_mul(per_mille).div_ceil(1000);
         let mut seen: u64 = 0;
         let mut edge: u64 = 1;
         for count in self.buckets {
@@ -72,6 +103,42 @@ impl Latency {
     }
 }
 
+impl Latency {
+    fn record(&mut self, times: &Times) {
+        self.total.record(times.total);
+        for (histogram, (_, part)) in self.parts.iter_mut().zip(PARTS) {
+            histogram.record(part(times));
+        }
+    }
+
+    fn add(&mut self, other: &Latency) {
+        self.total.add(&other.total);
+        for (histogram, more) in self.parts.iter_mut().zip(&other.parts) {
+            histogram.add(more);
+        }
+    }
+}
+
+impl HeapLatency {
+    /// One request took so long.
+    pub fn record(&mut self, times: &Times, now_ms: u64) {
+        self.ever.record(times);
+        self.recent.now(now_ms).record(times);
+    }
+
+    /// Since the start, and over the last minute.
+    pub fn read(&self, now_ms: u64) -> (Latency, Latency) {
+        let mut minute = Latency::default();
+        self.recent.minute(now_ms).for_each(|slot| minute.add(slot));
+        (self.ever, minute)
+    }
+}
+
+/// Whole microseconds.
+pub fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 fn bucket_of(micros: u64) -> usize {
     let bits = u64::BITS.saturating_sub(micros.leading_zeros());
     usize::try_from(bits).unwrap_or(BUCKETS).min(BUCKETS.saturating_sub(1))
@@ -81,10 +148,10 @@ fn bucket_of(micros: u64) -> usize {
 mod tests {
     use super::*;
 
-    fn of(micros: &[u64]) -> Latency {
-        let histogram = Histogram::default();
+    fn of(micros: &[u64]) -> Histogram {
+        let mut histogram = Histogram::default();
         micros.iter().for_each(|micros| histogram.record(Duration::from_micros(*micros)));
-        histogram.read()
+        histogram
     }
 
     #[test]
@@ -100,13 +167,39 @@ mod tests {
         times.push(5000);
         let latency = of(&times);
         assert_eq!((latency.count(), latency.sum_us, latency.max_us), (100, 14_900, 5000));
-        assert_eq!((latency.percentile_us(50), latency.percentile_us(99)), (128, 128));
-        assert_eq!(latency.percentile_us(100), 5000);
-        assert_eq!(of(&[100]).percentile_us(50), 100);
+        assert_eq!([500, 900, 990].map(|part| latency.per_mille_us(part)), [128, 128, 128]);
+        assert_eq!([999, 1000].map(|part| latency.per_mille_us(part)), [5000, 5000]);
+        assert_eq!(of(&[100]).per_mille_us(500), 100);
     }
 
     #[test]
     fn percentile_of_nothing_is_zero() {
-        assert_eq!(of(&[]).percentile_us(99), 0);
+        assert_eq!(of(&[]).per_mille_us(990), 0);
+    }
+
+    #[test]
+    fn added_histograms_count_as_one() {
+        let mut all = of(&[1, 2, 3000]);
+        all.add(&of(&[7, 4000]));
+        assert_eq!(all, of(&[7, 4000, 3000, 2, 1]));
+    }
+
+    #[test]
+    fn request_of_an_hour_ago_counts_since_the_start_and_not_in_the_last_minute() {
+        let millis = |total, admission, ioctl, reply| {
+            let of = Duration::from_millis;
+            Times { total: of(total), plan: of(0), admission: of(admission), ioctl: of(ioctl), reply: of(reply) }
+        };
+        let mut latency = HeapLatency::default();
+        latency.record(&millis(100, 10, 80, 10), 5_000);
+        latency.record(&millis(20, 1, 18, 1), 3_600_000);
+        let (ever, minute) = latency.read(3_600_001);
+        assert_eq!(
+            (ever.total.count(), ever.total.max_us, minute.total.count(), minute.total.max_us),
+            (2, 100_000, 1, 20_000)
+        );
+        assert_eq!(ever.parts.map(|part| part.max_us), [10_000, 80_000, 10_000]);
+        assert_eq!(minute.parts.map(|part| part.sum_us), [1_000, 18_000, 1_000]);
+        assert_eq!(latency.read(3_800_000).1, Latency::default());
     }
 }

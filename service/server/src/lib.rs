@@ -3,7 +3,7 @@
 //! One request: [`adapter`] (the AIDL methods, three lines each) → [`convert`] (wire types in and out) →
 //! [`engine`] (plan, admission, allocation, the handle) → [`tracker`] (learns when the buffer dies). Failures leave
 //! through [`status`], one match. Beside requests, [`maintenance`] books releases and has what is kept ready in the [`pool`]
-//! filled. [`dump`] prints what [`stats`] and the ledger counted.
+//! filled. [`dump`] prints what [`stats`] and the ledger counted; [`marks`] puts it into the kernel's trace.
 
 pub mod access;
 pub mod adapter;
@@ -17,6 +17,8 @@ pub mod ids;
 pub mod latency;
 pub mod logging;
 pub mod maintenance;
+pub mod marks;
+mod parts;
 pub mod pool;
 pub mod releases;
 pub mod startup;

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         }
     };
     logging::start(args.verbose);
+    startup::start_trace();
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

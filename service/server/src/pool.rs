@@ -13,6 +13,7 @@
 //! refuses for another reason (a size that it does not take) takes nothing from anybody.
 
 use crate::clock::Clock;
+use crate::marks;
 use gralloc_allocator::ledger::Ledger;
 use gralloc_allocator::pool::{self, Cause, PoolKey, PoolStatistics, HOLD_OFF_MS};
 use gralloc_allocator::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
@@ -93,6 +94,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
     pub fn end_fill(&self, key: PoolKey, given: Result<OwnedFd, HeapFailure>) {
         if let Some(pixels) = &self.pixels {
             pixels.end_fill(key, given, self.clock.now_ms());
+            marks::pool_bytes(pixels);
         }
     }
 
@@ -100,6 +102,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
     pub fn drop_idle(&self) {
         if let Some(pixels) = &self.pixels {
             pixels.drop_idle(self.clock.now_ms());
+            marks::pool_bytes(pixels);
         }
     }
 
@@ -123,10 +126,34 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
         self.pixels.as_ref().map(pool::Pool::statistics)
     }
 
+    /// Pixels, and whether they were ready.
+    ///
+    /// # Errors
+    /// As [`HeapBackend::allocate`].
+    pub fn obtain(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<(OwnedFd, bool), HeapFailure> {
+        if let Some(buffer) = self.take(heap, bytes) {
+            self.heaps.rename(&buffer, name);
+            return Ok((buffer, true));
+        }
+        if let Some(pixels) = &self.pixels {
+            pixels.make_room(heap);
+            self.mark_bytes();
+        }
+        self.ask(heap, bytes, name).map(|buffer| (buffer, false))
+    }
+
+    /// Marks what is ready in the kernel's trace.
+    fn mark_bytes(&self) {
+        if let Some(pixels) = &self.pixels {
+            marks::pool_bytes(pixels);
+        }
+    }
+
     /// A ready buffer for a request, and evidence of a stream. The next is made at once for a request that has to wait, as its
     /// client is busy for as long as the kernel zeroes; after the reply for one that does not.
     fn take(&self, heap: HeapId, bytes: u64) -> Option<OwnedFd> {
         let taken = self.pixels.as_ref()?.take(self.key(heap, bytes)?, self.clock.now_ms());
+        self.mark_bytes();
         match (taken.wants, &taken.buffer) {
             (true, Some(_)) => self.wakeup.wake_soon(),
             (true, None) => self.wakeup.wake_now(),
@@ -164,7 +191,9 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
             // The next request needs pages again, whether or not this one is served. After pressure they wait.
             self.wakeup.wake_soon();
         }
-        self.pixels.as_ref().is_some_and(|pixels| pixels.drain(cause, of, now_ms)) || some
+        let drained = self.pixels.as_ref().is_some_and(|pixels| pixels.drain(cause, of, now_ms));
+        self.mark_bytes();
+        drained || some
     }
 
     fn is_system_memory(&self, heap: HeapId) -> bool {
@@ -202,14 +231,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Pool<H> {
     }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        if let Some(buffer) = self.take(heap, bytes) {
-            self.heaps.rename(&buffer, name);
-            return Ok(buffer);
-        }
-        if let Some(pixels) = &self.pixels {
-            pixels.make_room(heap);
-        }
-        self.ask(heap, bytes, name)
+        self.obtain(heap, bytes, name).map(|(buffer, _)| buffer)
     }
 
     fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {

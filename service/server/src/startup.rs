@@ -7,11 +7,11 @@ use crate::maintenance::Maintenance;
 use allocator_aidl::serve_binder;
 use anyhow::{Context, Result};
 use gralloc_heaps::wakeup::Wakeup;
-use gralloc_heaps::{Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure, NodeState};
+use gralloc_heaps::{trace, Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure, NodeState};
 use heaps_config::Policy;
 use log::{info, warn};
 use nix::unistd::{sysconf, SysconfVar};
-use std::fs;
+use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub fn load_policy(path: &Path) -> Result<Policy> {
     let name = path.display();
     // By what is read, not by what the file system says of its size: a device or a pipe says 0.
     let mut text = String::new();
-    let file = fs::File::open(path).with_context(|| format!("policy {name}"))?;
+    let file = File::open(path).with_context(|| format!("policy {name}"))?;
     let most = MAX_POLICY_BYTES.saturating_add(1);
     file.take(most).read_to_string(&mut text).with_context(|| format!("policy {name}"))?;
     let is_whole = u64::try_from(text.len()).is_ok_and(|size| size < most);
@@ -42,6 +42,15 @@ pub fn load_policy(path: &Path) -> Result<Policy> {
         _ => "",
     };
     heaps_config::from_json(&text).with_context(|| format!("policy {name}{hint}"))
+}
+
+/// Marks requests in the kernel's trace, where the environment says so.
+pub fn start_trace() {
+    match trace::start_if_asked() {
+        Ok(true) => info!("requests are marked in the kernel's trace"),
+        Ok(false) => {}
+        Err((path, error)) => warn!("requests are not marked in the kernel's trace: {path}: {error}"),
+    }
 }
 
 /// Puts the engine together and starts the maintenance thread.

@@ -1,21 +1,20 @@
-//! Counters for the dump: requests, rules that took them, refusals by cause.
+//! Counters for the dump: requests, rules that took them, how long they took, refusals by cause.
 
-use crate::latency::{Histogram, Latency};
+use crate::latency::{HeapLatency, Latency, Slow, Slowest};
 use gralloc_allocator::Refusal;
-use heaps_config::policy::HeapId;
 use heaps_config::Policy;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Counts since the service started.
 pub struct Stats {
     requests: AtomicU64,
     /// One counter a rule, in the policy's order.
     rules: Vec<AtomicU64>,
-    /// How long requests took, by heap, in the policy's order.
-    latencies: Vec<Histogram>,
+    /// How long requests took, by heap, in the policy's order. Their locks are held for arithmetic.
+    latencies: Vec<Mutex<HeapLatency>>,
+    slowest: Mutex<Slowest>,
     /// Few and rare: a lock is good enough.
     refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -27,8 +26,11 @@ pub struct Counts {
     pub requests: u64,
     /// Requests served by each rule, in the policy's order.
     pub rules: Vec<u64>,
-    /// How long served requests took, by the heap of their first buffer, in the policy's order.
-    pub latencies: Vec<Latency>,
+    /// How long served requests took, by the heap of their first buffer, in the policy's order: since the start, and over
+    /// the last minute.
+    pub latencies: Vec<(Latency, Latency)>,
+    /// Those that took longest, longest first: since the start, and of the last minute.
+    pub slowest: (Vec<Slow>, Vec<Slow>),
     /// Refused requests by cause.
     pub refusals: BTreeMap<&'static str, u64>,
 }
@@ -37,8 +39,9 @@ impl Stats {
     /// All zero.
     pub fn new(policy: &Policy) -> Stats {
         let rules = policy.rules.iter().map(|_| AtomicU64::new(0)).collect();
-        let latencies = policy.heaps.iter().map(|_| Histogram::default()).collect();
-        Stats { requests: AtomicU64::new(0), rules, latencies, refusals: Mutex::default() }
+        let latencies = policy.heaps.iter().map(|_| Mutex::default()).collect();
+        let (slowest, refusals) = (Mutex::default(), Mutex::default());
+        Stats { requests: AtomicU64::new(0), rules, latencies, slowest, refusals }
     }
 
     /// A request arrived.
@@ -53,27 +56,34 @@ impl Stats {
         }
     }
 
-    /// A request whose first buffer came from this heap took so long.
-    pub fn count_latency(&self, heap: HeapId, took: Duration) {
-        if let Some(histogram) = self.latencies.get(usize::from(heap.0)) {
-            histogram.record(took);
+    /// A request was served.
+    pub fn count_served(&self, request: &Slow) {
+        if let Some(latency) = self.latencies.get(usize::from(request.heap.0)) {
+            lock(latency).record(&request.times, request.answered_ms);
         }
+        lock(&self.slowest).record(request);
     }
 
     /// A request was refused.
     pub fn count_refusal(&self, refusal: &Refusal) {
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refusals = lock(&self.refusals);
         let count = refusals.entry(refusal.cause()).or_default();
         *count = count.saturating_add(1);
     }
 
     /// What was counted so far.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self, now_ms: u64) -> Counts {
         Counts {
             requests: self.requests.load(Ordering::Relaxed),
             rules: self.rules.iter().map(|counter| counter.load(Ordering::Relaxed)).collect(),
-            latencies: self.latencies.iter().map(Histogram::read).collect(),
-            refusals: self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            latencies: self.latencies.iter().map(|latency| lock(latency).read(now_ms)).collect(),
+            slowest: lock(&self.slowest).read(now_ms),
+            refusals: lock(&self.refusals).clone(),
         }
     }
+}
+
+/// What a lock guards is whole whoever held it last: nothing that can panic runs under it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

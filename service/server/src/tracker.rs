@@ -21,6 +21,7 @@ mod scans;
 pub use scans::Asker;
 
 use crate::clock::Clock;
+use crate::marks;
 use gralloc_allocator::ledger::{Ledger, Ticket};
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_allocator::Shortage;
@@ -186,7 +187,8 @@ impl Tracker {
     fn book(&self, read: Result<Released, Error>) {
         match read {
             Ok(released) => {
-                released.tags.into_iter().map(Ticket::from_number).for_each(|ticket| self.ledger.release(ticket))
+                let gone = released.tags.into_iter().filter_map(|tag| self.ledger.release(Ticket::from_number(tag)));
+                gone.for_each(|entry| marks::released(&self.ledger, &entry));
             }
             Err(error) => error!("releases are not seen: {error}"),
         }
@@ -197,6 +199,9 @@ impl Tracker {
         if let Err(error) = self.watch.add(buffer.as_fd(), ticket.number()) {
             self.ledger.forget(ticket);
             return self.count_untracked(&error);
+        }
+        if let Ok(identity) = gralloc_heaps::identity(buffer.as_fd()) {
+            self.ledger.note_inode(ticket, identity.inode);
         }
         let Some(reserved) = reserved else { return };
         if let Err(error) = self.watch.add(reserved.as_fd(), ticket.number()) {

@@ -226,8 +226,8 @@ impl State {
         ticket
     }
 
-    pub(super) fn release(&mut self, ticket: Ticket, whole: bool) {
-        let Some(entry) = self.buffers.release(ticket, whole) else { return };
+    pub(super) fn release(&mut self, ticket: Ticket, whole: bool) -> Option<Box<Entry>> {
+        let entry = self.buffers.release(ticket, whole)?;
         if let Some(account) = self.heaps.get_mut(usize::from(entry.heap.0)) {
             account.release(1, entry.heap_bytes);
         }
@@ -239,6 +239,15 @@ impl State {
         }
         self.all.account.release(1, entry.bytes);
         self.forget_idle_clients();
+        Some(entry)
+    }
+
+    pub(super) fn note_inode(&mut self, ticket: Ticket, inode: u32) {
+        self.buffers.note_inode(ticket, inode);
+    }
+
+    pub(super) fn live_bytes(&self, heap: HeapId) -> u64 {
+        self.heaps.get(usize::from(heap.0)).map_or(0, |account| account.live_bytes)
     }
 
     pub(super) fn count_refusal(&mut self, uid: u32) {

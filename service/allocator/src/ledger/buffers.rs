@@ -47,6 +47,8 @@ pub struct Entry {
     pub name: BufferName,
     /// Releases that are still to come before it counts as gone.
     pub parts: u8,
+    /// The lower half of its inode's number, which names it in /proc; 0 until it is known.
+    pub inode: u32,
 }
 
 impl Entry {
@@ -78,6 +80,13 @@ impl Buffers {
         }
         self.entries.insert(self.last, Box::new(entry));
         Some(self.last)
+    }
+
+    /// Notes what the kernel calls a buffer.
+    pub(super) fn note_inode(&mut self, ticket: Ticket, inode: u32) {
+        if let Some(entry) = self.entries.get_mut(&ticket) {
+            entry.inode = inode;
+        }
     }
 
     /// One of a buffer's parts was released; answers with the buffer when it was the last, or when `whole`. A ticket that
@@ -124,6 +133,7 @@ mod tests {
             born_ms: u64::MAX,
             name: BufferName::from_text("frame"),
             parts,
+            inode: 0,
         }
     }
 
@@ -140,7 +150,9 @@ mod tests {
         let mut found = Vec::new();
         buffers.copy_after(None, 9, &mut found);
         assert_eq!(found, [(ticket, entry(7, 1))]);
-        assert_eq!(buffers.release(ticket, false), Some(Box::new(entry(7, 0))));
+        buffers.note_inode(Ticket::from_number(u32::MAX), 8);
+        buffers.note_inode(ticket, 9);
+        assert_eq!(buffers.release(ticket, false), Some(Box::new(Entry { inode: 9, ..entry(7, 0) })));
         assert_eq!((buffers.release(ticket, true), buffers.len()), (None, 0));
         assert_eq!(buffers.release(Ticket::from_number(u32::MAX), true), None);
     }

@@ -276,7 +276,7 @@ fn buffers_beyond_what_is_remembered_are_refused_and_none_is_forgotten() {
     let snapshot = ledger.statistics();
     assert_eq!((ledger.buffers().count(), snapshot.all.account.live_buffers), (65_536, MAX_TRACKED));
     assert_eq!(ledger.statistics().all, snapshot.all);
-    held.into_iter().for_each(|ticket| ledger.release(ticket));
+    held.into_iter().for_each(|ticket| drop(ledger.release(ticket)));
     let snapshot = ledger.statistics();
     assert_eq!(
         (ledger.buffers().count(), snapshot.all.account.live_buffers, snapshot.all.account.live_bytes),
@@ -399,7 +399,7 @@ fn heaps_add_up_to_what_all_clients_hold() {
     assert_eq!((system.live_bytes, camera.live_bytes), (MIB + 6 * PAGE, MIB));
     assert_eq!((system.live_buffers, camera.live_buffers), (1, 1), "a buffer counts where its pixels are");
     assert_eq!(figures.all.account.live_bytes, 2 * MIB + 6 * PAGE);
-    tickets.into_iter().for_each(|ticket| ledger.release(ticket));
+    tickets.into_iter().for_each(|ticket| drop(ledger.release(ticket)));
     let figures = ledger.statistics();
     assert_eq!(figures.heaps.iter().map(|heap| heap.live_bytes).collect::<Vec<_>>(), [0, 0]);
     let total: u64 = figures.heaps.iter().map(|heap| heap.total_bytes).sum();

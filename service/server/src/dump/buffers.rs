@@ -2,12 +2,12 @@
 //! without it: the memory that this takes does not grow with the number of buffers.
 
 use gralloc_allocator::ledger::{Entry, Ledger};
-use gralloc_allocator::statistics::{BufferStatistics, LeakGroup, Leaks};
+use gralloc_allocator::statistics::{BufferStatistics, LeakGroup, Leaks, ProcessStatistics};
 use heaps_config::Policy;
 use serde::ser::{Serialize, Serializer};
 use std::collections::{BTreeMap, BinaryHeap};
 
-/// Most clients and names that the leak view tells apart.
+/// Most clients and names that the leak view tells apart, and processes.
 const MAX_GROUPS: usize = 1024;
 
 /// Where the buffers are read.
@@ -55,6 +55,26 @@ impl<'a> Buffers<'a> {
         leaks(self.all(), older_than_ms)
     }
 
+    /// Who asked for them.
+    pub fn processes(self) -> Vec<ProcessStatistics> {
+        let mut processes: BTreeMap<(u32, i32), ProcessStatistics> = BTreeMap::new();
+        for entry in self.entries() {
+            let key = (entry.uid, entry.pid);
+            if processes.len() >= MAX_GROUPS && !processes.contains_key(&key) {
+                continue;
+            }
+            let (uid, pid) = key;
+            let process =
+                processes.entry(key).or_insert(ProcessStatistics { uid, pid, ..ProcessStatistics::default() });
+            process.buffers = process.buffers.saturating_add(1);
+            process.bytes = process.bytes.saturating_add(entry.bytes);
+            process.oldest_ms = self.age_ms(&entry).max(process.oldest_ms);
+        }
+        let mut processes: Vec<ProcessStatistics> = processes.into_values().collect();
+        processes.sort_by_key(|process| std::cmp::Reverse(process.bytes));
+        processes
+    }
+
     fn entries(self) -> impl Iterator<Item = Entry> + 'a {
         self.ledger.buffers()
     }
@@ -74,6 +94,7 @@ impl<'a> Buffers<'a> {
             uid: entry.uid,
             pid: entry.pid,
             age_ms: self.age_ms(entry),
+            inode: entry.inode,
         }
     }
 }

@@ -1,15 +1,18 @@
 //! The dump for people.
 
 use super::Buffers;
-use gralloc_allocator::statistics::{size, Account, BufferStatistics, Dump, Leaks, Statistics};
+use gralloc_allocator::statistics::{
+    size, Account, BufferStatistics, Dump, LatencyStatistics, Leaks, ProcessStatistics, Statistics,
+};
 use std::io::{self, Write};
 
 /// Most live buffers that are listed one by one unless `--buffers` asks for all; JSON has all.
 const LISTED: usize = 64;
 
 pub(super) fn write(dump: &Dump<Buffers<'_>>, all_buffers: bool, out: &mut dyn Write) -> io::Result<()> {
-    let Dump { statistics, buffers: live, leaks } = dump;
+    let Dump { statistics, processes, buffers: live, leaks } = dump;
     summary(statistics, out)?;
+    write_processes(processes, out)?;
     if let Some(leaks) = leaks {
         write_leaks(leaks, out)?;
     }
@@ -122,13 +125,44 @@ fn line(out: &mut dyn Write, name: &str, account: &Account, rest: &str) -> io::R
 }
 
 fn latencies(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "\nallocate2, by first heap {:>8} {:>10} {:>10} {:>10}", "served", "p50 us", "p99 us", "max us")?;
-    for heap in &dump.heaps {
-        let latency = &heap.latency;
-        let (count, p50, p99, max) = (latency.count, latency.p50_us, latency.p99_us, latency.max_us);
-        writeln!(out, "  {:<22} {count:>8} {p50:>10} {p99:>10} {max:>10}", heap.name)?;
+    for (when, minute) in [("since the start", false), ("over the last minute", true)] {
+        writeln!(
+            out,
+            "\n{:<30} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8}",
+            format!("allocate2 {when}, us"),
+            "served",
+            "p50",
+            "p90",
+            "p99",
+            "p99.9",
+            "max"
+        )?;
+        for heap in &dump.heaps {
+            let whole = if minute { &heap.latency_last_minute } else { &heap.latency };
+            if whole.count > 0 {
+                latency(out, &heap.name, whole)?;
+            }
+            for part in heap.parts.iter().filter(|_| whole.count > 0) {
+                latency(
+                    out,
+                    &format!("  {}", part.part),
+                    if minute { &part.latency_last_minute } else { &part.latency },
+                )?;
+            }
+        }
+    }
+    for (when, slowest) in [("since the start", &dump.slowest), ("of the last minute", &dump.slowest_last_minute)] {
+        writeln!(out, "\nslowest requests {when}")?;
+        for request in slowest {
+            writeln!(out, "  {request}")?;
+        }
     }
     Ok(())
+}
+
+fn latency(out: &mut dyn Write, name: &str, latency: &LatencyStatistics) -> io::Result<()> {
+    let LatencyStatistics { count, max_us, p50_us, p90_us, p99_us, p999_us, .. } = latency;
+    writeln!(out, "  {name:<28} {count:>10} {p50_us:>8} {p90_us:>8} {p99_us:>8} {p999_us:>8} {max_us:>8}")
 }
 
 fn write_leaks(leaks: &Leaks, out: &mut dyn Write) -> io::Result<()> {
@@ -143,6 +177,19 @@ fn write_leaks(leaks: &Leaks, out: &mut dyn Write) -> io::Result<()> {
     }
     if leaks.further_buffers > 0 {
         writeln!(out, "  and {} buffers of further clients and names", leaks.further_buffers)?;
+    }
+    Ok(())
+}
+
+fn write_processes(processes: &[ProcessStatistics], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nlive buffers by the process that asked")?;
+    for ProcessStatistics { uid, pid, buffers, bytes, oldest_ms } in processes.iter().take(LISTED) {
+        let (bytes, oldest) = (size(*bytes), oldest_ms / 1000);
+        writeln!(out, "  uid {uid:<6} pid {pid:<6} {buffers:>6} {bytes:>10} oldest {oldest:>6} s")?;
+    }
+    let more = processes.len().saturating_sub(LISTED);
+    if more > 0 {
+        writeln!(out, "  and {more} more: --json has all")?;
     }
     Ok(())
 }

@@ -1,0 +1,168 @@
+//! Marks in the kernel's trace, as slices, counters and instants that Perfetto, systrace and trace-cmd show beside the
+//! scheduler's and the drivers' own events.
+//!
+//! Off, a mark costs one load and a branch. [`start_if_asked`] turns them on for this process where [`VARIABLE`] is set; it is
+//! asked once, when a program or library starts. On, each mark is one write(2) to tracefs' `trace_marker`, of one line:
+//!
+//! | line | is |
+//! |---|---|
+//! | `B\|PID\|NAME`, `E\|PID` | a slice of this thread begins; the innermost ends |
+//! | `C\|PID\|NAME\|VALUE` | a counter's value from here on |
+//! | `I\|PID\|NAME` | an instant of this thread |
+//!
+//! Source: linux v6.12, `Documentation/trace/ftrace.rst` (trace_marker); AOSP `system/core/libcutils/trace-dev.inc` (android-15)
+//! for the lines.
+
+use std::fmt::{self, Display};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+
+/// The environment's variable that turns marks on: `1`.
+pub const VARIABLE: &str = "GRALLOC_TRACE";
+
+/// Where tracefs is mounted, and where debugfs mounts it by itself.
+const MARKERS: [&str; 2] = ["/sys/kernel/tracing/trace_marker", "/sys/kernel/debug/tracing/trace_marker"];
+
+/// Bytes of the longest line. libcutils has 1024; a buffer's name, all of it escaped, has 508.
+const LINE_BYTES: usize = 1024;
+
+static ON: AtomicBool = AtomicBool::new(false);
+static MARKER: OnceLock<File> = OnceLock::new();
+
+/// Turns marks on where [`VARIABLE`] says so; true when they are on.
+///
+/// # Errors
+/// As [`open`].
+pub fn start_if_asked() -> Result<bool, (&'static str, io::Error)> {
+    if !std::env::var_os(VARIABLE).is_some_and(|value| value == "1") {
+        return Ok(is_on());
+    }
+    start(open()?);
+    Ok(true)
+}
+
+/// The kernel's file for marks.
+///
+/// # Errors
+/// The path that could not be opened, and why: tracefs is root's unless it is mounted with another mode. On Android everybody
+/// may write the file (AOSP android-15, `system/core/rootdir/init.rc`).
+pub fn open() -> Result<File, (&'static str, io::Error)> {
+    let [first, second] = MARKERS;
+    let open = |path| OpenOptions::new().write(true).open(path).map_err(|error| (path, error));
+    open(first).or_else(|why| open(second).map_err(|_| why))
+}
+
+/// Turns marks on, into this file. The first one stays.
+pub fn start(marker: File) {
+    MARKER.get_or_init(|| marker);
+    ON.store(true, Ordering::Release);
+}
+
+/// Turns marks off, and on again after [`start`].
+pub fn set_on(on: bool) {
+    ON.store(on && MARKER.get().is_some(), Ordering::Release);
+}
+
+/// Whether marks are on.
+#[inline]
+pub fn is_on() -> bool {
+    ON.load(Ordering::Relaxed)
+}
+
+/// A slice, from here to its drop on the same thread.
+#[derive(Debug)]
+#[must_use]
+pub struct Slice {
+    begun: bool,
+}
+
+/// Begins a slice.
+#[inline]
+pub fn slice(name: &'static str) -> Slice {
+    let begun = is_on();
+    if begun {
+        mark(&format_args!("B|{}|{name}", std::process::id()));
+    }
+    Slice { begun }
+}
+
+impl Drop for Slice {
+    #[inline]
+    fn drop(&mut self) {
+        if self.begun {
+            mark(&format_args!("E|{}", std::process::id()));
+        }
+    }
+}
+
+/// A counter has this value. A name has no `|` in it.
+#[inline]
+pub fn counter(name: impl Display, value: u64) {
+    if is_on() {
+        mark(&format_args!("C|{}|{name}|{value}", std::process::id()));
+    }
+}
+
+/// Something happened.
+#[inline]
+pub fn instant(what: fmt::Arguments<'_>) {
+    if is_on() {
+        mark(&format_args!("I|{}|{what}", std::process::id()));
+    }
+}
+
+/// One write; what is longer than a line is cut. A kernel that takes no marks now loses them, and nobody fails for it.
+#[cold]
+fn mark(line: &fmt::Arguments<'_>) {
+    let Some(mut marker) = MARKER.get() else { return };
+    let mut bytes = [0; LINE_BYTES];
+    let mut free: &mut [u8] = bytes.split_last_mut().map_or(&mut [], |(_, all)| all);
+    let room = free.len();
+    let _cut = free.write_fmt(*line);
+    let used = room.saturating_sub(free.len());
+    if let Some(end) = bytes.get_mut(used) {
+        *end = b'\n';
+    }
+    let _lost = marker.write_all(bytes.get(..=used).unwrap_or(&[]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Seek};
+
+    /// One test: marks are the process's.
+    #[test]
+    fn marks_are_lines_that_nest_by_thread_and_off_nothing_is_written() {
+        let file = std::env::temp_dir().join(format!("marks-{}", std::process::id()));
+        let mut read = OpenOptions::new().read(true).append(true).create_new(true).open(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        drop(slice("before"));
+        set_on(true);
+        assert!(!is_on(), "there is no file yet");
+        start(read.try_clone().unwrap());
+        {
+            let _outer = slice("outer");
+            drop(slice("inner"));
+            counter("live bytes", 4096);
+            instant(format_args!("released id={:#x}", 7));
+            set_on(false);
+            counter("live bytes", 1);
+            // It was begun while marks were on, and ends.
+        }
+        set_on(true);
+        instant(format_args!("{}", "x".repeat(5000)));
+        set_on(false);
+        drop(slice("after"));
+        let mut text = String::new();
+        read.rewind().unwrap();
+        read.read_to_string(&mut text).unwrap();
+        let pid = std::process::id();
+        let lines: Vec<&str> = text.lines().collect();
+        let marks = ["B|P|outer", "B|P|inner", "E|P", "C|P|live bytes|4096", "I|P|released id=0x7", "E|P"];
+        assert_eq!(lines[..6], marks.map(|mark| mark.replace('P', &pid.to_string())));
+        assert_eq!((lines.len(), lines[6].len(), text.ends_with("x\n")), (7, LINE_BYTES - 1, true));
+    }
+}
