@@ -1,10 +1,14 @@
 //! The command line.
 
 mod request;
+#[cfg(feature = "client")]
+mod watch;
 
 #[cfg(feature = "client")]
 pub(crate) use request::TransportArgs;
 pub(crate) use request::{PolicyArgs, RequestArgs, Size};
+#[cfg(feature = "client")]
+pub(crate) use watch::{LeaksArgs, OwnersArgs, ReportArgs, TopArgs};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
@@ -77,6 +81,8 @@ pub(crate) enum Command {
     Top(TopArgs),
     #[cfg(feature = "client")]
     Leaks(LeaksArgs),
+    #[cfg(feature = "client")]
+    Owners(OwnersArgs),
     #[cfg(feature = "client")]
     Report(ReportArgs),
 }
@@ -352,88 +358,6 @@ pub(crate) struct AllocArgs {
 pub(crate) struct DumpArgs {
     #[command(flatten)]
     pub(crate) transport: TransportArgs,
-}
-
-/// Watch who holds how much: heaps, clients, largest and oldest buffers, refusals, latencies
-///
-/// Refreshes until interrupted; where standard output is no terminal, one snapshot. With --json the service's dump.
-#[cfg(feature = "client")]
-#[derive(clap::Args)]
-pub(crate) struct TopArgs {
-    #[command(flatten)]
-    pub(crate) transport: TransportArgs,
-
-    /// One snapshot, then exit
-    #[arg(long)]
-    pub(crate) once: bool,
-
-    /// Milliseconds between two looks
-    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(50..))]
-    pub(crate) interval: u64,
-
-    /// Show buffers that are older, by client and name, such as 60s, 5m
-    #[arg(long, value_name = "TIME", value_parser = age)]
-    pub(crate) older_than: Option<String>,
-}
-
-/// Show buffers that are older than they should be, by client and name
-///
-/// Exit status 1 when there are any.
-#[cfg(feature = "client")]
-#[derive(clap::Args)]
-pub(crate) struct LeaksArgs {
-    #[command(flatten)]
-    pub(crate) transport: TransportArgs,
-
-    /// How old, such as 500ms, 60s, 5m, 1h
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = age)]
-    pub(crate) older_than: String,
-}
-
-/// Watch the service for a while and draw it: one HTML page that needs nothing else
-///
-/// Live bytes by heap and by client over time, latencies, refusals, buffers that stayed.
-#[cfg(feature = "client")]
-#[derive(clap::Args)]
-#[command(after_long_help = "\
-Examples:
-  heapctl report --seconds 30 -o report.html
-  heapctl report --seconds 30 --record samples.jsonl -o report.html
-  heapctl report --from samples.jsonl -o report.html")]
-pub(crate) struct ReportArgs {
-    #[command(flatten)]
-    pub(crate) transport: TransportArgs,
-
-    /// For how long
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub(crate) seconds: u64,
-
-    /// Milliseconds between two looks
-    #[arg(long, value_name = "MS", default_value_t = 250, value_parser = clap::value_parser!(u64).range(20..))]
-    pub(crate) interval: u64,
-
-    /// Draw what was recorded: one dump in JSON a line
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seconds", "interval", "record"])]
-    pub(crate) from: Option<PathBuf>,
-
-    /// Keep the samples, one dump in JSON a line
-    #[arg(long, value_name = "FILE")]
-    pub(crate) record: Option<PathBuf>,
-
-    /// Where the page goes
-    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
-    pub(crate) output: PathBuf,
-}
-
-/// A time that the service understands.
-#[cfg(feature = "client")]
-fn age(text: &str) -> Result<String, String> {
-    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let unit = text.get(digits.len()..).unwrap_or_default();
-    if digits.parse::<u64>().is_ok() && ["", "ms", "s", "m", "h"].contains(&unit) {
-        return Ok(text.to_owned());
-    }
-    Err("a whole number with ms, s, m or h, such as 60s".to_owned())
 }
 
 /// Explain a buffer handle's ints in words, and say whether a mapper would take them

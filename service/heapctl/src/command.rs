@@ -13,10 +13,14 @@ pub(crate) mod draft;
 pub(crate) mod dump;
 pub(crate) mod explain;
 pub(crate) mod heaps;
+#[cfg(feature = "client")]
+pub(crate) mod leaks;
 #[cfg(feature = "host")]
 pub(crate) mod lint;
 #[cfg(feature = "host")]
 pub(crate) mod map;
+#[cfg(feature = "client")]
+pub(crate) mod owners;
 #[cfg(feature = "client")]
 pub(crate) mod report;
 #[cfg(feature = "host")]

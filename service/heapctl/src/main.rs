@@ -1,4 +1,4 @@
-//! lint, test, diff, map, schema, draft, compile, explain, heaps, alloc, decode, dump, top, leaks, report: one tool for the allocator and its policy.
+//! lint, test, diff, map, schema, draft, compile, explain, heaps, alloc, decode, dump, top, leaks, owners, report: one tool for the allocator and its policy.
 //!
 //! Exit status: 0 done, 1 findings or refused, 2 wrong usage, or what was asked could not be done.
 
@@ -9,6 +9,8 @@ mod command;
 mod input;
 mod output;
 mod policy;
+#[cfg(feature = "client")]
+mod process;
 mod request;
 #[cfg(feature = "client")]
 mod snapshot;
@@ -50,7 +52,9 @@ fn main() -> ExitCode {
         #[cfg(feature = "client")]
         Command::Top(command) => command::top::run(command, &out),
         #[cfg(feature = "client")]
-        Command::Leaks(command) => command::top::leaks(command, &out),
+        Command::Leaks(command) => command::leaks::run(command, &out),
+        #[cfg(feature = "client")]
+        Command::Owners(command) => command::owners::run(command, &out),
         #[cfg(feature = "client")]
         Command::Report(command) => command::report::run(command, &out),
     };

@@ -1,6 +1,7 @@
 //! `heapctl report`
 
 mod page;
+mod perfetto;
 
 use crate::args::ReportArgs;
 use crate::command::top::{ask, connect};
@@ -30,11 +31,16 @@ pub(crate) fn run(args: &ReportArgs, out: &Output) -> Result<Status> {
     }
     let samples: Vec<Snapshot> = dumps.iter().map(snapshot::read).collect::<Result<_>>()?;
     std::fs::write(&args.output, page::of(&samples)).with_context(|| args.output.display().to_string())?;
+    if let Some(file) = &args.perfetto {
+        std::fs::write(file, perfetto::of(&samples)).with_context(|| file.display().to_string())?;
+    }
     let path = args.output.display().to_string();
+    let trace = args.perfetto.as_ref().map(|file| file.display().to_string());
     if out.json {
-        out.json(&json!({ "ok": true, "report": path, "samples": samples.len() }));
+        out.json(&json!({ "ok": true, "report": path, "perfetto": trace, "samples": samples.len() }));
     } else {
-        out.text(&format!("{path}: {} samples\n", samples.len()));
+        let trace = trace.map_or(String::new(), |trace| format!("{trace}: the same for ui.perfetto.dev\n"));
+        out.text(&format!("{path}: {} samples\n{trace}", samples.len()));
     }
     Ok(Status::Done)
 }

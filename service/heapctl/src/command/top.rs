@@ -1,10 +1,14 @@
-//! `heapctl top` and `heapctl leaks`
+//! `heapctl top`
 
-use crate::args::{LeaksArgs, TopArgs};
+use crate::args::TopArgs;
+use crate::command::leaks::leak_rows;
 use crate::output::{table, Output, Status};
+use crate::process;
 use crate::snapshot::{self, refused, Snapshot};
 use anyhow::{anyhow, Result};
-use gralloc_allocator::statistics::{size, BufferStatistics, ClientStatistics, LeakGroup, Statistics};
+use gralloc_allocator::statistics::{
+    size, BufferStatistics, ClientStatistics, LatencyStatistics, ProcessStatistics, Statistics,
+};
 use gralloc_client::{Connection, Transport};
 use serde_json::Value;
 use std::io::IsTerminal;
@@ -35,20 +39,6 @@ pub(crate) fn run(args: &TopArgs, out: &Output) -> Result<Status> {
         }
         sleep(Duration::from_millis(args.interval));
     }
-}
-
-/// `heapctl leaks`: exit status 1 when there are some.
-pub(crate) fn leaks(args: &LeaksArgs, out: &Output) -> Result<Status> {
-    let dump = ask(&connect(args.transport.transport())?, Some(&args.older_than))?;
-    let leaks = snapshot::read(&dump)?.leaks.unwrap_or_default().groups;
-    if out.json {
-        out.json(dump.get("leaks").unwrap_or(&Value::Null));
-    } else if leaks.is_empty() {
-        out.text(&format!("no buffer is older than {}\n", args.older_than));
-    } else {
-        out.text(&table(&leak_rows(&leaks)));
-    }
-    Ok(if leaks.is_empty() { Status::Done } else { Status::Refused })
 }
 
 /// Finds the service.
@@ -88,6 +78,13 @@ fn view(dump: &Snapshot, out: &Output) -> String {
     }
     if let Some(leaks) = dump.leaks.as_ref().filter(|leaks| !leaks.groups.is_empty()) {
         part("old buffers", table(&leak_rows(&leaks.groups)));
+    }
+    part("processes", table(&process_rows(dump)));
+    part("allocate2", table(&latency_rows(now)));
+    let slowest = if now.slowest_last_minute.is_empty() { &now.slowest } else { &now.slowest_last_minute };
+    if !slowest.is_empty() {
+        let title = if now.slowest_last_minute.is_empty() { "slowest requests" } else { "slowest of the last minute" };
+        part(title, slowest.iter().take(3).map(|request| format!("{request}\n")).collect());
     }
     let mut largest: Vec<&BufferStatistics> = dump.buffers.iter().collect();
     largest.sort_by_key(|buffer| std::cmp::Reverse(buffer.bytes));
@@ -169,13 +166,34 @@ fn buffer_rows<'a>(buffers: impl Iterator<Item = &'a BufferStatistics>) -> Vec<[
     [head].into_iter().chain(buffers.take(LINES).map(row)).collect()
 }
 
-fn leak_rows(leaks: &[LeakGroup]) -> Vec<[String; 5]> {
-    let row = |leak: &LeakGroup| {
-        let oldest = format!("{} s", leak.oldest_ms / 1000);
-        [leak.uid.to_string(), leak.buffers.to_string(), size(leak.bytes), oldest, leak.name.clone()]
+fn process_rows(dump: &Snapshot) -> Vec<[String; 6]> {
+    let row = |process: &ProcessStatistics| {
+        let ProcessStatistics { uid, pid, buffers, bytes, oldest_ms } = *process;
+        let command = process::command_of(pid, oldest_ms).unwrap_or("-".to_owned());
+        let oldest = format!("{} s", oldest_ms / 1000);
+        [uid.to_string(), pid.to_string(), buffers.to_string(), size(bytes), oldest, command]
     };
-    let head = ["uid", "buffers", "bytes", "oldest", "name"].map(str::to_owned);
-    [head].into_iter().chain(leaks.iter().map(row)).collect()
+    let head = ["uid", "pid", "buffers", "live", "oldest", "command"].map(str::to_owned);
+    [head].into_iter().chain(dump.processes.iter().take(LINES).map(row)).collect()
+}
+
+/// Heaps that served something, their parts below them: since the start, and over the last minute.
+fn latency_rows(now: &Statistics) -> Vec<[String; 9]> {
+    let head = ["us", "served", "p50", "p90", "p99", "p99.9", "last minute", "p50", "p99.9"].map(str::to_owned);
+    let row = |name: String, ever: &LatencyStatistics, minute: &LatencyStatistics| {
+        let [count, p50, p90, p99, p999] =
+            [ever.count, ever.p50_us, ever.p90_us, ever.p99_us, ever.p999_us].map(|value| value.to_string());
+        let [lately, lately_p50, lately_p999] =
+            [minute.count, minute.p50_us, minute.p999_us].map(|value| value.to_string());
+        [name, count, p50, p90, p99, p999, lately, lately_p50, lately_p999]
+    };
+    let heaps = now.heaps.iter().filter(|heap| heap.latency.count > 0).flat_map(|heap| {
+        let whole = row(heap.name.clone(), &heap.latency, &heap.latency_last_minute);
+        let parts =
+            heap.parts.iter().map(|part| row(format!("  {}", part.part), &part.latency, &part.latency_last_minute));
+        [whole].into_iter().chain(parts).collect::<Vec<_>>()
+    });
+    [head].into_iter().chain(heaps).collect()
 }
 
 #[cfg(test)]

@@ -235,7 +235,21 @@ fn top_leaks_and_report_show_what_is_held() {
     let holder = Holder::start(&socket, "<held>");
     let Run { status, out, err } = run(&["top", "--socket", &socket]);
     assert_eq!(status, 0, "{err}");
-    for part in ["policy generic", "system", "p99 us", "40.0 KiB", "largest buffers", "oldest buffers", "<held>"] {
+    for part in [
+        "policy generic",
+        "system",
+        "p99 us",
+        "40.0 KiB",
+        "largest buffers",
+        "oldest buffers",
+        "<held>",
+        "heapctl",
+        "  admission",
+        "  ioctl",
+        "  reply",
+        "slowest of the last minute",
+        "asked: 2 of 64x64",
+    ] {
         assert!(out.contains(part), "{part}\n{out}");
     }
     assert!(!out.contains('\x1b'), "{out}");
@@ -246,12 +260,32 @@ fn top_leaks_and_report_show_what_is_held() {
     assert_eq!((status, &value["groups"]), (0, &json!([])));
     assert_eq!(run(&["leaks", "--socket", &socket, "--older-than", "soon"]).status, 2);
 
+    let (_, dump) = run_json(&["top", "--once", "--socket", &socket, "--json"]);
+    parts_add_up(&dump);
+    let buffer = &dump["buffers"][0];
+    let (id, pid) = (format!("{:#x}", buffer["id"].as_u64().unwrap()), i64::from(holder.0.id()));
+    assert_eq!((&dump["processes"][0]["pid"], &dump["processes"][0]["buffers"]), (&json!(pid), &json!(2)));
+    let (status, owners) = run_json(&["owners", &id, "--socket", &socket, "--json"]);
+    assert_eq!((status, &owners["buffer"]["inode"]), (0, &buffer["inode"]));
+    let of = |owner: &&serde_json::Value| owner["pid"] == json!(pid) && owner["command"] == json!("heapctl");
+    let owner = owners["owners"].as_array().unwrap().iter().find(of).unwrap();
+    assert_eq!(owner["fds"].as_array().unwrap().len(), 1, "{owners}");
+    let Run { status, out, err } = run(&["owners", &id, "--socket", &socket]);
+    assert!(status == 0 && out.contains("heapctl") && out.contains("<held>"), "{out}{err}");
+    assert_eq!(run(&["owners", "7", "--socket", &socket]).status, 1);
+    assert_eq!(run(&["owners", "seven", "--socket", &socket]).status, 2);
+
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (page, samples) = (path("a.html"), path("samples.jsonl"));
+    let trace = path("a.pftrace");
     let report =
         ["report", "--socket", &socket, "--seconds", "1", "--interval", "100", "-o", &page, "--record", &samples];
-    let Run { status, err, .. } = run(&report);
+    let Run { status, err, .. } = run(&[&report[..], &["--perfetto", &trace]].concat());
     assert_eq!(status, 0, "{err}");
+    let written = fs::read(&trace).unwrap();
+    for name in ["heap system, 2", "live bytes of heap system", "<held>"] {
+        assert!(written.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
+    }
     let text = fs::read_to_string(&page).unwrap();
     for part in
         ["<!doctype html>", "Live bytes by heap", "Live bytes by client", "&lt;held&gt;", "Stayed throughout: 2"]
@@ -267,6 +301,67 @@ fn top_leaks_and_report_show_what_is_held() {
     drop(holder);
     let (_, value) = run_json(&["top", "--once", "--socket", &socket, "--json"]);
     assert_eq!((&value["all"]["live_buffers"], &value["buffers"]), (&json!(0), &json!([])));
+}
+
+/// Of each heap, the parts of its requests: as many as there were, and together no longer than the whole.
+fn parts_add_up(dump: &serde_json::Value) {
+    let number = |value: &serde_json::Value, key: &str| value[key].as_u64().unwrap();
+    let mut served = 0;
+    for heap in dump["heaps"].as_array().unwrap() {
+        for of in ["latency", "latency_last_minute"] {
+            let whole = &heap[of];
+            let parts = heap["parts"].as_array().unwrap();
+            assert_eq!(
+                parts.iter().map(|part| part["part"].as_str().unwrap()).collect::<Vec<_>>(),
+                ["admission", "ioctl", "reply"]
+            );
+            assert!(parts.iter().all(|part| part[of]["count"] == whole["count"]), "{heap}");
+            let sum: u64 = parts.iter().map(|part| number(&part[of], "sum_us")).sum();
+            assert!(sum <= number(whole, "sum_us"), "{heap}");
+            let percentiles = ["p50_us", "p90_us", "p99_us", "p999_us", "max_us"].map(|key| number(whole, key));
+            assert!(percentiles.is_sorted(), "{heap}");
+        }
+        served += number(&heap["latency"], "count");
+    }
+    let slowest = dump["slowest"].as_array().unwrap();
+    assert_eq!(u64::try_from(slowest.len()).unwrap(), served.min(8));
+    let held = &slowest[0];
+    assert_eq!(
+        (&held["count"], &held["width"], &held["name"], &held["heap"]),
+        (&json!(2), &json!(64), &json!("<held>"), &json!("system"))
+    );
+    assert_eq!(dump["slowest_last_minute"], dump["slowest"]);
+}
+
+#[test]
+fn leaks_watch_finds_what_grows_and_says_so_by_its_exit_status() {
+    let (_dir, socket) = service();
+    let watch = ["leaks", "--watch", "--socket", &socket, "--seconds", "2", "--interval", "20", "--json"];
+    let (status, still) = run_json(&watch);
+    assert_eq!((status, &still["ok"], &still["growing"]), (0, &json!(true), &json!([])));
+    let few = run(&["leaks", "--watch", "--socket", &socket, "--seconds", "1", "--interval", "500"]);
+    assert!(few.status == 2 && few.err.contains("2 looks, and 9 are needed"), "{}", few.err);
+    // One more buffer each time that somebody looks at the service: the watch looks more often than that.
+    let connection = gralloc_client::Connection::socket(std::path::Path::new(&socket)).unwrap();
+    let usage = gralloc_buffer::Usage::CPU_READ_OFTEN;
+    let asked =
+        gralloc_client::DescriptorBuilder::new("leak", 64, 64, gralloc_buffer::PixelFormat::Rgba8888, usage).build();
+    let ended = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut held = Vec::new();
+            while !ended.load(std::sync::atomic::Ordering::SeqCst) {
+                held.push(connection.allocate(&asked, 1).unwrap());
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+        });
+        let (status, found) = run_json(&watch);
+        ended.store(true, std::sync::atomic::Ordering::SeqCst);
+        let leak = &found["growing"][0];
+        assert_eq!((status, &found["ok"], &leak["name"]), (1, &json!(false), &json!("leak")), "{found}");
+        assert!(leak["bytes_per_second"].as_f64().unwrap() > 0.0, "{found}");
+        assert_eq!(found["growing"].as_array().unwrap().len(), 1);
+    });
 }
 
 #[test]
