@@ -22,6 +22,8 @@ pub mod command;
 #[cfg(feature = "host")]
 pub mod error;
 #[cfg(feature = "host")]
+pub mod ftrace;
+#[cfg(feature = "host")]
 pub mod full_kernel;
 #[cfg(feature = "host")]
 pub mod guest;

@@ -76,6 +76,18 @@ pub fn contiguous_heap() -> Result<PathBuf, Skip> {
     nodes.find(|node| node.exists()).ok_or_else(|| Skip("needs a contiguous heap (--kernel full)".to_owned()))
 }
 
+/// Needs tracefs where systems mount it.
+///
+/// # Errors
+/// A reason to skip.
+pub fn tracefs() -> Result<&'static Path, Skip> {
+    let path = Path::new("/sys/kernel/tracing");
+    match path.join("trace_marker").exists() {
+        true => Ok(path),
+        false => Err(Skip(format!("needs tracefs on {}: a kernel with CONFIG_FTRACE, and root", path.display()))),
+    }
+}
+
 /// Needs to be root: other users, device nodes, other processes' fds.
 ///
 /// # Errors

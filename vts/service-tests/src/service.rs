@@ -120,6 +120,8 @@ pub struct Options {
     pub heap_dir: Option<PathBuf>,
     /// Further arguments.
     pub arguments: Vec<String>,
+    /// Further environment.
+    pub environment: Vec<(String, String)>,
     /// Run it as this user and group.
     pub user: Option<u32>,
     /// Start it through a helper with this environment, which executes it; empty for none.
@@ -132,6 +134,7 @@ impl Default for Options {
             heaps: Heaps::of_this_machine(),
             heap_dir: None,
             arguments: Vec::new(),
+            environment: Vec::new(),
             user: None,
             through: Vec::new(),
         }
@@ -290,7 +293,7 @@ fn command(folder: &Folder, options: &Options) -> Command {
     if let Some(user) = options.user {
         command.uid(user).gid(user);
     }
-    command.args(&options.arguments).stdin(Stdio::null());
+    command.args(&options.arguments).envs(options.environment.iter().cloned()).stdin(Stdio::null());
     command
 }
 

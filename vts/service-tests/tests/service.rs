@@ -43,6 +43,8 @@ mod shortage;
 mod standing;
 #[path = "service/statistics.rs"]
 mod statistics;
+#[path = "service/tracing.rs"]
+mod tracing;
 
 use service_tests::{helper, suite};
 use std::process::ExitCode;
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         standing::tests(),
         contiguous::tests(),
         statistics::tests(),
+        tracing::tests(),
         releases::tests(),
         faults::tests(),
         lost::tests(),

@@ -32,6 +32,7 @@ fn prepare() {
         ("tmpfs", "/run", "tmpfs"),
         ("tmpfs", "/tmp", "tmpfs"),
         ("debugfs", "/sys/kernel/debug", "debugfs"),
+        ("tracefs", "/sys/kernel/tracing", "tracefs"),
         ("cgroup2", "/sys/fs/cgroup", "cgroup2"),
         ("selinuxfs", "/sys/fs/selinux", "selinuxfs"),
     ];
@@ -49,6 +50,11 @@ fn prepare() {
     }
     for target in ["/tmp", "/dev/shm"] {
         let _sticky_best_effort = fs::set_permissions(target, fs::Permissions::from_mode(0o1777));
+    }
+    // As Android's init has it: everybody may mark, and root may read (AOSP android-15, system/core/rootdir/init.rc and
+    // frameworks/native/cmds/atrace/atrace.rc). Some kernels have no tracefs.
+    for (path, mode) in [("/sys/kernel/tracing", 0o755), ("/sys/kernel/tracing/trace_marker", 0o666)] {
+        let _where_there_is_one = fs::set_permissions(path, fs::Permissions::from_mode(mode));
     }
     for (target, link) in [
         ("/proc/self/fd", "/dev/fd"),
