@@ -8,6 +8,7 @@
 mod allocation;
 mod bare;
 mod mapper;
+mod marks;
 mod parallel;
 mod plan;
 mod pooled;
@@ -95,6 +96,7 @@ impl Bench {
         if row.alone {
             let samples = match row {
                 row if row == &rows::PLAN => plan::samples(&self.options.policy, rounds)?,
+                row if row == &rows::TRACE_OFF => marks::off(rounds),
                 _ => mapper::gets(rounds)?,
             };
             return Ok(RowSamples { row: row.name.to_owned(), samples });

@@ -243,8 +243,30 @@ pub const IDLE: Row = Row {
     alone: false,
 };
 
+/// The marks of a request that nobody asked for.
+pub const TRACE_OFF: Row = Row {
+    name: "trace-off",
+    what: "what a request's marks cost while traces are off: six slices, a counter and an instant, each a load and a branch",
+    unit: "ns",
+    limit: Limit::Nothing,
+    // Half a per cent of a request of ten microseconds.
+    floor: Floor::Median(50.0),
+    rounds: 100,
+    alone: true,
+};
+/// A request that is marked.
+pub const TRACE_ON: Row = Row {
+    name: "trace-on",
+    what: "one buffer, 1920 × 1080 RGBA_8888, from a service that marks its work in the kernel's trace, against one that does not",
+    unit: "us",
+    limit: Limit::Plain,
+    floor: Floor::RatioLimit(1.05),
+    rounds: 200,
+    alone: false,
+};
+
 /// All rows, in the order in which they are run and shown.
-pub const ROWS: [Row; 18] = [
+pub const ROWS: [Row; 20] = [
     COLD_1080P,
     COLD_4K,
     COLD_4KIB,
@@ -256,11 +278,13 @@ pub const ROWS: [Row; 18] = [
     CAMERA_BURST,
     MISS_1080P,
     PARALLEL_POOL,
+    TRACE_ON,
     IDLE,
     IMPORT_FREE,
     LOCK_UNLOCK,
     PLAN,
     METADATA_GET,
+    TRACE_OFF,
     RSS,
     RSS_LIVE,
 ];

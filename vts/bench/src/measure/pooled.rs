@@ -7,6 +7,7 @@ mod camera;
 mod idle;
 mod misses;
 mod ready;
+mod traced;
 
 use super::parallel::{Asked, Workers};
 use super::{connect_to, interleave, Options};
@@ -20,13 +21,14 @@ use vts_bench::rows::{self, Row};
 use vts_bench::samples::Sample;
 
 /// The rows that are measured here.
-pub(crate) const ROWS: [Row; 7] = [
+pub(crate) const ROWS: [Row; 8] = [
     rows::READY_1080P,
     rows::READY_12MP,
     rows::CAMERA_SPACED,
     rows::CAMERA_BURST,
     rows::MISS_1080P,
     rows::PARALLEL_POOL,
+    rows::TRACE_ON,
     rows::IDLE,
 ];
 
@@ -45,6 +47,7 @@ pub(crate) fn samples(row: &Row, options: &Options, rounds: usize) -> Result<Vec
             let asked = Asked::Pooled { ours: &ours.name, plain: &plain.name };
             interleave(&mut Workers::start(options, asked)?, rounds)
         }
+        row if row == &rows::TRACE_ON => interleave(&mut traced::Traced::new(options)?, rounds),
         row if row == &rows::IDLE => idle::samples(options, rounds),
         other => bail!("nothing measures row {}", other.name),
     }
@@ -66,6 +69,11 @@ struct Service {
 
 impl Service {
     fn start(options: &Options, pool: Pool) -> Result<Service> {
+        Service::start_with(options, pool, &[])
+    }
+
+    /// With further environment.
+    fn start_with(options: &Options, pool: Pool, environment: &[(&str, &str)]) -> Result<Service> {
         use std::sync::atomic::{AtomicU32, Ordering};
         // Never the same name twice: the service manager may not yet know that the one before is gone.
         static STARTED: AtomicU32 = AtomicU32::new(0);
@@ -76,6 +84,7 @@ impl Service {
         let process = Command::new(std::env::current_exe()?)
             .args(["--serve", &name, "--policy"])
             .arg(&policy)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .spawn()
             .context("an allocator")?;
@@ -115,6 +124,7 @@ fn pool(connection: &Connection) -> Result<allocator_aidl::PoolStatistics> {
 
 /// The life of an allocator of the benchmark's own: until it is killed.
 pub(crate) fn serve(name: &str, policy: &Path) -> Result<()> {
+    startup::start_trace();
     let engine = startup::engine(&Args { policy: policy.to_owned(), ..Args::default() })?;
     startup::serve_over_binder(&engine, name)
 }
