@@ -26,6 +26,7 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
         max_buffer_bytes: heap.max_buffer,
         budget_bytes: heap.budget,
     });
+    let (vendor_metadata, vendor_metadata_bytes) = crate::vendor_metadata::resolve(document, &names, findings);
     let twins = resolve_twins(document, &names, findings);
     let limits = &document.limits;
     let metadata_path = KeyPath::ROOT.key("metadata").key("heap");
@@ -47,6 +48,8 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
         alignments: items(&document.alignments, "align", |align, path| {
             crate::align::resolve(align, &path, &names, findings)
         }),
+        vendor_metadata,
+        vendor_metadata_bytes,
         resolutions: items(&document.resolutions, "resolve", |it, path| {
             resolve_format(it, &path, &names, &formats, findings)
         }),
@@ -200,7 +203,7 @@ fn resolve_format(
     let vendor = |value: i32| formats.iter().find(|format| format.value == value);
     let may = |layout: LayoutName| match layout {
         LayoutName::Table(layout) => may_be(layout, layout.shapes()),
-        LayoutName::Vendor(value) => vendor(value).map_or(true, |format| may_be(Layout::Vendor, format.shapes())),
+        LayoutName::Vendor(value) => vendor(value).map_or(true, |format| may_be(format.layout, format.shapes())),
     };
     let table = || Layout::ALL.iter().filter(|layout| may_be(**layout, layout.shapes()));
     let names_of = || table().map(|layout| layout.name().to_owned()).chain(names.vendor_formats());
