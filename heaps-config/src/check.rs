@@ -18,6 +18,8 @@ pub(crate) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
     duplicates("rule", document.rules.iter().map(|rule| rule.name.as_str()), findings);
     duplicates("format", document.formats.iter().map(|format| format.name.as_str()), findings);
     duplicates("compress", document.compressions.iter().map(|entry| entry.name.as_str()), findings);
+    let vendor_metadata = document.vendor_metadata.iter().map(|entry| entry.name.as_str());
+    duplicates("vendor_metadata", vendor_metadata, findings);
     duplicates("align", document.alignments.iter().map(|align| align.name.as_str()), findings);
     duplicates("ready", document.ready.iter().map(|ready| ready.name.as_str()), findings);
     duplicates("expect", document.expectations.iter().map(|expect| expect.name.as_str()), findings);

@@ -58,6 +58,8 @@ codes! {
     MetadataHeap = "metadata-heap", Error, "Shared metadata is mapped by every client: its heap must be cached and not protected.";
     VendorFormat = "vendor-format", Error, "A vendor's pixel format has a value that AIDL does not name, once, and says what its planes are, its fourcc, and a modifier only with it.";
     Compression = "compression", Error, "A compression says where its blocks lie and what they are called: blocks that are none, a modifier that contradicts them or has no fourcc, a vendor's value without its type.";
+    VendorMetadata = "vendor-metadata", Error, "A vendor's type of metadata says what its value is, once, within what a buffer's metadata hold.";
+    MetadataUnused = "metadata-unused", Warning, "No buffer has the vendor's type: an earlier entry of the same type and value takes each that could, or none is compressed.";
     CompressUnmapped = "compress-unmapped", Warning, "A compression that asks for CPU access never applies, for no CPU reads what is compressed; nor does a format ever, that has no linear form and no compression.";
     AlignBreaksFormat = "align-breaks-format", Error, "The alignment would give a format a layout that its definition rules out.";
     ReplyFds = "reply-fds", Error, "A reply carries two fds a buffer, and a socket carries 64 fds.";

@@ -5,8 +5,9 @@ use crate::document::{CompressDoc, GridDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::format::drm;
 use crate::names::Names;
-use crate::policy::Compress;
+use crate::policy::{Compress, Initialise};
 use crate::resolve::resolve_condition;
+use gralloc_buffer::layout::afbc;
 use gralloc_buffer::layout::blocks::{Body, TwoFields};
 use gralloc_buffer::layout::{Blocks, Grid, TypeName, MAX_PLANES};
 
@@ -68,8 +69,34 @@ pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings
             two_fields,
             layer_align: doc.layer_align.unwrap_or(1).max(1),
         },
+        initialise: initialise(doc, path, findings),
         when: resolve_condition(&doc.when, path, names, findings),
     }
+}
+
+/// What is written into new buffers. Arm's headers are of Arm's modifier, at the buffer's start, of 16 bytes a block.
+fn initialise(doc: &CompressDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<Initialise> {
+    let word = doc.initialise.as_deref()?;
+    let path = path.key("initialise");
+    let known = Initialise::ALL.into_iter().find(|known| known.word() == word);
+    if known.is_none() {
+        let mut finding = Finding::new(Code::BadValue, path, format!("\"{}\"", word.escape_default()));
+        finding.allowed = Initialise::ALL.iter().map(|known| known.word().to_owned()).collect();
+        findings.push(finding);
+        return None;
+    }
+    let is_header = |grid: &GridDoc| {
+        grid.header_bytes == Some(afbc::HEADER_BYTES)
+            && grid.header_blocks.unwrap_or(1) == 1
+            && grid.header_grid.is_empty()
+    };
+    let first = !doc.body_first && !doc.header_planes && doc.column_bytes.is_none();
+    if !u64::try_from(doc.modifier).is_ok_and(afbc::is_afbc) || !first || !doc.grid.iter().all(is_header) {
+        let message = "\"afbc\" is for a modifier of AFBC, with headers of 16 bytes a block before the bodies";
+        findings.push(Finding::new(Code::Compression, path, message));
+        return None;
+    }
+    known
 }
 
 fn grid(doc: &GridDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Grid {

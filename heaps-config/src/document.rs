@@ -66,6 +66,9 @@ pub struct Document {
     /// Alignments, all matches combine.
     #[serde(rename = "align", skip_serializing_if = "Vec::is_empty")]
     pub alignments: Vec<AlignDoc>,
+    /// The vendor's types of metadata; of one type and value the first match wins.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub vendor_metadata: Vec<VendorMetadataDoc>,
     /// Flexible formats, first match wins.
     #[serde(rename = "resolve", skip_serializing_if = "Vec::is_empty")]
     pub resolutions: Vec<ResolveDoc>,
@@ -220,6 +223,44 @@ pub struct ConditionDoc {
     /// Bytes of one buffer, at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_size: Option<u64>,
+}
+
+/// `[[vendor_metadata]]`.
+#[derive(Clone, Debug, PartialEq, Default, Serialize)]
+pub struct VendorMetadataDoc {
+    /// The policy's name for it.
+    pub name: String,
+    /// Which buffers have it.
+    #[serde(flatten)]
+    pub when: ConditionDoc,
+    /// The vendor's name of the type.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// The type's number.
+    pub value: i64,
+    /// How its value is written: `i32`, `u32`, `i64`, `u64`, `f32`, `string`, `bytes`.
+    pub encoding: String,
+    /// The type's name and number stand before the value. Default: true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// Strings, bytes and lists have their length in front. Default: true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted: Option<bool>,
+    /// A number that never changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub constant: Option<i64>,
+    /// A text that never changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// What follows from the buffer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub computed: Option<String>,
+    /// Clients set it. Default: false.
+    #[serde(skip_serializing_if = "is_default")]
+    pub stored: bool,
+    /// Most bytes of a stored string or bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u32>,
 }
 
 /// `[[rule]]`.

@@ -26,13 +26,14 @@ mod pool;
 mod reader;
 mod resolve;
 mod tree;
+mod vendor_metadata;
 
 pub use bytes::show as show_bytes;
 pub use check::{FDS_PER_BUFFER, FDS_PER_REPLY};
 pub use code::Code;
 pub use document::{
     AlignDoc, CompressDoc, ConditionDoc, Document, ExpectDoc, FormatDoc, GridDoc, HeapDoc, LimitsDoc, MetadataDoc,
-    OptionDoc, PerPlane, PlaneDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, SCHEMA,
+    OptionDoc, PerPlane, PlaneDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, VendorMetadataDoc, SCHEMA,
 };
 pub use expect::Expectation;
 pub use finding::{Finding, KeyPath, Part, Severity, Step};

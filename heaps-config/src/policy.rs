@@ -4,8 +4,9 @@ pub use crate::condition::{Condition, Term, Terms};
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::layout::Layout;
 use gralloc_buffer::layout::{Ask, Blocks, Combine, Contract, Form, Needs, PlaneShape, Shapes, TypeName};
+use gralloc_buffer::metadata::vendor::{Computed, Encoding, Framing};
 use gralloc_buffer::usage::Usage;
-use gralloc_buffer::Descriptor;
+use gralloc_buffer::{Descriptor, METADATA_BYTES};
 use serde::Serialize;
 
 /// Most heaps in one policy: a [`HeapSet`] is one word.
@@ -181,6 +182,27 @@ pub struct Compress {
     pub header_type: i32,
     /// How they lie.
     pub blocks: Blocks,
+    /// What is written into a buffer before anybody has it; never into a protected one.
+    pub initialise: Option<Initialise>,
+}
+
+/// What can be written into a new compressed buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initialise {
+    /// Headers of Arm's AFBC, so that blocks which nobody has written decode.
+    Afbc,
+}
+
+impl Initialise {
+    /// All of them.
+    pub const ALL: [Initialise; 1] = [Initialise::Afbc];
+
+    /// The word in a policy.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Initialise::Afbc => "afbc",
+        }
+    }
 }
 
 /// Alignment for what the condition takes; all that apply are combined, in the policy's order.
@@ -202,6 +224,40 @@ impl Alignment {
     pub fn apply(&self, needs: &mut Needs) -> Option<()> {
         needs.apply(&self.asks, self.combine)
     }
+}
+
+/// A type of metadata that the vendor names; of one type and value, the first whose condition holds is the buffer's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VendorMetadata {
+    /// The policy's name for it.
+    pub name: String,
+    /// The type's name.
+    pub type_name: String,
+    /// The type's number.
+    pub value: i64,
+    /// What stands around its value.
+    pub framing: Framing,
+    /// How its value is written.
+    pub encoding: Encoding,
+    /// Where it comes from.
+    pub content: VendorContent,
+    /// Which buffers have it (usage, format and layout; not size).
+    pub when: Condition,
+}
+
+/// Where a vendor's metadata come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VendorContent {
+    /// Always these bytes, as the encoding has them.
+    Constant(Vec<u8>),
+    /// What the mapper computes from the handle.
+    Computed(Computed),
+    /// What clients set, to at most so many bytes.
+    Stored(u16),
+    /// The name of the heap that the buffer came from.
+    HeapName,
+    /// The value of the format that the requested one became: the vendor's, or AIDL's first of this layout.
+    Format,
 }
 
 /// What a flexible format becomes.
@@ -323,6 +379,10 @@ pub struct Policy {
     pub compressions: Vec<Compress>,
     /// Alignments, all matches combine.
     pub alignments: Vec<Alignment>,
+    /// The vendor's types of metadata; of one type and value the first match wins.
+    pub vendor_metadata: Vec<VendorMetadata>,
+    /// Bytes that every buffer has for them beside the shared page; 0 without any.
+    pub vendor_metadata_bytes: u64,
     /// Flexible formats, first match wins.
     pub resolutions: Vec<Resolution>,
     /// The vendor's pixel formats.
@@ -357,6 +417,11 @@ impl Policy {
     /// All heaps with their ids.
     pub fn heap_ids(&self) -> impl Iterator<Item = (HeapId, &Heap)> {
         (0u8..).map(HeapId).zip(&self.heaps)
+    }
+
+    /// Bytes of a buffer's metadata without a reserved region.
+    pub fn metadata_bytes(&self) -> u64 {
+        METADATA_BYTES.saturating_add(self.vendor_metadata_bytes)
     }
 
     /// The vendor's format of a value.

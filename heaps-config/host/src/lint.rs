@@ -13,6 +13,7 @@ mod reach;
 mod ready;
 pub(crate) mod region;
 mod unused;
+mod vendor_metadata;
 
 use heaps_config::Code;
 use heaps_config::{validate, Finding, KeyPath, Severity, Tree, Validated};
@@ -41,6 +42,7 @@ pub fn lint_tree(tree: &Tree) -> Validated {
     align::check(document, policy, &mut more);
     nodes::check(document, &mut more);
     compress::check(policy, &mut more);
+    vendor_metadata::check(policy, &mut more);
     limits::check(policy, &mut more);
     ready::check(policy, &mut more);
     let unresolved = more.iter().any(|finding| finding.code == Code::UnresolvedFormat);

@@ -968,3 +968,28 @@ fn findings_come_in_the_order_of_the_file() {
     assert_eq!(lines.len(), 3);
     assert!(lines.is_sorted(), "{lines:?}");
 }
+
+/// What a vendor's format is like is what its handles say: a flexible format becomes nothing that they refuse.
+#[test]
+fn resolution_to_a_vendors_format_that_is_like_a_layout_no_handle_has_is_refused() {
+    for (flexible, like) in [("RAW_OPAQUE", "NV12"), ("YCBCR_420_888", "P010"), ("YCBCR_420_888", "NV16")] {
+        let format = format!("[[format]]\nname = \"OWN\"\nvalue = 0x7001\nlike = \"{like}\"\nfourcc = \"none\"\n");
+        let (head, tail) = CLEAN.split_once(&format!("format = \"{flexible}\"\n")).unwrap();
+        let (_, tail) = tail.split_once('\n').unwrap();
+        let text = format!("{head}format = \"{flexible}\"\nto = \"OWN\" #!\n{tail}\n{format}");
+        let at = CLEAN.matches("[[resolve]]").count() - 1 - tail.matches("[[resolve]]").count();
+        let finding = among(&text, Code::BadValue, &format!("resolve[{at}].to"));
+        assert_eq!(finding.finding.message, format!("{flexible} cannot become OWN"));
+    }
+}
+
+/// More of both is in `vendor_metadata.rs`.
+#[test]
+fn vendors_metadata_without_a_value_and_with_a_second_one() {
+    let entry = "[[vendor_metadata]]\nname = \"NAME\"\ntype = \"vendor.acme.Metadata\"\nencoding = \"i64\"\n";
+    let silent = entry.replace("[[vendor_metadata]]", "[[vendor_metadata]] #!").replace("NAME", "it") + "value = 1\n";
+    only(&with(&silent), Code::VendorMetadata, "vendor_metadata[0]");
+    let first = entry.replace("NAME", "it") + "value = 1\nconstant = 1\n";
+    let second = entry.replace("NAME", "again") + "value = 1 #!\nconstant = 2\n";
+    only(&with(&(first + &second)), Code::MetadataUnused, "vendor_metadata[1].value");
+}

@@ -6,7 +6,7 @@
 use heaps_config::policy::WithoutReleaseWatch;
 use heaps_config::{
     AlignDoc, CompressDoc, ConditionDoc, Document, FormatDoc, GridDoc, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc,
-    PerPlane, PlaneDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, SCHEMA,
+    PerPlane, PlaneDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, VendorMetadataDoc, SCHEMA,
 };
 use heaps_host::{lint, Format, Source};
 use proptest::collection::{btree_map, vec};
@@ -114,6 +114,29 @@ fn align() -> impl Strategy<Value = AlignDoc> {
     })
 }
 
+fn vendor_metadata() -> impl Strategy<Value = VendorMetadataDoc> {
+    let head = (name(), condition(false, true), name(), any::<i64>(), name());
+    let rest = (any::<[Option<bool>; 2]>(), any::<Option<i64>>(), of(name()), of(name()), any::<bool>());
+    (head, rest, any::<Option<u32>>()).prop_map(|(head, rest, max_bytes)| {
+        let (name, when, type_name, value, encoding) = head;
+        let ([header, counted], constant, text, computed, stored) = rest;
+        VendorMetadataDoc {
+            name,
+            when,
+            type_name,
+            value,
+            encoding,
+            header,
+            counted,
+            constant,
+            text,
+            computed,
+            stored,
+            max_bytes,
+        }
+    })
+}
+
 fn format() -> impl Strategy<Value = FormatDoc> {
     let plane = (names(), any::<[Option<u32>; 2]>(), numbers())
         .prop_map(|(components, [samples, bytes], subsampling)| PlaneDoc { components, samples, bytes, subsampling });
@@ -168,11 +191,11 @@ fn grid() -> impl Strategy<Value = GridDoc> {
 
 fn compress() -> impl Strategy<Value = CompressDoc> {
     let head = (name(), condition(false, true), name(), any::<i64>(), of(name()), any::<[u32; 2]>());
-    let rest = (any::<[bool; 3]>(), any::<[Option<u32>; 3]>(), numbers(), vec(grid(), 1..3));
+    let rest = (any::<[bool; 3]>(), any::<[Option<u32>; 3]>(), numbers(), of(name()), vec(grid(), 1..3));
     (head, rest).prop_map(|(head, rest)| {
         let (name, when, fourcc, modifier, type_name, [type_value, header_type]) = head;
-        let ([header_planes, merged, body_first], [modifier_lines_at, column_bytes, layer_align], two_fields, grid) =
-            rest;
+        let (flags, [modifier_lines_at, column_bytes, layer_align], two_fields, initialise, grid) = rest;
+        let [header_planes, merged, body_first] = flags;
         CompressDoc {
             name,
             when,
@@ -188,6 +211,7 @@ fn compress() -> impl Strategy<Value = CompressDoc> {
             column_bytes,
             two_fields,
             layer_align,
+            initialise,
             grid,
         }
     })
@@ -239,13 +263,14 @@ fn document() -> impl Strategy<Value = Document> {
         (vec(format(), 0..3), vec(option, 0..3)),
         vec(heap(), 1..4),
         vec(rule(), 1..4),
-        (vec(compress(), 0..3), vec(align(), 0..3)),
+        (vec(compress(), 0..3), vec(align(), 0..3), vec(vendor_metadata(), 0..3)),
         vec(resolve(), 0..3),
         vec(ready(), 0..3),
     );
     (head, tail).prop_map(
         |((name, description, (strict_cpu_usage, graphics_common), limits, heap, vendor_usage, pool), tail)| {
-            let (format_group, (formats, options), heaps, rules, (compressions, alignments), resolutions, ready) = tail;
+            let (format_group, (formats, options), heaps, rules, shapes, resolutions, ready) = tail;
+            let (compressions, alignments, vendor_metadata) = shapes;
             Document {
                 schema: SCHEMA,
                 name,
@@ -263,6 +288,7 @@ fn document() -> impl Strategy<Value = Document> {
                 rules,
                 compressions,
                 alignments,
+                vendor_metadata,
                 resolutions,
                 expectations: Vec::new(),
                 ready,

@@ -2,7 +2,8 @@
 
 use super::read_shape::{read_align, read_compress, read_format};
 use super::{
-    ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, SCHEMA,
+    ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc,
+    VendorMetadataDoc, SCHEMA,
 };
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
@@ -42,6 +43,7 @@ impl Document {
         let rules = top.tables("rule", findings, read_rule);
         let compressions = top.tables("compress", findings, read_compress);
         let alignments = top.tables("align", findings, read_align);
+        let vendor_metadata = top.tables("vendor_metadata", findings, read_vendor_metadata);
         let resolutions = top.tables("resolve", findings, read_resolve);
         let ready = top.tables("ready", findings, read_ready);
         let expectations = top.tables("expect", findings, super::expect::read);
@@ -69,6 +71,7 @@ impl Document {
             rules,
             compressions,
             alignments,
+            vendor_metadata,
             resolutions,
             ready,
             expectations,
@@ -274,6 +277,26 @@ fn read_rule(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> RuleDoc {
         heaps: table.texts("heaps", findings),
         cached_when: table.texts("cached_when", findings),
         deny: table.text("deny", findings),
+    }
+}
+
+fn read_vendor_metadata(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> VendorMetadataDoc {
+    let name = table.name("name", findings);
+    let type_name = table.name("type", findings);
+    table.require(&[("value", "a number"), ("encoding", "\"i64\"")], findings);
+    VendorMetadataDoc {
+        name,
+        when: read_condition(table, Scope::Shape, findings),
+        type_name,
+        value: table.integer("value", findings).unwrap_or_default(),
+        encoding: table.text("encoding", findings).unwrap_or_default(),
+        header: table.flag("header", findings),
+        counted: table.flag("counted", findings),
+        constant: table.integer("constant", findings),
+        text: table.text("text", findings),
+        computed: table.text("computed", findings),
+        stored: table.flag("stored", findings).unwrap_or_default(),
+        max_bytes: table.number("max_bytes", findings),
     }
 }
 

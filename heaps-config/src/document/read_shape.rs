@@ -52,6 +52,7 @@ pub(super) fn read_compress(table: &mut Table<'_>, findings: &mut Vec<Finding>) 
         column_bytes: table.number("column_bytes", findings),
         two_fields: numbers(table, "two_fields", findings),
         layer_align: table.number("layer_align", findings),
+        initialise: table.text("initialise", findings),
         grid: table.tables("grid", findings, read_grid),
     }
 }

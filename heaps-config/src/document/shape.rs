@@ -107,6 +107,9 @@ pub struct CompressDoc {
     /// Bytes at which the layers of an array start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layer_align: Option<u32>,
+    /// What is written into a new buffer: `afbc`. Default: nothing, the kernel's zeros.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initialise: Option<String>,
     /// The blocks of each plane; the last goes for those behind it.
     pub grid: Vec<GridDoc>,
 }

@@ -10,6 +10,7 @@ pub mod heaps;
 pub mod shape;
 pub mod size;
 pub mod trace;
+pub mod vendor;
 
 pub use shape::Resolved;
 pub use trace::Tracer;
@@ -17,10 +18,12 @@ pub use trace::Tracer;
 use crate::error::{Refusal, Unsupported};
 use crate::request::Request;
 use gralloc_buffer::handle::BufferInfo;
+use gralloc_buffer::layout::afbc::Headers;
 use gralloc_buffer::layout::{Area, Compression, Planes, Shapes, MAX_PLANES};
-use gralloc_buffer::{BufferName, Descriptor};
+use gralloc_buffer::metadata::vendor::{digest, Digest};
+use gralloc_buffer::{BufferName, Descriptor, Usage};
 use heaps_config::condition::Subject;
-use heaps_config::policy::{Heap, HeapId, HeapSet, Policy, Rule};
+use heaps_config::policy::{Compress, Heap, HeapId, HeapSet, Initialise, Policy, Rule};
 
 /// What will be allocated, and where: a plain value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub struct Plan<'p> {
     pub layer_bytes: u64,
     /// Bytes of the whole buffer, all layers; what the heap is asked for.
     pub bytes: u64,
-    /// Bytes of the second, small buffer: [`gralloc_buffer::METADATA_BYTES`] of shared metadata, then the reserved region.
+    /// Bytes of the second, small buffer: [`Policy::metadata_bytes`] of shared metadata, then the reserved region.
     pub metadata_bytes: u64,
 }
 
@@ -59,6 +62,11 @@ impl<'p> Plan<'p> {
     /// Bytes of `count` such buffers with their metadata, before the kernel rounds each up to pages; `None` beyond 64 bits.
     pub fn total_bytes(&self, count: u32) -> Option<u64> {
         self.bytes.checked_add(self.metadata_bytes)?.checked_mul(u64::from(count))
+    }
+
+    /// What conditions are asked about the planned buffer, its size left out.
+    fn subject(&self) -> Subject {
+        self.resolved.subject(&self.request)
     }
 
     /// The `DRM_FORMAT_*` code: of the compression, the vendor's format, or the layout.
@@ -75,6 +83,21 @@ impl<'p> Plan<'p> {
         let lines = || self.resolved.form().column_lines(&entry.blocks, self.request.height);
         let shifted = |bit: u32| lines().and_then(|lines| lines.checked_shl(bit));
         entry.modifier | entry.modifier_lines_at.and_then(shifted).unwrap_or(0)
+    }
+
+    /// What is written into the headers of each layer of a buffer from `heap` before anybody has it; `None` for the kernel's
+    /// zeros. Protected memory is never written.
+    pub fn initial_headers(&self, heap: &Heap) -> Option<Headers> {
+        let entry =
+            self.resolved.compress.filter(|_| !heap.protected && !self.request.usage.contains(Usage::PROTECTED))?;
+        self.headers(entry).ok().flatten()
+    }
+
+    fn headers(&self, entry: &Compress) -> Result<Option<Headers>, &'static str> {
+        let Some(Initialise::Afbc) = entry.initialise else { return Ok(None) };
+        let size = (self.request.width, self.request.height);
+        let header_bytes = self.areas.first().map_or(0, |area| area.header_bytes);
+        self.resolved.form().afbc_headers(&entry.blocks, self.modifier(), size, header_bytes)
     }
 
     /// The planes' shapes, where they are not the layout's.
@@ -120,6 +143,7 @@ impl<'p> Plan<'p> {
             buffer_bytes: self.bytes,
             metadata_bytes: self.metadata_bytes,
             reserved_bytes: request.reserved_bytes,
+            vendor_metadata: self.vendor_table(policy, heap).map_or_else(Digest::default, |table| digest(&table)),
             mappable: self.resolved.compress.is_none() && self.resolved.vendor.map_or(true, |format| format.mappable),
             protected: heap.protected,
             cached: heap.cached,
@@ -163,7 +187,7 @@ pub fn traced<'p>(
     let candidates = heaps::candidates(&request, rule, heaps, &sizes, policy, present, tracer)?;
     heaps::check_metadata(sizes.metadata_bytes, policy, present)?;
     let arrangement = size::narrow(&measured)?;
-    Ok(Plan {
+    let plan = Plan {
         request,
         rule: index,
         heaps,
@@ -175,7 +199,11 @@ pub fn traced<'p>(
         layer_bytes: arrangement.layer_bytes,
         bytes: sizes.bytes,
         metadata_bytes: sizes.metadata_bytes,
-    })
+    };
+    if let Some(entry) = plan.resolved.compress {
+        plan.headers(entry).map_err(Unsupported::Combination)?;
+    }
+    Ok(plan)
 }
 
 /// The first rule that takes the buffer, with its index.

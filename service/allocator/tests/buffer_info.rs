@@ -38,6 +38,7 @@ fn yv12() -> BufferInfo {
         buffer_bytes: 640,
         metadata_bytes: 74096,
         reserved_bytes: 70000,
+        vendor_metadata: [0; 4],
         mappable: true,
         protected: true,
         cached: false,

@@ -109,6 +109,7 @@ fn compress() -> impl Strategy<Value = Compress> {
                 two_fields: fields.map(|(width, height, blocks)| TwoFields { width, height, blocks }),
                 layer_align,
             },
+            initialise: None,
         }
     })
 }

@@ -10,8 +10,9 @@
 //!   the layout's own rules. What it accepts describes memory inside the buffer, if [`BufferInfo::check_sizes`] passes
 //!   against the dma-bufs' real sizes, too.
 //! - There is one encoding of an info: `encode(decode(x)) == x` for every handle that is accepted. Unused ints are zero.
-//! - A version never changes. Version 1 had no planes, fourcc and areas of a vendor's; its handles are refused by their
-//!   number, for none outlives the service that made it.
+//! - A version never changes. Version 1 had no planes, fourcc and areas of a vendor's, version 2 no types of metadata of a
+//!   vendor's; their handles are refused by their number, for none outlives the service that made it.
+//! - What the handle cannot hold, and must not change either, it holds the hash of ([`crate::metadata::vendor`]).
 //!
 //! A handle's fds are counted here and used elsewhere.
 
@@ -33,9 +34,9 @@ pub const FDS: usize = 2;
 pub const BUFFER_FD: usize = 0;
 /// Which of them is the dma-buf of the shared metadata and the reserved region.
 pub const METADATA_FD: usize = 1;
-/// How many ints a handle has.
+/// How many ints a handle has. (`NATIVE_HANDLE_MAX_INTS` of AOSP's `native_handle.h` is 1024.)
 pub const INTS: usize = 108;
 /// The first int: `dmah`, the lowest byte first.
 pub const MAGIC: i32 = i32::from_le_bytes(*b"dmah");
 /// The second int.
-pub const VERSION: i32 = 2;
+pub const VERSION: i32 = 3;

@@ -3,7 +3,8 @@
 //! A [`Layout`] is what a `PixelFormat` becomes once nothing is left open: the flexible formats
 //! (`IMPLEMENTATION_DEFINED`, `YCBCR_420_888`, `RAW_OPAQUE`) have none of their own, a policy's resolutions choose one.
 //! [`shape`] says what a plane's samples are made of, [`form`] what else of a layout its arithmetic has to know, [`needs`] what
-//! a policy asks of it, [`arrange`] lays planes out, [`blocks`] those of compressed and tiled memory, [`check`] judges planes that came from outside.
+//! a policy asks of it, [`arrange`] lays planes out, [`blocks`] those of compressed and tiled memory, [`afbc`] says what Arm's
+//! headers begin with, [`check`] judges planes that came from outside.
 //!
 //! A vendor's format is a layout too: [`Layout::Vendor`], whose planes are not a table's here but a policy's, and travel in
 //! the handle.
@@ -11,6 +12,7 @@
 //! Sources: AOSP `hardware/interfaces/graphics/common/aidl/.../PixelFormat.aidl` for each format's own rules, the
 //! kernel's `include/uapi/drm/drm_fourcc.h` for the fourcc codes.
 
+pub mod afbc;
 pub mod arrange;
 pub mod blocks;
 pub mod check;

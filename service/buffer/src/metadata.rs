@@ -1,4 +1,5 @@
-//! Buffer metadata: the 23 standard types, their bytes, and the page in which the ones that change are shared.
+//! Buffer metadata: the 23 standard types, their bytes, and the page in which the ones that change are shared; and the
+//! vendor's own types ([`vendor`]).
 //!
 //! What never changes comes from the handle ([`BufferInfo`](crate::handle::BufferInfo)); what clients set
 //! ([`StandardMetadata::is_shared`]) lies in the metadata buffer, at its start, and is the same for every process that
@@ -19,6 +20,7 @@ mod encode;
 mod kind;
 mod page;
 mod set;
+pub mod vendor;
 mod wire;
 mod words;
 
@@ -29,5 +31,6 @@ pub use set::{set, SetError};
 pub use wire::Writer;
 pub use words::explain;
 
-/// More than any type's bytes: three planes, or the longest blob.
-pub const MAX_ENCODED_BYTES: usize = 1024;
+/// More than any type's bytes: four planes, or the longest blob, or a vendor's longest name and value.
+pub const MAX_ENCODED_BYTES: usize = 1280;
+const _: () = assert!(vendor::MAX_TYPE_BYTES + vendor::MAX_VALUE_BYTES + 24 < MAX_ENCODED_BYTES);

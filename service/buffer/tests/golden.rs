@@ -1,4 +1,4 @@
-//! Handles written by hand, int by int: what version 2 is, for ever. Shares no code with the encoder.
+//! Handles written by hand, int by int: what version 3 is, for ever. Shares no code with the encoder.
 
 // Tests: a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -16,7 +16,7 @@ fn planes(planes: &[(u64, u32, u32)]) -> Planes {
 /// A 64×64 RGBA buffer called "Hi", written and read by the CPU, cached memory.
 const RGBA: [i32; INTS] = [
     // magic "dmah", version, ints
-    0x68616d64, 2, 108, //
+    0x68616d64, 3, 108, //
     // id 0x0000000500000001
     1, 5, //
     // width, height, layers, format RGBA_8888
@@ -60,6 +60,7 @@ fn rgba() -> BufferInfo {
         buffer_bytes: 16384,
         metadata_bytes: 4096,
         reserved_bytes: 0,
+        vendor_metadata: [0; 4],
         mappable: true,
         protected: false,
         cached: true,
@@ -74,7 +75,7 @@ fn yv12_ints() -> [i32; INTS] {
     let mut ints = [0; INTS];
     ints[..38].copy_from_slice(&[
         0x68616d64,
-        2,
+        3,
         108, // head
         -1,
         i32::MAX, // id 0x7fffffffffffffff
@@ -137,6 +138,7 @@ fn yv12() -> BufferInfo {
         buffer_bytes: 640,
         metadata_bytes: 74096,
         reserved_bytes: 70000,
+        vendor_metadata: [0; 4],
         mappable: true,
         protected: true,
         cached: false,
@@ -182,7 +184,7 @@ fn counts_are_checked_before_anything_is_read() {
 #[test]
 fn every_wrong_field_has_its_own_error() {
     assert_eq!(with(0, 0), Err(HandleError::Magic(0)));
-    assert_eq!(with(1, 3), Err(HandleError::Version(3)));
+    assert_eq!(with(1, 4), Err(HandleError::Version(4)));
     assert_eq!(with(2, -72), Err(HandleError::DeclaredInts(-72)));
     assert_eq!(with(8, 6), Err(HandleError::Format(6)));
     assert_eq!(
@@ -205,12 +207,32 @@ fn every_wrong_field_has_its_own_error() {
     assert_eq!(with(41, 1), Err(HandleError::UnusedPlane));
     assert!(matches!(with(42, 1), Err(HandleError::Compression(_))));
     assert!(matches!(with(60, 0x0101_0101), Err(HandleError::Shapes(_))));
-    assert_eq!(with(107, 1), Err(HandleError::Spare));
+    assert_eq!(with(107, 1), Err(HandleError::VendorMetadata), "a hash without room for its types");
     // Behind the terminator; without a terminator.
     assert_eq!(with(74, 1), Err(HandleError::Name));
     let mut ints = yv12_ints();
     ints[103] = i32::from_le_bytes(*b"nnnn");
     assert_eq!(decode(raw(&ints)), Err(HandleError::Name));
+}
+
+/// Pages for a vendor's types come with the hash of their table, whole and at most four.
+#[test]
+fn pages_of_a_vendors_metadata_are_whole_few_and_have_a_hash() {
+    let with_pages = |metadata: i32, hash: i32| {
+        let mut ints = yv12_ints();
+        ints[21] = metadata;
+        ints[106] = hash;
+        decode(raw(&ints)).map(|info| (info.vendor_bytes(), info.vendor_metadata))
+    };
+    let (none, page) = (4096 + 70000, 4096);
+    assert_eq!(with_pages(none, 0), Ok((0, [0; 4])));
+    assert_eq!(with_pages(none + page, 5), Ok((4096, [0, 0, 5, 0])));
+    assert_eq!(with_pages(none + 4 * page, 5), Ok((16384, [0, 0, 5, 0])));
+    assert_eq!(with_pages(none, 5), Err(HandleError::VendorMetadata));
+    assert_eq!(with_pages(none + page, 0), Err(HandleError::VendorMetadata));
+    for metadata in [none + 5 * page, none + 1, none + page - 1, none - 1, -1] {
+        assert!(matches!(with_pages(metadata, 5), Err(HandleError::Metadata { .. })), "{metadata}");
+    }
 }
 
 /// Ints of the version before, of its own number: it had no fourcc, and is not mistaken for one that has.
@@ -219,7 +241,8 @@ fn a_handle_of_the_version_before_is_refused_by_name() {
     let mut old = vec![0; 72];
     old[..3].copy_from_slice(&[0x68616d64, 1, 72]);
     assert_eq!(decode(raw(&old)), Err(HandleError::Version(1)));
-    assert_eq!(HandleError::Version(1).to_string(), "a handle of version 1: this library reads version 2");
+    assert_eq!(HandleError::Version(2).to_string(), "a handle of version 2: this library reads version 3");
+    assert_eq!(with(1, 2), Err(HandleError::Version(2)));
     assert_eq!(with(1, 1), Err(HandleError::Version(1)));
 }
 
@@ -283,7 +306,7 @@ fn fields_say_what_the_golden_ints_mean() {
         said,
         [
             ("magic", "\"dmah\""),
-            ("version", "2"),
+            ("version", "3"),
             ("ints", "108"),
             ("id", "0x7fffffffffffffff"),
             ("width", "30"),
@@ -317,7 +340,7 @@ fn fields_say_what_the_golden_ints_mean() {
             ("shape_2", "the layout's"),
             ("shape_3", "the layout's"),
             ("name", name.as_str()),
-            ("spare", "zero"),
+            ("vendor_metadata", "none"),
         ]
     );
     assert_eq!(all[34].ints, 72..104);

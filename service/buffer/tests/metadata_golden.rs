@@ -34,6 +34,7 @@ fn info(format: PixelFormat, layout: Layout, width: u32, height: u32, planes: &[
         buffer_bytes: 16384,
         metadata_bytes: 4096,
         reserved_bytes: 0,
+        vendor_metadata: [0; 4],
         mappable: true,
         protected: false,
         cached: true,

@@ -37,6 +37,7 @@ fn info(layout: Layout, width: u32, height: u32, name: [u8; 128]) -> BufferInfo 
         buffer_bytes: u64::MAX,
         metadata_bytes: u64::MAX,
         reserved_bytes: 0,
+        vendor_metadata: [0; 4],
         mappable: true,
         protected: true,
         cached: true,

@@ -42,6 +42,8 @@ fn any_info() -> impl Strategy<Value = BufferInfo> {
         let arrangement = layout.measure(width, height, layers, &needs)?.narrow()?;
         let (id, usage, name, reserved_bytes, [protected, cached, contiguous, strict_cpu_usage], pick) = rest;
         let formats = formats_of(layout);
+        // No vendor's metadata, or one to four pages of them with a hash.
+        let pages = u64::try_from(pick % 5).unwrap();
         Some(BufferInfo {
             id,
             name: BufferName::from_wire(&name),
@@ -59,8 +61,9 @@ fn any_info() -> impl Strategy<Value = BufferInfo> {
             planes: arrangement.planes,
             layer_bytes: arrangement.layer_bytes,
             buffer_bytes: arrangement.layer_bytes * u64::from(layers),
-            metadata_bytes: METADATA_BYTES + reserved_bytes,
+            metadata_bytes: METADATA_BYTES * (1 + pages) + reserved_bytes,
             reserved_bytes,
+            vendor_metadata: [if pages > 0 { 1 | layers } else { 0 }, 0, 0, 0],
             mappable: true,
             protected,
             cached,
@@ -94,6 +97,8 @@ fn hold(ints: &[i32]) -> Result<bool, TestCaseError> {
     }
     prop_assert!(end <= u128::from(info.layer_bytes), "a plane leaves its layer");
     prop_assert!(info.reserved_bytes < info.metadata_bytes);
+    prop_assert!(info.vendor_bytes() % 4096 == 0 && info.vendor_bytes() <= 4 * 4096);
+    prop_assert_eq!(info.vendor_bytes() == 0, info.vendor_metadata == [0; 4]);
     Ok(true)
 }
 
@@ -186,6 +191,7 @@ fn any_known() -> BufferInfo {
         buffer_bytes: arrangement.layer_bytes,
         metadata_bytes: METADATA_BYTES,
         reserved_bytes: 0,
+        vendor_metadata: [0; 4],
         mappable: true,
         protected: false,
         cached: false,

@@ -3,7 +3,7 @@
 //! - [`heap`]: the policy's heaps on `/dev/dma_heap`; [`standin`]: udmabuf or memfd for a machine without; [`backend`]:
 //!   the one that was chosen; [`kind`]: their names; [`report`]: what a dump says about either.
 //! - [`memory`]: what the machine has left; [`pressure`]: when that is too little.
-//! - [`metadata`](mod@metadata): what a page of shared metadata begins with, where that is not zero.
+//! - [`content`]: what a buffer and its metadata begin with, where that is not zero.
 //! - [`watch`]: when a buffer's last reference went, in whichever process.
 //! - [`sched`]: the scheduling of the service's threads; [`wakeup`]: how they wake the one that sleeps, on a [`timer`].
 //! - [`trace`]: marks in the kernel's trace.
@@ -13,12 +13,12 @@
 #![deny(unsafe_code)]
 
 pub mod backend;
+pub mod content;
 pub mod error;
 mod failure;
 pub mod heap;
 pub mod kind;
 pub mod memory;
-pub mod metadata;
 pub mod pressure;
 pub mod report;
 pub mod sched;

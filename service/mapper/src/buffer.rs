@@ -5,14 +5,17 @@ use crate::error::Error;
 use crate::fence;
 use crate::lock::Locks;
 use crate::memory::{Kind, Memory};
+use crate::vendor::{index, Tables};
 use gralloc_buffer::handle::{BufferInfo, BUFFER_FD, FDS, METADATA_FD};
+use gralloc_buffer::metadata::vendor::Table;
 use gralloc_buffer::metadata::{SharedPage, PAGE_WORDS};
 use gralloc_buffer::Usage;
 use gralloc_buffer::METADATA_BYTES;
 use gralloc_dmabuf as dmabuf;
 use gralloc_dmabuf::Access;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
 
 /// An imported buffer: what its handle says, checked, and its memory.
 ///
@@ -25,6 +28,8 @@ pub struct Buffer {
     locks: Locks,
     pixels: Memory,
     metadata: Memory,
+    /// The vendor's types of metadata that it has.
+    vendor: Option<Arc<Table>>,
     /// Whether the lock of a buffer without CPU usage has been mentioned.
     warned: AtomicBool,
 }
@@ -33,11 +38,13 @@ impl Buffer {
     /// Takes over the clones of a handle's fds.
     ///
     /// # Errors
-    /// `NotMemory` when one of them is not what the handle says; both are closed.
-    pub fn new(info: BufferInfo, pixels: OwnedFd, metadata: OwnedFd) -> Result<Buffer, Error> {
+    /// `NotMemory` when one of them is not what the handle says, `Exhausted` or `Kernel` when a vendor's metadata cannot be
+    /// read; both are closed.
+    pub fn new(info: BufferInfo, pixels: OwnedFd, metadata: OwnedFd, tables: &Tables) -> Result<Buffer, Error> {
         let pixels = Memory::new(pixels, BUFFER_FD, info.buffer_bytes)?;
         let metadata = Memory::new(metadata, METADATA_FD, info.metadata_bytes)?;
-        Ok(Buffer { info, locks: Locks::default(), pixels, metadata, warned: AtomicBool::new(false) })
+        let vendor = tables.of(&info, &metadata)?;
+        Ok(Buffer { info, locks: Locks::default(), pixels, metadata, vendor, warned: AtomicBool::new(false) })
     }
 
     /// What it is.
@@ -186,6 +193,20 @@ impl Buffer {
         Ok(SharedPage::new(mapping.words(0, PAGE_WORDS)?))
     }
 
+    /// The vendor's types of metadata that it has.
+    pub fn vendor_table(&self) -> Option<&Arc<Table>> {
+        self.vendor.as_ref()
+    }
+
+    /// Where those of them lie that clients set.
+    ///
+    /// # Errors
+    /// As [`Buffer::shared_page`].
+    pub fn vendor_area(&self) -> Result<&[AtomicU32], Error> {
+        let mapping = self.metadata.map(self.info.metadata_bytes)?;
+        Ok(mapping.words(index(METADATA_BYTES), index(self.info.vendor_bytes() / 4))?)
+    }
+
     /// The client's own region behind the metadata: where it begins, null when it has no bytes, and its size in bytes.
     ///
     /// # Errors
@@ -195,8 +216,8 @@ impl Buffer {
             return Ok((std::ptr::null_mut(), 0));
         }
         let mapping = self.metadata.map(self.info.metadata_bytes)?;
-        // The handle's decoder holds: the metadata are as many bytes as the page and the region together.
-        let start = usize::try_from(METADATA_BYTES).unwrap_or(0);
+        // The handle's decoder holds: the metadata are as many bytes as all that is before the region, and the region.
+        let start = index(METADATA_BYTES.saturating_add(self.info.vendor_bytes()));
         Ok((mapping.as_ptr().wrapping_add(start), self.info.reserved_bytes))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::abi;
 use gralloc_buffer::handle::HandleError;
+use gralloc_buffer::metadata::vendor::VendorSetError;
 use gralloc_buffer::metadata::SetError;
 use gralloc_buffer::Usage;
 use gralloc_dmabuf::Error as KernelError;
@@ -64,6 +65,8 @@ pub enum Error {
     UnknownMetadata,
     /// A value was not set.
     Set(SetError),
+    /// A value of a vendor's type was not set.
+    SetVendor(VendorSetError),
 }
 
 impl Error {
@@ -87,15 +90,16 @@ impl Error {
             Error::FenceTimeout
             | Error::Exhausted(_)
             | Error::TooManyLocks
+            | Error::SetVendor(VendorSetError::TooLong { .. } | VendorSetError::Busy)
             | Error::Set(SetError::TooLong { .. } | SetError::Busy(_)) => abi::AIMAPPER_ERROR_NO_RESOURCES,
             Error::Kernel(error) => match error.errno() {
                 // Memory that may not be mapped so, or not at this length: it is not what the handle says.
                 Errno::EACCES | Errno::EPERM | Errno::EINVAL | Errno::ENODEV => abi::AIMAPPER_ERROR_BAD_BUFFER,
                 _ => abi::AIMAPPER_ERROR_NO_RESOURCES,
             },
-            Error::UnknownMetadata | Error::Set(SetError::Fixed(_) | SetError::Malformed(_)) => {
-                abi::AIMAPPER_ERROR_UNSUPPORTED
-            }
+            Error::UnknownMetadata
+            | Error::SetVendor(VendorSetError::Fixed | VendorSetError::Malformed)
+            | Error::Set(SetError::Fixed(_) | SetError::Malformed(_)) => abi::AIMAPPER_ERROR_UNSUPPORTED,
         }
     }
 }
@@ -103,6 +107,12 @@ impl Error {
 impl From<HandleError> for Error {
     fn from(error: HandleError) -> Error {
         Error::Handle(error)
+    }
+}
+
+impl From<VendorSetError> for Error {
+    fn from(error: VendorSetError) -> Error {
+        Error::SetVendor(error)
     }
 }
 
@@ -124,6 +134,7 @@ impl std::error::Error for Error {
             Error::Handle(why) => Some(why),
             Error::Kernel(why) => Some(why),
             Error::Set(why) => Some(why),
+            Error::SetVendor(why) => Some(why),
             _ => None,
         }
     }
@@ -162,6 +173,7 @@ impl fmt::Display for Error {
             Error::TooManyLocks => f.write_str("too many locks"),
             Error::UnknownMetadata => f.write_str("no such type of metadata"),
             Error::Set(why) => why.fmt(f),
+            Error::SetVendor(why) => why.fmt(f),
         }
     }
 }

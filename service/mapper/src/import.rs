@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::error::Error;
+use crate::vendor::Tables;
 use gralloc_buffer::handle::{decode, RawHandle, BUFFER_FD, METADATA_FD};
 use std::os::fd::OwnedFd;
 
@@ -11,9 +12,13 @@ use std::os::fd::OwnedFd;
 ///
 /// # Errors
 /// What is wrong with the handle or with its fds; nothing is kept then.
-pub fn import(raw: RawHandle<'_>, mut clone: impl FnMut(usize) -> Result<OwnedFd, Error>) -> Result<Buffer, Error> {
+pub fn import(
+    raw: RawHandle<'_>,
+    mut clone: impl FnMut(usize) -> Result<OwnedFd, Error>,
+    tables: &Tables,
+) -> Result<Buffer, Error> {
     let info = decode(raw)?;
     let pixels = clone(BUFFER_FD)?;
     let metadata = clone(METADATA_FD)?;
-    Buffer::new(info, pixels, metadata)
+    Buffer::new(info, pixels, metadata, tables)
 }

@@ -5,7 +5,7 @@
 //! - `entry`: the C functions. They check pointers for null, copy what comes through them, call the safe function of the
 //!   same name, and return its code. With `gralloc_dmabuf` the only unsafe code that the library has.
 //! - [`mapper`]: one safe function a callback.
-//! - [`import`], [`buffer`], [`lock`], [`fence`], [`metadata`]: what they do.
+//! - [`import`], [`buffer`], [`lock`], [`fence`], [`metadata`], [`vendor`]: what they do.
 //! - [`table`]: which buffers are imported, by the address of the handle that the client was given.
 //!
 //! # Invariants
@@ -18,7 +18,7 @@
 //! - No panic, no unwinding, no abort on anything that comes from outside.
 //!
 //! # What it does not do
-//! It knows no binder, no policy and no allocator: all that it knows of a buffer is in the handle.
+//! It knows no binder, no policy and no allocator: all that it knows of a buffer is in the handle, or held against a hash there.
 //!
 //! Source of the interface: AOSP `hardware/interfaces/graphics/mapper/stable-c/include/.../IMapper.h` (main of March
 //! 2025); `include/dmaheap_mapper.h` says the same in this project's own words.
@@ -37,6 +37,7 @@ pub mod mapper;
 pub mod memory;
 pub mod metadata;
 pub mod table;
+pub mod vendor;
 
 pub use entry::{AIMapper_loadIMapper, ANDROID_HAL_MAPPER_VERSION, ANDROID_HAL_STABLEC_VERSION};
 pub use error::Error;

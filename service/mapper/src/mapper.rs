@@ -6,21 +6,35 @@ use crate::fence;
 use crate::import;
 use crate::metadata;
 use crate::table::{HandleMemory, Table};
+use crate::vendor::Tables;
 use gralloc_buffer::handle::{RawHandle, FDS, INTS};
+use gralloc_buffer::metadata::vendor::Table as VendorTable;
 use gralloc_buffer::metadata::{StandardMetadata, Writer, MAX_ENCODED_BYTES};
 use gralloc_dmabuf::trace;
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// A type of metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type<'t> {
+    /// AIDL's.
+    Standard(StandardMetadata),
+    /// A vendor's: its name and number.
+    Vendor(&'t CStr, i64),
+}
 
 /// A mapper: the buffers that are imported through it.
 #[derive(Debug, Default)]
 pub struct Mapper {
     table: Table,
+    tables: Tables,
 }
 
 impl Mapper {
     /// One without buffers.
     pub const fn new() -> Mapper {
-        Mapper { table: Table::new() }
+        Mapper { table: Table::new(), tables: Tables::new() }
     }
 
     /// Imports a raw handle. `clone` gives a clone of its fd of an index.
@@ -33,7 +47,7 @@ impl Mapper {
         clone: impl FnMut(usize) -> Result<OwnedFd, Error>,
     ) -> Result<&HandleMemory, Error> {
         let _slice = trace::slice("mapper import");
-        let buffer = import::import(raw, clone)?;
+        let buffer = import::import(raw, clone, &self.tables)?;
         // The decoder holds that there are as many.
         let ints: &[i32; INTS] = raw.ints.try_into().map_err(|_| Error::NotAHandle("another number of ints"))?;
         self.table.insert(buffer, ints)
@@ -122,6 +136,30 @@ impl Mapper {
         })
     }
 
+    /// Writes the bytes of a vendor's type as far as there is room, and says how many there are; 0 for one that is unset.
+    ///
+    /// # Errors
+    /// As [`Mapper::get`]; `UnknownMetadata` for a type that the buffer has not.
+    pub fn get_vendor(&self, address: usize, name: &[u8], value: i64, mut out: Writer<'_>) -> Result<usize, Error> {
+        self.table.with(address, |buffer| {
+            metadata::get_vendor(buffer, name, value, &mut out)?;
+            Ok(out.needed())
+        })
+    }
+
+    /// Sets a vendor's type from its bytes; none unset it.
+    ///
+    /// # Errors
+    /// `NotImported`, then `UnknownMetadata`; `SetVendor`; as for [`Mapper::get`].
+    pub fn set_vendor(&self, address: usize, name: &[u8], value: i64, bytes: &[u8]) -> Result<(), Error> {
+        self.table.with(address, |buffer| metadata::set_vendor(buffer, name, value, bytes))
+    }
+
+    /// The vendor's types of every buffer that is imported now, each table once.
+    pub fn vendor_tables(&self) -> Vec<Arc<VendorTable>> {
+        self.tables.all()
+    }
+
     /// Whether the handle is imported.
     ///
     /// # Errors
@@ -135,17 +173,26 @@ impl Mapper {
     ///
     /// # Errors
     /// `NotImported`, also when the buffer is freed in the middle; as for [`Mapper::get`].
-    pub fn dump(&self, address: usize, mut each: impl FnMut(StandardMetadata, &[u8])) -> Result<(), Error> {
+    pub fn dump(&self, address: usize, mut each: impl FnMut(Type<'_>, &[u8])) -> Result<(), Error> {
+        let mut room = [0; MAX_ENCODED_BYTES];
         for kind in StandardMetadata::ALL {
-            let mut room = [0; MAX_ENCODED_BYTES];
             let needed = self.get(address, kind.number(), Writer::new(&mut room))?;
-            each(*kind, room.get(..needed).unwrap_or(&room));
+            each(Type::Standard(*kind), room.get(..needed).unwrap_or(&room));
+        }
+        let Some(table) = self.table.with(address, |buffer| Ok(buffer.vendor_table().cloned()))? else { return Ok(()) };
+        for (name, entry) in table.entries() {
+            match self.get_vendor(address, name.as_bytes(), entry.value, Writer::new(&mut room)) {
+                Ok(needed) => each(Type::Vendor(name, entry.value), room.get(..needed).unwrap_or(&room)),
+                // Of a forged table: one that such a buffer cannot have.
+                Err(Error::UnknownMetadata) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
 
     /// Hands out all metadata of all imported buffers, `None` before each buffer's.
-    pub fn dump_all(&self, mut each: impl FnMut(Option<(StandardMetadata, &[u8])>)) {
+    pub fn dump_all(&self, mut each: impl FnMut(Option<(Type<'_>, &[u8])>)) {
         for address in self.table.addresses() {
             each(None);
             // One that is freed meanwhile has no more to say.

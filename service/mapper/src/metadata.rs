@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::error::Error;
+use gralloc_buffer::metadata::vendor::{self, encode_vendor};
 use gralloc_buffer::metadata::{encode_constant, encode_shared, set as set_shared, StandardMetadata, Writer};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,6 +26,28 @@ pub fn get(buffer: &Buffer, kind: StandardMetadata, out: &mut Writer<'_>) -> Res
 /// `Set`; `NotMemory`, `Exhausted` or `Kernel` when the shared page cannot be mapped.
 pub fn set(buffer: &Buffer, kind: StandardMetadata, bytes: &[u8]) -> Result<(), Error> {
     Ok(set_shared(kind, buffer.info(), buffer.shared_page()?, token(), bytes)?)
+}
+
+/// Writes the bytes of a vendor's type.
+///
+/// # Errors
+/// `UnknownMetadata` for one that the buffer has not; as for [`get`].
+pub fn get_vendor(buffer: &Buffer, name: &[u8], value: i64, out: &mut Writer<'_>) -> Result<(), Error> {
+    let table = buffer.vendor_table().ok_or(Error::UnknownMetadata)?;
+    let (_, entry) = table.find(name, value).ok_or(Error::UnknownMetadata)?;
+    let area = if entry.is_settable() { buffer.vendor_area()? } else { &[] };
+    let known = encode_vendor(name, entry, buffer.info(), buffer.raw_fds(), area, out);
+    known.then_some(()).ok_or(Error::UnknownMetadata)
+}
+
+/// Sets a vendor's type for every process that has the buffer.
+///
+/// # Errors
+/// `UnknownMetadata`, `SetVendor`; as for [`set`].
+pub fn set_vendor(buffer: &Buffer, name: &[u8], value: i64, bytes: &[u8]) -> Result<(), Error> {
+    let table = buffer.vendor_table().ok_or(Error::UnknownMetadata)?;
+    let (_, entry) = table.find(name, value).ok_or(Error::UnknownMetadata)?;
+    Ok(vendor::set_vendor(name, entry, buffer.vendor_area()?, token(), bytes)?)
 }
 
 /// A number that other threads and processes that set at the same time do not have: two alike would do no more harm

@@ -15,6 +15,7 @@ use common::*;
 use gralloc_buffer::handle::{encode, INTS};
 use gralloc_mapper::buffer::Buffer;
 use gralloc_mapper::table::{address_of, Table};
+use gralloc_mapper::vendor::Tables;
 use gralloc_mapper::Error;
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,7 +32,7 @@ fn alone() -> MutexGuard<'static, ()> {
 
 fn buffer() -> Buffer {
     let info = rgba();
-    Buffer::new(info, sealed_memfd(info.buffer_bytes), sealed_memfd(info.metadata_bytes)).unwrap()
+    Buffer::new(info, sealed_memfd(info.buffer_bytes), sealed_memfd(info.metadata_bytes), &Tables::new()).unwrap()
 }
 
 fn insert(table: &Table) -> usize {

@@ -247,6 +247,7 @@ mod tests {
             buffer_bytes: 8192,
             metadata_bytes: 4096,
             reserved_bytes: 0,
+            vendor_metadata: [0; 4],
             mappable: true,
             protected: false,
             cached: true,
@@ -254,7 +255,7 @@ mod tests {
             strict_cpu_usage: false,
         };
         let open = |path| File::open(path).unwrap().into();
-        Handle { buffer: open(buffer), metadata: open(metadata), info }
+        Handle { buffer: open(buffer), metadata: open(metadata), info, heap: heaps_config::policy::HeapId(0) }
     }
 
     #[test]

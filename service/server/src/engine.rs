@@ -12,13 +12,13 @@ use crate::stats::Stats;
 use crate::tracker::{self, Asker, Duplicates, Tracker};
 use gralloc_allocator::allocate::{allocate, Allocated, Batch, Resources};
 use gralloc_allocator::ledger::{About, Client, Ledger, Reservation};
-use gralloc_allocator::ports::HeapBackend;
+use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_allocator::{plan, Internal, Plan, Refusal, Shortage};
 use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::Descriptor;
 use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::watch::Source;
-use gralloc_heaps::{metadata, sched, trace, Backend, MemInfo};
+use gralloc_heaps::{content, sched, trace, Backend, MemInfo};
 use heaps_config::policy::HeapId;
 use heaps_config::Policy;
 use log::warn;
@@ -35,6 +35,8 @@ pub struct Handle {
     pub metadata: OwnedFd,
     /// What the ints say.
     pub info: BufferInfo,
+    /// Where the pixels come from.
+    pub heap: HeapId,
 }
 
 /// What `allocate2` answers.
@@ -237,7 +239,7 @@ impl Engine {
         let handles: Result<Vec<Handle>, Internal> =
             buffers.into_iter().map(|buffer| self.handle(plan, descriptor, buffer)).collect();
         let handles = handles?;
-        self.begin_with_dataspace(plan, &handles)?;
+        self.write_content(plan, &handles)?;
         self.hold(plan, descriptor, &handles, reservation)?;
         heaps.into_iter().for_each(|heap| marks::live_bytes(&self.ledger, heap));
         Ok(Grant { stride, handles })
@@ -290,21 +292,29 @@ impl Engine {
     ) -> Result<Handle, Internal> {
         let heap = self.policy.heap(allocated.heap).ok_or(Internal::UnknownHeap(allocated.heap))?;
         let info = plan.buffer_info(&self.policy, heap, self.ids.next_id(), descriptor.name);
-        Ok(Handle { buffer: allocated.buffer, metadata: allocated.metadata, info })
+        Ok(Handle { buffer: allocated.buffer, metadata: allocated.metadata, info, heap: allocated.heap })
     }
 
-    /// Has the buffers begin with the dataspace that was asked for.
-    fn begin_with_dataspace(&self, plan: &Plan<'_>, handles: &[Handle]) -> Result<(), Refusal> {
-        let dataspace = plan.request.dataspace;
-        if dataspace.is_unknown() {
-            return Ok(());
-        }
-        for handle in handles {
-            metadata::write_dataspace(handle.metadata.as_fd(), dataspace).map_err(|failure| Shortage::Kernel {
-                heap: self.policy.heap_name(self.policy.metadata_heap).to_owned(),
+    /// Writes what new buffers and their metadata begin with, where that is not the kernel's zeros.
+    fn write_content(&self, plan: &Plan<'_>, handles: &[Handle]) -> Result<(), Refusal> {
+        let shortage = |heap: HeapId| {
+            move |failure: HeapFailure| Shortage::Kernel {
+                heap: self.policy.heap_name(heap).to_owned(),
                 errno: failure.errno,
                 cause: failure.cause,
-            })?;
+            }
+        };
+        for handle in handles {
+            let heap = self.policy.heap(handle.heap).ok_or(Internal::UnknownHeap(handle.heap))?;
+            if let Some(headers) = plan.initial_headers(heap) {
+                let BufferInfo { layers, layer_bytes, .. } = handle.info;
+                content::write_headers(handle.buffer.as_fd(), layers, layer_bytes, &headers)
+                    .map_err(shortage(handle.heap))?;
+            }
+            let table = plan.vendor_table(&self.policy, heap);
+            let vendor_bytes = self.policy.vendor_metadata_bytes;
+            content::write_metadata(handle.metadata.as_fd(), plan.request.dataspace, table.as_deref(), vendor_bytes)
+                .map_err(shortage(self.policy.metadata_heap))?;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::marks;
 use gralloc_allocator::ledger::Ledger;
 use gralloc_allocator::pool::{self, Cause, PoolKey, PoolStatistics, HOLD_OFF_MS};
 use gralloc_allocator::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
-use gralloc_buffer::{BufferName, METADATA_BYTES};
+use gralloc_buffer::BufferName;
 use gralloc_heaps::wakeup::Wakeup;
 use heaps_config::policy::{HeapId, HeapSet, Policy};
 use std::os::fd::OwnedFd;
@@ -78,7 +78,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
     pub fn refill_metadata(&self) {
         let now_ms = self.clock.now_ms();
         while self.metadata().wants(now_ms) {
-            match self.heaps.allocate(self.policy.metadata_heap, METADATA_BYTES, &self.metadata_name) {
+            match self.heaps.allocate(self.policy.metadata_heap, self.policy.metadata_bytes(), &self.metadata_name) {
                 Ok(buffer) => self.metadata().ready.push(buffer),
                 Err(_) => return,
             }
@@ -235,7 +235,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Pool<H> {
     }
 
     fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        if heap == self.policy.metadata_heap && bytes == METADATA_BYTES {
+        if heap == self.policy.metadata_heap && bytes == self.policy.metadata_bytes() {
             let ready = self.metadata().ready.pop();
             self.wakeup.wake_soon();
             if let Some(buffer) = ready {

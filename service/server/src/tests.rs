@@ -36,6 +36,8 @@ pub(crate) fn policy() -> Policy {
         strict_cpu_usage: false,
         graphics_common: None,
         vendor_usage: Vec::new(),
+        vendor_metadata: Vec::new(),
+        vendor_metadata_bytes: 0,
         options: Vec::new(),
         limits,
         metadata_heap: HeapId(0),

@@ -199,6 +199,7 @@ mod tests {
             buffer_bytes: 384,
             metadata_bytes: gralloc_buffer::METADATA_BYTES,
             reserved_bytes: 0,
+            vendor_metadata: [0; 4],
             mappable: true,
             protected: false,
             cached: true,

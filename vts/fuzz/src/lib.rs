@@ -60,6 +60,7 @@ pub fn good_info() -> BufferInfo {
         buffer_bytes: 4096,
         metadata_bytes: 4096,
         reserved_bytes: 0,
+        vendor_metadata: [0; 4],
         mappable: true,
         protected: false,
         cached: true,

@@ -45,6 +45,8 @@ mod standing;
 mod statistics;
 #[path = "service/tracing.rs"]
 mod tracing;
+#[path = "service/vendor.rs"]
+mod vendor;
 
 use service_tests::{helper, suite};
 use std::process::ExitCode;
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         contiguous::tests(),
         statistics::tests(),
         tracing::tests(),
+        vendor::tests(),
         releases::tests(),
         faults::tests(),
         lost::tests(),

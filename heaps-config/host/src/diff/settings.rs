@@ -55,6 +55,11 @@ pub(super) fn limits(before: &Policy, after: &Policy, differences: &mut Vec<Diff
         let pool = Some(KeyPath::ROOT.key("pool"));
         differences.push(said(Cause::Limit, what, pool.clone(), pool));
     }
+    if before.vendor_metadata != after.vendor_metadata {
+        let what = "the vendor's types of metadata are others".to_owned();
+        let at = Some(KeyPath::ROOT.key("vendor_metadata"));
+        differences.push(said(Cause::Vocabulary, what, at.clone(), at));
+    }
     if before.heap_name(before.metadata_heap) != after.heap_name(after.metadata_heap) {
         let (was, is) = (before.heap_name(before.metadata_heap), after.heap_name(after.metadata_heap));
         let at = Some(KeyPath::ROOT.key("metadata").key("heap"));

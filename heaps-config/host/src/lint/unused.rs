@@ -39,6 +39,7 @@ fn groups(document: &Document, findings: &mut Vec<Finding>) {
     let rules = document.rules.iter().map(|rule| &rule.when);
     let conditions: Vec<&ConditionDoc> = rules.chain(document.alignments.iter().map(|align| &align.when)).collect();
     let compressions = document.compressions.iter().map(|entry| &entry.when);
+    let compressions = compressions.chain(document.vendor_metadata.iter().map(|entry| &entry.when));
     let conditions: Vec<&ConditionDoc> = conditions.into_iter().chain(compressions).collect();
     for name in document.format_group.keys() {
         if !conditions.iter().any(|when| names(when, name)) {

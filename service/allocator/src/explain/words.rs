@@ -2,9 +2,10 @@
 
 use crate::plan::heaps::Verdict;
 use crate::request::Request;
+use gralloc_buffer::metadata::vendor::Encoding;
 use gralloc_buffer::usage::Usage;
 use heaps_config::condition::{Miss, Subject};
-use heaps_config::policy::{Action, Condition, Policy, Rule, Term};
+use heaps_config::policy::{Action, Condition, Policy, Rule, Term, VendorContent, VendorMetadata};
 
 /// The names of a usage's bits, the policy's own names for vendor bits among them; `NONE` for none.
 pub fn usage(usage: Usage, policy: &Policy) -> String {
@@ -102,4 +103,24 @@ pub fn bytes(bytes: u64) -> String {
         }
     }
     format!("{bytes} bytes")
+}
+
+/// Where a vendor's metadata come from.
+pub fn vendor_metadata(entry: &VendorMetadata) -> String {
+    let number = |bytes: &[u8]| {
+        let sign = if bytes.last().is_some_and(|last| last & 0x80 != 0) { 0xff } else { 0 };
+        let is_signed = matches!(entry.encoding, Encoding::I32 | Encoding::I64);
+        let mut wide = [if is_signed { sign } else { 0 }; 16];
+        wide.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        i128::from_le_bytes(wide).to_string()
+    };
+    match (&entry.content, entry.encoding.number_bytes()) {
+        (VendorContent::Constant(bytes), Some(_)) => format!("always {}", number(bytes)),
+        (VendorContent::Constant(bytes), None) => format!("always \"{}\"", bytes.escape_ascii()),
+        (VendorContent::Computed(what), _) => format!("its {}", what.word()),
+        (VendorContent::Stored(most), None) => format!("what clients set, at most {most} bytes"),
+        (VendorContent::Stored(_), Some(_)) => format!("what clients set, {}", entry.encoding.word()),
+        (VendorContent::HeapName, _) => "the name of its heap".to_owned(),
+        (VendorContent::Format, _) => "the format that it became".to_owned(),
+    }
 }

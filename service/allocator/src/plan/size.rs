@@ -10,7 +10,6 @@ use crate::plan::Tracer;
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
 use gralloc_buffer::layout::{Arrangement, Needs};
-use gralloc_buffer::METADATA_BYTES;
 use heaps_config::policy::{Limits, Policy};
 
 /// The largest page that Android runs with (4 KiB and, from 15 on, 16 KiB).
@@ -63,7 +62,7 @@ pub(crate) fn lay_out<'p>(request: &Request, resolved: &Resolved<'p>, needs: &Ne
 /// `Unsupported::RequestTooLarge` beyond 64 bits.
 pub fn of(request: &Request, measured: &Measured<'_>, policy: &Policy) -> Result<Sizes, Refusal> {
     let bytes = measured.layer_bytes.checked_mul(u64::from(request.layers));
-    let metadata_bytes = METADATA_BYTES.checked_add(request.reserved_bytes);
+    let metadata_bytes = policy.metadata_bytes().checked_add(request.reserved_bytes);
     match (bytes, metadata_bytes) {
         (Some(bytes), Some(metadata_bytes)) => Ok(Sizes { bytes, metadata_bytes }),
         _ => Err(too_large(None, &policy.limits)),

@@ -79,6 +79,7 @@ pub fn compress(name: &str, when: Condition) -> Compress {
         type_value: 0,
         header_type: 0,
         blocks: Blocks { grids: vec![grid], layer_align: 1, ..Blocks::default() },
+        initialise: None,
     }
 }
 
@@ -109,6 +110,8 @@ pub fn policy() -> Policy {
         strict_cpu_usage: false,
         graphics_common: Some(7),
         vendor_usage: vec![VendorUsage { name: "VENDOR_ISP".to_owned(), bit: VENDOR_BIT }],
+        vendor_metadata: Vec::new(),
+        vendor_metadata_bytes: 0,
         options: vec![
             AcceptedOption { name: "test.any".to_owned(), values: vec![] },
             AcceptedOption { name: "test.one".to_owned(), values: vec![1] },

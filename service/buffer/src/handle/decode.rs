@@ -10,6 +10,7 @@ use crate::handle::{FDS, INTS, MAGIC, VERSION};
 use crate::layout::compression::TYPE_NAME_BYTES;
 use crate::layout::shape::{Component, Components};
 use crate::layout::{Area, ComponentKind, Compression, Form, Plane, PlaneShape, Planes, Shapes, TypeName, MAX_PLANES};
+use crate::metadata::vendor::{Digest, AREA_ALIGN_BYTES, MAX_AREA_BYTES};
 use crate::name::NAME_BYTES;
 use crate::METADATA_BYTES;
 use crate::{BufferName, Layout, PixelFormat, Usage};
@@ -45,7 +46,6 @@ pub fn decode(raw: RawHandle<'_>) -> Result<BufferInfo, HandleError> {
     let (buffer_bytes, layer_bytes) = (long(buffer_low, buffer_high), long(layer_low, layer_high));
     let (metadata_bytes, reserved_bytes) = (long(metadata_low, metadata_high), long(reserved_low, reserved_high));
     check_bytes(layers, layer_bytes, buffer_bytes)?;
-    check_metadata(metadata_bytes, reserved_bytes)?;
     let (planes, rest) = rest.split_at(PLANE_INTS);
     let planes = read_planes(plane_count, planes)?;
     let (areas, rest) = rest.split_at(AREA_INTS);
@@ -78,11 +78,10 @@ pub fn decode(raw: RawHandle<'_>) -> Result<BufferInfo, HandleError> {
             }
         }
     }
-    let (name, spare) = rest.split_at(NAME_BYTES / 4);
+    let (name, digest) = rest.split_at(NAME_BYTES / 4);
     let name = read_name(name)?;
-    if spare.iter().any(|int| *int != 0) {
-        return Err(HandleError::Spare);
-    }
+    let vendor_metadata = read_digest(digest);
+    check_metadata(metadata_bytes, reserved_bytes, vendor_metadata)?;
     Ok(BufferInfo {
         id: long(id_low, id_high),
         name,
@@ -102,6 +101,7 @@ pub fn decode(raw: RawHandle<'_>) -> Result<BufferInfo, HandleError> {
         buffer_bytes,
         metadata_bytes,
         reserved_bytes,
+        vendor_metadata,
         mappable: flags & NOT_MAPPABLE == 0,
         protected: flags & PROTECTED != 0,
         cached: flags & CACHED != 0,
@@ -116,7 +116,7 @@ const PLANE_INTS: usize = 4 * MAX_PLANES;
 const AREA_INTS: usize = 2 * MAX_PLANES + 2 + TYPE_NAME_BYTES / 4;
 /// Ints of the planes' own shapes, three each.
 const SHAPE_INTS: usize = 3 * MAX_PLANES;
-const _: () = assert!(26 + PLANE_INTS + AREA_INTS + SHAPE_INTS + NAME_BYTES / 4 <= INTS);
+const _: () = assert!(26 + PLANE_INTS + AREA_INTS + SHAPE_INTS + NAME_BYTES / 4 + 4 == INTS);
 
 /// Ints of another number are of another version, where their head says so: that is the better word.
 fn wrong_count(ints: &[i32]) -> HandleError {
@@ -238,12 +238,24 @@ fn check_bytes(layers: u32, layer_bytes: u64, buffer_bytes: u64) -> Result<(), H
     Ok(())
 }
 
-fn check_metadata(metadata_bytes: u64, reserved_bytes: u64) -> Result<(), HandleError> {
-    let all = METADATA_BYTES.checked_add(reserved_bytes);
-    if all != Some(metadata_bytes) || i64::try_from(metadata_bytes).is_err() {
+/// The shared page, the reserved region, and between them nothing, or pages of a vendor's types with their table's hash.
+fn check_metadata(metadata_bytes: u64, reserved_bytes: u64, digest: Digest) -> Result<(), HandleError> {
+    let without = METADATA_BYTES.checked_add(reserved_bytes);
+    let vendor = without.and_then(|without| metadata_bytes.checked_sub(without));
+    let is_area = |bytes: u64| bytes <= MAX_AREA_BYTES && bytes % AREA_ALIGN_BYTES == 0;
+    if !vendor.is_some_and(is_area) || i64::try_from(metadata_bytes).is_err() {
         return Err(HandleError::Metadata { metadata_bytes, reserved_bytes });
     }
+    if (vendor == Some(0)) != (digest == Digest::default()) {
+        return Err(HandleError::VendorMetadata);
+    }
     Ok(())
+}
+
+fn read_digest(ints: &[i32]) -> Digest {
+    let mut digest = Digest::default();
+    digest.iter_mut().zip(ints).for_each(|(to, int)| *to = word(*int));
+    digest
 }
 
 /// As many planes as there are said to be; what stands in the places of others must be zero.

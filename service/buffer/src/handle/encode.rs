@@ -70,6 +70,7 @@ pub fn encode(info: &BufferInfo) -> [i32; INTS] {
         shape(info.own.as_slice().get(index)).into_iter().for_each(|word| out.word(word));
     }
     out.bytes(info.name.to_wire());
+    info.vendor_metadata.iter().for_each(|word| out.word(*word));
     ints
 }
 

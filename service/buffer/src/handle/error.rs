@@ -2,6 +2,7 @@
 
 use crate::handle::{FDS, INTS, MAGIC, VERSION};
 use crate::layout::LayoutError;
+use crate::metadata::vendor::{AREA_ALIGN_BYTES, MAX_AREA_BYTES};
 use crate::METADATA_BYTES;
 use crate::{Layout, PixelFormat};
 use std::fmt;
@@ -69,8 +70,8 @@ pub enum HandleError {
     },
     /// The name is not terminated, or something stands behind its terminator.
     Name,
-    /// Something stands in the spare ints.
-    Spare,
+    /// A hash of a vendor's types without room for them, or room without a hash.
+    VendorMetadata,
     /// The dma-buf is smaller than the handle says.
     BufferTooSmall {
         /// Bytes, as the kernel says.
@@ -127,14 +128,17 @@ impl fmt::Display for HandleError {
             HandleError::Metadata { metadata_bytes, reserved_bytes } => write!(
                 f,
                 "{metadata_bytes} bytes of metadata with {reserved_bytes} reserved: must be {METADATA_BYTES} more than \
-                 the reserved ones"
+                 the reserved ones, and at most {} pages more for a vendor's types",
+                MAX_AREA_BYTES / AREA_ALIGN_BYTES
             ),
             HandleError::PlaneCount(found) => write!(f, "{found} planes: no layout has so many"),
             HandleError::UnusedPlane => f.write_str("a plane beyond the count is not zero"),
             HandleError::Planes(why) => write!(f, "planes: {why}"),
             HandleError::Stride { found, expected } => write!(f, "stride {found}: the first plane's is {expected}"),
             HandleError::Name => f.write_str("the name is not terminated, or not empty behind its terminator"),
-            HandleError::Spare => f.write_str("a spare int is not zero"),
+            HandleError::VendorMetadata => {
+                f.write_str("vendor's metadata: a hash without room for its types, or room without a hash")
+            }
             HandleError::BufferTooSmall { found, needed } => {
                 write!(f, "the buffer has {found} bytes: the handle says {needed}")
             }

@@ -1,6 +1,6 @@
 //! The ints one by one, in words: for people who look at a handle, also at one that [`decode`](crate::handle::decode()) refuses.
 //!
-//! [`TABLE`] is the definition of the handle's ints, version 2.
+//! [`TABLE`] is the definition of the handle's ints, version 3.
 
 use crate::handle::encode::{
     BODY_FIRST, CACHED, COLUMNS, COMPRESSED, CONTIGUOUS, FLAGS, NOT_MAPPABLE, PROTECTED, STRICT_CPU_USAGE,
@@ -54,8 +54,8 @@ enum Kind {
     TypeName,
     /// 128 bytes, the lowest of each int first.
     Name,
-    /// Zero.
-    Spare,
+    /// 128 bits of a hash, the highest of each int first.
+    Digest,
 }
 
 /// The fields in order, with how many ints each takes.
@@ -95,7 +95,7 @@ const TABLE: &[(&str, usize, Kind)] = &[
     ("shape_2", 3, Kind::Shape),
     ("shape_3", 3, Kind::Shape),
     ("name", 32, Kind::Name),
-    ("spare", 4, Kind::Spare),
+    ("vendor_metadata", 4, Kind::Digest),
 ];
 
 /// Every field of a handle's ints, whatever they are. Fields that are cut off are left out; ints beyond the last field
@@ -154,8 +154,8 @@ impl Kind {
                 format!("\"{}\"", bytes.escape_ascii())
             }
             (Kind::Name, ints) => name(ints),
-            (_, ints) if ints.iter().all(|int| *int == 0) => "zero".to_owned(),
-            (_, ints) => format!("{ints:?}, not zero"),
+            (_, ints) if ints.iter().all(|int| *int == 0) => "none".to_owned(),
+            (_, ints) => ints.iter().map(|int| format!("{:08x}", word(*int))).collect(),
         }
     }
 }
@@ -241,7 +241,7 @@ mod tests {
         );
         assert_eq!(value("buffer_bytes"), Some("18446744073709551615"));
         assert_eq!(value("plane_2"), Some("at byte 18446744073709551615, 4294967295 lines of 4294967295 bytes"));
-        assert_eq!(value("spare"), Some("[-1, -1, -1, -1], not zero"));
+        assert_eq!(value("vendor_metadata"), Some("ffffffffffffffffffffffffffffffff"));
         assert_eq!(value("beyond"), Some("2 ints that no handle has"));
         assert!(value("name").is_some_and(|name| name.ends_with(r#"\xff", with more behind it"#)));
     }

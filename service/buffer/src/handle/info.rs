@@ -2,6 +2,8 @@
 
 use crate::handle::HandleError;
 use crate::layout::{shape, Compression, PlaneShape, Planes, Shapes};
+use crate::metadata::vendor::Digest;
+use crate::METADATA_BYTES;
 use crate::{BufferName, Layout, PixelFormat, Usage};
 use std::fmt;
 
@@ -40,10 +42,12 @@ pub struct BufferInfo {
     pub layer_bytes: u64,
     /// Bytes of all layers.
     pub buffer_bytes: u64,
-    /// Bytes of the second dma-buf: the shared metadata, then the reserved region.
+    /// Bytes of the second dma-buf: the shared metadata, the vendor's, then the reserved region.
     pub metadata_bytes: u64,
     /// Bytes of the reserved region.
     pub reserved_bytes: u64,
+    /// The hash of the table of the vendor's types; zero without one.
+    pub vendor_metadata: Digest,
     /// The CPU can make sense of the pixels; otherwise it gets no lock.
     pub mappable: bool,
     /// The CPU cannot see the memory.
@@ -76,6 +80,11 @@ impl BufferInfo {
             Some(compression) => compression.areas.get(index).map_or(0, |area| area.bytes()),
             None => self.planes.as_slice().get(index).map_or(0, |plane| plane.bytes()),
         }
+    }
+
+    /// Bytes of the vendor's metadata, behind the shared page and before the reserved region.
+    pub fn vendor_bytes(&self) -> u64 {
+        self.metadata_bytes.saturating_sub(self.reserved_bytes).saturating_sub(METADATA_BYTES)
     }
 
     /// True where `stride` counts bytes, not pixels.
@@ -131,6 +140,9 @@ impl fmt::Display for BufferInfo {
             "metadata: {} bytes, {} of them reserved for the client",
             self.metadata_bytes, self.reserved_bytes
         )?;
+        if self.vendor_bytes() > 0 {
+            writeln!(f, "the vendor's metadata: {} bytes of them", self.vendor_bytes())?;
+        }
         let kind = |yes, word, no| if yes { word } else { no };
         write!(
             f,

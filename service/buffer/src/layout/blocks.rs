@@ -289,13 +289,20 @@ impl Grid {
         row_stride: false,
     };
 
+    /// Samples across and down, rounded and then filled up to whole tiles of blocks.
+    pub(super) fn padded(&self, across: u64, down: u64) -> Option<[u64; 2]> {
+        let whole = |samples: u64, at: usize| {
+            let of = |list: &[u32; 2]| list.get(at).map_or(1, |multiple| u64::from(*multiple).max(1));
+            let rounded = samples.checked_next_multiple_of(of(&self.round))?;
+            rounded.checked_next_multiple_of(of(&self.block).checked_mul(of(&self.tile))?)
+        };
+        Some([whole(across, 0)?, whole(down, 1)?])
+    }
+
     /// One plane of so many samples, each so many bits over so many samples.
     fn measure(&self, across: u64, down: u64, (bits, samples): (u64, u64)) -> Option<Block> {
-        let [round_w, round_h] = self.round.map(|round| u64::from(round).max(1));
         let [block_w, block_h] = self.block.map(|block| u64::from(block).max(1));
-        let [tile_w, tile_h] = self.tile.map(|tile| u64::from(tile).max(1));
-        let width = across.checked_next_multiple_of(round_w)?.checked_next_multiple_of(block_w.checked_mul(tile_w)?)?;
-        let height = down.checked_next_multiple_of(round_h)?.checked_next_multiple_of(block_h.checked_mul(tile_h)?)?;
+        let [width, height] = self.padded(across, down)?;
         let (columns, rows) = (width / block_w, height / block_h);
         let [row_align, rows_align] = self.header_grid.map(|grid| u64::from(grid).max(1));
         let (mut header, mut header_row, mut header_rows) = (0, 0, 0);

@@ -74,6 +74,7 @@ impl Files {
             buffer_bytes: arrangement.layer_bytes,
             metadata_bytes: METADATA_BYTES,
             reserved_bytes: 0,
+            vendor_metadata: [0; 4],
             mappable: true,
             protected: false,
             cached: true,

@@ -33,6 +33,8 @@ fn policy() -> Policy {
         strict_cpu_usage: false,
         graphics_common: None,
         vendor_usage: Vec::new(),
+        vendor_metadata: Vec::new(),
+        vendor_metadata_bytes: 0,
         options: Vec::new(),
         limits: Limits {
             request_bytes: u64::MAX,

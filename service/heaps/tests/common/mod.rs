@@ -45,6 +45,8 @@ pub(crate) fn policy() -> Policy {
         strict_cpu_usage: false,
         graphics_common: None,
         vendor_usage: Vec::new(),
+        vendor_metadata: Vec::new(),
+        vendor_metadata_bytes: 0,
         options: Vec::new(),
         limits: Limits {
             request_bytes: u64::MAX,

@@ -6,10 +6,13 @@
 use super::edge::{address, answer, code, refused, BUFFERS};
 use crate::abi::*;
 use crate::error::Error;
+use crate::mapper::Type;
+use gralloc_buffer::metadata::vendor::MAX_TYPE_BYTES;
 use gralloc_buffer::metadata::{StandardMetadata, Writer, MAX_ENCODED_BYTES, STANDARD_NAME};
 use log::Level;
-use std::ffi::{c_char, c_void, CStr};
+use std::ffi::{c_void, CStr};
 use std::mem::MaybeUninit;
+use std::sync::{Mutex, PoisonError};
 
 pub(super) unsafe extern "C" fn getMetadata(
     buffer: buffer_handle_t,
@@ -17,10 +20,17 @@ pub(super) unsafe extern "C" fn getMetadata(
     destBuffer: *mut c_void,
     destBufferSize: usize,
 ) -> i32 {
-    // SAFETY: the caller vouches for the name and for the room.
-    let number = unsafe { standard_number(metadataType) };
-    // SAFETY: as above.
-    unsafe { get(buffer, number, destBuffer, destBufferSize) }
+    // SAFETY: the caller vouches for the name.
+    if let Some(number) = unsafe { standard_number(metadataType) } {
+        // SAFETY: the caller vouches for the room.
+        return unsafe { get(buffer, destBuffer, destBufferSize, |at, out| BUFFERS.get(at, number, out)) };
+    }
+    let mut name = [0; MAX_TYPE_BYTES];
+    // SAFETY: the caller vouches for the name.
+    let name = unsafe { vendor_name(metadataType, &mut name) };
+    let value = metadataType.value;
+    // SAFETY: the caller vouches for the room.
+    unsafe { get(buffer, destBuffer, destBufferSize, |at, out| BUFFERS.get_vendor(at, name, value, out)) }
 }
 
 pub(super) unsafe extern "C" fn getStandardMetadata(
@@ -30,20 +40,26 @@ pub(super) unsafe extern "C" fn getStandardMetadata(
     destBufferSize: usize,
 ) -> i32 {
     // SAFETY: the caller vouches for the room.
-    unsafe { get(buffer, standardMetadataType, destBuffer, destBufferSize) }
+    unsafe { get(buffer, destBuffer, destBufferSize, |at, out| BUFFERS.get(at, standardMetadataType, out)) }
 }
 
 /// The bytes that there are, or an error's code, negative.
 ///
 /// # Safety
 /// `room` is null or points to `size` bytes that may be written, initialised or not, and that nobody else uses meanwhile.
-unsafe fn get(buffer: buffer_handle_t, number: i64, room: *mut c_void, size: usize) -> i32 {
+#[inline]
+unsafe fn get(
+    buffer: buffer_handle_t,
+    room: *mut c_void,
+    size: usize,
+    from: impl FnOnce(usize, Writer<'_>) -> Result<usize, Error>,
+) -> i32 {
     // No type has more bytes than that: the rest of a larger room is left alone.
     let size = if room.is_null() { 0 } else { size.min(MAX_ENCODED_BYTES) };
     let room = if size == 0 { std::ptr::NonNull::dangling().as_ptr() } else { room.cast::<MaybeUninit<u8>>() };
     // SAFETY: the caller vouches for `size` bytes, of which none are asked for without a room.
     let room = unsafe { std::slice::from_raw_parts_mut(room, size) };
-    match BUFFERS.get(address(buffer), number, Writer::uninit(room)) {
+    match from(address(buffer), Writer::uninit(room)) {
         Ok(needed) => i32::try_from(needed).unwrap_or(-AIMAPPER_ERROR_NO_RESOURCES),
         Err(error) => -refused("getMetadata", Level::Debug, error),
     }
@@ -55,10 +71,17 @@ pub(super) unsafe extern "C" fn setMetadata(
     metadata: *const c_void,
     metadataSize: usize,
 ) -> AIMapper_Error {
-    // SAFETY: the caller vouches for the name and for the bytes.
-    let number = unsafe { standard_number(metadataType) };
-    // SAFETY: as above.
-    unsafe { set(buffer, number, metadata, metadataSize) }
+    // SAFETY: the caller vouches for the name.
+    if let Some(number) = unsafe { standard_number(metadataType) } {
+        // SAFETY: the caller vouches for the bytes.
+        return unsafe { set(buffer, metadata, metadataSize, |at, bytes| BUFFERS.set(at, number, bytes)) };
+    }
+    let mut name = [0; MAX_TYPE_BYTES];
+    // SAFETY: the caller vouches for the name.
+    let name = unsafe { vendor_name(metadataType, &mut name) };
+    let value = metadataType.value;
+    // SAFETY: the caller vouches for the bytes.
+    unsafe { set(buffer, metadata, metadataSize, |at, bytes| BUFFERS.set_vendor(at, name, value, bytes)) }
 }
 
 pub(super) unsafe extern "C" fn setStandardMetadata(
@@ -68,12 +91,17 @@ pub(super) unsafe extern "C" fn setStandardMetadata(
     metadataSize: usize,
 ) -> AIMapper_Error {
     // SAFETY: the caller vouches for the bytes.
-    unsafe { set(buffer, standardMetadataType, metadata, metadataSize) }
+    unsafe { set(buffer, metadata, metadataSize, |at, bytes| BUFFERS.set(at, standardMetadataType, bytes)) }
 }
 
 /// # Safety
 /// `bytes` is null or points to `size` bytes that nobody writes meanwhile.
-unsafe fn set(buffer: buffer_handle_t, number: i64, bytes: *const c_void, size: usize) -> AIMapper_Error {
+unsafe fn set(
+    buffer: buffer_handle_t,
+    bytes: *const c_void,
+    size: usize,
+    to: impl FnOnce(usize, &[u8]) -> Result<(), Error>,
+) -> AIMapper_Error {
     if bytes.is_null() && size != 0 {
         let refused = BUFFERS.check(address(buffer)).and(Err(Error::NullArgument("metadata")));
         return code("setMetadata", Level::Debug, refused);
@@ -83,35 +111,57 @@ unsafe fn set(buffer: buffer_handle_t, number: i64, bytes: *const c_void, size: 
     let bytes = if size == 0 { std::ptr::NonNull::<u8>::dangling().as_ptr().cast_const() } else { bytes.cast::<u8>() };
     // SAFETY: the caller vouches for `size` bytes, of which none are asked for without a pointer.
     let bytes = unsafe { std::slice::from_raw_parts(bytes, size) };
-    code("setMetadata", Level::Debug, BUFFERS.set(address(buffer), number, bytes))
+    code("setMetadata", Level::Debug, to(address(buffer), bytes))
 }
 
-/// The number of a standard type; one that no type has, for any other name.
+/// The number of a standard type; `None` for any other name.
 ///
 /// # Safety
 /// `kind.name` is null or a terminated text.
-unsafe fn standard_number(kind: AIMapper_MetadataType) -> i64 {
-    const NO_TYPE: i64 = 0;
+#[inline]
+unsafe fn standard_number(kind: AIMapper_MetadataType) -> Option<i64> {
     if kind.name.is_null() {
-        return NO_TYPE;
+        return None;
     }
     // Byte by byte up to the first difference: an unterminated name is not followed further than that.
     let mut at = kind.name.cast::<u8>();
     for expected in STANDARD.to_bytes_with_nul() {
         // SAFETY: all bytes before this one were alike and none of them the terminator, so the text goes on to here.
         if unsafe { at.read() } != *expected {
-            return NO_TYPE;
+            return None;
         }
         at = at.wrapping_add(1);
     }
-    kind.value
+    Some(kind.value)
+}
+
+/// The name of a vendor's type, copied; empty, which no type is called, for null and for one that is longer than any.
+///
+/// # Safety
+/// `kind.name` is null or a terminated text.
+#[cold]
+unsafe fn vendor_name(kind: AIMapper_MetadataType, into: &mut [u8; MAX_TYPE_BYTES]) -> &[u8] {
+    let mut at = kind.name.cast::<u8>();
+    if at.is_null() {
+        return &[];
+    }
+    for count in 0..=MAX_TYPE_BYTES {
+        // SAFETY: no byte before this one was the terminator, so the text goes on to here.
+        match (unsafe { at.read() }, into.get_mut(count)) {
+            (0, _) => return into.get(..count).unwrap_or(&[]),
+            (_, None) => break,
+            (byte, Some(place)) => *place = byte,
+        }
+        at = at.wrapping_add(1);
+    }
+    &[]
 }
 
 /// [`STANDARD_NAME`], terminated.
 const STANDARD: &CStr = c"android.hardware.graphics.common.StandardMetadataType";
 const _: () = assert!(STANDARD.to_bytes().len() == STANDARD_NAME.len());
 
-/// What can be got and set.
+/// The standard types that can be got and set.
 struct Descriptions([AIMapper_MetadataTypeDescription; StandardMetadata::ALL.len()]);
 
 // SAFETY: its pointers lead to constants, which nobody writes.
@@ -141,11 +191,51 @@ const fn description(kind: StandardMetadata) -> AIMapper_MetadataTypeDescription
     }
 }
 
+/// What was listed last: clients keep the pointer, so a list stays for the process's life.
+#[derive(Clone, Copy)]
+struct Listed(&'static [AIMapper_MetadataTypeDescription]);
+
+// SAFETY: its pointers lead to what is never written again: constants, and lists and names that are leaked.
+unsafe impl Send for Listed {}
+
+static LISTED: Mutex<Listed> = Mutex::new(Listed(&DESCRIPTIONS.0));
+
+/// Most types that a process lists: each longer list is one more that stays, and handles can be forged.
+const MOST_LISTED: usize = 256;
+
+/// The standard types, and the vendor's of every buffer that was imported when some list was asked for: which a buffer has, its
+/// handle says, so without one there is nothing to list.
+fn listed() -> &'static [AIMapper_MetadataTypeDescription] {
+    let tables = BUFFERS.vendor_tables();
+    let mut last = LISTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut more = Vec::new();
+    for (name, entry) in tables.iter().flat_map(|table| table.entries()) {
+        let same = |known: &&AIMapper_MetadataTypeDescription| {
+            // SAFETY: the names of a list are terminated, and stay.
+            let own = unsafe { CStr::from_ptr(known.metadataType.name) };
+            known.metadataType.value == entry.value && own == name.as_c_str()
+        };
+        if last.0.iter().chain(&more).any(|known| same(&known)) || last.0.len() + more.len() >= MOST_LISTED {
+            continue;
+        }
+        more.push(AIMapper_MetadataTypeDescription {
+            metadataType: AIMapper_MetadataType { name: name.clone().into_raw(), value: entry.value },
+            isSettable: entry.is_settable(),
+            ..description(StandardMetadata::BufferId)
+        });
+    }
+    if !more.is_empty() {
+        let all: Vec<AIMapper_MetadataTypeDescription> = last.0.iter().copied().chain(more).collect();
+        *last = Listed(Vec::leak(all));
+    }
+    last.0
+}
+
 pub(super) unsafe extern "C" fn listSupportedMetadataTypes(
     outDescriptionList: *mut *const AIMapper_MetadataTypeDescription,
     outNumberOfDescriptions: *mut usize,
 ) -> AIMapper_Error {
-    let Descriptions(all) = &DESCRIPTIONS;
+    let all = listed();
     // SAFETY: the caller vouches for the pointer.
     let listed = unsafe { answer(outDescriptionList, "outDescriptionList", all.as_ptr()) };
     let counted = listed.and_then(|()| {
@@ -159,8 +249,12 @@ pub(super) unsafe extern "C" fn listSupportedMetadataTypes(
 ///
 /// # Safety
 /// `callback` may be called with `context`.
-unsafe fn hand_out(callback: AIMapper_DumpBufferCallback, context: *mut c_void, kind: StandardMetadata, bytes: &[u8]) {
-    let metadataType = AIMapper_MetadataType { name: STANDARD.as_ptr().cast::<c_char>(), value: kind.number() };
+unsafe fn hand_out(callback: AIMapper_DumpBufferCallback, context: *mut c_void, kind: Type<'_>, bytes: &[u8]) {
+    let (name, value) = match kind {
+        Type::Standard(kind) => (STANDARD, kind.number()),
+        Type::Vendor(name, value) => (name, value),
+    };
+    let metadataType = AIMapper_MetadataType { name: name.as_ptr(), value };
     // SAFETY: the caller vouches for the callback; the bytes live for the call.
     unsafe { callback(context, metadataType, bytes.as_ptr().cast(), bytes.len()) };
 }

@@ -100,6 +100,7 @@ pub fn rgba() -> BufferInfo {
         buffer_bytes: 15360,
         metadata_bytes: 4096,
         reserved_bytes: 0,
+        vendor_metadata: [0; 4],
         mappable: true,
         protected: false,
         cached: true,

@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::tests::failure;
+use gralloc_buffer::METADATA_BYTES;
 use heaps_config::policy::PoolPolicy;
 use nix::libc;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};

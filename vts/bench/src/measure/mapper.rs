@@ -269,6 +269,7 @@ fn info() -> Result<BufferInfo> {
         buffer_bytes: BYTES,
         metadata_bytes: METADATA_BYTES,
         reserved_bytes: 0,
+        vendor_metadata: [0; 4],
         mappable: true,
         protected: false,
         cached: true,

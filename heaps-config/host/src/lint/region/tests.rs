@@ -58,6 +58,8 @@ fn policy(conditions: Vec<Condition>) -> Policy {
         strict_cpu_usage: false,
         graphics_common: None,
         vendor_usage: vec![VendorUsage { name: "V".to_owned(), bit: Usage(1 << 28) }],
+        vendor_metadata: Vec::new(),
+        vendor_metadata_bytes: 0,
         options: Vec::new(),
         limits: Limits {
             request_bytes: 1 << 20,

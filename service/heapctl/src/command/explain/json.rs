@@ -6,6 +6,7 @@ use gralloc_allocator::explain::{
 };
 use gralloc_allocator::Refusal;
 use gralloc_buffer::{PixelFormat, Usage};
+use heaps_config::policy::VendorMetadata;
 use serde_json::{json, Value};
 
 /// The whole explanation. What a refusal left unknown is null or empty.
@@ -48,6 +49,7 @@ pub(super) fn of(case: &Case<'_>) -> Value {
         "compressions": explanation.compressions.iter().map(compression).collect::<Vec<_>>(),
         "alignments": explanation.alignments.iter().map(alignment).collect::<Vec<_>>(),
         "picture": explanation.picture.as_ref().map(picture),
+        "vendor_metadata": vendor_metadata(case),
         "total_bytes": total(case),
     })
 }
@@ -116,6 +118,23 @@ fn picture(picture: &Picture) -> Value {
         "padding_bytes": picture.padding_bytes,
         "metadata_bytes": picture.metadata_bytes,
     })
+}
+
+/// The vendor's types that the buffer has; null where it has no plan.
+fn vendor_metadata(case: &Case<'_>) -> Option<Vec<Value>> {
+    let plan = case.explanation.outcome.as_ref().ok()?;
+    let of = |entry: &VendorMetadata| {
+        json!({
+            "name": entry.name,
+            "type": entry.type_name,
+            "value": entry.value,
+            "encoding": entry.encoding.word(),
+            "header": entry.framing.header,
+            "counted": entry.framing.counted,
+            "says": words::vendor_metadata(entry),
+        })
+    };
+    Some(plan.vendor_metadata(case.policy()).map(of).collect())
 }
 
 fn plane(plane: &PlaneNote) -> Value {

@@ -26,6 +26,7 @@ pub(super) fn of(case: &Case<'_>, out: &Output) -> String {
         page.gap();
         figures(case, picture, &mut page);
     }
+    vendor_metadata(case, &mut page);
     page.gap();
     answer(case, &mut page);
     page.text
@@ -197,6 +198,16 @@ fn figures(case: &Case<'_>, picture: &Picture, page: &mut Page<'_>) {
         {
             page.line("", &format!("{} for {} buffers with their metadata", bytes(total), case.count));
         }
+    }
+}
+
+fn vendor_metadata(case: &Case<'_>, page: &mut Page<'_>) {
+    let Ok(plan) = &case.explanation.outcome else { return };
+    let mut heading = "metadata";
+    for entry in plan.vendor_metadata(case.policy()) {
+        let (of, value, says) = (&entry.type_name, entry.value, words::vendor_metadata(entry));
+        page.line(heading, &format!("\"{}\": {of} {value} is {says}", entry.name));
+        heading = "";
     }
 }
 
