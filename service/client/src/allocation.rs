@@ -3,9 +3,8 @@
 use crate::error::ClientError;
 use allocator_aidl::{into_fd, AllocationResult, NativeHandle};
 use gralloc_buffer::handle::{decode, BufferInfo, RawHandle, FDS};
-use std::fs::File;
-use std::io::{Seek, SeekFrom};
-use std::os::fd::OwnedFd;
+use gralloc_dmabuf::fd::seek_end;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// The buffers of one call.
 #[derive(Debug)]
@@ -65,13 +64,8 @@ impl Buffer {
     /// # Errors
     /// `Size` when the kernel does not say, `Handle` when one is too small.
     pub fn check_sizes(&self) -> Result<(), ClientError> {
-        let (pixels, metadata) = (size_of(&self.pixels)?, size_of(&self.metadata)?);
+        let size = |fd: &OwnedFd| seek_end(fd.as_fd()).map_err(|errno| ClientError::Size(errno.into()));
+        let (pixels, metadata) = (size(&self.pixels)?, size(&self.metadata)?);
         self.info.check_sizes(pixels, metadata).map_err(|error| ClientError::Handle { index: 0, error })
     }
-}
-
-/// The size in bytes. A dma-buf answers a seek to its end, and to nothing else (`drivers/dma-buf/dma-buf.c`).
-fn size_of(fd: &OwnedFd) -> Result<u64, ClientError> {
-    let mut file = File::from(fd.try_clone().map_err(ClientError::Size)?);
-    file.seek(SeekFrom::End(0)).map_err(ClientError::Size)
 }

@@ -1,8 +1,8 @@
 //! A buffer's handle as it travels: fds and ints of which nobody here knows the meaning.
 
 use crate::abi::{Handle, NativeHandle, NATIVE_HANDLE_VERSION};
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use gralloc_dmabuf::identity;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// How many ints the header of `native_handle_t` takes.
@@ -105,12 +105,17 @@ impl RawHandle {
 
     /// The size of the largest file among the fds, as the kernel says: no buffer can be larger.
     pub fn largest_file(&self) -> u64 {
-        self.fds.iter().filter_map(|fd| file_size(fd).ok()).max().unwrap_or(0)
+        self.sizes().max().unwrap_or(0)
     }
 
     /// The size of all of them together.
     pub fn all_files(&self) -> u64 {
-        self.fds.iter().filter_map(|fd| file_size(fd).ok()).sum()
+        self.sizes().sum()
+    }
+
+    /// In bytes, of those that the kernel knows a size of. No file's offset moves, which its other holders share.
+    fn sizes(&self) -> impl Iterator<Item = u64> + '_ {
+        self.fds.iter().filter_map(|fd| identity(fd.as_fd()).ok()).map(|identity| identity.bytes)
     }
 }
 
@@ -140,13 +145,4 @@ fn memory_of(fds: &[i32], ints: &[i32]) -> Vec<i32> {
     memory.extend_from_slice(fds);
     memory.extend_from_slice(ints);
     memory
-}
-
-/// The size of what an fd leads to. A dma-buf tells it to a seek alone (`drivers/dma-buf/dma-buf.c`); the position of a
-/// memfd, which the fd's other holders share, is put back.
-fn file_size(fd: &OwnedFd) -> io::Result<u64> {
-    let mut file = File::from(fd.try_clone()?);
-    let end = file.seek(SeekFrom::End(0))?;
-    file.rewind()?;
-    Ok(end)
 }
