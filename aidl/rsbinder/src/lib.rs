@@ -14,7 +14,7 @@
 //! | [`BinderResult`] | `rsbinder::BinderResult` | `binder::Result` |
 //! | [`interface_with_dump!`] | args are `&[String]` | args are `&[&CStr]`, turned into `String`s; on 14 a `&File` is the writer |
 //! | [`new_allocator`] | inherits real-time priority | where `BinderFeatures` has it |
-//! | [`without_multi_view!`] | by the feature `v3` | by the same, which Soong sets |
+//! | [`without_multi_view!`], [`is_multi_view_supported`], [`allocate_multi_view`] | by the feature `v3` | by the same, which Soong sets |
 //! | [`service_specific`] | `new_service_specific_error(i32, Option<String>)` | `new_service_specific_error_str` |
 //! | [`parcel_fd`], [`into_fd`] | `From<OwnedFd>` | through `File` on 14 |
 //! | [`calling_uid`], [`calling_pid`], [`calling_identity`] | free functions | `ThreadState` |
@@ -88,6 +88,7 @@ pub use adapter::{
 pub use client::{allocator_behind, driver_node, dump_into, failure, find_allocator, ping, statistics_of};
 pub use error::{Failure, FindError, ServeError};
 pub use kernel::serve_binder;
+pub use multi_view::{allocate_multi_view, is_multi_view_supported};
 pub use socket::{SocketOptions, SocketServer};
 
 /// The name under which the one allocator of a device is registered.

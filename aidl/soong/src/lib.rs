@@ -53,6 +53,7 @@ pub use adapter::{dump_arguments, dump_failed};
 pub use client::{allocator_behind, driver_node, dump_into, failure, find_allocator, ping, statistics_of};
 pub use error::{Failure, FindError, ServeError};
 pub use kernel::serve_binder;
+pub use multi_view::{allocate_multi_view, is_multi_view_supported};
 pub use socket::{SocketServer, SocketOptions};
 
 /// The name under which the one allocator of a device is registered.

@@ -11,6 +11,8 @@ use std::mem::{align_of, offset_of, size_of};
 
 /// `AIMAPPER_VERSION_5`.
 pub const VERSION_5: u32 = 5;
+/// `AIMAPPER_VERSION_6`.
+pub const VERSION_6: u32 = 6;
 /// The loader's symbol.
 pub const LOAD_SYMBOL: &str = "AIMapper_loadIMapper";
 /// The version's symbol that VTS looks up.
@@ -153,6 +155,28 @@ pub struct Mapper {
     pub v5: V5,
 }
 
+/// `AIMapperV6`: the callbacks that version 6 adds (Android 17's ABI dump of the header, and its VTS).
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(missing_docs)] // As above.
+pub struct V6 {
+    pub get_multi_view_info: Option<unsafe extern "C" fn(Handle, *mut *const u32, *mut usize) -> Error>,
+    pub get_base_view: Option<unsafe extern "C" fn(Handle, *mut u32) -> Error>,
+    pub import_view_buffer: Option<unsafe extern "C" fn(Handle, u32, *mut Handle) -> Error>,
+}
+
+/// `AIMapper` from version 6 on: what a library of version 5 has, and more behind it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Mapper6 {
+    /// At least [`VERSION_6`].
+    pub version: u32,
+    /// The callbacks of version 5.
+    pub v5: V5,
+    /// Those of version 6.
+    pub v6: V6,
+}
+
 /// The callbacks' names, in their order.
 pub const CALLBACKS: [&str; 15] = [
     "importBuffer",
@@ -171,11 +195,18 @@ pub const CALLBACKS: [&str; 15] = [
     "dumpAllBuffers",
     "getReservedRegion",
 ];
+/// The names of those of version 6.
+pub const CALLBACKS_6: [&str; 3] = ["getMultiViewInfo", "getBaseView", "importViewBuffer"];
 
 const _: () = assert!(size_of::<V5>() == CALLBACKS.len() * size_of::<*const c_void>());
+const _: () = assert!(size_of::<V6>() == CALLBACKS_6.len() * size_of::<*const c_void>());
 const _: () = assert!(offset_of!(Mapper, v5) == size_of::<*const c_void>());
+const _: () =
+    assert!(offset_of!(Mapper6, v5) == offset_of!(Mapper, v5) && offset_of!(Mapper6, v6) == size_of::<Mapper>());
 const _: () = assert!(align_of::<V5>() == size_of::<*const c_void>());
 const _: () = assert!(size_of::<Rect>() == 16);
+// Of 32-bit x86's own alignment of 64-bit integers follow other numbers.
+#[cfg(target_pointer_width = "64")]
 const _: () = assert!(offset_of!(MetadataType, value) == 8);
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<MetadataTypeDescription>() == 64);

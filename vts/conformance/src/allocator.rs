@@ -104,6 +104,27 @@ impl Allocator {
     }
 }
 
+/// What V3 adds.
+impl Allocator {
+    /// `isMultiViewSupported`; `None` where this suite is built for V2.
+    pub fn supports_views(&self, views: &[&Descriptor], base: i32) -> Option<bool> {
+        let wire: Vec<_> = views.iter().map(|view| view.wire()).collect();
+        let supported = allocator_aidl::is_multi_view_supported(self.connection.allocator(), &wire, base)?;
+        Some(supported.unwrap_or_else(|status| panic!("isMultiViewSupported: {status}")))
+    }
+
+    /// `allocateMultiView`; fails the test when there is no buffer.
+    pub fn views(&self, views: &[&Descriptor], base: i32) -> RawHandle {
+        let wire: Vec<_> = views.iter().map(|view| view.wire()).collect();
+        let result = allocator_aidl::allocate_multi_view(self.connection.allocator(), &wire, base);
+        let result =
+            result.expect("an interface of version 3").unwrap_or_else(|status| panic!("allocateMultiView: {status}"));
+        let Allocation { mut buffers, .. } = Allocation::from(result);
+        assert_eq!(buffers.len(), 1, "allocateMultiView gives one buffer for all views");
+        buffers.remove(0)
+    }
+}
+
 impl From<AllocationResult> for Allocation {
     fn from(result: AllocationResult) -> Allocation {
         let handle = |NativeHandle { fds, ints }| RawHandle::new(fds.into_iter().map(into_fd).collect(), ints);

@@ -48,10 +48,17 @@ pub struct Options {
     /// The allocator: binder, or unix:PATH [default: $GRALLOC_ALLOCATOR, else binder where the machine has it]
     #[arg(long, value_name = "TRANSPORT", help_heading = "What is under test")]
     pub allocator: Option<Transport>,
-    /// The mapper library [default: $GRALLOC_MAPPER, else mapper.SUFFIX.so in /vendor/lib64/hw or /vendor/lib/hw, with the
-    /// suffix that the allocator says]
+    /// The mapper library [default: $GRALLOC_MAPPER, else mapper.SUFFIX.so in /vendor/lib64/hw, for a 32-bit suite in
+    /// /vendor/lib/hw, with the suffix that the allocator says]
     #[arg(long, value_name = "FILE", help_heading = "What is under test")]
     pub mapper: Option<PathBuf>,
+    /// The other process of the tests with two: another build of this program, of the other width for example [default: this
+    /// program]
+    #[arg(long, value_name = "PROGRAM", requires = "peer_mapper", help_heading = "What is under test")]
+    pub peer: Option<PathBuf>,
+    /// The mapper library that the other process loads [default: --mapper]
+    #[arg(long, value_name = "FILE", help_heading = "What is under test")]
+    pub peer_mapper: Option<PathBuf>,
     /// A shell command that restarts the allocator; tests that need that are skipped without it [default:
     /// $GRALLOC_RESTART]
     #[arg(long, value_name = "COMMAND", help_heading = "What is under test")]

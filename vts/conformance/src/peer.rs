@@ -1,6 +1,6 @@
 //! Another process with the same mapper: it imports handles that it is sent, and does what it is told.
 //!
-//! The process is this program again. Orders and answers are packets of text over a socket pair; fds travel beside an
+//! The process is this program again, or another build of it. Orders and answers are packets of text over a socket pair; fds travel beside an
 //! order. An order that the peer cannot follow ends it, and the test that gave it.
 
 mod hex;
@@ -41,8 +41,9 @@ impl Peer {
     /// Starts one.
     pub fn start(subject: &Subject) -> Peer {
         let (here, there) = packet::pair().expect("a socket pair");
-        let child = Command::new("/proc/self/exe").env(VARIABLE, subject.mapper_path()).stdin(there).spawn();
-        Peer { child: child.expect("another process"), socket: Some(here) }
+        let (program, mapper) = subject.peer();
+        let child = Command::new(program).env(VARIABLE, mapper).stdin(there).spawn();
+        Peer { child: child.unwrap_or_else(|error| panic!("{}: {error}", program.display())), socket: Some(here) }
     }
 
     fn ask(&self, order: &str, fds: &[std::os::fd::BorrowedFd<'_>]) -> String {

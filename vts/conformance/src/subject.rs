@@ -11,8 +11,10 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Where a device keeps its mappers (libui, and the loader of AOSP's servicemanager).
-const FOLDERS: [&str; 2] = ["/vendor/lib64/hw", "/vendor/lib/hw"];
+/// Where a device keeps the mappers for processes of this width (libui, and the loader of AOSP's servicemanager).
+const FOLDER: &str = if cfg!(target_pointer_width = "64") { "/vendor/lib64/hw" } else { "/vendor/lib/hw" };
+/// This program as it was started.
+const OURSELVES: &str = "/proc/self/exe";
 /// How long a restart may take.
 const RESTART_LIMIT: Duration = Duration::from_secs(60);
 /// Between two polls of a restart.
@@ -25,6 +27,10 @@ pub struct Target {
     pub transport: Transport,
     /// The mapper's file.
     pub mapper: PathBuf,
+    /// The other process's program.
+    pub peer: PathBuf,
+    /// The file of its mapper.
+    pub peer_mapper: PathBuf,
     /// What restarts the allocator.
     pub restart: Option<String>,
     /// The snapshot of the VTS.
@@ -52,7 +58,7 @@ impl fmt::Display for SubjectError {
             SubjectError::Transport(error) => write!(f, "{error}"),
             SubjectError::Allocator(error) => write!(f, "the allocator: {error}"),
             SubjectError::NoMapper(name) => {
-                write!(f, "no {name} in {}; name it: --mapper FILE or {MAPPER_VARIABLE}=FILE", FOLDERS.join(" or "))
+                write!(f, "no {name} in {FOLDER}; name it: --mapper FILE or {MAPPER_VARIABLE}=FILE")
             }
             SubjectError::Mapper(error) => write!(f, "the mapper: {error}"),
         }
@@ -72,7 +78,9 @@ impl Target {
         };
         // A bare file name would be looked for among the system's libraries.
         let mapper = mapper.canonicalize().unwrap_or(mapper);
-        Ok(Target { transport, mapper, restart: options.restart_command(), vts: options.vts })
+        let peer = options.peer.clone().unwrap_or_else(|| OURSELVES.into());
+        let peer_mapper = options.peer_mapper.clone().unwrap_or_else(|| mapper.clone());
+        Ok(Target { transport, mapper, peer, peer_mapper, restart: options.restart_command(), vts: options.vts })
     }
 
     /// Connects and loads.
@@ -89,8 +97,12 @@ impl Target {
 fn mapper_of_device(connection: &Connection) -> Result<PathBuf, SubjectError> {
     let suffix = connection.mapper_suffix().map_err(SubjectError::Allocator)?;
     let name = format!("mapper.{suffix}.so");
-    let found = FOLDERS.iter().map(|folder| Path::new(folder).join(&name)).find(|path| path.exists());
-    found.ok_or(SubjectError::NoMapper(name))
+    let path = Path::new(FOLDER).join(&name);
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(SubjectError::NoMapper(name))
+    }
 }
 
 /// Why a test cannot run here: printed and counted as ignored.
@@ -107,9 +119,9 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The mapper's file.
-    pub fn mapper_path(&self) -> &Path {
-        &self.target.mapper
+    /// The program of another process, and the file of its mapper.
+    pub fn peer(&self) -> (&Path, &Path) {
+        (&self.target.peer, &self.target.peer_mapper)
     }
 
     /// The snapshot of the VTS whose demands count.

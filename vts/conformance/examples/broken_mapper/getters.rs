@@ -14,6 +14,11 @@ pub(crate) fn apply(fault: &str, v5: &mut V5) -> bool {
             v5.get_standard_metadata = Some(get_or_nothing);
             return true;
         }
+        "forgets-smpte2094-50" => {
+            v5.get_standard_metadata = Some(get_no_smpte2094_50);
+            v5.set_standard_metadata = Some(forget_smpte2094_50);
+            return true;
+        }
         "dumps-a-width-alone" => {
             v5.dump_buffer = Some(dump_width);
             return true;
@@ -50,6 +55,24 @@ extern "C" fn get_named(handle: Handle, kind: MetadataType, to: *mut c_void, siz
         "writes-behind-a-short-buffer" => get_and_overrun(handle, kind.value, to, size),
         _ => get_lie(handle, kind.value, to, size),
     }
+}
+
+/// It has the type, and never a value of it.
+extern "C" fn get_no_smpte2094_50(handle: Handle, kind: i64, to: *mut c_void, size: usize) -> i32 {
+    if kind == Standard::SMPTE2094_50.0 {
+        0
+    } else {
+        get(handle, kind, to, size)
+    }
+}
+
+extern "C" fn forget_smpte2094_50(handle: Handle, kind: i64, from: *const c_void, size: usize) -> Error {
+    if kind == Standard::SMPTE2094_50.0 {
+        return Error::NONE;
+    }
+    let set = inner().v5().set_standard_metadata.unwrap();
+    // SAFETY: the caller's own arguments.
+    unsafe { set(handle, kind, from, size) }
 }
 
 fn get(handle: Handle, kind: i64, to: *mut c_void, size: usize) -> i32 {

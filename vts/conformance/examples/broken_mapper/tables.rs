@@ -1,7 +1,9 @@
 //! Faults of the table and of the list.
 
 use crate::{broken, inner};
-use conformance::abi::{Error, Handle, Mapper as Table, MetadataTypeDescription, V5, VERSION_5};
+use conformance::abi::{
+    Error, Handle, Mapper as Table, Mapper6, MetadataTypeDescription, V5, V6, VERSION_5, VERSION_6,
+};
 use conformance::metadata::Standard;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::OnceLock;
@@ -9,6 +11,10 @@ use std::sync::OnceLock;
 /// Where `max_align_t` would have it.
 #[repr(C, align(16))]
 struct Aligned(Table);
+
+/// The same of version 6.
+#[repr(C, align(16))]
+struct Aligned6(Mapper6);
 
 /// Eight bytes further on.
 #[repr(C, align(16))]
@@ -18,6 +24,7 @@ pub(crate) fn apply(fault: &str, v5: &mut V5) -> bool {
     match fault {
         "wrong-version" | "no-stablec-version" | "misaligned-table" | "another-table-each-time" => {}
         "second-instance-frees-nothing" => {}
+        "says-6-without-callbacks" | "other-views-each-time" => {}
         "no-dump-callbacks" => v5.dump_all_buffers = None,
         "list-forgets-setters" => v5.list_supported_metadata_types = Some(forgetful_list),
         "list-takes-what-it-does-not-give" => v5.list_supported_metadata_types = Some(contradicting_list),
@@ -32,6 +39,14 @@ pub(crate) fn next(fault: &str) -> *const Table {
     static FIRST: OnceLock<usize> = OnceLock::new();
     let again = LOADS.fetch_add(1, Ordering::SeqCst) > 0;
     let mut table = Table { version: VERSION_5, v5: broken() };
+    match fault {
+        "says-6-without-callbacks" => {
+            return six(table.v5, V6 { get_multi_view_info: None, get_base_view: None, import_view_buffer: None })
+        }
+        "other-views-each-time" if again => return six(table.v5, V6 { get_base_view: Some(other_base_view), ..VIEWS }),
+        "other-views-each-time" => return six(table.v5, VIEWS),
+        _ => {}
+    }
     if again && fault == "another-table-each-time" {
         table.v5.unlock = Some(other_unlock);
         return leak(table);
@@ -50,6 +65,41 @@ pub(crate) fn next(fault: &str) -> *const Table {
         first.expose_provenance()
     });
     std::ptr::with_exposed_provenance(*address)
+}
+
+/// Views that are none: the last one is the first, and none of them imports.
+const VIEWS: V6 = V6 {
+    get_multi_view_info: Some(multi_view_info),
+    get_base_view: Some(base_view),
+    import_view_buffer: Some(import_view_buffer),
+};
+
+fn six(v5: V5, v6: V6) -> *const Table {
+    let aligned: &'static Aligned6 = Box::leak(Box::new(Aligned6(Mapper6 { version: VERSION_6, v5, v6 })));
+    std::ptr::from_ref(&aligned.0).cast()
+}
+
+extern "C" fn multi_view_info(_: Handle, views: *mut *const u32, count: *mut usize) -> Error {
+    static BACKWARDS: [u32; 2] = [2, 1];
+    // SAFETY: the caller's out parameter.
+    unsafe { views.write(BACKWARDS.as_ptr()) };
+    // SAFETY: as above.
+    unsafe { count.write(BACKWARDS.len()) };
+    Error::NONE
+}
+
+extern "C" fn base_view(_: Handle, view: *mut u32) -> Error {
+    // SAFETY: the caller's out parameter.
+    unsafe { view.write(2) };
+    Error::NONE
+}
+
+extern "C" fn other_base_view(handle: Handle, view: *mut u32) -> Error {
+    base_view(handle, view)
+}
+
+extern "C" fn import_view_buffer(_: Handle, _: u32, _: *mut Handle) -> Error {
+    Error::BAD_VALUE
 }
 
 fn leak(table: Table) -> *const Table {

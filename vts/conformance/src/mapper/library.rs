@@ -8,8 +8,8 @@
 #![allow(clippy::not_unsafe_ptr_arg_deref)]
 
 use crate::abi::{
-    BeginDumpCallback, DumpBufferCallback, Error, Handle, LoadFn, Mapper as Table, MetadataType,
-    MetadataTypeDescription, Rect, LOAD_SYMBOL, STABLEC_VERSION_SYMBOL, V5, VERSION_SYMBOL,
+    BeginDumpCallback, DumpBufferCallback, Error, Handle, LoadFn, Mapper as Table, Mapper6, MetadataType,
+    MetadataTypeDescription, Rect, LOAD_SYMBOL, STABLEC_VERSION_SYMBOL, V5, V6, VERSION_6, VERSION_SYMBOL,
 };
 use libloading::Library;
 use std::ffi::{c_int, c_void, CStr};
@@ -48,8 +48,11 @@ impl fmt::Display for LoadError {
 
 /// Calls a callback, or fails the test because it is null.
 macro_rules! call {
-    ($self:ident . $field:ident ( $($argument:expr),* )) => {{
-        let callback = $self.v5().$field.unwrap_or_else(|| panic!("{} is null", stringify!($field)));
+    ($self:ident . $field:ident ( $($argument:expr),* )) => {
+        call!($self.v5(), $field($($argument),*))
+    };
+    ($table:expr, $field:ident ( $($argument:expr),* )) => {{
+        let callback = $table.$field.unwrap_or_else(|| panic!("{} is null", stringify!($field)));
         // SAFETY: a callback of the library's own table, with arguments of the contract's types; see the module's head.
         unsafe { callback($($argument),*) }
     }};
@@ -116,6 +119,13 @@ impl Mapper {
         let callbacks = self.table.cast::<u8>().wrapping_add(offset_of!(Table, v5)).cast::<V5>();
         // SAFETY: the table's second field, as above.
         unsafe { callbacks.read_unaligned() }
+    }
+
+    /// The callbacks that version 6 adds; `None` below it, where the table ends before them.
+    pub fn v6(&self) -> Option<V6> {
+        let callbacks = self.table.cast::<u8>().wrapping_add(offset_of!(Mapper6, v6)).cast::<V6>();
+        // SAFETY: a table of this version has them, as above.
+        (self.table_version() >= VERSION_6).then(|| unsafe { callbacks.read_unaligned() })
     }
 
     /// `ANDROID_HAL_MAPPER_VERSION`; `None` when it is not exported.
@@ -217,6 +227,33 @@ impl Mapper {
         let (mut region, mut size) = (ptr::null_mut(), u64::MAX);
         let error = call!(self.get_reserved_region(handle, &mut region, &mut size));
         result(error, (region.cast(), size))
+    }
+
+    /// `getMultiViewInfo`: a copy of the list of views, which is the mapper's.
+    pub fn multi_view_info(&self, handle: Handle) -> Result<Vec<u32>, Error> {
+        let (mut list, mut count) = (ptr::null(), 0);
+        match call!(self.six(), get_multi_view_info(handle, &mut list, &mut count)) {
+            Error::NONE if list.is_null() => Ok(Vec::new()),
+            // SAFETY: by the contract so many numbers, as long as the buffer lives.
+            Error::NONE => Ok(unsafe { std::slice::from_raw_parts(list, count) }.to_vec()),
+            error => Err(error),
+        }
+    }
+
+    /// `getBaseView`.
+    pub fn base_view(&self, handle: Handle) -> Result<u32, Error> {
+        let mut view = u32::MAX;
+        result(call!(self.six(), get_base_view(handle, &mut view)), view)
+    }
+
+    /// `importViewBuffer`.
+    pub fn import_view(&self, handle: Handle, view: u32) -> Result<Handle, Error> {
+        let mut imported = ptr::null();
+        result(call!(self.six(), import_view_buffer(handle, view, &mut imported)), imported)
+    }
+
+    fn six(&self) -> V6 {
+        self.v6().unwrap_or_else(|| panic!("version {} has no such callback", self.table_version()))
     }
 }
 

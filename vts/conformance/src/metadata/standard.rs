@@ -1,5 +1,6 @@
 //! The standard types by number.
 
+use crate::options::Vts;
 use std::fmt;
 
 /// A `StandardMetadataType`.
@@ -55,8 +56,13 @@ standard_types! {
 impl Standard {
     /// `StandardMetadataType::INVALID`.
     pub const INVALID: Standard = Standard(0);
-    /// The first number that the contract does not know.
-    pub const UNKNOWN: Standard = Standard(24);
+    /// Since common V7; before, no number of the contract's.
+    pub const SMPTE2094_50: Standard = Standard(24);
+
+    /// The first number that the contract of a snapshot does not know.
+    pub fn unknown(vts: Vts) -> Standard {
+        Standard(if vts == Vts::SixteenQpr2 { Self::SMPTE2094_50.0 } else { 25 })
+    }
 
     /// Types that every mapper must be able to get.
     pub fn required_getters() -> impl Iterator<Item = Standard> {

@@ -21,6 +21,10 @@ pub(super) fn run(test: &Test, target: &Target, options: &Options) -> Result<Ver
         .args(["--run-one", test.name, "--allocator", &target.transport.to_string()])
         .arg("--mapper")
         .arg(&target.mapper)
+        .arg("--peer")
+        .arg(&target.peer)
+        .arg("--peer-mapper")
+        .arg(&target.peer_mapper)
         .args(["--vts", &target.vts.word()]);
     if let Some(restart) = &target.restart {
         command.args(["--restart", restart]);

@@ -89,15 +89,20 @@ impl Keeper {
 /// This project's service with the `generic` profile, but with the formats of common V7 and without the rule that denies some of
 /// them to the CPU (no layout of those passes every snapshot of the VTS): what it would deny is tested here. On this machine's heaps or stand-ins.
 pub(crate) fn own_service() -> Keeper {
-    let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../heaps-config/profiles/generic.toml");
-    let text = fs::read_to_string(profile).expect("the generic profile");
-    let policy = service_tests::policy::compile_changed(&text, |policy| {
+    service_of(|policy| {
         policy["graphics_common"] = 7.into();
         let rules = policy["rule"].as_array_mut().expect("rules");
         let all = rules.len();
         rules.retain(|rule| rule["name"] != "no-layout-for-every-vts");
         assert_eq!(rules.len() + 1, all, "the rule has another name");
-    });
+    })
+}
+
+/// The same with another change of the profile.
+pub(crate) fn service_of(change: impl FnOnce(&mut serde_json::Value)) -> Keeper {
+    let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../heaps-config/profiles/generic.toml");
+    let text = fs::read_to_string(profile).expect("the generic profile");
+    let policy = service_tests::policy::compile_changed(&text, change);
     Keeper::start(|folder| {
         fs::write(folder.join("policy.json"), policy).unwrap();
         let mut command = Command::new(program());

@@ -15,6 +15,18 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         "no-dump-callbacks",
         &["mapper::AllV5CallbacksDefined", "dumps::dump_goes_on_while_others_import_and_free"],
     ),
+    Mutant::new("says-6-without-callbacks", &["mapper::VersionChecks", "mapper::AllV6CallbacksDefined"]),
+    // The last three are skipped where the allocator has no such buffers; this project's has none.
+    Mutant::new(
+        "other-views-each-time",
+        &[
+            "mapper::VersionChecks",
+            "mapper::DualLoadV6IsIdentical",
+            "mapper::GetBaseView",
+            "mapper::ImportViewBuffer",
+            "mapper::GetMultiViewInfo",
+        ],
+    ),
     Mutant::new(
         "list-forgets-setters",
         &["mapper::CheckRequiredSettersIfHasGetters", "library::list_is_static_and_clean"],
@@ -146,6 +158,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         &["mapper::GetSetSmpte2086", "mapper::GetCta861_3", "values::absent_values_are_set_and_cleared"],
     ),
     Mutant::new("tears-values", &["sharing::values_are_never_torn"]),
+    Mutant::new("forgets-smpte2094-50", &["mapper::GetSetSmpte2094_50"]),
     Mutant::new("takes-constant-values", &["values::constant_types_cannot_be_set"]),
     Mutant::new(
         "takes-malformed-values",

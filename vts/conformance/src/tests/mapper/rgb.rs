@@ -6,71 +6,58 @@
 
 use crate::case::{Skip, Test, Verdict};
 use crate::descriptor::Descriptor;
-use crate::format::{Format, Kind, Part};
+use crate::format::{Contract, Format, Part};
 use crate::image::Memory;
 use crate::mapper::usage;
 use crate::metadata::{PlaneLayout, Standard};
 use crate::options::Vts;
 use crate::subject::Subject;
-use Kind::{A, B, G, R};
 
-/// Bytes of a sample, and its components where the values truly are.
-type Row = (Format, i64, &'static [Part]);
+macro_rules! formats {
+    ($($format:ident),* $(,)?) => {
+        /// Those that the VTS has a run for.
+        #[cfg(test)]
+        const FORMATS: &[Format] = &[$(Format::$format),*];
 
-const ROWS: [Row; 19] = [
-    (Format::RGBA_8888, 4, &[(R, 0, 8), (G, 8, 8), (B, 16, 8), (A, 24, 8)]),
-    (Format::RGBX_8888, 4, &[(R, 0, 8), (G, 8, 8), (B, 16, 8)]),
-    (Format::RGB_888, 3, &[(R, 0, 8), (G, 8, 8), (B, 16, 8)]),
-    (Format::RGB_565, 2, &[(R, 11, 5), (G, 5, 6), (B, 0, 5)]),
-    (Format::BGRA_8888, 4, &[(B, 0, 8), (G, 8, 8), (R, 16, 8), (A, 24, 8)]),
-    (Format::RGBA_FP16, 8, &[(R, 0, 16), (G, 16, 16), (B, 32, 16), (A, 48, 16)]),
-    (Format::RGBA_1010102, 4, &[(R, 0, 10), (G, 10, 10), (B, 20, 10), (A, 30, 2)]),
-    (Format::R_8, 1, &[(R, 0, 8)]),
-    (Format::R_16_UINT, 2, &[(R, 0, 16)]),
-    (Format::RG_1616_UINT, 4, &[(R, 0, 16), (G, 16, 16)]),
-    (Format::RGBA_10101010, 8, &[(R, 6, 10), (G, 22, 10), (B, 38, 10), (A, 54, 10)]),
-    (Format::R_12_UINT, 2, &[(R, 4, 12)]),
-    (Format::R_14_UINT, 2, &[(R, 2, 14)]),
-    (Format::RG_1212_UINT, 4, &[(R, 4, 12), (G, 20, 12)]),
-    (Format::RG_1414_UINT, 4, &[(R, 2, 14), (G, 18, 14)]),
-    (Format::RGBA_12121212_UINT, 8, &[(R, 4, 12), (G, 20, 12), (B, 36, 12), (A, 52, 12)]),
-    (Format::RGBA_14141414_UINT, 8, &[(R, 2, 14), (G, 18, 14), (B, 34, 14), (A, 50, 14)]),
-    (Format::BGRA_1010102, 4, &[(B, 0, 10), (G, 10, 10), (R, 20, 10), (A, 30, 2)]),
-    (Format::BGRX_1010102, 4, &[(B, 0, 10), (G, 10, 10), (R, 20, 10)]),
-];
-
-pub(super) fn tests() -> Vec<Test> {
-    macro_rules! of_each {
-        ($($format:ident),* $(,)?) => {
+        pub(super) fn tests() -> Vec<Test> {
             vec![$(Test::new(
                 concat!("mapper::Lock_RGB_Format_", stringify!($format)),
                 "64 × 64 for the CPU: one plane at 0 with exactly the format's components, where the snapshot of --vts wants \
                  them; lines written by the stride are there after unlock and lock",
                 |subject| lock(subject, Format::$format),
             )),*]
-        };
+        }
+    };
+}
+
+formats![
+    RGBA_8888,
+    RGBX_8888,
+    RGB_888,
+    RGB_565,
+    BGRA_8888,
+    RGBA_FP16,
+    RGBA_1010102,
+    R_8,
+    R_16_UINT,
+    RG_1616_UINT,
+    RGBA_10101010,
+    R_12_UINT,
+    R_14_UINT,
+    RG_1212_UINT,
+    RG_1414_UINT,
+    RGBA_12121212_UINT,
+    RGBA_14141414_UINT,
+    BGRA_1010102,
+    BGRX_1010102,
+];
+
+/// Bytes of a sample, and its components where the values truly are.
+fn sample(format: Format) -> (i64, &'static [Part]) {
+    match format.contract() {
+        Contract::Packed(bits, parts) => (bits / 8, parts),
+        other => unreachable!("{format:?} is {other:?}"),
     }
-    of_each![
-        RGBA_8888,
-        RGBX_8888,
-        RGB_888,
-        RGB_565,
-        BGRA_8888,
-        RGBA_FP16,
-        RGBA_1010102,
-        R_8,
-        R_16_UINT,
-        RG_1616_UINT,
-        RGBA_10101010,
-        R_12_UINT,
-        R_14_UINT,
-        RG_1212_UINT,
-        RG_1414_UINT,
-        RGBA_12121212_UINT,
-        RGBA_14141414_UINT,
-        BGRA_1010102,
-        BGRX_1010102,
-    ]
 }
 
 /// The VTS lets no allocator go without these.
@@ -90,9 +77,7 @@ fn wanted(vts: Vts, parts: &[Part]) -> Vec<Part> {
 }
 
 fn lock(subject: &Subject, format: Format) -> Verdict {
-    let Some((_, bytes, parts)) = ROWS.into_iter().find(|(row, _, _)| *row == format) else {
-        unreachable!("no row for {format:?}")
-    };
+    let (bytes, parts) = sample(format);
     if format == Format::BGRX_1010102 && subject.vts() != Vts::Newest {
         return Err(Skip("only the newest snapshot has a run for BGRX_1010102".to_owned()));
     }
@@ -141,7 +126,8 @@ mod table {
     /// The figures of the three programs, run: R_12 begins at 0 in the older two and at 4 in the newest.
     #[test]
     fn only_values_in_the_top_of_a_word_differ_between_snapshots() {
-        for (format, bytes, parts) in ROWS {
+        for format in FORMATS {
+            let (bytes, parts) = sample(*format);
             let (old, new) = (wanted(Vts::Seventeen, parts), wanted(Vts::Newest, parts));
             assert_eq!(new, parts, "{format:?}");
             let in_words = matches!(
