@@ -55,7 +55,7 @@ impl Other {
     }
 }
 
-fn fd_of(answer: i64) -> io::Result<OwnedFd> {
+fn fd_of(answer: libc::c_long) -> io::Result<OwnedFd> {
     match i32::try_from(answer) {
         Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         _ => Err(io::Error::last_os_error()),

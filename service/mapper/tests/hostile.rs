@@ -206,7 +206,7 @@ fn import_without_a_free_fd_no_resources_and_works_again_with_one() {
         // More than there are gaps among the open ones, so that the last filler is the highest fd.
         let fillers: Vec<OwnedFd> = (0..64).map(|_| raw.fds[0].try_clone().unwrap()).collect();
         let highest = fillers.iter().map(AsRawFd::as_raw_fd).max().unwrap();
-        let next = u64::try_from(highest + 1 + spare).unwrap();
+        let next = (highest + 1 + spare).try_into().unwrap();
         nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, next, limit.1).unwrap();
         let answer = client().try_import(raw.as_ptr());
         nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, limit.0, limit.1).unwrap();
@@ -254,7 +254,7 @@ fn handle_raw_freed_foreign_or_forged_bad_buffer_everywhere() {
         no_call_takes(client, buffer.wrapping_byte_sub(bytes));
     }
     // Numbers that are nobody's memory: following one would end the process.
-    for number in [1usize, 4096, usize::MAX, usize::MAX - 11, 1 << 46, isize::MAX.unsigned_abs()] {
+    for number in [1usize, 4096, usize::MAX, usize::MAX - 11, 1 << (usize::BITS - 18), isize::MAX.unsigned_abs()] {
         no_call_takes(client, number as buffer_handle_t);
     }
     assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);

@@ -5,8 +5,6 @@
 //! versions. Linked is what Soong would link (`whole_static_libs`, the version script), with nothing to resolve Android's
 //! own symbols against: the library cannot run, and shows what it defines and what it asks for.
 
-mod toolchain;
-
 use crate::platform::Release;
 use crate::report::{Place, Report};
 use crate::tree;
@@ -17,8 +15,9 @@ use object::read::elf::ElfFile64;
 use object::{Endianness, Object, ObjectSection, ObjectSymbol};
 use std::fs;
 use std::path::{Path, PathBuf};
-use toolchain::Toolchain;
+use std::process::Command;
 use vm_harness::progress::Progress;
+use vm_harness::toolchain::Toolchain;
 
 /// Phones, and Cuttlefish on a PC.
 pub const TARGETS: [&str; 2] = ["aarch64-linux-android", "x86_64-linux-android"];
@@ -45,13 +44,14 @@ pub fn check(root: &Path, release: &Release, target: &Path, progress: &Progress)
     let mut report = Report::default();
     for triple in TARGETS {
         progress.step(format_args!("type-checking {} crates for {triple}", workspace.device.len()));
-        let mut command = toolchain.cargo("check", triple, &workspace.folder, &build);
+        let mut command = cargo(&toolchain, "check", triple, &workspace.folder, &build);
         for package in &workspace.device {
             command.args(["-p", package]);
         }
         let output = command.arg("--message-format=json").output().context("cargo check")?;
         let before = report.findings.len();
-        tree::compiled(root, triple, &String::from_utf8_lossy(&output.stdout), &mut report);
+        let messages = String::from_utf8_lossy(&output.stdout);
+        tree::compiled(root, triple, &messages, &workspace.modules, &mut report);
         if !output.status.success() && report.findings.len() == before {
             let words = String::from_utf8_lossy(&output.stderr);
             report.found(Place::file("Android.bp"), format!("{triple}: {}", words.trim()));
@@ -67,8 +67,15 @@ pub fn check(root: &Path, release: &Release, target: &Path, progress: &Progress)
     Ok(report)
 }
 
+/// Cargo as on a device (`panic=abort`), and without what only a debugger reads.
+fn cargo(toolchain: &Toolchain, verb: &str, triple: &str, workspace: &Path, build: &Path) -> Command {
+    let mut command = toolchain.cargo(verb, workspace, triple, "std,panic_abort", build);
+    command.env("CARGO_PROFILE_DEV_PANIC", "abort").env("CARGO_PROFILE_DEV_DEBUG", "0");
+    command
+}
+
 fn link(root: &Path, toolchain: &Toolchain, workspace: &Path, build: &Path, triple: &str) -> Result<PathBuf> {
-    let output = toolchain.cargo("build", triple, workspace, build).args(["-p", MAPPER]).output()?;
+    let output = cargo(toolchain, "build", triple, workspace, build).args(["-p", MAPPER]).output()?;
     ensure!(output.status.success(), "the mapper for {triple}: {}", String::from_utf8_lossy(&output.stderr).trim());
     let folder = build.join(triple).join("debug");
     let (archive, library) = (folder.join("libgralloc_mapper.a"), folder.join(format!("mapper.{SUFFIX}.so")));

@@ -9,11 +9,17 @@ use cargo_metadata::{Artifact, Message, TargetKind};
 
 use crate::error::{At, Error, Result};
 use crate::progress::Progress;
+use crate::toolchain::Toolchain;
 
 /// The profile of what runs in a guest: built often, quick enough.
 pub const GUEST_PROFILE: &str = "guest";
 /// The profile of what ships: optimised as a whole, which takes minutes. For measurements.
 pub const SHIPPED_PROFILE: &str = "release";
+
+/// What 32-bit programs are built for: a PC's 64-bit kernel runs them, as an arm64 one runs a phone's.
+const I686: &str = "i686-unknown-linux-gnu";
+/// What links them, by the name that Debian's cross compiler has.
+pub(crate) const I686_LINKER: &str = "i686-linux-gnu-gcc";
 
 /// How much of a failed build is shown.
 const SHOWN_LINES: usize = 60;
@@ -112,6 +118,32 @@ pub fn build_tests(workspace: &Path, packages: &[String], progress: &Progress) -
     run(command, progress)
 }
 
+/// Builds 32-bit programs and shared libraries of some packages, and the tests of others, into the folder `build`.
+///
+/// # Errors
+/// The build fails.
+pub fn build_narrow(
+    workspace: &Path,
+    toolchain: &Toolchain,
+    build: &Path,
+    packages: &[&str],
+    tested: &[&str],
+    progress: &Progress,
+) -> Result<Built> {
+    let cargo = |verb: &str, packages: &[&str]| {
+        let mut command = toolchain.cargo(verb, workspace, I686, "std,panic_unwind,test", build);
+        command.args(MESSAGES).env("CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER", I686_LINKER);
+        // They are stripped for the guest in any case.
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+        command.args(packages.iter().flat_map(|package| ["-p", package]));
+        command
+    };
+    let built = run(cargo("build", packages), progress)?;
+    let mut command = cargo("test", tested);
+    command.arg("--no-run");
+    Ok(Built { tests: run(command, progress)?.tests, ..built })
+}
+
 /// Builds the guest's own program, `vmctl`.
 ///
 /// # Errors
@@ -145,9 +177,12 @@ fn is_version(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
 }
 
+/// What a build is read by.
+const MESSAGES: [&str; 2] = ["--message-format", "json-render-diagnostics"];
+
 fn cargo_in(workspace: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(cargo());
-    command.current_dir(workspace).args(arguments).args(["--message-format", "json-render-diagnostics"]);
+    command.current_dir(workspace).args(arguments).args(MESSAGES);
     command
 }
 

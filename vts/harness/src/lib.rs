@@ -57,6 +57,8 @@ pub mod screen;
 mod session;
 #[cfg(feature = "host")]
 mod terminal;
+#[cfg(feature = "host")]
+pub mod toolchain;
 
 #[cfg(feature = "host")]
 pub use error::{Error, Result};

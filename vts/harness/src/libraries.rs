@@ -1,38 +1,70 @@
 //! The shared libraries of a user's program, so that a dynamically linked one runs in the guest too.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use object::elf::DT_NEEDED;
-use object::read::elf::{Dyn as _, ElfFile64};
-use object::Endianness;
+use object::elf::{FileHeader32, FileHeader64, DT_NEEDED};
+use object::read::elf::{Dyn as _, ElfFile, FileHeader};
+use object::{Endianness, FileKind};
 
+use crate::binaries::I686_LINKER;
 use crate::error::{At, Error, Result};
 use crate::progress::run_captured;
 
-/// The libraries and the loader that `program` needs, as absolute paths on the host; none for a static program, a
-/// script or a data file.
+/// Where the loader of 32-bit programs looks, after the folder of its architecture's name, which a cross compiler's libraries
+/// have not.
+const NARROW: &str = "/lib";
+
+/// The libraries and the loader that `program` needs: for each path in the guest the file on the host. Those of a program for
+/// this machine have one path for both; of a 32-bit one they are the cross compiler's. None for a static program, a script or a data file.
 ///
 /// # Errors
 /// The file cannot be read, or a library of it is missing on the host.
-pub fn closure(program: &Path) -> Result<Vec<PathBuf>> {
+pub fn closure(program: &Path) -> Result<BTreeMap<PathBuf, PathBuf>> {
     let bytes = std::fs::read(program).at(program.display())?;
-    if !is_dynamic(&bytes) {
-        return Ok(Vec::new());
+    if FileKind::parse(&*bytes).is_ok_and(|kind| kind == FileKind::Elf32) {
+        let mut libraries = BTreeMap::new();
+        narrow(&bytes, &mut libraries)?;
+        return Ok(libraries);
+    }
+    // A dynamically linked program or a shared library, but no static-pie program, which has a dynamic section too.
+    if needed::<FileHeader64<Endianness>>(&bytes).is_empty() {
+        return Ok(BTreeMap::new());
     }
     let listing = run_captured(Command::new("ldd").arg(program.canonicalize().at(program.display())?))?;
-    parse(&String::from_utf8_lossy(&listing)).map_err(|problem| Error::BadFile { path: program.to_owned(), problem })
+    let paths = parse(&String::from_utf8_lossy(&listing))
+        .map_err(|problem| Error::BadFile { path: program.to_owned(), problem })?;
+    Ok(paths.into_iter().map(|path| (path.clone(), path)).collect())
 }
 
-/// An ELF file that needs others: a dynamically linked program or a shared library, but no static-pie program, which has
-/// a dynamic section too.
-fn is_dynamic(bytes: &[u8]) -> bool {
-    let needs = || -> object::Result<bool> {
-        let file = ElfFile64::<Endianness>::parse(bytes)?;
-        let Some((entries, _)) = file.elf_section_table().dynamic(file.endian(), bytes)? else { return Ok(false) };
-        Ok(entries.iter().any(|entry| entry.tag(file.endian()) == DT_NEEDED))
+/// Adds what a 32-bit file needs, and what that needs: ldd would have to run it. The loader itself is what the C library needs.
+fn narrow(bytes: &[u8], libraries: &mut BTreeMap<PathBuf, PathBuf>) -> Result<()> {
+    for name in needed::<FileHeader32<Endianness>>(bytes) {
+        let place = Path::new(NARROW).join(&name);
+        if libraries.contains_key(&place) {
+            continue;
+        }
+        let path = run_captured(Command::new(I686_LINKER).arg(format!("-print-file-name={name}")))?;
+        let path = PathBuf::from(String::from_utf8_lossy(&path).trim());
+        let library = std::fs::read(&path).at(path.display())?;
+        libraries.insert(place, path);
+        narrow(&library, libraries)?;
+    }
+    Ok(())
+}
+
+/// The names of the libraries that an ELF file asks for; none for what is no ELF file of this width.
+fn needed<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Vec<String> {
+    let names = || -> object::Result<Vec<String>> {
+        let file = ElfFile::<Elf>::parse(bytes)?;
+        let (endian, sections) = (file.endian(), file.elf_section_table());
+        let Some((entries, link)) = sections.dynamic(endian, bytes)? else { return Ok(Vec::new()) };
+        let strings = sections.strings(endian, bytes, link)?;
+        let asked = entries.iter().filter(|entry| entry.tag(endian) == DT_NEEDED);
+        asked.map(|entry| Ok(String::from_utf8_lossy(entry.string(endian, strings)?).into_owned())).collect()
     };
-    needs().unwrap_or(false)
+    names().unwrap_or_default()
 }
 
 /// Reads ldd's lines: `libc.so.6 => /lib/… (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`, `linux-vdso.so.1 (0x…)`.
@@ -70,7 +102,7 @@ mod tests {
     fn this_test_needs_the_c_library() {
         // Tests on the host are linked dynamically.
         let libraries = closure(&std::env::current_exe().unwrap()).unwrap();
-        assert!(libraries.iter().any(|path| path.ends_with("libc.so.6")), "{libraries:?}");
+        assert!(libraries.keys().any(|path| path.ends_with("libc.so.6")), "{libraries:?}");
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::binaries::I686_LINKER;
 use crate::error::{Error, Result};
 use crate::packages;
-use crate::progress::{on_path, Progress};
+use crate::progress::{on_path, run_captured, Progress};
 
 /// Something the machine must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,10 @@ pub enum Need {
     Qemu,
     /// A C compiler, to link.
     Linker,
+    /// A C compiler for 32-bit programs, to link them.
+    NarrowLinker,
+    /// The C library that they are linked to.
+    NarrowLibc,
     /// libclang, for bindgen's check of the kernel's headers.
     Libclang,
     /// `ldd`, `dpkg-deb` and `apt-get` style tools for unpacking packages.
@@ -52,6 +57,8 @@ impl Need {
         match self {
             Self::Qemu => ("qemu-system-x86_64, the emulator that guests run in", "qemu-system-x86"),
             Self::Linker => ("cc, the linker", "gcc"),
+            Self::NarrowLinker => ("i686-linux-gnu-gcc, which links 32-bit clients", "gcc-i686-linux-gnu"),
+            Self::NarrowLibc => ("the C library of 32-bit clients", "libc6-dev-i386-cross"),
             Self::Libclang => ("libclang.so, with which the kernel's headers are read", "libclang-dev"),
             Self::DpkgDeb => ("dpkg-deb, with which the kernel package is unpacked", "dpkg"),
             Self::Checkpolicy => ("checkpolicy, which compiles the SELinux rules", "checkpolicy"),
@@ -80,6 +87,8 @@ impl Need {
         match self {
             Self::Qemu => on_path("qemu-system-x86_64"),
             Self::Linker => on_path("cc"),
+            Self::NarrowLinker => on_path(I686_LINKER),
+            Self::NarrowLibc => finds_narrow_libc(),
             Self::Libclang => libclang_present(),
             Self::DpkgDeb => on_path("dpkg-deb"),
             Self::Checkpolicy => on_path("checkpolicy"),
@@ -125,6 +134,12 @@ pub fn ensure(needs: &[Need], cache: &Path, progress: &Progress) -> Result<()> {
             remedy: format!("apt-get install {}   # decide yourself about what it removes", need.package()),
         }),
     }
+}
+
+/// Whether the 32-bit compiler knows where its C library is: one that it does not find it answers with the bare name.
+fn finds_narrow_libc() -> bool {
+    let path = run_captured(Command::new(I686_LINKER).arg("-print-file-name=libc.so.6"));
+    path.is_ok_and(|path| path.contains(&b'/'))
 }
 
 /// Whether the C compiler finds the headers of this text.

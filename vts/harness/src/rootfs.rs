@@ -46,6 +46,8 @@ const NODES: [(&str, u32, u32, u32); 13] = [
 pub const SERVICE_PATH: &str = "/vendor/bin/hw/android.hardware.graphics.allocator-service.dmaheap";
 /// Where the mapper lies in the guest, as on a device.
 pub const MAPPER_PATH: &str = "/vendor/lib64/hw/mapper.dmaheap.so";
+/// And where the one for 32-bit clients does.
+pub const NARROW_MAPPER_PATH: &str = "/vendor/lib/hw/mapper.dmaheap.so";
 /// Where the service's policy lies in the guest: where the service looks by itself.
 pub const POLICY_PATH: &str = "/vendor/etc/gralloc/heaps.json";
 /// Where the SELinux policy lies in the guest, when it enforces one.
@@ -171,8 +173,8 @@ impl Rootfs {
             }
             return Ok(());
         }
-        for library in libraries::closure(from)? {
-            let path = library.display().to_string();
+        for (path, library) in libraries::closure(from)? {
+            let path = path.display().to_string();
             if !self.files.contains(&path) {
                 self.files.copy(&path, &library)?;
             }

@@ -1,6 +1,7 @@
 //! `cargo xtask soong-check | android-check | sepolicy-check`: what an Android tree reads of the project. The checks are
 //! the package `aosp_check`; here is what they need of the machine, and their place among the steps of `ci`.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
@@ -16,7 +17,7 @@ use crate::context::Context;
 pub(crate) struct Args {
     /// The project to check, for example a copy with a change in it [default: this one]
     #[arg(long, value_name = "DIR")]
-    root: Option<std::path::PathBuf>,
+    root: Option<PathBuf>,
     /// The report as JSON
     #[arg(long)]
     json: bool,
@@ -48,6 +49,15 @@ pub(crate) fn step(context: &Context, check: Check) -> Result<()> {
     all(context, check, &Args { root: None, json: false })
 }
 
+/// Where the compiler for Android's targets and for i686 is kept, beside the guests' things: 600 MB.
+pub(crate) fn toolchain(context: &Context) -> PathBuf {
+    folder(context).join("toolchain")
+}
+
+fn folder(context: &Context) -> PathBuf {
+    context.target.join("android")
+}
+
 /// Runs all checks of a command, the later ones also when an earlier one finds something.
 fn all(context: &Context, check: Check, args: &Args) -> Result<()> {
     ensure(check.needs, &context.cache(), &context.progress)?;
@@ -57,8 +67,7 @@ fn all(context: &Context, check: Check, args: &Args) -> Result<()> {
         let mut command = Command::new(cargo());
         command.args(["run", "--quiet", "--manifest-path"]).arg(context.workspace.join("Cargo.toml"));
         command.args(["-p", "aosp_check", "--", "--root"]).arg(root);
-        // Kept beside the guests' things: a compiler of 600 MB is there, and what it built.
-        command.arg("--target").arg(context.target.join("android"));
+        command.arg("--target").arg(folder(context));
         if args.json {
             command.arg("--json");
         }

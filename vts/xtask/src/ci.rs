@@ -59,7 +59,7 @@ use When::{Always, Gate, Nightly};
 /// Name, when, what it uses that others use too, and what runs. The longest begin: what is short fills the gaps.
 type Entry = (&'static str, When, Uses, Run);
 
-const STEPS: [Entry; 26] = [
+const STEPS: [Entry; 27] = [
     ("lock", Always, Uses::Nothing, Here(steps::lock)),
     ("format", Always, Uses::Nothing, Here(steps::format)),
     ("layers", Always, Uses::Nothing, Here(layers::check)),
@@ -67,6 +67,7 @@ const STEPS: [Entry; 26] = [
     ("native", Always, Uses::Build, Tests(test::Place::Native)),
     ("kernel", Always, Uses::Nothing, Here(steps::kernel)),
     ("guest-full", Gate, Uses::Guest, Tests(test::Place::GuestCoreOnFull)),
+    ("guest-32-bit", Always, Uses::Guest, Tests(test::Place::NarrowGuest)),
     ("guest-full-all", Nightly, Uses::Guest, Tests(test::Place::GuestOnFull)),
     ("lints", Always, Uses::Build, Here(steps::lints)),
     ("selinux", Always, Uses::Guest, InGuest(steps::selinux)),

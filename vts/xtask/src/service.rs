@@ -38,13 +38,18 @@ pub(crate) fn build(context: &Context, profile: &str, more: &[&str]) -> Result<B
 /// has the service started with `policy`: a shipped profile's name, or a file in TOML or compiled JSON.
 pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, built: &Built, policy: &str, more: &[&str]) -> Result<()> {
     let slim = |path: &Path| binaries::stripped(path, &context.cache().join("stripped"));
-    let mapper = built.libraries.iter().find(|path| path.ends_with(MAPPER_LIBRARY));
-    rootfs.file(MAPPER_PATH, &slim(mapper.with_context(|| format!("package {MAPPER} has no shared library"))?)?)?;
+    rootfs.file(MAPPER_PATH, &slim(mapper(built)?)?)?;
     rootfs.service(&slim(program(built)?)?, &compile(context, built, policy)?, &[])?;
     for program in built.programs.iter().filter(|it| it.package == HEAPCTL || more.contains(&it.package.as_str())) {
         rootfs.program(&program.name, &slim(&program.path)?)?;
     }
     Ok(())
+}
+
+/// The mapper's library.
+pub(crate) fn mapper(built: &Built) -> Result<&Path> {
+    let mapper = built.libraries.iter().find(|path| path.ends_with(MAPPER_LIBRARY));
+    Ok(mapper.with_context(|| format!("package {MAPPER} has no shared library"))?)
 }
 
 /// The service's program.

@@ -3,6 +3,7 @@
 mod guest;
 mod harness;
 mod libtest;
+mod narrow;
 mod native;
 mod program;
 
@@ -82,6 +83,8 @@ pub(crate) enum Place {
     GuestCoreOnFull,
     /// In one with the second kernel, all.
     GuestOnFull,
+    /// In the guest that was asked for, 32-bit clients.
+    NarrowGuest,
 }
 
 /// Runs them; the exit code is 1 when any failed.
@@ -110,12 +113,16 @@ pub(crate) fn run_place(
     outcomes: &mut Vec<Outcome>,
 ) -> Result<Finding> {
     let mut report = Report::default();
+    if place == Place::NarrowGuest && choice.machine.is_on_full_kernel() {
+        return Ok(Finding::Skipped("the second kernel runs no 32-bit programs".to_owned()));
+    }
     let full = choice.machine.on_full_kernel();
     let ran = match place {
         Place::Native => native::run(context, choice, &mut report),
         Place::Guest => guest::run(context, &choice.machine, choice, &mut report),
         Place::GuestCoreOnFull => guest::run_core(context, &full, &mut report),
         Place::GuestOnFull => guest::run(context, &full, choice, &mut report),
+        Place::NarrowGuest => narrow::run(context, &choice.machine, choice.whole, &mut report),
     };
     let (word, failed) = (report.counts(), report.has_failures());
     // What was run is told even when the rest could not be.

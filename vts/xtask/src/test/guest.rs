@@ -18,7 +18,7 @@ use crate::report::{Outcome, Report};
 use crate::service;
 
 /// Longest run of one test program: what takes longer hangs. On a machine with much else to do one takes a quarter of it.
-const LIMIT: Duration = Duration::from_secs(4800);
+pub(super) const LIMIT: Duration = Duration::from_secs(4800);
 /// The package whose promises are tried by this program.
 const HARNESS: &str = "vm_harness";
 /// Where they lie in the guest.
@@ -138,6 +138,11 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, rep
             control(&guest, "start")?;
         }
     }
+    end(context, guest, report)
+}
+
+/// Ends a guest, whose service has to have outlived every test.
+pub(super) fn end(context: &Context, guest: Guest, report: &mut Report) -> Result<()> {
     let lost = guest.lost();
     report.add(lost.iter().map(|what| service_lost(what)).collect());
     if report.has_failures() {
@@ -174,19 +179,30 @@ fn run_one(
     choice: &Choice,
 ) -> Result<Vec<Outcome>> {
     let name = format!("{}::{}", program.package, program.target);
-    let identity = suite.run_as.identity();
-    let place = format!("guest {} as uid {}", guest.facts().release, identity.uid);
     let mut argv = vec![in_guest(program)];
     argv.extend(choice.filter.clone());
     argv.push("--show-output".to_owned());
     argv.extend(suite.arguments.iter().map(|word| (*word).to_owned()));
-    let mut command = GuestCommand::new(argv).user(identity).limit(LIMIT);
+    let mut command = GuestCommand::new(argv).user(suite.run_as.identity());
     command.env.push((service::PROGRAM_VARIABLE.to_owned(), SERVICE_PATH.to_owned()));
-    if !choice.whole {
+    command.env.extend(std::env::vars().filter(|(name, _)| PASSED_ON.contains(&name.as_str())));
+    run_program(context, guest, &name, command, choice.whole)
+}
+
+/// Runs one test program with what all of them are given; its outcomes.
+pub(super) fn run_program(
+    context: &Context,
+    guest: &Guest,
+    name: &str,
+    command: GuestCommand,
+    whole: bool,
+) -> Result<Vec<Outcome>> {
+    let place = format!("guest {} as uid {}", guest.facts().release, command.identity.uid);
+    let mut command = command.limit(LIMIT);
+    if !whole {
         command.env.push(("TESTS_SAMPLE".to_owned(), SAMPLE.to_owned()));
     }
-    command.env.extend(std::env::vars().filter(|(name, _)| PASSED_ON.contains(&name.as_str())));
-    let mut running = Program::new(&context.progress, &name, &place);
+    let mut running = Program::new(&context.progress, name, &place);
     let status = guest.start(&command)?.wait_lines(|stream, line| match stream {
         Stream::Stdout => running.output(line),
         Stream::Stderr => println!("{line}"),

@@ -1,13 +1,18 @@
-//! A compiler that knows Android's targets and has the standard library's sources, put together from Debian's archive in a
-//! folder of its own. Nothing is installed; the folder is kept.
+//! A compiler with the standard library's sources, put together from Debian's archive in a folder of its own: for targets
+//! whose standard library the archive has not (Android's), or not always in the compiler's own version (i686). Nothing is
+//! installed; the folder is kept.
 
-use anyhow::{Context, Result};
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use vm_harness::apt;
-use vm_harness::progress::{run_captured, Progress};
+
+use rustix::fs::{flock, FlockOperation};
+
+use crate::apt;
+use crate::binaries::cargo;
+use crate::error::{At, Error, Result};
+use crate::progress::{run_captured, Progress};
 
 /// Debian packages the compiler of its browsers apart from its own: the newest Rust that the archive has.
 const COMPILER: &str = "rustc-web";
@@ -18,7 +23,7 @@ const LINKER: &str = "lld";
 
 /// The unpacked toolchain.
 #[derive(Clone, Debug)]
-pub(super) struct Toolchain {
+pub struct Toolchain {
     folder: PathBuf,
 }
 
@@ -27,8 +32,18 @@ impl Toolchain {
     ///
     /// # Errors
     /// No apt, no such packages, no network.
-    pub(super) fn get(folder: &Path, progress: &Progress) -> Result<Toolchain> {
+    pub fn get(folder: &Path, progress: &Progress) -> Result<Toolchain> {
         let toolchain = Toolchain { folder: folder.to_owned() };
+        if folder.exists() {
+            return Ok(toolchain);
+        }
+        if let Some(parent) = folder.parent() {
+            fs::create_dir_all(parent).at(parent.display())?;
+        }
+        // Two steps at the same time fetch it once.
+        let lock = folder.with_extension("lock");
+        let lock = File::create(&lock).at(lock.display())?;
+        flock(&lock, FlockOperation::LockExclusive).map_err(std::io::Error::from).at(folder.display())?;
         if folder.exists() {
             return Ok(toolchain);
         }
@@ -36,7 +51,7 @@ impl Toolchain {
         let work = folder.with_extension("part");
         let _nothing_left_over = fs::remove_dir_all(&work);
         let merged = work.join("merged");
-        fs::create_dir_all(&merged).with_context(|| merged.display().to_string())?;
+        fs::create_dir_all(&merged).at(merged.display())?;
         for package in packages()? {
             let unpacked = work.join(&package);
             apt::unpack(&package, &unpacked, progress)?;
@@ -44,34 +59,31 @@ impl Toolchain {
                 only_the_library(&unpacked)?;
             }
             run_captured(Command::new("cp").arg("-a").arg(unpacked.join("usr")).arg(&merged))?;
-            fs::remove_dir_all(&unpacked).with_context(|| unpacked.display().to_string())?;
+            fs::remove_dir_all(&unpacked).at(unpacked.display())?;
         }
-        fs::rename(&merged, folder).with_context(|| folder.display().to_string())?;
-        fs::remove_dir_all(&work).with_context(|| work.display().to_string())?;
+        fs::rename(&merged, folder).at(folder.display())?;
+        fs::remove_dir_all(&work).at(work.display())?;
         Ok(toolchain)
     }
 
-    /// Cargo with this compiler, the standard library built with the crates.
-    pub(super) fn cargo(&self, verb: &str, triple: &str, workspace: &Path, build: &Path) -> Command {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    /// Cargo with this compiler in a workspace, for a target, with these crates of the standard library built for it.
+    pub fn cargo(&self, verb: &str, workspace: &Path, triple: &str, standard: &str, build: &Path) -> Command {
+        let mut command = Command::new(cargo());
         command
-            .args([verb, "-Z", "build-std=std,panic_abort", "--target", triple, "--target-dir"])
+            .args([verb, "-Z", &format!("build-std={standard}"), "--target", triple, "--target-dir"])
             .arg(build)
             .current_dir(workspace)
             .env("RUSTC", self.folder.join("usr/bin/rustc"))
             // `-Z` on a released compiler.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("LD_LIBRARY_PATH", self.libraries())
-            // As on a device (`panic=abort`), and without what only a debugger reads.
-            .env("CARGO_PROFILE_DEV_PANIC", "abort")
-            .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env_remove("RUSTFLAGS")
             .env_remove("RUSTUP_TOOLCHAIN");
         command
     }
 
     /// The linker that Android's build has, too.
-    pub(super) fn linker(&self) -> Command {
+    pub fn linker(&self) -> Command {
         let versioned = fs::read_dir(self.folder.join("usr/lib")).into_iter().flatten().flatten();
         let found = versioned.map(|entry| entry.path().join("bin/ld.lld")).find(|path| path.exists());
         let mut command = Command::new(found.unwrap_or_else(|| "ld.lld".into()));
@@ -104,18 +116,18 @@ fn dependency(package: &str, prefix: &str) -> Result<String> {
     let output = run_captured(Command::new("apt-cache").args(["depends", "--important", package]))?;
     let text = String::from_utf8_lossy(&output).into_owned();
     let mut names = text.lines().filter_map(|line| line.split_once("Depends: ")).map(|(_, name)| name.trim());
-    let found = names.find(|name| name.starts_with(prefix));
-    found.map(str::to_owned).with_context(|| format!("the package {package} depends on no {prefix}…"))
+    let found = names.find(|name| name.starts_with(prefix)).map(str::to_owned);
+    found.ok_or_else(|| Error::Protocol(format!("the package {package} depends on no {prefix}…")))
 }
 
 /// Drops what is not the standard library: most of the package.
 fn only_the_library(unpacked: &Path) -> Result<()> {
     let sources = unpacked.join("usr/src");
-    for version in fs::read_dir(&sources).with_context(|| sources.display().to_string())?.flatten() {
-        for entry in fs::read_dir(version.path())?.flatten() {
+    for version in fs::read_dir(&sources).at(sources.display())?.flatten() {
+        for entry in fs::read_dir(version.path()).at(version.path().display())?.flatten() {
             let keep = ["library", "Cargo.lock", "Cargo.toml"].iter().any(|name| entry.file_name() == *name);
             if !keep && entry.path().is_dir() {
-                fs::remove_dir_all(entry.path())?;
+                fs::remove_dir_all(entry.path()).at(entry.path().display())?;
             }
         }
     }

@@ -1,0 +1,98 @@
+//! 32-bit clients in a guest, beside the 64-bit service and 64-bit processes: one handle and one page of metadata for both.
+//!
+//! Built for i686, whose programs a PC's 64-bit kernel runs: the tests of the handle and of the mapper, and the conformance suite
+//! with a mapper of its own width. The suite's allocator is the guest's service, over binder; its other process is the 64-bit suite
+//! with the 64-bit mapper, so what the two show each other goes from one width to the other, both ways.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use vm_harness::binaries;
+use vm_harness::command::GuestCommand;
+use vm_harness::guest::Guest;
+use vm_harness::prerequisites::{ensure, Need};
+use vm_harness::rootfs::{MAPPER_PATH, NARROW_MAPPER_PATH};
+use vm_harness::toolchain::Toolchain;
+
+use super::guest::{end, run_program, LIMIT};
+use crate::aosp;
+use crate::context::Context;
+use crate::guest_options::{MachineArgs, Prepared};
+use crate::report::{Outcome, Report, Verdict};
+use crate::service;
+
+/// The packages whose own tests are built.
+const TESTED: [&str; 2] = ["gralloc_buffer", service::MAPPER];
+/// Their tests that run: what depends on a width. The others go through all there is, which takes minutes in an emulator.
+const RUN: [&str; 6] = ["golden", "metadata_golden", "clients", "foreign", "hostile", "locking"];
+/// Where programs of this width lie in the guest.
+const FOLDER: &str = "/vendor/tests32";
+/// The suite.
+const SUITE: &str = "/vendor/tests32/gralloc-conformance";
+/// The suite of the service's width.
+const WIDE_SUITE: &str = "/vendor/tests/gralloc-conformance";
+/// The groups of its tests that the gate runs: what processes of two widths have in common. `nightly` runs all of them.
+const GROUPS: [&str; 3] = ["handles::", "regions::", "sharing::"];
+/// As the tests of the other guests.
+const SHOW: &str = "--show-output";
+
+/// Builds, boots and runs them.
+pub(super) fn run(context: &Context, machine: &MachineArgs, whole: bool, report: &mut Report) -> Result<()> {
+    let cache = context.cache();
+    ensure(&[Need::DpkgDeb, Need::NarrowLinker, Need::NarrowLibc], &cache, &context.progress)?;
+    let toolchain = Toolchain::get(&aosp::toolchain(context), &context.progress)?;
+    let mut prepared = Prepared::new(context, machine)?;
+    context.progress.step("building 32-bit clients");
+    let packages = [service::MAPPER, service::CONFORMANCE];
+    let folder = context.target.join("i686");
+    let narrow =
+        binaries::build_narrow(&context.workspace, &toolchain, &folder, &packages, &TESTED, &context.progress)?;
+    context.progress.step("building the 64-bit service and suite");
+    let wide = binaries::build_tests(&context.workspace, &[], &context.progress)?;
+    service::add(context, &mut prepared.rootfs, &wide, "generic", &[])?;
+
+    let mut put = |path: &str, from: &Path| -> Result<()> {
+        // A folder for each file: both widths have programs of the same name.
+        let slim = binaries::stripped(from, &cache.join("stripped").join(path.replace('/', "-")))?;
+        Ok(prepared.rootfs.file(path, &slim)?)
+    };
+    let program = "gralloc-conformance";
+    put(NARROW_MAPPER_PATH, service::mapper(&narrow)?)?;
+    put(SUITE, narrow.program(service::CONFORMANCE, program)?)?;
+    put(WIDE_SUITE, wide.program(service::CONFORMANCE, program).context("the 64-bit suite")?)?;
+    let tests: Vec<_> = narrow.tests.iter().filter(|test| RUN.contains(&test.target.as_str())).collect();
+    let path = |package: &str, target: &str| format!("{FOLDER}/{package}-{target}");
+    tests.iter().try_for_each(|test| put(&path(&test.package, &test.target), &test.path))?;
+
+    let guest = prepared.boot(context, &cache.join("out"))?;
+    let other = ["--restart", "vmctl service restart", "--peer", WIDE_SUITE, "--peer-mapper", MAPPER_PATH];
+    for group in if whole { [""].as_slice() } else { GROUPS.as_slice() } {
+        let suite = [&[SUITE, group, SHOW], other.as_slice()].concat();
+        let name = format!("conformance::suite {group} (i686)");
+        report.add(run_program(context, &guest, &name, GuestCommand::new(suite), whole)?);
+    }
+    report.add(vec![planted(&guest)?]);
+    for test in &tests {
+        let name = format!("{}::{} (i686)", test.package, test.target);
+        let command = GuestCommand::new([path(&test.package, &test.target).as_str(), SHOW]);
+        report.add(run_program(context, &guest, &name, command, whole)?);
+    }
+    end(context, guest, report)
+}
+
+/// A fault, to see that it is noticed: the other process is given the suite's own mapper, which a process of its width cannot load.
+/// Were that to pass, both processes would be of one width.
+fn planted(guest: &Guest) -> Result<Outcome> {
+    let test = "sharing::other_process_sees_what_is_set_here_and_the_other_way_round";
+    let suite = [SUITE, "--exact", test, "--peer", WIDE_SUITE, "--peer-mapper", NARROW_MAPPER_PATH];
+    let done = guest.capture(&GuestCommand::new(suite).limit(LIMIT))?;
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let noticed = !done.status.success() && said.contains(NARROW_MAPPER_PATH);
+    let verdict = if noticed { Verdict::Passed } else { Verdict::Failed };
+    if !noticed {
+        println!("{}: {said}", done.status);
+    }
+    let words = "a process of the other width refuses the suite's own mapper";
+    let place = format!("guest {}", guest.facts().release);
+    Ok(Outcome { program: "conformance::suite (i686)".to_owned(), place, test: words.to_owned(), verdict })
+}
