@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// Folders that no build of a tree looks into, or that are not the project's.
-const SKIPPED: &[&str] = &[".git", "target", "node_modules"];
+pub(crate) const SKIPPED: &[&str] = &[".git", "target", "node_modules"];
 
 /// A module's properties by name.
 pub type Properties = BTreeMap<String, Value>;

@@ -21,6 +21,7 @@ pub mod sepolicy;
 pub mod soong;
 pub mod sources;
 pub mod tree;
+mod variables;
 
 pub use gralloc_server::adapter::MAPPER_SUFFIX as SUFFIX;
 pub use report::{Finding, Place, Report};

@@ -9,6 +9,7 @@ use crate::packages::{self, CargoPackage, Side};
 use crate::platform::{self, Availability, Release, RELEASES};
 use crate::report::{Place, Report};
 use crate::sources;
+use crate::variables;
 use android_bp::Value;
 use anyhow::{Context as _, Result};
 use std::cell::RefCell;
@@ -94,7 +95,7 @@ pub fn check(root: &Path) -> Result<Report> {
             }
         }
     }
-    variables(&written, &mut report);
+    variables::check(root, &written, &mut report)?;
     apexes(root, &written, &mut report);
     coverage(&written, &packages, &mut report);
     let modules = written.modules.iter().filter(|module| !module.name.is_empty()).count();
@@ -409,27 +410,6 @@ fn links(context: &Context<'_>, module: &Module, side: Side, report: &mut Report
             commons.join(" and ")
         );
         report.found(Place::line(&module.file, module.line), message);
-    }
-}
-
-/// A case of a string variable is a property that is named after the value, and Blueprint lowers the first letter of a
-/// property's name: a value with a capital there matches no case, and no Soong accepts the file.
-fn variables(blueprints: &Blueprints, report: &mut Report) {
-    for module in &blueprints.modules {
-        let mut values = Vec::new();
-        if module.kind == "soong_config_string_variable" {
-            values.extend(module.strings("values"));
-        }
-        if let Some(Value::Map(variables)) = module.properties.get("soong_config_variables") {
-            let cases =
-                variables.values().filter_map(|cases| if let Value::Map(cases) = cases { Some(cases) } else { None });
-            values.extend(cases.flat_map(|cases| cases.keys().map(String::as_str)));
-        }
-        for value in values.into_iter().filter(|value| value.starts_with(|first: char| first.is_uppercase())) {
-            let message =
-                format!("{}: the value {value} begins with a capital, and Soong would match no case", module.name);
-            report.found(module.place(value), message);
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::platform::{self, Release};
 use crate::report::{Place, Report};
 use anyhow::{bail, ensure, Context, Result};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,6 +66,8 @@ pub struct Workspace {
     pub device: Vec<String>,
     /// Names of its packages that only the host has.
     pub host: Vec<String>,
+    /// The module that each package is.
+    pub modules: BTreeMap<String, Place>,
 }
 
 /// Writes the workspace of a release.
@@ -76,7 +78,8 @@ pub fn write(root: &Path, release: &Release, folder: &Path) -> Result<Workspace>
     let root = &root.canonicalize().with_context(|| root.display().to_string())?;
     let blueprints = bp::read(root)?.resolve(release, &[]);
     let packages = packages::read(root)?;
-    let mut workspace = Workspace { folder: folder.to_owned(), device: Vec::new(), host: Vec::new() };
+    let mut workspace =
+        Workspace { folder: folder.to_owned(), device: Vec::new(), host: Vec::new(), modules: BTreeMap::new() };
     let mut stubs = BTreeSet::new();
     let mut members = Vec::new();
     for module in &blueprints.modules {
@@ -91,6 +94,7 @@ pub fn write(root: &Path, release: &Release, folder: &Path) -> Result<Workspace>
         put(&folder.join(&name).join("Cargo.toml"), &manifest)?;
         let side = if module.kind.ends_with("_host") { &mut workspace.host } else { &mut workspace.device };
         side.push(name.clone());
+        workspace.modules.insert(name.clone(), module.place("name:"));
         members.push(name);
     }
     // A stub needs the stubs that it is written with, whoever links it.
@@ -297,7 +301,8 @@ pub fn check(root: &Path, release: &Release, target: &Path) -> Result<Report> {
         .output()
         .context("cargo check")?;
     let mut report = Report::default();
-    compiled(root, &format!("Android {}", release.name), &String::from_utf8_lossy(&output.stdout), &mut report);
+    let messages = String::from_utf8_lossy(&output.stdout);
+    compiled(root, &format!("Android {}", release.name), &messages, &workspace.modules, &mut report);
     if !output.status.success() && report.is_clean() {
         let words = String::from_utf8_lossy(&output.stderr);
         report.found(Place::file(&manifest), format!("Android {}: {}", release.name, words.trim()));
@@ -307,10 +312,20 @@ pub fn check(root: &Path, release: &Release, target: &Path) -> Result<Report> {
     Ok(report)
 }
 
-/// The compiler's errors as findings.
-pub(crate) fn compiled(root: &Path, whose: &str, messages: &str, report: &mut Report) {
+/// The compiler's errors as findings, each with the module that was compiled.
+pub(crate) fn compiled(
+    root: &Path,
+    whose: &str,
+    messages: &str,
+    modules: &BTreeMap<String, Place>,
+    report: &mut Report,
+) {
     let base = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     for message in messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        // The package's folder has its name.
+        let manifest = Words(&message).text("manifest_path").map(Path::new);
+        let package = manifest.and_then(Path::parent).and_then(Path::file_name).unwrap_or_default();
+        let module = modules.get(&*package.to_string_lossy());
         let Some(message) = message.get("message") else { continue };
         let message = Words(message);
         if message.text("level") != Some("error") {
@@ -321,7 +336,11 @@ pub(crate) fn compiled(root: &Path, whose: &str, messages: &str, report: &mut Re
         let file = Path::new(span.text("file_name").unwrap_or(""));
         let file = file.strip_prefix(&base).unwrap_or(file);
         let line = span.number("line_start").unwrap_or(0);
-        report.found(Place::line(file, line), format!("{whose}: {words}"));
+        let (place, words) = (Place::line(file, line), format!("{whose}: {words}"));
+        match module {
+            Some(module) => report.contradiction(place, words, module.clone()),
+            None => report.found(place, words),
+        }
     }
 }
 

@@ -146,21 +146,6 @@ const FAULTS: &[Fault] = &[
         "",
         "the module libgralloc_buffer is defined twice",
     ),
-    // What Soong makes of names and values.
-    Fault(
-        "aidl/soong/Android.bp",
-        "        \"v5\",\n",
-        "        \"V5\",\n",
-        "aidl/soong/Android.bp:",
-        "the value V5 begins with a capital",
-    ),
-    Fault(
-        "aidl/soong/Android.bp",
-        "            v5: {",
-        "            V5: {",
-        "aidl/soong/Android.bp:",
-        "the value V5 begins with a capital",
-    ),
     // The APEX.
     Fault(
         "service/apex/Android.bp",
@@ -249,6 +234,33 @@ fn an_interface_and_a_vintf_fragment_of_two_versions_are_found_with_both_places(
     }
 }
 
+/// What a build would not match, wherever it is written: the value, its case, the makefile, the guide.
+#[test]
+fn a_value_that_no_variable_has_is_found_with_both_places() {
+    let bp = "aidl/soong/Android.bp";
+    for (file, from, to, words) in [
+        (bp, "        \"v5\",\n", "        \"V5\",\n", "the value V5 begins with a capital"),
+        (bp, "            v5: {", "            V5: {", "the value V5 begins with a capital"),
+        (bp, "            v5: {", "            v4: {", "the variable graphics_common has no value v4"),
+        (
+            "docs/porting.md",
+            "graphics_common,v5)",
+            "graphics_common,V5)",
+            "sets graphics_common to V5, and it has v5, v6, v7",
+        ),
+        ("docs/cuttlefish.md", "allocator,v3)", "allocator,V3)", "sets allocator to V3, and it has v2, v3"),
+        ("service/product/cuttlefish.mk", "profile,cuttlefish)", "profile,Cuttlefish)", "sets profile to Cuttlefish"),
+    ] {
+        let copy = Copy::new();
+        copy.replace(file, from, to);
+        let report = soong::check(copy.root()).unwrap();
+        let found = finding(&report, words);
+        let other = found.other.as_ref().unwrap();
+        assert!(found.place.file == file && found.place.line.is_some() && other.line.is_some(), "{found}");
+        assert!(other.file.ends_with("Android.bp") && *other != found.place, "{found}");
+    }
+}
+
 #[test]
 fn every_fault_is_found_and_its_file_named() {
     for Fault(file, from, to, place, words) in FAULTS {
@@ -301,15 +313,12 @@ fn compiled_in(copy: &Copy, release: &Release) -> Report {
 #[test]
 fn code_that_only_compiles_outside_a_tree_is_found() {
     let copy = Copy::shared();
-    let convert = copy.root().join("service/server/src/convert.rs");
-    let text = fs::read_to_string(&convert).unwrap();
-    let fault = "
-/// Enumerators joined: rsbinder's have `|`, Soong's have not.
+    let fault = "/// Enumerators joined: rsbinder's have `|`, Soong's have not.
 pub fn both(one: allocator_aidl::BufferUsage, other: allocator_aidl::BufferUsage) -> allocator_aidl::BufferUsage {
     one | other
 }
 ";
-    fs::write(&convert, format!("{text}{fault}")).unwrap();
+    append(&copy, "service/server/src/convert.rs", fault);
     let report = compiled(&copy);
     let found = finding(&report, "no implementation for `BufferUsage | BufferUsage`");
     assert!(found.place.file.ends_with("service/server/src/convert.rs"), "{found}");
@@ -342,6 +351,44 @@ fn the_release_below_the_lowest_lacks_what_the_release_watch_needs() {
     };
     let report = compiled_in(&Copy::shared(), &base);
     finding(&report, "inotify");
+}
+
+/// clap's `string` came with 15-qpr2: a conversion that it brings compiles there and not in the release before.
+#[test]
+fn a_feature_that_the_release_lacks_is_found_with_the_code_and_the_module() {
+    let copy = Copy::shared();
+    append(
+        &copy,
+        "vts/conformance/src/options.rs",
+        "/// A text of any length.\npub fn text(text: String) -> clap::builder::Str {\n    text.into()\n}\n",
+    );
+    let found = finding(&compiled(&copy), "`clap::builder::Str: From<std::string::String>` is not").clone();
+    assert!(found.place.file.ends_with("vts/conformance/src/options.rs"), "{found}");
+    assert!(found.message.starts_with("Android 15-qpr1: "), "{found}");
+    let other = found.other.as_ref().unwrap();
+    assert!(other.file == "vts/conformance/Android.bp" && other.line.is_some(), "{found}");
+}
+
+/// nix takes numbers of fds up to 0.29, and from 0.30 on, which the trees after 16 have, whatever holds a descriptor.
+#[test]
+fn a_call_that_only_the_older_nix_has_is_found_in_the_trees_after_16() {
+    let copy = Copy::shared();
+    append(
+        &copy,
+        "service/dmabuf/src/fd.rs",
+        "/// Whether it can be asked.\npub fn is_file(fd: BorrowedFd<'_>) -> bool {\n    nix::sys::stat::fstat(fd.as_raw_fd()).is_ok()\n}\n",
+    );
+    let release = RELEASES.iter().find(|release| release.name == "16-qpr2").unwrap();
+    let found = finding(&compiled_in(&copy, release), "`i32: AsFd` is not satisfied").clone();
+    assert!(found.place.file.ends_with("service/dmabuf/src/fd.rs"), "{found}");
+    assert_eq!(found.other.as_ref().unwrap().file, "service/dmabuf/Android.bp", "{found}");
+}
+
+/// Puts code behind what a file has.
+fn append(copy: &Copy, file: &str, code: &str) {
+    let path = copy.root().join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}\n{code}")).unwrap();
 }
 
 /// Soong denies all warnings in this project's modules.

@@ -17,6 +17,7 @@ use std::os::fd::{AsFd, OwnedFd};
 pub(crate) fn tests() -> Vec<Test> {
     let both = tests_of_both!["answers":
         interface_version_is_2_with_its_frozen_hash,
+        statistics_say_version_1_with_their_frozen_hash,
         mapper_suffix_is_the_projects,
         allocate_of_version_1_is_unsupported,
         count_zero_is_an_empty_result,
@@ -41,6 +42,14 @@ fn interface_version_is_2_with_its_frozen_hash(subject: &Subject) {
     let client = subject.connect();
     assert_eq!(client.allocator().getInterfaceVersion().unwrap(), 2);
     assert_eq!(client.allocator().getInterfaceHash().unwrap(), "9499fec09c544e9de5be3c87125721600f8ade66");
+}
+
+/// The hash is computed of the frozen files in the tree's way (`aosp_check aidl`).
+fn statistics_say_version_1_with_their_frozen_hash(subject: &Subject) {
+    const FROZEN: &str = include_str!("../../../../aidl/aidl_api/vendor.dmaheap.graphics.allocator/1/.hash");
+    let statistics = subject.connect().statistics();
+    assert_eq!(statistics.getInterfaceVersion().unwrap(), 1);
+    assert_eq!(statistics.getInterfaceHash().unwrap(), FROZEN.trim_end());
 }
 
 fn mapper_suffix_is_the_projects(subject: &Subject) {

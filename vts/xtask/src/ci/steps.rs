@@ -77,14 +77,17 @@ pub(super) fn lints(context: &Context) -> Result<Finding> {
     Ok(Finding::Passed(format!("; device crates are content with Rust {DEVICE_RUST}")))
 }
 
-/// Every package that has features, without them: the lints saw all of them.
+/// Every package that has features, without them: the lints saw all of them. And what builds of IAllocator V3 and of common V7 answer:
+/// the other tests are of V2 and V6.
 pub(super) fn features(context: &Context) -> Result<Finding> {
     let mut seen = Vec::new();
     for package in packages(context)?.iter().filter(|package| !package.features.is_empty()) {
         run(context, &["clippy", "-p", &package.name, "--no-default-features", "--", "-D", "warnings"])?;
         seen.push(package.name.to_string());
     }
-    Ok(Finding::Passed(format!(": {} without features", seen.join(", "))))
+    run(context, &["test", "--quiet", "-p", "allocator_aidl", "--features", "v3"])?;
+    run(context, &["test", "--quiet", "-p", "gralloc_allocator", "--features", "common_v7", "--test", "refusals"])?;
+    Ok(Finding::Passed(format!(": {} without features; V3's and common V7's answers", seen.join(", "))))
 }
 
 /// rustdoc.
