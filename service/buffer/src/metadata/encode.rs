@@ -1,6 +1,7 @@
 //! From what is known of a buffer to the bytes of a type. AOSP's decoder (`IMapperMetadataTypes.h`) is the other side.
 
 use super::page::{Hdr10, Rect, SharedPage, MAX_BLOB_BYTES};
+use super::wire::{Constant, LENGTH};
 use super::{StandardMetadata, Writer};
 use crate::handle::BufferInfo;
 use crate::layout::{Component, ComponentKind, Plane, PlaneShape, MAX_PLANES};
@@ -120,7 +121,11 @@ fn plane_layouts(info: &BufferInfo, out: &mut Writer<'_>) {
                     out.text(own.name.bytes());
                     out.i64(own.header_type.into());
                 }
-                _ => extendable(COMPONENT, kind.aidl_value(), out),
+                _ => {
+                    const NAME: Constant<{ COMPONENT.len() + LENGTH }> = Constant::new(COMPONENT);
+                    out.constant(&NAME);
+                    out.i64(kind.aidl_value());
+                }
             }
             out.i64((*offset_bits).into());
             out.i64((*size_bits).into());
@@ -173,7 +178,7 @@ fn crops(info: &BufferInfo, page: SharedPage<'_>, out: &mut Writer<'_>) {
 fn floats<const N: usize>(kind: StandardMetadata, value: Option<[f32; N]>, out: &mut Writer<'_>) {
     if let Some(floats) = value {
         out.header(kind);
-        floats.iter().for_each(|float| out.bytes(&float.to_le_bytes()));
+        floats.iter().for_each(|float| out.u32(float.to_bits()));
     }
 }
 

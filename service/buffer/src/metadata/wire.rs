@@ -42,10 +42,25 @@ impl<'a> Writer<'a> {
         let range = self.needed..end;
         let written = match &mut self.room {
             Room::Bytes(room) => room.get_mut(range).map(|room| room.copy_from_slice(bytes)),
-            Room::Uninit(room) => room.get_mut(range).map(|room| {
-                room.iter_mut().zip(bytes).for_each(|(to, byte)| *to = MaybeUninit::new(*byte));
-            }),
+            Room::Uninit(room) => room.get_mut(range).map(|room| copy(bytes, room)),
         };
+        self.count_written(written, end);
+    }
+
+    /// The same for so few bytes that they are one store.
+    fn array<const N: usize>(&mut self, bytes: [u8; N]) {
+        let end = self.needed.saturating_add(N);
+        let written = match &mut self.room {
+            Room::Bytes(room) => room.get_mut(self.needed..).and_then(<[_]>::first_chunk_mut).map(|room| *room = bytes),
+            Room::Uninit(room) => room
+                .get_mut(self.needed..)
+                .and_then(<[_]>::first_chunk_mut)
+                .map(|room| *room = bytes.map(MaybeUninit::new)),
+        };
+        self.count_written(written, end);
+    }
+
+    fn count_written(&mut self, written: Option<()>, end: usize) {
         if written.is_none() {
             self.room = Room::Bytes(&mut []);
         }
@@ -53,19 +68,19 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn i32(&mut self, value: i32) {
-        self.bytes(&value.to_le_bytes());
+        self.array(value.to_le_bytes());
     }
 
     pub(super) fn u32(&mut self, value: u32) {
-        self.bytes(&value.to_le_bytes());
+        self.array(value.to_le_bytes());
     }
 
     pub(super) fn i64(&mut self, value: i64) {
-        self.bytes(&value.to_le_bytes());
+        self.array(value.to_le_bytes());
     }
 
     pub(super) fn u64(&mut self, value: u64) {
-        self.bytes(&value.to_le_bytes());
+        self.array(value.to_le_bytes());
     }
 
     /// A length or a count: 64 bits, never negative. Nothing here has more than a few thousand.
@@ -78,11 +93,60 @@ impl<'a> Writer<'a> {
         self.bytes(text);
     }
 
+    /// A text that is always the same, with its length in front.
+    pub(super) fn constant<const N: usize>(&mut self, text: &Constant<N>) {
+        let end = self.needed.saturating_add(N);
+        let written = match &mut self.room {
+            Room::Bytes(room) => {
+                room.get_mut(self.needed..).and_then(<[_]>::first_chunk_mut).map(|to| *to = text.bytes)
+            }
+            Room::Uninit(room) => {
+                room.get_mut(self.needed..).and_then(<[_]>::first_chunk_mut).map(|to| *to = text.uninit)
+            }
+        };
+        self.count_written(written, end);
+    }
+
     /// What stands before every value: which type it is of.
     pub(super) fn header(&mut self, kind: StandardMetadata) {
-        self.text(STANDARD_NAME.as_bytes());
+        const NAME: Constant<{ STANDARD_NAME.len() + LENGTH }> = Constant::new(STANDARD_NAME);
+        self.constant(&NAME);
         self.i64(kind.number());
     }
+}
+
+/// Bytes of a length.
+pub(super) const LENGTH: usize = 8;
+
+/// A text with its length in front, ready for both kinds of room: of a size that the compiler knows, so that it is a few wide stores.
+pub(super) struct Constant<const N: usize> {
+    bytes: [u8; N],
+    uninit: [MaybeUninit<u8>; N],
+}
+
+impl<const N: usize> Constant<N> {
+    /// `N` is [`LENGTH`] more than the text has.
+    #[allow(clippy::as_conversions, clippy::indexing_slicing, clippy::panic)] // Evaluated when it is compiled.
+    pub(super) const fn new(text: &str) -> Constant<N> {
+        assert!(N == LENGTH + text.len());
+        let length = (text.len() as u64).to_le_bytes();
+        let mut constant = Constant { bytes: [0; N], uninit: [MaybeUninit::uninit(); N] };
+        let mut at = 0;
+        while at < N {
+            let byte = if at < LENGTH { length[at] } else { text.as_bytes()[at - LENGTH] };
+            constant.bytes[at] = byte;
+            constant.uninit[at] = MaybeUninit::new(byte);
+            at += 1;
+        }
+        constant
+    }
+}
+
+/// Copies bytes. A function of its own: only where its arguments are known to be apart does the compiler make one copy of the
+/// loop, and a copy byte by byte takes longer than all else that a getter does.
+#[inline(never)]
+fn copy(from: &[u8], to: &mut [MaybeUninit<u8>]) {
+    to.iter_mut().zip(from).for_each(|(to, byte)| *to = MaybeUninit::new(*byte));
 }
 
 /// Takes values from the front of bytes that anybody may have written; `None` when there are not enough.
