@@ -437,6 +437,33 @@ impl Policy {
         }
     }
 
+    /// What the policy calls the format of a value on the wire; `None` for one that neither AIDL nor the policy names.
+    pub fn format_of_value(&self, value: i32) -> Option<&str> {
+        let own = || self.vendor_format(value).map(|format| format.name.as_str());
+        PixelFormat::from_wire(value).map(PixelFormat::name).or_else(own)
+    }
+
+    /// Where a format stands among AIDL's and then the policy's own, for who remembers many: two bytes of each. `u16::MAX` for one
+    /// that is neither.
+    pub fn place_of_format(&self, value: i32) -> u16 {
+        let named = || PixelFormat::ALL.iter().position(|format| format.to_wire() == value);
+        let own = || self.formats.iter().position(|format| format.value == value);
+        let place = named().or_else(|| own().map(|at| at.saturating_add(PixelFormat::ALL.len())));
+        place.and_then(|place| u16::try_from(place).ok()).unwrap_or(u16::MAX)
+    }
+
+    /// The value on the wire of the format at a place.
+    pub fn format_at(&self, place: u16) -> Option<i32> {
+        let place = usize::from(place);
+        let own = || self.formats.get(place.checked_sub(PixelFormat::ALL.len())?).map(|format| format.value);
+        PixelFormat::ALL.get(place).map(|format| format.to_wire()).or_else(own)
+    }
+
+    /// The rule's name, for messages.
+    pub fn rule_name(&self, index: usize) -> &str {
+        self.rules.get(index).map_or("?", |rule| rule.name.as_str())
+    }
+
     /// What the policy calls a layout.
     pub fn layout_name(&self, layout: LayoutName) -> &str {
         match layout {

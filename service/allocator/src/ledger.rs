@@ -288,12 +288,14 @@ pub struct Sizes {
 }
 
 /// What the account remembers of a request's buffers, for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// The client's name for them.
     pub name: BufferName,
     /// What for.
     pub usage: Usage,
+    /// The requested format, as on the wire.
+    pub format: i32,
     /// Milliseconds of the service's clock.
     pub born_ms: u64,
     /// How often [`Ledger::release`] will be called for each of them before it has gone: once for each part that can live
@@ -372,7 +374,8 @@ impl Reservation<'_> {
     pub fn commit(mut self, about: &About, ids: impl Iterator<Item = BufferKey>) -> Vec<Ticket> {
         let metadata_bytes = self.ledger.pages(self.sizes.metadata_bytes).unwrap_or(u64::MAX);
         let Client { uid, pid } = self.client;
-        let About { name, usage, born_ms, parts } = *about;
+        let About { name, usage, format, born_ms, parts } = *about;
+        let format = self.ledger.policy.place_of_format(format);
         let mut tickets = Vec::with_capacity(if parts > 0 { self.heaps.len() } else { 0 });
         let mut ids = ids;
         let mut state = self.ledger.lock();
@@ -389,6 +392,7 @@ impl Reservation<'_> {
                 usage,
                 born_ms,
                 name,
+                format,
                 parts,
                 inode: 0,
             }));

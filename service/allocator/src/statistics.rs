@@ -262,6 +262,10 @@ pub struct BufferStatistics {
     pub usage: String,
     /// Usage as asked, in bits.
     pub usage_bits: u64,
+    /// Format as asked: AIDL's name or the policy's, else the number.
+    pub format: String,
+    /// Format as asked, as on the wire. 0, which is no format, where a service does not tell it.
+    pub format_value: i32,
     /// Who asked; others may hold it by now.
     pub uid: u32,
     /// The process that asked. It may have ended.

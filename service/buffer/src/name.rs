@@ -9,6 +9,13 @@ pub const NAME_BYTES: usize = 128;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BufferName([u8; NAME_BYTES]);
 
+impl Default for BufferName {
+    /// No name.
+    fn default() -> BufferName {
+        BufferName([0; NAME_BYTES])
+    }
+}
+
 impl BufferName {
     /// Takes the bytes up to the first NUL, at most 127; the rest becomes zero so that nothing else travels along.
     pub fn from_wire(wire: &[u8; NAME_BYTES]) -> BufferName {

@@ -65,7 +65,7 @@ fn hold(ledger: &Ledger, number: u16) -> Ticket {
     let mut reservation = ledger.reserve(client, sizes, SYSTEM, 0, &Plenty).unwrap();
     reservation.charge_heap(SYSTEM, PAGE, 0, &Plenty).unwrap();
     let name = BufferName::from_text(&format!("buffer {number}"));
-    let about = About { name, usage: Usage::CPU_READ_OFTEN, born_ms: number.into(), parts: 1 };
+    let about = About { name, usage: Usage::CPU_READ_OFTEN, born_ms: number.into(), parts: 1, ..About::default() };
     reservation.commit(&about, [u64::from(number)].into_iter()).remove(0)
 }
 

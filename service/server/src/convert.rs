@@ -187,7 +187,21 @@ fn client(client: ClientStatistics) -> aidl::ClientStatistics {
 }
 
 fn buffer(buffer: BufferStatistics) -> aidl::BufferStatistics {
-    let BufferStatistics { id, name, heap, bytes, usage: _, usage_bits, uid, pid, age_ms, inode: _ } = buffer;
+    let BufferStatistics {
+        id,
+        name,
+        heap,
+        bytes,
+        usage_bits,
+        uid,
+        pid,
+        age_ms,
+        // In the dump alone.
+        usage: _,
+        inode: _,
+        format: _,
+        format_value: _,
+    } = buffer;
     aidl::BufferStatistics {
         id: i64::from_ne_bytes(id.to_ne_bytes()),
         name,

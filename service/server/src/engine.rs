@@ -328,7 +328,8 @@ impl Engine {
         reservation: Reservation<'_>,
     ) -> Result<(), Refusal> {
         let parts = tracker::parts(plan.request.reserved_bytes);
-        let about = About { name: descriptor.name, usage: plan.request.usage, born_ms: self.now_ms(), parts };
+        let (name, format, born_ms) = (descriptor.name, descriptor.format, self.now_ms());
+        let about = About { name, usage: plan.request.usage, format, born_ms, parts };
         let ids = handles.iter().map(|handle| handle.info.id);
         let Some(tracker) = self.releases.tracker() else {
             reservation.commit(&About { parts: 0, ..about }, ids);

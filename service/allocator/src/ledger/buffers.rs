@@ -45,6 +45,8 @@ pub struct Entry {
     pub born_ms: u64,
     /// The client's name for it.
     pub name: BufferName,
+    /// The requested format: `Policy::format_at`.
+    pub format: u16,
     /// Releases that are still to come before it counts as gone.
     pub parts: u8,
     /// The lower half of its inode's number, which names it in /proc; 0 until it is known.
@@ -132,6 +134,7 @@ mod tests {
             usage: Usage(1 << 63 | 1),
             born_ms: u64::MAX,
             name: BufferName::from_text("frame"),
+            format: u16::MAX,
             parts,
             inode: 0,
         }

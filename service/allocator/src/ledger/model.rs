@@ -47,7 +47,13 @@ fn allocate(mut reservation: Reservation<'_>, machine: &Machine, id: BufferKey) 
 
 fn commit(reservation: Reservation<'_>, machine: &Machine, id: BufferKey) -> Ticket {
     machine.0.fetch_sub(ONE_BYTES, Ordering::SeqCst);
-    let about = About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0, parts: 1 };
+    let about = About {
+        name: BufferName::from_text("frame"),
+        usage: Usage::CPU_READ_OFTEN,
+        born_ms: 0,
+        parts: 1,
+        ..About::default()
+    };
     reservation.commit(&about, [id].into_iter()).remove(0)
 }
 

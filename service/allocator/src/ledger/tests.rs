@@ -39,7 +39,13 @@ fn sizes(bytes: u64, count: u32) -> Sizes {
 }
 
 fn about() -> About {
-    About { name: BufferName::from_text("frame"), usage: Usage::CPU_READ_OFTEN, born_ms: 0, parts: 1 }
+    About {
+        name: BufferName::from_text("frame"),
+        usage: Usage::CPU_READ_OFTEN,
+        born_ms: 0,
+        parts: 1,
+        ..About::default()
+    }
 }
 
 fn hold(ledger: &Ledger, client: Client, id: BufferKey, bytes: u64) -> Result<Ticket, Refusal> {

@@ -89,7 +89,8 @@ impl Service {
                 self.machine.allocate()
             }));
         }
-        let about = About { name: BufferName::from_text("f"), usage: Usage::NONE, born_ms: 0, parts: 1 };
+        let about =
+            About { name: BufferName::from_text("f"), usage: Usage::NONE, born_ms: 0, parts: 1, ..About::default() };
         assert_eq!(reservation.commit(&about, 0..u64::from(count)).len(), pieces.len());
         pieces
     }

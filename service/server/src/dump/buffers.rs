@@ -84,6 +84,8 @@ impl<'a> Buffers<'a> {
     }
 
     fn line(self, entry: &Entry) -> BufferStatistics {
+        let format = self.policy.format_at(entry.format).unwrap_or(0);
+        let format_name = self.policy.format_of_value(format);
         BufferStatistics {
             id: entry.id,
             name: entry.name.to_string(),
@@ -91,6 +93,8 @@ impl<'a> Buffers<'a> {
             bytes: entry.bytes,
             usage: entry.usage.to_string(),
             usage_bits: entry.usage.0,
+            format: format_name.map_or_else(|| format!("{format:#x}"), str::to_owned),
+            format_value: format,
             uid: entry.uid,
             pid: entry.pid,
             age_ms: self.age_ms(entry),

@@ -198,11 +198,11 @@ fn write_buffers(buffers: Buffers<'_>, most: usize, live: u64, out: &mut dyn Wri
     writeln!(out, "\nlive buffers, oldest first")?;
     let mut listed: u64 = 0;
     for buffer in buffers.all().take(most) {
-        let BufferStatistics { id, heap, uid, pid, usage, name, .. } = &buffer;
+        let BufferStatistics { id, heap, uid, pid, usage, format, name, .. } = &buffer;
         let (bytes, age) = (size(buffer.bytes), buffer.age_ms / 1000);
         writeln!(
             out,
-            "  {id:#018x}  {bytes:<10} {heap:<12} uid {uid:<6} pid {pid:<6} {age:>6} s  {usage}  \"{name}\""
+            "  {id:#018x}  {bytes:<10} {heap:<12} uid {uid:<6} pid {pid:<6} {age:>6} s  {format}  {usage}  \"{name}\""
         )?;
         listed = listed.saturating_add(1);
     }
