@@ -77,6 +77,7 @@ fn drafted(files: &[(&str, &str)]) -> (String, Policy) {
     let text = draft_of_board("lake", &read(files)).unwrap();
     let linted = lint(Source::text("lake.toml", &text, Format::Toml));
     assert!(linted.findings.is_empty(), "{}\n{text}", linted.render(false));
+    common::holds(&linted);
     (text, linted.policy().unwrap().clone())
 }
 

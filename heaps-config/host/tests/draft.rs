@@ -46,6 +46,7 @@ fn drafted(names: &[&str]) -> (String, Policy) {
     let text = draft("board", names.iter().copied()).unwrap();
     let linted = lint(Source::text("board.toml", &text, Format::Toml));
     assert!(linted.findings.is_empty(), "{}\n{text}", linted.render(false));
+    common::holds(&linted);
     let policy = linted.policy().unwrap().clone();
     (text, policy)
 }

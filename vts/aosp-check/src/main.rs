@@ -66,6 +66,9 @@ struct Sepolicy {
     /// A board's own policy, in TOML: write what it needs into --out; without --out check it, compiled and labels resolved
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// For --policy, a file_contexts that the board has already: nodes that it labels keep their types
+    #[arg(long, requires = "policy", value_name = "FILE")]
+    labels: Vec<PathBuf>,
     /// A folder for BOARD_VENDOR_SEPOLICY_DIRS
     #[arg(long, requires = "policy", value_name = "DIR")]
     out: Option<PathBuf>,
@@ -96,15 +99,17 @@ fn run(args: &Args) -> Result<ExitCode> {
             written.iter().for_each(|file| println!("{}", file.display()));
             return Ok(ExitCode::SUCCESS);
         }
-        Check::Sepolicy(Sepolicy { policy: Some(policy), out: Some(out), .. }) => return board(policy, out),
+        Check::Sepolicy(Sepolicy { policy: Some(policy), out: Some(out), labels, .. }) => {
+            return board(policy, labels, out)
+        }
         Check::Sepolicy(Sepolicy { write: true, .. }) => {
             let written = sepolicy::write(&args.root)?;
             written.iter().for_each(|file| println!("{}", file.display()));
             return Ok(ExitCode::SUCCESS);
         }
-        Check::Sepolicy(Sepolicy { policy: Some(policy), .. }) => {
+        Check::Sepolicy(Sepolicy { policy: Some(policy), labels, .. }) => {
             let here = std::env::current_dir().context("the current folder")?;
-            sepolicy::check_board(&args.root, &here, policy)?
+            sepolicy::check_board(&args.root, &here, policy, labels)?
         }
         Check::Sepolicy(_) => sepolicy::check(&args.root)?,
         Check::Android => device(args)?,
@@ -153,10 +158,11 @@ fn device(args: &Args) -> Result<Report> {
 }
 
 /// What a board's policy needs, written for its tree.
-fn board(policy: &Path, out: &Path) -> Result<ExitCode> {
+fn board(policy: &Path, labels: &[PathBuf], out: &Path) -> Result<ExitCode> {
     let here = std::env::current_dir().context("the current folder")?;
     let profile = sepolicy::read_policy(&here, policy)?;
-    let generated = sepolicy::generate::of(&profile.document).map_err(anyhow::Error::msg)?;
+    let labels = sepolicy::labels_of(&here, &profile, labels)?;
+    let generated = sepolicy::generate::of(&profile.document, &labels).map_err(anyhow::Error::msg)?;
     if generated.heaps.is_empty() {
         println!("{}: the platform's own rules are enough", policy.display());
     }

@@ -12,9 +12,11 @@ mod labels;
 
 use crate::report::{Place, Report};
 use anyhow::{Context, Result};
-use generate::Generated;
+use generate::{Generated, Labels, Owner};
 use heaps_config::Document;
+use heaps_host::board::{Board, LabelKind};
 use heaps_host::{Format, Source};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -47,7 +49,7 @@ pub struct Profile {
 /// A file that cannot be read, or that lint refuses.
 pub fn read_policy(root: &Path, file: &Path) -> Result<Profile> {
     let shown = file.display().to_string();
-    let text = fs::read_to_string(root.join(file)).with_context(|| shown.clone())?;
+    let text = Source::read(&root.join(file))?.text;
     let linted = heaps_host::lint(Source::text(&shown, &text, Format::Toml));
     let document = linted.document().with_context(|| format!("{shown}: lint refuses it\n{}", linted.render(false)))?;
     let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -81,7 +83,7 @@ pub fn check(root: &Path) -> Result<Report> {
     let profiles = profiles(root)?;
     let mut heaps = 0_usize;
     for profile in &profiles {
-        let generated = match generate::of(&profile.document) {
+        let generated = match generate::of(&profile.document, &Labels::new()) {
             Ok(generated) => generated,
             Err(words) => {
                 report.found(Place::file(&profile.file), words);
@@ -104,14 +106,16 @@ pub fn check(root: &Path) -> Result<Report> {
 }
 
 /// Checks a board's own policy: that its heaps' rules compile over the platform's types with the project's own, grant what the
-/// service needs and nothing else, and that every node gets its label. Nothing is written.
+/// service needs and nothing else, and that every node gets its label, beside those that the board's own file_contexts has.
+/// Nothing is written.
 ///
 /// # Errors
 /// A policy that lint refuses, heaps that share a node, a tool that is missing.
-pub fn check_board(root: &Path, here: &Path, policy: &Path) -> Result<Report> {
+pub fn check_board(root: &Path, here: &Path, policy: &Path, own: &[PathBuf]) -> Result<Report> {
     let root = &root.canonicalize().with_context(|| root.display().to_string())?;
     let profile = read_policy(here, policy)?;
-    let generated = generate::of(&profile.document).map_err(anyhow::Error::msg)?;
+    let labels = labels_of(here, &profile, own)?;
+    let generated = generate::of(&profile.document, &labels).map_err(anyhow::Error::msg)?;
     // The project as it would be with this policy in it.
     let folder = tempfile::tempdir()?;
     for part in [compile::BASE, VENDOR] {
@@ -119,7 +123,20 @@ pub fn check_board(root: &Path, here: &Path, policy: &Path) -> Result<Report> {
         fs::create_dir_all(to.parent().context("a folder's parent")?)?;
         std::os::unix::fs::symlink(root.join(part), &to).with_context(|| to.display().to_string())?;
     }
-    write_to(folder.path(), &Path::new(HEAPS).join(&profile.name), &generated)?;
+    let heaps = Path::new(HEAPS).join(&profile.name);
+    write_to(folder.path(), &heaps, &generated)?;
+    // What the board's own policy declares.
+    let boards: BTreeSet<&str> = generated
+        .heaps
+        .iter()
+        .filter(|heap| heap.owner == Owner::Board)
+        .map(|heap| heap.selinux_type.as_str())
+        .collect();
+    if !boards.is_empty() {
+        let types: String =
+            boards.iter().map(|name| format!("type {name}, dmabuf_heap_device_type, dev_type;\n")).collect();
+        fs::write(folder.path().join(&heaps).join("board.te"), types)?;
+    }
     let mut report = Report::default();
     if let Some(work) = compile::check(folder.path(), &profile, &generated, &mut report)? {
         labels::check(folder.path(), &profile, &generated, &work.binary()?, &mut report)?;
@@ -130,6 +147,29 @@ pub fn check_board(root: &Path, here: &Path, policy: &Path) -> Result<Report> {
     Ok(report)
 }
 
+/// The types of the policy's nodes by a board's own files of labels.
+///
+/// # Errors
+/// A file that cannot be read, or of another kind.
+pub fn labels_of(here: &Path, profile: &Profile, files: &[PathBuf]) -> Result<Labels> {
+    let mut read = Vec::new();
+    for file in files {
+        let shown = file.display().to_string();
+        read.push((shown.clone(), fs::read(here.join(file)).context(shown)?));
+    }
+    // A pattern is tried with the nodes that the policy has.
+    let nodes: Vec<&String> = profile.document.heaps.iter().flat_map(|heap| &heap.nodes).collect();
+    let names: String = nodes.iter().map(|node| format!("{node}\n")).collect();
+    read.push((profile.file.display().to_string(), names.into_bytes()));
+    let board = Board::read(read.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
+    let own = |node: &&String| {
+        let label = board.nodes.get(*node)?.label()?;
+        let is_own = files.iter().any(|file| file.display().to_string() == label.place.file);
+        (is_own && label.kind() != LabelKind::None).then(|| ((*node).clone(), label.selinux_type.clone()))
+    };
+    Ok(nodes.iter().filter_map(own).collect())
+}
+
 /// Writes what is generated for every policy of the project into the tree. Answers the files that changed.
 ///
 /// # Errors
@@ -138,7 +178,7 @@ pub fn write(root: &Path) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     for profile in profiles(root)? {
         let folder = Path::new(HEAPS).join(&profile.name);
-        let generated = generate::of(&profile.document).map_err(anyhow::Error::msg)?;
+        let generated = generate::of(&profile.document, &Labels::new()).map_err(anyhow::Error::msg)?;
         written.extend(write_to(root, &folder, &generated)?);
     }
     Ok(written)
@@ -168,7 +208,7 @@ fn same(root: &Path, profile: &Profile, generated: &Generated, report: &mut Repo
     let folder = Path::new(HEAPS).join(&profile.name);
     let mut missing = false;
     let rules = fs::read_to_string(root.join(&folder).join(generate::RULES)).unwrap_or_default();
-    for heap in generated.heaps.iter().filter(|heap| !heap.is_platform_type) {
+    for heap in generated.heaps.iter().filter(|heap| heap.owner == Owner::Project) {
         let words = format!("type {},", heap.selinux_type);
         if !rules.contains(&words) {
             missing = true;
@@ -203,8 +243,9 @@ fn strangers(root: &Path, profiles: &[Profile], report: &mut Report) -> Result<(
     for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         let policy = profiles.iter().find(|profile| profile.name == name);
-        let wanted = policy
-            .is_some_and(|profile| generate::of(&profile.document).is_ok_and(|generated| !generated.heaps.is_empty()));
+        let wanted = policy.is_some_and(|profile| {
+            generate::of(&profile.document, &Labels::new()).is_ok_and(|generated| !generated.heaps.is_empty())
+        });
         if !wanted {
             let other = Place::file(Path::new(PROFILES).join(format!("{name}.toml")));
             let place = Place::file(Path::new(HEAPS).join(name));

@@ -239,6 +239,16 @@ fn rules_of_peers_and_drafts_compile_over_the_platform_s_types() {
         let text = heaps_host::draft(name, nodes.iter().copied()).unwrap();
         fs::write(profiles.join(format!("{name}.toml")), text).unwrap();
     }
+    // Boards in the field, by their own files.
+    for board in fs::read_dir(root().join("heaps-config/host/tests/boards")).unwrap() {
+        let board = board.unwrap().path();
+        let read = |entry: std::io::Result<fs::DirEntry>| fs::read(entry.unwrap().path()).unwrap();
+        let files: Vec<Vec<u8>> = fs::read_dir(&board).unwrap().map(read).collect();
+        let name = format!("field-{}", board.file_name().unwrap().to_str().unwrap());
+        let read = heaps_host::board::Board::read(files.iter().map(|bytes| ("file", bytes.as_slice()))).unwrap();
+        let text = heaps_host::draft_of_board(&name, &read).unwrap();
+        fs::write(profiles.join(format!("{name}.toml")), text).unwrap();
+    }
     sepolicy::write(copy.root()).unwrap();
     let report = sepolicy::check(copy.root()).unwrap();
     assert!(report.is_clean(), "{report}");
@@ -263,11 +273,58 @@ fn a_board_s_policy_is_checked_by_itself() {
     let names = ["system", "qcom,system", "linux,cma@10000000", "vframe-secure"];
     let text = heaps_host::draft("board", names).unwrap();
     fs::write(folder.path().join("board.toml"), &text).unwrap();
-    let report = sepolicy::check_board(&root(), folder.path(), Path::new("board.toml")).unwrap();
+    let report = sepolicy::check_board(&root(), folder.path(), Path::new("board.toml"), &[]).unwrap();
     assert!(report.is_clean() && report.notes.iter().any(|note| note.contains("3 heaps and")), "{report}");
     let shared = text.replacen("nodes = [\"vframe-secure\"]", "nodes = [\"vframe-secure\", \"x\"]", 1)
         + "\n[[heap]]\nname = \"x\"\nprotected = true\n";
     fs::write(folder.path().join("shared.toml"), shared).unwrap();
-    let error = sepolicy::check_board(&root(), folder.path(), Path::new("shared.toml")).unwrap_err();
+    let error = sepolicy::check_board(&root(), folder.path(), Path::new("shared.toml"), &[]).unwrap_err();
     assert!(error.to_string().contains("both have the node x"), "{error:#}");
+}
+
+/// Nodes that a board labels already keep their labels and types; the service is granted them, and gets no second line.
+#[test]
+fn a_board_s_own_labels_are_kept() {
+    if !tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let boards = root().join("heaps-config/host/tests/boards");
+    for (board, declared, own) in [
+        ("pixel8", "dmabuf_camera_heap_device", "gcma_camera_heap_device"),
+        ("xperia", "dmabuf_protected_heap_device", "vendor_dmabuf_secure_pixel"),
+        ("mediatek", "dmabuf_protected_heap_device", ""),
+    ] {
+        let contexts = boards.join(board).join("file_contexts");
+        let bytes = fs::read(&contexts).unwrap();
+        let read = heaps_host::board::Board::read([("file_contexts", bytes.as_slice())]).unwrap();
+        let file = format!("{board}.toml");
+        fs::write(folder.path().join(&file), heaps_host::draft_of_board(board, &read).unwrap()).unwrap();
+        let (here, file) = (folder.path(), Path::new(&file));
+        let contexts = [contexts];
+        let report = sepolicy::check_board(&root(), here, file, &contexts).unwrap();
+        assert!(report.is_clean(), "{board}: {report}");
+        let profile = sepolicy::read_policy(here, file).unwrap();
+        let labels = sepolicy::labels_of(here, &profile, &contexts).unwrap();
+        let generated = sepolicy::generate::of(&profile.document, &labels).unwrap();
+        let files = generated.files();
+        let text = |name: &str| files.iter().find(|(file, _)| *file == name).map_or("", |(_, text)| text.as_str());
+        let rules = text(sepolicy::generate::RULES);
+        assert!(!rules.contains(&format!("type {declared},")), "{board}: {rules}");
+        if !own.is_empty() {
+            assert!(rules.contains(&format!("allow hal_graphics_allocator_default {own}:chr_file")), "{rules}");
+            assert!(!rules.contains(&format!("type {own}")), "{rules}");
+        }
+        for node in labels.keys() {
+            assert!(!text(sepolicy::generate::LABELS).contains(&format!("/{node} ")), "{board}: {node}");
+        }
+    }
+    // One heap, two types.
+    let policy = heaps_host::draft("two", ["system", "qcom,system"]).unwrap();
+    let policy = policy.replacen("nodes = [\"system\", \"qcom,system\"]", "nodes = [\"a\", \"b\"]", 1);
+    fs::write(folder.path().join("two.toml"), policy).unwrap();
+    let text = "/dev/dma_heap/a u:object_r:one:s0\n/dev/dma_heap/b u:object_r:other:s0\n";
+    fs::write(folder.path().join("fc"), text).unwrap();
+    let check = sepolicy::check_board(&root(), folder.path(), Path::new("two.toml"), &["fc".into()]);
+    assert!(check.unwrap_err().to_string().contains("are labelled one and other"));
 }

@@ -1,7 +1,7 @@
 //! What is known of one node, and what does not go together.
 
-use super::{Board, Place};
-use heaps_config::nodes::Node;
+use super::{Board, FileKind, Place};
+use heaps_config::nodes::{Kind, Node};
 use std::fmt;
 
 /// Who may open a node.
@@ -172,6 +172,12 @@ pub(super) fn compare(board: &mut Board) {
                 (LabelKind::OpenToApps, Some(kind)) if kind.is_protected() => {
                     format!("{name} is known as protected, and its label {} lets apps open it", label.selinux_type)
                 }
+                (LabelKind::Other, Some(Kind::System)) if !Node::of(name).is_uncached() => {
+                    format!(
+                        "{name} is for buffers' metadata, which apps map, and its label {} lets none open it",
+                        label.selinux_type
+                    )
+                }
                 (LabelKind::Protected, Some(kind)) if !kind.is_protected() => {
                     format!("{name} is known as ordinary memory, and its label {} says protected", label.selinux_type)
                 }
@@ -183,4 +189,28 @@ pub(super) fn compare(board: &mut Board) {
         }
     }
     board.notes.extend(notes);
+    without_a_line(board);
+}
+
+/// Nodes that the platform's own ueventd.rc is about (AOSP system/core, `rootdir/ueventd.rc`).
+const PLATFORM_LINES: [&str; 3] = ["system", "system-uncached", "system-secure"];
+
+/// Says which nodes no line of the board's ueventd is about: init makes them 0600 root, where no other file has one.
+fn without_a_line(board: &mut Board) {
+    let Some(file) = board.files.iter().find(|(_, kind)| *kind == FileKind::Ueventd).map(|(name, _)| name.clone())
+    else {
+        return;
+    };
+    let bare = |name: &&str| {
+        let facts = board.nodes.get(*name);
+        facts.is_some_and(|facts| facts.access().is_none()) && !PLATFORM_LINES.contains(name)
+    };
+    let names: Vec<&str> = board.names().filter(bare).collect();
+    if !names.is_empty() {
+        let message = format!(
+            "no line for ueventd is about {}: where no other file has one, a node is 0600 root and closed to the service",
+            names.join(" ")
+        );
+        board.note(&super::at(&file, 1), None, message);
+    }
 }

@@ -46,6 +46,7 @@ pub(super) fn policy(name: &str, names: &[&str], heaps: &Heaps<'_>, head: &Head)
     text.protected_rules(heaps);
     text.rules(heaps);
     text.0.push_str(ALIGNMENTS_AND_FORMATS);
+    text.expectations(heaps);
     text.0
 }
 
@@ -258,6 +259,31 @@ impl Text {
         self.line("");
         self.comment("All else, and all that apps draw: the CPU may come along at any time, so with caches.");
         self.line("[[rule]]\nname = \"everything-else\"\nheaps = [\"system\"]");
+    }
+
+    /// What the draft does with a screen, a viewfinder and protected video: a test of the policy from its first day on.
+    fn expectations(&mut self, heaps: &Heaps<'_>) {
+        let of_camera = [("camera", &heaps.camera), ("cma", &heaps.cma), ("system", &heaps.system)];
+        let first = of_camera.iter().find(|(_, twins)| !twins.cached.is_empty());
+        let viewfinder = first.map_or_else(String::new, |(name, twins)| {
+            format!("heap = \"{name}{}\"", if twins.has_twin() { "-uncached" } else { "" })
+        });
+        let video = if heaps.protected.is_empty() { "refused = \"denied\"" } else { "heap = \"protected\"" };
+        self.line("\n# ---- Expected: `heapctl test` tries these, and so does the build. What else does your product ask for? ----");
+        let mut expect = |name: &str, format: &str, size: (u32, u32), usage: &[&str], answer: &str| {
+            self.line(&format!("\n[[expect]]\nname = \"{name}\"\nformat = \"{format}\""));
+            self.line(&format!("width = {}\nheight = {}\nusage = [{}]\n{answer}", size.0, size.1, list(usage)));
+        };
+        expect(
+            "screen",
+            "RGBA_8888",
+            (1080, 2400),
+            &["GPU_RENDER_TARGET", "COMPOSER_CLIENT_TARGET"],
+            "heap = \"system\"",
+        );
+        expect("viewfinder", "IMPLEMENTATION_DEFINED", (1920, 1080), &["CAMERA_OUTPUT", "GPU_TEXTURE"], &viewfinder);
+        let usage = ["PROTECTED", "VIDEO_DECODER", "COMPOSER_OVERLAY"];
+        expect("protected-video", "IMPLEMENTATION_DEFINED", (1920, 1080), &usage, video);
     }
 }
 

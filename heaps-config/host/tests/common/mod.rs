@@ -74,3 +74,12 @@ pub(crate) fn plan(policy: &Policy, asked: Asked) -> Result<Planned, &'static st
         bytes: plan.bytes,
     })
 }
+
+/// The policy has expectations, and all of them hold.
+#[allow(dead_code)]
+#[track_caller]
+pub(crate) fn holds(linted: &heaps_host::Linted) {
+    let outcomes = heaps_host::expect::run(linted).unwrap_or_default();
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.holds()).collect();
+    assert!(!outcomes.is_empty() && failed.is_empty(), "{failed:#?}");
+}

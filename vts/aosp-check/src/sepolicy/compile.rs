@@ -1,6 +1,6 @@
 //! The rules through m4, checkpolicy and secilc, over the base policy.
 
-use super::generate::{Generated, DOMAIN, RULES};
+use super::generate::{Generated, Owner, DOMAIN, RULES};
 use super::{Profile, HEAPS, VENDOR};
 use crate::report::{Place, Report};
 use anyhow::{bail, Context, Result};
@@ -102,7 +102,7 @@ pub(super) fn check(
     let forbidden: String = generated
         .heaps
         .iter()
-        .filter(|heap| !heap.is_platform_type)
+        .filter(|heap| heap.owner == Owner::Project)
         .flat_map(|heap| {
             let rule = move |(source, class, permission): &(&str, &str, &str)| {
                 format!("neverallow {source} {}:{class} {permission};\n", heap.selinux_type)

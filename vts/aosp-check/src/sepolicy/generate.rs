@@ -42,11 +42,25 @@ pub struct VendorHeap {
     pub name: String,
     /// In SELinux.
     pub selinux_type: String,
-    /// The type is the platform's: it is not declared, and what the allocator may do with it is granted.
-    pub is_platform_type: bool,
-    /// Its nodes, without those that the platform labels.
+    /// Who declares the type.
+    pub owner: Owner,
+    /// Its nodes, without those that are labelled already.
     pub nodes: Vec<String>,
 }
+
+/// Who declares a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The generated rules.
+    Project,
+    /// The platform, which grants the allocator what it may do with it.
+    Platform,
+    /// The board's own policy: the allocator is granted the use of it.
+    Board,
+}
+
+/// Types of nodes that a board's own file_contexts labels.
+pub type Labels = BTreeMap<String, String>;
 
 /// What a policy needs. Empty when all its nodes are the platform's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,11 +70,11 @@ pub struct Generated {
     policy: String,
 }
 
-/// Finds what a policy needs.
+/// Finds what a policy needs beside the labels that a board has already.
 ///
 /// # Errors
-/// Two heaps that claim one node or come out as one type: a node has one label.
-pub fn of(document: &Document) -> Result<Generated, String> {
+/// Two heaps that claim one node or come out as one type, or nodes of one heap with two types: a node has one label.
+pub fn of(document: &Document, labels: &Labels) -> Result<Generated, String> {
     let mut heaps: Vec<VendorHeap> = Vec::new();
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     for heap in &document.heaps {
@@ -72,30 +86,40 @@ pub fn of(document: &Document) -> Result<Generated, String> {
                 }
             }
         }
-        let own = vendor_heap(heap);
-        if let Some(first) = heaps.iter().find(|first| first.selinux_type == own.selinux_type) {
+        let own = vendor_heap(heap, labels)?;
+        let same = |first: &&VendorHeap| first.selinux_type == own.selinux_type && own.owner == Owner::Project;
+        if let Some(first) = heaps.iter().find(same) {
             return Err(format!("the heaps {} and {} both come out as {}", first.name, own.name, own.selinux_type));
         }
-        if !own.nodes.is_empty() {
+        if !own.nodes.is_empty() || own.owner == Owner::Board {
             heaps.push(own);
         }
     }
     Ok(Generated { heaps, policy: document.name.clone() })
 }
 
-fn vendor_heap(heap: &HeapDoc) -> VendorHeap {
+fn vendor_heap(heap: &HeapDoc, labels: &Labels) -> Result<VendorHeap, String> {
+    let unlabelled = |node: &&String| platform_type(node).is_none() && !labels.contains_key(*node);
+    let nodes = heap.nodes.iter().filter(unlabelled).cloned().collect();
+    let name = heap.name.clone();
+    let mut own = heap.nodes.iter().filter_map(|node| labels.get(node));
+    if let Some(first) = own.next() {
+        if let Some(other) = own.find(|other| *other != first) {
+            return Err(format!("the nodes of the heap {name} are labelled {first} and {other}; a heap has one type"));
+        }
+        let platform = PLATFORM_TYPES.iter().any(|(known, _)| known == first);
+        let owner = if platform { Owner::Platform } else { Owner::Board };
+        return Ok(VendorHeap { name, selinux_type: first.clone(), owner, nodes });
+    }
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    let name: String = heap.name.chars().map(plain).collect();
-    let selinux_type = format!("dmabuf_{name}_heap_device");
+    let word: String = heap.name.chars().map(plain).collect();
+    let selinux_type = format!("dmabuf_{word}_heap_device");
     let is_taken = PLATFORM_TYPES.iter().any(|(known, _)| *known == selinux_type);
     // Further names of a node that the platform labels: the same memory, so the same label. Else the platform's name is taken.
     let is_platform_type = is_taken && heap.nodes.iter().any(|node| platform_type(node) == Some(&selinux_type));
-    VendorHeap {
-        name: heap.name.clone(),
-        selinux_type: if is_taken && !is_platform_type { format!("vendor_{selinux_type}") } else { selinux_type },
-        is_platform_type,
-        nodes: heap.nodes.iter().filter(|node| platform_type(node).is_none()).cloned().collect(),
-    }
+    let selinux_type = if is_taken && !is_platform_type { format!("vendor_{selinux_type}") } else { selinux_type };
+    let owner = if is_platform_type { Owner::Platform } else { Owner::Project };
+    Ok(VendorHeap { name, selinux_type, owner, nodes })
 }
 
 impl Generated {
@@ -117,16 +141,16 @@ impl Generated {
     fn rules(&self) -> String {
         let mut text = self.head("The heaps");
         for heap in &self.heaps {
-            if heap.is_platform_type {
-                let _ = write!(text, "\n# {}: {}, the platform's own type and rule\n", heap.name, heap.selinux_type);
-                continue;
-            }
+            let VendorHeap { name, selinux_type, owner, .. } = heap;
+            let allow = format!("allow {DOMAIN} {selinux_type}:chr_file r_file_perms;");
             // Writing to a String cannot fail.
-            let _ = write!(
-                text,
-                "\n# {}\ntype {1}, dmabuf_heap_device_type, dev_type;\nallow {DOMAIN} {1}:chr_file r_file_perms;\n",
-                heap.name, heap.selinux_type
-            );
+            let _ = match owner {
+                Owner::Platform => write!(text, "\n# {name}: {selinux_type}, the platform's own type and rule\n"),
+                Owner::Board => write!(text, "\n# {name}: {selinux_type}, the board's own type\n{allow}\n"),
+                Owner::Project => {
+                    write!(text, "\n# {name}\ntype {selinux_type}, dmabuf_heap_device_type, dev_type;\n{allow}\n")
+                }
+            };
         }
         text
     }
