@@ -4,8 +4,8 @@
 //! This crate looks harder ([`lint_tree`]), and adds where in the file it is, the nearest known name, and a report for
 //! people or for scripts.
 //!
-//! An Android tree builds it without its features, for `heaps_compile`: `excerpts` and `board` need crates that it has no use
-//! for, and `profiles` builds files in that belong to another module there.
+//! An Android tree builds it without its features, for `heaps_compile`: `excerpts`, `board` and `png` need crates that it has no
+//! use for, and `profiles` builds files in that belong to another module there.
 
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,8 @@ pub mod expect;
 mod lint;
 mod locate;
 pub mod map;
+#[cfg(feature = "png")]
+mod png;
 #[cfg(feature = "profiles")]
 mod profiles;
 mod report;
@@ -31,6 +33,8 @@ pub use draft::draft_of_board;
 pub use draft::{draft, DraftError};
 pub use lint::lint_tree;
 pub use locate::{nearest, Located};
+#[cfg(feature = "png")]
+pub use png::{png, PngError};
 #[cfg(feature = "profiles")]
 pub use profiles::{profile, PROFILES};
 pub use schema::schema;

@@ -5,10 +5,7 @@
 use crate::rows::{row, Floor, Limit};
 use crate::samples::{RowSamples, Samples};
 use crate::summary::percentile;
-use anyhow::{Context as _, Result};
-use resvg::{tiny_skia, usvg};
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 150.0;
@@ -58,20 +55,6 @@ pub fn svg(samples: &Samples) -> String {
     }
     out.push_str("</svg>\n");
     out
-}
-
-/// The picture's pixels as PNG, two a unit.
-///
-/// # Errors
-/// The picture is no SVG, or too large.
-pub fn png(svg: &str) -> Result<Vec<u8>> {
-    let mut options = usvg::Options { font_family: "Noto Sans".to_owned(), ..usvg::Options::default() };
-    Arc::make_mut(&mut options.fontdb).load_font_data(notosans::REGULAR_TTF.to_vec());
-    let tree = usvg::Tree::from_str(svg, &options).context("picture")?;
-    let size = tree.size().to_int_size().scale_by(2.0).context("picture's size")?;
-    let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height()).context("picture's memory")?;
-    resvg::render(&tree, tiny_skia::Transform::from_scale(2.0, 2.0), &mut pixels.as_mut());
-    pixels.encode_png().context("picture as PNG")
 }
 
 fn spread(samples: &RowSamples) -> Option<Spread> {
@@ -171,7 +154,7 @@ mod tests {
         let picture = svg(&samples);
         assert!(picture.contains("cold-4k") && !picture.contains(">rss<"), "{picture}");
         assert!(picture.contains("6.12 &lt;&amp;&gt;") || picture.contains("6.12 &lt;&amp;>"), "{picture}");
-        let bytes = png(&picture).unwrap();
+        let bytes = heaps_host::png(&picture).unwrap();
         assert!(bytes.starts_with(b"\x89PNG"));
     }
 }

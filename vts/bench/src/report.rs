@@ -34,7 +34,7 @@ pub fn write(samples: &Samples, folder: &Path) -> Result<String> {
     let table = crate::table::table(&summaries);
     write_json(&summaries, &folder.join("bench.json"))?;
     let picture = crate::plot::svg(samples);
-    let png = crate::plot::png(&picture)?;
+    let png = heaps_host::png(&picture)?;
     for (name, bytes) in
         [("bench.txt", table.as_bytes()), ("bench.svg", picture.as_bytes()), ("bench.png", png.as_slice())]
     {
