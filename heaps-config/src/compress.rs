@@ -91,7 +91,7 @@ fn initialise(doc: &CompressDoc, path: &KeyPath, findings: &mut Vec<Finding>) ->
             && grid.header_grid.is_empty()
     };
     let first = !doc.body_first && !doc.header_planes && doc.column_bytes.is_none();
-    if !u64::try_from(doc.modifier).is_ok_and(afbc::is_afbc) || !first || !doc.grid.iter().all(is_header) {
+    if !afbc::is_afbc(doc.modifier) || !first || !doc.grid.iter().all(is_header) {
         let message = "\"afbc\" is for a modifier of AFBC, with headers of 16 bytes a block before the bodies";
         findings.push(Finding::new(Code::Compression, path, message));
         return None;

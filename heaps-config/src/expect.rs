@@ -30,6 +30,8 @@ pub struct Expectation {
     pub bytes: Option<u64>,
     /// What the format becomes, by the layout's name.
     pub layout: Option<String>,
+    /// The `DRM_FORMAT_MOD_*` value.
+    pub modifier: Option<u64>,
 }
 
 /// Resolves them all. What cannot be resolved goes to `findings`.
@@ -94,6 +96,7 @@ fn resolve_one(
         stride: expect.stride,
         bytes: expect.bytes,
         layout: expect.layout.clone(),
+        modifier: expect.modifier,
     }
 }
 
@@ -113,22 +116,16 @@ fn option(text: &str, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<Des
 pub(crate) fn check(document: &Document, findings: &mut Vec<Finding>) {
     for (at, expect) in document.expectations.iter().enumerate() {
         let path = KeyPath::item("expect", at);
-        let answers = [
-            ("heap", expect.heap.is_some()),
-            ("heaps", expect.heaps.is_some()),
-            ("rule", expect.rule.is_some()),
-            ("stride", expect.stride.is_some()),
-            ("bytes", expect.bytes.is_some()),
-            ("layout", expect.layout.is_some()),
-        ];
-        if expect.refused.is_none() && answers.iter().all(|(_, given)| !given) {
+        let heaps = [("heap", expect.heap.is_some()), ("heaps", expect.heaps.is_some())];
+        let mut of_a_buffer = heaps.into_iter().chain(expect.figures()).filter(|(_, given)| *given);
+        let given = of_a_buffer.next();
+        if expect.refused.is_none() && expect.rule.is_none() && given.is_none() {
             let message = format!("expect \"{}\" expects nothing", expect.name);
-            let help = "one of heap, heaps, rule, refused, stride, bytes, layout";
+            let help = "one of heap, heaps, rule, refused, stride, bytes, layout, modifier";
             findings.push(Finding::new(Code::MissingKey, path.clone(), message).help(help));
         }
         // A rule may refuse; a buffer that is refused has no figures.
-        let figures = answers.iter().filter(|(key, given)| *given && *key != "rule");
-        if let (Some(_), Some((key, _))) = (&expect.refused, figures.clone().next()) {
+        if let (Some(_), Some((key, _))) = (&expect.refused, given) {
             let message = format!("what is refused has no `{key}`");
             let finding = Finding::new(Code::ExpectNever, path.key(key), message);
             findings.push(finding.related(path.key("refused"), "the refusal"));

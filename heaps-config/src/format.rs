@@ -11,7 +11,7 @@ use gralloc_buffer::layout::{Component, ComponentKind, Components, PlaneShape, S
 use gralloc_buffer::{wire_int, Layout, PixelFormat};
 
 /// The `DRM_FORMAT_*` code and the `DRM_FORMAT_MOD_*` value of an entry; what contradicts itself in them is a finding of `code`.
-pub(crate) fn drm(fourcc: &str, modifier: i64, code: Code, path: &KeyPath, findings: &mut Vec<Finding>) -> (u32, u64) {
+pub(crate) fn drm(fourcc: &str, modifier: u64, code: Code, path: &KeyPath, findings: &mut Vec<Finding>) -> (u32, u64) {
     let letters = four_letters(fourcc);
     if letters.is_none() && !fourcc.is_empty() {
         let message = format!("\"{}\" is not a fourcc", fourcc.escape_default());
@@ -19,14 +19,11 @@ pub(crate) fn drm(fourcc: &str, modifier: i64, code: Code, path: &KeyPath, findi
         findings
             .push(finding.help("allowed: four letters as in drm_fourcc.h, such as \"NV12\" or \"R8  \", or \"none\""));
     }
-    if modifier < 0 {
-        findings.push(Finding::new(Code::BadValue, path.key("modifier"), "a modifier is not negative"));
-    }
     if modifier > 0 && letters == Some(0) {
         let message = "a modifier without its fourcc: an importer could not tell what it modifies";
         findings.push(Finding::new(code, path.key("modifier"), message));
     }
-    (letters.unwrap_or(0), u64::try_from(modifier).unwrap_or(0))
+    (letters.unwrap_or(0), modifier)
 }
 
 /// Four letters, or none; `None` for anything else.

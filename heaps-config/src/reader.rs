@@ -105,6 +105,16 @@ impl<'t> Table<'t> {
         self.number(key, findings).unwrap_or(1)
     }
 
+    /// A `DRM_FORMAT_MOD_*` value. TOML's and JSON's numbers end at 63 bits, and so do the vendors' codes so far.
+    pub(crate) fn modifier(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<u64> {
+        let modifier = u64::try_from(self.integer(key, findings)?).ok();
+        if modifier.is_none() {
+            findings.push(Finding::new(Code::BadValue, self.path.key(key), "a modifier is not negative"));
+        }
+        // It was given: that it is wrong is all there is to say.
+        Some(modifier.unwrap_or(0))
+    }
+
     /// A size: bytes as a number, or a string with a unit.
     pub(crate) fn bytes(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<u64> {
         let path = self.path.key(key);

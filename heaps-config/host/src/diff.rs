@@ -6,6 +6,7 @@
 
 mod example;
 mod figures;
+mod heaps;
 mod rules;
 mod settings;
 
@@ -21,6 +22,10 @@ pub enum Cause {
     Rule,
     /// A flexible format becomes another layout.
     Resolution,
+    /// A vendor's format has other planes, or is called otherwise by importers.
+    Format,
+    /// Compressions and tilings.
+    Compression,
     /// Alignments.
     Alignment,
     /// A heap is another one, or has other limits.
@@ -39,6 +44,8 @@ impl Cause {
         match self {
             Cause::Rule => "rule",
             Cause::Resolution => "resolution",
+            Cause::Format => "format",
+            Cause::Compression => "compression",
             Cause::Alignment => "alignment",
             Cause::Heap => "heap",
             Cause::Limit => "limit",
@@ -61,6 +68,14 @@ pub struct Difference {
     pub after_at: Option<KeyPath>,
     /// The simplest request that is answered otherwise; `None` where no single request shows it.
     pub example: Option<Example>,
+    /// Where there is no example: arguments of `heapctl explain` for the second policy, of the simplest request that it is about.
+    pub concerns: Option<String>,
+}
+
+impl Difference {
+    fn new(cause: Cause, what: impl Into<String>) -> Difference {
+        Difference { cause, what: what.into(), before_at: None, after_at: None, example: None, concerns: None }
+    }
 }
 
 /// A request and both answers.
@@ -84,20 +99,22 @@ pub fn diff(before: &Policy, after: &Policy) -> Vec<Difference> {
         Some(space) => {
             rules::compare(&space, before, after, &mut differences);
             figures::resolutions(&space, before, after, &mut differences);
+            figures::compressions(&space, before, after, &mut differences);
             figures::alignments(&space, before, after, &mut differences);
+            figures::formats(&space, before, after, &mut differences);
+            heaps::compare(&space, before, after, &mut differences);
         }
         None => {
             differences.push(undecided("the two policies tell too many sizes apart for their rules to be compared"))
         }
     }
-    settings::heaps(before, after, &mut differences);
     settings::limits(before, after, &mut differences);
     differences.sort_by_key(|difference| difference.cause);
     differences
 }
 
 fn undecided(what: &str) -> Difference {
-    Difference { cause: Cause::Undecided, what: what.to_owned(), before_at: None, after_at: None, example: None }
+    Difference::new(Cause::Undecided, what)
 }
 
 /// One policy with the boundaries of both: their rules and their vendor bits, each bit once.
@@ -138,6 +155,7 @@ pub fn to_json(differences: &[Difference], line: impl Fn(bool, &KeyPath) -> usiz
             "before": place(false, &difference.before_at),
             "after": place(true, &difference.after_at),
             "example": difference.example.as_ref().map(example),
+            "concerns": difference.concerns,
         })
     };
     Value::Array(differences.iter().map(one).collect())

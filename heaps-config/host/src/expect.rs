@@ -61,13 +61,10 @@ fn refused_otherwise(policy: &Policy, expect: &Expectation, refusal: &Refusal, w
         failures.push(format!("refused: \"{why}\" was expected, and it is {} ({message})", refusal.cause()));
     }
     if let Some(rule) = &expect.rule {
-        let taken = gralloc_allocator::explain::explain(&expect.descriptor, policy, expect.present);
-        let taken = taken.rules.last().filter(|note| note.misses.is_empty()).map(|note| note.name.clone());
-        if taken.as_ref() != Some(rule) {
-            failures.push(format!(
-                "rule: \"{rule}\" was expected, and it is {}",
-                taken.unwrap_or_else(|| "none".to_owned())
-            ));
+        let told = gralloc_allocator::explain::explain(&expect.descriptor, policy, expect.present);
+        let taken = told.taken_by().map_or("none", |note| note.name.as_str());
+        if taken != rule {
+            failures.push(format!("rule: \"{rule}\" was expected, and it is {taken}"));
         }
     }
     failures
@@ -89,7 +86,7 @@ fn differences(policy: &Policy, expect: &Expectation, plan: &Plan<'_>) -> Vec<St
         differ("heap", names(&[heap]), names(tried.get(..1).unwrap_or_default()));
     }
     if let Some(rule) = &expect.rule {
-        differ("rule", rule.clone(), rule_name(policy, plan).to_owned());
+        differ("rule", rule.clone(), policy.rule_name(plan.rule).to_owned());
     }
     if let Some(stride) = expect.stride {
         differ("stride", stride.to_string(), plan.stride.to_string());
@@ -100,11 +97,10 @@ fn differences(policy: &Policy, expect: &Expectation, plan: &Plan<'_>) -> Vec<St
     if let Some(layout) = &expect.layout {
         differ("layout", layout.clone(), policy.layout_name(plan.resolved.name()).to_owned());
     }
+    if let Some(modifier) = expect.modifier {
+        differ("modifier", format!("{modifier:#x}"), format!("{:#x}", plan.modifier()));
+    }
     failures
-}
-
-fn rule_name<'p>(policy: &'p Policy, plan: &Plan<'_>) -> &'p str {
-    policy.rules.get(plan.rule).map_or("?", |rule| rule.name.as_str())
 }
 
 /// What a policy does with a request, on one line.
@@ -112,10 +108,16 @@ pub(crate) fn summary(policy: &Policy, answer: &Result<Plan<'_>, Refusal>) -> St
     match answer {
         Ok(plan) => {
             let heaps: Vec<&str> = plan.candidates_in_order().map(|id| policy.heap_name(id)).collect();
+            let compressed =
+                plan.resolved.compress.map_or_else(String::new, |entry| format!(" compressed by \"{}\"", entry.name));
+            let modifier = match plan.modifier() {
+                0 => String::new(),
+                modifier => format!(", modifier {modifier:#x}"),
+            };
             format!(
-                "{} by rule \"{}\", {}, stride {}, {} bytes",
+                "{} by rule \"{}\", {}{compressed}, stride {}, {} bytes{modifier}",
                 heaps.join(", then "),
-                rule_name(policy, plan),
+                policy.rule_name(plan.rule),
                 policy.layout_name(plan.resolved.name()),
                 plan.stride,
                 plan.bytes
@@ -127,8 +129,8 @@ pub(crate) fn summary(policy: &Policy, answer: &Result<Plan<'_>, Refusal>) -> St
 
 /// The request as arguments of `heapctl explain`, ready for a shell.
 pub(crate) fn explain_line(descriptor: &Descriptor, policy: &Policy, present: Option<HeapSet>) -> String {
-    let format = gralloc_buffer::PixelFormat::from_wire(descriptor.format)
-        .map_or_else(|| format!("{:#x}", descriptor.format), |format| format.name().to_owned());
+    let format = policy.format_of_value(descriptor.format);
+    let format = format.map_or_else(|| format!("{:#x}", descriptor.format), str::to_owned);
     let usage = gralloc_buffer::Usage(u64::from_ne_bytes(descriptor.usage.to_ne_bytes()));
     let mut line = format!("--format {format} --size {}x{}", descriptor.width, descriptor.height);
     if !usage.is_empty() {
@@ -172,51 +174,4 @@ pub fn to_json(file: &str, outcomes: &[Outcome]) -> Value {
         "failed": outcomes.iter().filter(|outcome| !outcome.holds()).count(),
         "expectations": outcomes.iter().map(one).collect::<Vec<_>>(),
     })
-}
-
-/// The outcomes as JUnit's XML, which CI systems read: a suite for each file.
-pub fn to_junit<'o>(files: impl IntoIterator<Item = (&'o str, &'o [Outcome])>) -> String {
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-    // Writing to a String cannot fail.
-    for (file, outcomes) in files {
-        let failed = outcomes.iter().filter(|outcome| !outcome.holds()).count();
-        let file = escaped(file);
-        let _ = writeln!(text, "  <testsuite name=\"{file}\" tests=\"{}\" failures=\"{failed}\">", outcomes.len());
-        for outcome in outcomes {
-            let name = escaped(&outcome.name);
-            let _ = write!(
-                text,
-                "    <testcase classname=\"{file}\" name=\"{name}\" file=\"{file}\" line=\"{}\"",
-                outcome.line
-            );
-            if outcome.holds() {
-                text.push_str("/>\n");
-                continue;
-            }
-            let message = escaped(&outcome.failures.join("; "));
-            let more = escaped(&format!("{}\nheapctl explain {}", outcome.plan, outcome.explain));
-            let _ = writeln!(text, ">\n      <failure message=\"{message}\">{more}</failure>\n    </testcase>");
-        }
-        text.push_str("  </testsuite>\n");
-    }
-    text.push_str("</testsuites>\n");
-    text
-}
-
-/// Text as XML takes it.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("&#10;"),
-            // XML 1.0 has no other control characters.
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

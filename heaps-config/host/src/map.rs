@@ -1,7 +1,7 @@
 //! A policy as a grid: what each format gets in each use, by the plan of `allocate2`.
 
 use crate::expect::{explain_line, summary};
-use gralloc_allocator::explain::{explain, words};
+use gralloc_allocator::explain::{explain, CompressionNote, PlaneNote};
 use gralloc_buffer::{Descriptor, PixelFormat, Usage};
 use heaps_config::policy::{HeapSet, Policy};
 
@@ -14,6 +14,15 @@ pub struct Use {
     pub usage: Usage,
 }
 
+/// A row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// AIDL's name of the format, or the policy's.
+    pub name: String,
+    /// Its value on the wire.
+    pub value: i32,
+}
+
 /// What one format gets in one use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
@@ -23,6 +32,8 @@ pub struct Cell {
     pub rule: Option<String>,
     /// What a flexible format becomes.
     pub becomes: Option<String>,
+    /// The compression or tiling that applies.
+    pub compressed: Option<String>,
     /// The alignments that changed a figure.
     pub alignments: Vec<String>,
     /// The cause's word and the message.
@@ -40,8 +51,8 @@ pub struct Cell {
 pub struct Map {
     /// The columns.
     pub uses: Vec<Use>,
-    /// The rows.
-    pub formats: Vec<PixelFormat>,
+    /// The rows: AIDL's formats, then the policy's own.
+    pub formats: Vec<Row>,
     /// A row after the other.
     pub cells: Vec<Vec<Cell>>,
 }
@@ -75,31 +86,38 @@ fn uses(policy: &Policy) -> Vec<Use> {
 /// Makes the picture of a policy, on a kernel with all of its heaps.
 pub fn of(policy: &Policy) -> Map {
     let uses = uses(policy);
-    let formats: Vec<PixelFormat> =
-        PixelFormat::ALL.iter().copied().filter(|format| *format != PixelFormat::Unspecified).collect();
+    let named = PixelFormat::ALL.iter().copied().filter(|format| *format != PixelFormat::Unspecified);
+    let own = policy.formats.iter().map(|format| PixelFormat::Vendor(format.value));
+    let formats: Vec<PixelFormat> = named.chain(own).collect();
     let row = |format: &PixelFormat| uses.iter().map(|used| cell(policy, *format, used.usage)).collect();
     let cells = formats.iter().map(row).collect();
-    Map { uses, formats, cells }
+    let named = |format: &PixelFormat| Row { name: policy.format_name(*format).to_owned(), value: format.to_wire() };
+    Map { formats: formats.iter().map(named).collect(), uses, cells }
 }
 
 fn cell(policy: &Policy, format: PixelFormat, usage: Usage) -> Cell {
     let (width, height) = if format == PixelFormat::Blob { BLOB_SIZE } else { SIZE };
     let descriptor = Descriptor::new("map", width, height, format, usage);
     let told = explain(&descriptor, policy, HeapSet::ALL);
-    let taken = told.rules.last().filter(|note| note.misses.is_empty());
-    let plane = |plane: &gralloc_allocator::explain::PlaneNote| {
-        let components: Vec<&str> = plane.components.iter().map(|component| component.name()).collect();
-        let what = if components.is_empty() { "bytes".to_owned() } else { components.join(" ") };
-        format!("{what}: at {}, {} bytes a line, {} lines", plane.offset_bytes, plane.stride_bytes, plane.lines)
+    let plane = |plane: &PlaneNote| {
+        format!(
+            "{}: at {}, {} bytes a line, {} lines",
+            plane.holds(),
+            plane.offset_bytes,
+            plane.stride_bytes,
+            plane.lines
+        )
     };
     let heaps = told
         .outcome
         .as_ref()
         .map(|plan| plan.candidates_in_order().map(|id| policy.heap_name(id).to_owned()).collect());
+    let applies = |note: &&CompressionNote| note.misses.is_empty();
     Cell {
         heaps: heaps.unwrap_or_default(),
-        rule: taken.map(|note| note.name.clone()),
+        rule: told.taken_by().map(|note| note.name.clone()),
         becomes: told.format.as_ref().filter(|note| note.resolution.is_some()).map(|note| note.name.clone()),
+        compressed: told.compressions.last().filter(applies).map(|note| note.name.clone()),
         alignments: told
             .alignments
             .iter()
@@ -114,9 +132,10 @@ fn cell(policy: &Policy, format: PixelFormat, usage: Usage) -> Cell {
 }
 
 impl Map {
-    /// The column that a live buffer's usage belongs to: the same protection, and most bits in common. `None` where it has
-    /// nothing in common with any.
-    pub fn use_of(&self, usage: Usage) -> Option<usize> {
+    /// The row and the column that a live buffer belongs to: its format, and of the uses of the same protection the one with
+    /// most bits in common. `None` where it has nothing in common with any.
+    pub fn place_of(&self, format: i32, usage: Usage) -> Option<(usize, usize)> {
+        let row = self.formats.iter().position(|row| row.value == format)?;
         let protected = |usage: Usage| usage.contains(Usage::PROTECTED);
         let score = |used: &Use| {
             let common = (used.usage & usage & !Usage::PROTECTED).0.count_ones();
@@ -124,16 +143,8 @@ impl Map {
             (common, std::cmp::Reverse(missing))
         };
         let fit = |(_, used): &(usize, &Use)| protected(used.usage) == protected(usage) && score(used).0 > 0;
-        self.uses
-            .iter()
-            .enumerate()
-            .filter(fit)
-            .max_by_key(|(at, used)| (score(used), std::cmp::Reverse(*at)))
-            .map(|(at, _)| at)
-    }
-
-    /// The usages of a column in words.
-    pub fn usage_words(&self, policy: &Policy, at: usize) -> String {
-        self.uses.get(at).map_or_else(String::new, |used| words::usage(used.usage, policy))
+        let column =
+            self.uses.iter().enumerate().filter(fit).max_by_key(|(at, used)| (score(used), std::cmp::Reverse(*at)));
+        Some((row, column?.0))
     }
 }

@@ -13,6 +13,17 @@ pub enum Format {
     Json,
 }
 
+impl Format {
+    /// By the name's extension; `None` for another one.
+    fn of(path: &Path) -> Option<Format> {
+        match path.extension()?.to_str()? {
+            "toml" => Some(Format::Toml),
+            "json" => Some(Format::Json),
+            _ => None,
+        }
+    }
+}
+
 /// A text with the name that messages give it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -52,12 +63,10 @@ impl Source {
     /// # Errors
     /// A [`SourceError`] that names the file.
     pub fn read(path: &Path) -> Result<Source, SourceError> {
-        let format = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("toml") => Format::Toml,
-            Some("json") => Format::Json,
-            _ if path.exists() => return Err(SourceError::Extension(path.to_owned())),
-            _ => Format::Toml,
-        };
+        let format = Format::of(path);
+        if format.is_none() && path.exists() {
+            return Err(SourceError::Extension(path.to_owned()));
+        }
         let io = |error| SourceError::Io(path.to_owned(), error);
         let file = std::fs::File::open(path).map_err(io)?;
         if !file.metadata().map_err(io)?.is_file() {
@@ -66,6 +75,15 @@ impl Source {
         let mut bytes = Vec::new();
         let most = u64::try_from(heaps_config::MAX_TEXT_BYTES).unwrap_or(u64::MAX);
         file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(io)?;
+        Source::bytes(path, bytes)
+    }
+
+    /// Takes what was read of a file; one without `.json` at its end is TOML.
+    ///
+    /// # Errors
+    /// A [`SourceError`] that names the file.
+    pub fn bytes(path: &Path, bytes: Vec<u8>) -> Result<Source, SourceError> {
+        let format = Format::of(path).unwrap_or(Format::Toml);
         if bytes.len() > heaps_config::MAX_TEXT_BYTES {
             return Err(SourceError::TooLong(path.to_owned()));
         }

@@ -1,6 +1,6 @@
 //! A policy's own expectations: what holds, what does not and why, and what can never hold.
 // A failed unwrap is a failed test.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use heaps_config::Code;
 use heaps_host::expect::{self, Outcome};
@@ -66,6 +66,7 @@ fn what_does_not_hold_says_what_is_otherwise() {
     fails(&format!("{VIEWFINDER}rule = \"video\""), "rule: video was expected, and it is camera");
     fails(&format!("{VIEWFINDER}layout = \"NV21\""), "layout: NV21 was expected, and it is NV12");
     fails(&format!("{VIEWFINDER}bytes = \"3MiB\""), "bytes: 3145728 was expected, and it is 3110400");
+    fails(&format!("{VIEWFINDER}modifier = 1"), "modifier: 0x1 was expected, and it is 0x0");
     fails(&format!("{VIEWFINDER}refused = \"denied\""), "it is allocated, and a refusal was expected");
     fails(&format!("{VIEWFINDER}present = [\"sensor\"]\nrule = \"camera\""), "it is refused (heaps-absent)");
     fails(
@@ -93,6 +94,28 @@ fn options_and_the_reserved_region_are_part_of_the_request() {
     fails(&format!("{VIEWFINDER}options = [\"of.nobody=1\"]\nheap = \"camera\""), "it is refused (option)");
 }
 
+/// A buffer without CPU usage is in AFBC's superblocks (`drm_fourcc.h`: ARM, AFBC, 16 x 16, YTR and sparse), one with it is linear.
+#[test]
+fn a_modifier_is_the_buffer_s() {
+    let compress = "
+        [[compress]]
+        name = \"afbc\"
+        layouts = [\"RGBA_8888\"]
+        fourcc = \"AB24\"
+        modifier = 0x0800000000000051
+        grid = [{ block = [16, 16], header_bytes = 16, header_align = 1024, body_align = 1024 }]
+    ";
+    let texture = "format = \"RGBA_8888\"\nwidth = 64\nheight = 64\nusage = [\"GPU_TEXTURE\", \"GPU_RENDER_TARGET\"]";
+    let drawn = "format = \"RGBA_8888\"\nwidth = 64\nheight = 64\nusage = [\"GPU_TEXTURE\", \"CPU_WRITE_OFTEN\"]";
+    let linted = with(&format!(
+        "{texture}\nmodifier = 0x0800000000000051\n[[expect]]\nname = \"drawn\"\n{drawn}\nmodifier = 0\n[[expect]]\nname = \"no\"\n{drawn}\nlayers = 2\nmodifier = 0x0800000000000051\n{compress}"
+    ));
+    let outcomes = expect::run(&linted).unwrap_or_else(|| panic!("{}", linted.render(false)));
+    let failures: Vec<&[String]> = outcomes.iter().map(|outcome| outcome.failures.as_slice()).collect();
+    let differs = "modifier: 0x800000000000051 was expected, and it is 0x0".to_owned();
+    assert_eq!(failures, [&[][..], &[], &[differs]], "{outcomes:#?}");
+}
+
 #[test]
 fn what_can_never_hold_is_a_finding() {
     let never = |expect: &str, key: &str| {
@@ -101,11 +124,14 @@ fn what_can_never_hold_is_a_finding() {
         assert_eq!(found.unwrap().finding.path.to_string(), key, "{}", linted.render(false));
     };
     never(&format!("{VIEWFINDER}refused = \"denied\"\nstride = 64"), "expect[0].stride");
+    never(&format!("{VIEWFINDER}refused = \"denied\"\nmodifier = 0"), "expect[0].modifier");
     never(&format!("{VIEWFINDER}heap = \"system\"\nheaps = [\"camera\", \"system\"]"), "expect[0].heap");
     never(&format!("{VIEWFINDER}heap = \"secure-video\""), "expect[0].heap");
     never(&format!("{PROTECTED}heaps = [\"system\"]"), "expect[0].heaps");
     never(&format!("{VIEWFINDER}present = [\"system\"]\nheap = \"camera\""), "expect[0].heap");
     let two = format!("{VIEWFINDER}stride = 64\n[[expect]]\nname = \"again\"\n{VIEWFINDER}stride = 128");
+    never(&two, "expect[1].name");
+    let two = format!("{VIEWFINDER}modifier = 1\n[[expect]]\nname = \"again\"\n{VIEWFINDER}modifier = 2");
     never(&two, "expect[1].name");
     let two = format!("{VIEWFINDER}stride = 64\n[[expect]]\nname = \"again\"\n{VIEWFINDER}refused = \"denied\"");
     never(&two, "expect[1].name");
@@ -127,6 +153,11 @@ fn names_that_nobody_knows_are_errors_with_the_nearest() {
         );
         assert!(expect::run(&linted).is_none());
     }
+    assert_eq!(
+        with(&format!("{VIEWFINDER}modifier = -1")).findings[0].finding.code,
+        Code::BadValue,
+        "a modifier is not negative"
+    );
     assert_eq!(with(VIEWFINDER).findings[0].finding.code, Code::MissingKey, "it expects nothing");
     assert_eq!(
         with(&format!("{VIEWFINDER}heap = \"camera\"\noptions = [\"x\"]")).findings[0].finding.code,
@@ -139,18 +170,4 @@ fn the_service_s_json_has_no_expectations() {
     for (name, _) in PROFILES {
         assert!(!lint(profile(name).unwrap()).compile().unwrap().contains("expect"), "{name}");
     }
-}
-
-#[test]
-fn junit_is_well_formed_whatever_the_names_are() {
-    let linted = with(&format!("{VIEWFINDER}bytes = 1"));
-    let mut outcomes = expect::run(&linted).unwrap();
-    outcomes[0].name = "a<b> & \u{1}c".to_owned();
-    let xml = expect::to_junit([("p \"q\".toml", outcomes.as_slice())]);
-    let document = roxmltree::Document::parse(&xml).unwrap();
-    let suite = document.root_element().first_element_child().unwrap();
-    assert_eq!((suite.attribute("tests"), suite.attribute("failures")), (Some("1"), Some("1")));
-    let case = suite.first_element_child().unwrap();
-    assert_eq!(case.attribute("name"), Some("a<b> & \u{fffd}c"));
-    assert!(case.first_element_child().unwrap().attribute("message").unwrap().contains("bytes: 1 was expected"));
 }

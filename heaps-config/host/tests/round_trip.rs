@@ -140,7 +140,7 @@ fn vendor_metadata() -> impl Strategy<Value = VendorMetadataDoc> {
 fn format() -> impl Strategy<Value = FormatDoc> {
     let plane = (names(), any::<[Option<u32>; 2]>(), numbers())
         .prop_map(|(components, [samples, bytes], subsampling)| PlaneDoc { components, samples, bytes, subsampling });
-    let numbers = (any::<i64>(), any::<i64>(), any::<[Option<u32>; 2]>());
+    let numbers = (any::<i64>(), 0..=u64::MAX >> 1, any::<[Option<u32>; 2]>());
     (name(), numbers, name(), of(name()), vec(plane, 0..4), of(any::<[bool; 2]>()), any::<bool>()).prop_map(
         |(name, (value, modifier, [width_multiple, height_multiple]), fourcc, like, planes, flags, fixed_height)| {
             FormatDoc {
@@ -190,7 +190,7 @@ fn grid() -> impl Strategy<Value = GridDoc> {
 }
 
 fn compress() -> impl Strategy<Value = CompressDoc> {
-    let head = (name(), condition(false, true), name(), any::<i64>(), of(name()), any::<[u32; 2]>());
+    let head = (name(), condition(false, true), name(), 0..=u64::MAX >> 1, of(name()), any::<[u32; 2]>());
     let rest = (any::<[bool; 3]>(), any::<[Option<u32>; 3]>(), numbers(), of(name()), vec(grid(), 1..3));
     (head, rest).prop_map(|(head, rest)| {
         let (name, when, fourcc, modifier, type_name, [type_value, header_type]) = head;

@@ -38,6 +38,8 @@ pub struct ExpectDoc {
     pub bytes: Option<u64>,
     /// What the format becomes.
     pub layout: Option<String>,
+    /// The `DRM_FORMAT_MOD_*` value of the buffer; 0 is linear.
+    pub modifier: Option<u64>,
 }
 
 impl ExpectDoc {
@@ -52,19 +54,30 @@ impl ExpectDoc {
         request(self) == request(other)
     }
 
+    /// The keys that only a buffer can have, and whether each is there.
+    pub(crate) fn figures(&self) -> [(&'static str, bool); 4] {
+        [
+            ("stride", self.stride.is_some()),
+            ("bytes", self.bytes.is_some()),
+            ("layout", self.layout.is_some()),
+            ("modifier", self.modifier.is_some()),
+        ]
+    }
+
     /// Both cannot hold.
     pub(crate) fn contradicts(&self, other: &ExpectDoc) -> bool {
         fn differ<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
             matches!((one, other), (Some(one), Some(other)) if one != other)
         }
         let first = |expect: &ExpectDoc| expect.heap.clone().or_else(|| expect.heaps.as_ref()?.first().cloned());
-        let given = |expect: &ExpectDoc| first(expect).is_some() || expect.stride.is_some() || expect.bytes.is_some();
+        let given = |expect: &ExpectDoc| first(expect).is_some() || expect.figures().iter().any(|(_, given)| *given);
         differ(&self.heaps, &other.heaps)
             || differ(&first(self), &first(other))
             || differ(&self.rule, &other.rule)
             || differ(&self.stride, &other.stride)
             || differ(&self.bytes, &other.bytes)
             || differ(&self.layout, &other.layout)
+            || differ(&self.modifier, &other.modifier)
             || self.refused.is_some() && given(other)
             || other.refused.is_some() && given(self)
     }
@@ -91,5 +104,6 @@ pub(super) fn read(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> Expect
         stride: table.number("stride", findings),
         bytes: table.bytes("bytes", findings),
         layout: table.text("layout", findings),
+        modifier: table.modifier("modifier", findings),
     }
 }

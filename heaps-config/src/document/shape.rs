@@ -24,7 +24,7 @@ pub struct FormatDoc {
     pub fourcc: String,
     /// A `DRM_FORMAT_MOD_*` value. Default: 0, linear.
     #[serde(skip_serializing_if = "is_default")]
-    pub modifier: i64,
+    pub modifier: u64,
     /// A layout whose planes it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub like: Option<String>,
@@ -76,7 +76,7 @@ pub struct CompressDoc {
     pub fourcc: String,
     /// A `DRM_FORMAT_MOD_*` value. Default: 0.
     #[serde(skip_serializing_if = "is_default")]
-    pub modifier: i64,
+    pub modifier: u64,
     /// At this bit the modifier holds the lines of a column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modifier_lines_at: Option<u32>,

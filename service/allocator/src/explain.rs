@@ -3,7 +3,10 @@
 //! [`explain`] runs the plan's own pipeline with a tracer that writes down what each step sees. After a step that refuses
 //! nothing more is filled in; what is too large still has its picture.
 
+mod admitted;
 pub mod words;
+
+pub use admitted::admitted;
 
 use crate::error::Refusal;
 use crate::plan::heaps::Verdict;
@@ -38,6 +41,13 @@ pub struct Explanation<'p> {
     pub heaps: Vec<HeapNote>,
     /// Which of the rule's lists of heaps is used, and why; empty without a rule.
     pub heap_list: String,
+}
+
+impl Explanation<'_> {
+    /// The rule that takes the request, also where it refuses or its heaps do not.
+    pub fn taken_by(&self) -> Option<&RuleNote> {
+        self.rules.last().filter(|note| note.misses.is_empty())
+    }
 }
 
 /// What a format became.

@@ -215,7 +215,7 @@ proptest! {
             .filter(|heap| matches!(heap.part, HeapPart::Chosen | HeapPart::Fallback))
             .map(|heap| heap.id)
             .collect();
-        let winner = explanation.rules.last().filter(|rule| rule.misses.is_empty());
+        let winner = explanation.taken_by().map(|rule| rule.index);
         match outcome {
             Ok(plan) => {
                 prop_assert_eq!(explanation.request, Some(plan.request));
@@ -227,7 +227,7 @@ proptest! {
                     picture.planes.iter().map(|plane| (plane.offset_bytes, plane.stride_bytes, plane.lines)).collect();
                 prop_assert_eq!(planes, common::planes(&plan));
                 prop_assert!(picture.padding_bytes < picture.bytes);
-                prop_assert_eq!(winner.map(|rule| rule.index), Some(plan.rule));
+                prop_assert_eq!(winner, Some(plan.rule));
                 prop_assert_eq!(chosen, plan.candidates_in_order().collect::<Vec<_>>());
                 prop_assert_eq!(explanation.heaps.len(), plan.heaps.len());
             }

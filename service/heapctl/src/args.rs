@@ -109,7 +109,7 @@ pub(crate) struct LintArgs {
 
 /// Run the expectations that policies have of themselves, in `[[expect]]`
 ///
-/// Each is a request and what is to become of it: heaps, rule, stride, bytes, layout, or a refusal. The plan stands beside each.
+/// Each is a request and what is to become of it: heaps, rule, stride, bytes, layout, modifier, or a refusal. The plan stands beside each.
 /// Exit status 1 when one does not hold, or a policy has none. `heaps_compile` runs them too, so in an Android tree an
 /// expectation that does not hold breaks the build.
 #[cfg(feature = "host")]
@@ -122,7 +122,7 @@ Example:
   width = 1920
   height = 1080
   usage = [\"CAMERA_OUTPUT\", \"GPU_TEXTURE\"]
-  heap = \"camera\"               # or heaps = [\"camera\", \"system\"], rule, refused, stride, bytes, layout
+  heap = \"camera\"               # or heaps = [\"camera\", \"system\"], rule, refused, stride, bytes, layout, modifier
   present = [\"camera\", \"system\"] # without it all heaps are there")]
 pub(crate) struct TestArgs {
     /// Policies in TOML; or the names of shipped profiles
@@ -147,7 +147,7 @@ Examples:
   heapctl diff HEAD~1:heaps.toml heaps.toml --exit-code
   heapctl diff generic my.toml --markdown > review.md")]
 pub(crate) struct DiffArgs {
-    /// The policy before: a file, a shipped profile's name, or REVISION:FILE of git
+    /// The policy before: a file, a shipped profile's name, or REVISION:FILE of git (as wherever a policy is read)
     #[arg(value_name = "BEFORE")]
     pub(crate) before: PathBuf,
 
@@ -179,13 +179,13 @@ pub(crate) struct SchemaArgs {
 /// Draw a policy: every format in every use, with its heap, fallbacks, alignment or refusal
 ///
 /// One page that needs nothing else, in light and dark; pointing at a cell shows its plan, a click keeps it. Or a picture for
-/// documents.
+/// documents: SVG, which follows the reader's light or dark, or PNG, which is light.
 #[cfg(feature = "host")]
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Examples:
   heapctl map my.toml -o map.html
-  heapctl map reference-soc -o map.svg
+  heapctl map reference-soc -o map.svg; heapctl map reference-soc -o map.png
   adb shell dumpsys android.hardware.graphics.allocator.IAllocator/default --json > day.json
   heapctl map my.toml --dump day.json -o map.html")]
 pub(crate) struct MapArgs {
@@ -193,11 +193,12 @@ pub(crate) struct MapArgs {
     #[arg(value_name = "POLICY")]
     pub(crate) policy: PathBuf,
 
-    /// A service's dump in JSON: a row shows the live buffers of each use, how many and from which heap
+    /// A service's dump in JSON: cells show the buffers that live, how many, of which sizes and from which heap, and how often
+    /// their rule took a request
     #[arg(long, value_name = "FILE")]
     pub(crate) dump: Option<PathBuf>,
 
-    /// Where it goes: a page (.html) or a picture (.svg)
+    /// Where it goes: a page (.html) or a picture (.svg, .png)
     #[arg(short, long, value_name = "FILE", default_value = "map.html")]
     pub(crate) output: PathBuf,
 }

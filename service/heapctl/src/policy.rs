@@ -51,6 +51,15 @@ pub(crate) fn read(file: &Path) -> Result<Loaded> {
     Ok(Loaded { policy: policy.clone(), source, notes })
 }
 
+/// What a line to paste begins with: the policy as it was named, as one word of a shell.
+#[cfg(feature = "host")]
+pub(crate) fn explain_line(policy: &Path) -> String {
+    let name = policy.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@,=".contains(c);
+    let word = if name.chars().all(plain) { name } else { format!("'{}'", name.replace('\'', "'\\''")) };
+    format!("heapctl explain --policy {word}")
+}
+
 /// A policy that the service would load; what keeps it from that, if it would not.
 #[cfg(feature = "host")]
 pub(crate) fn loadable(linted: &heaps_host::Linted) -> Result<&Policy> {

@@ -2,8 +2,10 @@
 
 use super::Example;
 use crate::expect::{explain_line, summary};
-use crate::lint::region::Witness;
+use crate::lint::region::{Left, Region, Space, Witness};
+use gralloc_allocator::explain::admitted;
 use gralloc_allocator::{plan, Plan, Refusal, Unsupported};
+use gralloc_buffer::layout::{Planes, TypeName};
 use gralloc_buffer::{Descriptor, PixelFormat, Usage};
 use heaps_config::policy::{HeapSet, Policy};
 
@@ -20,6 +22,8 @@ pub(super) enum By {
     Layout,
     /// Strides, planes and bytes of one layout.
     Figures,
+    /// The same, and what importers are told of it: fourcc, modifier, compression.
+    Form,
 }
 
 impl By {
@@ -30,7 +34,8 @@ impl By {
                 match self {
                     By::Fate => heaps(before.0, one) != heaps(after.0, other),
                     By::Layout => !same_layout,
-                    By::Figures => same_layout && (one.bytes, one.planes) != (other.bytes, other.planes),
+                    By::Figures => same_layout && figures(one) != figures(other),
+                    By::Form => same_layout && (figures(one) != figures(other) || told(one) != told(other)),
                 }
             }
             (Err(one), Err(other)) => self == By::Fate && reason(one) != reason(other),
@@ -38,6 +43,15 @@ impl By {
             _ => true,
         }
     }
+}
+
+fn figures(plan: &Plan<'_>) -> (u64, Planes) {
+    (plan.bytes, plan.planes)
+}
+
+/// What importers are told.
+fn told(plan: &Plan<'_>) -> (u32, u64, Option<(TypeName, i32)>) {
+    (plan.fourcc(), plan.modifier(), plan.resolved.compress.map(|entry| (entry.type_name, entry.type_value)))
 }
 
 type Answer<'p> = Result<Plan<'p>, Refusal>;
@@ -56,9 +70,52 @@ fn reason(refusal: &Refusal) -> (&'static str, &str) {
 
 /// The simplest request of this usage and format that the policies answer otherwise; at least `bytes` long.
 pub(super) fn of(before: &Policy, after: &Policy, witness: &Witness, by: By) -> Option<Example> {
-    sizes(witness)
-        .into_iter()
-        .find_map(|(width, height)| tried(before, after, &descriptor(witness.format, witness.usage, width, height), by))
+    requests(witness).find_map(|asked| tried(before, after, &asked, by))
+}
+
+/// Requests of a witness' usage and format, and of at least its size, small ones first.
+pub(super) fn requests(witness: &Witness) -> impl Iterator<Item = Descriptor> {
+    let Witness { format, usage, .. } = *witness;
+    sizes(witness).into_iter().map(move |(width, height)| descriptor(format, usage, width, height))
+}
+
+/// The simplest request of a region by which the policies differ, of any format that is in it.
+pub(super) fn within<'r>(
+    (before, after): (&Policy, &Policy),
+    space: &Space,
+    region: &Region,
+    cuts: impl Iterator<Item = &'r Region> + Clone,
+    by: By,
+) -> Option<Example> {
+    space.formats().iter().find_map(|format| {
+        let only = space.only_format(region.clone(), *format);
+        match space.left(&only, cuts.clone()) {
+            Left::Some(witness) => of(before, after, &witness, by),
+            _ => None,
+        }
+    })
+}
+
+/// Both answers to a call for so many buffers, where they differ: an idle service's, with memory without end.
+pub(super) fn counted(before: &Policy, after: &Policy, descriptor: &Descriptor, count: i32) -> Option<Example> {
+    let answer = |policy| {
+        let refusal = match plan(descriptor, policy, HeapSet::ALL) {
+            Ok(plan) => admitted(&plan, descriptor, count, policy, HeapSet::ALL).err(),
+            Err(refusal) => Some(refusal),
+        };
+        refusal.map_or_else(|| "allocated".to_owned(), |refusal| summary(policy, &Err(refusal)))
+    };
+    let (one, other) = (answer(before), answer(after));
+    let explain = |policy| {
+        let count = if count == 1 { String::new() } else { format!(" --count {count}") };
+        explain_line(descriptor, policy, None) + &count
+    };
+    (one != other).then(|| Example {
+        explain_before: explain(before),
+        explain_after: explain(after),
+        before: one,
+        after: other,
+    })
 }
 
 /// Both answers where they differ.

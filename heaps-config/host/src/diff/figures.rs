@@ -3,8 +3,8 @@
 use super::example::By;
 use super::{example, rules, undecided, Cause, Difference, Example};
 use crate::lint::region::{Left, Region, Space};
-use gralloc_buffer::PixelFormat;
-use heaps_config::policy::{Alignment, Policy, Resolution};
+use gralloc_buffer::{PixelFormat, Usage};
+use heaps_config::policy::{Alignment, Compress, Condition, Policy, Resolution, Term, VendorFormat};
 use heaps_config::KeyPath;
 
 /// Flexible formats that become another layout.
@@ -37,24 +37,20 @@ pub(super) fn resolutions(space: &Space, before: &Policy, after: &Policy, differ
                 let name = |policy: &Policy, at| {
                     layout(policy, at).map_or("nothing".to_owned(), |layout| policy.layout_name(layout).to_owned())
                 };
+                let (was, is) = (name(before, at), name(after, other_at));
+                let what = format!("{} became {was} and becomes {is}", format.name());
                 differences.push(Difference {
-                    cause: Cause::Resolution,
-                    what: format!(
-                        "{} became {} and becomes {}",
-                        format.name(),
-                        name(before, at),
-                        name(after, other_at)
-                    ),
                     before_at: path(at),
                     after_at: path(other_at),
                     example: Some(example),
+                    ..Difference::new(Cause::Resolution, what)
                 });
             }
         }
     }
 }
 
-/// Alignments that only one policy has. One that is written at another place is the same: all that apply are combined.
+/// Alignments that only one policy has, and those whose order tells: all that apply are combined, but one may replace others.
 pub(super) fn alignments(space: &Space, before: &Policy, after: &Policy, differences: &mut Vec<Difference>) {
     let Some(kinds) = rules::common(space, before, after) else { return };
     let same = |one: &Alignment, other: &Alignment| {
@@ -65,6 +61,18 @@ pub(super) fn alignments(space: &Space, before: &Policy, after: &Policy, differe
         one.alignments.iter().enumerate().filter(|(_, align)| lacks(align)).map(|(at, _)| at).collect()
     };
     let (gone, new) = (only_in(before, after), only_in(after, before));
+    // Those that both have, in each one's order: it matters where one does not ask for multiples alone.
+    for ((at, one), (other_at, other)) in kept(before, &gone).into_iter().zip(kept(after, &new)) {
+        let moved = [Some(one), Some(other)];
+        let example = if same(one, other) { None } else { shown(space, &kinds, moved, before, after) };
+        if example.is_some() {
+            let what = format!("align \"{}\" stands where \"{}\" stood: the order tells", other.name, one.name);
+            let [before_at, after_at] = [at, other_at].map(|at| Some(KeyPath::item("align", at)));
+            let difference = Difference::new(Cause::Alignment, what);
+            differences.push(Difference { before_at, after_at, example, ..difference });
+            break;
+        }
+    }
     let mut paired: Vec<usize> = Vec::new();
     for at in gone {
         let Some(align) = before.alignments.get(at) else { continue };
@@ -80,17 +88,23 @@ pub(super) fn alignments(space: &Space, before: &Policy, after: &Policy, differe
         let example = shown(space, &kinds, [Some(align), other], before, after);
         let at = KeyPath::item("align", at);
         let after_at = twin.map(|twin| KeyPath::item("align", twin));
-        differences.push(Difference { cause: Cause::Alignment, what, before_at: Some(at), after_at, example });
+        let difference = Difference::new(Cause::Alignment, what);
+        differences.push(Difference { before_at: Some(at), after_at, example, ..difference });
     }
     for at in new.into_iter().filter(|at| !paired.contains(at)) {
         let Some(align) = after.alignments.get(at) else { continue };
-        let example = shown(space, &kinds, [Some(align), None], before, after);
+        let example = shown(space, &kinds, [None, Some(align)], before, after);
         let what = format!("align \"{}\" is new", align.name);
         let after_at = Some(KeyPath::item("align", at));
-        differences.push(Difference { cause: Cause::Alignment, what, before_at: None, after_at, example });
+        differences.push(Difference { after_at, example, ..Difference::new(Cause::Alignment, what) });
     }
     // Where another alignment asks for more, the change shows in no request.
     differences.retain(|difference| difference.cause != Cause::Alignment || difference.example.is_some());
+}
+
+/// The alignments but those of `out`, each with its place.
+fn kept<'p>(policy: &'p Policy, out: &[usize]) -> Vec<(usize, &'p Alignment)> {
+    policy.alignments.iter().enumerate().filter(|(at, _)| !out.contains(at)).collect()
 }
 
 /// The simplest request that shows a change: what the alignment takes and no other does, else what others take too.
@@ -101,25 +115,93 @@ fn shown(
     before: &Policy,
     after: &Policy,
 ) -> Option<Example> {
-    let others: Vec<Region> = before
-        .alignments
-        .iter()
-        .chain(&after.alignments)
-        .filter(|align| !changed.iter().flatten().any(|own| own.when == align.when))
-        .filter_map(|align| space.condition(&align.when))
+    let others: Vec<Region> = [before, after]
+        .into_iter()
+        .flat_map(|policy| policy.alignments.iter().map(move |align| (policy, align)))
+        .filter(|(_, align)| !changed.iter().flatten().any(|own| own.when == align.when))
+        .filter_map(|(policy, align)| space.taken(policy, &align.when))
         .collect();
-    for align in changed.into_iter().flatten() {
-        let Some(start) = space.condition(&align.when).and_then(|own| space.intersect(&own, kinds)) else { continue };
-        let none: &[Region] = &[];
-        for cuts in [others.as_slice(), none] {
-            for format in space.formats() {
-                let only = space.only_format(start.clone(), *format);
-                let Left::Some(witness) = space.left(&only, cuts.iter()) else { continue };
-                if let Some(example) = example::of(before, after, &witness, By::Figures) {
-                    return Some(example);
-                }
+    let none: &[Region] = &[];
+    let own = |(policy, align): (&Policy, &Alignment)| space.intersect(&space.taken(policy, &align.when)?, kinds);
+    let changed = [before, after].into_iter().zip(changed).filter_map(|(policy, align)| Some((policy, align?)));
+    changed.filter_map(own).find_map(|start| {
+        let shown = |cuts: &[Region]| example::within((before, after), space, &start, cuts.iter(), By::Figures);
+        shown(&others).or_else(|| shown(none))
+    })
+}
+
+/// Buffers that are compressed or tiled otherwise.
+pub(super) fn compressions(space: &Space, before: &Policy, after: &Policy, differences: &mut Vec<Difference>) {
+    let Some(kinds) = rules::common(space, before, after) else { return };
+    let of = |policy: &Policy| -> Option<Vec<Region>> {
+        let own = policy.compressions.iter().map(|entry| space.taken(policy, &entry.when));
+        own.chain([Some(vec![space.all()])]).collect()
+    };
+    let (Some(first), Some(second)) = (of(before), of(after)) else {
+        differences.push(undecided("the compressions tell too many kinds of requests apart to be compared"));
+        return;
+    };
+    let name = |policy: &Policy, at: usize| {
+        policy.compressions.get(at).map_or_else(|| "nothing".to_owned(), |entry| format!("\"{}\"", entry.name))
+    };
+    for (i, one) in first.iter().enumerate() {
+        for (j, other) in second.iter().enumerate() {
+            let (own, others) = (before.compressions.get(i), after.compressions.get(j));
+            if blocks_of(own) == blocks_of(others) {
+                continue;
             }
+            let start = space.intersect(one, other).and_then(|both| space.intersect(&both, &kinds));
+            let Some(start) = start else {
+                differences.push(undecided("the compressions tell too many kinds of requests apart to be compared"));
+                return;
+            };
+            let cuts = first.iter().take(i).chain(second.iter().take(j));
+            let Some(example) = example::within((before, after), space, &start, cuts, By::Form) else { continue };
+            let (was, is) = (name(before, i), name(after, j));
+            let what = match was == is {
+                true => format!("compression {was} lies otherwise"),
+                false => format!("{was} compressed what {is} compresses now"),
+            };
+            differences.push(Difference {
+                before_at: own.map(|_| KeyPath::item("compress", i)),
+                after_at: others.map(|_| KeyPath::item("compress", j)),
+                example: Some(example),
+                ..Difference::new(Cause::Compression, what)
+            });
         }
     }
-    None
+}
+
+/// An entry without its name and its condition.
+fn blocks_of(entry: Option<&Compress>) -> Option<Compress> {
+    entry.map(|entry| Compress { name: String::new(), when: Condition::default(), ..entry.clone() })
+}
+
+/// Vendor's formats of one value that are otherwise. What only one policy names is its vocabulary.
+pub(super) fn formats(space: &Space, before: &Policy, after: &Policy, differences: &mut Vec<Difference>) {
+    let Some(kinds) = rules::common(space, before, after) else { return };
+    for (at, format) in before.formats.iter().enumerate() {
+        let Some(place) = after.formats.iter().position(|other| other.value == format.value) else { continue };
+        let Some(other) = after.formats.get(place) else { continue };
+        let named_alike = VendorFormat { name: format.name.clone(), ..other.clone() };
+        if named_alike == *format {
+            continue;
+        }
+        let only = space.only_format(kinds.clone(), PixelFormat::Vendor(format.value));
+        let none = std::iter::empty();
+        // With the CPU too: whether it may map the format is a part of it.
+        let cpu = space.term(Term::Any(Usage::CPU_READ_MASK));
+        let regions = [Some(only.clone()), space.intersect(&only, &cpu)];
+        let shown = |by| {
+            let within = |region: &Region| example::within((before, after), space, region, none.clone(), by);
+            regions.iter().flatten().find_map(within)
+        };
+        let example = shown(By::Form).or_else(|| shown(By::Fate));
+        differences.push(Difference {
+            before_at: Some(KeyPath::item("format", at)),
+            after_at: Some(KeyPath::item("format", place)),
+            example,
+            ..Difference::new(Cause::Format, format!("format {:#x}, \"{}\", is otherwise", format.value, other.name))
+        });
+    }
 }

@@ -46,7 +46,7 @@ pub(super) fn common(space: &Space, before: &Policy, after: &Policy) -> Option<R
 pub(super) fn compare(space: &Space, before: &Policy, after: &Policy, differences: &mut Vec<Difference>) {
     let own = |policy: &Policy| -> Option<Vec<Region>> {
         let mut own: Vec<Region> =
-            policy.rules.iter().map(|rule| space.condition(&rule.when)).collect::<Option<_>>()?;
+            policy.rules.iter().map(|rule| space.taken(policy, &rule.when)).collect::<Option<_>>()?;
         own.push(vec![space.all()]);
         Some(own)
     };
@@ -108,5 +108,5 @@ fn pair(before: &Policy, after: &Policy, (i, j): (usize, usize), cause: Cause) -
     } else {
         format!("{} took what {} takes now", says(one), says(other))
     };
-    Difference { cause, what, before_at: at(before, i), after_at: at(after, j), example: None }
+    Difference { before_at: at(before, i), after_at: at(after, j), ..Difference::new(cause, what) }
 }

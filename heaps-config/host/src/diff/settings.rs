@@ -1,119 +1,71 @@
-//! What is a figure or a name in both policies: limits, heaps, vendor usages, options.
+//! What is a figure or a name in both policies: limits, and what may be asked at all.
 
 use super::example::By;
-use super::{example, Cause, Difference};
-use gralloc_buffer::{PixelFormat, Usage};
-use heaps_config::policy::{Heap, Policy};
+use super::heaps::bound;
+use super::{example, Cause, Difference, Example};
+use gralloc_buffer::{DescriptorOption, PixelFormat, Usage};
+use heaps_config::policy::{AcceptedOption, Policy};
 use heaps_config::{show_bytes, KeyPath};
 
-fn said(cause: Cause, what: String, before: Option<KeyPath>, after: Option<KeyPath>) -> Difference {
-    Difference { cause, what, before_at: before, after_at: after, example: None }
-}
-
-fn bytes(value: Option<u64>) -> String {
-    value.map_or_else(|| "no bound".to_owned(), show_bytes)
+fn said(cause: Cause, what: impl Into<String>, before: Option<KeyPath>, after: Option<KeyPath>) -> Difference {
+    Difference { before_at: before, after_at: after, ..Difference::new(cause, what) }
 }
 
 /// Bounds of `[limits]`, with a request that lies between the two where one can.
 pub(super) fn limits(before: &Policy, after: &Policy, differences: &mut Vec<Difference>) {
     let path = |key: &str| Some(KeyPath::ROOT.key("limits").key(key));
+    let mut differ = |key: &str, was: String, is: String, example: Option<Example>, else_says: &str| {
+        if was == is {
+            return;
+        }
+        let more = if example.is_none() { else_says } else { "" };
+        let what = format!("limits.{key} was {was} and is {is}{more}");
+        differences.push(Difference { example, ..said(Cause::Limit, what, path(key), path(key)) });
+    };
+    // A call for so many buffers of so many bytes.
+    let called = |bytes: Option<u64>, count: u32| {
+        let (width, count) = (i32::try_from(bytes?).ok()?, i32::try_from(count).ok()?);
+        let blob = example::descriptor(PixelFormat::Blob, Usage::CPU_READ_OFTEN, width, 1);
+        let fate = example::tried(before, after, &blob, By::Fate).filter(|_| count == 1);
+        // What the rules answer otherwise is no example of a limit.
+        let limited = |it: &Example| it.before.starts_with("refused") != it.after.starts_with("refused");
+        fate.filter(limited).or_else(|| example::counted(before, after, &blob, count).filter(limited))
+    };
     let (one, other) = (&before.limits, &after.limits);
-    let sizes = [
+    let beyond = |was: Option<u64>, is: Option<u64>| was.into_iter().chain(is).min()?.checked_add(1);
+    let bounds = [
         ("request", Some(one.request_bytes), Some(other.request_bytes)),
         ("client", one.client_bytes, other.client_bytes),
         ("total", one.total_bytes, other.total_bytes),
-        ("reserve", Some(one.reserve_bytes), Some(other.reserve_bytes)),
     ];
-    for (key, was, is) in sizes {
-        if was == is {
-            continue;
-        }
-        let what = format!("limits.{key} was {} and is {}", bytes(was), bytes(is));
-        let mut difference = said(Cause::Limit, what, path(key), path(key));
-        if key == "request" {
-            let least = one.request_bytes.min(other.request_bytes);
-            let width = i32::try_from(least.saturating_add(1)).ok();
-            difference.example = width.and_then(|width| {
-                let blob = example::descriptor(PixelFormat::Blob, Usage::CPU_READ_OFTEN, width, 1);
-                example::tried(before, after, &blob, By::Fate)
-            });
-        }
-        differences.push(difference);
+    for (key, was, is) in bounds {
+        let example = called(beyond(was, is), 1);
+        differ(key, bound(was), bound(is), example, ": no single call reaches it");
     }
-    if one.buffers_per_request != other.buffers_per_request {
-        let what =
-            format!("limits.buffers_per_request was {} and is {}", one.buffers_per_request, other.buffers_per_request);
-        differences.push(said(Cause::Limit, what, path("buffers_per_request"), path("buffers_per_request")));
-    }
-    if one.without_release_watch != other.without_release_watch {
-        let (was, is) = (one.without_release_watch.word(), other.without_release_watch.word());
-        let what = format!("limits.without_release_watch was {was} and is {is}");
-        differences.push(said(Cause::Limit, what, path("without_release_watch"), path("without_release_watch")));
-    }
+    let (was, is) = (show_bytes(one.reserve_bytes), show_bytes(other.reserve_bytes));
+    differ("reserve", was, is, None, ": what that refuses depends on the memory that is free");
+    let (was, is) = (one.buffers_per_request, other.buffers_per_request);
+    let example = called(Some(1), was.min(is).saturating_add(1));
+    differ("buffers_per_request", was.to_string(), is.to_string(), example, "");
+    let (was, is) = (one.without_release_watch.word(), other.without_release_watch.word());
+    let where_told = ": it matters where the kernel does not tell of releases";
+    differ("without_release_watch", was.to_owned(), is.to_owned(), None, where_told);
     if before.pool != after.pool {
-        let what = "what is kept ready is another".to_owned();
+        let what = "what is kept ready is another: the same answers, sooner or later";
         let pool = Some(KeyPath::ROOT.key("pool"));
         differences.push(said(Cause::Limit, what, pool.clone(), pool));
     }
     if before.vendor_metadata != after.vendor_metadata {
-        let what = "the vendor's types of metadata are others".to_owned();
+        let what = "the vendor's types of metadata are others: told by the mapper, and allocated alike";
         let at = Some(KeyPath::ROOT.key("vendor_metadata"));
         differences.push(said(Cause::Vocabulary, what, at.clone(), at));
     }
-    if before.heap_name(before.metadata_heap) != after.heap_name(after.metadata_heap) {
-        let (was, is) = (before.heap_name(before.metadata_heap), after.heap_name(after.metadata_heap));
+    let (was, is) = (before.heap_name(before.metadata_heap), after.heap_name(after.metadata_heap));
+    if was != is {
         let at = Some(KeyPath::ROOT.key("metadata").key("heap"));
-        differences.push(said(Cause::Heap, format!("shared metadata was in {was} and is in {is}"), at.clone(), at));
+        let what = format!("shared metadata was in {was} and is in {is}: of every buffer");
+        differences.push(said(Cause::Heap, what, at.clone(), at));
     }
-}
-
-/// Heaps of one name that are otherwise, and heaps that only one policy has.
-pub(super) fn heaps(before: &Policy, after: &Policy, differences: &mut Vec<Difference>) {
-    let at = |policy: &Policy, name: &str| {
-        let index = policy.heaps.iter().position(|heap| heap.name == name)?;
-        Some(KeyPath::item("heap", index))
-    };
-    for heap in &before.heaps {
-        match after.heaps.iter().find(|other| other.name == heap.name) {
-            None => {
-                let what = format!("heap \"{}\" is gone", heap.name);
-                differences.push(said(Cause::Heap, what, at(before, &heap.name), None));
-            }
-            Some(other) => {
-                for words in changes(heap, other) {
-                    let what = format!("heap \"{}\": {words}", heap.name);
-                    differences.push(said(Cause::Heap, what, at(before, &heap.name), at(after, &heap.name)));
-                }
-            }
-        }
-    }
-    for heap in after.heaps.iter().filter(|heap| before.heaps.iter().all(|other| other.name != heap.name)) {
-        let what = format!("heap \"{}\" is new", heap.name);
-        differences.push(said(Cause::Heap, what, None, at(after, &heap.name)));
-    }
-}
-
-fn changes(heap: &Heap, other: &Heap) -> Vec<String> {
-    let mut words = Vec::new();
-    if heap.nodes != other.nodes {
-        words.push(format!("its nodes were {} and are {}", heap.nodes.join(", "), other.nodes.join(", ")));
-    }
-    let flags = [
-        ("cached", heap.cached, other.cached),
-        ("contiguous", heap.contiguous, other.contiguous),
-        ("protected", heap.protected, other.protected),
-        ("system_memory", heap.system_memory, other.system_memory),
-    ];
-    words.extend(
-        flags.into_iter().filter(|(_, was, is)| was != is).map(|(key, was, is)| format!("{key} was {was} and is {is}")),
-    );
-    let sizes = [
-        ("max_buffer", heap.max_buffer_bytes, other.max_buffer_bytes),
-        ("budget", heap.budget_bytes, other.budget_bytes),
-    ];
-    let changed = sizes.into_iter().filter(|(_, was, is)| was != is);
-    words.extend(changed.map(|(key, was, is)| format!("{key} was {} and is {}", bytes(was), bytes(is))));
-    words
 }
 
 /// Vendor usages and options that only one policy takes, and bits that are called otherwise.
@@ -152,18 +104,81 @@ pub(super) fn vocabulary(before: &Policy, after: &Policy, differences: &mut Vec<
         let example = shown(vendor.bit);
         differences.push(Difference { example, ..said(Cause::Vocabulary, what, None, at(&vendor.name)) });
     }
-    if before.options != after.options {
-        let option = Some(KeyPath::item("option", 0));
-        let names = |policy: &Policy| {
-            let names: Vec<String> =
-                policy.options.iter().map(|option| format!("{} {:?}", option.name, option.values)).collect();
-            if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(", ")
+    options(before, after, differences);
+    formats(before, after, differences);
+    if before.strict_cpu_usage != after.strict_cpu_usage {
+        let at = Some(KeyPath::ROOT.key("strict_cpu_usage"));
+        let what = format!(
+            "strict_cpu_usage was {} and is {}: it is about locking, and allocates nothing otherwise",
+            before.strict_cpu_usage, after.strict_cpu_usage
+        );
+        differences.push(said(Cause::Vocabulary, what, at.clone(), at));
+    }
+    if before.graphics_common != after.graphics_common {
+        let shown = |version: Option<u32>| version.map_or_else(|| "the build's own".to_owned(), |it| it.to_string());
+        let (was, is) = (shown(before.graphics_common), shown(after.graphics_common));
+        let asked = |format: &PixelFormat| example::descriptor(*format, Usage::GPU_TEXTURE, 64, 64);
+        let example =
+            PixelFormat::ALL.iter().find_map(|format| example::tried(before, after, &asked(format), By::Fate));
+        let at = Some(KeyPath::ROOT.key("graphics_common"));
+        let what = format!("graphics_common was {was} and is {is}");
+        differences.push(Difference { example, ..said(Cause::Vocabulary, what, at.clone(), at) });
+    }
+}
+
+/// Options whose accepted values differ, each with a request that has one.
+fn options(before: &Policy, after: &Policy, differences: &mut Vec<Difference>) {
+    let of = |policy: &Policy, name: &str| {
+        let at = policy.options.iter().position(|option| option.name == name)?;
+        Some((at, policy.options.get(at)?.values.clone()))
+    };
+    let words = |values: Option<&Vec<i64>>| match values {
+        None => "refused".to_owned(),
+        Some(values) if values.is_empty() => "accepted with any value".to_owned(),
+        Some(values) => format!("accepted as {}", values.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    let new = |option: &&AcceptedOption| before.options.iter().all(|known| known.name != option.name);
+    for option in before.options.iter().chain(after.options.iter().filter(new)) {
+        let (one, other) = (of(before, &option.name), of(after, &option.name));
+        let values = [one.as_ref().map(|it| &it.1), other.as_ref().map(|it| &it.1)];
+        if values[0] == values[1] {
+            continue;
+        }
+        let mut asked = example::descriptor(PixelFormat::Rgba8888, Usage::GPU_TEXTURE, 64, 64);
+        let candidates = values.into_iter().flatten().flatten().copied().chain([0, i64::MAX]);
+        let example = candidates.into_iter().find_map(|value| {
+            asked.options = vec![DescriptorOption { name: option.name.clone(), value }];
+            example::tried(before, after, &asked, By::Fate)
+        });
+        let what = format!("option {} was {} and is {}", option.name, words(values[0]), words(values[1]));
+        let at = |it: &Option<(usize, Vec<i64>)>| it.as_ref().map(|it| KeyPath::item("option", it.0));
+        differences.push(Difference { example, ..said(Cause::Vocabulary, what, at(&one), at(&other)) });
+    }
+}
+
+/// Vendor's formats that only one policy takes, and values that are called otherwise.
+fn formats(before: &Policy, after: &Policy, differences: &mut Vec<Difference>) {
+    let at = |policy: &Policy, value: i32| {
+        Some(KeyPath::item("format", policy.formats.iter().position(|known| known.value == value)?))
+    };
+    let new = after.formats.iter().filter(|format| before.vendor_format(format.value).is_none());
+    for format in before.formats.iter().chain(new) {
+        let value = format.value;
+        let names = [before, after].map(|policy| policy.vendor_format(value).map(|format| format.name.as_str()));
+        let what = match names {
+            [Some(was), Some(is)] if was != is => format!(
+                "format {value:#x} is \"{was}\" in the one and \"{is}\" in the other: requests are compared by the value"
+            ),
+            [Some(was), None] => {
+                format!("format {value:#x}, \"{was}\", has no name any more: every request for it is refused")
             }
+            [None, Some(is)] => format!("format {value:#x} has a name now, \"{is}\": requests for it were refused"),
+            _ => continue,
         };
-        let what = format!("accepted options were {} and are {}", names(before), names(after));
-        differences.push(said(Cause::Vocabulary, what, option.clone(), option));
+        let asked = |usage| example::descriptor(PixelFormat::Vendor(value), usage, 64, 64);
+        let usages = [Usage::GPU_TEXTURE, Usage::VIDEO_DECODER, Usage::CAMERA_OUTPUT, Usage::CPU_READ_OFTEN];
+        let example = usages.into_iter().find_map(|usage| example::tried(before, after, &asked(usage), By::Fate));
+        let difference = said(Cause::Vocabulary, what, at(before, value), at(after, value));
+        differences.push(Difference { example, ..difference });
     }
 }

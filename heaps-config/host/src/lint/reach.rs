@@ -18,8 +18,6 @@ pub(crate) struct Reach {
     pub(super) space: Space,
     /// What each rule's own conditions take.
     own: Vec<Region>,
-    /// What it surely takes from those after it: nothing, where it asks what the format became.
-    sure: Vec<Region>,
     /// What is left of it after the rules before.
     left: Vec<Left>,
 }
@@ -28,16 +26,10 @@ impl Reach {
     /// `None` when the policy has too many different sizes, or a condition with too many cases.
     pub(crate) fn of(policy: &Policy) -> Option<Reach> {
         let space = Space::of(policy)?;
-        let own: Option<Vec<Region>> = policy.rules.iter().map(|rule| space.condition(&rule.when)).collect();
+        let own: Option<Vec<Region>> = policy.rules.iter().map(|rule| space.taken(policy, &rule.when)).collect();
         let own = own?;
-        let mut sure = own.clone();
-        for (sure, rule) in sure.iter_mut().zip(&policy.rules) {
-            if !rule.when.layouts.is_empty() || rule.when.compressed.is_some() {
-                sure.clear();
-            }
-        }
-        let left = own.iter().enumerate().map(|(at, region)| space.left(region, sure.iter().take(at))).collect();
-        Some(Reach { space, own, sure, left })
+        let left = in_order(&space, &own);
+        Some(Reach { space, own, left })
     }
 
     /// False when the rule surely takes no request at all.
@@ -49,7 +41,7 @@ impl Reach {
     pub(super) fn taken(&self, rule: usize, kind: &[Cube], also_cut: &[Region]) -> Left {
         let Some(own) = self.own.get(rule) else { return Left::Undecided };
         let Some(start) = self.space.intersect(own, kind) else { return Left::Undecided };
-        self.space.left(&start, self.sure.iter().take(rule).chain(also_cut))
+        self.space.left(&start, self.own.iter().take(rule).chain(also_cut))
     }
 }
 
@@ -62,7 +54,7 @@ pub(super) fn in_order(space: &Space, own: &[Region]) -> Vec<Left> {
 pub(super) fn check(reach: &Reach, policy: &Policy, findings: &mut Vec<Finding>) {
     let entries = Entries {
         space: &reach.space,
-        own: &reach.sure,
+        own: &reach.own,
         places: (0..policy.rules.len()).map(|at| KeyPath::item("rule", at)).collect(),
         names: policy.rules.iter().map(|rule| format!("\"{}\"", rule.name)).collect(),
         word: "rule",
@@ -102,9 +94,7 @@ impl Entries<'_> {
     pub(super) fn unreachable(&self, at: usize, when: &Condition) -> Option<Finding> {
         let path = self.places.get(at)?.clone();
         let (word, name) = (self.word, self.names.get(at)?);
-        if contradiction(when).is_some()
-            || (self.own.get(at)?.is_empty() && when.layouts.is_empty() && when.compressed.is_none())
-        {
+        if contradiction(when).is_some() || self.own.get(at)?.is_empty() {
             let why = contradiction(when).unwrap_or_else(|| "its conditions exclude one another".to_owned());
             return Some(Finding::new(Code::Contradiction, path, format!("{word} {name} can never match: {why}")));
         }

@@ -5,6 +5,7 @@
 //! names. Whether anything is left of a set after many others were taken away is searched for, cube by cube
 //! ([`Space::left`]). What would take too long is given up and said to be undecided, rather than answered wrongly.
 
+mod became;
 mod search;
 
 pub(crate) use search::{Left, Witness};
@@ -97,7 +98,7 @@ impl Space {
         self.flags.len().saturating_mul(2).saturating_add(6)
     }
 
-    /// What a condition takes; the whole of it where it asks what the format became, which no cube knows.
+    /// What a condition takes, as far as it asks about the request itself: see [`Space::taken`] for what the format becomes.
     pub(crate) fn condition(&self, when: &Condition) -> Option<Region> {
         let mut start = self.all();
         start.sizes &= self.sizes(when.min_bytes, when.max_bytes);

@@ -37,10 +37,10 @@ fn groups(document: &Document, findings: &mut Vec<Finding>) {
         [&when.formats, &when.not_formats, &when.layouts].into_iter().any(|list| list.contains(name))
     };
     let rules = document.rules.iter().map(|rule| &rule.when);
-    let conditions: Vec<&ConditionDoc> = rules.chain(document.alignments.iter().map(|align| &align.when)).collect();
+    let alignments = document.alignments.iter().map(|align| &align.when);
     let compressions = document.compressions.iter().map(|entry| &entry.when);
-    let compressions = compressions.chain(document.vendor_metadata.iter().map(|entry| &entry.when));
-    let conditions: Vec<&ConditionDoc> = conditions.into_iter().chain(compressions).collect();
+    let metadata = document.vendor_metadata.iter().map(|entry| &entry.when);
+    let conditions: Vec<&ConditionDoc> = rules.chain(alignments).chain(compressions).chain(metadata).collect();
     for name in document.format_group.keys() {
         if !conditions.iter().any(|when| names(when, name)) {
             let path = KeyPath::ROOT.key("format_group").key(name);

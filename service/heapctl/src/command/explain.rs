@@ -10,20 +10,15 @@ use crate::policy::{self, Loaded};
 use crate::request;
 use crate::svg::{self, Caption};
 use anyhow::{anyhow, bail, Context, Result};
-use gralloc_allocator::allocate::{allocate, Resources};
-use gralloc_allocator::explain::{explain, words, Explanation};
-use gralloc_allocator::ledger::{Client, Ledger};
-use gralloc_allocator::plan::size::PAGE_BYTES;
-use gralloc_allocator::ports::{HeapBackend, HeapFailure, MemoryGauge};
+use gralloc_allocator::explain::{admitted, explain, words, Explanation};
+use gralloc_allocator::ports::HeapBackend as _;
 use gralloc_allocator::Refusal;
-use gralloc_buffer::BufferName;
 use gralloc_buffer::Descriptor;
 use gralloc_heaps::heap::DMA_HEAP_DIRECTORY;
 use gralloc_heaps::KernelHeaps;
 use heaps_config::policy::{HeapId, HeapSet};
 use heaps_config::Policy;
 use std::path::Path;
-use std::sync::Arc;
 
 /// An explanation with everything around it that the reader needs.
 struct Case<'p> {
@@ -144,37 +139,10 @@ fn heap_id(name: &str, policy: &Policy) -> Result<HeapId> {
     }
 }
 
-/// What allocate2 would say on an idle device with these heaps and memory without end: the plan's refusal, or what
-/// admission says of the count. Goes through the service's own code, with heaps that give nothing but their word.
+/// The plan's refusal, or what admission says of the count.
 fn counted(case: &Case<'_>) -> Result<(), Refusal> {
     let plan = case.explanation.outcome.as_ref().map_err(Clone::clone)?;
-    let ledger = Ledger::new(Arc::new(case.policy().clone()), PAGE_BYTES);
-    let dry = Dry(case.present);
-    let (policy, settle) = (case.policy(), &|| ());
-    let resources = Resources { heaps: &dry, ledger: &ledger, gauge: &dry, settle, policy, now_ms: 0 };
-    let nobody = Client { uid: 0, pid: 0 };
-    allocate(plan, case.count, &case.descriptor.name, nobody, &resources).map(|_| ())
-}
-
-/// Heaps that allocate nothing.
-struct Dry(HeapSet);
-
-impl HeapBackend for Dry {
-    type Buffer = ();
-
-    fn present(&self) -> HeapSet {
-        self.0
-    }
-
-    fn allocate(&self, _: HeapId, _: u64, _: &BufferName) -> Result<(), HeapFailure> {
-        Ok(())
-    }
-}
-
-impl MemoryGauge for Dry {
-    fn available_bytes(&self) -> Option<u64> {
-        None
-    }
+    admitted(plan, &case.descriptor, case.count, case.policy(), case.present)
 }
 
 fn draw(case: &Case<'_>, file: &Path, out: &Output) -> Result<()> {
@@ -189,7 +157,7 @@ fn draw(case: &Case<'_>, file: &Path, out: &Output) -> Result<()> {
     match &case.explanation.outcome {
         Ok(plan) => {
             let heaps: Vec<&str> = plan.candidates_in_order().map(|id| case.policy().heap_name(id)).collect();
-            let rule = case.policy().rules.get(plan.rule).map_or("?", |rule| rule.name.as_str());
+            let rule = case.policy().rule_name(plan.rule);
             lines.push(format!("policy {}, rule \"{rule}\", from {}", case.policy().name, heaps.join(", then ")));
         }
         Err(refusal) => lines.push(format!("refused: {refusal}")),

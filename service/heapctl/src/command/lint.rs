@@ -2,11 +2,12 @@
 
 use crate::args::LintArgs;
 use crate::output::{Output, Status};
-use anyhow::{anyhow, Result};
+use anyhow::{anyhow, bail, Context, Result};
 use heaps_config::{Code, Severity};
 use heaps_host::{Linted, Source, PROFILES};
 use serde_json::json;
 use std::path::Path;
+use std::process::Command;
 
 pub(crate) fn run(args: &LintArgs, out: &Output) -> Result<Status> {
     if args.codes {
@@ -44,10 +45,14 @@ pub(crate) fn summary(linted: &Linted) -> String {
     format!("{}: {}, {}", linted.source.name, count(errors, "error"), count(warnings, "warning"))
 }
 
-/// A file, or a shipped profile when there is no such file.
+/// A file, or when there is no such file a shipped profile, or a file of a revision of git.
 pub(crate) fn open(file: &Path) -> Result<Source> {
     if let (false, Some(profile)) = (file.exists(), file.to_str().and_then(heaps_host::profile)) {
         return Ok(profile);
+    }
+    if let (false, Some((revision, path))) = (file.exists(), file.to_str().and_then(|name| name.split_once(':'))) {
+        let bytes = of_git(revision, path).with_context(|| file.display().to_string())?;
+        return Source::bytes(file, bytes).map_err(anyhow::Error::from);
     }
     Source::read(file).map_err(|error| {
         let bare = file.extension().is_none() && file.components().count() == 1 && !file.exists();
@@ -68,4 +73,23 @@ fn codes(out: &Output) {
     for code in Code::ALL {
         out.text(&format!("{:<22} {:<8} {}\n", code.word(), code.severity().to_string(), code.explanation()));
     }
+}
+
+/// The file as it was, by its path from here, else from the repository's root.
+fn of_git(revision: &str, path: &str) -> Result<Vec<u8>> {
+    if revision.is_empty() || revision.starts_with('-') {
+        bail!("no revision before the colon");
+    }
+    let blob = |path: &str| {
+        let object = format!("{revision}:{path}");
+        Command::new("git").args(["cat-file", "blob", &object]).output().context("git cannot be run")
+    };
+    let mut output = blob(&format!("./{path}"))?;
+    if !output.status.success() {
+        output = blob(path)?;
+    }
+    if !output.status.success() {
+        bail!("git: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(output.stdout)
 }

@@ -1,10 +1,12 @@
 //! `heapctl test`
 
+mod junit;
+
 use crate::args::TestArgs;
 use crate::command::lint;
 use crate::output::{Output, Status};
+use crate::policy;
 use anyhow::{Context, Result};
-use heaps_config::Severity;
 use heaps_host::expect::{self, Outcome};
 use serde_json::json;
 
@@ -13,14 +15,12 @@ pub(crate) fn run(args: &TestArgs, out: &Output) -> Result<Status> {
     for file in &args.files {
         let linted = heaps_host::lint(lint::open(file)?);
         let Some(outcomes) = expect::run(&linted) else {
-            let errors = linted.count(Severity::Error);
-            anyhow::bail!("the policy has {errors} errors, so nothing was tried\n{}", linted.render(false).trim_end());
+            anyhow::bail!("the policy has errors, so nothing was tried\n{}", linted.render(false).trim_end());
         };
         files.push((linted.source.name.clone(), outcomes));
     }
     if let Some(junit) = &args.junit {
-        let suites = files.iter().map(|(name, outcomes)| (name.as_str(), outcomes.as_slice()));
-        std::fs::write(junit, expect::to_junit(suites)).with_context(|| format!("cannot write {}", junit.display()))?;
+        std::fs::write(junit, junit::of(&files)).with_context(|| format!("cannot write {}", junit.display()))?;
     }
     let failed = files.iter().flat_map(|(_, outcomes)| outcomes).any(|outcome| !outcome.holds());
     let empty: Vec<&str> =
@@ -31,13 +31,14 @@ pub(crate) fn run(args: &TestArgs, out: &Output) -> Result<Status> {
         out.json(&json!({ "ok": ok, "files": values }));
     } else {
         for ((name, outcomes), given) in files.iter().zip(&args.files) {
-            text(name, &given.display().to_string(), outcomes, out);
+            text(name, &policy::explain_line(given), outcomes, out);
         }
     }
     Ok(if ok { Status::Done } else { Status::Refused })
 }
 
-fn text(file: &str, given: &str, outcomes: &[Outcome], out: &Output) {
+/// `explain`: what a line to paste begins with.
+fn text(file: &str, explain: &str, outcomes: &[Outcome], out: &Output) {
     for outcome in outcomes {
         let word = if outcome.holds() { "ok  " } else { "FAIL" };
         out.text(&format!("{} {}: {}\n", out.strong(word), outcome.name, outcome.plan));
@@ -45,7 +46,7 @@ fn text(file: &str, given: &str, outcomes: &[Outcome], out: &Output) {
             out.text(&format!("     {file}:{}: {failure}\n", outcome.line));
         }
         if !outcome.holds() {
-            out.text(&format!("     heapctl explain --policy {given} {}\n", outcome.explain));
+            out.text(&format!("     {explain} {}\n", outcome.explain));
         }
     }
     let failed = outcomes.iter().filter(|outcome| !outcome.holds()).count();

@@ -72,7 +72,7 @@ fn rows(cases: &[(usize, Case<'_>)]) -> String {
         rows.push(match (&case.answer, &case.explanation.outcome) {
             (Ok(()), Ok(plan)) => {
                 let heaps: Vec<&str> = plan.candidates_in_order().map(|id| case.policy().heap_name(id)).collect();
-                let rule = case.policy().rules.get(plan.rule).map_or("?", |rule| rule.name.as_str());
+                let rule = case.policy().rule_name(plan.rule);
                 let (layout, stride) =
                     (case.policy().layout_name(plan.resolved.name()).to_owned(), plan.stride.to_string());
                 [line, request, heaps.join(", "), rule.to_owned(), layout, stride, plan.bytes.to_string()]

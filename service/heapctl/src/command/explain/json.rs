@@ -5,7 +5,7 @@ use gralloc_allocator::explain::{
     words, AlignmentNote, CompressionNote, HeapNote, HeapPart, Picture, PlaneNote, RuleNote,
 };
 use gralloc_allocator::Refusal;
-use gralloc_buffer::{PixelFormat, Usage};
+use gralloc_buffer::Usage;
 use heaps_config::policy::VendorMetadata;
 use serde_json::{json, Value};
 
@@ -23,7 +23,7 @@ pub(super) fn of(case: &Case<'_>) -> Value {
         "policy_source": case.loaded.source,
         "request": {
             "name": descriptor.name.to_string(),
-            "format": format_name(case),
+            "format": policy.format_of_value(descriptor.format),
             "format_value": descriptor.format,
             "usage": words::usage(usage, policy),
             "usage_bits": usage.0,
@@ -52,13 +52,6 @@ pub(super) fn of(case: &Case<'_>) -> Value {
         "vendor_metadata": vendor_metadata(case),
         "total_bytes": total(case),
     })
-}
-
-/// AIDL's name or the policy's; none for a value that is neither.
-fn format_name<'c>(case: &'c Case<'_>) -> Option<&'c str> {
-    let value = case.descriptor.format;
-    let own = || case.policy().vendor_format(value).map(|format| format.name.as_str());
-    PixelFormat::from_wire(value).map(PixelFormat::name).or_else(own)
 }
 
 fn total(case: &Case<'_>) -> Option<u64> {

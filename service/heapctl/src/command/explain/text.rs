@@ -3,7 +3,6 @@
 use super::Case;
 use crate::output::{table, Output};
 use gralloc_allocator::explain::{words, AlignmentNote, HeapPart, Picture};
-use gralloc_buffer::PixelFormat;
 
 /// The whole explanation.
 pub(super) fn of(case: &Case<'_>, out: &Output) -> String {
@@ -62,8 +61,7 @@ impl Page<'_> {
 /// The request on one line.
 pub(super) fn request(case: &Case<'_>) -> String {
     let descriptor = &case.descriptor;
-    let own = || case.policy().vendor_format(descriptor.format).map(|format| format.name.as_str());
-    let format = PixelFormat::from_wire(descriptor.format).map(PixelFormat::name).or_else(own);
+    let format = case.policy().format_of_value(descriptor.format);
     let format = format.map_or_else(|| format!("format {:#x}", descriptor.format), str::to_owned);
     let usage = gralloc_buffer::Usage(u64::from_ne_bytes(descriptor.usage.to_ne_bytes()));
     let mut text = format!("{} x {format} {}x{}", case.count, descriptor.width, descriptor.height);

@@ -1,0 +1,52 @@
+//! What admission says of a call, beyond the plan.
+
+use crate::allocate::{allocate, Resources};
+use crate::error::Refusal;
+use crate::ledger::{Client, Ledger};
+use crate::plan::size::PAGE_BYTES;
+use crate::plan::Plan;
+use crate::ports::{HeapBackend, HeapFailure, MemoryGauge};
+use gralloc_buffer::{BufferName, Descriptor};
+use heaps_config::policy::{HeapId, HeapSet, Policy};
+use std::sync::Arc;
+
+/// What allocate2 says to a call for `count` planned buffers on an idle device with these heaps and memory without end. Goes
+/// through the service's own code, with heaps that give nothing but their word.
+///
+/// # Errors
+/// The refusal that the client would see.
+pub fn admitted(
+    plan: &Plan<'_>,
+    descriptor: &Descriptor,
+    count: i32,
+    policy: &Policy,
+    present: HeapSet,
+) -> Result<(), Refusal> {
+    let ledger = Ledger::new(Arc::new(policy.clone()), PAGE_BYTES);
+    let dry = Dry(present);
+    let settle = &|| ();
+    let resources = Resources { heaps: &dry, ledger: &ledger, gauge: &dry, settle, policy, now_ms: 0 };
+    let nobody = Client { uid: 0, pid: 0 };
+    allocate(plan, count, &descriptor.name, nobody, &resources).map(|_| ())
+}
+
+/// Heaps that allocate nothing.
+struct Dry(HeapSet);
+
+impl HeapBackend for Dry {
+    type Buffer = ();
+
+    fn present(&self) -> HeapSet {
+        self.0
+    }
+
+    fn allocate(&self, _: HeapId, _: u64, _: &BufferName) -> Result<(), HeapFailure> {
+        Ok(())
+    }
+}
+
+impl MemoryGauge for Dry {
+    fn available_bytes(&self) -> Option<u64> {
+        None
+    }
+}
