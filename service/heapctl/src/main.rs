@@ -12,7 +12,7 @@ mod policy;
 #[cfg(feature = "client")]
 mod process;
 mod request;
-#[cfg(feature = "client")]
+#[cfg(any(feature = "client", feature = "host"))]
 mod snapshot;
 mod svg;
 

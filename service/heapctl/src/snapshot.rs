@@ -2,7 +2,9 @@
 //! missing is 0, and no text of it reaches a terminal with control characters.
 
 use anyhow::{anyhow, Result};
-use gralloc_allocator::statistics::{BufferStatistics, Dump, Statistics};
+#[cfg(feature = "client")]
+use gralloc_allocator::statistics::Statistics;
+use gralloc_allocator::statistics::{BufferStatistics, Dump};
 use serde_json::Value;
 
 /// A dump with all its buffers.
@@ -16,6 +18,7 @@ pub(crate) fn read(dump: &Value) -> Result<Snapshot> {
 }
 
 /// Requests refused, whatever the cause.
+#[cfg(feature = "client")]
 pub(crate) fn refused(statistics: &Statistics) -> u64 {
     statistics.refusals.values().fold(0, |sum, count| sum.saturating_add(*count))
 }

@@ -49,6 +49,14 @@ fn diff_says_what_changed_for_whom() {
     let line = out.lines().find_map(|line| line.trim().strip_prefix("heapctl explain")).unwrap().replace('\'', "");
     let arguments: Vec<&str> = ["explain"].into_iter().chain(line.split_whitespace()).collect();
     assert_eq!(run(&arguments).status, 0, "{line}");
+    // So is that of a change that no answer shows.
+    let (_dir, budget) = file(text.replacen("budget = \"384MiB\"", "budget = \"383MiB\"", 1), "it's.toml");
+    let Run { out, .. } = run(&["diff", "reference-soc", &budget]);
+    let line = out.lines().find_map(|line| line.trim().strip_prefix("such as heapctl explain")).unwrap();
+    assert!(line.contains("it'\\''s.toml' --format"), "{line}");
+    let line = line.replace("'\\''", "\u{1}").replace('\'', "").replace('\u{1}', "'");
+    let arguments: Vec<&str> = ["explain"].into_iter().chain(line.split_whitespace()).collect();
+    assert_eq!(run(&arguments).status, 0, "{line}");
     assert_eq!(run(&["diff", "reference-soc", &path, "--exit-code"]).status, 1);
     assert_eq!(run(&["diff", "generic", "generic", "--exit-code"]).status, 0);
     let (_, value) = run_json(&["--json", "diff", "reference-soc", &path]);
@@ -62,6 +70,7 @@ fn diff_says_what_changed_for_whom() {
         out.starts_with("### 1 difference between") && out.contains("| what | before | after | explain |"),
         "{out}"
     );
+    assert!(out.contains(&format!("| `heapctl explain --policy {path} --format ")), "{out}");
 
     // Two revisions of a file.
     let git = |arguments: &[&str]| {
@@ -84,6 +93,13 @@ fn diff_says_what_changed_for_whom() {
         .unwrap();
     assert_eq!(diff.status.code(), Some(1), "{diff:?}");
     assert!(String::from_utf8_lossy(&diff.stdout).contains("HEAD:board.toml:"), "{diff:?}");
+    // A revision is read wherever a policy is.
+    let tested = std::process::Command::new(env!("CARGO_BIN_EXE_heapctl"))
+        .current_dir(dir.path())
+        .args(["test", "HEAD:board.toml"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&tested.stdout).contains("HEAD:board.toml: "), "{tested:?}");
     let Run { status, err, .. } = run(&["diff", "nonsense:board.toml", &path]);
     assert!(status == 2 && err.contains("nonsense:board.toml: git: "), "{err}");
     assert_eq!(run(&["diff", &path, "/nonexistent.toml"]).status, 2);
@@ -100,6 +116,17 @@ fn schema_is_one_json_value() {
     assert_eq!(run(&["schema", "-o", path.to_str().unwrap()]).status, 0);
     assert_eq!(serde_json::from_str::<Value>(&fs::read_to_string(path).unwrap()).unwrap(), schema);
     assert_eq!(run(&["schema", "-o", "/nonexistent/x.json"]).status, 2);
+}
+
+/// The README's picture is of the profile as it is.
+#[test]
+fn map_in_the_readme_is_current() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("map.svg");
+    assert_eq!(run(&["map", "reference-soc", "-o", path.to_str().unwrap()]).status, 0);
+    let shown = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/map.svg");
+    let (now, shown) = (fs::read_to_string(path).unwrap(), fs::read_to_string(shown).unwrap());
+    assert!(now == shown, "write it anew: cargo run -p heapctl -- map reference-soc -o docs/map.svg");
 }
 
 #[test]
@@ -134,23 +161,45 @@ fn map_draws_what_explain_says() {
     );
     assert!(page.contains("prefers-color-scheme:dark"));
 
-    let dump = json!({ "policy": "p", "heaps": [], "buffers": [
-        { "usage_bits": 0xb00, "heap": "system" }, { "usage_bits": 0xb00, "heap": "<odd>" }, { "usage_bits": 0, "heap": "system" },
+    // What a service says of its buffers stands in their cells.
+    let buffer = |format: i32, usage: u32, heap: &str, bytes: u32| json!({ "format_value": format, "usage_bits": usage, "heap": heap, "bytes": bytes });
+    let dump = json!({ "policy": "p", "rules": [{ "name": "everything-else", "hits": 41 }], "buffers": [
+        buffer(1, 0xb00, "system", 16), buffer(1, 0xb00, "system", 16), buffer(1, 0xb00, "<odd>", 32),
+        buffer(1, 0, "system", 16), buffer(0x7777, 0xb00, "system", 16),
     ] });
     fs::write(path("day.json"), dump.to_string()).unwrap();
-    assert_eq!(run(&["map", "generic", "-o", &path("map.svg"), "--dump", &path("day.json")]).status, 0);
-    let picture = fs::read_to_string(path("map.svg")).unwrap();
-    assert!(
-        picture.contains("live buffers (+1 in no use)") && picture.contains("1 from &lt;odd&gt;, 1 from system"),
-        "{picture}"
+    let of_a_day = ["map", "generic", "--dump", &path("day.json"), "-o"];
+    let (status, value) = run_json(&[&["--json"][..], &of_a_day, &[&path("live.html")]].concat());
+    assert_eq!((status, &value["live_elsewhere"]), (0, &json!(2)), "{value}");
+    let cells = value["cells"].as_array().unwrap();
+    let live: Vec<&Value> = cells.iter().filter(|cell| cell["live"] != json!([])).collect();
+    assert_eq!(live.len(), 1, "{live:?}");
+    assert_eq!(
+        (&live[0]["format"], &live[0]["use"], &live[0]["rule_hits"]),
+        (&json!("RGBA_8888"), &json!("display"), &json!(41))
     );
+    let of = |heap: &str, bytes: u32, buffers: u64| json!({ "heap": heap, "bytes": bytes, "buffers": buffers });
+    assert_eq!(live[0]["live"], json!([of("<odd>", 32, 1), of("system", 16, 2)]));
+    let notes = value["notes"].to_string();
+    assert!(notes.contains("policy is \\\"p\\\"") && notes.contains("2 buffers have a format or a use"), "{notes}");
+    let Run { status, err, .. } = run(&[&of_a_day[..], &[&path("live.svg")]].concat());
+    assert!(status == 0 && err.contains("2 buffers have a format or a use that is not on the map"), "{err}");
+    let picture = fs::read_to_string(path("live.svg")).unwrap();
+    assert!(picture.contains(">2 system, 1 &lt;o…</text>"), "{picture}");
+    // A picture for documents has colours that programs without a browser know.
+    assert!(!picture.contains("var(--") && picture.contains("prefers-color-scheme:dark"), "{picture}");
+    assert_eq!(run(&["map", "reference-soc", "-o", &path("map.png")]).status, 0);
+    let png = fs::read(path("map.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG") && png.len() > 50_000, "{} bytes", png.len());
     let refused = |arguments: &[&str], words: &str| {
         let Run { status, err, .. } = run(&[&["map", "generic"][..], arguments].concat());
         assert!(status == 2 && err.contains(words), "{err}");
     };
-    refused(&["-o", &path("map.png")], "a page (.html) or a picture (.svg)");
+    refused(&["-o", &path("map.pdf")], "a page (.html) or a picture (.svg, .png)");
     fs::write(path("cut.json"), "{\"buffers\":\n[").unwrap();
     refused(&["-o", &path("x.svg"), "--dump", &path("cut.json")], "cut.json:2: not a dump in JSON");
+    fs::write(path("binary.json"), b"{\n\xff").unwrap();
+    refused(&["-o", &path("x.svg"), "--dump", &path("binary.json")], "binary.json: not UTF-8, from line 2 on");
     fs::write(path("other.json"), "{}").unwrap();
     refused(&["-o", &path("x.svg"), "--dump", &path("other.json")], "it has no \"buffers\"");
 }

@@ -14,10 +14,13 @@ function show(node) {
   if (cell.refused) lines.push(["refused", cell.refused.cause + ": " + cell.refused.message]);
   else lines.push(["heaps", cell.heaps.join(", then ")]);
   if (cell.rule) lines.push(["rule", cell.rule]);
+  if (cell.rule_hits) lines.push(["", cell.rule_hits + " requests since the service started"]);
+  for (const live of cell.live || []) lines.push(["live", live.buffers + " of " + live.bytes + " bytes from " + live.heap]);
   if (cell.becomes) lines.push(["becomes", cell.becomes]);
+  if (cell.compressed) lines.push(["compressed by", cell.compressed]);
   if (cell.alignments.length) lines.push(["aligned by", cell.alignments.join(", ")]);
   for (const plane of cell.planes) lines.push(["plane", plane]);
-  lines.push(["explain", "heapctl explain " + cell.explain]);
+  lines.push(["explain", document.body.dataset.explain + " " + cell.explain]);
   panel.replaceChildren(...lines.flatMap(([key, value]) => {
     const dt = document.createElement("dt"), dd = document.createElement("dd");
     dt.textContent = key; dd.textContent = value;
@@ -42,15 +45,16 @@ pub(super) fn of(drawn: &Drawn<'_>) -> String {
     let data = cells(drawn).to_string().replace('<', "\\u003c");
     let title = markup(&format!("Policy {}", drawn.policy.name));
     format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title><style>{}\
-         body{{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;margin:1em}}.grid{{overflow-x:auto}}\
-         .cell{{cursor:pointer;outline:none}}.cell:focus rect,.cell:hover rect,.cell.fixed rect{{stroke:var(--fg);stroke-width:3}}\
-         dl{{display:grid;grid-template-columns:max-content 1fr;gap:.1em 1em;min-height:11em;margin:.5em 0}}dt{{color:var(--dim)}}\
-         dd{{margin:0}}p{{color:var(--dim);margin:0}}</style></head><body data-columns=\"{}\">\n\
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title><style>:root{{color-scheme:light dark}}{}\
+         body{{font:15px/1.5 system-ui,sans-serif;margin:1em}}.grid{{overflow-x:auto}}\
+         .cell{{cursor:pointer;outline:none}}.map .cell:focus .c,.map .cell:hover .c,.map .cell.fixed .c{{stroke:currentColor;stroke-width:3}}\
+         dl{{display:grid;grid-template-columns:max-content 1fr;gap:.1em 1em;min-height:11em;margin:.5em 0}}dt{{opacity:.7}}\
+         dd{{margin:0}}p{{opacity:.7;margin:0}}</style></head><body class=\"page\" data-explain=\"{}\" data-columns=\"{}\">\n\
          <p>Point at a cell for its plan; click to keep it.</p><dl id=\"panel\"></dl>\n\
          <div class=\"grid\">{}</div>\n<script type=\"application/json\" id=\"cells\">{data}</script>\n<script>{SCRIPT}</script>\n\
          </body></html>\n",
-        picture::STYLE,
+        picture::style(),
+        markup(&drawn.explain),
         drawn.map.uses.len(),
         picture::inline(drawn)
     )
