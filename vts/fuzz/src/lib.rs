@@ -179,9 +179,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
     assert_eq!(handle.len(), 4 * INTS);
     let mut import = vec![1, 1, 0x33, 0, 0, 0, 0];
     import.extend(&handle);
-    let policies = [include_str!("../policies/generic.json"), include_str!("../policies/reference-soc.json")];
     let mut seeds = vec![handle, import, good_parcel()];
-    seeds.extend(policies.map(|text| text.as_bytes().to_vec()));
+    seeds.extend(plan::compiled().into_iter().map(String::into_bytes));
     seeds.push((0..64).flat_map(|call: u8| [call, call / 3, call.wrapping_mul(7), call]).collect());
     seeds.push(vec![0, 0xff, 3, 1, 0, 0, 64, 0, 0, 64, 0, 0x33, 0, 0, 0, 0, 0, 0, 0]);
     let words: Vec<AtomicU32> = (0..PAGE_WORDS).map(|_| AtomicU32::new(0)).collect();
