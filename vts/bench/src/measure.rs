@@ -97,6 +97,7 @@ impl Bench {
             let samples = match row {
                 row if row == &rows::PLAN => plan::samples(&self.options.policy, rounds)?,
                 row if row == &rows::TRACE_OFF => marks::off(rounds),
+                row if row == &rows::PLAN_LARGE => plan::large::samples(rounds)?,
                 _ => mapper::gets(rounds)?,
             };
             return Ok(RowSamples { row: row.name.to_owned(), samples });

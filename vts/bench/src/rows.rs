@@ -116,6 +116,16 @@ pub const PLAN: Row = Row {
     rounds: 100,
     alone: true,
 };
+/// The pure function over a policy such as a SoC with its own formats has.
+pub const PLAN_LARGE: Row = Row {
+    name: "plan-large",
+    what: "the same of a policy with 40 formats, 60 alignments and 20 compressions: the mean of four requests",
+    unit: "ns",
+    limit: Limit::Nothing,
+    floor: Floor::Median(2000.0),
+    rounds: 100,
+    alone: true,
+};
 /// The mapper's import.
 pub const IMPORT_FREE: Row = Row {
     name: "import-free",
@@ -283,6 +293,7 @@ pub const ROWS: [Row; 20] = [
     IMPORT_FREE,
     LOCK_UNLOCK,
     PLAN,
+    PLAN_LARGE,
     METADATA_GET,
     TRACE_OFF,
     RSS,
