@@ -114,6 +114,7 @@ fn grid(doc: &GridDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Grid {
     let lines = multiple("lines", doc.lines);
     let body_align = multiple("body_align", doc.body_align);
     let body_copies = multiple("body_copies", doc.body_copies);
+    let copy_align = multiple("copy_align", doc.copy_align);
     let header_blocks = multiple("header_blocks", doc.header_blocks);
     let header_align = multiple("header_align", doc.header_align);
     let mut amount = |key: &str, value: Option<u32>| checked(key, value.unwrap_or(0), 0);
@@ -144,6 +145,7 @@ fn grid(doc: &GridDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Grid {
         body_align,
         body_extra,
         body_copies,
+        copy_align,
         header_bytes,
         header_blocks,
         header_grid,

@@ -1,6 +1,6 @@
 //! The README lists every key that a policy may have.
 // A failed unwrap is a failed test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing)]
 
 use heaps_config::Code;
 use heaps_host::{lint, Format, Source};
@@ -46,6 +46,20 @@ fn every_key_is_in_the_readme() {
     for key in allowed.into_iter().flatten() {
         let named = [format!("`{key}`"), format!("`[{key}]`"), format!("`[[{key}]]`")];
         assert!(named.iter().any(|name| readme.contains(name)), "{key}");
+    }
+}
+
+/// The order is written in one place; what the README says of it are the same words.
+#[test]
+fn the_order_of_the_steps_is_in_the_readme() {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let readme = words(include_str!("../../README.md"));
+    let mut from = 0;
+    for (number, step) in (1..).zip(gralloc_buffer::layout::Step::ALL) {
+        let line = words(&format!("{number}. {}", step.words()));
+        let at = readme[from..].find(&line);
+        assert!(at.is_some(), "{line}");
+        from += at.unwrap() + line.len();
     }
 }
 

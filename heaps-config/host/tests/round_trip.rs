@@ -162,9 +162,9 @@ fn format() -> impl Strategy<Value = FormatDoc> {
 
 fn grid() -> impl Strategy<Value = GridDoc> {
     let pairs = (numbers(), numbers(), numbers(), numbers());
-    (pairs, any::<[Option<u32>; 13]>(), any::<bool>()).prop_map(|(pairs, one, row_stride)| {
+    (pairs, any::<[Option<u32>; 14]>(), any::<bool>()).prop_map(|(pairs, one, row_stride)| {
         let (block, tile, round, header_grid) = pairs;
-        let [block_bytes, bits, block_align, stride_pixels, stride_bytes, lines, body_align, body_extra, body_copies, header_bytes, header_blocks, header_align, header_extra] =
+        let [block_bytes, bits, block_align, stride_pixels, stride_bytes, lines, body_align, body_extra, body_copies, copy_align, header_bytes, header_blocks, header_align, header_extra] =
             one;
         GridDoc {
             block,
@@ -179,6 +179,7 @@ fn grid() -> impl Strategy<Value = GridDoc> {
             body_align,
             body_extra,
             body_copies,
+            copy_align,
             header_bytes,
             header_blocks,
             header_grid,

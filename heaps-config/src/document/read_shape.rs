@@ -71,6 +71,7 @@ fn read_grid(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> GridDoc {
         body_align: table.number("body_align", findings),
         body_extra: table.number("body_extra", findings),
         body_copies: table.number("body_copies", findings),
+        copy_align: table.number("copy_align", findings),
         header_bytes: table.number("header_bytes", findings),
         header_blocks: table.number("header_blocks", findings),
         header_grid: numbers(table, "header_grid", findings),

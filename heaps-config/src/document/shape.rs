@@ -153,6 +153,9 @@ pub struct GridDoc {
     /// How often the body is there. Default: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_copies: Option<u32>,
+    /// Bytes of which each copy after the first is a multiple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_align: Option<u32>,
     /// Bytes of header for so many blocks. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header_bytes: Option<u32>,

@@ -4,9 +4,13 @@
 //! nothing more is filled in; what is too large still has its picture.
 
 mod admitted;
+mod areas;
+mod steps;
 pub mod words;
 
 pub use admitted::admitted;
+pub use areas::{Area, AreaKind};
+pub use steps::StepNote;
 
 use crate::error::Refusal;
 use crate::plan::heaps::Verdict;
@@ -15,7 +19,7 @@ use crate::plan::size::{lay_out, Sizes};
 use crate::plan::{traced, Plan, Tracer};
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
-use gralloc_buffer::layout::{Area, Arrangement, ComponentKind, Layout, Needs, Plane};
+use gralloc_buffer::layout::{self, Arrangement, ComponentKind, Layout, Needs, Plane};
 use gralloc_buffer::Descriptor;
 use heaps_config::condition::Subject;
 use heaps_config::policy::{Alignment, Compress, HeapId, HeapSet, Policy, Resolution, Rule};
@@ -33,6 +37,8 @@ pub struct Explanation<'p> {
     pub compressions: Vec<CompressionNote>,
     /// Every alignment of the policy, in its order.
     pub alignments: Vec<AlignmentNote>,
+    /// How the planes were laid out, in the order in which it is done; empty beyond what can be counted.
+    pub steps: Vec<StepNote>,
     /// Planes and sizes, if they can be counted.
     pub picture: Option<Picture>,
     /// The rules that were considered, in order; the last one takes the request if it has no misses.
@@ -116,6 +122,8 @@ pub struct Picture {
     pub stride_is_bytes: bool,
     /// Planes of the first layer.
     pub planes: Vec<PlaneNote>,
+    /// The first layer from its first byte to its last: no gap, nothing twice.
+    pub areas: Vec<Area>,
     /// Bytes behind the planes of each layer, before its minimum and its rounding.
     pub tail_bytes: u64,
     /// Bytes from one layer to the next.
@@ -199,8 +207,8 @@ pub enum HeapPart {
 pub fn explain<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -> Explanation<'p> {
     let mut notes = Notes::new(policy);
     let outcome = traced(descriptor, policy, present, &mut notes);
-    let Notes { request, format, compressions, alignments, picture, rules, heaps, heap_list, .. } = notes;
-    Explanation { outcome, request, format, compressions, alignments, picture, rules, heaps, heap_list }
+    let Notes { request, format, compressions, alignments, steps, picture, rules, heaps, heap_list, .. } = notes;
+    Explanation { outcome, request, format, compressions, alignments, steps, picture, rules, heaps, heap_list }
 }
 
 /// Writes down what the plan's steps see.
@@ -213,6 +221,9 @@ struct Notes<'p> {
     /// The figures after the alignments so far.
     figures: Vec<(&'static str, u64)>,
     alignments: Vec<AlignmentNote>,
+    /// The alignments that apply.
+    applied: Vec<Alignment>,
+    steps: Vec<StepNote>,
     picture: Option<Picture>,
     rules: Vec<RuleNote>,
     heap_list: String,
@@ -230,6 +241,8 @@ impl<'p> Notes<'p> {
             compressions: Vec::new(),
             figures: Vec::new(),
             alignments: Vec::new(),
+            applied: Vec::new(),
+            steps: Vec::new(),
             picture: None,
             rules: Vec::new(),
             heap_list: String::new(),
@@ -272,15 +285,10 @@ impl Tracer for Notes<'_> {
         let misses = words::misses(&alignment.when, resolved.subject(request), self.policy);
         let mut note = AlignmentNote { name: alignment.name.clone(), misses, changes: vec![], unheeded: vec![] };
         if note.misses.is_empty() {
+            self.applied.push(alignment.clone());
             let after = figures(request, resolved, needs);
             let contract = resolved.form().contract;
-            note.changes = self
-                .figures
-                .iter()
-                .zip(&after)
-                .filter(|(from, to)| from != to)
-                .map(|((what, from), (_, to))| Change { what, from: *from, to: *to })
-                .collect();
+            note.changes = changes(&self.figures, &after);
             for why in alignment.asks.iter().filter_map(|ask| contract.forbids(*ask)) {
                 if !note.unheeded.contains(&why) {
                     note.unheeded.push(why);
@@ -292,6 +300,7 @@ impl Tracer for Notes<'_> {
     }
 
     fn sizes(&mut self, request: &Request, resolved: &Resolved<'_>, measured: &Measured<'_>, sizes: &Sizes) {
+        self.steps = steps::of(request, resolved, &self.applied);
         self.picture = measured.narrow().map(|arranged| picture(request, resolved, measured, &arranged, sizes));
     }
 
@@ -331,6 +340,12 @@ fn figures(request: &Request, resolved: &Resolved<'_>, needs: Option<&Needs>) ->
     figures
 }
 
+/// The figures that are others now.
+fn changes(before: &[(&'static str, u64)], after: &[(&'static str, u64)]) -> Vec<Change> {
+    let both = before.iter().zip(after).filter(|(from, to)| from != to);
+    both.map(|((what, from), (_, to))| Change { what, from: *from, to: *to }).collect()
+}
+
 /// Names of a plane's figures, by plane.
 const PLANE_FIGURES: &[(&str, &str, &str)] = &[
     ("stride bytes", "lines", "offset"),
@@ -347,7 +362,7 @@ fn picture(
     sizes: &Sizes,
 ) -> Picture {
     let form = resolved.form();
-    let note = |(index, (plane, area)): (usize, (&Plane, &Area))| {
+    let note = |(index, (plane, area)): (usize, (&Plane, &layout::Area))| {
         let shape = form.shapes.get(index);
         let compressed = resolved.compress.is_some();
         let lines = |down: u32| if compressed { plane.lines } else { down };
@@ -378,6 +393,7 @@ fn picture(
         layout: resolved.layout,
         stride: arranged.stride,
         stride_is_bytes: form.stride_is_bytes(),
+        areas: areas::of(resolved, measured, arranged),
         planes,
         tail_bytes: measured.tail_bytes,
         layer_bytes: arranged.layer_bytes,

@@ -64,10 +64,10 @@ fn grid() -> impl Strategy<Value = Grid> {
         (0u32..3000, 0u32..70, number()).prop_map(|(bytes, bits, align)| Body::Blocks { bytes, bits, align }),
         (number(), number(), number()).prop_map(|(pixels, bytes, lines)| Body::Lines { pixels, bytes, lines }),
     ];
-    let body = (body, number(), 0u32..300, 0u32..3);
+    let body = (body, number(), 0u32..300, 0u32..3, number());
     let header = (0u32..20, 0u32..3, two(), number(), 0u32..300);
     (two(), two(), two(), body, header, any::<bool>()).prop_map(|(block, tile, round, body, header, row_stride)| {
-        let (body, body_align, body_extra, body_copies) = body;
+        let (body, body_align, body_extra, body_copies, copy_align) = body;
         let (header_bytes, header_blocks, header_grid, header_align, header_extra) = header;
         Grid {
             block,
@@ -77,6 +77,7 @@ fn grid() -> impl Strategy<Value = Grid> {
             body_align,
             body_extra,
             body_copies,
+            copy_align,
             header_bytes,
             header_blocks,
             header_grid,

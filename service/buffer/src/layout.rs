@@ -26,7 +26,7 @@ pub use blocks::{Blocks, Grid};
 pub use check::LayoutError;
 pub use compression::{Area, Compression, TypeName};
 pub use form::{Contract, Form};
-pub use needs::{Ask, Combine, Needs};
+pub use needs::{Ask, Combine, Needs, Step};
 pub use shape::{Component, ComponentKind, Components, PlaneShape, Shapes};
 
 use crate::format::PixelFormat;

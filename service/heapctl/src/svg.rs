@@ -6,7 +6,7 @@
 mod canvas;
 
 use canvas::{float, Anchor, Canvas};
-use gralloc_allocator::explain::{Picture, PlaneNote};
+use gralloc_allocator::explain::{Area, AreaKind, Picture, PlaneNote};
 use gralloc_buffer::layout::ComponentKind;
 
 /// What the drawing says around the picture.
@@ -54,6 +54,10 @@ pub(crate) fn draw(caption: &Caption, picture: &Picture) -> String {
     y = draw_memory(&mut canvas, caption.layers, picture, y);
     y += 44.0;
     draw_legend(&mut canvas, picture, y);
+    if picture.areas.iter().any(|area| !matches!(area.kind, AreaKind::Lines(_) | AreaKind::Padding)) {
+        y += 24.0;
+        draw_key(&mut canvas, picture, y);
+    }
     y += 30.0;
     let (across, down) = (ratio(scales.bytes_a_pixel, "byte"), ratio(scales.lines_a_pixel, "line"));
     let mut scale = format!("Planes to scale: across, {across}; down, {down}.");
@@ -106,6 +110,11 @@ fn draw_plane(
 
     canvas.rect(LEFT, top, width, height, "padding");
     canvas.rect(LEFT, top, used_width, used_height, class(plane));
+    // Blocks have no lines: of a compressed plane the header's share of the bytes is drawn above its body's.
+    let of_header = float(plane.header_bytes) / float(plane.bytes.max(1));
+    if plane.header_bytes > 0 {
+        canvas.rect(LEFT, top, width, visible(height * of_header, LEAST_PADDING, widened), "header");
+    }
     canvas.frame(LEFT, top, width, height);
 
     let middle = top + used_height / 2.0;
@@ -122,7 +131,11 @@ fn draw_plane(
         let stride = format!("stride {} bytes, {pad_bytes} padding", plane.stride_bytes);
         canvas.across(LEFT, LEFT + width, above - 18.0, &stride);
     } else {
-        canvas.across(LEFT, LEFT + width, above, &format!("stride {} bytes, no padding", plane.stride_bytes));
+        let note = match plane.header_bytes.saturating_add(plane.body_bytes) {
+            0 => "no padding".to_owned(),
+            _ => format!("{} bytes of header, {} of body", plane.header_bytes, plane.body_bytes),
+        };
+        canvas.across(LEFT, LEFT + width, above, &format!("stride {} bytes, {note}", plane.stride_bytes));
     }
     // Down, at the right.
     let beside = LEFT + width + 14.0;
@@ -147,17 +160,16 @@ fn draw_memory(canvas: &mut Canvas, layers: u32, picture: &Picture, top: f64) ->
     let scale = each / float(picture.layer_bytes.max(1));
     let (height, mut x) = (34.0, 30.0);
     for layer in 0..shown {
-        canvas.rect(x, top, each, height, "padding");
-        for (index, plane) in picture.planes.iter().enumerate() {
-            let left = x + float(plane.offset_bytes) * scale;
-            let width = float(plane.bytes) * scale;
-            canvas.rect(left, top, width, height, class(plane));
+        for area in &picture.areas {
+            let left = x + float(area.offset_bytes) * scale;
+            let width = float(area.bytes) * scale;
+            canvas.rect(left, top, width, height, area_class(area, picture));
             canvas.frame(left, top, width, height);
             if width > 60.0 {
-                canvas.text(left + width / 2.0, top + 21.0, Anchor::Middle, "label", &format!("plane {index}"));
+                canvas.text(left + width / 2.0, top + 21.0, Anchor::Middle, "label", &area_name(area));
             }
             if layer == 0 && width > 50.0 {
-                let offset = plane.offset_bytes.to_string();
+                let offset = area.offset_bytes.to_string();
                 canvas.text(left, top + height + 15.0, Anchor::Start, "faint", &offset);
             }
         }
@@ -181,6 +193,42 @@ fn draw_legend(canvas: &mut Canvas, picture: &Picture, y: f64) {
         picture.stride, picture.metadata_bytes
     );
     canvas.text(WIDTH - 30.0, y, Anchor::End, "dim", &beside);
+}
+
+fn area_class(area: &Area, picture: &Picture) -> &'static str {
+    let of_plane = |index: usize| picture.planes.get(index).map_or("other", class);
+    match area.kind {
+        AreaKind::Lines(plane) | AreaKind::Body(plane) => of_plane(plane),
+        AreaKind::Header(_) => "header",
+        AreaKind::Columns => "other",
+        AreaKind::Padding => "padding",
+        AreaKind::Tail => "tail",
+    }
+}
+
+fn area_name(area: &Area) -> String {
+    match area.kind {
+        AreaKind::Lines(plane) => format!("plane {plane}"),
+        AreaKind::Header(plane) => format!("header {plane}"),
+        AreaKind::Body(plane) => format!("body {plane}"),
+        AreaKind::Columns => "columns of all planes".to_owned(),
+        AreaKind::Padding => "padding".to_owned(),
+        AreaKind::Tail => "tail".to_owned(),
+    }
+}
+
+/// What each style means, of those that the drawing has.
+fn draw_key(canvas: &mut Canvas, picture: &Picture, y: f64) {
+    let mut x = 30.0;
+    for (kind, words) in [("header", "header"), ("body", "body of blocks"), ("columns", "columns"), ("tail", "tail")] {
+        let of_kind = || picture.areas.iter().filter(|area| area.kind.word() == kind);
+        let Some(first) = of_kind().next() else { continue };
+        let bytes: u64 = of_kind().map(|area| area.bytes).sum();
+        canvas.rect(x, y - 11.0, 26.0, 14.0, area_class(first, picture));
+        canvas.frame(x, y - 11.0, 26.0, 14.0);
+        canvas.text(x + 34.0, y, Anchor::Start, "dim", &format!("{words}: {bytes} bytes"));
+        x += 235.0;
+    }
 }
 
 /// `1 line`, `2 lines`

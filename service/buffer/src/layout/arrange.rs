@@ -1,15 +1,6 @@
 //! Lays a layer's planes out: the layout's own rules, then what a policy asks on top.
 //!
-//! The order of the steps, whatever the order in which a policy asks:
-//! 1. the width is rounded ([`Needs::width_pixels`]);
-//! 2. the first plane's stride: its samples' bytes, rounded to whole samples of every plane, to the format's own multiple, to
-//!    bytes and pixels, then up to an odd multiple;
-//! 3. the first plane's lines: the height rounded, then lines added;
-//! 4. the other planes' strides from the first's, and their share of its lines, each rounded on its own where that is asked;
-//! 5. plane after plane: its start rounded, its stride times its lines, lines and bytes behind it, all of it rounded;
-//! 6. the tail: bytes, lines, bytes for each block, a part of the first plane, and its minimum;
-//! 7. the layer's minimum;
-//! 8. the layer's size rounded; of several layers to 64 bytes too.
+//! The steps and their order are [`Step`](super::needs::Step)'s.
 //!
 //! Invariants: planes lie in their order and do not overlap, the first at 0; every plane's stride is a multiple of
 //! [`Needs::stride_bytes`] and of whole samples.
@@ -48,6 +39,8 @@ pub struct Measured<'a> {
     pub(super) areas: [(u64, u64); MAX_PLANES],
     /// Of a compressed layer: pixels of the first plane's stride.
     pub(super) pixels: Option<u64>,
+    /// Where the planes end, with what is padded behind the last.
+    pub end_bytes: u64,
     /// Bytes behind the planes, before the minimum and the rounding of the layer.
     pub tail_bytes: u64,
     /// Bytes from one layer to the next.
@@ -124,7 +117,16 @@ impl<'a> Form<'a> {
         let pixels = self.pixels(first.stride)?;
         let (tail_bytes, layer_bytes) = close(first, pixels, end, layers, LAYER_ALIGN_BYTES, needs)?;
         let areas = [(0, 0); MAX_PLANES];
-        Some(Measured { form: *self, spans, count: self.shapes.len(), areas, pixels: None, tail_bytes, layer_bytes })
+        Some(Measured {
+            form: *self,
+            spans,
+            count: self.shapes.len(),
+            areas,
+            pixels: None,
+            end_bytes: end,
+            tail_bytes,
+            layer_bytes,
+        })
     }
 
     /// The planes, those beyond the layout's empty, and where the last one ends, its padding included.

@@ -3,7 +3,8 @@
 //! The order of the steps, for each plane:
 //! 1. its samples across and down, rounded ([`Grid::round`]), then to whole tiles of blocks;
 //! 2. the header: bytes of a row of blocks, rounded, times the rows, rounded; bytes more; rounded;
-//! 3. the body: bytes of a block, rounded, times the blocks; or a stride and lines, each rounded; bytes more; rounded; copies;
+//! 3. the body: bytes of a block, rounded, times the blocks; or a stride and lines, each rounded; bytes more; rounded; copies, each
+//!    rounded;
 //! 4. header and body one behind the other, plane after plane.
 //!
 //! Behind them the tail, the minimum and the rounding of [`Needs`], as for lines of pixels.
@@ -32,6 +33,8 @@ pub struct Grid {
     pub body_extra: u32,
     /// How often the body is there.
     pub body_copies: u32,
+    /// Bytes of which each copy after the first is a multiple.
+    pub copy_align: u32,
     /// Bytes of header for [`Grid::header_blocks`] blocks.
     pub header_bytes: u32,
     /// Blocks that these bytes are for.
@@ -100,16 +103,32 @@ pub struct Blocks {
 }
 
 /// One plane, measured.
-#[derive(Clone, Copy, Default)]
-struct Block {
-    stride: u64,
-    lines: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct GridSizes {
+    /// Samples across, whole tiles.
+    pub width: u64,
+    /// Samples down, whole tiles.
+    pub height: u64,
+    /// Blocks across.
+    pub columns: u64,
+    /// Blocks down.
+    pub rows: u64,
+    /// Bytes of a block; 0 where the body is lines.
+    pub block_bytes: u64,
+    /// Bytes of a line, or of a row of blocks.
+    pub stride: u64,
+    /// Lines of the body.
+    pub lines: u64,
     /// Pixels of the stride.
-    pixels: u64,
-    body: u64,
-    header: u64,
-    header_row: u64,
-    header_rows: u64,
+    pub pixels: u64,
+    /// Bytes of the body.
+    pub body: u64,
+    /// Bytes of the header.
+    pub header: u64,
+    /// Bytes of a row of the header.
+    pub header_row: u64,
+    /// Rows of the header.
+    pub header_rows: u64,
 }
 
 impl<'a> Form<'a> {
@@ -124,7 +143,7 @@ impl<'a> Form<'a> {
     ) -> Option<Measured<'a>> {
         let mut spans = [Span::default(); MAX_PLANES];
         let mut areas = [(0, 0); MAX_PLANES];
-        let planes = self.blocks(blocks, width, height)?;
+        let planes = self.grid_sizes(blocks, width, height)?;
         let count = self.count(blocks);
         let mut end = 0u64;
         let mut listed = count;
@@ -157,7 +176,16 @@ impl<'a> Form<'a> {
         let first = Span { offset: 0, stride: first.stride, lines: first.lines };
         let align = u64::from(blocks.layer_align).max(LAYER_ALIGN_BYTES);
         let (tail_bytes, layer_bytes) = close(&first, pixels, end, layers, align, needs)?;
-        Some(Measured { form: *self, spans, count: listed, areas, pixels: Some(pixels), tail_bytes, layer_bytes })
+        Some(Measured {
+            form: *self,
+            spans,
+            count: listed,
+            areas,
+            pixels: Some(pixels),
+            end_bytes: end,
+            tail_bytes,
+            layer_bytes,
+        })
     }
 
     /// How many planes have blocks.
@@ -200,8 +228,9 @@ impl<'a> Form<'a> {
         self.shapes.iter().map(of).sum()
     }
 
-    fn blocks(&self, blocks: &Blocks, width: u32, height: u32) -> Option<[Block; MAX_PLANES]> {
-        let mut planes = [Block::default(); MAX_PLANES];
+    /// The grids of a layer; those of planes that it does not have are empty. `None` as of [`Form::measure_blocks`].
+    pub fn grid_sizes(&self, blocks: &Blocks, width: u32, height: u32) -> Option<[GridSizes; MAX_PLANES]> {
+        let mut planes = [GridSizes::default(); MAX_PLANES];
         let count = self.count(blocks);
         let last = blocks.grids.last()?;
         for (index, (plane, shape)) in planes.iter_mut().zip(self.shapes).take(count).enumerate() {
@@ -227,7 +256,7 @@ impl<'a> Form<'a> {
         if width > most.width || height > most.height || of_256 > most.blocks.into() {
             return Some(None);
         }
-        let field = self.blocks(blocks, width, height.div_ceil(2))?;
+        let field = self.grid_sizes(blocks, width, height.div_ceil(2))?;
         let mut bytes = 0u64;
         for plane in &field {
             bytes = bytes.checked_add(plane.header)?.checked_add(plane.body)?;
@@ -281,6 +310,7 @@ impl Grid {
         body_align: 1,
         body_extra: 0,
         body_copies: 1,
+        copy_align: 1,
         header_bytes: 0,
         header_blocks: 1,
         header_grid: [1, 1],
@@ -300,7 +330,7 @@ impl Grid {
     }
 
     /// One plane of so many samples, each so many bits over so many samples.
-    fn measure(&self, across: u64, down: u64, (bits, samples): (u64, u64)) -> Option<Block> {
+    fn measure(&self, across: u64, down: u64, (bits, samples): (u64, u64)) -> Option<GridSizes> {
         let [block_w, block_h] = self.block.map(|block| u64::from(block).max(1));
         let [width, height] = self.padded(across, down)?;
         let (columns, rows) = (width / block_w, height / block_h);
@@ -313,7 +343,7 @@ impl Grid {
             header = header_row.checked_mul(header_rows)?.checked_add(self.header_extra.into())?;
             header = header.checked_next_multiple_of(u64::from(self.header_align).max(1))?;
         }
-        let (stride, lines, pixels, body) = match self.body {
+        let (block_bytes, stride, lines, pixels, body) = match self.body {
             Body::Blocks { bytes, bits: own, align } => {
                 let (bits, samples) = if own > 0 { (u64::from(own), 1) } else { (bits, samples.max(1)) };
                 let of_block = block_w.checked_mul(block_h)?.checked_mul(bits)?.div_ceil(samples.checked_mul(8)?);
@@ -325,7 +355,7 @@ impl Grid {
                     (false, 0) => width.checked_mul(bits)?.div_ceil(samples.checked_mul(8)?),
                     (false, _) => row / block_h,
                 };
-                (stride, height, width, row.checked_mul(rows)?)
+                (of_block, stride, height, width, row.checked_mul(rows)?)
             }
             Body::Lines { pixels, bytes, lines } => {
                 let line = across.checked_next_multiple_of(u64::from(pixels).max(1))?;
@@ -333,12 +363,27 @@ impl Grid {
                 let stride = line.checked_next_multiple_of(u64::from(bytes).max(1))?;
                 let lines = down.checked_next_multiple_of(u64::from(lines).max(1))?;
                 let pixels = stride.checked_mul(8)?.checked_mul(samples)?.checked_div(bits)?;
-                (stride, lines, pixels, stride.checked_mul(lines)?)
+                (0, stride, lines, pixels, stride.checked_mul(lines)?)
             }
         };
         let body =
             body.checked_add(self.body_extra.into())?.checked_next_multiple_of(u64::from(self.body_align).max(1))?;
-        let body = body.checked_mul(u64::from(self.body_copies).max(1))?;
-        Some(Block { stride, lines, pixels, body, header, header_row, header_rows })
+        let copy = body.checked_next_multiple_of(u64::from(self.copy_align).max(1))?;
+        let copies = copy.checked_mul(u64::from(self.body_copies).saturating_sub(1))?;
+        let body = body.checked_add(copies)?;
+        Some(GridSizes {
+            width,
+            height,
+            columns,
+            rows,
+            block_bytes,
+            stride,
+            lines,
+            pixels,
+            body,
+            header,
+            header_row,
+            header_rows,
+        })
     }
 }

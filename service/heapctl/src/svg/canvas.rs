@@ -24,6 +24,7 @@ const STYLE: &str = "
     .note { font-size: 11.5px; fill: #57606a; font-style: italic; }
     .luma { fill: #cdd9e5; } .cb { fill: #a5c8ff; } .cr { fill: #ffb8b0; } .chroma { fill: url(#chroma); }
     .colour { fill: url(#colour); } .raw { fill: #b8e0b8; } .other { fill: #e6dcc8; } .padding { fill: url(#hatch); }
+    .header { fill: #d7c6f0; } .tail { fill: #f3d3d0; }
     .frame { fill: none; stroke: #1b1f24; stroke-width: 1; } .rule { stroke: #57606a; stroke-width: 1; }
 ";
 

@@ -240,3 +240,92 @@ fn explain_draws() {
     }
     assert_eq!(drawing.matches("<text ").count(), drawing.matches("</text>").count());
 }
+
+/// Each kind of area is drawn, and stands in the JSON: from the first byte to the last, no gap and nothing twice.
+#[test]
+fn explain_draws_headers_bodies_padding_and_tails() {
+    let dir = tempdir().unwrap();
+    let peers = concat!(env!("CARGO_MANIFEST_DIR"), "/../../heaps-config/host/tests/peers");
+    for (policy, format, usage, size, kinds) in [
+        ("arm", "RGBA_8888", "GPU_TEXTURE", "1080x2400", &["header", "body"][..]),
+        ("arm", "YCBCR_420_888", "GPU_TEXTURE|TILED", "1920x1080", &["header", "body", "header", "body"]),
+        ("arm", "RGBA_8888", "GPU_TEXTURE|AFRC_16_SCAN", "1080x2400", &["body"]),
+        ("samsung", "EXYNOS_YCbCr_420_SPN_SBWC", "VIDEO_DECODER", "1920x1080", &["body", "header", "body", "header"]),
+        (
+            "samsung",
+            "EXYNOS_YCbCr_420_SPN",
+            "VIDEO_DECODER|COMPOSER_OVERLAY",
+            "1920x1080",
+            &["lines", "padding", "lines", "padding", "tail"],
+        ),
+        (
+            "qualcomm",
+            "YCbCr_420_SP_VENUS_UBWC",
+            "VIDEO_DECODER",
+            "1920x1080",
+            &["header", "body", "header", "body", "padding"],
+        ),
+        ("rockchip", "YCrCb_NV12", "VIDEO_DECODER|STRIDE_ALIGN_16", "1920x1080", &["lines", "lines", "padding"]),
+        (
+            "minigbm-msm",
+            "YCBCR_420_888",
+            "VIDEO_DECODER|UBWC",
+            "1920x1080",
+            &["body", "header", "body", "header", "tail"],
+        ),
+        ("raspberrypi", "YCBCR_420_888", "VIDEO_DECODER", "1920x1080", &["columns"]),
+    ] {
+        let (policy, drawing) = (format!("{peers}/{policy}.toml"), dir.path().join("a.svg"));
+        let request = ["--policy", &policy, "--all-heaps", "--format", format, "--usage", usage, "--size", size];
+        let (status, value) =
+            run_json(&[&["explain", "--json", "--svg", drawing.to_str().unwrap()][..], &request].concat());
+        assert_eq!(status, 0, "{value}");
+        let areas = value["picture"]["areas"].as_array().unwrap();
+        let found: Vec<&str> = areas.iter().map(|area| area["kind"].as_str().unwrap()).collect();
+        assert_eq!(found, kinds, "{policy} {format} {usage}");
+        let mut end = 0;
+        for area in areas {
+            assert_eq!(area["offset_bytes"], json!(end), "{areas:?}");
+            end += area["bytes"].as_u64().unwrap();
+        }
+        assert_eq!(value["picture"]["layer_bytes"], json!(end));
+        let drawing = fs::read_to_string(&drawing).unwrap();
+        for (kind, class) in [("header", "header"), ("tail", "tail"), ("padding", "padding")] {
+            let drawn = drawing.contains(&format!("<rect class='{class}'"));
+            assert!(drawn || !kinds.contains(&kind), "{kind} of {format}");
+        }
+    }
+}
+
+#[test]
+fn explain_shows_each_step_with_its_cause() {
+    let Run { out, .. } = run(CAMERA);
+    for part in [
+        "stride: stride bytes 1900 -> 1920, stride bytes of plane 1 1900 -> 1920, offset of plane 1 2053900 -> 2075520",
+        "by \"camera-yuv\" stride_bytes",
+        "lines: lines 1081 -> 1082",
+        "by \"camera-yuv\" height_lines",
+    ] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+    let peer = concat!(env!("CARGO_MANIFEST_DIR"), "/../../heaps-config/host/tests/peers/arm.toml");
+    let Run { out, .. } = run(&[
+        "explain",
+        "--policy",
+        peer,
+        "--all-heaps",
+        "--format",
+        "RGBA_8888",
+        "--usage",
+        "GPU_TEXTURE",
+        "--size",
+        "1080x2400",
+    ]);
+    for part in [
+        "blocks: plane 0: 68 x 150 blocks of 16 x 16, 1088 x 2400 samples, by \"rgba\" grid",
+        "header: plane 0: 150 rows of 1088 bytes, 163840 with what is added and rounded",
+        "body: plane 0: 1024 bytes a block, 10444800 with what is added and rounded",
+    ] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::Case;
 use gralloc_allocator::explain::{
-    words, AlignmentNote, CompressionNote, HeapNote, HeapPart, Picture, PlaneNote, RuleNote,
+    words, AlignmentNote, Area, Change, CompressionNote, HeapNote, HeapPart, Picture, PlaneNote, RuleNote, StepNote,
 };
 use gralloc_allocator::Refusal;
 use gralloc_buffer::Usage;
@@ -48,6 +48,7 @@ pub(super) fn of(case: &Case<'_>) -> Value {
         "resolution": explanation.format.as_ref().and_then(|note| note.resolution),
         "compressions": explanation.compressions.iter().map(compression).collect::<Vec<_>>(),
         "alignments": explanation.alignments.iter().map(alignment).collect::<Vec<_>>(),
+        "steps": explanation.steps.iter().map(step).collect::<Vec<_>>(),
         "picture": explanation.picture.as_ref().map(picture),
         "vendor_metadata": vendor_metadata(case),
         "total_bytes": total(case),
@@ -89,8 +90,29 @@ fn compression(note: &CompressionNote) -> Value {
     json!({ "name": note.name, "applies": note.misses.is_empty(), "misses": note.misses })
 }
 
+fn change(change: &Change) -> Value {
+    json!({ "what": change.what, "from": change.from, "to": change.to })
+}
+
+fn step(note: &StepNote) -> Value {
+    json!({
+        "step": note.step,
+        "done": note.done,
+        "changes": note.changes.iter().map(change).collect::<Vec<_>>(),
+        "causes": note.causes,
+    })
+}
+
+fn area(area: &Area) -> Value {
+    json!({
+        "kind": area.kind.word(),
+        "plane": area.kind.plane(),
+        "offset_bytes": area.offset_bytes,
+        "bytes": area.bytes,
+    })
+}
+
 fn alignment(note: &AlignmentNote) -> Value {
-    let change = |change: &gralloc_allocator::explain::Change| json!({ "what": change.what, "from": change.from, "to": change.to });
     json!({
         "name": note.name,
         "applies": note.misses.is_empty(),
@@ -105,6 +127,7 @@ fn picture(picture: &Picture) -> Value {
         "stride": picture.stride,
         "stride_unit": if picture.stride_is_bytes { "bytes" } else { "pixels" },
         "planes": picture.planes.iter().map(plane).collect::<Vec<_>>(),
+        "areas": picture.areas.iter().map(area).collect::<Vec<_>>(),
         "tail_bytes": picture.tail_bytes,
         "layer_bytes": picture.layer_bytes,
         "bytes": picture.bytes,

@@ -23,6 +23,7 @@ pub(super) fn of(case: &Case<'_>, out: &Output) -> String {
     rules(case, &mut page);
     if let Some(picture) = &case.explanation.picture {
         page.gap();
+        steps(case, &mut page);
         figures(case, picture, &mut page);
     }
     vendor_metadata(case, &mut page);
@@ -153,6 +154,22 @@ fn rules(case: &Case<'_>, page: &mut Page<'_>) {
     }
     if case.explanation.heaps.len() > 1 {
         page.line("", &format!("(the rule's list: {})", case.explanation.heap_list));
+    }
+}
+
+/// What was done, in the order in which it is done, and who asked.
+fn steps(case: &Case<'_>, page: &mut Page<'_>) {
+    let mut heading = "steps";
+    for note in &case.explanation.steps {
+        let changes = note.changes.iter().map(|change| format!("{} {} -> {}", change.what, change.from, change.to));
+        let effects: Vec<String> = note.done.iter().cloned().chain(changes).collect();
+        let effects = if effects.is_empty() { "changes nothing".to_owned() } else { effects.join(", ") };
+        let causes = match note.causes.as_slice() {
+            [] => String::new(),
+            causes => format!(", by {}", causes.join("; ")),
+        };
+        page.line(heading, &format!("{}: {effects}{causes}", note.step));
+        heading = "";
     }
 }
 

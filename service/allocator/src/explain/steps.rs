@@ -1,0 +1,105 @@
+//! How a layer was laid out: each step of the order in which it is done, what it did, and what asked for it.
+
+use super::{figures, Change};
+use crate::plan::shape::Resolved;
+use crate::request::Request;
+use gralloc_buffer::layout::blocks::{Body, Grid, GridSizes};
+use gralloc_buffer::layout::{Ask, Needs, Step};
+use heaps_config::policy::{Alignment, Compress};
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepNote {
+    /// A word for it.
+    pub step: &'static str,
+    /// What was done in it, in words, for blocks; of lines the figures that changed say it.
+    pub done: Vec<String>,
+    /// The figures that it changed.
+    pub changes: Vec<Change>,
+    /// Who asked, and with which keys: `"camera" stride_bytes`.
+    pub causes: Vec<String>,
+}
+
+/// The steps of a layer with these alignments. A step for which nothing asked and that did nothing is left out.
+pub(super) fn of(request: &Request, resolved: &Resolved<'_>, applied: &[Alignment]) -> Vec<StepNote> {
+    let mut notes = resolved.compress.map(|entry| blocks(request, resolved, entry)).unwrap_or_default();
+    // Of a compressed buffer the alignments say the end alone.
+    let first = if resolved.compress.is_some() { Step::Tail } else { Step::Width };
+    let mut before = figures(request, resolved, Some(&Needs::NONE));
+    for step in Step::ALL.into_iter().filter(|step| *step >= first) {
+        let after = figures(request, resolved, until(step, applied).as_ref());
+        let changes = super::changes(&before, &after);
+        let causes: Vec<String> = applied.iter().filter_map(|alignment| cause(alignment, step)).collect();
+        if !changes.is_empty() || !causes.is_empty() {
+            notes.push(StepNote { step: step.word(), done: Vec::new(), changes, causes });
+        }
+        before = after;
+    }
+    notes
+}
+
+/// What the alignments ask for in the steps to this one.
+fn until(last: Step, applied: &[Alignment]) -> Option<Needs> {
+    let mut needs = Needs::NONE;
+    for alignment in applied {
+        let asks: Vec<Ask> = alignment.asks.iter().copied().filter(|ask| ask.step() <= last).collect();
+        needs.apply(&asks, alignment.combine)?;
+    }
+    Some(needs)
+}
+
+fn cause(alignment: &Alignment, step: Step) -> Option<String> {
+    let mut keys: Vec<&str> = Vec::new();
+    for ask in alignment.asks.iter().filter(|ask| ask.step() == step) {
+        if !keys.contains(&ask.key()) {
+            keys.push(ask.key());
+        }
+    }
+    (!keys.is_empty()).then(|| format!("\"{}\" {}", alignment.name, keys.join(", ")))
+}
+
+/// Blocks, header and body of each plane, by the grid that says them.
+fn blocks(request: &Request, resolved: &Resolved<'_>, entry: &Compress) -> Vec<StepNote> {
+    let sizes = resolved.form().grid_sizes(&entry.blocks, request.width, request.height).unwrap_or_default();
+    let mut notes = ["blocks", "header", "body"].map(|step| StepNote {
+        step,
+        done: Vec::new(),
+        changes: Vec::new(),
+        causes: vec![format!("\"{}\" grid", entry.name)],
+    });
+    let [in_blocks, in_header, in_body] = &mut notes;
+    if entry.blocks.column_bytes > 0 {
+        in_body.done.push(format!("planes in columns of {} bytes", entry.blocks.column_bytes));
+        in_body.causes = vec![format!("\"{}\" column_bytes", entry.name)];
+        return vec![in_body.clone()];
+    }
+    let grids = entry.blocks.grids.iter().chain(entry.blocks.grids.last().into_iter().cycle());
+    for (index, (grid, of)) in grids.zip(&sizes).enumerate().filter(|(_, (_, of))| of.body > 0) {
+        in_blocks.done.push(format!(
+            "plane {index}: {} x {} blocks of {} x {}, {} x {} samples",
+            of.columns, of.rows, grid.block[0], grid.block[1], of.width, of.height
+        ));
+        if of.header > 0 {
+            in_header.done.push(format!(
+                "plane {index}: {} rows of {} bytes, {} with what is added and rounded",
+                of.header_rows, of.header_row, of.header
+            ));
+        }
+        in_body.done.push(body(index, grid, of));
+    }
+    notes.into_iter().filter(|note| !note.done.is_empty()).collect()
+}
+
+fn body(index: usize, grid: &Grid, of: &GridSizes) -> String {
+    match grid.body {
+        Body::Blocks { .. } => {
+            format!("plane {index}: {} bytes a block, {} with what is added and rounded", of.block_bytes, of.body)
+        }
+        Body::Lines { .. } => {
+            format!(
+                "plane {index}: {} lines of {} bytes, {} with what is added and rounded",
+                of.lines, of.stride, of.body
+            )
+        }
+    }
+}
