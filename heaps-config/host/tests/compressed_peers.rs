@@ -88,6 +88,54 @@ fn afbc_of_two_planes() {
 }
 
 #[test]
+fn afbc_of_two_planes_of_ten_bits() {
+    let info = info(&arm(), asked("YCBCR_P010", TILED, 1920, 1080));
+    assert_eq!(areas(&info), [(0, 139_264, 3_342_336), (3_481_600, 36_864, 1_392_640)]);
+    assert_eq!(info.buffer_bytes, 4_911_104);
+}
+
+/// The second body is rounded, the first is not.
+#[test]
+fn afbc_with_a_double_body() {
+    let arm = arm();
+    let front = "GPU_RENDER_TARGET|COMPOSER_OVERLAY|FRONTBUFFER";
+    one(&arm, asked("RGBA_8888", front, 1080, 2400), 163_840, 20_889_600, 21_053_440, (4352, 2400));
+    one(&arm, asked("RGB_888", front, 48, 16), 1024, 2304 + 3072, 6400, (144, 16));
+}
+
+#[test]
+fn pixel_afbc_worked_examples() {
+    let pixel = policy("pixel.toml", include_str!("peers/pixel.toml"));
+    one(&pixel, asked("RGBA_8888", GPU, 1080, 2400), 163_840, 10_444_800, 10_608_896, (4352, 2400));
+    let padded = "GPU_RENDER_TARGET|COMPOSER_OVERLAY|AFBC_PADDING";
+    one(&pixel, asked("RGBA_8888", padded, 1366, 768), 67_584, 4_325_376, 4_393_216, (5632, 768));
+}
+
+/// The decoder's formats are compressed or not to be had: 12, 15 and 20 bits a pixel.
+#[test]
+fn rockchip_afbc_worked_examples() {
+    let rockchip = policy("rockchip.toml", include_str!("peers/rockchip.toml"));
+    one(&rockchip, asked("YUV420_8BIT_I", "VIDEO_DECODER", 1920, 1080), 131_072, 3_133_440, 3_264_512, (2880, 1088));
+    one(&rockchip, asked("YUV420_10BIT_I", "VIDEO_DECODER", 1280, 720), 58_368, 1_843_200, 1_901_568, (2400, 720));
+    one(&rockchip, asked("Y210", "VIDEO_DECODER", 1280, 720), 58_368, 2_304_000, 2_362_368, (3200, 720));
+    let cpu = common::plan(&rockchip, asked("YUV420_8BIT_I", "VIDEO_DECODER|CPU_READ_OFTEN", 64, 64));
+    assert_eq!(cpu.unwrap_err(), "combination");
+}
+
+#[test]
+fn block_linear_worked_examples() {
+    let arm = arm();
+    let usage = "GPU_TEXTURE|BLOCK_LINEAR";
+    let nv12 = info(&arm, asked("YCBCR_420_888", usage, 1920, 1080));
+    assert_eq!(areas(&nv12), [(0, 0, 2_088_960), (2_088_960, 0, 1_044_480)]);
+    let strides: Vec<(u32, u32)> =
+        nv12.planes.as_slice().iter().map(|plane| (plane.stride_bytes, plane.lines)).collect();
+    assert_eq!((strides, nv12.buffer_bytes), (vec![(1920, 1088), (1920, 544)], 3_133_440));
+    assert!(nv12.compression.unwrap().name.is_empty(), "tiled is not compressed");
+    one(&arm, asked("RGBA_8888", usage, 1080, 2400), 0, 10_444_800, 10_444_800, (4352, 2400));
+}
+
+#[test]
 fn afbc_says_what_it_is() {
     let merged = info(&arm(), asked("YCBCR_420_888", GPU, 1920, 1080));
     assert_eq!((merged.fourcc, merged.modifier), (u32::from_le_bytes(*b"YU08"), 0x0800_0000_0000_0041));
@@ -182,6 +230,20 @@ fn sbwc_worked_example() {
     assert_eq!(areas(&info), [(0, 8_960, 2_089_024), (2_097_984, 4_480, 1_044_544)]);
     assert_eq!((info.planes.as_slice()[0].stride_bytes, info.buffer_bytes), (7680, 3_147_008));
     assert!(info.compression.unwrap().body_first);
+    let pixel = self::policy("pixel.toml", include_str!("peers/pixel.toml"));
+    let tails = self::info(&pixel, asked("EXYNOS_YCbCr_420_SPN_SBWC", "VIDEO_DECODER", 1920, 1080));
+    assert_eq!(tails.buffer_bytes, 3_147_008 + 1024 + 256);
+}
+
+#[test]
+fn sbwc_of_ten_bits_and_lossy() {
+    let policy = policy("samsung.toml", include_str!("peers/samsung.toml"));
+    let ten = info(&policy, asked("EXYNOS_YCbCr_420_SPN_10B_SBWC", "VIDEO_DECODER", 1920, 1080));
+    assert_eq!(areas(&ten), [(0, 8_896, 2_592_064), (2_600_960, 4_448, 1_296_064)]);
+    assert_eq!((ten.planes.as_slice()[0].stride_bytes, ten.buffer_bytes), (9600, 3_901_472));
+    let lossy = info(&policy, asked("EXYNOS_YCbCr_420_SPN_SBWC_L50", "VIDEO_DECODER", 1920, 1080));
+    assert_eq!(areas(&lossy), [(0, 0, 1_036_864), (1_036_864, 0, 518_464)]);
+    assert_eq!(lossy.buffer_bytes, 1_555_328);
 }
 
 #[test]

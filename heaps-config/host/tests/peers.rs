@@ -122,6 +122,18 @@ fn qualcomm_worked_examples() {
     example(&policy, asked("RAW10", "CAMERA_OUTPUT", 4000, 3000), 5008, 3000, 0, 15_024_128);
 }
 
+/// The same number is another format on another SoC.
+#[test]
+fn a_vendor_s_number_is_what_the_policy_says() {
+    let venus = plan(&qualcomm(), asked("NV12_ENCODEABLE", "VIDEO_DECODER", 640, 480)).unwrap();
+    assert_eq!((venus.layout, venus.planes[0]), (Layout::Nv12, (0, 640, 480)));
+    let nxp = policy("nxp.toml", include_str!("peers/nxp.toml"));
+    let packed = plan(&nxp, asked("NXP_CbYCrY_422_I", "VIDEO_DECODER", 640, 480)).unwrap();
+    assert_eq!((packed.layout, packed.planes[0]), (Layout::Vendor, (0, 1280, 480)));
+    let value = |policy: &Policy, name: &str| policy.formats.iter().find(|format| format.name == name).unwrap().value;
+    assert_eq!(value(&qualcomm(), "NV12_ENCODEABLE"), value(&nxp, "NXP_CbYCrY_422_I"));
+}
+
 #[test]
 fn qualcomm_private_bits_and_node_names() {
     let policy = qualcomm();
@@ -180,7 +192,7 @@ fn rockchip_worked_examples() {
     let bits = "VIDEO_DECODER|STRIDE_ALIGN_16";
     example(&policy, asked("YCBCR_422_SP", bits, 1920, 1080), 1920, 1080, 2_073_600, 5_184_000);
     // Its chroma has twice the bytes.
-    let nv24 = plan(&policy, asked("NV24", "VIDEO_DECODER|SPECIFY_STRIDE", 1920, 1080)).unwrap();
+    let nv24 = plan(&policy, asked("YCBCR_444_888", "VIDEO_DECODER|SPECIFY_STRIDE", 1920, 1080)).unwrap();
     assert_eq!(nv24.planes, [(0, 1920, 1080), (2_073_600, 3840, 1080)]);
     assert_eq!(nv24.bytes, 6_220_800);
 }

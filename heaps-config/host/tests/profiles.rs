@@ -6,6 +6,7 @@ mod common;
 
 use common::{plan, Asked};
 use gralloc_buffer::{Layout, PixelFormat};
+use heaps_config::policy::HeapSet;
 use heaps_config::Policy;
 use heaps_host::{lint, profile, PROFILES};
 
@@ -134,6 +135,42 @@ fn generic_aligns_to_64_bytes_for_gpu_and_display_and_to_nothing_for_the_cpu() {
     assert_eq!(stride("COMPOSER_OVERLAY"), 5504);
     assert_eq!(stride("GPU_TEXTURE"), 5504);
     assert_eq!(stride(CPU), 1366 * 4);
+}
+
+/// The alignment is that of the layout which the format becomes: a line of the same request by its own name.
+#[test]
+fn what_a_flexible_format_becomes_is_aligned_as_if_it_had_been_asked_for() {
+    for (name, stride, lines) in [("generic", 5504, 768), ("cuttlefish", 5504, 768), ("reference-soc", 5632, 768)] {
+        let policy = policy(name);
+        let planned = |format| {
+            let usage = "GPU_TEXTURE|COMPOSER_OVERLAY";
+            plan(&policy, Asked { format, usage, width: 1366, height: 766 + 2 * (lines - 767), present: None }).unwrap()
+        };
+        let (flexible, named) = (planned("IMPLEMENTATION_DEFINED"), planned("RGBX_8888"));
+        assert_eq!((flexible.layout, flexible.planes[0].1), (Layout::Rgbx8888, stride), "{name}");
+        assert_eq!(flexible.planes, named.planes, "{name}");
+    }
+    let four =
+        Asked { format: "IMPLEMENTATION_DEFINED", usage: "COMPOSER_OVERLAY", width: 1366, height: 765, present: None };
+    assert_eq!(plan(&policy("reference-soc"), four).unwrap().planes[0].2, 768, "4 lines at a time");
+}
+
+#[test]
+fn reference_soc_compresses_what_the_gpu_draws_for_the_display() {
+    let policy = policy("reference-soc");
+    let bytes =
+        |format, usage| plan(&policy, Asked { format, usage, width: 1080, height: 2400, present: None }).unwrap().bytes;
+    let drawn = "GPU_RENDER_TARGET|GPU_TEXTURE|COMPOSER_OVERLAY";
+    assert_eq!(bytes("RGBA_8888", drawn), 163_840 + 10_444_800);
+    assert_eq!(bytes("RGB_565", drawn), 163_840 + 68 * 150 * 512);
+    // Who reads lines of pixels says so, or is the CPU.
+    for usage in ["SOC_NO_COMPRESSION", "CPU_READ_OFTEN", "FRONT_BUFFER", "VIDEO_ENCODER"] {
+        let usage: &'static str = Box::leak(format!("{drawn}|{usage}").into_boxed_str());
+        let policy = &policy;
+        let asked = Asked { format: "RGBA_8888", usage, width: 1080, height: 2400, present: None };
+        let plan = gralloc_allocator::plan(&common::descriptor(policy, &asked), policy, HeapSet::ALL).unwrap();
+        assert!(plan.resolved.compress.is_none(), "{usage}");
+    }
 }
 
 #[test]
