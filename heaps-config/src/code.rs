@@ -57,10 +57,10 @@ codes! {
     ProtectedUndecided = "protected-undecided", Error, "The policy has protected heaps and its rules are too intricate to decide whether protected content could reach an ordinary one.";
     MetadataHeap = "metadata-heap", Error, "Shared metadata is mapped by every client: its heap must be cached and not protected.";
     VendorFormat = "vendor-format", Error, "A vendor's pixel format has a value that AIDL does not name, once, and says what its planes are, its fourcc, and a modifier only with it.";
-    Compression = "compression", Error, "A compression says where its blocks lie and what they are called: blocks that are none, a modifier that contradicts them or has no fourcc, a vendor's value without its type.";
+    Compression = "compression", Error, "A compression says where its blocks lie and what they are called: blocks that are none, areas that would lie in one another, a modifier that contradicts them or has no fourcc, a vendor's value without its type.";
     VendorMetadata = "vendor-metadata", Error, "A vendor's type of metadata says what its value is, once, within what a buffer's metadata hold.";
     MetadataUnused = "metadata-unused", Warning, "No buffer has the vendor's type: an earlier entry of the same type and value takes each that could, or none is compressed.";
-    CompressUnmapped = "compress-unmapped", Warning, "A compression that asks for CPU access never applies, for no CPU reads what is compressed; nor does a format ever, that has no linear form and no compression.";
+    CompressUnmapped = "compress-unmapped", Error, "No CPU reads what is compressed: a compression, or a rule for compressed buffers, that asks for CPU access never applies, and a format without a linear form cannot be mapped. Nor can such a format be had that no compression takes.";
     AlignBreaksFormat = "align-breaks-format", Error, "The alignment would give a format a layout that its definition rules out.";
     ReplyFds = "reply-fds", Error, "A reply carries two fds a buffer, and a socket carries 64 fds.";
     MustAllocate = "must-allocate", Error, "A request that every Android device has to serve (the frameworks and VTS make it) is taken by no rule or refused.";
@@ -79,6 +79,8 @@ codes! {
     ExpectNever = "expect-never", Warning, "An expectation that no answer can fulfil.";
     PoolUnused = "pool-unused", Warning, "What is to be kept ready never will be, or not all of it.";
     AlignUnused = "align-unused", Warning, "The alignment requires nothing.";
+    AlignSlipped = "align-slipped", Warning, "An alignment for a format by name; a flexible format that becomes the same layout slips past it.";
+    AlignImpossible = "align-impossible", Error, "No number is all that the alignment asks for, or none that 64 bits hold.";
 }
 
 impl fmt::Display for Code {

@@ -590,7 +590,32 @@ fn compressions_are_what_their_modifier_says() {
     assert_eq!(afbc("0x0800000000000171", "block = [16, 16]"), 1, "tiled headers without tiles");
     assert_eq!(afbc("0x0800000000000071", "block = [16, 16], tile = [8, 8]"), 1);
     assert_eq!(afbc("0x0800000000000471", "block = [16, 16]"), 1, "a double body that is there once");
-    assert_eq!(afbc("0x0800000000000073", "block = [64, 4]"), 1, "64x4 is tiled");
+    assert_eq!(afbc("0x0800000000000053", "block = [64, 4]"), 1, "64x4 is tiled");
+    assert_eq!(afbc("0x0800000000000052", "block = [32, 8]"), 1, "32x8 of 32 bits is split");
+    assert_eq!(afbc("0x0800000000000072", "block = [32, 8]"), 0);
+    assert_eq!(afbc("0x0800000000000472", "block = [32, 8], body_copies = 2"), 1, "a double body of 32x8");
+    assert_eq!(afbc("0x0800000000000451", "block = [16, 16], body_copies = 2"), 0);
+    assert_eq!(afbc("0x0800000000000251", "block = [16, 16]"), 1, "solid colours in headers that are not tiled");
+    assert_eq!(afbc("0x0800000000000351", "block = [16, 16], tile = [8, 8]"), 0);
+    let of = |layout: &str, modifier: &str, more: &str| {
+        let grid = "{ block = [32, 8], tile = [8, 8], header_bytes = 16 }, { block = [64, 4], tile = [8, 8], header_bytes = 16 }";
+        let grid = match more.is_empty() {
+            true => grid.to_owned(),
+            false => format!("{{ {more}, header_bytes = 16 }}"),
+        };
+        let text = compress(&format!("modifier = {modifier} #!\ngrid = [{grid}]"));
+        text.replace("layouts = [\"RGBA_8888\"]", &format!("layouts = [\"{layout}\"]"))
+    };
+    assert!(lint_text(&of("NV12", "0x0800000000000144", "")).findings.is_empty());
+    for (layout, modifier, more) in [
+        ("NV12", "0x0800000000000154", ""),
+        ("NV12", "0x0800000000000344", ""),
+        ("NV12", "0x0800000000000041", "block = [16, 16]"),
+        ("YUY2", "0x0800000000000062", "block = [32, 8]"),
+        ("RGB_565", "0x0800000000000061", "block = [16, 16]"),
+    ] {
+        only(&of(layout, modifier, more), Code::Compression, "compress[0].modifier");
+    }
     let text = compress("modifier = 0x0800000000000051 #!\ngrid = [{ block = [16, 16], header_bytes = 16 }]");
     assert!(lint_text(&text).findings.is_empty());
     only(&text.replace("RGBA_8888\"]\nfourcc", "BGRA_8888\"]\nfourcc"), Code::Compression, "compress[0].modifier");
@@ -616,9 +641,81 @@ fn blocks_of_compressions_are_ones() {
 }
 
 #[test]
+fn areas_of_compressions_lie_apart() {
+    let columns = "column_bytes = 128 #!\nmodifier_lines_at = 8\ngrid = [{ round = [1, 8] }]";
+    let of = |layout: &str, lines: &str| compress(lines).replace("\"RGBA_8888\"", &format!("\"{layout}\""));
+    assert!(lint_text(&of("NV12", columns)).findings.is_empty());
+    only(&of("I420", columns), Code::Compression, "compress[0].column_bytes");
+    only(
+        &of("NV12", &columns.replace("[1, 8]", "[1, 8], header_bytes = 1")),
+        Code::Compression,
+        "compress[0].column_bytes",
+    );
+    let everything = compress(columns).replace("layouts = [\"RGBA_8888\"]\n", "");
+    only(&everything, Code::Compression, "compress[0].column_bytes");
+    let headers = "header_planes = true #!\ngrid = [{ block = [16, 16], header_bytes = 1 }]";
+    assert!(lint_text(&of("NV12", headers)).findings.is_empty());
+    only(&of("I420", headers), Code::Compression, "compress[0].header_planes");
+    let huge = "grid = [{ block = [1048576, 1048576], tile = [1048576, 1048576], bits = 1048576 }] #!";
+    only(&compress(huge), Code::Compression, "compress[0].grid");
+}
+
+#[test]
+fn components_of_a_sample_lie_apart() {
+    let planes = |components: &str| {
+        format(&format!("value = 0x102\nfourcc = \"NV12\"\nplanes = [{{ components = [{components}] }}] #!"))
+    };
+    assert!(lint_text(&planes("\"Y:8\", \"CB:8\"")).findings.is_empty());
+    only(&planes("\"Y:8\", \"CB:8@4\""), Code::VendorFormat, "format[0].planes[0]");
+}
+
+#[test]
+fn alignments_that_no_number_is() {
+    let align = |lines: &str| with(&format!("[[align]]\nname = \"a\"\n{lines}"));
+    let found = "stride_bytes = 128\nodd_stride_bytes = 64 #!";
+    among(
+        &align(&found.replace("stride_bytes = 128\n", "stride_bytes = 128 #!\n").replace("64 #!", "64")),
+        Code::AlignImpossible,
+        "align[0].stride_bytes",
+    );
+    let beyond = "width_pixels = 4294967291\nstride_bytes = 4294967279\nstride_pixels = 4294967231 #!";
+    among(&align(beyond), Code::AlignImpossible, "align[0].stride_pixels");
+    assert!(lint_text(&align("stride_bytes = 64\nodd_stride_bytes = 64")).findings.is_empty());
+}
+
+/// What is said of a format by name is not heard by a flexible one that becomes the same.
+#[test]
+fn alignments_that_a_resolution_slips_past() {
+    let align = |lines: &str| with(&format!("[[align]]\nname = \"a\"\nstride_bytes = 64\n{lines}"));
+    let found = only(&align("formats = [\"RGBA_8888\"] #!"), Code::AlignSlipped, "align[0].formats");
+    assert!(found.finding.message.contains("IMPLEMENTATION_DEFINED"), "{found:?}");
+    assert_eq!(found.finding.related.first().unwrap().0.to_string(), "resolve[1].to");
+    for good in [
+        "layouts = [\"RGBA_8888\"]",
+        "formats = [\"RGBA_8888\", \"IMPLEMENTATION_DEFINED\"]",
+        "formats = [\"RGBX_8888\"]",
+        "formats = [\"RGBA_8888\"]\nnot_formats = [\"IMPLEMENTATION_DEFINED\"]",
+    ] {
+        assert!(lint_text(&align(good)).findings.is_empty(), "{good}");
+    }
+}
+
+#[test]
 fn compressions_that_never_apply() {
-    let text = compress("all_of = [\"CPU_READ_OFTEN\"]\ngrid = [{}]").replace("[[compress]]", "[[compress]] #!");
-    only(&text, Code::CompressUnmapped, "compress[0]");
+    only(&compress("all_of = [\"CPU_READ_OFTEN\"] #!\ngrid = [{}]"), Code::CompressUnmapped, "compress[0].all_of");
+    let one = compress("any_of = [\"GPU_TEXTURE\", \"CPU_WRITE_MASK\"] #!\ngrid = [{}]");
+    only(&one, Code::CompressUnmapped, "compress[0].any_of");
+    let exactly = compress("exactly = [\"GPU_TEXTURE\", \"CPU_READ_RARELY\"] #!\ngrid = [{}]");
+    only(&exactly, Code::CompressUnmapped, "compress[0].exactly");
+    let rule = "[[rule]]\nname = \"c\"\ncompressed = true\nany_of = [\"CPU_READ_OFTEN\"] #!\nheaps = [\"system\"]\n";
+    let rule = instead("[[rule]]\nname = \"rest\"", &format!("{rule}[[rule]]\nname = \"rest\""));
+    only(&rule, Code::CompressUnmapped, "rule[1].any_of");
+    let mapped = "value = 0x102\nfourcc = \"NV12\"\nlike = \"NV12\"\nlinear = false\ncpu = true #!\n";
+    let mapped = format!(
+        "{}\n[[compress]]\nname = \"c\"\nlayouts = [\"NV15\"]\nfourcc = \"NV12\"\ngrid = [{{}}]",
+        format(mapped)
+    );
+    only(&mapped, Code::CompressUnmapped, "format[0].cpu");
     let text = format("value = 0x102\nfourcc = \"NV12\"\nlike = \"NV12\"\nlinear = false #!");
     only(&text, Code::CompressUnmapped, "format[0].linear");
 }
@@ -642,6 +739,24 @@ fn alignments_keep_to_the_formats_definition() {
     only(&align("YV12", "height_lines = 2"), Code::AlignBreaksFormat, "align[0].height_lines");
     only(&align("RAW16", "height_lines = 2"), Code::AlignBreaksFormat, "align[0].height_lines");
     only(&align("BLOB", "stride_bytes = 64"), Code::AlignBreaksFormat, "align[0].stride_bytes");
+    for (name, line, key) in [
+        ("BLOB", "odd_stride_pixels = 64", "odd_stride_pixels"),
+        ("BLOB", "width_pixels = 64", "width_pixels"),
+        ("RAW10", "added_lines = 2", "added_lines"),
+        ("Y8", "height_lines = [16]", "height_lines"),
+        ("YV12", "chroma_stride = \"same\"", "chroma_stride"),
+        ("YV12", "stride_bytes = [32, 32]", "stride_bytes"),
+        ("YV12", "padding_bytes = 256", "padding_bytes"),
+        ("YV12", "plane_start = 4096", "plane_start"),
+    ] {
+        only(&align(name, line), Code::AlignBreaksFormat, &format!("align[0].{key}"));
+        // What it became is the same.
+        let layouts = align(name, line).replace("formats = ", "layouts = ");
+        only(&layouts, Code::AlignBreaksFormat, &format!("align[0].{key}"));
+    }
+    let fixed = "[[format]]\nname = \"V\"\nvalue = 0x102\nlike = \"NV12\"\nfourcc = \"NV12\"\nfixed_height = true\n";
+    let own = with(&format!("{fixed}[[align]]\nname = \"a\"\nlayouts = [\"V\"]\nheight_lines = 16 #!"));
+    only(&own, Code::AlignBreaksFormat, "align[0].height_lines");
     let found = only(&align("YV12", "stride_bytes = 32"), Code::AlignWidens, "align[0].stride_bytes");
     assert!(found.finding.message.contains("luma lines of 64"), "{found:?}");
     assert!(lint_text(&align("YV12", "stride_bytes = 16")).findings.is_empty());

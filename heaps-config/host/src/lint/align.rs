@@ -1,9 +1,10 @@
 //! Alignments that ask for nothing, or for what a format's definition rules out.
 
 use super::contradiction::contradiction;
-use gralloc_buffer::layout::{Ask, Contract};
-use gralloc_buffer::Layout;
-use heaps_config::policy::{Alignment, LayoutName, Policy};
+use gralloc_buffer::layout::{Ask, Contract, Needs};
+use gralloc_buffer::{Layout, PixelFormat, Usage};
+use heaps_config::condition::Subject;
+use heaps_config::policy::{Alignment, Condition, LayoutName, Policy, Resolution, Term};
 use heaps_config::Code;
 use heaps_config::Document;
 use heaps_config::{Finding, KeyPath};
@@ -15,11 +16,16 @@ const YV12_CHROMA_BYTES: u32 = 16;
 pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Finding>) {
     for (at, (align, written)) in policy.alignments.iter().zip(&document.alignments).enumerate() {
         let path = KeyPath::item("align", at);
+        let before = findings.len();
         if written.asks_nothing() {
             let message = format!("align \"{}\" requires nothing", align.name);
             let help =
                 "allowed: stride_bytes, stride_pixels, height_lines, size_bytes and others, each a multiple above 1";
             findings.push(Finding::new(Code::AlignUnused, path.clone(), message).help(help));
+        }
+        if let Some(key) = impossible(align) {
+            let message = format!("align \"{}\" asks for what no number is, or none of 64 bits", align.name);
+            findings.push(Finding::new(Code::AlignImpossible, path.key(key), message));
         }
         if let Some(why) = contradiction(&align.when) {
             let message = format!("align \"{}\" can never apply: {why}", align.name);
@@ -45,7 +51,74 @@ pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
                 check_contract(align, name, contract, &path, findings);
             }
         }
+        if findings.len() == before {
+            slipped(align, policy, &path, findings);
+        }
     }
+}
+
+/// The key with which a small picture of four bytes a pixel can no longer be laid out.
+fn impossible(align: &Alignment) -> Option<&'static str> {
+    let mut needs = Needs::NONE;
+    let mut fits = |ask: &Ask| {
+        needs.apply(std::slice::from_ref(ask), align.combine)?;
+        Layout::Rgba8888.measure(64, 64, 1, &needs)
+    };
+    align.asks.iter().find(|ask| fits(ask).is_none()).map(|ask| ask.key())
+}
+
+/// A flexible format that becomes a layout of `formats` without being listed itself, with a usage that both take.
+fn slipped(align: &Alignment, policy: &Policy, path: &KeyPath, findings: &mut Vec<Finding>) {
+    let listed = |layout: LayoutName| {
+        let of = |format: &PixelFormat| match format {
+            PixelFormat::Vendor(value) => Some(LayoutName::Vendor(*value)),
+            format => Layout::of(*format).map(LayoutName::Table),
+        };
+        align.when.formats.iter().any(|format| of(format) == Some(layout))
+    };
+    let barred = |format: PixelFormat| align.when.formats.contains(&format) || align.when.not_formats.contains(&format);
+    let missed = policy.resolutions.iter().enumerate().find_map(|(at, resolution)| {
+        let usage = common_usage(&align.when, &resolution.when)?;
+        let first = |other: &Resolution| {
+            other.format == resolution.format && other.when.holds(Subject::new(usage, other.format))
+        };
+        let decides = policy.resolutions.iter().position(first) == Some(at);
+        (decides && listed(resolution.layout) && !barred(resolution.format)).then_some((at, resolution, usage))
+    });
+    let Some((at, resolution, usage)) = missed else { return };
+    let layout = policy.layout_name(resolution.layout);
+    let message = format!(
+        "align \"{}\" is for {layout} by name: {} with usage {usage} becomes it, and slips past",
+        align.name,
+        resolution.format.name()
+    );
+    let finding = Finding::new(Code::AlignSlipped, path.key("formats"), message);
+    let finding = finding.help("`layouts` in place of `formats` asks what the format became");
+    findings.push(finding.related(KeyPath::item("resolve", at).key("to"), "the resolution"));
+}
+
+/// A usage that both conditions take, by their flags; `None` where none is found.
+fn common_usage(one: &Condition, other: &Condition) -> Option<Usage> {
+    let bits = |term: &Term| match term {
+        Term::Equals { value, .. } => *value,
+        Term::Any(mask) => Usage(mask.0 & mask.0.wrapping_neg()),
+    };
+    let all = one.all_of.iter().chain(&other.all_of).fold(Usage::NONE, |all, term| all | bits(term));
+    let any = |when: &Condition| {
+        let any: Vec<Usage> = when.any_of.iter().map(bits).collect();
+        if any.is_empty() {
+            vec![Usage::NONE]
+        } else {
+            any
+        }
+    };
+    let holds = |when: &Condition, usage: Usage| {
+        let any_holds = when.any_of.is_empty() || when.any_of.any_holds(usage);
+        when.all_of.all_hold(usage) && any_holds && !when.none_of.any_holds(usage)
+    };
+    let (ones, others) = (any(one), any(other));
+    let pairs = ones.iter().flat_map(|a| others.iter().map(move |b| all | *a | *b));
+    pairs.into_iter().find(|usage| holds(one, *usage) && holds(other, *usage))
 }
 
 /// What the format's definition rules out, once a key.

@@ -202,6 +202,12 @@ impl PlaneShape {
         if !self.components.iter().all(|part| fits(part) && written(part)) {
             return Err("components that lie inside their sample, at most 32 bits from one of its first 128");
         }
+        let end = |part: &Component| part.offset_bits + part.size_bits;
+        let apart = |one: &Component, other: &Component| end(one) <= other.offset_bits || end(other) <= one.offset_bits;
+        let alone = |(at, part): (usize, &Component)| self.components.iter().take(at).all(|other| apart(part, other));
+        if self.group_samples == 1 && !self.components.iter().enumerate().all(alone) {
+            return Err("components that have no bit in common");
+        }
         Ok(())
     }
 }
