@@ -655,9 +655,9 @@ fn areas_of_compressions_lie_apart() {
     only(&everything, Code::Compression, "compress[0].column_bytes");
     let headers = "header_planes = true #!\ngrid = [{ block = [16, 16], header_bytes = 1 }]";
     assert!(lint_text(&of("NV12", headers)).findings.is_empty());
-    only(&of("I420", headers), Code::Compression, "compress[0].header_planes");
+    among(&of("I420", headers), Code::Compression, "compress[0].header_planes");
     let huge = "grid = [{ block = [1048576, 1048576], tile = [1048576, 1048576], bits = 1048576 }] #!";
-    only(&compress(huge), Code::Compression, "compress[0].grid");
+    among(&compress(huge), Code::Compression, "compress[0].grid");
 }
 
 #[test]
@@ -680,7 +680,9 @@ fn alignments_that_no_number_is() {
     );
     let beyond = "width_pixels = 4294967291\nstride_bytes = 4294967279\nstride_pixels = 4294967231 #!";
     among(&align(beyond), Code::AlignImpossible, "align[0].stride_pixels");
-    assert!(lint_text(&align("stride_bytes = 64\nodd_stride_bytes = 64")).findings.is_empty());
+    // A number there is, though not one that YV12 could have.
+    let odd = lint_text(&align("stride_bytes = 64\nodd_stride_bytes = 64"));
+    assert!(odd.findings.iter().all(|found| found.finding.code == Code::MustAllocate), "{}", odd.render(false));
 }
 
 /// What is said of a format by name is not heard by a flexible one that becomes the same.

@@ -19,6 +19,7 @@ fn grid(block: [u32; 2], tile: [u32; 2]) -> Grid {
         body_align: 1,
         body_extra: 0,
         body_copies: 1,
+        copy_align: 1,
         header_bytes: 16,
         header_blocks: 1,
         header_grid: [1, 1],

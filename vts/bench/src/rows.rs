@@ -276,7 +276,7 @@ pub const TRACE_ON: Row = Row {
 };
 
 /// All rows, in the order in which they are run and shown.
-pub const ROWS: [Row; 20] = [
+pub const ROWS: [Row; 21] = [
     COLD_1080P,
     COLD_4K,
     COLD_4KIB,

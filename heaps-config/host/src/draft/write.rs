@@ -364,7 +364,7 @@ any_of = [
     "GPU_TEXTURE", "GPU_RENDER_TARGET", "GPU_DATA_BUFFER", "GPU_CUBE_MAP",
     "COMPOSER_OVERLAY", "COMPOSER_CLIENT_TARGET", "COMPOSER_CURSOR",
 ]
-formats = ["RGB"]
+layouts = ["RGB"]
 stride_bytes = 64
 
 # ---- Flexible formats: the first match decides. Cameras and codecs speak NV12; does yours speak NV21? ----

@@ -106,7 +106,7 @@ fn areas(entry: &Compress, shapes: &[&[PlaneShape]]) -> Vec<(&'static str, Strin
     if blocks.column_bytes > 0 {
         let part = |shape: &PlaneShape| shape.line_bytes(1 << 10);
         let alike = |planes: &&[PlaneShape]| planes.iter().all(|shape| part(shape) == planes.first().and_then(part));
-        if shapes.is_empty() || !shapes.iter().all(|planes| alike(&planes)) {
+        if shapes.is_empty() || !shapes.iter().all(alike) {
             let why = "planes in columns have lines of the same bytes; others would lie in one another's";
             wrong.push(("column_bytes", format!("{why}: say of which `layouts` it is")));
         }
@@ -126,7 +126,7 @@ fn areas(entry: &Compress, shapes: &[&[PlaneShape]]) -> Vec<(&'static str, Strin
     };
     let table: &[PlaneShape] = Layout::Rgba8888.shapes();
     let sample = if shapes.is_empty() { std::slice::from_ref(&table) } else { shapes };
-    if wrong.is_empty() && !sample.iter().all(|planes| fits(&planes)) {
+    if wrong.is_empty() && !sample.iter().all(fits) {
         wrong.push(("grid", "64 by 64 pixels have more bytes than a buffer can".to_owned()));
     }
     wrong
@@ -172,7 +172,7 @@ fn afbc(entry: &Compress, shapes: &[&[PlaneShape]]) -> Vec<(&'static str, &'stat
     let subsampled = |planes: &&[PlaneShape]| planes.iter().any(|shape| shape.horizontal_subsampling > 1);
     let yuv = |planes: &&[PlaneShape]| planes.iter().any(|shape| shape.components.iter().any(is_yuv));
     say(
-        has(SPLIT) && superblock == 2 && shapes.iter().any(|planes| subsampled(&planes)),
+        has(SPLIT) && superblock == 2 && shapes.iter().any(subsampled),
         "modifier",
         "32x8 of subsampled YUV has no split blocks (bit 5)",
     );
@@ -181,12 +181,12 @@ fn afbc(entry: &Compress, shapes: &[&[PlaneShape]]) -> Vec<(&'static str, &'stat
         _ => Form { shapes: planes, contract: Contract::default() }.bits_per_pixel(),
     };
     say(
-        superblock == 2 && shapes.iter().any(|planes| pixel(&planes) > 16) && !has(SPLIT),
+        superblock == 2 && shapes.iter().any(|planes| pixel(planes) > 16) && !has(SPLIT),
         "modifier",
         "32x8 of more than 16 bits needs split blocks (bit 5)",
     );
     say(
-        has(SOLID) && (!has(TILED) || shapes.iter().any(|planes| yuv(&planes) || pixel(&planes) > 64)),
+        has(SOLID) && (!has(TILED) || shapes.iter().any(|planes| yuv(planes) || pixel(planes) > 64)),
         "modifier",
         "solid colours (bit 9) are for tiled headers, not of YUV, and of at most 64 bits",
     );

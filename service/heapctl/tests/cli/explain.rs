@@ -271,7 +271,7 @@ fn explain_draws_headers_bodies_padding_and_tails() {
             "YCBCR_420_888",
             "VIDEO_DECODER|UBWC",
             "1920x1080",
-            &["body", "header", "body", "header", "tail"],
+            &["body", "header", "body", "header", "tail", "padding"],
         ),
         ("raspberrypi", "YCBCR_420_888", "VIDEO_DECODER", "1920x1080", &["columns"]),
     ] {

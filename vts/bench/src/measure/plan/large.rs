@@ -3,7 +3,7 @@
 use anyhow::Result;
 use gralloc_buffer::{Descriptor, PixelFormat, Usage};
 use gralloc_client::DescriptorBuilder;
-use serde_json::{json, Value};
+use serde_json::{json, Map, Value};
 use vts_bench::samples::Sample;
 
 const FORMATS: usize = 40;
@@ -70,24 +70,18 @@ fn policy() -> Value {
 
 /// Of six formats, every third of all; multiples, some of them by plane, and a tail here and there.
 fn alignment(at: usize) -> Value {
-    let mut align = json!({
-        "name": format!("align-{at}"),
-        "any_of": [usage(at), usage(at + 3)],
-        "none_of": ["CPU_READ_OFTEN"],
-        "stride_bytes": 16 << (at % 4),
-        "height_lines": 2 << (at % 4),
-    });
-    if at % 3 != 0 {
-        align["layouts"] = json!(names(at, 6));
-    }
-    if at % 5 == 0 {
-        align["tail_bytes"] = json!(256);
-    }
-    if at % 7 == 0 {
-        align["stride_bytes"] = json!([64, 32]);
-        align["combine"] = json!("maximum");
-    }
-    align
+    let by_plane = at.is_multiple_of(7);
+    let entries = [
+        Some(("name", json!(format!("align-{at}")))),
+        Some(("any_of", json!([usage(at), usage(at + 3)]))),
+        Some(("none_of", json!(["CPU_READ_OFTEN"]))),
+        Some(("stride_bytes", if by_plane { json!([64, 32]) } else { json!(16 << (at % 4)) })),
+        Some(("height_lines", json!(2 << (at % 4)))),
+        (!at.is_multiple_of(3)).then(|| ("layouts", json!(names(at, 6)))),
+        at.is_multiple_of(5).then(|| ("tail_bytes", json!(256))),
+        by_plane.then(|| ("combine", json!("maximum"))),
+    ];
+    entries.into_iter().flatten().map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>().into()
 }
 
 fn compression(at: usize) -> Value {
