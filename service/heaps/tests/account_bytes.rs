@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{policy, PAGE, SYSTEM};
+use common::{page, policy, SYSTEM};
 use gralloc_allocator::ledger::{About, Client, Ledger, Sizes, Ticket};
 use gralloc_allocator::ports::MemoryGauge;
 use gralloc_buffer::{BufferName, Usage};
@@ -61,9 +61,9 @@ impl MemoryGauge for Plenty {
 
 fn hold(ledger: &Ledger, number: u16) -> Ticket {
     let client = Client { uid: 10_001, pid: 1 };
-    let sizes = Sizes { bytes: PAGE, metadata_bytes: PAGE, count: 1 };
+    let sizes = Sizes { bytes: page(), metadata_bytes: page(), count: 1 };
     let mut reservation = ledger.reserve(client, sizes, SYSTEM, 0, &Plenty).unwrap();
-    reservation.charge_heap(SYSTEM, PAGE, 0, &Plenty).unwrap();
+    reservation.charge_heap(SYSTEM, page(), 0, &Plenty).unwrap();
     let name = BufferName::from_text(&format!("buffer {number}"));
     let about = About { name, usage: Usage::CPU_READ_OFTEN, born_ms: number.into(), parts: 1, ..About::default() };
     reservation.commit(&about, [u64::from(number)].into_iter()).remove(0)
@@ -93,7 +93,7 @@ fn ten_thousand_buffers_cost_at_most_256_bytes_each() {
         }
         let mut files: Vec<OwnedFd> = (0..BUFFERS).map(|_| file(source)).collect();
         let before = IN_USE.load(Ordering::Relaxed);
-        let ledger = Ledger::new(Arc::new(policy()), PAGE);
+        let ledger = Ledger::new(Arc::new(policy()), page());
         let watch = ReleaseWatch::with(source).unwrap();
         for (file, number) in files.iter().zip(0..) {
             watch.add(file.as_fd(), hold(&ledger, number).number()).unwrap();

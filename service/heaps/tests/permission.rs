@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{child, name, policy, PAGE, SYSTEM};
+use common::{child, name, page, policy, SYSTEM};
 use gralloc_allocator::ports::HeapBackend;
 use gralloc_heaps::{KernelHeaps, NodeState};
 use nix::errno::Errno;
@@ -73,14 +73,14 @@ fn child_waits_for_permission() {
     assert!(!heaps.present().contains(SYSTEM));
     let state = &heaps.describe().heaps[0];
     assert_eq!((state.node.as_deref(), state.state), (Some("system"), NodeState::Denied(Errno::EACCES)));
-    assert_eq!(heaps.allocate(SYSTEM, PAGE, &name("x")).unwrap_err().errno, libc::ENODEV);
+    assert_eq!(heaps.allocate(SYSTEM, page(), &name("x")).unwrap_err().errno, libc::ENODEV);
     println!("denied as expected");
 
     let mut fds = [PollFd::new(heaps.change_fd().unwrap(), PollFlags::POLLIN)];
     assert_eq!(poll(&mut fds, PollTimeout::try_from(10_000).unwrap()), Ok(1), "no event for a change of mode");
     assert!(heaps.refresh().appeared.contains(SYSTEM));
     assert_eq!(heaps.describe().heaps[0].state, NodeState::Open);
-    match heaps.allocate(SYSTEM, PAGE, &name("x")) {
+    match heaps.allocate(SYSTEM, page(), &name("x")) {
         Ok(_) => println!("allocated"),
         Err(failure) => {
             assert_eq!(failure.errno, libc::ENOTTY);

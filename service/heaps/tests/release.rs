@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{backends, child, name, run_child, stdin, PAGE, SYSTEM};
+use common::{backends, child, name, page, run_child, stdin, SYSTEM};
 use gralloc_allocator::ports::HeapBackend;
 use gralloc_dmabuf as dmabuf;
 use gralloc_dmabuf::mmap::{Mapping, Protection};
@@ -25,7 +25,7 @@ const TAG: Tag = 0x1234_5678;
 const NOT_YET: Duration = Duration::from_millis(50);
 
 fn buffer(backend: &Backend) -> OwnedFd {
-    backend.allocate(SYSTEM, PAGE, &name("watched")).unwrap()
+    backend.allocate(SYSTEM, page(), &name("watched")).unwrap()
 }
 
 /// Every backend with every source that works for its buffers.
@@ -53,7 +53,7 @@ fn watches() -> Vec<(Backend, ReleaseWatch)> {
 #[test]
 fn choose_finds_a_source_for_every_backend() {
     for backend in backends() {
-        let sample = || backend.allocate(SYSTEM, PAGE, &name("probe")).map_err(|_| Error::NoReleaseEvents);
+        let sample = || backend.allocate(SYSTEM, page(), &name("probe")).map_err(|_| Error::NoReleaseEvents);
         let watch = ReleaseWatch::choose(&Source::ALL, sample).unwrap();
         println!("{}: {:?}", backend.describe().backend, watch.sources().collect::<Vec<_>>());
         assert_eq!(watch.watched(), 0);
@@ -228,7 +228,7 @@ fn watch_keeps_no_buffer_alive() {
     };
     assert!(!before.contains("kept-by-nobody"));
     for (backend, watch) in watches() {
-        let one = backend.allocate(SYSTEM, PAGE, &name("kept-by-nobody")).unwrap();
+        let one = backend.allocate(SYSTEM, page(), &name("kept-by-nobody")).unwrap();
         watch.add(one.as_fd(), TAG).unwrap();
         if dmabuf::is_dma_buf(one.as_fd()).unwrap() {
             assert!(std::fs::read_to_string(BUFINFO).unwrap().contains("kept-by-nobody"));

@@ -70,7 +70,7 @@ impl Drop for Other {
 }
 
 fn bytes_of(info: &BufferInfo, index: usize) -> u64 {
-    [info.buffer_bytes, info.metadata_bytes][index].next_multiple_of(4096)
+    [info.buffer_bytes, info.metadata_bytes][index].next_multiple_of(page_bytes())
 }
 
 /// A handle of good parts but for one fd.
@@ -131,18 +131,10 @@ fn signals() -> OwnedFd {
 #[test]
 fn import_ints_of_another_buffer_bad_buffer_where_its_fds_have_not_the_bytes() {
     tidily(|| {
-        let small = rgba();
-        // Four times as many lines, and a reserved region.
-        let planes = [gralloc_buffer::layout::Plane { offset_bytes: 0, stride_bytes: 320, lines: 192 }];
-        let large = BufferInfo {
-            height: 192,
-            planes: gralloc_buffer::layout::Planes::from_slice(&planes).unwrap(),
-            layer_bytes: 61440,
-            buffer_bytes: 61440,
-            metadata_bytes: 4096 + 8192,
-            reserved_bytes: 8192,
-            ..rgba()
-        };
+        // By whole pages, so that no fd is large enough by its rounding up.
+        let small = rgba_beyond(1);
+        let reserved_bytes = 2 * page_bytes();
+        let large = BufferInfo { metadata_bytes: 4096 + reserved_bytes, reserved_bytes, ..rgba_beyond(7) };
         for source in Source::here() {
             let fds = |info: &BufferInfo| vec![source.memory(bytes_of(info, 0)), source.memory(bytes_of(info, 1))];
             refused("ints of a larger buffer", &Raw::of(fds(&small), &encode(&large)));

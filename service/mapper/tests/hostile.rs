@@ -12,7 +12,7 @@
 mod common;
 
 use common::*;
-use gralloc_buffer::handle::encode;
+use gralloc_buffer::handle::{encode, BufferInfo};
 use gralloc_mapper::abi::*;
 use std::fs::File;
 use std::io::Write;
@@ -157,12 +157,14 @@ fn import_fds_that_are_no_memory_of_a_fixed_size_bad_buffer() {
 fn import_dma_buf_smaller_than_the_layout_bad_buffer() {
     let _tidy = tidy();
     for source in Source::here() {
-        let small = Raw::of(vec![source.memory(12288), source.memory(4096)], &encode(&rgba()));
+        let page = page_bytes();
+        let small = Raw::of(vec![source.memory(3 * page), source.memory(page)], &encode(&rgba_beyond(3)));
         refused(&small);
-        let info = gralloc_buffer::handle::BufferInfo { metadata_bytes: 4096 + 8192, reserved_bytes: 8192, ..rgba() };
-        let small = Raw::of(vec![source.memory(16384), source.memory(8192)], &encode(&info));
+        let reserved_bytes = 2 * page;
+        let info = BufferInfo { metadata_bytes: 4096 + reserved_bytes, reserved_bytes, ..rgba_beyond(3) };
+        let small = Raw::of(vec![source.memory(4 * page), source.memory(2 * page)], &encode(&info));
         refused(&small);
-        let right = Raw::of(vec![source.memory(16384), source.memory(12288)], &encode(&info));
+        let right = Raw::of(vec![source.memory(4 * page), source.memory(3 * page)], &encode(&info));
         let buffer = client().import(&right);
         assert_eq!(client().free(buffer), AIMAPPER_ERROR_NONE);
     }

@@ -39,6 +39,17 @@ impl Heaps {
     }
 }
 
+/// The size of this kernel's pages, bytes: what each buffer's pixels and metadata are rounded up to.
+pub fn page_bytes() -> u64 {
+    u64::try_from(rustix::param::page_size()).unwrap_or(u64::MAX)
+}
+
+/// What a buffer of so many bytes of pixels is charged: whole pages of pixels, and one of metadata.
+pub fn charged_bytes(pixels: u64) -> u64 {
+    let page = page_bytes();
+    pixels.next_multiple_of(page).saturating_add(page)
+}
+
 /// True when buffers are dma-bufs here.
 pub fn has_kernel_heaps() -> bool {
     Heaps::of_this_machine() == Heaps::Kernel
@@ -73,7 +84,9 @@ pub const CONTIGUOUS_NAMES: [&str; 3] = ["default_cma_region", "linux,cma", "res
 /// A reason to skip.
 pub fn contiguous_heap() -> Result<PathBuf, Skip> {
     let mut nodes = CONTIGUOUS_NAMES.iter().map(|name| Path::new("/dev/dma_heap").join(name));
-    nodes.find(|node| node.exists()).ok_or_else(|| Skip("needs a contiguous heap (--kernel full)".to_owned()))
+    nodes
+        .find(|node| node.exists())
+        .ok_or_else(|| Skip("needs a contiguous heap (--kernel full, --arch arm64)".to_owned()))
 }
 
 /// Needs tracefs where systems mount it.

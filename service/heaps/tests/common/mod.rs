@@ -13,7 +13,10 @@ pub(crate) const SYSTEM: HeapId = HeapId(0);
 pub(crate) const CONTIGUOUS: HeapId = HeapId(1);
 pub(crate) const PROTECTED: HeapId = HeapId(2);
 
-pub(crate) const PAGE: u64 = 4096;
+/// The size of this kernel's pages.
+pub(crate) fn page() -> u64 {
+    u64::try_from(nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).unwrap().unwrap()).unwrap()
+}
 
 fn heap(name: &str, nodes: &[&str]) -> Heap {
     Heap {

@@ -59,11 +59,16 @@ impl Source {
             }
             Source::Udmabuf => {
                 let device = File::open("/dev/udmabuf").unwrap();
-                let bytes = bytes.next_multiple_of(4096);
+                let bytes = bytes.next_multiple_of(page_bytes());
                 ioctl::udmabuf_create(device.as_fd(), sealed_memfd(bytes).as_fd(), bytes).unwrap()
             }
         }
     }
+}
+
+/// The size of this kernel's pages: every dma-buf is so many or a multiple.
+pub fn page_bytes() -> u64 {
+    u64::try_from(nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).unwrap().unwrap()).unwrap()
 }
 
 pub fn memfd(bytes: u64) -> OwnedFd {
@@ -76,6 +81,14 @@ pub fn sealed_memfd(bytes: u64) -> OwnedFd {
     let file = memfd(bytes);
     fcntl(file.as_raw_fd(), FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK)).unwrap();
     file
+}
+
+/// RGBA in lines of 320 bytes, so many that it fills these pages of the kernel's and begins another.
+pub fn rgba_beyond(pages: u32) -> BufferInfo {
+    let lines = pages * u32::try_from(page_bytes()).unwrap() / 320 + 1;
+    let bytes = u64::from(lines) * 320;
+    let planes = Planes::from_slice(&[Plane { offset_bytes: 0, stride_bytes: 320, lines }]).unwrap();
+    BufferInfo { height: lines, planes, layer_bytes: bytes, buffer_bytes: bytes, ..rgba() }
 }
 
 /// 64×48 RGBA in lines of 320 bytes.

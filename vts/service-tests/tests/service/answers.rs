@@ -6,7 +6,7 @@ use gralloc_dmabuf as dmabuf;
 use gralloc_dmabuf::mmap::{Mapping, Protection};
 use service_tests::client::{assert_distinct, blob, descriptor, rgba, Failure, CPU, UNSUPPORTED};
 use service_tests::dmabufs::size;
-use service_tests::place::has_kernel_heaps;
+use service_tests::place::{has_kernel_heaps, page_bytes};
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Test, Verdict};
@@ -175,10 +175,10 @@ fn stride_and_sizes_are_those_of_the_handle(subject: &Subject) {
 }
 
 fn blob_has_its_bytes(subject: &Subject) {
-    for bytes in [1, 4095, 4096, 4097, 1_000_000] {
+    for bytes in [1, 4095, 4096, 4097, 16_384, 16_385, 1_000_000] {
         let buffer = subject.connect().one(&blob("blob", bytes));
         assert_eq!(buffer.info.buffer_bytes, u64::try_from(bytes).unwrap());
-        assert_eq!(size(&buffer.pixels), buffer.info.buffer_bytes.next_multiple_of(4096));
+        assert_eq!(size(&buffer.pixels), buffer.info.buffer_bytes.next_multiple_of(page_bytes()));
     }
 }
 

@@ -5,7 +5,7 @@ use gralloc_client::Buffer;
 use rustix::process::geteuid;
 use service_tests::client::{blob, rgba, Client, NO_RESOURCES, UNSUPPORTED};
 use service_tests::helper::{hold, RemoteClient};
-use service_tests::place::root;
+use service_tests::place::{charged_bytes, root};
 use service_tests::policy::{heap, PolicyText};
 use service_tests::service::{Options, Service, Subject};
 use service_tests::still::Still;
@@ -31,6 +31,8 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 const KIB: u64 = 1024;
+/// A client's budget in most of these tests, as their policies have it.
+const CLIENT: u64 = 256 * KIB;
 
 pub(crate) fn with_limits(limits: &str) -> Service {
     let limits = format!("reserve = \"16MiB\"\nbuffers_per_request = 32\n{limits}");
@@ -54,15 +56,15 @@ fn live_bytes_rise_and_fall_with_the_buffers(subject: &Subject) {
     let client = subject.connect();
     let before = live(subject);
     let first = client.allocate(&blob("four", 4096), 4).unwrap();
-    // A page of pixels and a page of metadata each.
-    assert_eq!(live(subject), (before.0 + 4, before.1 + 4 * 8 * KIB));
+    let (small, large) = (charged_bytes(4096), charged_bytes(1 << 20));
+    assert_eq!(live(subject), (before.0 + 4, before.1 + 4 * small));
     let second = client.one(&blob("large", 1 << 20));
-    assert_eq!(live(subject), (before.0 + 5, before.1 + 4 * 8 * KIB + 1028 * KIB));
+    assert_eq!(live(subject), (before.0 + 5, before.1 + 4 * small + large));
     drop(first);
-    assert_eq!(live(subject), (before.0 + 1, before.1 + 1028 * KIB));
+    assert_eq!(live(subject), (before.0 + 1, before.1 + large));
     drop(second);
     assert_eq!(live(subject), before);
-    assert!(subject.dump().number("/all/high_water_bytes") >= before.1 + 1028 * KIB);
+    assert!(subject.dump().number("/all/high_water_bytes") >= before.1 + large);
 }
 
 fn release_in_another_process_is_seen(subject: &Subject) {
@@ -88,6 +90,11 @@ fn mapping_keeps_a_buffer_alive(subject: &Subject) {
     mapping.write(0, b"still here").unwrap();
     drop(mapping);
     assert_eq!(live(subject), before);
+}
+
+/// How many of [`use_up`]'s buffers a budget of so many bytes holds.
+fn fitting(budget: u64) -> usize {
+    usize::try_from(budget / charged_bytes(64 * 64 * 4)).unwrap()
 }
 
 /// Buffers of 16 KiB with their metadata, until there are no more.
@@ -118,8 +125,8 @@ pub(crate) fn client_budget_bounds(subject: &Subject) {
     let still = Still::of(subject);
     for _ in 0..20 {
         let kept = use_up(&client, "budget");
-        // 20 KiB each: 16 of pixels, 4 of metadata.
-        assert_eq!(kept.len(), 12);
+        // With pages of 4 KiB twelve of 20 KiB each, with pages of 16 KiB eight of 32.
+        assert_eq!(kept.len(), fitting(CLIENT));
         drop(kept);
         // No pause: the next request finds the budget free.
     }
@@ -142,9 +149,9 @@ fn client_budget_is_freed_by_the_last_reference_in_another_process() -> Verdict 
     let passed: OwnedFd = kept.remove(0).pixels;
     drop(kept);
     let mut holder = hold(passed);
-    // 11 fit beside the one that another process holds.
+    // One fits less beside the one that another process holds, without its metadata.
     let kept = use_up(&client, "beside");
-    assert_eq!(kept.len(), 11);
+    assert_eq!(kept.len(), fitting(CLIENT - charged_bytes(64 * 64 * 4)));
     holder.kill().unwrap();
     holder.wait().unwrap();
     let one_more = client.allocate(&rgba("freed", 64, 64), 1);
@@ -160,13 +167,14 @@ fn client_budget_of_one_uid_leaves_others_alone() -> Verdict {
     // The socket lets its owner's group in.
     let mut other = RemoteClient::start(service.transport(), Some((12_345, 0)));
     assert_eq!(other.greeting(), "connected");
-    let answer = other.allocate("theirs", 64, 64, 12);
+    let most = fitting(CLIENT);
+    let answer = other.allocate("theirs", 64, 64, i32::try_from(most).unwrap());
     assert!(answer.starts_with("ok "), "{answer}");
     let answer = other.allocate("theirs", 64, 64, 1);
     assert!(answer.starts_with("refused 1 ") && answer.contains("uid 12345"), "{answer}");
     let dump = service.dump();
-    assert_eq!(dump.client(12_345).unwrap()["live_buffers"], 12);
-    assert_eq!(dump.client(0).unwrap()["live_buffers"], 12);
+    assert_eq!(dump.client(12_345).unwrap()["live_buffers"], most);
+    assert_eq!(dump.client(0).unwrap()["live_buffers"], most);
     drop(other);
     let gone = wait_for(SOON, || (service.dump().client(12_345)?["live_buffers"] == 0).then_some(()));
     assert!(gone.is_some(), "what a dead client held is still on its account");
@@ -187,15 +195,16 @@ pub(crate) fn total_budget_bounds(subject: &Subject) {
     let kept = use_up(&subject.connect(), "mine");
     let mut other = RemoteClient::start(subject.transport(), Some((12_345, 0)));
     assert_eq!(other.greeting(), "connected");
-    // 240 of 400 KiB are taken.
-    assert!(other.allocate("theirs", 64, 64, 8).starts_with("ok "));
+    let left = fitting(400 * KIB - u64::try_from(kept.len()).unwrap() * charged_bytes(64 * 64 * 4));
+    assert!((1..fitting(CLIENT)).contains(&left), "{left} fit beside the first client's");
+    assert!(other.allocate("theirs", 64, 64, i32::try_from(left).unwrap()).starts_with("ok "));
     let answer = other.allocate("theirs", 64, 64, 1);
     assert!(
         answer.starts_with("refused 1 ") && answer.contains("all clients together"),
         "no budget of all clients together: {answer}"
     );
     drop(kept);
-    assert!(other.allocate("theirs", 64, 64, 4).starts_with("ok "));
+    assert!(other.allocate("theirs", 64, 64, i32::try_from(fitting(CLIENT) - left).unwrap()).starts_with("ok "));
     assert_eq!(subject.dump().refusals("total-budget"), 1);
 }
 

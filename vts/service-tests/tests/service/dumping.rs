@@ -5,7 +5,7 @@ use rustix::process::geteuid;
 use service_tests::client::{blob, descriptor, rgba, Client, CPU};
 use service_tests::dump::Dump;
 use service_tests::helper::RemoteClient;
-use service_tests::place::root;
+use service_tests::place::{charged_bytes, page_bytes, root};
 use service_tests::policy::{heap, rule, PolicyText};
 use service_tests::process::own_pid;
 use service_tests::service::{Options, Service, Subject};
@@ -49,8 +49,7 @@ fn dump_lists_live_buffers_with_their_owner(subject: &Subject) {
     for line in lines {
         let id = line["id"].as_u64().unwrap();
         assert!(allocation.buffers.iter().any(|buffer| buffer.info.id == id));
-        // Two pages of pixels and one of metadata.
-        assert_eq!(line["bytes"], 3 * 4096);
+        assert_eq!(line["bytes"], charged_bytes(5000));
         assert_eq!((&line["uid"], &line["pid"]), (&geteuid().as_raw().into(), &own_pid().into()));
         assert_eq!(line["usage"], CPU.to_string());
         assert_eq!((&line["format"], &line["format_value"]), (&"BLOB".into(), &0x21.into()));
@@ -206,7 +205,7 @@ fn dump_counts_rules_heaps_and_refusals() -> Verdict {
     assert_eq!((dump.refusals("size"), dump.refusals("count"), dump.refusals("denied")), (2, 1, 1));
     let (system, budgeted) = (dump.heap("system"), dump.heap("blobs"));
     assert_eq!((&system["live_buffers"], &system["total_buffers"]), (&2.into(), &3.into()));
-    assert_eq!((&budgeted["live_buffers"], &budgeted["live_bytes"]), (&3.into(), &(3 * 4096).into()));
+    assert_eq!((&budgeted["live_buffers"], &budgeted["live_bytes"]), (&3.into(), &(3 * page_bytes()).into()));
     assert_eq!(budgeted["budget_bytes"], 1 << 20);
     let own = dump.client(geteuid().as_raw()).unwrap();
     assert_eq!((&own["live_buffers"], &own["refusals"], &own["reserved_bytes"]), (&5.into(), &4.into(), &0.into()));

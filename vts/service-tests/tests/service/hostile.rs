@@ -27,6 +27,8 @@ pub(crate) fn tests() -> Vec<Test> {
     both.into_iter().chain(own).collect()
 }
 
+/// What their pipes hold: less than a dump.
+const PIPE_BYTES: usize = 64 << 10;
 /// More readers than the pool has threads.
 const READERS: usize = 6;
 
@@ -58,6 +60,8 @@ fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
     let readers: Vec<_> = (0..READERS)
         .map(|_| {
             let (read, write) = ParcelFileDescriptor::pipe().unwrap();
+            // A pipe takes 16 pages by itself, and with large ones the whole dump (pipe(7), F_SETPIPE_SZ).
+            rustix::pipe::fcntl_setpipe_size(&read, PIPE_BYTES).unwrap();
             ends.push(read);
             let transport = subject.transport().clone();
             thread::spawn(move || begin_dump(&open(&transport), write))

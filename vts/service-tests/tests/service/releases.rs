@@ -8,7 +8,7 @@ use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use service_tests::client::{assert_distinct, blob, rgba, Client, NO_RESOURCES};
 use service_tests::dmabufs::census;
 use service_tests::helper::{Churner, RemoteClient};
-use service_tests::place::{kernel_heaps, root};
+use service_tests::place::{charged_bytes, kernel_heaps, page_bytes, root};
 use service_tests::policy::PolicyText;
 use service_tests::process::oom_kills;
 use service_tests::service::{Options, Service};
@@ -33,7 +33,6 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-const PAGE: u64 = 4096;
 const MIB: i32 = 1 << 20;
 
 fn policy(limits: &str, more: &str) -> PolicyText {
@@ -44,6 +43,11 @@ fn policy(limits: &str, more: &str) -> PolicyText {
 fn start(policy: &PolicyText, arguments: &[&str]) -> Service {
     let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
     Service::start(policy, &Options { arguments, ..Options::default() })
+}
+
+/// A client's budget that so many buffers of a page use up: each has a page of pixels and one of metadata.
+fn budget_of(buffers: u64) -> String {
+    format!("client = \"{}KiB\"", buffers * charged_bytes(1) / 1024)
 }
 
 /// Pixels of so many buffers of a page; their metadata is let go at once.
@@ -78,8 +82,8 @@ fn ten_thousand_buffers_are_accounted_for_one_by_one() -> Verdict {
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: enough, maximum: most }) {
         return Err(Skip(format!("needs 20,000 file descriptors: {error}")));
     }
-    // The budget is theirs to the last page: one of pixels and one of metadata each.
-    let service = start(&policy(&format!("client = \"{}KiB\"", many * 8), ""), &[]);
+    // The budget is theirs to the last page.
+    let service = start(&policy(&budget_of(many), ""), &[]);
     let client = service.connect();
     let still = Still::of(&service);
     let (kills, before, resident) = (oom_kills(), census(), resident_bytes(&service));
@@ -90,16 +94,19 @@ fn ten_thousand_buffers_are_accounted_for_one_by_one() -> Verdict {
     assert!(grown < 4 << 20, "the service has grown by {grown} bytes");
     let dump = service.dump();
     println!("watches: {}", dump.0["watches"]);
-    assert_eq!((dump.number("/all/live_buffers"), dump.number("/all/live_bytes")), (many, many * 2 * PAGE));
+    assert_eq!((dump.number("/all/live_buffers"), dump.number("/all/live_bytes")), (many, many * 2 * page_bytes()));
     // Pixels and metadata: the heap has both.
-    assert_eq!((&dump.heap("system")["live_bytes"], dump.number("/untracked_buffers")), (&(many * 2 * PAGE).into(), 0));
+    assert_eq!(
+        (&dump.heap("system")["live_bytes"], dump.number("/untracked_buffers")),
+        (&(many * 2 * page_bytes()).into(), 0)
+    );
     let lines = dump.buffers("one of many");
     assert_eq!(lines.len(), MANY);
-    assert_eq!(lines.iter().map(|line| line["bytes"].as_u64().unwrap()).sum::<u64>(), many * 2 * PAGE);
+    assert_eq!(lines.iter().map(|line| line["bytes"].as_u64().unwrap()).sum::<u64>(), many * 2 * page_bytes());
     assert_eq!(client.statistics().getStatistics().unwrap().all.liveBuffers, i64::try_from(MANY).unwrap());
     if let (Some(before), Some(now)) = (before, census()) {
         // What the kernel lists is what the ledger says; the metadata has been let go.
-        assert_eq!((now.count - before.count, now.bytes - before.bytes), (many, many * PAGE));
+        assert_eq!((now.count - before.count, now.bytes - before.bytes), (many, many * page_bytes()));
     }
     assert_eq!(client.refusal(&blob("one more", 4096), 1).error(), NO_RESOURCES);
     drop(kept.swap_remove(MANY / 2));
@@ -176,7 +183,7 @@ fn inotify_leaves_half_of_the_users_watches_to_others() -> Verdict {
 fn epoll_takes_what_inotify_has_no_watch_for() -> Verdict {
     kernel_heaps()?;
     root()?;
-    let service = start(&policy("client = \"1600KiB\"", ""), &[]);
+    let service = start(&policy(&budget_of(200), ""), &[]);
     let client = service.connect();
     let still = Still::of(&service);
     let _few = few_watches();
@@ -238,7 +245,7 @@ fn buffers_that_no_source_takes_are_counted_as_unknown() -> Verdict {
 
 fn epoll_alone_frees_a_budget_at_the_last_reference() -> Verdict {
     kernel_heaps()?;
-    let service = start(&policy("client = \"80KiB\"", ""), &["--release-source=epoll"]);
+    let service = start(&policy(&budget_of(10), ""), &["--release-source=epoll"]);
     assert_eq!(service.dump().0["releases_seen_through"], "epoll");
     let client = service.connect();
     let still = Still::of(&service);
@@ -302,7 +309,7 @@ fn killed_at_any_point(pool: &str) -> Verdict {
         // What the client holds is the client's still: pixels and metadata. All else is released with its last holder.
         let held_alone = || {
             let (before, now) = (before?, census()?);
-            (now.count == before.count + 6 && now.bytes == before.bytes + 3 * ((1 << 20) + PAGE)).then_some(())
+            (now.count == before.count + 6 && now.bytes == before.bytes + 3 * ((1 << 20) + page_bytes())).then_some(())
         };
         assert!(wait_for(SOON, held_alone).is_some(), "round {round}: {before:?} before, {:?} now", census());
         // The next service begins with nothing, and says so.
