@@ -94,8 +94,9 @@ impl Ledger {
     ) -> Result<Reservation<'_>, Refusal> {
         let limits = &self.policy.limits;
         let limit = size::least(limits);
-        let Some((pixels, metadata, bytes)) = self.charged(sizes).filter(|(.., bytes)| *bytes <= limit) else {
-            let bytes = self.charged(sizes).map(|(.., bytes)| bytes);
+        let Some((pixels, metadata, bytes)) = sizes.charged(self.page_bytes).filter(|(.., bytes)| *bytes <= limit)
+        else {
+            let bytes = sizes.charged(self.page_bytes).map(|(.., bytes)| bytes);
             return Err(Unsupported::RequestTooLarge { bytes, limit }.into());
         };
         let metadata_heap = self.policy.metadata_heap;
@@ -186,7 +187,9 @@ impl Ledger {
     /// that is refused at every try.
     pub(crate) fn holds_when_empty(&self, heaps: impl Iterator<Item = HeapId>, sizes: Sizes) -> bool {
         // What cannot be counted is refused as too large, with the figure.
-        let (Some(each), Some((_, metadata, _))) = (self.pages(sizes.bytes), self.charged(sizes)) else { return true };
+        let (Some(each), Some((_, metadata, _))) = (self.pages(sizes.bytes), sizes.charged(self.page_bytes)) else {
+            return true;
+        };
         let metadata_heap = self.policy.metadata_heap;
         if self.heap_budget(metadata_heap).is_some_and(|budget| budget < metadata) {
             return false;
@@ -244,14 +247,6 @@ impl Ledger {
         pages.flatten().take_while(move |(ticket, _)| Some(*ticket) <= last).map(|(_, entry)| entry)
     }
 
-    /// What a request is charged: pixels, metadata and both together, each rounded up to pages, as the kernel does.
-    fn charged(&self, sizes: Sizes) -> Option<(u64, u64, u64)> {
-        let count = u64::from(sizes.count);
-        let pixels = self.pages(sizes.bytes)?.checked_mul(count)?;
-        let metadata = self.pages(sizes.metadata_bytes)?.checked_mul(count)?;
-        Some((pixels, metadata, pixels.checked_add(metadata)?))
-    }
-
     /// True when what this heap gives is missing from MemAvailable.
     fn is_system_memory(&self, heap: HeapId) -> bool {
         self.policy.heap(heap).map_or(true, |heap| heap.system_memory)
@@ -285,6 +280,18 @@ pub struct Sizes {
     pub metadata_bytes: u64,
     /// How many.
     pub count: u32,
+}
+
+impl Sizes {
+    /// What a request is charged, bytes: pixels, metadata and both together, each rounded up to the kernel's pages, as the kernel
+    /// does. `None` beyond 64 bits.
+    pub fn charged(self, page_bytes: u64) -> Option<(u64, u64, u64)> {
+        let in_pages = |bytes: u64| bytes.checked_next_multiple_of(page_bytes.max(1));
+        let count = u64::from(self.count);
+        let pixels = in_pages(self.bytes)?.checked_mul(count)?;
+        let metadata = in_pages(self.metadata_bytes)?.checked_mul(count)?;
+        Some((pixels, metadata, pixels.checked_add(metadata)?))
+    }
 }
 
 /// What the account remembers of a request's buffers, for people.

@@ -310,9 +310,23 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) heap_dir: Option<PathBuf>,
 
+    /// The size of the device's pages, bytes (`getconf PAGE_SIZE` there): what budgets are charged by
+    #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = page_size)]
+    pub(crate) page_size: u64,
+
     /// Draw the planes and the padding to scale
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+}
+
+/// Those that kernels for Android have, and the largest of arm64.
+fn page_size(text: &str) -> Result<u64, String> {
+    match text {
+        "4096" | "4k" => Ok(4 << 10),
+        "16384" | "16k" => Ok(16 << 10),
+        "65536" | "64k" => Ok(64 << 10),
+        _ => Err("a kernel's pages are of 4096 (4k), 16384 (16k) or 65536 (64k) bytes".to_owned()),
+    }
 }
 
 /// Show which nodes this kernel has, whether they can be opened, and which heap of the policy each one serves

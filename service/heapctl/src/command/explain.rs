@@ -11,6 +11,7 @@ use crate::request;
 use crate::svg::{self, Caption};
 use anyhow::{anyhow, bail, Context, Result};
 use gralloc_allocator::explain::{admitted, explain, words, Explanation};
+use gralloc_allocator::ledger::Sizes;
 use gralloc_allocator::ports::HeapBackend as _;
 use gralloc_allocator::Refusal;
 use gralloc_buffer::Descriptor;
@@ -25,6 +26,8 @@ struct Case<'p> {
     loaded: &'p Loaded,
     descriptor: Descriptor,
     count: i32,
+    /// The size of the device's pages.
+    page_bytes: u64,
     present: HeapSet,
     /// Where `present` comes from, in words.
     present_from: String,
@@ -38,6 +41,13 @@ struct Case<'p> {
 impl Case<'_> {
     fn policy(&self) -> &Policy {
         &self.loaded.policy
+    }
+
+    /// What the budgets are charged for all of its buffers: pixels, metadata, and both.
+    fn charged(&self) -> Option<(u64, u64, u64)> {
+        let plan = self.explanation.outcome.as_ref().ok()?;
+        let count = u32::try_from(self.count).ok()?;
+        Sizes { bytes: plan.bytes, metadata_bytes: plan.metadata_bytes, count }.charged(self.page_bytes)
     }
 
     fn heap_names(&self, set: HeapSet) -> Vec<&str> {
@@ -76,7 +86,9 @@ fn explained<'p>(asked: &RequestArgs, args: &ExplainArgs, loaded: &'p Loaded, no
     let (present, present_from) = present(args, &loaded.policy)?;
     let explanation = explain(&descriptor, &loaded.policy, present);
     let count = asked.count;
-    let mut case = Case { loaded, descriptor, count, present, present_from, notes, explanation, answer: Ok(()) };
+    let page_bytes = args.page_size;
+    let answer = Ok(());
+    let mut case = Case { loaded, descriptor, count, page_bytes, present, present_from, notes, explanation, answer };
     case.answer = counted(&case);
     Ok(case)
 }

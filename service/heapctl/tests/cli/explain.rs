@@ -131,6 +131,26 @@ fn explain_json_has_the_same_figures() {
 }
 
 #[test]
+fn explain_tells_what_is_charged_with_pages_of_each_size() {
+    // 64 x 32 RGBA is 8192 bytes: whole pages of 4 KiB, half of one of 16 KiB. The metadata takes a page each time.
+    let request =
+        ["explain", "--policy", "generic", "--all-heaps", "--format", "RGBA_8888", "--size", "64x32", "--count", "3"];
+    for (size, page, pixels, metadata) in
+        [("4k", 4096, 8192, 4096), ("16384", 16384, 16384, 16384), ("64k", 65536, 65536, 65536)]
+    {
+        let (status, value) = run_json(&[&request[..], &["--page-size", size, "--json"]].concat());
+        assert_eq!((status, &value["page_bytes"], &value["picture"]["bytes"]), (0, &json!(page), &json!(8192)));
+        let charged = json!({ "pixels": 3 * pixels, "metadata": 3 * metadata, "both": 3 * (pixels + metadata) });
+        assert_eq!(value["charged_bytes"], charged);
+        let text = run(&[&request[..], &["--page-size", size]].concat()).out;
+        let line = format!("in pages of {page} bytes: {} of pixels, {} of metadata", 3 * pixels, 3 * metadata);
+        assert!(text.contains(&line) && text.contains("8192 (8.00 KiB)"), "{text}");
+    }
+    let Run { status, err, .. } = run(&[&request[..], &["--page-size", "8192"]].concat());
+    assert!(status == 2 && err.contains("16384"), "{err}");
+}
+
+#[test]
 fn explain_refusals_exit_1_with_error_and_reason() {
     let explain = |more: &[&str]| {
         let head = ["explain", "--policy", "generic", "--all-heaps", "--json"];

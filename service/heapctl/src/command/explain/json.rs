@@ -52,6 +52,10 @@ pub(super) fn of(case: &Case<'_>) -> Value {
         "picture": explanation.picture.as_ref().map(picture),
         "vendor_metadata": vendor_metadata(case),
         "total_bytes": total(case),
+        "page_bytes": case.page_bytes,
+        "charged_bytes": case.charged().map(|(pixels, metadata, both)| {
+            json!({ "pixels": pixels, "metadata": metadata, "both": both })
+        }),
     })
 }
 

@@ -214,6 +214,10 @@ fn figures(case: &Case<'_>, picture: &Picture, page: &mut Page<'_>) {
             page.line("", &format!("{} for {} buffers with their metadata", bytes(total), case.count));
         }
     }
+    if let Some((pixels, metadata, both)) = case.charged() {
+        let pages = format!("in pages of {} bytes: {pixels} of pixels, {metadata} of metadata", case.page_bytes);
+        page.line("charged", &format!("{} {pages}", bytes(both)));
+    }
 }
 
 fn vendor_metadata(case: &Case<'_>, page: &mut Page<'_>) {
