@@ -1,9 +1,8 @@
 //! A copy of the project to plant faults in.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
@@ -18,7 +17,7 @@ pub(crate) struct Copy {
     /// Removes it at the end.
     _temporary: Option<TempDir>,
     /// Held as long as the one copy that is shared is in use.
-    _turn: Option<MutexGuard<'static, ()>>,
+    _turn: Option<File>,
 }
 
 impl Copy {
@@ -32,9 +31,10 @@ impl Copy {
     /// compiled once, but for what a fault changes.
     #[allow(dead_code, reason = "each test file takes what it needs")]
     pub(crate) fn shared() -> Copy {
-        static ONE: Mutex<()> = Mutex::new(());
-        let turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("planted");
+        // Among threads and among processes: cargo-nextest has one for each test.
+        let turn = File::create(root.with_extension("lock")).unwrap();
+        turn.lock().unwrap();
         mirror(&root);
         Copy { root: root.canonicalize().unwrap(), _temporary: None, _turn: Some(turn) }
     }
