@@ -24,12 +24,13 @@ fn give(region: *mut *mut c_void, size: *mut u64, data: *mut u8, bytes: u64) -> 
 }
 
 extern "C" fn own_region(handle: Handle, region: *mut *mut c_void, size: *mut u64) -> Error {
-    static OWN: LazyLock<Mutex<HashMap<usize, usize>>> = LazyLock::new(|| Mutex::new(HashMap::new()));
+    // By size too: a later import may have an earlier one's address.
+    static OWN: LazyLock<Mutex<HashMap<(usize, u64), usize>>> = LazyLock::new(|| Mutex::new(HashMap::new()));
     match inner().reserved_region(handle) {
         Ok((_, bytes)) => {
             let fresh =
                 || Vec::leak(vec![0u64; usize::try_from(bytes / 8 + 1).unwrap()]).as_mut_ptr().expose_provenance();
-            let data = *OWN.lock().unwrap().entry(key(handle)).or_insert_with(fresh);
+            let data = *OWN.lock().unwrap().entry((key(handle), bytes)).or_insert_with(fresh);
             give(region, size, std::ptr::with_exposed_provenance_mut(data), bytes)
         }
         Err(error) => error,
