@@ -33,7 +33,7 @@ impl Term {
 
 /// Tests over usage. What most of them say is in masks, so that they are judged at once, however many there are: a policy has a
 /// hundred conditions, and every request asks all of them.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     list: Vec<Term>,
     /// All hold only where the bits under this mask…
@@ -57,6 +57,13 @@ impl Terms {
     /// One of them holds.
     pub fn any_holds(&self, usage: Usage) -> bool {
         usage.intersects(self.bits) || (!self.any_in_bits && self.list.iter().any(|term| term.holds(usage)))
+    }
+}
+
+impl Default for Terms {
+    /// None: equal to what an empty list is read as.
+    fn default() -> Terms {
+        Vec::new().into()
     }
 }
 

@@ -4,7 +4,7 @@ pub use crate::condition::{Condition, Term, Terms};
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::layout::Layout;
 use gralloc_buffer::layout::{Ask, Blocks, Combine, Contract, Form, Needs, PlaneShape, Shapes, TypeName};
-use gralloc_buffer::metadata::vendor::{Computed, Encoding, Framing};
+use gralloc_buffer::metadata::vendor::{Computed, Encoding, Framing, NewContent, NewEntry};
 use gralloc_buffer::usage::Usage;
 use gralloc_buffer::{Descriptor, METADATA_BYTES};
 use serde::Serialize;
@@ -243,6 +243,21 @@ pub struct VendorMetadata {
     pub content: VendorContent,
     /// Which buffers have it (usage, format and layout; not size).
     pub when: Condition,
+}
+
+impl VendorMetadata {
+    /// The entry of a buffer's table, of a buffer from a heap of this name and of a format of these bytes.
+    pub fn entry<'a>(&'a self, heap: &'a [u8], format: &'a [u8]) -> NewEntry<'a> {
+        let content = match &self.content {
+            VendorContent::Constant(bytes) => NewContent::Constant(bytes),
+            VendorContent::Computed(what) => NewContent::Computed(*what),
+            VendorContent::Stored(most) => NewContent::Stored(*most),
+            VendorContent::HeapName => NewContent::Constant(heap),
+            VendorContent::Format => NewContent::Constant(format),
+        };
+        let (framing, encoding) = (self.framing, self.encoding);
+        NewEntry { name: &self.type_name, value: self.value, framing, encoding, content }
+    }
 }
 
 /// Where a vendor's metadata come from.

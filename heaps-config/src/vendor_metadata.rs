@@ -7,8 +7,7 @@ use crate::names::Names;
 use crate::policy::{VendorContent, VendorMetadata};
 use crate::resolve::resolve_condition;
 use gralloc_buffer::metadata::vendor::{
-    area_bytes, table_bytes, Computed, Encoding, Framing, NewContent, NewEntry, MAX_AREA_BYTES, MAX_ENTRIES,
-    MAX_TYPE_BYTES, MAX_VALUE_BYTES,
+    area_bytes, table_bytes, Computed, Encoding, Framing, MAX_AREA_BYTES, MAX_ENTRIES, MAX_TYPE_BYTES, MAX_VALUE_BYTES,
 };
 use gralloc_buffer::metadata::STANDARD_NAME;
 
@@ -47,19 +46,7 @@ fn area(types: &[VendorMetadata], longest_heap: usize) -> u64 {
         return 0;
     }
     let heap = vec![0; longest_heap.min(MAX_VALUE_BYTES)];
-    let entries = types.iter().map(|entry| NewEntry {
-        name: &entry.type_name,
-        value: entry.value,
-        framing: entry.framing,
-        encoding: entry.encoding,
-        content: match &entry.content {
-            VendorContent::Constant(bytes) => NewContent::Constant(bytes),
-            VendorContent::Computed(what) => NewContent::Computed(*what),
-            VendorContent::Stored(most) => NewContent::Stored(*most),
-            VendorContent::HeapName => NewContent::Constant(&heap),
-            VendorContent::Format => NewContent::Constant(&[0; 8]),
-        },
-    });
+    let entries = types.iter().map(|entry| entry.entry(&heap, &[0; 8]));
     let stored = types.iter().filter_map(|entry| match entry.content {
         VendorContent::Stored(most) => Some(usize::from(most)),
         _ => None,

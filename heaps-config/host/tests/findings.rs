@@ -4,46 +4,12 @@
 // A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "common/clean.rs"]
+mod clean;
+
+use clean::CLEAN;
 use heaps_config::Code;
 use heaps_host::{lint, Format, Linted, Located, Source};
-
-/// A policy without a finding; tests break it in one place.
-const CLEAN: &str = r#"
-schema = 1
-name = "test"
-
-[limits]
-request = "256MiB"
-reserve = "64MiB"
-buffers_per_request = 32
-
-[metadata]
-heap = "system"
-
-[[heap]]
-name = "system"
-
-[[rule]]
-name = "protected"
-all_of = ["PROTECTED"]
-deny = "no protected heap"
-
-[[rule]]
-name = "rest"
-heaps = ["system"]
-
-[[resolve]]
-format = "YCBCR_420_888"
-to = "NV12"
-
-[[resolve]]
-format = "IMPLEMENTATION_DEFINED"
-to = "RGBA_8888"
-
-[[resolve]]
-format = "RAW_OPAQUE"
-to = "RAW16"
-"#;
 
 fn with(more: &str) -> String {
     format!("{CLEAN}\n{more}")
@@ -712,6 +678,10 @@ fn compressions_that_never_apply() {
     let rule = "[[rule]]\nname = \"c\"\ncompressed = true\nany_of = [\"CPU_READ_OFTEN\"] #!\nheaps = [\"system\"]\n";
     let rule = instead("[[rule]]\nname = \"rest\"", &format!("{rule}[[rule]]\nname = \"rest\""));
     only(&rule, Code::CompressUnmapped, "rule[1].any_of");
+    let rule = "[[rule]] #!\nname = \"c\"\ncompressed = true\nheaps = [\"system\"]\n";
+    let rule = instead("[[rule]]\nname = \"rest\"", &format!("{rule}[[rule]]\nname = \"rest\""));
+    let found = only(&rule, Code::Contradiction, "rule[1]");
+    assert!(found.finding.message.contains("no [[compress]] makes a buffer"), "{found:?}");
     let mapped = "value = 0x102\nfourcc = \"NV12\"\nlike = \"NV12\"\nlinear = false\ncpu = true #!\n";
     let mapped = format!(
         "{}\n[[compress]]\nname = \"c\"\nlayouts = [\"NV15\"]\nfourcc = \"NV12\"\ngrid = [{{}}]",

@@ -2,39 +2,14 @@
 // A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "common/clean.rs"]
+mod clean;
+
+use clean::CLEAN;
 use gralloc_buffer::metadata::vendor::{Computed, Encoding, Framing};
 use heaps_config::policy::{Initialise, Policy, VendorContent};
 use heaps_config::Code;
 use heaps_host::{lint, Format, Linted, Source};
-
-const CLEAN: &str = r#"
-schema = 1
-name = "test"
-[limits]
-request = "256MiB"
-reserve = "64MiB"
-buffers_per_request = 32
-[metadata]
-heap = "system"
-[[heap]]
-name = "system"
-[[rule]]
-name = "protected"
-all_of = ["PROTECTED"]
-deny = "no protected heap"
-[[rule]]
-name = "rest"
-heaps = ["system"]
-[[resolve]]
-format = "YCBCR_420_888"
-to = "NV12"
-[[resolve]]
-format = "IMPLEMENTATION_DEFINED"
-to = "RGBA_8888"
-[[resolve]]
-format = "RAW_OPAQUE"
-to = "RAW16"
-"#;
 
 fn linted(more: &str) -> Linted {
     lint(Source::text("p.toml", format!("{CLEAN}\n{more}"), Format::Toml))

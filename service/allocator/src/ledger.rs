@@ -17,7 +17,7 @@ mod admission;
 mod buffers;
 
 pub use account::{Account, Beyond, ClientAccount, Snapshot};
-pub use buffers::{Entry, Ticket};
+pub use buffers::{short_inode, Entry, Ticket};
 
 use crate::error::{Refusal, Shortage, Unsupported};
 use crate::plan::size;
@@ -119,16 +119,14 @@ impl Ledger {
     }
 
     /// A held buffer's last reference was dropped, or that of one of the parts that its [`About`] told of. Tickets of
-    /// buffers that were released are ignored. Answers with the buffer when it has gone.
+    /// buffers that were released are ignored. Answers with the buffer when that was the last.
     pub fn release(&self, ticket: Ticket) -> Option<Box<Entry>> {
         self.lock().release(ticket, false)
     }
 
-    /// Notes the inode of a held buffer's pixels, for people: of its number the lower half, which is what an [`Entry`] has room
-    /// for. The kernel counts dma-bufs up from boot (linux v6.12, `drivers/dma-buf/dma-buf.c`, `dma_buf_export`).
+    /// Notes the inode of a held buffer's pixels, for people: [`short_inode`] of its number, which is what an [`Entry`] has room for.
     pub fn note_inode(&self, ticket: Ticket, inode: u64) {
-        let lower = u32::try_from(inode & u64::from(u32::MAX)).unwrap_or(0);
-        self.lock().note_inode(ticket, lower);
+        self.lock().note_inode(ticket, short_inode(inode));
     }
 
     /// Stops tracking a buffer whose release cannot be observed.

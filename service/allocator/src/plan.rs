@@ -123,8 +123,14 @@ impl<'p> Plan<'p> {
 
     /// What the handle of a buffer says that was planned so and then taken from `heap` of `policy`.
     pub fn buffer_info(&self, policy: &Policy, heap: &Heap, id: u64, name: BufferName) -> BufferInfo {
+        self.described(policy, heap, id, name).0
+    }
+
+    /// The same, and the table of the vendor's types of metadata that its hash is of.
+    pub fn described(&self, policy: &Policy, heap: &Heap, id: u64, name: BufferName) -> (BufferInfo, Option<Vec<u8>>) {
         let request = &self.request;
-        BufferInfo {
+        let table = self.vendor_table(policy, heap);
+        let info = BufferInfo {
             id,
             name,
             width: request.width,
@@ -143,13 +149,14 @@ impl<'p> Plan<'p> {
             buffer_bytes: self.bytes,
             metadata_bytes: self.metadata_bytes,
             reserved_bytes: request.reserved_bytes,
-            vendor_metadata: self.vendor_table(policy, heap).map_or_else(Digest::default, |table| digest(&table)),
+            vendor_metadata: table.as_deref().map_or_else(Digest::default, digest),
             mappable: self.resolved.compress.is_none() && self.resolved.vendor.map_or(true, |format| format.mappable),
             protected: heap.protected,
             cached: heap.cached,
             contiguous: heap.contiguous,
             strict_cpu_usage: policy.strict_cpu_usage,
-        }
+        };
+        (info, table)
     }
 }
 

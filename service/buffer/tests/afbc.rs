@@ -14,18 +14,10 @@ fn grid(block: [u32; 2], tile: [u32; 2]) -> Grid {
     Grid {
         block,
         tile,
-        round: [1, 1],
         body: Body::Blocks { bytes: 0, bits: 0, align: 128 },
-        body_align: 1,
-        body_extra: 0,
-        body_copies: 1,
-        copy_align: 1,
         header_bytes: 16,
-        header_blocks: 1,
-        header_grid: [1, 1],
         header_align: 1024,
-        header_extra: 0,
-        row_stride: false,
+        ..Grid::ONE
     }
 }
 

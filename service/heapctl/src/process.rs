@@ -1,5 +1,6 @@
 //! Processes, as /proc shows them to whoever asks: proc(5).
 
+use gralloc_allocator::ledger::short_inode;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -68,7 +69,7 @@ fn owner(pid: i32, process: &Path, inode: u32) -> io::Result<Option<Owner>> {
         let path = entry.path();
         // It may be closed meanwhile.
         let (Ok(target), Ok(metadata)) = (fs::read_link(&path), fs::metadata(&path)) else { continue };
-        if is_buffer(&target.to_string_lossy()) && lower(metadata.ino()) == inode {
+        if is_buffer(&target.to_string_lossy()) && short_inode(metadata.ino()) == inode {
             fds.extend(entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
         }
     }
@@ -87,16 +88,12 @@ fn owner(pid: i32, process: &Path, inode: u32) -> io::Result<Option<Owner>> {
 fn is_mapping_of(line: &str, inode: u32) -> bool {
     let mut words = line.split_whitespace();
     let number = words.nth(4).and_then(|word| word.parse::<u64>().ok());
-    number.is_some_and(|number| lower(number) == inode) && words.next().is_some_and(is_buffer)
+    number.is_some_and(|number| short_inode(number) == inode) && words.next().is_some_and(is_buffer)
 }
 
 /// linux v6.12: `dmabuffs_dname` in `drivers/dma-buf/dma-buf.c`, `MFD_NAME_PREFIX` in `mm/memfd.c`.
 fn is_buffer(path: &str) -> bool {
     path.starts_with("/dmabuf:") || path.starts_with("/memfd:")
-}
-
-fn lower(inode: u64) -> u32 {
-    u32::try_from(inode & u64::from(u32::MAX)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -269,7 +269,7 @@ mod tests {
             strict_cpu_usage: false,
         };
         let open = |path| File::open(path).unwrap().into();
-        Handle { buffer: open(buffer), metadata: open(metadata), info, heap: heaps_config::policy::HeapId(0) }
+        Handle { buffer: open(buffer), metadata: open(metadata), info }
     }
 
     #[test]

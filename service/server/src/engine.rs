@@ -15,6 +15,7 @@ use gralloc_allocator::ledger::{About, Client, Ledger, Reservation};
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_allocator::{plan, Internal, Plan, Refusal, Shortage};
 use gralloc_buffer::handle::BufferInfo;
+use gralloc_buffer::layout::afbc::Headers;
 use gralloc_buffer::Descriptor;
 use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::watch::Source;
@@ -35,8 +36,16 @@ pub struct Handle {
     pub metadata: OwnedFd,
     /// What the ints say.
     pub info: BufferInfo,
-    /// Where the pixels come from.
-    pub heap: HeapId,
+}
+
+/// What the buffers of one call from one heap have in common.
+struct Content {
+    heap: HeapId,
+    /// But for the id.
+    info: BufferInfo,
+    /// The vendor's types of metadata.
+    table: Option<Vec<u8>>,
+    headers: Option<Headers>,
 }
 
 /// What `allocate2` answers.
@@ -236,10 +245,7 @@ impl Engine {
         let mut heaps: Vec<HeapId> =
             if trace::is_on() { buffers.iter().map(|buffer| buffer.heap).collect() } else { Vec::new() };
         heaps.dedup();
-        let handles: Result<Vec<Handle>, Internal> =
-            buffers.into_iter().map(|buffer| self.handle(plan, descriptor, buffer)).collect();
-        let handles = handles?;
-        self.write_content(plan, &handles)?;
+        let handles = self.handles(plan, descriptor, buffers)?;
         self.hold(plan, descriptor, &handles, reservation)?;
         heaps.into_iter().for_each(|heap| marks::live_bytes(&self.ledger, heap));
         Ok(Grant { stride, handles })
@@ -284,19 +290,34 @@ impl Engine {
         }
     }
 
-    fn handle(
+    fn handles(
         &self,
         plan: &Plan<'_>,
         descriptor: &Descriptor,
-        allocated: Allocated<OwnedFd>,
-    ) -> Result<Handle, Internal> {
-        let heap = self.policy.heap(allocated.heap).ok_or(Internal::UnknownHeap(allocated.heap))?;
-        let info = plan.buffer_info(&self.policy, heap, self.ids.next_id(), descriptor.name);
-        Ok(Handle { buffer: allocated.buffer, metadata: allocated.metadata, info, heap: allocated.heap })
+        buffers: Vec<Allocated<OwnedFd>>,
+    ) -> Result<Vec<Handle>, Refusal> {
+        let mut handles = Vec::with_capacity(buffers.len());
+        let mut last: Option<Content> = None;
+        for Allocated { heap, buffer, metadata } in buffers {
+            let content = match last.take() {
+                Some(content) if content.heap == heap => content,
+                _ => self.content(plan, descriptor, heap)?,
+            };
+            self.write(plan, &content, &buffer, &metadata)?;
+            handles.push(Handle { buffer, metadata, info: BufferInfo { id: self.ids.next_id(), ..content.info } });
+            last = Some(content);
+        }
+        Ok(handles)
     }
 
-    /// Writes what new buffers and their metadata begin with, where that is not the kernel's zeros.
-    fn write_content(&self, plan: &Plan<'_>, handles: &[Handle]) -> Result<(), Refusal> {
+    fn content(&self, plan: &Plan<'_>, descriptor: &Descriptor, id: HeapId) -> Result<Content, Internal> {
+        let heap = self.policy.heap(id).ok_or(Internal::UnknownHeap(id))?;
+        let (info, table) = plan.described(&self.policy, heap, 0, descriptor.name);
+        Ok(Content { heap: id, info, table, headers: plan.initial_headers(heap) })
+    }
+
+    /// Writes what a new buffer and its metadata begin with, where that is not the kernel's zeros.
+    fn write(&self, plan: &Plan<'_>, with: &Content, buffer: &OwnedFd, metadata: &OwnedFd) -> Result<(), Shortage> {
         let shortage = |heap: HeapId| {
             move |failure: HeapFailure| Shortage::Kernel {
                 heap: self.policy.heap_name(heap).to_owned(),
@@ -304,19 +325,13 @@ impl Engine {
                 cause: failure.cause,
             }
         };
-        for handle in handles {
-            let heap = self.policy.heap(handle.heap).ok_or(Internal::UnknownHeap(handle.heap))?;
-            if let Some(headers) = plan.initial_headers(heap) {
-                let BufferInfo { layers, layer_bytes, .. } = handle.info;
-                content::write_headers(handle.buffer.as_fd(), layers, layer_bytes, &headers)
-                    .map_err(shortage(handle.heap))?;
-            }
-            let table = plan.vendor_table(&self.policy, heap);
-            let vendor_bytes = self.policy.vendor_metadata_bytes;
-            content::write_metadata(handle.metadata.as_fd(), plan.request.dataspace, table.as_deref(), vendor_bytes)
-                .map_err(shortage(self.policy.metadata_heap))?;
+        if let Some(headers) = &with.headers {
+            let BufferInfo { layers, layer_bytes, .. } = with.info;
+            content::write_headers(buffer.as_fd(), layers, layer_bytes, headers).map_err(shortage(with.heap))?;
         }
-        Ok(())
+        let (dataspace, table) = (plan.request.dataspace, with.table.as_deref());
+        content::write_metadata(metadata.as_fd(), dataspace, table, self.policy.vendor_metadata_bytes)
+            .map_err(shortage(self.policy.metadata_heap))
     }
 
     /// Books the buffers as the client's and has them watched.

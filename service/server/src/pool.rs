@@ -137,7 +137,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
         }
         if let Some(pixels) = &self.pixels {
             pixels.make_room(heap);
-            self.mark_bytes();
+            marks::pool_bytes(pixels);
         }
         self.ask(heap, bytes, name).map(|buffer| (buffer, false))
     }

@@ -32,8 +32,7 @@ struct Vkms(Card);
 impl Vkms {
     fn find() -> Result<Vkms, String> {
         let mut opened = Card::nodes().into_iter().filter_map(|node| Card::open(&node).ok());
-        let (card, _) =
-            opened.find(|(_, driver)| driver == "vkms").ok_or("needs vkms (--kernel full, --arch arm64)")?;
+        let (card, _) = opened.find(|(_, driver)| driver == "vkms").ok_or("needs vkms (--kernel full)")?;
         for capability in
             [ClientCapability::UniversalPlanes, ClientCapability::Atomic, ClientCapability::WritebackConnectors]
         {

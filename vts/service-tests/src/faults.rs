@@ -41,7 +41,7 @@ impl Faults {
     /// A reason to skip: the kernel cannot fail on purpose, or this is not root.
     pub fn in_process(pid: i32, spared: &'static [&'static str], copies: Copies) -> Result<Faults, Skip> {
         if !Path::new("/proc/self/fail-nth").exists() {
-            return Err(Skip("needs a kernel with fault injection (--kernel full, --arch arm64)".to_owned()));
+            return Err(Skip("needs a kernel with fault injection (--kernel full)".to_owned()));
         }
         crate::place::root()?;
         for (file, value) in SETTINGS {

@@ -84,9 +84,7 @@ pub const CONTIGUOUS_NAMES: [&str; 3] = ["default_cma_region", "linux,cma", "res
 /// A reason to skip.
 pub fn contiguous_heap() -> Result<PathBuf, Skip> {
     let mut nodes = CONTIGUOUS_NAMES.iter().map(|name| Path::new("/dev/dma_heap").join(name));
-    nodes
-        .find(|node| node.exists())
-        .ok_or_else(|| Skip("needs a contiguous heap (--kernel full, --arch arm64)".to_owned()))
+    nodes.find(|node| node.exists()).ok_or_else(|| Skip("needs a contiguous heap (--kernel full)".to_owned()))
 }
 
 /// Needs tracefs where systems mount it.

@@ -4,6 +4,7 @@
 //! together.
 
 use super::contradiction::contradiction;
+use gralloc_buffer::layout::afbc::{self, TILED};
 use gralloc_buffer::layout::blocks::Body;
 use gralloc_buffer::layout::{Component, ComponentKind, Contract, Form, Needs, PlaneShape, MAX_PLANES};
 use gralloc_buffer::{Layout, Usage};
@@ -11,11 +12,8 @@ use heaps_config::policy::{Compress, Condition, LayoutName, Policy, Term};
 use heaps_config::Code;
 use heaps_config::{Finding, KeyPath};
 
-/// `DRM_FORMAT_MOD_VENDOR_ARM` and type AFBC, in the upper twelve bits.
-const AFBC: u64 = 0x080;
 const YTR: u64 = 1 << 4;
 const SPLIT: u64 = 1 << 5;
-const TILED: u64 = 1 << 8;
 const SOLID: u64 = 1 << 9;
 const DOUBLE_BODY: u64 = 1 << 10;
 
@@ -46,8 +44,8 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
         for (key, why) in areas(entry, &shapes) {
             findings.push(Finding::new(Code::Compression, path.key(key), why));
         }
-        if entry.modifier >> 52 == AFBC {
-            for (key, why) in afbc(entry, &shapes) {
+        if afbc::is_afbc(entry.modifier) {
+            for (key, why) in of_afbc(entry, &shapes) {
                 let message = format!("modifier {:#x} of AFBC: {why}", entry.modifier);
                 findings.push(Finding::new(Code::Compression, path.key(key), message));
             }
@@ -76,7 +74,7 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
 }
 
 /// The key that asks for CPU access: alone, or as one of those of which one has to hold.
-fn cpu_key(when: &Condition) -> Option<&'static str> {
+pub(super) fn cpu_key(when: &Condition) -> Option<&'static str> {
     let cpu = |term: &Term| match term {
         Term::Equals { value, .. } => value.cpu(),
         Term::Any(mask) => (Usage::CPU_READ_MASK | Usage::CPU_WRITE_MASK).contains(*mask),
@@ -133,7 +131,7 @@ fn areas(entry: &Compress, shapes: &[&[PlaneShape]]) -> Vec<(&'static str, Strin
 }
 
 /// What the modifier's bits and the entry say differently, or what no hardware has together.
-fn afbc(entry: &Compress, shapes: &[&[PlaneShape]]) -> Vec<(&'static str, &'static str)> {
+fn of_afbc(entry: &Compress, shapes: &[&[PlaneShape]]) -> Vec<(&'static str, &'static str)> {
     let mut wrong = Vec::new();
     let (bits, blocks) = (entry.modifier, &entry.blocks);
     let has = |bit: u64| bits & bit != 0;
@@ -153,7 +151,11 @@ fn afbc(entry: &Compress, shapes: &[&[PlaneShape]]) -> Vec<(&'static str, &'stat
     say(blocks_differ, "grid", "its blocks (1: 16x16, 2: 32x8, 3: 64x4, 4: 32x8 and 64x4) are not those of `grid`");
     let tiled = blocks.grids.iter().any(|grid| grid.tile != [1, 1]);
     say(tiled != has(TILED), "grid", "tiled headers and `tile` go together");
-    say(blocks.grids.iter().any(|grid| grid.header_bytes != 16), "grid", "a header has 16 bytes a block");
+    say(
+        blocks.grids.iter().any(|grid| grid.header_bytes != afbc::HEADER_BYTES),
+        "grid",
+        "a header has 16 bytes a block",
+    );
     let planes = !blocks.merged && (blocks.grids.len() > 1 || shapes.iter().any(|planes| planes.len() > 1));
     say(
         planes && (!has(TILED) || superblock != 4),

@@ -6,6 +6,7 @@
 //! protected content that is half covered sends the rest to ordinary heaps, so neither is a matter for a guess. The test
 //! `rule_that_several_earlier_rules_take_together` (`tests/findings.rs`) has that case, and one byte beside it.
 
+use super::compress::cpu_key;
 use super::contradiction::contradiction;
 use super::region::{Cube, Left, Region, Space};
 use heaps_config::policy::{Condition, Policy};
@@ -68,8 +69,11 @@ pub(super) fn check(reach: &Reach, policy: &Policy, findings: &mut Vec<Finding>)
             findings.push(finding.related(KeyPath::ROOT.key("limits").key("request"), "the limit"));
             continue;
         }
+        // Of a rule for compressed buffers that the CPU reads or writes, `compress.rs` speaks.
+        let said = rule.when.compressed == Some(true) && cpu_key(&rule.when).is_some();
         match left {
             Left::Some(_) => {}
+            Left::Nothing if said => {}
             Left::Nothing => findings.extend(entries.unreachable(at, &rule.when)),
             Left::Undecided => {
                 let message = format!("whether rule \"{}\" can match is too intricate to decide", rule.name);
@@ -95,7 +99,10 @@ impl Entries<'_> {
         let path = self.places.get(at)?.clone();
         let (word, name) = (self.word, self.names.get(at)?);
         if contradiction(when).is_some() || self.own.get(at)?.is_empty() {
-            let why = contradiction(when).unwrap_or_else(|| "its conditions exclude one another".to_owned());
+            let why = contradiction(when).unwrap_or_else(|| match when.compressed {
+                Some(true) => "no [[compress]] makes a buffer that its other conditions take".to_owned(),
+                _ => "its conditions exclude one another".to_owned(),
+            });
             return Some(Finding::new(Code::Contradiction, path, format!("{word} {name} can never match: {why}")));
         }
         let cover = self.cover(at)?;

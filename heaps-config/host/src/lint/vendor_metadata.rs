@@ -17,7 +17,8 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
         }
         let same = |(_, other): &(usize, &_)| {
             let other: &heaps_config::policy::VendorMetadata = other;
-            let takes = asks_nothing(&other.when) || other.when == entry.when;
+            // Of a type's conditions none speaks of sizes: an empty one holds for every buffer.
+            let takes = other.when == Condition::default() || other.when == entry.when;
             (&other.type_name, other.value) == (&entry.type_name, entry.value) && takes
         };
         if let Some((first, other)) = types.iter().enumerate().take(at).find(same) {
@@ -32,12 +33,4 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(Code::MetadataUnused, path.key("computed"), message));
         }
     }
-}
-
-/// Whether a condition holds for every buffer. (Of a type's conditions none speaks of sizes.)
-fn asks_nothing(when: &Condition) -> bool {
-    let Condition { all_of, any_of, none_of, formats, not_formats, layouts, compressed, min_bytes: _, max_bytes: _ } =
-        when;
-    let no_usage = all_of.is_empty() && any_of.is_empty() && none_of.is_empty();
-    no_usage && formats.is_empty() && not_formats.is_empty() && layouts.is_empty() && compressed.is_none()
 }

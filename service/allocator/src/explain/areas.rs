@@ -69,13 +69,10 @@ pub(super) fn of(resolved: &Resolved<'_>, measured: &Measured<'_>, arranged: &Ar
         }
         Some(entry) => {
             for (index, (plane, area)) in planes {
-                let (header, body) = (u64::from(area.header_bytes), u64::from(area.body_bytes));
-                let (at_header, at_body) = match entry.blocks.body_first {
-                    true => (plane.offset_bytes.saturating_add(body), plane.offset_bytes),
-                    false => (plane.offset_bytes, plane.offset_bytes.saturating_add(header)),
-                };
-                put(AreaKind::Header(index), at_header, header);
-                put(AreaKind::Body(index), at_body, body);
+                let (header, body) = area.places(entry.blocks.body_first);
+                let at = |place: u64| plane.offset_bytes.saturating_add(place);
+                put(AreaKind::Header(index), at(header), area.header_bytes.into());
+                put(AreaKind::Body(index), at(body), area.body_bytes.into());
             }
         }
         None => {

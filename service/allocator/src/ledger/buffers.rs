@@ -53,6 +53,12 @@ pub struct Entry {
     pub inode: u32,
 }
 
+/// What [`Entry::inode`] keeps of an inode's number: the lower half. The kernel counts dma-bufs up from boot (linux v6.12,
+/// `drivers/dma-buf/dma-buf.c`, `dma_buf_export`).
+pub fn short_inode(inode: u64) -> u32 {
+    u32::try_from(inode & u64::from(u32::MAX)).unwrap_or(0)
+}
+
 impl Entry {
     /// Bytes in the metadata heap: the shared metadata with the reserved region.
     pub fn metadata_bytes(&self) -> u64 {

@@ -1,9 +1,9 @@
 //! The vendor's types of metadata that a planned buffer has, as the table that its metadata begin with.
 
 use super::Plan;
-use gralloc_buffer::metadata::vendor::{table_bytes, Encoding, NewContent, NewEntry};
+use gralloc_buffer::metadata::vendor::{table_bytes, Encoding};
 use gralloc_buffer::{Layout, PixelFormat};
-use heaps_config::policy::{Heap, LayoutName, Policy, VendorContent, VendorMetadata};
+use heaps_config::policy::{Heap, LayoutName, Policy, VendorMetadata};
 
 impl Plan<'_> {
     /// The types that the buffer has, in the policy's order.
@@ -19,27 +19,15 @@ impl Plan<'_> {
     }
 
     /// The table of a buffer from `heap`; `None` where the policy has no types at all.
-    pub fn vendor_table(&self, policy: &Policy, heap: &Heap) -> Option<Vec<u8>> {
+    pub(super) fn vendor_table(&self, policy: &Policy, heap: &Heap) -> Option<Vec<u8>> {
         if policy.vendor_metadata_bytes == 0 {
             return None;
         }
         let format = i64::from(self.allocated_format());
         let (long, short) = (format.to_le_bytes(), self.allocated_format().to_le_bytes());
-        let entries = self.vendor_metadata(policy).map(|entry| NewEntry {
-            name: &entry.type_name,
-            value: entry.value,
-            framing: entry.framing,
-            encoding: entry.encoding,
-            content: match &entry.content {
-                VendorContent::Constant(bytes) => NewContent::Constant(bytes),
-                VendorContent::Computed(what) => NewContent::Computed(*what),
-                VendorContent::Stored(most) => NewContent::Stored(*most),
-                VendorContent::HeapName => NewContent::Constant(heap.name.as_bytes()),
-                VendorContent::Format => NewContent::Constant(match entry.encoding {
-                    Encoding::I32 | Encoding::U32 => &short,
-                    _ => &long,
-                }),
-            },
+        let entries = self.vendor_metadata(policy).map(|entry| {
+            let format: &[u8] = if matches!(entry.encoding, Encoding::I32 | Encoding::U32) { &short } else { &long };
+            entry.entry(heap.name.as_bytes(), format)
         });
         Some(table_bytes(entries))
     }

@@ -10,7 +10,7 @@ use super::Form;
 /// Bytes of a block's header.
 pub const HEADER_BYTES: u32 = 16;
 /// `AFBC_FORMAT_MOD_TILED` of `drm_fourcc.h`.
-const TILED: u64 = 1 << 8;
+pub const TILED: u64 = 1 << 8;
 
 /// `DRM_FORMAT_MOD_VENDOR_ARM` and type AFBC: whether a modifier's upper twelve bits say so.
 pub const fn is_afbc(modifier: u64) -> bool {

@@ -75,6 +75,14 @@ impl Area {
             self.header_bytes as u64 + self.body_bytes as u64
         }
     }
+
+    /// Bytes from the plane's offset to its header and to its body.
+    pub fn places(&self, body_first: bool) -> (u64, u64) {
+        match body_first {
+            true => (self.body_bytes.into(), 0),
+            false => (0, self.header_bytes.into()),
+        }
+    }
 }
 
 /// How a buffer is compressed or tiled.

@@ -139,7 +139,7 @@ fn computed(name: &[u8], entry: &Entry, what: Computed, info: &BufferInfo, fds: 
             let compression = info.compression.unwrap_or_default();
             for (plane, area) in planes.iter().zip(&compression.areas) {
                 let (header, body) = (u64::from(area.header_bytes), u64::from(area.body_bytes));
-                let (before_header, before_body) = if compression.body_first { (body, 0) } else { (0, header) };
+                let (before_header, before_body) = area.places(compression.body_first);
                 let at = |before: u64| number(plane.offset_bytes.saturating_add(before));
                 [at(before_header), number(header), at(before_body), number(body)].into_iter().for_each(&mut push);
             }
