@@ -2,16 +2,35 @@
 
 use super::Example;
 use crate::expect::{explain_line, summary};
-use crate::lint::region::{Left, Region, Space, Witness};
+use crate::lint::region::{Cube, Region, Space, Witness};
 use gralloc_allocator::explain::admitted;
 use gralloc_allocator::{plan, Plan, Refusal, Unsupported};
 use gralloc_buffer::layout::{Planes, TypeName};
 use gralloc_buffer::{Descriptor, PixelFormat, Usage};
 use heaps_config::policy::{HeapSet, Policy};
 
-/// Widths and heights to try, small first: even ones, which every format takes, with lines that no alignment leaves as they are.
-const SIZES: [(i32, i32); 9] =
-    [(2, 2), (34, 2), (66, 34), (130, 66), (642, 482), (1282, 722), (1922, 1082), (3842, 2162), (8002, 6002)];
+/// Widths and heights to try, small first: even ones, which every format takes, with lines that no alignment leaves as they are;
+/// then odd ones.
+const SIZES: [(i32, i32); 13] = [
+    (2, 2),
+    (34, 2),
+    (66, 34),
+    (130, 66),
+    (642, 482),
+    (1282, 722),
+    (1922, 1082),
+    (3842, 2162),
+    (8002, 6002),
+    (1, 1),
+    (64, 63),
+    (101, 99),
+    (1921, 1081),
+];
+/// Sizes that are tried with two layers, too: what is between them shows nowhere else.
+const LAYERED: [(i32, i32); 3] = [(2, 2), (66, 34), (1922, 1082)];
+
+/// Whether there is an example could not be found out.
+pub(super) struct TooIntricate;
 
 /// What two answers are compared by.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,31 +88,48 @@ fn reason(refusal: &Refusal) -> (&'static str, &str) {
 }
 
 /// The simplest request of this usage and format that the policies answer otherwise; at least `bytes` long.
-pub(super) fn of(before: &Policy, after: &Policy, witness: &Witness, by: By) -> Option<Example> {
+fn of(before: &Policy, after: &Policy, witness: &Witness, by: By) -> Option<Example> {
     requests(witness).find_map(|asked| tried(before, after, &asked, by))
 }
 
 /// Requests of a witness' usage and format, and of at least its size, small ones first.
 pub(super) fn requests(witness: &Witness) -> impl Iterator<Item = Descriptor> {
     let Witness { format, usage, .. } = *witness;
-    sizes(witness).into_iter().map(move |(width, height)| descriptor(format, usage, width, height))
+    let one_layer = sizes(witness).into_iter().map(move |(width, height)| descriptor(format, usage, width, height));
+    let layered = LAYERED.into_iter().filter(move |_| format != PixelFormat::Blob);
+    one_layer.chain(
+        layered.map(move |(width, height)| Descriptor { layer_count: 2, ..descriptor(format, usage, width, height) }),
+    )
 }
 
-/// The simplest request of a region by which the policies differ, of any format that is in it.
+/// A simple request of what a region has left after the cuts, by which the policies differ: of its simplest usages, and of every format
+/// that is in it.
 pub(super) fn within<'r>(
     (before, after): (&Policy, &Policy),
     space: &Space,
-    region: &Region,
+    region: &[Cube],
     cuts: impl Iterator<Item = &'r Region> + Clone,
     by: By,
-) -> Option<Example> {
-    space.formats().iter().find_map(|format| {
-        let only = space.only_format(region.clone(), *format);
-        match space.left(&only, cuts.clone()) {
-            Left::Some(witness) => of(before, after, &witness, by),
-            _ => None,
+) -> Result<Option<Example>, TooIntricate> {
+    let shown = |region: &[Cube]| match space.examples(region, cuts.clone()) {
+        (examples, false) if examples.is_empty() => Err(TooIntricate),
+        (examples, whole) => {
+            let differing = examples.iter().find_map(|witness| of(before, after, witness, by));
+            Ok((differing, whole && examples.is_empty()))
         }
-    })
+    };
+    match shown(region)? {
+        (Some(example), _) => return Ok(Some(example)),
+        (None, true) => return Ok(None),
+        // Its simplest requests may be refused by both.
+        (None, false) => {}
+    }
+    for format in space.formats() {
+        if let (Some(example), _) = shown(&space.only_format(region.to_vec(), *format))? {
+            return Ok(Some(example));
+        }
+    }
+    Ok(None)
 }
 
 /// Both answers to a call for so many buffers, where they differ: an idle service's, with memory without end.

@@ -1,8 +1,8 @@
 //! Requests that are laid out otherwise: what flexible formats become, and alignments.
 
-use super::example::By;
+use super::example::{By, TooIntricate};
 use super::{example, rules, undecided, Cause, Difference, Example};
-use crate::lint::region::{Left, Region, Space};
+use crate::lint::region::{Region, Space};
 use gralloc_buffer::{PixelFormat, Usage};
 use heaps_config::policy::{Alignment, Compress, Condition, Policy, Resolution, Term, VendorFormat};
 use heaps_config::KeyPath;
@@ -29,10 +29,18 @@ pub(super) fn resolutions(space: &Space, before: &Policy, after: &Policy, differ
                     continue;
                 }
                 let start = space.intersect(one, other).and_then(|both| space.intersect(&both, &kinds));
-                let Some(start) = start.map(|start| space.only_format(start, format)) else { continue };
                 let earlier = first.iter().take(i).chain(second.iter().take(j)).map(|(_, region)| region);
-                let Left::Some(witness) = space.left(&start, earlier) else { continue };
-                let Some(example) = example::of(before, after, &witness, By::Layout) else { continue };
+                let found = start.map_or(Err(TooIntricate), |start| {
+                    let start = space.only_format(start, format);
+                    example::within((before, after), space, &start, earlier, By::Layout)
+                });
+                let Ok(Some(example)) = found else {
+                    if found.is_err() {
+                        let what = format!("whether {} becomes the same is too intricate to decide", format.name());
+                        differences.push(undecided(&what));
+                    }
+                    continue;
+                };
                 let path = |at: &Option<usize>| at.map(|at| KeyPath::item("resolve", at));
                 let name = |policy: &Policy, at| {
                     layout(policy, at).map_or("nothing".to_owned(), |layout| policy.layout_name(layout).to_owned())
@@ -64,12 +72,12 @@ pub(super) fn alignments(space: &Space, before: &Policy, after: &Policy, differe
     // Those that both have, in each one's order: it matters where one does not ask for multiples alone.
     for ((at, one), (other_at, other)) in kept(before, &gone).into_iter().zip(kept(after, &new)) {
         let moved = [Some(one), Some(other)];
-        let example = if same(one, other) { None } else { shown(space, &kinds, moved, before, after) };
-        if example.is_some() {
+        let example = if same(one, other) { Ok(None) } else { shown(space, &kinds, moved, before, after) };
+        if !matches!(example, Ok(None)) {
             let what = format!("align \"{}\" stands where \"{}\" stood: the order tells", other.name, one.name);
             let [before_at, after_at] = [at, other_at].map(|at| Some(KeyPath::item("align", at)));
-            let difference = Difference::new(Cause::Alignment, what);
-            differences.push(Difference { before_at, after_at, example, ..difference });
+            let difference = Difference { before_at, after_at, ..Difference::new(Cause::Alignment, what) };
+            differences.extend(told(difference, example));
             break;
         }
     }
@@ -86,20 +94,29 @@ pub(super) fn alignments(space: &Space, before: &Policy, after: &Policy, differe
         };
         let other = twin.and_then(|twin| after.alignments.get(twin));
         let example = shown(space, &kinds, [Some(align), other], before, after);
-        let at = KeyPath::item("align", at);
+        let before_at = Some(KeyPath::item("align", at));
         let after_at = twin.map(|twin| KeyPath::item("align", twin));
-        let difference = Difference::new(Cause::Alignment, what);
-        differences.push(Difference { before_at: Some(at), after_at, example, ..difference });
+        let difference = Difference { before_at, after_at, ..Difference::new(Cause::Alignment, what) };
+        differences.extend(told(difference, example));
     }
     for at in new.into_iter().filter(|at| !paired.contains(at)) {
         let Some(align) = after.alignments.get(at) else { continue };
         let example = shown(space, &kinds, [None, Some(align)], before, after);
         let what = format!("align \"{}\" is new", align.name);
         let after_at = Some(KeyPath::item("align", at));
-        differences.push(Difference { after_at, example, ..Difference::new(Cause::Alignment, what) });
+        differences.extend(told(Difference { after_at, ..Difference::new(Cause::Alignment, what) }, example));
     }
-    // Where another alignment asks for more, the change shows in no request.
-    differences.retain(|difference| difference.cause != Cause::Alignment || difference.example.is_some());
+}
+
+/// A difference with its example; none where no request shows it, since another entry asks for more.
+fn told(difference: Difference, example: Result<Option<Example>, TooIntricate>) -> Option<Difference> {
+    match example {
+        Ok(example) => Some(Difference { example: Some(example?), ..difference }),
+        Err(TooIntricate) => {
+            let what = format!("{}: whether a request shows it is too intricate to decide", difference.what);
+            Some(Difference { cause: Cause::Undecided, what, ..difference })
+        }
+    }
 }
 
 /// The alignments but those of `out`, each with its place.
@@ -107,27 +124,39 @@ fn kept<'p>(policy: &'p Policy, out: &[usize]) -> Vec<(usize, &'p Alignment)> {
     policy.alignments.iter().enumerate().filter(|(at, _)| !out.contains(at)).collect()
 }
 
-/// The simplest request that shows a change: what the alignment takes and no other does, else what others take too.
+/// A simple request that shows a change of an alignment: of those that only one of the two takes, then of those that either does;
+/// first of what no other alignment takes, else of what others take too.
 fn shown(
     space: &Space,
     kinds: &Region,
     changed: [Option<&Alignment>; 2],
     before: &Policy,
     after: &Policy,
-) -> Option<Example> {
+) -> Result<Option<Example>, TooIntricate> {
     let others: Vec<Region> = [before, after]
         .into_iter()
         .flat_map(|policy| policy.alignments.iter().map(move |align| (policy, align)))
         .filter(|(_, align)| !changed.iter().flatten().any(|own| own.when == align.when))
-        .filter_map(|(policy, align)| space.taken(policy, &align.when))
-        .collect();
+        .map(|(policy, align)| space.taken(policy, &align.when).ok_or(TooIntricate))
+        .collect::<Result<_, _>>()?;
+    let own = |policy: &Policy, align: Option<&Alignment>| match align {
+        None => Some(Region::new()),
+        Some(align) => space.intersect(&space.taken(policy, &align.when)?, kinds),
+    };
+    let regions = || {
+        let (one, other) = (own(before, changed[0])?, own(after, changed[1])?);
+        Some([space.subtract(&one, &other)?, space.subtract(&other, &one)?, one, other])
+    };
     let none: &[Region] = &[];
-    let own = |(policy, align): (&Policy, &Alignment)| space.intersect(&space.taken(policy, &align.when)?, kinds);
-    let changed = [before, after].into_iter().zip(changed).filter_map(|(policy, align)| Some((policy, align?)));
-    changed.filter_map(own).find_map(|start| {
-        let shown = |cuts: &[Region]| example::within((before, after), space, &start, cuts.iter(), By::Figures);
-        shown(&others).or_else(|| shown(none))
-    })
+    for region in regions().ok_or(TooIntricate)? {
+        for cuts in [others.as_slice(), none] {
+            let found = example::within((before, after), space, &region, cuts.iter(), By::Figures)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Buffers that are compressed or tiled otherwise.
@@ -156,18 +185,18 @@ pub(super) fn compressions(space: &Space, before: &Policy, after: &Policy, diffe
                 return;
             };
             let cuts = first.iter().take(i).chain(second.iter().take(j));
-            let Some(example) = example::within((before, after), space, &start, cuts, By::Form) else { continue };
+            let example = example::within((before, after), space, &start, cuts, By::Form);
             let (was, is) = (name(before, i), name(after, j));
             let what = match was == is {
                 true => format!("compression {was} lies otherwise"),
                 false => format!("{was} compressed what {is} compresses now"),
             };
-            differences.push(Difference {
+            let difference = Difference {
                 before_at: own.map(|_| KeyPath::item("compress", i)),
                 after_at: others.map(|_| KeyPath::item("compress", j)),
-                example: Some(example),
                 ..Difference::new(Cause::Compression, what)
-            });
+            };
+            differences.extend(told(difference, example));
         }
     }
 }
@@ -193,7 +222,9 @@ pub(super) fn formats(space: &Space, before: &Policy, after: &Policy, difference
         let cpu = space.term(Term::Any(Usage::CPU_READ_MASK));
         let regions = [Some(only.clone()), space.intersect(&only, &cpu)];
         let shown = |by| {
-            let within = |region: &Region| example::within((before, after), space, region, none.clone(), by);
+            // What is too intricate is no example; the difference is told all the same.
+            let within =
+                |region: &Region| example::within((before, after), space, region, none.clone(), by).ok().flatten();
             regions.iter().flatten().find_map(within)
         };
         let example = shown(By::Form).or_else(|| shown(By::Fate));

@@ -1,8 +1,8 @@
 //! Requests that another rule takes, or for which the same rule says another thing.
 
-use super::example::By;
+use super::example::{By, TooIntricate};
 use super::{example, undecided, Cause, Difference};
-use crate::lint::region::{Cube, Left, Region, Space};
+use crate::lint::region::{Region, Space};
 use gralloc_buffer::Usage;
 use heaps_config::policy::{Action, HeapId, Policy, Rule, Term};
 use heaps_config::KeyPath;
@@ -54,46 +54,64 @@ pub(super) fn compare(space: &Space, before: &Policy, after: &Policy, difference
         differences.push(undecided("the rules tell too many kinds of requests apart to be compared"));
         return;
     };
-    // The rules that begin both policies alike take the same requests, and need no look.
+    // Of what a rule takes, the other policy's rules behind one of the same conditions get nothing: most pairs need no look.
+    let place = |region: &Region, own: &[Region]| own.iter().position(|other| other == region).unwrap_or(own.len());
+    let last_after: Vec<usize> = first.iter().map(|region| place(region, &second)).collect();
+    let last_before: Vec<usize> = second.iter().map(|region| place(region, &first)).collect();
+    let mut undecided_pairs = Vec::new();
     for (i, one) in first.iter().enumerate() {
         let fate = does(before, before.rules.get(i));
         for (j, other) in second.iter().enumerate() {
-            if fate == does(after, after.rules.get(j)) {
+            let other_fate = does(after, after.rules.get(j));
+            let before_both = last_after.get(i) >= Some(&j) && last_before.get(j) >= Some(&i);
+            if fate == other_fate || !before_both {
                 continue;
             }
-            let Some(start) = space.intersect(one, other).and_then(|both| space.intersect(&both, &kinds)) else {
-                differences.push(pair(before, after, (i, j), Cause::Undecided));
-                continue;
-            };
-            if start.is_empty() {
-                continue;
-            }
-            let cuts = first.iter().take(i).chain(second.iter().take(j));
-            match space.left(&start, cuts) {
-                Left::Nothing => {}
-                Left::Undecided => differences.push(pair(before, after, (i, j), Cause::Undecided)),
-                Left::Some(witness) => {
-                    let example = example::of(before, after, &witness, By::Fate)
-                        .or_else(|| simpler(space, before, after, &start));
-                    // A class of which no request can be laid out changes for nobody.
-                    if example.is_some() {
-                        differences.push(Difference { example, ..pair(before, after, (i, j), Cause::Rule) });
-                    }
+            let cells = space
+                .intersect(one, other)
+                .and_then(|both| space.intersect(&both, &kinds))
+                .and_then(|start| by_caching(space, start, [&fate, &other_fate]));
+            let cuts = || first.iter().take(i).chain(second.iter().take(j));
+            let shown = |cell: &Region| example::within((before, after), space, cell, cuts(), By::Fate);
+            let found = cells.map_or(Err(TooIntricate), |cells| {
+                cells.iter().map(shown).find(|found| !matches!(found, Ok(None))).unwrap_or(Ok(None))
+            });
+            match found {
+                Ok(Some(example)) => {
+                    let example = Some(example);
+                    differences.push(Difference { example, ..pair(before, after, (i, j), Cause::Rule) });
                 }
+                // No request is in the class, or none of it can be laid out: it changes for nobody.
+                Ok(None) => {}
+                Err(TooIntricate) => undecided_pairs.push(pair(before, after, (i, j), Cause::Undecided)),
             }
         }
     }
+    // Thousands of them would be no answer.
+    let more = undecided_pairs.len().saturating_sub(MOST_UNDECIDED);
+    differences.extend(undecided_pairs.into_iter().take(MOST_UNDECIDED));
+    if more > 0 {
+        differences.push(undecided(&format!("so it is with {more} more pairs of rules")));
+    }
 }
 
-/// Other requests of the class: its first format may be one that cannot be laid out.
-fn simpler(space: &Space, before: &Policy, after: &Policy, start: &[Cube]) -> Option<super::Example> {
-    space.formats().iter().find_map(|format| {
-        let only = space.only_format(start.to_vec(), *format);
-        match space.left(&only, std::iter::empty()) {
-            Left::Some(witness) => example::of(before, after, &witness, By::Fate),
-            _ => None,
+/// Pairs of rules that are named of those that could not be decided.
+const MOST_UNDECIDED: usize = 10;
+
+/// The requests of a class by which of a rule's two orders they get, where a rule has two.
+fn by_caching(space: &Space, class: Region, fates: [&Does; 2]) -> Option<Vec<Region>> {
+    let mut cells = vec![class];
+    for fate in fates {
+        let Does::Heaps { uncached, cached_when, .. } = fate else { continue };
+        if uncached.is_empty() {
+            continue;
         }
-    })
+        let cached: Region = cached_when.iter().flat_map(|term| space.term(*term)).collect();
+        let split = |cell: &Region| Some([space.intersect(cell, &cached)?, space.subtract(cell, &cached)?]);
+        cells = cells.iter().map(split).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+    }
+    cells.retain(|cell| !cell.is_empty());
+    Some(cells)
 }
 
 fn pair(before: &Policy, after: &Policy, (i, j): (usize, usize), cause: Cause) -> Difference {

@@ -12,6 +12,7 @@ pub(crate) use search::{Left, Witness};
 
 use gralloc_buffer::{PixelFormat, Usage};
 use heaps_config::policy::{Condition, Policy, Term};
+use std::cell::Cell;
 
 /// Where a condition's own cubes become too many. Real conditions stay below a hundred.
 const MOST_CUBES: usize = 20_000;
@@ -47,6 +48,8 @@ pub(crate) struct Space {
     flags_mask: u128,
     /// Where each interval of sizes starts; the last one ends at the largest request.
     starts: Vec<u64>,
+    /// What its searches have cost so far.
+    looks: Cell<u64>,
 }
 
 impl Space {
@@ -70,7 +73,7 @@ impl Space {
             return None;
         }
         let flags_mask = (0u32..).zip(&flags).fold(0, |mask, (at, _)| mask | 1 << (FIRST_FLAG + 2 * at));
-        Some(Space { formats, flags, flags_mask, starts })
+        Some(Space { formats, flags, flags_mask, starts, looks: Cell::new(0) })
     }
 
     /// Every request.

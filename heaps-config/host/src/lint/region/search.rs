@@ -1,12 +1,15 @@
 //! Whether anything is left of a set after many others were taken away: a search that stops at its first examples.
 
-use super::{is_empty, meet, Cube, Region, Space, CPU_VALUES, FIRST_FLAG};
+use super::{is_empty, meet, Cube, Region, Space, CPU_READ, CPU_VALUES, CPU_WRITE, FIRST_FLAG};
 use gralloc_buffer::{PixelFormat, Usage};
+use std::rc::Rc;
 
-/// Where a search gives up.
-const MOST_STEPS: u32 = 300_000;
-/// Among so many examples the simplest one is taken.
-const EXAMPLES: u32 = 32;
+/// Where one search gives up: so many looks of a cube at a cut. A search over the shipped profiles takes a few thousand.
+const MOST_LOOKS: u64 = 10_000_000;
+/// Where all searches of a space together do.
+const MOST_LOOKS_IN_ALL: u64 = 400_000_000;
+/// Examples of one search, of which the simplest come first.
+const EXAMPLES: usize = 32;
 
 /// A request that is in a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,36 +33,59 @@ pub(crate) enum Left {
 
 impl Space {
     /// Whether something of `start` is left after all the cuts, and if so, a simple example of it.
-    ///
-    /// Goes into the depth and stops early: what is left after many rules has too many cubes to be written down, and
-    /// one of them is enough.
     pub(crate) fn left<'r>(&self, start: &[Cube], cuts: impl Iterator<Item = &'r Region>) -> Left {
-        let cuts: Vec<&Cube> = cuts.flatten().collect();
-        let mut open: Vec<(Cube, usize)> = start.iter().map(|cube| (*cube, 0)).collect();
-        let mut found: Option<Witness> = None;
-        let (mut steps, mut examples) = (0u32, 0u32);
-        while let Some((cube, done)) = open.pop() {
-            steps += 1;
-            if found.is_some() && examples >= EXAMPLES || steps > MOST_STEPS {
+        let (examples, whole) = self.examples(start, cuts);
+        match examples.first() {
+            Some(witness) => Left::Some(*witness),
+            None if whole => Left::Nothing,
+            None => Left::Undecided,
+        }
+    }
+
+    /// Examples of what is left of `start` after all the cuts, simple ones first; and whether the search came to its end, so that
+    /// none means that nothing is left.
+    ///
+    /// Goes into the depth and stops early: what is left after many rules has too many cubes to be written down, and a few of
+    /// them are enough. Each cube is taken apart by the cut that leaves the fewest pieces, and its pieces look at those cuts alone
+    /// that it met.
+    pub(crate) fn examples<'r>(&self, start: &[Cube], cuts: impl Iterator<Item = &'r Region>) -> (Vec<Witness>, bool) {
+        let cuts: Rc<[Cube]> = cuts.flatten().copied().collect();
+        let mut open: Vec<(Cube, Rc<[Cube]>)> = start.iter().map(|cube| (*cube, Rc::clone(&cuts))).collect();
+        let mut found = Vec::new();
+        let mut looks = 0;
+        while let Some((cube, cuts)) = open.pop() {
+            looks += 1;
+            if found.len() >= EXAMPLES || looks > MOST_LOOKS || self.looks.get() > MOST_LOOKS_IN_ALL {
+                open.push((cube, cuts));
                 break;
             }
-            let rest = cuts.iter().enumerate().skip(done);
-            let next = rest.map(|(at, cut)| (at, *cut)).find(|(_, cut)| !is_empty(&meet(&cube, cut), self));
-            if let Some((at, cut)) = next {
-                let mut pieces = Region::new();
-                self.sharp(cube, cut, &mut pieces);
-                open.extend(pieces.into_iter().map(|piece| (piece, at + 1)));
-                continue;
+            looks = looks.saturating_add(u64::try_from(cuts.len()).unwrap_or(u64::MAX));
+            let met: Rc<[Cube]> = cuts.iter().filter(|cut| !is_empty(&meet(&cube, cut), self)).copied().collect();
+            match met.iter().min_by_key(|cut| self.pieces(&cube, cut)) {
+                None => found.extend(self.witness_of(&cube)),
+                Some(cut) => {
+                    let mut pieces = Region::new();
+                    self.sharp(cube, cut, &mut pieces);
+                    open.extend(pieces.into_iter().map(|piece| (piece, Rc::clone(&met))));
+                }
             }
-            let example = self.witness_of(&cube);
-            examples += 1;
-            found = [found, example].into_iter().flatten().min_by_key(|witness| witness.usage.0.count_ones());
         }
-        match found {
-            Some(witness) => Left::Some(witness),
-            None if steps > MOST_STEPS => Left::Undecided,
-            None => Left::Nothing,
-        }
+        self.looks.set(self.looks.get().saturating_add(looks));
+        found.sort_by_key(|witness| witness.usage.0.count_ones());
+        (found, open.is_empty())
+    }
+
+    /// How many cubes [`Space::sharp`] leaves of `cube`: one for each variable in which the cut has not all of its values.
+    fn pieces(&self, cube: &Cube, cut: &Cube) -> u32 {
+        let uncut = cube.usage & !cut.usage;
+        let flags = ((uncut | uncut >> 1) & self.flags_mask).count_ones();
+        let others = [
+            uncut & CPU_READ != 0,
+            uncut & CPU_WRITE != 0,
+            cube.formats & !cut.formats != 0,
+            cube.sizes & !cut.sizes != 0,
+        ];
+        others.into_iter().fold(flags, |count, other| count + u32::from(other))
     }
 
     fn witness_of(&self, cube: &Cube) -> Option<Witness> {
