@@ -131,6 +131,7 @@ macro_rules! layouts {
             }
 
             /// What the planes are made of, in the order in which they lie in memory; none of `Vendor`'s are known here.
+            #[inline]
             pub const fn shapes(self) -> &'static [PlaneShape] {
                 match self { $(Layout::$variant => $shapes,)* Layout::Vendor => &[] }
             }

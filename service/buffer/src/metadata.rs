@@ -28,7 +28,7 @@ pub use encode::{encode_constant, encode_shared};
 pub use kind::{StandardMetadata, STANDARD_NAME};
 pub use page::{Hdr10, SharedPage, MAX_BLOB_BYTES, PAGE_WORDS};
 pub use set::{set, SetError};
-pub use wire::Writer;
+pub use wire::{Byte, Writer};
 pub use words::explain;
 
 /// More than any type's bytes: four planes, or the longest blob, or a vendor's longest name and value.

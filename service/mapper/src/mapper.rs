@@ -9,7 +9,7 @@ use crate::table::{HandleMemory, Table};
 use crate::vendor::Tables;
 use gralloc_buffer::handle::{RawHandle, FDS, INTS};
 use gralloc_buffer::metadata::vendor::Table as VendorTable;
-use gralloc_buffer::metadata::{StandardMetadata, Writer, MAX_ENCODED_BYTES};
+use gralloc_buffer::metadata::{Byte, StandardMetadata, Writer, MAX_ENCODED_BYTES};
 use gralloc_dmabuf::trace;
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
@@ -117,7 +117,7 @@ impl Mapper {
     /// # Errors
     /// `NotImported`, then `UnknownMetadata`; `NotMemory`, `Exhausted` or `Kernel` when the shared page cannot be mapped.
     #[inline]
-    pub fn get(&self, address: usize, number: i64, mut out: Writer<'_>) -> Result<usize, Error> {
+    pub fn get<B: Byte>(&self, address: usize, number: i64, mut out: Writer<'_, B>) -> Result<usize, Error> {
         self.table.with(address, |buffer| {
             let kind = StandardMetadata::from_number(number).ok_or(Error::UnknownMetadata)?;
             metadata::get(buffer, kind, &mut out)?;
@@ -140,7 +140,13 @@ impl Mapper {
     ///
     /// # Errors
     /// As [`Mapper::get`]; `UnknownMetadata` for a type that the buffer has not.
-    pub fn get_vendor(&self, address: usize, name: &[u8], value: i64, mut out: Writer<'_>) -> Result<usize, Error> {
+    pub fn get_vendor<B: Byte>(
+        &self,
+        address: usize,
+        name: &[u8],
+        value: i64,
+        mut out: Writer<'_, B>,
+    ) -> Result<usize, Error> {
         self.table.with(address, |buffer| {
             metadata::get_vendor(buffer, name, value, &mut out)?;
             Ok(out.needed())

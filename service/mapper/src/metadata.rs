@@ -3,14 +3,14 @@
 use crate::buffer::Buffer;
 use crate::error::Error;
 use gralloc_buffer::metadata::vendor::{self, encode_vendor};
-use gralloc_buffer::metadata::{encode_constant, encode_shared, set as set_shared, StandardMetadata, Writer};
+use gralloc_buffer::metadata::{encode_constant, encode_shared, set as set_shared, Byte, StandardMetadata, Writer};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Writes a type's bytes.
 ///
 /// # Errors
 /// `NotMemory`, `Exhausted` or `Kernel` when the shared page cannot be mapped.
-pub fn get(buffer: &Buffer, kind: StandardMetadata, out: &mut Writer<'_>) -> Result<(), Error> {
+pub fn get<B: Byte>(buffer: &Buffer, kind: StandardMetadata, out: &mut Writer<'_, B>) -> Result<(), Error> {
     if kind.is_shared() {
         encode_shared(kind, buffer.info(), buffer.shared_page()?, out);
     } else {
@@ -32,7 +32,7 @@ pub fn set(buffer: &Buffer, kind: StandardMetadata, bytes: &[u8]) -> Result<(), 
 ///
 /// # Errors
 /// `UnknownMetadata` for one that the buffer has not; as for [`get`].
-pub fn get_vendor(buffer: &Buffer, name: &[u8], value: i64, out: &mut Writer<'_>) -> Result<(), Error> {
+pub fn get_vendor<B: Byte>(buffer: &Buffer, name: &[u8], value: i64, out: &mut Writer<'_, B>) -> Result<(), Error> {
     let table = buffer.vendor_table().ok_or(Error::UnknownMetadata)?;
     let (_, entry) = table.find(name, value).ok_or(Error::UnknownMetadata)?;
     let area = if entry.is_settable() { buffer.vendor_area()? } else { &[] };

@@ -62,6 +62,7 @@ pub struct BufferInfo {
 
 impl BufferInfo {
     /// What the planes are made of that hold samples: the layout's, or the buffer's own.
+    #[inline]
     pub fn shapes(&self) -> &[PlaneShape] {
         match self.own.as_slice() {
             [] => self.layout.shapes(),
@@ -70,11 +71,13 @@ impl BufferInfo {
     }
 
     /// What a plane is made of: those behind the layout's are headers.
+    #[inline]
     pub fn shape(&self, index: usize) -> &PlaneShape {
         self.shapes().get(index).unwrap_or(&shape::HEADER)
     }
 
     /// Bytes of a plane: its lines, or its header and body.
+    #[inline]
     pub fn plane_bytes(&self, index: usize) -> u64 {
         match &self.compression {
             Some(compression) => compression.areas.get(index).map_or(0, |area| area.bytes()),

@@ -2,7 +2,7 @@
 
 use super::page::{Hdr10, Rect, SharedPage, MAX_BLOB_BYTES};
 use super::wire::{Constant, LENGTH};
-use super::{StandardMetadata, Writer};
+use super::{Byte, StandardMetadata, Writer};
 use crate::handle::BufferInfo;
 use crate::layout::{Component, ComponentKind, Plane, PlaneShape, MAX_PLANES};
 
@@ -23,7 +23,12 @@ const SITING_UNKNOWN: i64 = 1;
 /// Writes a type that comes from the handle; false, and nothing written, for one that [`StandardMetadata::is_shared`].
 ///
 /// `buffer_bytes` is the buffer's size as the kernel holds it, page padding included.
-pub fn encode_constant(kind: StandardMetadata, info: &BufferInfo, buffer_bytes: u64, out: &mut Writer<'_>) -> bool {
+pub fn encode_constant<B: Byte>(
+    kind: StandardMetadata,
+    info: &BufferInfo,
+    buffer_bytes: u64,
+    out: &mut Writer<'_, B>,
+) -> bool {
     if kind.is_shared() {
         return false;
     }
@@ -60,7 +65,12 @@ pub fn encode_constant(kind: StandardMetadata, info: &BufferInfo, buffer_bytes: 
 
 /// Writes a type that clients set, as it is now or by default; false, and nothing written, for one that comes from the
 /// handle. An HDR value that is unset has no bytes at all.
-pub fn encode_shared(kind: StandardMetadata, info: &BufferInfo, page: SharedPage<'_>, out: &mut Writer<'_>) -> bool {
+pub fn encode_shared<B: Byte>(
+    kind: StandardMetadata,
+    info: &BufferInfo,
+    page: SharedPage<'_>,
+    out: &mut Writer<'_, B>,
+) -> bool {
     match kind {
         StandardMetadata::Crop => crops(info, page, out),
         StandardMetadata::Dataspace => {
@@ -80,13 +90,13 @@ pub fn encode_shared(kind: StandardMetadata, info: &BufferInfo, page: SharedPage
     true
 }
 
-fn extendable(name: &str, value: i64, out: &mut Writer<'_>) {
+fn extendable<B: Byte>(name: &str, value: i64, out: &mut Writer<'_, B>) {
     out.text(name.as_bytes());
     out.i64(value);
 }
 
 /// The vendor's own type where the buffer is compressed; tiled memory is as large as linear, and no compression.
-fn compression(info: &BufferInfo, out: &mut Writer<'_>) {
+fn compression<B: Byte>(info: &BufferInfo, out: &mut Writer<'_, B>) {
     match &info.compression {
         Some(compression) if !compression.name.is_empty() => {
             out.text(compression.name.bytes());
@@ -110,39 +120,43 @@ fn planes(info: &BufferInfo) -> impl ExactSizeIterator<Item = (usize, &Plane, &P
     info.planes.as_slice().iter().enumerate().map(|(index, plane)| (index, plane, info.shape(index)))
 }
 
-fn plane_layouts(info: &BufferInfo, out: &mut Writer<'_>) {
+fn plane_layouts<B: Byte>(info: &BufferInfo, out: &mut Writer<'_, B>) {
     let planes = planes(info);
     out.count(planes.len());
     for (index, plane, shape) in planes {
         out.count(shape.components.len());
         for Component { kind, offset_bits, size_bits } in shape.components.iter() {
-            match (kind, &info.compression) {
+            let number = match (kind, &info.compression) {
                 (ComponentKind::Meta, Some(own)) => {
                     out.text(own.name.bytes());
-                    out.i64(own.header_type.into());
+                    own.header_type.into()
                 }
                 _ => {
                     const NAME: Constant<{ COMPONENT.len() + LENGTH }> = Constant::new(COMPONENT);
                     out.constant(&NAME);
-                    out.i64(kind.aidl_value());
+                    kind.aidl_value()
                 }
-            }
-            out.i64((*offset_bits).into());
-            out.i64((*size_bits).into());
+            };
+            out.i64s([number, (*offset_bits).into(), (*size_bits).into()]);
         }
-        out.u64(plane.offset_bytes);
-        out.i64(shape.sample_increment_bits().into());
-        out.i64(plane.stride_bytes.into());
         let (across, down) = samples(info, index, plane, shape);
-        out.i64(across.into());
-        out.i64(down.into());
-        out.u64(info.plane_bytes(index));
-        out.i64(shape.horizontal_subsampling.into());
-        out.i64(shape.vertical_subsampling.into());
+        // Offsets and sizes that a handle may have: none has 63 bits.
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        out.i64s([
+            signed(plane.offset_bytes),
+            shape.sample_increment_bits().into(),
+            plane.stride_bytes.into(),
+            across.into(),
+            down.into(),
+            signed(info.plane_bytes(index)),
+            shape.horizontal_subsampling.into(),
+            shape.vertical_subsampling.into(),
+        ]);
     }
 }
 
 /// Samples across and down: the picture's; of a plane of headers all that there are.
+#[inline]
 fn samples(info: &BufferInfo, index: usize, plane: &Plane, shape: &PlaneShape) -> (u32, u32) {
     match index < info.shapes().len() {
         true => (shape.samples_across(info.width), shape.samples_down(info.height)),
@@ -164,7 +178,7 @@ pub(super) fn plane_rects(info: &BufferInfo) -> ([Rect; MAX_PLANES], usize) {
     (rects, count)
 }
 
-fn crops(info: &BufferInfo, page: SharedPage<'_>, out: &mut Writer<'_>) {
+fn crops<B: Byte>(info: &BufferInfo, page: SharedPage<'_>, out: &mut Writer<'_, B>) {
     let (rects, count) = plane_rects(info);
     let used = rects.get(..count).unwrap_or(&rects);
     let rects = page.crop(used).unwrap_or(rects);
@@ -175,14 +189,14 @@ fn crops(info: &BufferInfo, page: SharedPage<'_>, out: &mut Writer<'_>) {
     }
 }
 
-fn floats<const N: usize>(kind: StandardMetadata, value: Option<[f32; N]>, out: &mut Writer<'_>) {
+fn floats<const N: usize, B: Byte>(kind: StandardMetadata, value: Option<[f32; N]>, out: &mut Writer<'_, B>) {
     if let Some(floats) = value {
         out.header(kind);
         floats.iter().for_each(|float| out.u32(float.to_bits()));
     }
 }
 
-fn blob(kind: StandardMetadata, page: SharedPage<'_>, which: Hdr10, out: &mut Writer<'_>) {
+fn blob<B: Byte>(kind: StandardMetadata, page: SharedPage<'_>, which: Hdr10, out: &mut Writer<'_, B>) {
     let mut room = [0; MAX_BLOB_BYTES];
     if let Some(bytes) = page.blob(which, &mut room).and_then(|count| room.get(..count)) {
         out.header(kind);

@@ -1,35 +1,51 @@
 //! The byte streams of metadata: little-endian numbers, and texts and lists with their length in front.
 
 use super::{StandardMetadata, STANDARD_NAME};
-use std::mem::MaybeUninit;
+use std::mem::{size_of, MaybeUninit};
+
+/// A byte of the room that is written into: a program's own, or a C client's, which may never have been written.
+///
+/// The compiler makes a writer of each: to ask at every value which one it is takes longer than to write it.
+pub trait Byte: Copy {
+    /// With this value.
+    fn of(byte: u8) -> Self;
+    /// As many at once.
+    fn constant<const N: usize>(text: &Constant<N>) -> &[Self; N];
+}
+
+impl Byte for u8 {
+    fn of(byte: u8) -> u8 {
+        byte
+    }
+
+    fn constant<const N: usize>(text: &Constant<N>) -> &[u8; N] {
+        &text.bytes
+    }
+}
+
+impl Byte for MaybeUninit<u8> {
+    fn of(byte: u8) -> MaybeUninit<u8> {
+        MaybeUninit::new(byte)
+    }
+
+    fn constant<const N: usize>(text: &Constant<N>) -> &[MaybeUninit<u8>; N] {
+        &text.uninit
+    }
+}
 
 /// Writes as much as fits and counts all, so that a caller with too little room learns how much it needs.
 ///
-/// Once something did not fit, nothing more is written: what stands in the room is a prefix.
+/// Once something did not fit, nothing more is written: what stands in the room is a prefix. Nothing is read from the room.
 #[derive(Debug)]
-pub struct Writer<'a> {
-    room: Room<'a>,
+pub struct Writer<'a, B> {
+    room: &'a mut [B],
     needed: usize,
 }
 
-/// Where it writes.
-#[derive(Debug)]
-enum Room<'a> {
-    /// A program's own bytes.
-    Bytes(&'a mut [u8]),
-    /// A C client's, which may never have been written; nothing is read from it.
-    Uninit(&'a mut [MaybeUninit<u8>]),
-}
-
-impl<'a> Writer<'a> {
+impl<'a, B: Byte> Writer<'a, B> {
     /// Writes into `room`, which may be empty.
-    pub fn new(room: &'a mut [u8]) -> Writer<'a> {
-        Writer { room: Room::Bytes(room), needed: 0 }
-    }
-
-    /// Writes into memory that may be uninitialised.
-    pub fn uninit(room: &'a mut [MaybeUninit<u8>]) -> Writer<'a> {
-        Writer { room: Room::Uninit(room), needed: 0 }
+    pub fn new(room: &'a mut [B]) -> Writer<'a, B> {
+        Writer { room, needed: 0 }
     }
 
     /// Bytes that were written, or would have been.
@@ -39,48 +55,51 @@ impl<'a> Writer<'a> {
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         let end = self.needed.saturating_add(bytes.len());
-        let range = self.needed..end;
-        let written = match &mut self.room {
-            Room::Bytes(room) => room.get_mut(range).map(|room| room.copy_from_slice(bytes)),
-            Room::Uninit(room) => room.get_mut(range).map(|room| copy(bytes, room)),
-        };
+        let written = self.room.get_mut(self.needed..end).map(|room| copy(bytes, room));
         self.count_written(written, end);
     }
 
     /// The same for so few bytes that they are one store.
-    fn array<const N: usize>(&mut self, bytes: [u8; N]) {
+    fn array<const N: usize>(&mut self, bytes: [B; N]) {
         let end = self.needed.saturating_add(N);
-        let written = match &mut self.room {
-            Room::Bytes(room) => room.get_mut(self.needed..).and_then(<[_]>::first_chunk_mut).map(|room| *room = bytes),
-            Room::Uninit(room) => room
-                .get_mut(self.needed..)
-                .and_then(<[_]>::first_chunk_mut)
-                .map(|room| *room = bytes.map(MaybeUninit::new)),
-        };
+        let room = self.room.get_mut(self.needed..).and_then(<[B]>::first_chunk_mut);
+        let written = room.map(|room| *room = bytes);
         self.count_written(written, end);
     }
 
     fn count_written(&mut self, written: Option<()>, end: usize) {
         if written.is_none() {
-            self.room = Room::Bytes(&mut []);
+            self.room = &mut [];
         }
         self.needed = end;
     }
 
     pub(super) fn i32(&mut self, value: i32) {
-        self.array(value.to_le_bytes());
+        self.array(value.to_le_bytes().map(B::of));
     }
 
     pub(super) fn u32(&mut self, value: u32) {
-        self.array(value.to_le_bytes());
+        self.array(value.to_le_bytes().map(B::of));
     }
 
     pub(super) fn i64(&mut self, value: i64) {
-        self.array(value.to_le_bytes());
+        self.array(value.to_le_bytes().map(B::of));
     }
 
     pub(super) fn u64(&mut self, value: u64) {
-        self.array(value.to_le_bytes());
+        self.array(value.to_le_bytes().map(B::of));
+    }
+
+    /// Several numbers, with one look at the room.
+    pub(super) fn i64s<const N: usize>(&mut self, values: [i64; N]) {
+        let end = self.needed.saturating_add(N * size_of::<i64>());
+        // Of a length that the compiler knows: a few wide stores.
+        let room = self.room.get_mut(self.needed..).and_then(|room| room.get_mut(..N * size_of::<i64>()));
+        let written = room.map(|room| {
+            let places = room.chunks_exact_mut(size_of::<i64>());
+            places.zip(&values).for_each(|(to, value)| to.copy_from_slice(&value.to_le_bytes().map(B::of)));
+        });
+        self.count_written(written, end);
     }
 
     /// A length or a count: 64 bits, never negative. Nothing here has more than a few thousand.
@@ -96,14 +115,9 @@ impl<'a> Writer<'a> {
     /// A text that is always the same, with its length in front.
     pub(super) fn constant<const N: usize>(&mut self, text: &Constant<N>) {
         let end = self.needed.saturating_add(N);
-        let written = match &mut self.room {
-            Room::Bytes(room) => {
-                room.get_mut(self.needed..).and_then(<[_]>::first_chunk_mut).map(|to| *to = text.bytes)
-            }
-            Room::Uninit(room) => {
-                room.get_mut(self.needed..).and_then(<[_]>::first_chunk_mut).map(|to| *to = text.uninit)
-            }
-        };
+        // Not handed on by value: the compiler would copy it twice.
+        let room = self.room.get_mut(self.needed..).and_then(<[B]>::first_chunk_mut);
+        let written = room.map(|room| *room = *B::constant(text));
         self.count_written(written, end);
     }
 
@@ -119,7 +133,8 @@ impl<'a> Writer<'a> {
 pub(super) const LENGTH: usize = 8;
 
 /// A text with its length in front, ready for both kinds of room: of a size that the compiler knows, so that it is a few wide stores.
-pub(super) struct Constant<const N: usize> {
+#[derive(Debug)]
+pub struct Constant<const N: usize> {
     bytes: [u8; N],
     uninit: [MaybeUninit<u8>; N],
 }
@@ -145,8 +160,8 @@ impl<const N: usize> Constant<N> {
 /// Copies bytes. A function of its own: only where its arguments are known to be apart does the compiler make one copy of the
 /// loop, and a copy byte by byte takes longer than all else that a getter does.
 #[inline(never)]
-fn copy(from: &[u8], to: &mut [MaybeUninit<u8>]) {
-    to.iter_mut().zip(from).for_each(|(to, byte)| *to = MaybeUninit::new(*byte));
+fn copy<B: Byte>(from: &[u8], to: &mut [B]) {
+    to.iter_mut().zip(from).for_each(|(to, byte)| *to = B::of(*byte));
 }
 
 /// Takes values from the front of bytes that anybody may have written; `None` when there are not enough.

@@ -52,14 +52,14 @@ unsafe fn get(
     buffer: buffer_handle_t,
     room: *mut c_void,
     size: usize,
-    from: impl FnOnce(usize, Writer<'_>) -> Result<usize, Error>,
+    from: impl FnOnce(usize, Writer<'_, MaybeUninit<u8>>) -> Result<usize, Error>,
 ) -> i32 {
     // No type has more bytes than that: the rest of a larger room is left alone.
     let size = if room.is_null() { 0 } else { size.min(MAX_ENCODED_BYTES) };
     let room = if size == 0 { std::ptr::NonNull::dangling().as_ptr() } else { room.cast::<MaybeUninit<u8>>() };
     // SAFETY: the caller vouches for `size` bytes, of which none are asked for without a room.
     let room = unsafe { std::slice::from_raw_parts_mut(room, size) };
-    match from(address(buffer), Writer::uninit(room)) {
+    match from(address(buffer), Writer::new(room)) {
         Ok(needed) => i32::try_from(needed).unwrap_or(-AIMAPPER_ERROR_NO_RESOURCES),
         Err(error) => -refused("getMetadata", Level::Debug, error),
     }

@@ -4,7 +4,7 @@ use super::table::Content;
 use super::{Computed, Encoding, Entry, VendorSetError, MAX_VALUE_BYTES};
 use crate::handle::{BufferInfo, BUFFER_FD, FDS};
 use crate::layout::MAX_PLANES;
-use crate::metadata::wire::{Reader, Writer};
+use crate::metadata::wire::{Byte, Reader, Writer};
 use crate::sync::AtomicU32;
 
 /// Words of the longest stored value: a count of bytes, and the bytes.
@@ -12,13 +12,13 @@ const VALUE_WORDS: usize = 1 + MAX_VALUE_BYTES / 4;
 
 /// Writes the value; nothing for one that is not set, and nothing, false, for one that this buffer has not. `fds` are the
 /// handle's in the process's own numbers.
-pub fn encode_vendor(
+pub fn encode_vendor<B: Byte>(
     name: &[u8],
     entry: &Entry,
     info: &BufferInfo,
     fds: [i32; FDS],
     area: &[AtomicU32],
-    out: &mut Writer<'_>,
+    out: &mut Writer<'_, B>,
 ) -> bool {
     match &entry.content {
         Content::Constant(bytes) => frame(name, entry, bytes, out),
@@ -90,14 +90,14 @@ fn is_value(entry: &Entry, bytes: &[u8]) -> bool {
     }
 }
 
-fn header(name: &[u8], entry: &Entry, out: &mut Writer<'_>) {
+fn header<B: Byte>(name: &[u8], entry: &Entry, out: &mut Writer<'_, B>) {
     if entry.framing.header {
         out.text(name);
         out.i64(entry.value);
     }
 }
 
-fn frame(name: &[u8], entry: &Entry, bytes: &[u8], out: &mut Writer<'_>) {
+fn frame<B: Byte>(name: &[u8], entry: &Entry, bytes: &[u8], out: &mut Writer<'_, B>) {
     header(name, entry, out);
     if entry.framing.counted && entry.encoding.number_bytes().is_none() {
         out.count(bytes.len());
@@ -118,7 +118,14 @@ fn unframe<'b>(name: &[u8], entry: &Entry, bytes: &'b [u8]) -> Option<&'b [u8]> 
     }
 }
 
-fn computed(name: &[u8], entry: &Entry, what: Computed, info: &BufferInfo, fds: [i32; FDS], out: &mut Writer<'_>) {
+fn computed<B: Byte>(
+    name: &[u8],
+    entry: &Entry,
+    what: Computed,
+    info: &BufferInfo,
+    fds: [i32; FDS],
+    out: &mut Writer<'_, B>,
+) {
     let planes = info.planes.as_slice();
     let fd = i64::from(fds.get(BUFFER_FD).copied().unwrap_or(-1));
     let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
