@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use gralloc_buffer::handle::{decode, encode, fields, BufferInfo, RawHandle, INTS};
-use gralloc_buffer::layout::{Compression, Needs};
+use gralloc_buffer::layout::{Area, Compression, Needs, Plane, Planes, TypeName};
 use gralloc_buffer::METADATA_BYTES;
 use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
 use proptest::prelude::*;
@@ -73,6 +73,38 @@ fn any_info() -> impl Strategy<Value = BufferInfo> {
     })
 }
 
+/// The same in blocks: up to four planes, each with a header, a body, or both.
+fn any_compressed() -> impl Strategy<Value = BufferInfo> {
+    let area = (prop_oneof![Just(0u32), 1u32..70_000], 1u32..5_000_000, 0u64..5000, 1u32..9000, 1u32..9000);
+    let rest = (1usize..=4, 0u64..5000, any::<u64>(), any::<[bool; 2]>());
+    (any_info(), prop::collection::vec(area, 4), rest).prop_map(|(info, areas, rest)| {
+        let (count, tail, modifier, [body_first, named]) = rest;
+        let mut compression = Compression { body_first, ..Compression::default() };
+        if named {
+            compression =
+                Compression { name: TypeName::from_text("vendor").unwrap(), value: 7, header_type: 9, ..compression };
+        }
+        let (mut planes, mut end) = (Vec::new(), 0);
+        let used = compression.areas.iter_mut().zip(&areas).take(count.max(info.shapes().len()));
+        for (area, &(header_bytes, body_bytes, gap, stride_bytes, lines)) in used {
+            *area = Area { header_bytes, body_bytes };
+            planes.push(Plane { offset_bytes: end + gap, stride_bytes, lines });
+            end += gap + area.bytes();
+        }
+        let layer_bytes = end + tail;
+        BufferInfo {
+            planes: Planes::from_slice(&planes).unwrap(),
+            compression: Some(compression),
+            fourcc: u32::from_le_bytes(*b"AB24"),
+            modifier,
+            mappable: false,
+            layer_bytes,
+            buffer_bytes: layer_bytes * u64::from(info.layers),
+            ..info
+        }
+    })
+}
+
 /// Whatever was accepted: one encoding, and nothing outside. Arithmetic in 128 bits, not the crate's own.
 fn hold(ints: &[i32]) -> Result<bool, TestCaseError> {
     let _ = fields(ints);
@@ -130,6 +162,23 @@ proptest! {
     fn decode_of_encode_is_the_identity(info in any_info()) {
         prop_assert_eq!(decode(RawHandle { num_fds: 2, ints: &encode(&info) }), Ok(info));
         prop_assert!(hold(&encode(&info))?);
+    }
+
+    #[test]
+    fn decode_of_encode_is_the_identity_in_blocks(info in any_compressed()) {
+        prop_assert_eq!(decode(RawHandle { num_fds: 2, ints: &encode(&info) }), Ok(info));
+        prop_assert!(hold(&encode(&info))?);
+    }
+
+    #[test]
+    fn a_few_changed_ints_of_blocks_describe_nothing_outside(
+        info in any_compressed(), changes in prop::collection::vec((0..INTS, hostile_int()), 1..6),
+    ) {
+        let mut ints = encode(&info);
+        for (at, value) in changes {
+            ints[at] = value;
+        }
+        hold(&ints)?;
     }
 
     #[test]
