@@ -1,4 +1,4 @@
-//! What is logged of a buffer that the CPU was not said to use. A process has one logger, so this test has one of its own.
+//! What is logged of buffers that the CPU was not said to use, or can make nothing of. A process has one logger, and this is its test.
 
 // Tests: a failed unwrap is a failed test; the interface is C's.
 #![allow(
@@ -13,11 +13,49 @@ mod common;
 
 use common::*;
 use gralloc_buffer::handle::BufferInfo;
-use gralloc_buffer::Usage;
+use gralloc_buffer::layout::{Area, Compression, TypeName};
+use gralloc_buffer::{PixelFormat, Usage};
+use gralloc_mapper::abi::AIMAPPER_ERROR_BAD_VALUE;
+use std::sync::Mutex;
+
+/// 64×48 pixels in 12 superblocks of 16×16.
+fn afbc() -> BufferInfo {
+    let mut compression =
+        Compression { name: TypeName::from_text("arm.graphics.Compression").unwrap(), ..Compression::default() };
+    compression.areas[0] = Area { header_bytes: 1024, body_bytes: 12 * 1024 };
+    BufferInfo {
+        usage: Usage(1 << 9),
+        modifier: 0x0800_0000_0000_0051,
+        compression: Some(compression),
+        mappable: false,
+        ..rgba()
+    }
+}
 
 #[test]
-fn buffer_without_cpu_usage_locked_with_one_warning() {
+fn locks_that_are_slow_or_cannot_be_say_why() {
     let lines = log_lines();
+    without_cpu_usage_locked_with_one_warning(lines);
+    compressed_or_unmappable_not_locked_and_the_reason_told(lines);
+}
+
+fn compressed_or_unmappable_not_locked_and_the_reason_told(lines: &Mutex<Vec<String>>) {
+    let client = client();
+    let tiled =
+        BufferInfo { compression: None, format: PixelFormat::Vendor(0x108), modifier: 0x0500_0000_0000_0002, ..afbc() };
+    for (info, reason) in [(afbc(), "compressed (modifier 0x800000000000051)"), (tiled, "modifier 0x500000000000002")] {
+        lines.lock().unwrap().clear();
+        let buffer = client.import(&Raw::new(Source::Memfd, &info));
+        for usage in [READ, WRITE, CPU] {
+            assert_eq!(client.lock_with(buffer, usage, WHOLE, -1), Err(AIMAPPER_ERROR_BAD_VALUE));
+        }
+        let said = lines.lock().unwrap().clone();
+        assert!(!said.is_empty() && said.iter().all(|line| line.contains(reason)), "{said:?}");
+        client.free(buffer);
+    }
+}
+
+fn without_cpu_usage_locked_with_one_warning(lines: &Mutex<Vec<String>>) {
     let client = client();
     let raw = |usage| Raw::new(Source::Memfd, &BufferInfo { usage: Usage(usage), ..rgba() });
     let (gpu, read) = (client.import(&raw(1 << 8)), client.import(&raw(READ | 1 << 8)));

@@ -35,6 +35,8 @@ pub(super) unsafe extern "C" fn lock(
             unsafe { outData.write(data.cast()) };
             AIMAPPER_ERROR_NONE
         }
+        // Who asks for a compressed buffer's bytes would see no more than "bad value".
+        Err(error @ Error::NotMappable { .. }) => refused("lock", Level::Warn, error),
         Err(error) => refused("lock", Level::Debug, error),
     }
 }
