@@ -208,6 +208,7 @@ fn ubwc_of_rgb_worked_examples() {
         assert_eq!(info.buffer_bytes, total, "{format} {width}x{height}");
     };
     check("RGBA_8888", 1080, 2400, 77_824, 4352, 10_522_624);
+    check("RGBA_1010102", 1080, 2400, 77_824, 4352, 10_522_624);
     check("RGBA_8888", 1440, 3120, 102_400, 5888, 18_472_960);
     check("RGBA_FP16", 1080, 2400, 118_784, 8704, 21_008_384);
     check("RGBA_8888", 1920, 1080, 36_864, 7680, 8_392_704);

@@ -1,4 +1,4 @@
-//! The README lists every key that a policy may have.
+//! The README lists every key that a policy may have; what the guide quotes of boards' policies stands in them.
 // A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing)]
 
@@ -70,4 +70,31 @@ fn every_layout_that_is_no_format_is_in_the_readme() {
         let known = gralloc_buffer::PixelFormat::from_name(layout.name()).is_some();
         assert!(known || readme.contains(layout.name()), "{layout}");
     }
+}
+
+/// Every example of the guide is a part of a board's policy, whose worked examples are tests: the same keys and values.
+#[test]
+fn every_example_of_the_guide_is_a_boards_own() {
+    let boards = ["arm", "qualcomm", "rockchip"].map(|name| {
+        let path = format!("{}/tests/peers/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap().parse::<toml::Table>().unwrap()
+    });
+    let guide = include_str!("../../../docs/vendor-gralloc.md");
+    let blocks: Vec<&str> = guide.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 5, "{}", blocks.len());
+    for block in blocks {
+        let example = block.parse::<toml::Table>().unwrap();
+        assert!(boards.iter().any(|board| is_part(&example, board)), "{block}");
+    }
+}
+
+/// Keys of a table are in the other, entries of a list are among the other's.
+fn is_part(part: &toml::Table, of: &toml::Table) -> bool {
+    part.iter().all(|(key, value)| match (value, of.get(key)) {
+        (toml::Value::Table(part), Some(toml::Value::Table(of))) => is_part(part, of),
+        (toml::Value::Array(part), Some(toml::Value::Array(of))) if part.iter().all(toml::Value::is_table) => {
+            part.iter().all(|entry| of.contains(entry))
+        }
+        (value, of) => of == Some(value),
+    })
 }

@@ -349,3 +349,79 @@ fn explain_shows_each_step_with_its_cause() {
         assert!(out.contains(part), "{part}\n{out}");
     }
 }
+
+/// Which types a buffer has, in the policy's order; of one type and value the first that matches; none where there is no buffer.
+#[test]
+fn explain_lists_the_vendors_types_of_metadata() {
+    let entry = |keys: &str| format!("\n[[vendor_metadata]]\ntype = \"vendor.acme.Metadata\"\n{keys}\n");
+    let types = [
+        "name = \"kind-of-rgba\"\nvalue = 1\nencoding = \"i32\"\nlayouts = [\"RGBA_8888\"]\nconstant = -2",
+        "name = \"kind\"\nvalue = 1\nencoding = \"i32\"\nconstant = 7",
+        "name = \"board\"\nvalue = 2\nencoding = \"string\"\ntext = \"acme\"",
+        "name = \"fds\"\nvalue = 3\nencoding = \"i64\"\nheader = false\ncomputed = \"plane_fds\"",
+        "name = \"heap\"\nvalue = 4\nencoding = \"string\"\ncounted = false\ncomputed = \"heap_name\"",
+        "name = \"format\"\nvalue = 5\nencoding = \"u32\"\ncomputed = \"format\"",
+        "name = \"rate\"\nvalue = 6\nencoding = \"f32\"\nstored = true",
+        "name = \"blob\"\nvalue = 7\nencoding = \"bytes\"\nstored = true\nmax_bytes = 12",
+        "name = \"of-video\"\nvalue = 8\nencoding = \"i64\"\nany_of = [\"VIDEO_DECODER\"]\nconstant = 1",
+    ];
+    let generic = include_str!("../../../../heaps-config/profiles/generic.toml");
+    let (_dir, policy) = file(format!("{generic}{}", types.map(entry).concat()), "types.toml");
+    let of = |format, usage| {
+        ["explain", "--policy", &policy, "--all-heaps", "--format", format, "--usage", usage, "--size", "64x64"]
+            .map(str::to_owned)
+    };
+    let text = |format, usage| run(&of(format, usage).each_ref().map(String::as_str)).out;
+    let rgba = text("RGBA_8888", "CPU_READ_OFTEN");
+    let lines: Vec<&str> = rgba.lines().filter(|line| line.contains("vendor.acme.Metadata")).map(str::trim).collect();
+    let said = |name: &str, value: i64, says: &str| format!("\"{name}\": vendor.acme.Metadata {value} is {says}");
+    let expected = [
+        said("kind-of-rgba", 1, "always -2"),
+        said("board", 2, "always \"acme\""),
+        said("fds", 3, "its plane_fds"),
+        said("heap", 4, "the name of its heap"),
+        said("format", 5, "the format that it became"),
+        said("rate", 6, "what clients set, f32"),
+        said("blob", 7, "what clients set, at most 12 bytes"),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{rgba}");
+    assert!(lines[0].starts_with("metadata"), "{rgba}");
+    assert!(lines.iter().zip(&expected).all(|(line, expected)| line.ends_with(expected.as_str())), "{rgba}");
+    let video = text("YCBCR_420_888", "VIDEO_DECODER");
+    assert!(
+        video.contains(&said("kind", 1, "always 7")) && video.contains(&said("of-video", 8, "always 1")),
+        "{video}"
+    );
+    assert!(!text("RGBA_8888", "PROTECTED").contains("vendor.acme.Metadata"), "no buffer has no types");
+
+    let json = |usage| {
+        let mut arguments = of("RGBA_8888", usage).to_vec();
+        arguments.insert(1, "--json".to_owned());
+        run_json(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).1
+    };
+    let of_rgba = json("CPU_READ_OFTEN");
+    let listed = of_rgba["vendor_metadata"].as_array().unwrap();
+    let all = |key: &str| listed.iter().map(|entry| entry[key].clone()).collect::<Vec<_>>();
+    assert_eq!(all("value"), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(all("encoding"), ["i32", "string", "i64", "string", "u32", "f32", "bytes"]);
+    assert_eq!(all("header"), [true, true, false, true, true, true, true]);
+    assert_eq!(all("counted"), [true, true, true, false, true, true, true]);
+    assert_eq!(listed[0]["says"], "always -2");
+    assert_eq!(json("PROTECTED")["vendor_metadata"], Value::Null);
+}
+
+/// The README says with which request.
+#[test]
+fn picture_of_the_readme_is_what_explain_draws() {
+    let request = ["--format", "YCBCR_420_888", "--usage", "VIDEO_DECODER|GPU_TEXTURE", "--size", "1000x562"];
+    let written = request.join(" ").replace("VIDEO_DECODER|GPU_TEXTURE", "'VIDEO_DECODER|GPU_TEXTURE'");
+    assert!(include_str!("../../../../README.md").contains(&written), "{written}");
+    let dir = tempdir().unwrap();
+    let drawing = dir.path().join("planes.svg");
+    let head = ["explain", "--policy", "reference-soc", "--all-heaps", "--svg", drawing.to_str().unwrap()];
+    assert_eq!(run(&[&head[..], &request].concat()).status, 0);
+    assert!(
+        fs::read_to_string(&drawing).unwrap() == include_str!("../../../../docs/planes.svg"),
+        "docs/planes.svg is another"
+    );
+}
