@@ -125,6 +125,12 @@ const _: () = assert!(FDS == 2 && BUFFER_FD == 0 && METADATA_FD == 1);
 fn format_of(info: &BufferInfo) -> Result<Format> {
     ensure!(!info.protected, "a buffer of protected memory, which no CPU may see");
     ensure!(info.layers == 1, "a buffer of {} layers", info.layers);
+    // Its bytes would be taken for pixels.
+    ensure!(
+        info.compression.is_none() && info.modifier == 0,
+        "a buffer that is no lines of pixels: modifier {:#x}",
+        info.modifier
+    );
     Format::of(info.layout).with_context(|| format!("a buffer of layout {}", info.layout.name()))
 }
 

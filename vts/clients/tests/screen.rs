@@ -6,11 +6,16 @@
 // A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "screen/importer.rs"]
+mod importer;
 #[path = "screen/place.rs"]
 mod place;
 #[path = "screen/program.rs"]
 mod program;
 
+use gralloc_buffer::handle::encode;
+use gralloc_buffer::layout::Compression;
+use gralloc_buffer::PixelFormat;
 use place::Place;
 use program::Program;
 use serde_json::Value;
@@ -71,7 +76,15 @@ type Attack = fn(&Place, &Connection);
 #[test]
 fn hostile_cameras_are_refused_and_the_next_one_is_served() {
     let Some(place) = Place::find() else { return };
-    let attacks: [(&str, Attack); 7] = [
+    let attacks: [(&str, Attack); 8] = [
+        ("no lines of pixels", |place, display| {
+            let buffer = place.buffer();
+            let mut info = *buffer.info();
+            let mut compression = Compression::default();
+            compression.areas[0].body_bytes = u32::try_from(info.layer_bytes).unwrap();
+            (info.modifier, info.compression, info.mappable) = (importer::TILED, Some(compression), false);
+            send(display, &buffer.fds(), encode(&info).to_vec());
+        }),
         ("the handle is refused", |place, display| {
             let buffer = place.buffer();
             let mut ints = buffer.ints().to_vec();
@@ -115,7 +128,7 @@ fn hostile_cameras_are_refused_and_the_next_one_is_served() {
     display.terminate();
     let (code, report) = display.end();
     assert_eq!(code, Some(1), "attacks are failures: {report:#}");
-    assert_eq!(report["held"]["camera"], 7);
+    assert_eq!(report["held"]["camera"], 8);
     assert_eq!(check(&report, "every fd is closed again"), Some(true));
     place.nothing_is_left();
 }
@@ -216,6 +229,35 @@ fn contiguous_camera_captures_into_the_contiguous_heap_that_the_policy_chose() {
     assert_eq!((&dump.heap("camera")["total_buffers"], dump.number("/all/live_buffers")), (&Value::from(8), 0));
 }
 
+/// A composer knows the vendor's format by what the handle says alone: its fourcc, its modifier, its planes.
+#[test]
+fn display_takes_a_vendors_linear_format_and_refuses_a_modifier_that_it_lacks() {
+    let Some(place) = Place::find() else { return };
+    let screen = importer::Screen::open();
+    let format = |name: &str, value: i32, more: &str| {
+        let planes = "planes = [{ components = [\"B:8\", \"G:8\", \"R:8\"], bytes = 4 }]";
+        format!("[[format]]\nname = \"{name}\"\nvalue = {value}\nfourcc = \"XR24\"\n{planes}\n{more}\n")
+    };
+    let tiled = format!("modifier = {}", importer::TILED);
+    let policy =
+        PolicyText { more: format("LINES", 0x10a, "") + &format("TILES", 0x10b, &tiled), ..PolicyText::default() };
+    let service = service_tests::service::Service::start(&policy, &Options::default());
+    let client = service.connect();
+    let allocate = |value| {
+        let usage = gralloc_buffer::Usage::COMPOSER_OVERLAY;
+        client.one(&service_tests::client::descriptor("vendor's", 640, 480, PixelFormat::Vendor(value), usage))
+    };
+    let (lines, tiles) = (allocate(0x10a), allocate(0x10b));
+    assert_eq!((lines.info.modifier, tiles.info.modifier), (0, importer::TILED));
+    assert_eq!(screen.add(&lines), Ok(()), "{}", screen.driver());
+    let refused = screen.add(&tiles);
+    assert_eq!(refused, Err(Some(nix::libc::EINVAL)), "{} has no such tiles", screen.driver());
+    // Nor is it the size or the memory: the same lines once more.
+    assert_eq!(screen.add(&lines), Ok(()));
+    drop((lines, tiles));
+    place.nothing_is_left();
+}
+
 fn next(connection: &Connection) -> Message {
     connection.receive().unwrap().expect("a message").0
 }
@@ -236,7 +278,7 @@ impl Place {
             name: "camera of a stranger".to_owned(),
             width: 1280,
             height: 720,
-            format: gralloc_buffer::PixelFormat::Bgra8888,
+            format: PixelFormat::Bgra8888,
             usage: gralloc_buffer::Usage::CAMERA_OUTPUT | gralloc_buffer::Usage::COMPOSER_OVERLAY,
         };
         self.service.allocate(&request, false).unwrap()

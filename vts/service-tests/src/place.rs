@@ -1,8 +1,11 @@
 //! What this machine has, and the reason to skip a test for what it has not.
 
 use crate::suite::Skip;
+use rustix::fs::{mknodat, FileType, Mode, CWD};
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// The node of the heap that every kernel with dma-heaps has.
 pub const SYSTEM_HEAP: &str = "/dev/dma_heap/system";
@@ -109,4 +112,14 @@ pub fn root() -> Result<(), Skip> {
     } else {
         Err(Skip("needs to run as root".to_owned()))
     }
+}
+
+/// A folder of nodes: names, and the nodes that they stand for. Needs root.
+pub fn nodes(of: &[(&str, &Path)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, node) in of {
+        let device = std::fs::metadata(node).unwrap().rdev();
+        mknodat(CWD, folder.path().join(name), FileType::CharacterDevice, Mode::RUSR | Mode::ROTH, device).unwrap();
+    }
+    folder
 }

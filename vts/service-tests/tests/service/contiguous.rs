@@ -1,9 +1,8 @@
 //! Two real heaps: contiguous memory that runs out, is in pieces, has a budget, is absent, goes by other names.
 
 use gralloc_client::Buffer;
-use rustix::fs::{mknodat, FileType, Mode, CWD};
 use service_tests::client::{blob, rgba, Client, NO_RESOURCES, UNSUPPORTED};
-use service_tests::place::{contiguous_heap, kernel_heaps, root, Heaps, CONTIGUOUS_NAMES, SYSTEM_HEAP};
+use service_tests::place::{contiguous_heap, kernel_heaps, nodes, root, Heaps, CONTIGUOUS_NAMES, SYSTEM_HEAP};
 use service_tests::policy::{heap, rule, PolicyText};
 use service_tests::process::{fdinfo, own_pid};
 use service_tests::service::{Options, Service};
@@ -12,7 +11,6 @@ use service_tests::suite::{Test, Verdict};
 use service_tests::{tests, wait_for, SOON};
 use std::fs;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -78,16 +76,6 @@ fn region(name: &str) -> u64 {
     let regions = fs::read_dir("/sys/kernel/debug/cma").unwrap().flatten();
     let files = regions.map(|region| region.path().join(name));
     files.map(|file| fs::read_to_string(file).unwrap().trim().parse::<u64>().unwrap()).max().unwrap()
-}
-
-/// A folder of nodes: names, and the nodes that they stand for.
-fn nodes(of: &[(&str, &Path)]) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, node) in of {
-        let device = fs::metadata(node).unwrap().rdev();
-        mknodat(CWD, folder.path().join(name), FileType::CharacterDevice, Mode::RUSR | Mode::ROTH, device).unwrap();
-    }
-    folder
 }
 
 fn start_on(folder: &TempDir) -> Service {

@@ -9,12 +9,13 @@ use gralloc_client::Buffer;
 use gralloc_dmabuf as dmabuf;
 use gralloc_dmabuf::mmap::{Mapping, Protection};
 use service_tests::client::{descriptor, rgba, CPU};
-use service_tests::place::{kernel_heaps, udmabuf, Heaps};
-use service_tests::policy::PolicyText;
+use service_tests::place::{kernel_heaps, nodes, root, udmabuf, Heaps, SYSTEM_HEAP};
+use service_tests::policy::{heap, rule, PolicyText};
 use service_tests::service::{Options, Service};
 use service_tests::suite::{Test, Verdict};
 use service_tests::tests;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -22,6 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
         afbc_headers_are_written_on_the_kernels_heap,
         afbc_headers_are_written_on_udmabuf,
         afbc_headers_are_written_on_memfd,
+        protected_buffer_is_compressed_and_not_a_byte_of_it_written,
         vendors_types_travel_with_each_buffer,
         dataspace_and_vendors_types_share_the_metadata,
     ]
@@ -137,6 +139,33 @@ fn headers(heaps: Heaps) -> Verdict {
     let linear = client.one(&rgba("linear", 100, 40));
     assert_eq!((linear.info.modifier, linear.info.mappable), (0, true));
     assert!(words(&linear.pixels, 0, 1024).iter().all(|word| *word == 0));
+    Ok(())
+}
+
+/// A second node of the system heap stands for protected memory, so that a test can look into it: where it is real, a service that
+/// wrote there would die.
+fn protected_buffer_is_compressed_and_not_a_byte_of_it_written() -> Verdict {
+    kernel_heaps()?;
+    root()?;
+    let system = Path::new(SYSTEM_HEAP);
+    let folder = nodes(&[("system", system), ("acme-secure", system)]);
+    let policy = PolicyText {
+        heaps: heap("secure", &["acme-secure"], "protected = true") + &heap("system", &["system"], ""),
+        rules: rule("protected", "all_of = [\"PROTECTED\"]\nheaps = [\"secure\"]")
+            + &rule("everything-else", "heaps = [\"system\"]"),
+        more: AFBC.to_owned(),
+        ..PolicyText::default()
+    };
+    let options = Options { heap_dir: Some(folder.path().to_owned()), ..Options::default() };
+    let service = Service::start(&policy, &options);
+    let client = service.connect();
+    let asked = |usage| descriptor("afbc", 100, 40, Format::Rgba8888, usage | Usage::GPU_RENDER_TARGET);
+    let (open, secret) = (client.one(&asked(Usage::NONE)), client.one(&asked(Usage::PROTECTED)));
+    assert_eq!((open.info.protected, secret.info.protected), (false, true));
+    assert_eq!((open.info.modifier, open.info.planes), (secret.info.modifier, secret.info.planes));
+    let bytes = usize::try_from(secret.info.buffer_bytes).unwrap();
+    assert!(words(&open.pixels, 0, bytes / 4).iter().any(|word| *word != 0));
+    assert!(words(&secret.pixels, 0, bytes / 4).iter().all(|word| *word == 0));
     Ok(())
 }
 
