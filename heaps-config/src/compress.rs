@@ -23,6 +23,12 @@ pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings
         let finding = Finding::new(Code::Compression, path.key("modifier_lines_at"), "no place for a column's lines");
         findings.push(finding.help("allowed: a bit from 0 to 40, together with column_bytes"));
     }
+    let headers = doc.grid.iter().any(|grid| grid.header_bytes.unwrap_or(0) > 0);
+    if doc.column_bytes.is_some() && (headers || doc.merged || doc.header_planes) {
+        // Such a buffer's handle would have areas without planes, and nobody could import it.
+        let message = "planes in columns have no headers and are not merged";
+        findings.push(Finding::new(Code::Compression, path.key("column_bytes"), message));
+    }
     let type_name = TypeName::from_text(doc.type_name.as_deref().unwrap_or_default());
     if type_name.is_none() {
         let finding = Finding::new(Code::BadValue, path.key("type_name"), "not the name of a type");

@@ -10,7 +10,7 @@ use gralloc_allocator::{Plan, Request};
 use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::layout::{Plane, Planes};
 use gralloc_buffer::{BufferName, Dataspace, Layout, PixelFormat, Usage};
-use heaps_config::policy::{Heap, HeapSet, Policy};
+use heaps_config::policy::{Compress, Heap, HeapSet, Initialise, Policy};
 
 fn planes(planes: &[(u64, u32, u32)]) -> Planes {
     let planes: Vec<Plane> =
@@ -84,4 +84,26 @@ fn handle_of_a_plan_takes_the_plan_and_the_heap_that_gave_the_memory() {
     };
     let policy = Policy { strict_cpu_usage: true, ..common::policy() };
     assert_eq!(plan.buffer_info(&policy, &heap, golden.id, golden.name), golden);
+}
+
+/// The same compression, on a heap that is protected or for a use that is, leaves the memory as the kernel gave it.
+#[test]
+fn headers_are_written_into_no_protected_memory() {
+    let entry = Compress {
+        fourcc: Layout::Rgba8888.fourcc(),
+        modifier: 0x0800_0000_0000_0041,
+        initialise: Some(Initialise::Afbc),
+        ..common::compress("afbc", common::always())
+    };
+    let policy = Policy { compressions: vec![entry], ..common::policy() };
+    let asked = |usage| common::descriptor(PixelFormat::Rgba8888, 64, 64, usage | Usage::GPU_TEXTURE);
+    let open = common::planned(&asked(Usage::NONE), &policy).unwrap();
+    let secret = common::planned(&asked(Usage::PROTECTED), &policy).unwrap();
+    let [system, _, secure, ..] = policy.heaps.as_slice() else { panic!("the policy has other heaps") };
+    let headers = open.initial_headers(system).unwrap();
+    assert_eq!((headers.count, headers.words), (16, [1024, 1, 0x1_0000, 0]));
+    assert_eq!(open.initial_headers(secure), None);
+    assert_eq!(secret.initial_headers(secure), None);
+    assert_eq!(secret.initial_headers(system), None, "whatever a policy says of its heap");
+    assert_eq!((secret.modifier(), secret.bytes), (open.modifier(), open.bytes));
 }

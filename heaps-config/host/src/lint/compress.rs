@@ -108,10 +108,6 @@ fn areas(entry: &Compress, shapes: &[&[PlaneShape]]) -> Vec<(&'static str, Strin
             let why = "planes in columns have lines of the same bytes; others would lie in one another's";
             wrong.push(("column_bytes", format!("{why}: say of which `layouts` it is")));
         }
-        if headers || blocks.merged || blocks.header_planes {
-            let why = "planes in columns have no headers and are not merged";
-            wrong.push(("column_bytes", why.to_owned()));
-        }
     }
     let most = shapes.iter().map(|planes| planes.len()).max().unwrap_or(1);
     if blocks.header_planes && headers && !blocks.merged && most.saturating_mul(2) > MAX_PLANES {

@@ -353,7 +353,8 @@ impl Grid {
                 let stride = match (self.row_stride, bytes) {
                     (true, _) => row,
                     (false, 0) => width.checked_mul(bits)?.div_ceil(samples.checked_mul(8)?),
-                    (false, _) => row / block_h,
+                    // Of a block with fewer bytes than lines a line has none, and a stride of 0 is no stride.
+                    (false, _) => (row / block_h).max(1),
                 };
                 (of_block, stride, height, width, row.checked_mul(rows)?)
             }
