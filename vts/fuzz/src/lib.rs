@@ -14,14 +14,17 @@
 // A broken promise is a panic here.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod buffer;
+mod bytes;
 mod calls;
 pub mod corpus;
+mod generated;
 mod parcel;
 mod plan;
 
 pub use calls::calls;
 pub use parcel::{good_parcel, parcel};
-pub use plan::{plan, policy};
+pub use plan::{granted, plan, policy, Granted};
 
 use gralloc_buffer::handle::{decode, encode, fields, BufferInfo, RawHandle, INTS};
 use gralloc_buffer::layout::{Plane, Planes};
@@ -81,13 +84,7 @@ pub fn handle(bytes: &[u8]) {
     for num_fds in [0, 1, 2, 3, usize::MAX] {
         let Ok(info) = decode(RawHandle { num_fds, ints: &ints }) else { continue };
         assert_eq!(num_fds, 2);
-        assert_eq!(encode(&info).as_slice(), ints);
-        for plane in info.planes.as_slice() {
-            let end = plane.offset_bytes.checked_add(plane.bytes()).unwrap();
-            assert!(end <= info.layer_bytes);
-        }
-        assert_eq!(info.layer_bytes.checked_mul(info.layers.into()), Some(info.buffer_bytes));
-        assert!(!info.to_string().is_empty());
+        buffer::is_whole(&info, &ints);
     }
 }
 
@@ -180,6 +177,10 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let mut import = vec![1, 1, 0x33, 0, 0, 0, 0];
     import.extend(&handle);
     let mut seeds = vec![handle, import, good_parcel()];
+    for info in plan::with_blocks_and_shapes() {
+        let ints: Vec<u8> = encode(&info).iter().flat_map(|int| int.to_le_bytes()).collect();
+        seeds.extend([ints.clone(), [vec![31, 2, 0x33, 0, 0, 0, 0], ints].concat()]);
+    }
     seeds.extend(plan::compiled().into_iter().map(String::into_bytes));
     seeds.push((0..64).flat_map(|call: u8| [call, call / 3, call.wrapping_mul(7), call]).collect());
     seeds.push(vec![0, 0xff, 3, 1, 0, 0, 64, 0, 0, 64, 0, 0x33, 0, 0, 0, 0, 0, 0, 0]);

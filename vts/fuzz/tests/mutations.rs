@@ -3,7 +3,7 @@
 // A broken promise is a panic.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use fuzz_targets::{calls, handle, import, metadata, parcel, plan, policy, seeds};
+use fuzz_targets::{calls, granted, handle, import, metadata, parcel, plan, policy, seeds};
 use service_tests::random::Random;
 
 fn below(random: &mut Random, end: usize) -> usize {
@@ -61,6 +61,27 @@ fn imports_mutated_are_refused_or_have_their_memory() {
 #[test]
 fn descriptors_mutated_are_refused_or_planned_within_bounds() {
     run(plan, 60_000);
+}
+
+/// From a policy to what a client decodes, over policies of anybody's.
+#[test]
+fn policies_generated_plan_what_travels_in_a_handle_whole() {
+    let mut random = Random::of(2);
+    let (mut all, mut compressed, mut formats, mut metadata) = (0, 0, 0, 0);
+    for _ in 0..3_000 {
+        let mut bytes: Vec<u8> = (0..600).map(|_| u8::try_from(random.next() >> 24 & 0xff).unwrap()).collect();
+        // A generated policy, all heaps.
+        bytes[..2].copy_from_slice(&[0, 0xff]);
+        let granted = granted(&bytes);
+        all += granted.all;
+        compressed += granted.compressed;
+        formats += granted.vendor_format;
+        metadata += granted.vendor_metadata;
+    }
+    println!(
+        "{all} granted: {compressed} compressed, {formats} of a vendor's format, {metadata} with a vendor's types"
+    );
+    assert!([all, compressed, formats, metadata].iter().all(|granted| *granted > 100));
 }
 
 #[test]
