@@ -9,7 +9,7 @@ mod limits;
 mod must;
 mod nodes;
 mod protected;
-mod reach;
+pub(crate) mod reach;
 mod ready;
 pub(crate) mod region;
 mod unused;

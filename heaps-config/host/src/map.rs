@@ -1,9 +1,11 @@
 //! A policy as a grid: what each format gets in each use, by the plan of `allocate2`.
 
 use crate::expect::{explain_line, summary};
+use crate::lint::reach::Reach;
+use crate::lint::region::Witness;
 use gralloc_allocator::explain::{explain, CompressionNote, PlaneNote};
 use gralloc_buffer::{Descriptor, PixelFormat, Usage};
-use heaps_config::policy::{HeapSet, Policy};
+use heaps_config::policy::{HeapSet, Policy, Rule};
 
 /// A column: who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub struct Cell {
     pub becomes: Option<String>,
     /// The compression or tiling that applies.
     pub compressed: Option<String>,
-    /// The alignments that changed a figure.
+    /// The alignments that apply, whether or not this size shows it.
     pub alignments: Vec<String>,
     /// The cause's word and the message.
     pub refused: Option<(String, String)>,
@@ -83,9 +85,33 @@ fn uses(policy: &Policy) -> Vec<Use> {
     uses
 }
 
+/// Columns that rules get which no other column reaches: more would be no picture.
+const MOST_RULES: usize = 16;
+
 /// Makes the picture of a policy, on a kernel with all of its heaps.
 pub fn of(policy: &Policy) -> Map {
-    let uses = uses(policy);
+    let mut map = grid(policy, uses(policy));
+    let unreached = unreached(policy, &map);
+    if !unreached.is_empty() {
+        map.uses.extend(unreached);
+        map = grid(policy, map.uses);
+    }
+    map
+}
+
+/// A use for each rule that takes nothing of the grid: the simplest request that it takes.
+fn unreached(policy: &Policy, map: &Map) -> Vec<Use> {
+    let Some(reach) = Reach::of(policy) else { return Vec::new() };
+    let drawn = |rule: &Rule| map.cells.iter().flatten().any(|cell| cell.rule.as_ref() == Some(&rule.name));
+    let taken = |(at, rule): (usize, &Rule)| {
+        let takes = |witness: &Witness| cell(policy, witness.format, witness.usage).rule.as_ref() == Some(&rule.name);
+        let usage = reach.examples(at).into_iter().find(takes)?.usage;
+        Some(Use { name: format!("rule {}", rule.name), usage })
+    };
+    policy.rules.iter().enumerate().filter(|(_, rule)| !drawn(rule)).filter_map(taken).take(MOST_RULES).collect()
+}
+
+fn grid(policy: &Policy, uses: Vec<Use>) -> Map {
     let named = PixelFormat::ALL.iter().copied().filter(|format| *format != PixelFormat::Unspecified);
     let own = policy.formats.iter().map(|format| PixelFormat::Vendor(format.value));
     let formats: Vec<PixelFormat> = named.chain(own).collect();
@@ -121,7 +147,7 @@ fn cell(policy: &Policy, format: PixelFormat, usage: Usage) -> Cell {
         alignments: told
             .alignments
             .iter()
-            .filter(|note| !note.changes.is_empty())
+            .filter(|note| note.misses.is_empty())
             .map(|note| note.name.clone())
             .collect(),
         refused: told.outcome.as_ref().err().map(|refusal| (refusal.cause().to_owned(), refusal.to_string())),

@@ -8,7 +8,7 @@
 
 use super::compress::cpu_key;
 use super::contradiction::contradiction;
-use super::region::{Cube, Left, Region, Space};
+use super::region::{Cube, Left, Region, Space, Witness};
 use heaps_config::policy::{Condition, Policy};
 use heaps_config::show_bytes as show;
 use heaps_config::Code;
@@ -36,6 +36,12 @@ impl Reach {
     /// False when the rule surely takes no request at all.
     pub(crate) fn reaches(&self, rule: usize) -> bool {
         self.left.get(rule) != Some(&Left::Nothing)
+    }
+
+    /// Requests that the rule takes once the rules before it had their pick, simple ones first.
+    pub(crate) fn examples(&self, rule: usize) -> Vec<Witness> {
+        let own = self.own.get(rule).map_or(&[][..], Vec::as_slice);
+        self.space.examples(own, self.own.iter().take(rule)).0
     }
 
     /// What the rule takes of `kind`, less what is in `also_cut`, once the rules before it had their pick.

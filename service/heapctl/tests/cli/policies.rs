@@ -4,6 +4,7 @@ use crate::run::{run, run_json, Run};
 use crate::{file, BAD};
 use serde_json::{json, Value};
 use std::fs;
+use std::process::{Command, Stdio};
 use tempfile::tempdir;
 
 #[test]
@@ -202,4 +203,45 @@ fn map_draws_what_explain_says() {
     refused(&["-o", &path("x.svg"), "--dump", &path("binary.json")], "binary.json: not UTF-8, from line 2 on");
     fs::write(path("other.json"), "{}").unwrap();
     refused(&["-o", &path("x.svg"), "--dump", &path("other.json")], "it has no \"buffers\"");
+}
+
+/// What a browser makes of the page's script, from a link to a cell; `None` without a browser that runs here.
+fn shown(page: &str, link: &str) -> Option<String> {
+    let mut browser = Command::new("chromium");
+    browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom"]);
+    let output = browser.arg(format!("file://{page}{link}")).stderr(Stdio::null()).output().ok()?;
+    if !output.status.success() {
+        return None;
+    }
+    let document = String::from_utf8(output.stdout).unwrap();
+    let (_, panel) = document.split_once("<dl id=\"panel\">").unwrap_or_else(|| panic!("{document}"));
+    Some(panel.split_once("</dl>").unwrap().0.to_owned())
+}
+
+/// The page in a browser: it opens with its first cell's plan, and a link opens it with another's.
+#[test]
+fn map_page_shows_a_cell_in_a_browser() {
+    let dir = tempdir().unwrap();
+    let page = dir.path().join("map.html").to_str().unwrap().to_owned();
+    let (_, value) = run_json(&["--json", "map", "reference-soc", "-o", &page]);
+    let cells = value["cells"].as_array().unwrap();
+    let cell = |format: &str, used: &str| {
+        cells.iter().find(|cell| cell["format"] == json!(format) && cell["use"] == json!(used)).unwrap()
+    };
+    let links = ["", "#YCBCR_420_888%2C%20protected%20video", "#RGBA_8888%2C%20rule%20protected-face", "#no%20such"];
+    let first = &cells[0];
+    let expected = [first, cell("YCBCR_420_888", "protected video"), cell("RGBA_8888", "rule protected-face"), first];
+    for (link, cell) in links.into_iter().zip(expected) {
+        let Some(panel) = shown(&page, link) else {
+            println!("SKIP: no chromium on the PATH that runs here");
+            return;
+        };
+        let text = |value: &Value| format!("<dd>{}</dd>", value.as_str().unwrap());
+        let title = format!("<dd>{} for {}</dd>", cell["format"].as_str().unwrap(), cell["use"].as_str().unwrap());
+        let heaps: Vec<&str> = cell["heaps"].as_array().unwrap().iter().map(|heap| heap.as_str().unwrap()).collect();
+        let heaps = format!("<dt>heaps</dt><dd>{}</dd>", heaps.join(", then "));
+        for wanted in [title, heaps, text(&cell["rule"]), text(&cell["planes"][0])] {
+            assert!(panel.contains(&wanted), "{link}: {wanted} is not in {panel}");
+        }
+    }
 }

@@ -3,13 +3,20 @@
 use super::{cells, picture, Drawn};
 use crate::output::markup;
 
-const SCRIPT: &str = r#"
+const SCRIPT: &str = r##"
 const cells = JSON.parse(document.getElementById("cells").textContent);
 const columns = Number(document.body.dataset.columns);
 const panel = document.getElementById("panel");
 let fixed = null;
+const cellOf = node => cells[Number(node.dataset.row) * columns + Number(node.dataset.column)];
+const linkOf = node => "#" + encodeURIComponent(cellOf(node).format + ", " + cellOf(node).use);
+function keep(node) {
+  if (fixed) fixed.classList.remove("fixed");
+  fixed = node;
+  if (fixed) fixed.classList.add("fixed");
+}
 function show(node) {
-  const cell = cells[Number(node.dataset.row) * columns + Number(node.dataset.column)];
+  const cell = cellOf(node);
   const lines = [["", cell.format + " for " + cell.use]];
   if (cell.refused) lines.push(["refused", cell.refused.cause + ": " + cell.refused.message]);
   else lines.push(["heaps", cell.heaps.join(", then ")]);
@@ -31,14 +38,15 @@ for (const node of document.querySelectorAll(".cell")) {
   node.addEventListener("mouseenter", () => { if (!fixed) show(node); });
   node.addEventListener("focus", () => { if (!fixed) show(node); });
   node.addEventListener("click", () => {
-    if (fixed) fixed.classList.remove("fixed");
-    fixed = fixed === node ? null : node;
-    if (fixed) fixed.classList.add("fixed");
+    keep(fixed === node ? null : node);
+    history.replaceState(null, "", fixed ? linkOf(node) : "#");
     show(node);
   });
 }
-show(document.querySelector(".cell"));
-"#;
+const nodes = [...document.querySelectorAll(".cell")];
+keep(nodes.find(node => linkOf(node) === location.hash) || null);
+show(fixed || nodes[0]);
+"##;
 
 pub(super) fn of(drawn: &Drawn<'_>) -> String {
     // `<` as an escape, so that no text of a policy ends the script element.
@@ -50,7 +58,7 @@ pub(super) fn of(drawn: &Drawn<'_>) -> String {
          .cell{{cursor:pointer;outline:none}}.map .cell:focus .c,.map .cell:hover .c,.map .cell.fixed .c{{stroke:currentColor;stroke-width:3}}\
          dl{{display:grid;grid-template-columns:max-content 1fr;gap:.1em 1em;min-height:11em;margin:.5em 0}}dt{{opacity:.7}}\
          dd{{margin:0}}p{{opacity:.7;margin:0}}</style></head><body class=\"page\" data-explain=\"{}\" data-columns=\"{}\">\n\
-         <p>Point at a cell for its plan; click to keep it.</p><dl id=\"panel\"></dl>\n\
+         <p>Point at a cell for its plan; click to keep it, and for a link to it.</p><dl id=\"panel\"></dl>\n\
          <div class=\"grid\">{}</div>\n<script type=\"application/json\" id=\"cells\">{data}</script>\n<script>{SCRIPT}</script>\n\
          </body></html>\n",
         picture::style(),

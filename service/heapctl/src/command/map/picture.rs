@@ -156,7 +156,7 @@ fn heading(drawn: &Drawn<'_>, svg: &mut String) {
     let _ = write!(
         svg,
         "<text x=\"8\" y=\"22\" style=\"font-size:16px;font-weight:600\">{}</text><text class=\"dim\" x=\"8\" y=\"42\">{}</text>\
-         <text class=\"dim\" x=\"8\" y=\"58\">+n: further heaps are tried; bold frame: protected; *: an alignment changed a figure; \
+         <text class=\"dim\" x=\"8\" y=\"58\">+n: further heaps are tried; bold frame: protected; *: an alignment applies; \
          grey: refused, with the cause</text>",
         markup(&format!("Policy {}", drawn.policy.name)),
         markup(&about),
