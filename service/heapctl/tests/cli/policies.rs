@@ -75,7 +75,7 @@ fn diff_says_what_changed_for_whom() {
 
     // Two revisions of a file.
     let git = |arguments: &[&str]| {
-        let done = std::process::Command::new("git")
+        let done = Command::new("git")
             .current_dir(dir.path())
             .args(["-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false"])
             .args(arguments)
@@ -87,7 +87,7 @@ fn diff_says_what_changed_for_whom() {
         return;
     }
     fs::write(&path, &text).unwrap();
-    let diff = std::process::Command::new(env!("CARGO_BIN_EXE_heapctl"))
+    let diff = Command::new(env!("CARGO_BIN_EXE_heapctl"))
         .current_dir(dir.path())
         .args(["diff", "HEAD:board.toml", "board.toml", "--exit-code"])
         .output()
@@ -95,7 +95,7 @@ fn diff_says_what_changed_for_whom() {
     assert_eq!(diff.status.code(), Some(1), "{diff:?}");
     assert!(String::from_utf8_lossy(&diff.stdout).contains("HEAD:board.toml:"), "{diff:?}");
     // A revision is read wherever a policy is.
-    let tested = std::process::Command::new(env!("CARGO_BIN_EXE_heapctl"))
+    let tested = Command::new(env!("CARGO_BIN_EXE_heapctl"))
         .current_dir(dir.path())
         .args(["test", "HEAD:board.toml"])
         .output()
