@@ -102,12 +102,16 @@ pub(crate) fn own_service() -> Keeper {
 pub(crate) fn service_of(change: impl FnOnce(&mut serde_json::Value)) -> Keeper {
     let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../heaps-config/profiles/generic.toml");
     let text = fs::read_to_string(profile).expect("the generic profile");
-    let policy = service_tests::policy::compile_changed(&text, change);
+    of_policy(service_tests::policy::compile_changed(&text, change), Heaps::of_this_machine())
+}
+
+/// This project's service with a policy.
+pub(crate) fn of_policy(policy: String, heaps: Heaps) -> Keeper {
     Keeper::start(|folder| {
         fs::write(folder.join("policy.json"), policy).unwrap();
         let mut command = Command::new(program());
         command.arg("--policy").arg(folder.join("policy.json")).arg("--socket").arg(folder.join("socket"));
-        command.args(["--heaps", Heaps::of_this_machine().word()]);
+        command.args(["--heaps", heaps.word()]);
         command
     })
 }

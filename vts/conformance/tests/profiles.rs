@@ -1,0 +1,256 @@
+//! Every format of every shipped profile, in each use that the profile tells apart: allocated, described as the profile states it,
+//! by the CPU written and read where it may; what is compressed is imported and described, and not locked. On this machine's heaps
+//! or stand-ins.
+
+// Tests: a failed unwrap is a failed test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+// Of what the tests have in common, not all is needed here.
+#[allow(dead_code)]
+mod common;
+
+use clap::Parser;
+use common::{artifacts, keeper};
+use conformance::abi::Error;
+use conformance::allocator::Buffer;
+use conformance::descriptor::Descriptor;
+use conformance::format::Format;
+use conformance::image::{check_contract, Image, Memory};
+use conformance::mapper::{usage, Imported};
+use conformance::metadata::{Extendable, PlaneLayout, Standard};
+use conformance::options::Options;
+use conformance::subject::{Subject, Target};
+use gralloc_buffer::{PixelFormat, Usage};
+use heaps_config::{CompressDoc, ConditionDoc, Document, Policy};
+use heaps_host::{lint, Source};
+use service_tests::place::Heaps;
+use std::collections::BTreeSet;
+
+/// A policy, as it is written and as the service reads it.
+struct Board {
+    document: Document,
+    policy: Policy,
+    json: String,
+    heaps: Heaps,
+}
+
+impl Board {
+    fn of(source: Source, heaps: Heaps) -> Board {
+        let linted = lint(source);
+        let (document, policy) = linted.as_read().unwrap();
+        // With the newest formats, whatever this build is of.
+        let mut json: serde_json::Value = serde_json::from_str(&linted.compile().unwrap()).unwrap();
+        json["graphics_common"] = 7.into();
+        Board { document: document.clone(), policy: policy.clone(), json: json.to_string(), heaps }
+    }
+
+    /// Numbers with their names: AIDL's, and the board's own.
+    fn formats(&self) -> Vec<(i32, String)> {
+        let named = PixelFormat::ALL.iter().filter(|format| **format != PixelFormat::Unspecified);
+        let named = named.map(|format| (format.to_wire(), format.name().to_owned()));
+        named.chain(self.policy.formats.iter().map(|format| (format.value, format.name.clone()))).collect()
+    }
+
+    /// What clients commonly ask for, and for each compression and resolution what leads to it.
+    fn usages(&self) -> BTreeSet<u64> {
+        let common = [
+            Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN,
+            Usage::GPU_TEXTURE,
+            Usage::GPU_RENDER_TARGET | Usage::COMPOSER_OVERLAY,
+            Usage::VIDEO_DECODER,
+            Usage::CAMERA_OUTPUT | Usage::CPU_READ_OFTEN,
+        ];
+        let bit = |name: &String| {
+            let own = || self.policy.vendor_usage.iter().find(|known| known.name == *name).map(|known| known.bit);
+            Usage::from_name(name).or_else(own).unwrap()
+        };
+        let whens = self.document.compressions.iter().map(|entry| &entry.when);
+        let whens = whens.chain(self.document.resolutions.iter().map(|entry| &entry.when));
+        let leading = whens.map(|when: &ConditionDoc| {
+            let names = when.all_of.iter().chain(when.exactly.iter().flatten()).chain(when.any_of.first());
+            names.map(bit).fold(Usage::NONE, |all, usage| all | usage)
+        });
+        common.into_iter().chain(leading).map(|usage| usage.0).collect()
+    }
+}
+
+/// A fourcc as a policy writes it.
+fn letters(fourcc: u32) -> String {
+    match fourcc {
+        0 => "none".to_owned(),
+        _ => fourcc.to_le_bytes().iter().map(|byte| char::from(*byte)).collect(),
+    }
+}
+
+/// What a mapper says of a buffer.
+struct Told {
+    fourcc: String,
+    modifier: u64,
+    compression: Extendable,
+    planes: Vec<PlaneLayout>,
+}
+
+impl Told {
+    fn of(imported: &Imported) -> Told {
+        Told {
+            fourcc: letters(imported.get(Standard::PIXEL_FORMAT_FOURCC)),
+            modifier: imported.get(Standard::PIXEL_FORMAT_MODIFIER),
+            compression: imported.get(Standard::COMPRESSION),
+            planes: imported.get(Standard::PLANE_LAYOUTS),
+        }
+    }
+
+    fn is_compressed(&self) -> bool {
+        !self.compression.name.starts_with("android.") || self.compression.value != 0
+    }
+
+    /// Whether an entry states all that is told.
+    fn is_as(&self, entry: &CompressDoc) -> bool {
+        // The lines of a column stand in the modifier.
+        let lines = entry.modifier_lines_at.map_or(0, |bit| 0xffff << bit);
+        let compression = match &entry.type_name {
+            Some(name) => self.compression.name == *name && self.compression.value == i64::from(entry.type_value),
+            None => !self.is_compressed(),
+        };
+        self.fourcc == entry.fourcc && self.modifier & !lines == entry.modifier & !lines && compression
+    }
+
+    /// Planes inside what importers are told of, apart, and found by the rules of Mesa and drm_hwcomposer: a later plane that
+    /// begins at 0 would be another fd's.
+    fn check_places(&self, layer: u64, entry: Option<&CompressDoc>) {
+        assert!((1..=4).contains(&self.planes.len()));
+        let mut ranges: Vec<(i64, i64)> = Vec::new();
+        for plane in &self.planes {
+            assert!(plane.offset_bytes >= 0 && plane.total_bytes > 0 && plane.stride_bytes > 0, "{plane:?}");
+            ranges.push((plane.offset_bytes, plane.offset_bytes + plane.total_bytes));
+        }
+        if !entry.is_some_and(|entry| entry.header_planes) {
+            assert!(ranges[1..].iter().all(|range| range.0 > 0), "{ranges:?}");
+        }
+        ranges.sort_unstable();
+        let columns = entry.is_some_and(|entry| entry.column_bytes.is_some());
+        assert!(columns || ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{ranges:?}");
+        assert!(u64::try_from(ranges.last().unwrap().1).unwrap() <= layer, "{ranges:?}, {layer}");
+    }
+}
+
+fn subject(board: &Board) -> (keeper::Keeper, Subject) {
+    let keeper = keeper::of_policy(board.json.clone(), board.heaps);
+    let mapper = artifacts::mapper();
+    let options = ["profiles", "--allocator", &keeper.transport(), "--mapper", mapper.to_str().unwrap()];
+    let subject = Target::find(&Options::parse_from(options)).unwrap().open().unwrap();
+    (keeper, subject)
+}
+
+/// How many buffers there were, and how many of them compressed or tiled.
+fn every_format_of(board: &Board) -> (usize, usize) {
+    let (_keeper, subject) = subject(board);
+    let (mut all, mut blocks) = (0, 0);
+    let mut entries = BTreeSet::new();
+    for (value, name) in board.formats() {
+        let before = all;
+        for usage in board.usages() {
+            let (width, height) = if value == Format::BLOB.value() { (4096, 1) } else { (192, 64) };
+            let descriptor = Descriptor::of(value, width, height).usage(usage);
+            let Some(buffer) = subject.allocator.optional(&descriptor) else { continue };
+            println!("{}: {name} for {}", board.document.name, Usage(usage));
+            let imported = buffer.import(subject.mapper);
+            let entry = described(board, &buffer, &imported);
+            all += 1;
+            blocks += usize::from(entry.is_some());
+            entries.extend(entry);
+        }
+        assert!(all > before, "{}: {name} in no use", board.document.name);
+    }
+    for entry in &board.document.compressions {
+        assert!(entries.contains(&entry.name), "{}: nothing is compressed by {}", board.document.name, entry.name);
+    }
+    (all, blocks)
+}
+
+/// The compression of a buffer that has one, after all that is told of it was held against the document.
+fn described(board: &Board, buffer: &Buffer, imported: &Imported) -> Option<String> {
+    let Descriptor { format, width, height, usage, .. } = buffer.descriptor;
+    let told = Told::of(imported);
+    assert_eq!(imported.get::<i32>(Standard::PIXEL_FORMAT_REQUESTED), format);
+    let file = buffer.raw.largest_file();
+    let size = imported.get::<u64>(Standard::ALLOCATION_SIZE);
+    assert!(size >= file && size <= buffer.raw.all_files(), "{size}");
+    let is_blocks = |entry: &&CompressDoc| told.is_as(entry);
+    if let Some(entry) = board.document.compressions.iter().find(is_blocks) {
+        assert!(!Usage(usage).cpu(), "compressed for the CPU");
+        told.check_places(file, Some(entry));
+        assert_eq!(not_locked(imported), Error::BAD_VALUE);
+        return Some(entry.name.clone());
+    }
+    assert!(!told.is_compressed(), "{:?}, which no entry states", told.compression);
+    told.check_places(file, None);
+    let own = board.document.formats.iter().find(|own| (&own.fourcc, own.modifier) == (&told.fourcc, told.modifier));
+    match (Format::from_value(format), own) {
+        // A vendor's, or a flexible one that became a vendor's.
+        (None | Some(Format::IMPLEMENTATION_DEFINED | Format::YCBCR_420_888 | Format::RAW_OPAQUE), Some(own)) => {
+            let mappable = own.cpu.unwrap_or(own.modifier == 0 && own.linear != Some(false));
+            assert!(mappable || !Usage(usage).cpu());
+            if mappable {
+                bytes_are_kept(imported, &told.planes);
+            } else {
+                assert_eq!(not_locked(imported), Error::BAD_VALUE);
+            }
+        }
+        (Some(format), _) => {
+            assert_eq!(told.modifier, 0);
+            let allowed = format.fourccs();
+            assert!(
+                allowed.is_empty() || allowed.iter().any(|code| code[..] == *told.fourcc.as_bytes()),
+                "{}",
+                told.fourcc
+            );
+            let image = Image::of(imported, format);
+            check_contract(&image, format, width.into(), height.into(), buffer.stride()).unwrap();
+            if Usage(usage).cpu() {
+                image.check(file).unwrap();
+                let lock = imported.lock(usage::CPU);
+                let memory = Memory::new(lock.data(), image.bytes);
+                image.fill(&memory, 5);
+                image.verify(&memory, 5).unwrap();
+            }
+        }
+        (None, None) => panic!("{format:#x} is {} {:#x}, which no format states", told.fourcc, told.modifier),
+    }
+    None
+}
+
+/// Every byte of every plane, as one import writes it, the next lock reads it.
+fn bytes_are_kept(imported: &Imported, planes: &[PlaneLayout]) {
+    let places = || {
+        planes.iter().zip(1u8..).flat_map(|(plane, seed)| {
+            let bytes = plane.offset_bytes..plane.offset_bytes + plane.total_bytes;
+            bytes.map(move |at| (u64::try_from(at).unwrap(), seed.wrapping_mul(61) ^ at.to_le_bytes()[0]))
+        })
+    };
+    let end = places().map(|(at, _)| at + 1).max().unwrap();
+    let lock = imported.lock(usage::CPU_WRITE_OFTEN);
+    let memory = Memory::new(lock.data(), end);
+    places().for_each(|(at, byte)| memory.write(at, byte));
+    drop(lock.unlock());
+    let lock = imported.lock(usage::CPU_READ_OFTEN);
+    let memory = Memory::new(lock.data(), end);
+    assert!(places().all(|(at, byte)| memory.read(at) == byte));
+}
+
+fn not_locked(imported: &Imported) -> Error {
+    let region = conformance::abi::Rect::default();
+    imported.lock_region(usage::CPU, region).err().expect("locked, and no CPU could make sense of it")
+}
+
+#[test]
+fn every_format_of_the_shipped_profiles_is_described_and_read_or_not_locked() {
+    let mut compressed = 0;
+    for (name, _) in heaps_host::PROFILES {
+        let board = Board::of(heaps_host::profile(name).unwrap(), Heaps::of_this_machine());
+        let (all, blocks) = every_format_of(&board);
+        println!("{name}: {all} buffers, {blocks} of them in blocks");
+        compressed += blocks;
+    }
+    assert!(compressed > 0, "reference-soc compresses");
+}
