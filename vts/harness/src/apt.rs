@@ -1,20 +1,112 @@
 //! Takes single packages from the distribution's archive and unpacks them into the cache; nothing is installed.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
+
+use rustix::fs::{flock, FlockOperation};
 
 use crate::error::{At, Error, Result};
 use crate::progress::{on_path, run_captured, Progress};
 
 /// The file beside an unpacked package's own that holds its version.
 const VERSION: &str = "package-version";
+/// How apt-get, dpkg-deb and tar say that the disk is full (strerror of ENOSPC; apt's own check before a download).
+const FULL: [&str; 2] = ["No space left on device", "enough free space"];
+/// Debian's own keys, as its releases name the file.
+const KEYRINGS: [&str; 2] =
+    ["/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"];
 
-/// Names of all packages that apt knows with this prefix; empty where there is no apt.
+/// Which apt is asked: the machine's, or one of its own that reads other suites and shares nothing with it but the proxy.
+#[derive(Debug, Default)]
+pub(crate) struct Apt {
+    options: Vec<String>,
+}
+
+impl Apt {
+    /// An apt with its own sources, lists, cache and status below `folder`, for these lines of a `sources.list` after
+    /// `deb [...]`; its lists are fetched. What it downloads is signed by Debian's keys.
+    ///
+    /// # Errors
+    /// No apt, no keys of Debian's, or the folder cannot be written.
+    pub(crate) fn isolated(folder: &Path, suites: &[&str], progress: &Progress) -> Result<Self> {
+        has_apt("the archive's list of kernels")?;
+        let keys = KEYRINGS.iter().find(|keys| Path::new(keys).is_file()).ok_or_else(|| Error::Missing {
+            what: "Debian's keys, by which its list of kernels is known to be its own".to_owned(),
+            remedy: "apt-get install debian-archive-keyring".to_owned(),
+        })?;
+        for below in ["lists/partial", "cache/archives/partial"] {
+            let path = folder.join(below);
+            fs::create_dir_all(&path).at(path.display())?;
+        }
+        let folder = folder.canonicalize().at(folder.display())?;
+        let line = |suite: &&str| format!("deb [arch=amd64 target=Packages lang=none signed-by={keys}] {suite}\n");
+        let sources: String = suites.iter().map(line).collect();
+        for (name, text) in [("sources.list", sources.as_str()), ("status", "")] {
+            let path = folder.join(name);
+            fs::write(&path, text).at(path.display())?;
+        }
+        let below = |key: &str, name: &str| format!("{key}={}", folder.join(name).display());
+        let options = [
+            below("Dir::Etc::sourcelist", "sources.list"),
+            below("Dir::State::status", "status"),
+            below("Dir::State::lists", "lists"),
+            below("Dir::Cache", "cache"),
+            "Dir::Etc::sourceparts=/dev/null".to_owned(),
+            "Dir::Etc::preferences=/dev/null".to_owned(),
+            "Dir::Etc::preferencesparts=/dev/null".to_owned(),
+            // Images for containers turn it off, and each question would read all lists anew.
+            "Dir::Cache::pkgcache=pkgcache.bin".to_owned(),
+            "APT::Architecture=amd64".to_owned(),
+            "APT::Sandbox::User=root".to_owned(),
+        ];
+        let apt = Self { options: options.into_iter().flat_map(|option| ["-o".to_owned(), option]).collect() };
+        progress.step("fetching the lists of Debian's kernels");
+        if let Err(error) = progress.run_logged(apt.command("apt-get").args(["-q", "update"])) {
+            progress.step(format_args!("going on with the lists that came: {}", said(&error)));
+        }
+        Ok(apt)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.args(&self.options).env("LC_ALL", "C");
+        command
+    }
+
+    /// Names of all packages that it knows with this prefix; empty where there is no apt.
+    pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
+        let Ok(output) = run_captured(self.command("apt-cache").args(["pkgnames", prefix])) else { return Vec::new() };
+        String::from_utf8_lossy(&output).lines().map(str::to_owned).collect()
+    }
+
+    /// What its lists say of these packages, in the words of a `Packages` file.
+    ///
+    /// # Errors
+    /// apt-cache's.
+    pub(crate) fn records(&self, names: &[String]) -> Result<String> {
+        if names.is_empty() {
+            return Ok(String::new());
+        }
+        let output = run_captured(self.command("apt-cache").args(["show", "--no-all-versions"]).args(names))?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
+    }
+}
+
+/// Names of all packages that the machine's apt knows with this prefix; empty where there is no apt.
 pub fn names(prefix: &str) -> Vec<String> {
-    let Ok(output) = run_captured(Command::new("apt-cache").args(["pkgnames", prefix])) else { return Vec::new() };
-    String::from_utf8_lossy(&output).lines().map(str::to_owned).collect()
+    Apt::default().names(prefix)
+}
+
+/// Keeps other runs out of a folder of the cache until what is answered is dropped.
+///
+/// # Errors
+/// The folder cannot be written.
+pub(crate) fn lock(folder: &Path) -> Result<File> {
+    let lock = File::create(folder.join("lock")).at(folder.display())?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(std::io::Error::from).at(folder.display())?;
+    Ok(lock)
 }
 
 /// Fetches the package lists anew, once a run and only as root. A machine's lists are as old as its image: what they
@@ -45,39 +137,100 @@ pub fn unpack(package: &str, into: &Path, progress: &Progress) -> Result<()> {
 /// # Errors
 /// As [`unpack`].
 pub(crate) fn unpack_all(packages: &[String], into: &Path, progress: &Progress) -> Result<()> {
-    let names = packages.join(", ");
-    if !on_path("apt-get") || !on_path("dpkg-deb") {
-        return Err(Error::Missing {
-            what: format!("apt-get and dpkg-deb, with which {names} is fetched and unpacked"),
-            remedy: "use a Debian-like machine; elsewhere give --kernel PATH and put a static busybox on the PATH"
-                .to_owned(),
+    Apt::default().unpack(packages, into, progress)
+}
+
+impl Apt {
+    /// [`unpack_all`], from this apt. What is not whole is removed at once: the next run begins anew.
+    ///
+    /// # Errors
+    /// As [`unpack`]; a broken download and a full disk in one sentence.
+    pub(crate) fn unpack(&self, packages: &[String], into: &Path, progress: &Progress) -> Result<()> {
+        let names = packages.join(", ");
+        has_apt(&names)?;
+        let mut work = into.as_os_str().to_owned();
+        work.push(".part");
+        let work = PathBuf::from(work);
+        let _nothing_left_over = fs::remove_dir_all(&work);
+        progress.step(format_args!("downloading {names}"));
+        let done = self.unpack_part(packages, &work, progress).and_then(|files| {
+            let _replaced = fs::remove_dir_all(into);
+            fs::rename(&files, into).at(into.display())
         });
+        let _only_space = fs::remove_dir_all(&work);
+        done.map_err(|error| broken(&names, into, error))
     }
-    let work = into.with_extension("part");
-    let _nothing_left_over = fs::remove_dir_all(&work);
-    let files = work.join("files");
-    fs::create_dir_all(&files).at(files.display())?;
-    progress.step(format_args!("downloading {names}"));
-    let mut versions = Vec::new();
-    for package in packages {
-        // As root apt would drop to the user _apt, who cannot write here.
-        let download = || {
-            let arguments = ["-q", "-o", "APT::Sandbox::User=root", "download", package];
-            progress.run_logged(Command::new("apt-get").args(arguments).current_dir(&work))
-        };
-        if download().is_err() {
-            refresh(progress);
-            download()?;
+
+    fn unpack_part(&self, packages: &[String], work: &Path, progress: &Progress) -> Result<PathBuf> {
+        let files = work.join("files");
+        fs::create_dir_all(&files).at(files.display())?;
+        let mut versions = Vec::new();
+        for package in packages {
+            // As root apt would drop to the user _apt, who cannot write here.
+            let download = || {
+                let arguments = ["-q", "-o", "APT::Sandbox::User=root", "download", package];
+                progress.run_logged(self.command("apt-get").args(arguments).current_dir(work))
+            };
+            if let Err(error) = download() {
+                if is_full(&error) {
+                    return Err(error);
+                }
+                // A stale list of the machine's, or a bad moment of the network's.
+                if self.options.is_empty() {
+                    refresh(progress);
+                }
+                download()?;
+            }
+            let archive = only_deb(work)?;
+            run_captured(Command::new("dpkg-deb").env("LC_ALL", "C").arg("-x").args([&archive, &files]))?;
+            versions.push(run_captured(Command::new("dpkg-deb").arg("-f").arg(&archive).arg("Version"))?);
+            fs::remove_file(&archive).at(archive.display())?;
         }
-        let archive = only_deb(&work)?;
-        run_captured(Command::new("dpkg-deb").arg("-x").args([&archive, &files]))?;
-        versions.push(run_captured(Command::new("dpkg-deb").arg("-f").arg(&archive).arg("Version"))?);
-        fs::remove_file(&archive).at(archive.display())?;
+        fs::write(files.join(VERSION), versions.first().map_or(&[][..], Vec::as_slice)).at(files.display())?;
+        Ok(files)
     }
-    fs::write(files.join(VERSION), versions.first().map_or(&[][..], Vec::as_slice)).at(files.display())?;
-    let _replaced = fs::remove_dir_all(into);
-    fs::rename(&files, into).at(into.display())?;
-    fs::remove_dir_all(&work).at(work.display())
+}
+
+fn has_apt(what: &str) -> Result<()> {
+    if on_path("apt-get") && on_path("dpkg-deb") {
+        return Ok(());
+    }
+    Err(Error::Missing {
+        what: format!("apt-get and dpkg-deb, with which {what} is fetched and unpacked"),
+        remedy: "use a Debian-like machine; elsewhere give --kernel PATH and put a static busybox on the PATH"
+            .to_owned(),
+    })
+}
+
+fn is_full(error: &Error) -> bool {
+    let text = error.to_string();
+    FULL.iter().any(|words| text.contains(words))
+}
+
+/// The one line of apt-get's that says why, else how it ended.
+fn said(error: &Error) -> String {
+    let text = error.to_string();
+    let why = text.lines().find_map(|line| line.trim().strip_prefix("E: "));
+    match (why, error) {
+        (Some(line), _) => line.to_owned(),
+        (None, Error::Command { status, .. }) => status.clone(),
+        (None, _) => text,
+    }
+}
+
+/// A failed download or unpacking in one sentence.
+fn broken(names: &str, into: &Path, error: Error) -> Error {
+    let disk = || into.parent().unwrap_or(into).display().to_string();
+    let problem = match &error {
+        error if is_full(error) => {
+            format!("the disk that holds {} is full; nothing of it was kept: make room and run this again", disk())
+        }
+        Error::Command { command, .. } if command.contains("apt-get") => {
+            format!("the download did not end well ({}); nothing of it was kept: run this again", said(&error))
+        }
+        _ => return error,
+    };
+    Error::Package { names: names.to_owned(), problem }
 }
 
 /// The version of a package that [`unpack`] has unpacked.
@@ -96,4 +249,53 @@ fn only_deb(folder: &Path) -> Result<PathBuf> {
         .map(|entry| entry.path())
         .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
         .ok_or_else(|| Error::BadFile { path: folder.to_owned(), problem: "apt-get left no package here".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(command: &str, output: &str) -> Error {
+        Error::Command {
+            command: format!("`{command}`"),
+            status: "exit status: 100".to_owned(),
+            output: output.to_owned(),
+        }
+    }
+
+    #[test]
+    fn download_cut_half_way_is_one_sentence_with_apts_reason() {
+        let output = "\n    Get:1 http://deb.example trixie/main amd64 x 1 [9 kB]\n    Err:1 http://deb.example\n    \
+                      E: Failed to fetch http://deb.example/x.deb  Connection reset by peer\n  log: l";
+        let error = broken("x=1", Path::new("/c/kernel/x"), failed("apt-get -q download x=1", output)).to_string();
+        assert!(error.starts_with("x=1: the download did not end well (Failed to fetch"), "{error}");
+        assert!(error.ends_with("Connection reset by peer); nothing of it was kept: run this again"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        // Killed before it said anything.
+        let error = broken("x=1", Path::new("/c/kernel/x"), failed("apt-get -q download x=1", "")).to_string();
+        assert_eq!(
+            error,
+            "x=1: the download did not end well (exit status: 100); nothing of it was kept: run this again"
+        );
+    }
+
+    #[test]
+    fn full_disk_is_named_whoever_meets_it() {
+        let full = std::io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
+        for error in [
+            failed("apt-get -q download x", "\n    E: You don't have enough free space in /c/."),
+            failed("dpkg-deb -x x.deb files", "\n    tar: ./boot: Cannot write: No space left on device"),
+            Error::Io { what: "/c/kernel/x.part".to_owned(), source: full },
+        ] {
+            let said = broken("x", Path::new("/c/kernel/x"), error).to_string();
+            assert!(said.starts_with("x: the disk that holds /c/kernel is full"), "{said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+    }
+
+    #[test]
+    fn other_errors_stay_as_they_are() {
+        let error = broken("x", Path::new("/c/x"), failed("dpkg-deb -x x.deb files", "\n    not a Debian archive"));
+        assert!(error.to_string().contains("not a Debian archive"), "{error}");
+    }
 }

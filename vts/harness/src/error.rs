@@ -44,6 +44,14 @@ pub enum Error {
         /// Why.
         problem: String,
     },
+    /// Packages that could not be fetched or unpacked.
+    #[error("{names}: {problem}")]
+    Package {
+        /// The packages.
+        names: String,
+        /// Why, and what to do.
+        problem: String,
+    },
     /// A module or another ELF or archive file that cannot be read.
     #[error("{path}: {problem}")]
     BadFile {

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{flock, FlockOperation};
 use sha2::{Digest, Sha256};
 
 use crate::apt;
@@ -50,8 +49,7 @@ pub fn get(cache: &Path, progress: &Progress) -> Result<Kernel> {
     let folder = cache.join("kernel-full");
     fs::create_dir_all(&folder).at(folder.display())?;
     // Two runs at the same time build it once.
-    let lock = File::create(folder.join("lock")).at(folder.display())?;
-    flock(&lock, FlockOperation::LockExclusive).map_err(std::io::Error::from).at(folder.display())?;
+    let _lock = apt::lock(&folder)?;
     ensure(&[Need::Linker], cache, progress)?;
     let source = folder.join("source");
     if !source.join(ARCHIVE).is_file() {

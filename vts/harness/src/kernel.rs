@@ -1,4 +1,4 @@
-//! Finds a kernel: the newest package of the archive that has binder and dma-buf heaps, or one the user names.
+//! Finds a kernel: the newest package of the archive that has binder and dma-buf heaps, a series of the archive, or a path.
 //!
 //! Which names the archive uses: Debian's `linux-image-6.12.117+deb12-amd64`, `linux-image-6.12.48+deb13-amd64`,
 //! `linux-image-6.1.0-56-amd64`, and the same with `-unsigned`. Cloud and rt flavours are passed over: they lack the
@@ -8,15 +8,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::apt;
+use crate::archive;
 use crate::error::{At, Error, Result};
 use crate::progress::Progress;
 
-const PREFIX: &str = "linux-image-";
+pub(crate) const PREFIX: &str = "linux-image-";
 /// What a package's configuration must say `y` or `m` to.
 const REQUIRED: [(&str, &str); 2] =
     [("CONFIG_ANDROID_BINDER_IPC", "binder"), ("CONFIG_DMABUF_HEAPS_SYSTEM", "dma-buf heaps")];
 /// How many packages, newest first, are tried before giving up.
 const TRIES: usize = 4;
+/// Where packages have their modules: the second since the merged /usr.
+const MODULES: [&str; 2] = ["lib/modules", "usr/lib/modules"];
+/// From this release on cirrus shows no more than 800x600, and bochs takes dma-bufs of others.
+const BOCHS_SINCE: [u64; 2] = [6, 17];
+/// As arguments of QEMU, with the one mode of the camera's that it has not by itself.
+const BOCHS: [&str; 2] = ["-device", "bochs-display,xres=1280,yres=720"];
 
 /// A kernel to boot.
 #[derive(Debug, Clone)]
@@ -79,8 +86,40 @@ impl Kernel {
         })
     }
 
-    /// A kernel the user names: a bzImage, or a folder with `boot/vmlinuz-*` as an unpacked package has it. Modules are
-    /// looked for in `modules`, beside the image, and in `lib/modules/RELEASE` beside the image's folder.
+    /// The newest kernel of a series in Debian's archive (`6.18`, `newest`), from the cache when it has one of the series.
+    ///
+    /// # Errors
+    /// No such series, or its newest lacks what guests need; no network at the first time, or the cache cannot be written.
+    pub fn from_series(series: &str, cache: &Path, progress: &Progress) -> Result<Self> {
+        archive::check(series)?;
+        let folder = cache.join("kernel");
+        fs::create_dir_all(&folder).at(folder.display())?;
+        let _one_at_a_time = apt::lock(&folder)?;
+        let choice = folder.join(format!("chosen-{series}"));
+        if let Ok(name) = fs::read_to_string(&choice) {
+            if let Ok(kernel) = Self::from_unpacked(&folder.join(name.trim())) {
+                progress.step(format_args!("kernel {} (cached)", kernel.release));
+                return Ok(kernel);
+            }
+        }
+        let (apt, found) = archive::find(series, &folder, progress)?;
+        let unpacked = folder.join(&found.name);
+        let kernel = match Self::from_unpacked(&unpacked) {
+            Ok(kernel) => kernel,
+            Err(_) => {
+                apt.unpack(&found.packages, &unpacked, progress)?;
+                Self::from_unpacked(&unpacked)?
+            }
+        };
+        check_config(&unpacked, &kernel)?;
+        fs::write(&choice, &found.name).at(choice.display())?;
+        progress.step(format_args!("kernel {}", kernel.release));
+        Ok(kernel)
+    }
+
+    /// A kernel the user names: a bzImage, or the folder of an unpacked package, or its `lib/modules/RELEASE` where that
+    /// has the image. Modules are looked for in `modules`, beside the image, and in `lib/modules/RELEASE` beside the
+    /// image's folder.
     ///
     /// # Errors
     /// It is no x86 kernel image.
@@ -90,6 +129,8 @@ impl Kernel {
         }
         let release = image_release(path)?;
         let parent = path.parent().unwrap_or(Path::new("."));
+        // Since 6.19 Debian's packages have the image there.
+        let within = parent.join("kernel").is_dir().then(|| parent.to_owned());
         let beside = [
             parent.join("modules"),
             parent.join("../lib/modules").join(&release),
@@ -101,36 +142,60 @@ impl Kernel {
                 problem: format!("{} is no folder", modules.display()),
             });
         }
-        let modules = modules.map(Path::to_owned).or_else(|| beside.into_iter().find(|folder| folder.is_dir()));
+        let modules =
+            modules.map(Path::to_owned).or(within).or_else(|| beside.into_iter().find(|folder| folder.is_dir()));
         Ok(Self { image: path.to_owned(), modules, release, words: "" })
     }
 
     fn from_unpacked(root: &Path) -> Result<Self> {
-        let boot = root.join("boot");
-        let image = fs::read_dir(&boot)
-            .at(boot.display())?
-            .flatten()
-            .map(|entry| entry.path())
-            .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz-")))
-            .ok_or_else(|| Error::Kernel {
-                kernel: root.display().to_string(),
-                problem: "no boot/vmlinuz-* in it".to_owned(),
-            })?;
+        let image = image_in(root).ok_or_else(|| Error::Kernel {
+            kernel: root.display().to_string(),
+            problem: "no boot/vmlinuz-* and no lib/modules/*/vmlinuz in it".to_owned(),
+        })?;
         let release = image_release(&image)?;
-        // Since the merged /usr, packages carry their modules there.
-        let modules = ["lib/modules", "usr/lib/modules"].map(|folder| root.join(folder).join(&release));
-        Ok(Self { image, modules: modules.into_iter().find(|folder| folder.is_dir()), release, words: "" })
+        let folders = MODULES.map(|folder| root.join(folder).join(&release));
+        let modules = folders.into_iter().chain([root.to_owned()]).find(|folder| folder.join("kernel").is_dir());
+        Ok(Self { image, modules, release, words: "" })
+    }
+
+    /// QEMU's display whose driver in this kernel takes foreign dma-bufs, in modes that the camera has too, as QEMU's
+    /// arguments.
+    pub(crate) fn display(&self) -> [&'static str; 2] {
+        const TINY: &str = "kernel/drivers/gpu/drm/tiny";
+        let has = |driver: &str| {
+            let entries = self.modules.as_ref().and_then(|folder| fs::read_dir(folder.join(TINY)).ok());
+            entries.into_iter().flatten().flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(driver))
+        };
+        let new = version(&self.release).get(..2).is_some_and(|release| *release >= BOCHS_SINCE[..]);
+        // Without modules both may be built in.
+        if new && (has("bochs.ko") || !has("cirrus")) {
+            BOCHS
+        } else {
+            ["-vga", "cirrus"]
+        }
     }
 }
 
+/// The image in an unpacked package, or in a `lib/modules/RELEASE`.
+fn image_in(root: &Path) -> Option<PathBuf> {
+    let entries =
+        |folder: &str| fs::read_dir(root.join(folder)).into_iter().flatten().flatten().map(|entry| entry.path());
+    let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz-"));
+    let split = MODULES.into_iter().flat_map(entries).map(|folder| folder.join("vmlinuz"));
+    entries("boot").find(named).or_else(|| split.chain([root.join("vmlinuz")]).find(|path| path.is_file()))
+}
+
+/// The numbers of a release or of a package's name, most significant first.
+pub(crate) fn version(name: &str) -> Vec<u64> {
+    let digits = name.trim_start_matches(PREFIX).split(|c: char| !c.is_ascii_digit());
+    digits.filter_map(|part| part.parse().ok()).collect()
+}
+
 /// Full-flavour packages, newest first; a signed one before its unsigned twin, which holds the same code.
-fn candidates(mut names: Vec<String>) -> Vec<String> {
-    let version = |name: &str| -> Vec<u64> {
-        let digits = name.trim_start_matches(PREFIX).split(|c: char| !c.is_ascii_digit());
-        digits.filter_map(|part| part.parse().ok()).collect()
-    };
+pub(crate) fn candidates(mut names: Vec<String>) -> Vec<String> {
     names.retain(|name| {
-        let core = name.trim_start_matches(PREFIX).trim_end_matches("-unsigned");
+        let Some(core) = name.strip_prefix(PREFIX) else { return false };
+        let core = core.trim_end_matches("-unsigned");
         let flavour = core.trim_start_matches(|c: char| c != '-');
         let major = version(name).first().copied().unwrap_or(0);
         let flavour = flavour.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
@@ -150,7 +215,9 @@ fn candidates(mut names: Vec<String>) -> Vec<String> {
 }
 
 fn check_config(root: &Path, kernel: &Kernel) -> Result<()> {
-    let path = root.join("boot").join(format!("config-{}", kernel.release));
+    let whole = root.join("boot").join(format!("config-{}", kernel.release));
+    let split = MODULES.map(|folder| root.join(folder).join(&kernel.release).join("config"));
+    let path = split.into_iter().find(|path| path.is_file()).unwrap_or(whole);
     let config = fs::read_to_string(&path).at(path.display())?;
     let missing: Vec<&str> = REQUIRED
         .iter()
@@ -166,14 +233,22 @@ fn check_config(root: &Path, kernel: &Kernel) -> Result<()> {
     })
 }
 
-/// The release in a bzImage's header. Linux, Documentation/arch/x86/boot.rst: magic `HdrS` at 0x202, and at 0x20e the
-/// offset, less 0x200, of a text that begins with it.
+/// The release in a bzImage's header. Linux, Documentation/arch/x86/boot.rst: magic `HdrS` at 0x202, `xloadflags` at
+/// 0x236, and at 0x20e the offset, less 0x200, of a text that begins with it.
 fn image_release(path: &Path) -> Result<String> {
+    /// `XLF_KERNEL_64`: the kernel has a 64-bit entry point.
+    const KERNEL_64: u8 = 1;
     let bytes = fs::read(path).at(path.display())?;
-    let bad =
-        || Error::BadFile { path: path.to_owned(), problem: "not an x86 Linux kernel image (bzImage)".to_owned() };
+    let problem = |problem: String| Error::BadFile { path: path.to_owned(), problem };
+    let bad = || problem("not an x86 Linux kernel image (bzImage)".to_owned());
+    if let Some(other) = other_architecture(&bytes) {
+        return Err(problem(format!("a kernel for {other}; the guest is a 64-bit PC (x86-64)")));
+    }
     if bytes.get(0x202..0x206) != Some(b"HdrS") {
         return Err(bad());
+    }
+    if bytes.get(0x236).is_some_and(|flags| flags & KERNEL_64 == 0) {
+        return Err(problem("a kernel for 32-bit PCs; the guest is a 64-bit PC (x86-64)".to_owned()));
     }
     let offset = bytes.get(0x20e..0x210).and_then(|b| b.try_into().ok()).map(u16::from_le_bytes).ok_or_else(bad)?;
     let start = usize::from(offset).saturating_add(0x200);
@@ -185,9 +260,131 @@ fn image_release(path: &Path) -> Result<String> {
     Ok(release)
 }
 
+/// Whose kernel image it is, when it is recognised and not a PC's: `arm64` (Documentation/arch/arm64/booting.rst, magic at
+/// 0x38), `RISC-V` (arch/riscv/boot-image-header.rst, the same place), `arm` (magic at 0x24), a compressed EFI image
+/// (drivers/firmware/efi/libstub/zboot-header.S; no PC's kernel is one), or an ELF file, of which no PC boots.
+fn other_architecture(bytes: &[u8]) -> Option<&'static str> {
+    let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+    let known: [(usize, &[u8], &'static str); 6] = [
+        (0x38, b"ARM\x64", "arm64"),
+        (0x38, b"RSC\x05", "RISC-V"),
+        (0x24, &[0x18, 0x28, 0x6f, 0x01], "32-bit ARM"),
+        (0x12, &[0xb7, 0], "arm64 (an ELF file)"),
+        (0x12, &[0xf3, 0], "RISC-V (an ELF file)"),
+        (0x04, b"zimg", "EFI alone (zboot, as of arm64)"),
+    ];
+    let elf = at(0, b"\x7fELF");
+    known.into_iter().find(|(offset, magic, _)| at(*offset, magic) && (*offset != 0x12 || elf)).map(|(_, _, name)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The beginning of a bzImage of this release.
+    fn bzimage(release: &str) -> Vec<u8> {
+        let mut image = vec![0; 0x400];
+        image[0x202..0x206].copy_from_slice(b"HdrS");
+        image[0x20e..0x210].copy_from_slice(&0x100_u16.to_le_bytes());
+        image[0x236] = 1;
+        image[0x300..0x300 + release.len()].copy_from_slice(release.as_bytes());
+        image
+    }
+
+    fn write(root: &Path, files: &[(&str, &[u8])]) {
+        for (name, bytes) in files {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+
+    #[test]
+    fn one_piece_and_split_packages_are_both_found_with_their_modules_and_configuration() {
+        let image = bzimage("7.3.4+x ");
+        let config = b"CONFIG_ANDROID_BINDER_IPC=m\nCONFIG_DMABUF_HEAPS_SYSTEM=y\n";
+        let modules = "usr/lib/modules/7.3.4+x";
+        let layouts: [[(&str, &[u8]); 3]; 2] = [
+            [
+                ("boot/vmlinuz-7.3.4+x", &image),
+                ("boot/config-7.3.4+x", config),
+                ("usr/lib/modules/7.3.4+x/kernel/a.ko", b""),
+            ],
+            [
+                ("usr/lib/modules/7.3.4+x/vmlinuz", &image),
+                ("usr/lib/modules/7.3.4+x/config", config),
+                ("usr/lib/modules/7.3.4+x/kernel/a.ko", b""),
+            ],
+        ];
+        for files in layouts {
+            let root = tempfile::tempdir().unwrap();
+            write(root.path(), &files);
+            let kernel = Kernel::from_path(root.path(), None).unwrap();
+            let modules = root.path().join(modules);
+            assert_eq!((kernel.release.as_str(), kernel.modules.as_ref()), ("7.3.4+x", Some(&modules)));
+            check_config(root.path(), &kernel).unwrap();
+            // The image alone finds its modules too.
+            let image = root.path().join(files[0].0);
+            assert!(Kernel::from_path(&image, Some(&modules)).is_ok());
+        }
+        // As a running system has it.
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), &[("vmlinuz", &image), ("kernel/a.ko", b"")]);
+        for path in [root.path().to_owned(), root.path().join("vmlinuz")] {
+            assert_eq!(Kernel::from_path(&path, None).unwrap().modules.as_deref(), Some(root.path()));
+        }
+    }
+
+    #[test]
+    fn kernel_without_what_guests_need_and_folder_without_a_kernel_are_named() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), &[("boot/vmlinuz-7.3.4+x", &bzimage("7.3.4+x ")), ("boot/config-7.3.4+x", b"CONFIG_X=y\n")]);
+        let kernel = Kernel::from_path(root.path(), None).unwrap();
+        let error = check_config(root.path(), &kernel).unwrap_err().to_string();
+        assert_eq!(error, "kernel 7.3.4+x: it is built without binder and dma-buf heaps");
+        let empty = tempfile::tempdir().unwrap();
+        let error = Kernel::from_path(empty.path(), None).unwrap_err().to_string();
+        assert!(error.ends_with("no boot/vmlinuz-* and no lib/modules/*/vmlinuz in it"), "{error}");
+    }
+
+    #[test]
+    fn display_is_the_one_that_imports_in_this_kernel() {
+        let kernel = |release: &str, modules: Option<&Path>| Kernel {
+            image: PathBuf::new(),
+            modules: modules.map(Path::to_owned),
+            release: release.to_owned(),
+            words: "",
+        };
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), &[("kernel/drivers/gpu/drm/tiny/cirrus-qemu.ko.xz", b"")]);
+        for release in ["6.12.117+deb12-amd64", "6.16.3", "6.1.0-56-amd64", "5"] {
+            assert_eq!(kernel(release, None).display(), ["-vga", "cirrus"], "{release}");
+        }
+        for release in ["6.17.8", "6.18.15+deb13-amd64", "7.0"] {
+            assert_eq!(kernel(release, None).display(), BOCHS, "{release}");
+            assert_eq!(kernel(release, Some(root.path())).display(), ["-vga", "cirrus"], "{release} without bochs");
+        }
+        write(root.path(), &[("kernel/drivers/gpu/drm/tiny/bochs.ko", b"")]);
+        assert_eq!(kernel("7.3.4", Some(root.path())).display(), BOCHS);
+    }
+
+    #[test]
+    fn image_of_another_architecture_is_told_which() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut arm64 = vec![0; 0x40];
+        arm64[0x38..0x3c].copy_from_slice(b"ARM\x64");
+        let mut elf = vec![0; 0x40];
+        elf[..4].copy_from_slice(b"\x7fELF");
+        elf[0x12] = 0xb7;
+        let mut narrow = bzimage("6.12.1 ");
+        narrow[0x236] = 0;
+        for (bytes, whose) in [(arm64, "for arm64;"), (elf, "for arm64 (an ELF file);"), (narrow, "for 32-bit PCs;")] {
+            let path = dir.path().join("image");
+            fs::write(&path, &bytes).unwrap();
+            let error = image_release(&path).unwrap_err().to_string();
+            assert!(error.contains(&format!("a kernel {whose} the guest is a 64-bit PC (x86-64)")), "{error}");
+        }
+    }
 
     #[test]
     fn candidates_are_full_flavours_newest_first() {
@@ -220,11 +417,7 @@ mod tests {
     fn image_release_reads_the_boot_header_and_refuses_other_files() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vmlinuz");
-        let mut image = vec![0; 0x400];
-        image[0x202..0x206].copy_from_slice(b"HdrS");
-        image[0x20e..0x210].copy_from_slice(&0x100_u16.to_le_bytes());
-        image[0x300..0x312].copy_from_slice(b"6.12.1+x (me@here)");
-        fs::write(&path, &image).unwrap();
+        fs::write(&path, bzimage("6.12.1+x (me@here)")).unwrap();
         assert_eq!(image_release(&path).unwrap(), "6.12.1+x");
         fs::write(&path, b"#!/bin/sh").unwrap();
         assert!(image_release(&path).unwrap_err().to_string().contains("bzImage"));

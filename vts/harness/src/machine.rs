@@ -95,8 +95,7 @@ pub fn start(kernel: &Kernel, initramfs: &Path, console: &Path, options: &Option
         .arg("-initrd")
         .arg(initramfs)
         .args(["-append", &command_line(kernel, options)])
-        // The one display whose driver takes foreign dma-bufs.
-        .args(["-vga", "cirrus"])
+        .args(kernel.display())
         .args(["-chardev", &format!("file,id=console,append=on,path={log_path}"), "-serial", "chardev:console"])
         .args(["-chardev", &format!("socket,id=uart,fd={uart_fd}"), "-serial", "chardev:uart"])
         .args(["-device", "virtio-serial-pci"])

@@ -98,7 +98,11 @@ impl Rootfs {
             ..GuestConfig::default()
         };
         if let Some(folder) = &kernel.modules {
-            for module in modules::collect(folder, &WANTED)? {
+            let modules = modules::collect(folder, &WANTED)?;
+            if !modules.missing.is_empty() {
+                progress.step(format_args!("kernel {} lacks {}", kernel.release, modules.missing.join(", ")));
+            }
+            for module in modules.loaded {
                 let path = format!("/lib/modules/{}.ko", module.name);
                 files.file(&path, 0o644, module.bytes);
                 config.modules.push(Module { path, parameters: module.parameters });

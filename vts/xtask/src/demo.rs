@@ -24,7 +24,7 @@ pub(crate) use clients::{Domains, Told};
 /// Show a camera's frames on a screen, through buffers that the service allocated
 ///
 /// Boots a real kernel in QEMU, starts the allocator as a system service over binder, and two clients of it, as other
-/// users: cameras (vivid, V4L2) that capture into its buffers, first NV12, then XR24; and a display (cirrus, DRM) that
+/// users: cameras (vivid, V4L2) that capture into its buffers, first NV12, then XR24; and a display (cirrus or bochs, DRM) that
 /// shows the NV12 frames after conversion and scans the XR24 ones out where they lie, once it has drawn each frame's number
 /// over it through the mapper. Ends with a table of all buffers,
 /// what `heapctl top` showed while they ran, the checks, and in --out:

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use vm_harness::archive;
 use vm_harness::binaries::{Built, GUEST_PROFILE};
 use vm_harness::full_kernel;
 use vm_harness::guest::Guest;
@@ -28,10 +29,11 @@ pub(crate) enum AccelName {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Machine")]
 pub(crate) struct MachineArgs {
-    /// Another kernel: a bzImage, or the folder of an unpacked kernel package, or "full": our own build of Debian's
-    /// source with a contiguous heap, writeback, binderfs, dma-buf statistics and fault injection, made once (5 to 15
-    /// minutes) [default: the newest package of the archive that has binder and dma-buf heaps]
-    #[arg(long, value_name = "full|PATH")]
+    /// Another kernel: a bzImage, or the folder of an unpacked kernel package; or "archive:6.18", the newest of that
+    /// series in Debian's archive, or "archive:newest"; or "full": our own build of Debian's source with a contiguous
+    /// heap, writeback, binderfs, dma-buf statistics and fault injection, made once (5 to 15 minutes) [default: the
+    /// newest package that the machine's apt knows and that has binder and dma-buf heaps]
+    #[arg(long, value_name = "full|archive:SERIES|PATH")]
     kernel: Option<PathBuf>,
     /// The modules of --kernel (its lib/modules/RELEASE), where they are not found beside it
     #[arg(long, value_name = "DIR", requires = "kernel")]
@@ -156,7 +158,10 @@ impl Prepared {
         let cache = context.cache();
         let kernel = match &machine.kernel {
             Some(path) if path == Path::new(full_kernel::NAME) => full_kernel::get(&cache, progress)?,
-            Some(path) => Kernel::from_path(path, machine.modules.as_deref())?,
+            Some(path) => match path.to_str().and_then(|text| text.strip_prefix(archive::WORD)) {
+                Some(series) => Kernel::from_series(series, &cache, progress)?,
+                None => Kernel::from_path(path, machine.modules.as_deref())?,
+            },
             None => Kernel::from_archive(&cache, progress)?,
         };
         let rootfs = Rootfs::base(&context.workspace, &cache, &kernel, progress)?;

@@ -24,8 +24,8 @@ use crate::service;
 ///
 /// In the guest: real kernel binder with a service manager, the allocator registered as
 /// android.hardware.graphics.allocator.IAllocator/default and run as uid 1000, /dev/dma_heap, a vivid camera
-/// (/dev/video*), a cirrus display (/dev/dri/card0), busybox, and `vmctl` (`vmctl --help`: pictures of the screen,
-/// stopping and starting the service, running as another user).
+/// (/dev/video*), a display (/dev/dri/card0: cirrus, from Linux 6.17 bochs), busybox, and `vmctl` (`vmctl --help`:
+/// pictures of the screen, stopping and starting the service, running as another user).
 #[derive(ClapArgs)]
 #[command(after_help = "Examples:\n  cargo xtask vm\n  cargo xtask vm --add ./my_client -- my_client --frames 10\n  \
                         cargo xtask vm --user 1047:1047:1006 -- sh -c 'id; ls -l /dev/dma_heap'\n  \
