@@ -5,6 +5,7 @@
 
 use crate::buffer::Buffer;
 use crate::format::fourcc_name;
+use crate::size::Size;
 use anyhow::{anyhow, bail, ensure, Context, Result};
 use drm::buffer::{DrmFourcc, DrmModifier, Handle as GemHandle, PlanarBuffer};
 use drm::control::{connector, crtc, framebuffer, Device as ControlDevice, Event, FbCmd2Flags, Mode, PageFlipFlags};
@@ -91,26 +92,26 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Opens `card`, or the first card that imports dma-bufs and has a connected screen with a mode of this size. One
-    /// that only pretends to show pictures has to be named.
+    /// Opens `card`, or the first card that imports dma-bufs and has a connected screen with a mode of at most this size,
+    /// in the best of its modes ([`Size::best_of`]). One that only pretends to show pictures has to be named.
     ///
     /// # Errors
     /// The reason for every card that was tried.
-    pub fn open(card: Option<&Path>, width: u32, height: u32) -> Result<Screen> {
+    pub fn open(card: Option<&Path>, most: Size) -> Result<Screen> {
         let mut reasons = Vec::new();
         for node in card.map_or_else(Card::nodes, |card| vec![card.to_owned()]) {
-            match Screen::try_open(&node, card.is_some(), width, height) {
+            match Screen::try_open(&node, card.is_some(), most) {
                 Ok(screen) => return Ok(screen),
                 Err(reason) => reasons.push(format!("{}: {reason:#}", node.display())),
             }
         }
         if reasons.is_empty() {
-            reasons.push("this kernel has no /dev/dri/card*. Is a DRM driver (cirrus) loaded?".to_owned());
+            reasons.push("this kernel has no /dev/dri/card*. Is a DRM driver (cirrus, bochs) loaded?".to_owned());
         }
-        bail!("no display for a {width}x{height} mode: {}", reasons.join("; "))
+        bail!("no display for a mode of at most {most}: {}", reasons.join("; "))
     }
 
-    fn try_open(node: &Path, named: bool, width: u32, height: u32) -> Result<Screen> {
+    fn try_open(node: &Path, named: bool, most: Size) -> Result<Screen> {
         let (card, driver) = Card::open(node)?;
         let seen = driver != UNSEEN || named;
         ensure!(seen, "driver {driver} shows nothing to anybody; name the card to use it all the same");
@@ -122,7 +123,7 @@ impl Screen {
         let mut seen = Vec::new();
         for handle in card.resource_handles().context("no mode setting")?.connectors() {
             let Ok(info) = card.get_connector(*handle, true) else { continue };
-            let found = find_mode(&card, &info, width, height);
+            let found = find_mode(&card, &info, most);
             match found.and_then(|(mode, crtc)| Ok((mode, crtc, primary_formats(&card, crtc).context("planes")?))) {
                 Ok((mode, crtc, formats)) => {
                     return Ok(Screen {
@@ -151,8 +152,8 @@ impl Screen {
 
     /// Pixels and lines.
     pub fn size(&self) -> (u32, u32) {
-        let (width, height) = self.mode.size();
-        (u32::from(width), u32::from(height))
+        let Size { width, height } = size(&self.mode);
+        (width, height)
     }
 
     /// Imports a buffer for the controller to read as it is.
@@ -290,12 +291,17 @@ impl PlanarBuffer for Planar<'_> {
     }
 }
 
-/// The mode of this size on a connected screen, and a CRTC that can drive it.
-fn find_mode(card: &Card, info: &connector::Info, width: u32, height: u32) -> Result<(Mode, crtc::Handle)> {
+fn size(mode: &Mode) -> Size {
+    let (width, height) = mode.size();
+    Size { width: width.into(), height: height.into() }
+}
+
+/// The best mode on a connected screen, and a CRTC that can drive it.
+fn find_mode(card: &Card, info: &connector::Info, most: Size) -> Result<(Mode, crtc::Handle)> {
     ensure!(info.state() == connector::State::Connected, "has no screen");
-    let size = |mode: &Mode| (u32::from(mode.size().0), u32::from(mode.size().1));
-    let mode = info.modes().iter().find(|mode| size(mode) == (width, height)).ok_or_else(|| {
-        let mut names: Vec<_> = info.modes().iter().map(|mode| format!("{}x{}", size(mode).0, size(mode).1)).collect();
+    let best = most.best_of(info.modes().iter().map(size));
+    let mode = info.modes().iter().find(|mode| best == Some(size(mode))).ok_or_else(|| {
+        let mut names: Vec<_> = info.modes().iter().map(|mode| size(mode).to_string()).collect();
         names.dedup();
         anyhow!("has {}", if names.is_empty() { "no modes".to_owned() } else { names.join(" ") })
     })?;

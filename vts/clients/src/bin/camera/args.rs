@@ -23,9 +23,9 @@ pub(crate) struct Args {
     /// Pixel format
     #[arg(long, value_enum, default_value = "xr24")]
     pub(crate) format: Format,
-    /// Pixels of a frame
-    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720")]
-    pub(crate) size: Size,
+    /// Pixels of a frame [default: the display's, without one 1280x720]
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    pub(crate) size: Option<Size>,
     /// Frames a second
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) fps: u32,

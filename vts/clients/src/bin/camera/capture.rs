@@ -45,7 +45,12 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// Opens the device, agrees on format and stride, shows the buffers to the display.
-    pub(crate) fn prepare(args: &Args, buffers: &[Buffer], report: &mut Report) -> Result<Stream> {
+    pub(crate) fn prepare(
+        args: &Args,
+        mut display: Option<Display>,
+        buffers: &[Buffer],
+        report: &mut Report,
+    ) -> Result<Stream> {
         let first = buffers.first().context("no buffers")?;
         let capture = Capture::open_named(&args.camera)?;
         let input = capture.select_input(&args.input)?;
@@ -73,11 +78,8 @@ impl Stream {
             format,
         };
         report.device = Some(device);
-        let display = match &args.connect {
-            Some(path) => Some(Display::connect(path, buffers, color)?),
-            None => None,
-        };
-        if let Some(display) = &display {
+        if let Some(display) = &mut display {
+            display.attach(buffers, color)?;
             for (slot, path) in report.buffers.iter_mut().zip(&display.paths) {
                 slot.path = Some(*path);
             }

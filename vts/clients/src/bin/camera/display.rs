@@ -29,24 +29,28 @@ pub(crate) struct Display {
 }
 
 impl Display {
-    /// Connects and sends every buffer's handle.
-    pub(crate) fn connect(path: &FilePath, buffers: &[Buffer], color: ColorEncoding) -> Result<Display> {
+    /// Connects, and waits for the greeting.
+    pub(crate) fn connect(path: &FilePath) -> Result<Display> {
         let connection = Connection::open(path, TIMEOUT)?;
         let screen = match answer(&connection, GREETING_MS)? {
             Message::Welcome { width, height } => (width, height),
             other => bail!("the display began with {other:?}"),
         };
-        let mut display = Display { connection, lent: Vec::new(), presented: 0, screen, paths: Vec::new() };
+        Ok(Display { connection, lent: Vec::new(), presented: 0, screen, paths: Vec::new() })
+    }
+
+    /// Sends every buffer's handle.
+    pub(crate) fn attach(&mut self, buffers: &[Buffer], color: ColorEncoding) -> Result<()> {
         for (slot, buffer) in (0..).zip(buffers) {
             let message = Message::Buffer { slot, dataspace: color.to_dataspace(), ints: buffer.ints().to_vec() };
-            display.connection.send(&message, &buffer.fds()).with_context(|| format!("sending buffer {slot}"))?;
-            match answer(&display.connection, ANSWER_MS)? {
-                Message::Attached { slot: its, path } if its == slot => display.paths.push(path),
+            self.connection.send(&message, &buffer.fds()).with_context(|| format!("sending buffer {slot}"))?;
+            match answer(&self.connection, ANSWER_MS)? {
+                Message::Attached { slot: its, path } if its == slot => self.paths.push(path),
                 other => bail!("the display answered buffer {slot} with {other:?}"),
             }
-            display.lent.push(false);
+            self.lent.push(false);
         }
-        Ok(display)
+        Ok(())
     }
 
     /// Gives a finished frame away.

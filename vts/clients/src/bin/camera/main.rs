@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use args::Args;
 use capture::{LastFrame, Stream};
 use clap::Parser;
+use display::Display;
 use report::{Report, Saved, Slot};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -17,6 +18,10 @@ use std::process::ExitCode;
 use vts_clients::facts::Facts;
 use vts_clients::report::Voice;
 use vts_clients::service::{Request, Service};
+use vts_clients::size::Size;
+
+/// What a camera without a display makes.
+const ALONE: Size = Size { width: 1280, height: 720 };
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -27,30 +32,33 @@ fn main() -> ExitCode {
 fn run(args: &Args, voice: Voice, report: &mut Report) -> Result<()> {
     let service = Service::connect(&args.service)?;
     report.service = Some(service.connection().transport().to_string());
+    // The service's own connection stays; everything that comes from here on has to go again.
+    report.all_fds_closed_after(|report| film(args, voice, &service, report))
+}
+
+/// All that holds buffers and devices: they are gone when it returns.
+fn film(args: &Args, voice: Voice, service: &Service, report: &mut Report) -> Result<()> {
+    let display = args.connect.as_deref().map(Display::connect).transpose()?;
+    let screen = display.as_ref().map(|display| Size { width: display.screen.0, height: display.screen.1 });
+    let size = args.size.or(screen).unwrap_or(ALONE);
     let request = Request {
         name: format!("camera {}", args.format.aidl().name()),
-        width: args.size.width,
-        height: args.size.height,
+        width: size.width,
+        height: size.height,
         format: args.format.aidl(),
         usage: args.usage(),
     };
     service.must_support(&request)?;
-    // The service's own connection stays; everything that comes from here on has to go again.
-    report.all_fds_closed_after(|report| film(args, voice, &service, &request, report))
-}
-
-/// All that holds buffers and devices: they are gone when it returns.
-fn film(args: &Args, voice: Voice, service: &Service, request: &Request, report: &mut Report) -> Result<()> {
     let mut buffers = Vec::new();
     for slot in 0..args.buffers {
         // One call a buffer, as Android's BufferQueue does.
-        let buffer = service.allocate(request, false).with_context(|| format!("buffer {slot}"))?;
+        let buffer = service.allocate(&request, false).with_context(|| format!("buffer {slot}"))?;
         let facts = Slot { slot, path: None, facts: Facts::of(&buffer) };
         voice.say("buffer", format!("buffer {slot} {}", facts.facts), &facts);
         report.buffers.push(facts);
         buffers.push(buffer);
     }
-    let mut stream = Stream::prepare(args, &buffers, report)?;
+    let mut stream = Stream::prepare(args, display, &buffers, report)?;
     stream.run(args, voice, &buffers, report)?;
     let last = stream.last_frame()?;
     judge(args, last, report);

@@ -16,10 +16,10 @@ pub(crate) struct Args {
     /// Unix socket where cameras connect
     #[arg(long, value_name = "SOCKET", default_value = "/run/display.sock")]
     pub(crate) listen: PathBuf,
-    /// Mode of the screen
+    /// Mode of the screen, or the most it may have: without that mode, the best smaller one that cameras have too
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720")]
     pub(crate) mode: Size,
-    /// DRM node; without it the first that imports dma-bufs and has the mode
+    /// DRM node; without it the first that imports dma-bufs and has a mode
     #[arg(long, value_name = "NODE")]
     pub(crate) card: Option<PathBuf>,
     /// Cameras to serve, one after the other, before the last frame is held

@@ -40,16 +40,17 @@ fn run(args: &Args, voice: Voice, report: &mut Report) -> Result<()> {
 
 /// All that holds buffers and the screen: they are gone when it returns.
 fn show(args: &Args, voice: Voice, service: &Service, signals: &SignalFd, report: &mut Report) -> Result<()> {
-    let screen = Screen::open(args.card.as_deref(), args.mode.width, args.mode.height)?;
+    let screen = Screen::open(args.card.as_deref(), args.mode)?;
+    let (width, height) = screen.size();
     let (node, driver, connector) = screen.names();
     let facts = ScreenFacts {
         node: node.to_owned(),
         driver: driver.to_owned(),
         connector: connector.to_owned(),
-        width: args.mode.width,
-        height: args.mode.height,
+        width,
+        height,
     };
-    voice.say("screen", format!("{} ({driver}), {connector}, {}", node.display(), args.mode), &facts);
+    voice.say("screen", format!("{} ({driver}), {connector}, {width}x{height}", node.display()), &facts);
     report.screen = Some(facts);
     let mut stage = Stage::open(args, service, screen, report)?;
     for facts in &report.buffers {
