@@ -106,6 +106,8 @@ impl<'n> Node<'n> {
         Some(match known.kind {
             Kind::DefaultRegion => "the default contiguous region",
             Kind::System => "the system heap",
+            // A region for each address.
+            _ if known.name == table::MEMORY_NODE => return None,
             _ => known.name,
         })
     }
@@ -128,10 +130,10 @@ fn without_uncached(name: &str) -> (Cow<'_, str>, bool) {
     (Cow::Borrowed(name), false)
 }
 
-/// The name without the address of its region (`linux,cma@10000000`) or the mark of a second node with larger alignment
-/// (`mtk_svp_region-aligned`).
+/// The name without the address of its region (`linux,cma@10000000`, `memory@42000000-contiguous`) or the mark of a second
+/// node with larger alignment (`mtk_svp_region-aligned`).
 fn place(name: &str) -> &str {
-    let name = name.strip_suffix("-aligned").unwrap_or(name);
+    let name = ["-aligned", "-contiguous"].iter().find_map(|mark| name.strip_suffix(mark)).unwrap_or(name);
     match name.split_once('@') {
         Some((before, address)) if !address.is_empty() && address.bytes().all(|c| c.is_ascii_hexdigit()) => before,
         _ => name,
@@ -175,6 +177,9 @@ mod tests {
         assert_eq!(Node::of("linux,cma@10000000").kind(), Some(Kind::DefaultRegion));
         assert_eq!(Node::of("linux,cma@10000000").memory(), Node::of("default_cma_region").memory());
         assert_eq!(Node::of("mtk_svp_region-aligned").memory(), Node::of("mtk_svp_region").memory());
+        let named_after_its_node = Node::of("memory@42000000-contiguous");
+        assert!(matches!(named_after_its_node.kind(), Some(Kind::Ordinary(_))));
+        assert_eq!(named_after_its_node.memory(), None, "another address is another region");
         assert_eq!(Node::of("linux,cma@home").kind(), None);
         assert_eq!(Node::of("linux,cma@").kind(), None);
     }

@@ -13,6 +13,9 @@ pub(super) const OTHER_PLATFORM_SECURE: Known = Known {
     source: "AOSP system/sepolicy, private/file_contexts",
 };
 
+/// A region whose node in the device tree says no more than that it is memory: `memory@42000000-contiguous`.
+pub(super) const MEMORY_NODE: &str = "memory";
+
 const fn known(name: &'static str, kind: Kind, source: &'static str) -> Known {
     Known { name, kind, uncached: false, source }
 }
@@ -66,6 +69,12 @@ pub const KNOWN: &[Known] = &[
     known("reserved", Kind::DefaultRegion, LINUX),
     known("default_cma_region", Kind::DefaultRegion, LINUX),
     known("cma", Kind::DefaultRegion, ROCKCHIP),
+    // Since 6.17 each reusable shared-dma-pool of the device tree is a heap, under its node's whole name.
+    known(
+        MEMORY_NODE,
+        Kind::Ordinary("A contiguous region that the device tree reserves. For which device, and which requests are that?"),
+        "linux v6.18 Documentation/userspace-api/dma-buf-heaps.rst",
+    ),
     // Regions and carve-outs with one purpose.
     known("gcma_camera", Kind::Camera, PIXEL),
     known("camera", Kind::Camera, SAMSUNG),

@@ -29,6 +29,13 @@ pub struct Statistics {
     pub stand_in: Option<String>,
     /// The kernel's nodes that no heap of the policy names.
     pub unclaimed_nodes: Vec<String>,
+    /// Heaps that stand on one memory, in a sentence each.
+    pub shared_memory: Vec<String>,
+    /// Whether the kernel charges the system heap's memory to the service's cgroup: `charged`, `not-charged`, `unknown`;
+    /// empty for a stand-in.
+    pub accounting: String,
+    /// The same as a sentence, with what it means for `memory.max`.
+    pub accounting_means: String,
     /// What kept the heaps' report from being complete.
     pub problems: Vec<String>,
     /// Since the service started.
@@ -122,6 +129,10 @@ pub struct HeapStatistics {
     pub state: String,
     /// The same as a sentence.
     pub explanation: String,
+    /// The size of the contiguous region behind it, where the kernel tells.
+    pub region_bytes: Option<u64>,
+    /// What of that region is free, now, and not in one piece.
+    pub region_free_bytes: Option<u64>,
     /// Whether its memory is protected content's.
     pub protected: bool,
     /// Most bytes that may be live in it.

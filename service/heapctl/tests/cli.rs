@@ -224,6 +224,9 @@ fn heaps_tells_what_is_there_and_what_is_in_the_way() {
     assert_eq!(heap(&value, "camera")["state"], json!("absent"));
     assert_eq!(heap(&value, "camera-uncached")["used_by"], json!(["camera"]));
     assert_eq!(value["unclaimed_nodes"], json!(["mystery"]));
+    // Only a contiguous region has a size of its own.
+    assert_eq!(heap(&value, "system")["region_bytes"], Value::Null);
+    assert!(value["accounting_means"].as_str().unwrap().contains("memory.max"), "{value}");
 
     fs::write(path("cma"), "").unwrap();
     let Run { status, out, .. } = run(&["heaps", "--policy", "reference-soc", "--heap-dir", &nodes]);

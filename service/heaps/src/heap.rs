@@ -10,9 +10,12 @@
 
 mod directory;
 
+use crate::accounting::Accounting;
 use crate::error::errno_of;
 use crate::failure::failure;
 use crate::kind::BackendKind;
+use crate::memory::page_bytes;
+use crate::region;
 use crate::report::{Change, HeapReport, HeapState, NodeState};
 use directory::DirectoryWatch;
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
@@ -20,6 +23,7 @@ use gralloc_buffer::BufferName;
 use gralloc_dmabuf as dmabuf;
 use gralloc_dmabuf::ioctl;
 use gralloc_dmabuf::DebugName;
+use heaps_config::nodes;
 use heaps_config::policy::{HeapId, HeapSet};
 use heaps_config::Policy;
 use nix::errno::Errno;
@@ -45,6 +49,8 @@ pub struct KernelHeaps {
     /// One refresh at a time.
     upkeep: Mutex<()>,
     watch: Option<DirectoryWatch>,
+    /// Of the kernel's start: it does not change.
+    accounting: Accounting,
     problems: Vec<String>,
 }
 
@@ -100,6 +106,7 @@ impl KernelHeaps {
             present: AtomicU64::new(0),
             upkeep: Mutex::new(()),
             watch,
+            accounting: Accounting::of_kernel(),
             problems,
         };
         // The watch is placed before the first scan, so nothing appears unseen between the two.
@@ -143,12 +150,15 @@ impl KernelHeaps {
             }
             Vec::new()
         });
+        let heaps: Vec<HeapState> = self.slots().map(|(id, slot)| slot.describe(id)).collect();
         HeapReport {
             backend: BackendKind::Kernel,
             source: self.directory.display().to_string(),
             stand_in: None,
-            heaps: self.slots().map(|(id, slot)| slot.describe(id)).collect(),
+            shared: shared(&heaps),
+            heaps,
             unclaimed,
+            accounting: Some(self.accounting),
             problems,
         }
     }
@@ -240,8 +250,33 @@ impl Slot {
                 (Some(name), why)
             }
         };
-        HeapState { id, name: self.name.clone(), node, state, passed_over: failed }
+        let region = node.as_deref().and_then(|node| region::of_node(node, page_bytes()));
+        HeapState { id, name: self.name.clone(), node, state, region, passed_over: failed }
     }
+}
+
+/// Pairs of open heaps whose nodes are names of one memory: with CONFIG_DMABUF_HEAPS_CMA_LEGACY the kernel's default region
+/// has two. The cached and the uncached node of one memory are meant so.
+fn shared(heaps: &[HeapState]) -> Vec<String> {
+    let open = |heap: &HeapState| heap.node.clone().filter(|_| heap.state == NodeState::Open);
+    let mut said = Vec::new();
+    for (at, heap) in heaps.iter().enumerate() {
+        for other in heaps.iter().take(at) {
+            let (Some(node), Some(earlier)) = (open(heap), open(other)) else { continue };
+            let (one, two) = (nodes::Node::of(&earlier), nodes::Node::of(&node));
+            let memory = one.memory().filter(|memory| two.memory() == Some(memory));
+            let why = if node == earlier {
+                format!("have the same node, {node}")
+            } else if let Some(memory) = memory.filter(|_| one.is_uncached() == two.is_uncached()) {
+                format!("stand on {memory} under two names, {earlier} and {node}")
+            } else {
+                continue;
+            };
+            let names = format!("heaps {} and {}", other.name, heap.name);
+            said.push(format!("{names} {why}: a budget of one does not bound what the other takes"));
+        }
+    }
+    said
 }
 
 impl Node {

@@ -2,6 +2,7 @@
 //!
 //! - [`heap`]: the policy's heaps on `/dev/dma_heap`; [`standin`]: udmabuf or memfd for a machine without; [`backend`]:
 //!   the one that was chosen; [`kind`]: their names; [`report`]: what a dump says about either.
+//! - [`accounting`]: whom the kernel charges; [`region`]: what a contiguous heap has left.
 //! - [`memory`]: what the machine has left; [`pressure`]: when that is too little.
 //! - [`content`]: what a buffer and its metadata begin with, where that is not zero.
 //! - [`watch`]: when a buffer's last reference went, in whichever process.
@@ -12,6 +13,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod accounting;
 pub mod backend;
 pub mod content;
 pub mod error;
@@ -20,6 +22,7 @@ pub mod heap;
 pub mod kind;
 pub mod memory;
 pub mod pressure;
+pub mod region;
 pub mod report;
 pub mod sched;
 pub mod standin;
@@ -27,6 +30,7 @@ pub mod timer;
 pub mod wakeup;
 pub mod watch;
 
+pub use accounting::Accounting;
 pub use backend::Backend;
 pub use error::Error;
 pub use gralloc_dmabuf::{identity, trace};

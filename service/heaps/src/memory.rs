@@ -1,4 +1,4 @@
-//! The machine's available memory: `MemAvailable` of `/proc/meminfo`.
+//! The machine's available memory, `MemAvailable` of `/proc/meminfo`; and the size of its pages.
 //!
 //! The file stays open and is read into the stack; nothing allocates. Each read makes the kernel add up its counters (tens
 //! of microseconds under emulation); the ledger asks only when it needs a new value. Source: linux v6.12,
@@ -6,12 +6,19 @@
 
 use crate::error::Error;
 use gralloc_allocator::ports::MemoryGauge;
+use nix::unistd::{sysconf, SysconfVar};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// More than the first lines of the file, `MemAvailable` is the third; the rest need not be copied.
 const READ_BYTES: usize = 512;
+
+/// Bytes of a page of this kernel.
+pub fn page_bytes() -> u64 {
+    let answer = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    answer.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(4096)
+}
 
 /// The gauge.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! The state of a backend's heaps, for the dump and the command line.
 
+use crate::accounting::Accounting;
 use crate::kind::BackendKind;
+use crate::region::Region;
 use heaps_config::policy::{HeapId, HeapSet};
 use nix::errno::Errno;
 use std::fmt;
@@ -18,6 +20,10 @@ pub struct HeapReport {
     pub heaps: Vec<HeapState>,
     /// The kernel's nodes that no heap of the policy names, sorted.
     pub unclaimed: Vec<String>,
+    /// Heaps that stand on one memory, in a sentence each: what is told of either is true of both together.
+    pub shared: Vec<String>,
+    /// Whom the kernel charges; `None` for a stand-in.
+    pub accounting: Option<Accounting>,
     /// What kept the report or its upkeep from being complete.
     pub problems: Vec<String>,
 }
@@ -33,6 +39,8 @@ pub struct HeapState {
     pub node: Option<String>,
     /// How that node is.
     pub state: NodeState,
+    /// The contiguous region behind the node, where the kernel tells.
+    pub region: Option<Region>,
     /// Earlier node names of this heap that exist and could not be used, with their reasons.
     pub passed_over: Vec<(String, NodeState)>,
 }

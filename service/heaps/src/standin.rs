@@ -22,7 +22,7 @@ use heaps_config::Policy;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
-use nix::unistd::{ftruncate, sysconf, SysconfVar};
+use nix::unistd::ftruncate;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -73,12 +73,11 @@ impl StandIn {
 
     fn new(policy: &Policy, source: Source) -> StandIn {
         let usable = policy.heap_ids().filter(|(_, heap)| !heap.protected);
-        let page_bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
         StandIn {
             source,
             heaps: policy.heaps.iter().map(|heap| (heap.name.clone(), heap.protected)).collect(),
             present: usable.fold(HeapSet::default(), |set, (id, _)| set.with(id)),
-            page_bytes: page_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(4096),
+            page_bytes: crate::memory::page_bytes(),
         }
     }
 
@@ -111,6 +110,7 @@ impl StandIn {
             name: name.clone(),
             node: (!protected).then(|| source.to_owned()),
             state: if *protected { NodeState::NoStandIn } else { NodeState::Open },
+            region: None,
             passed_over: Vec::new(),
         });
         HeapReport {
@@ -119,6 +119,8 @@ impl StandIn {
             stand_in: Some(says),
             heaps: heaps.collect(),
             unclaimed: Vec::new(),
+            shared: Vec::new(),
+            accounting: None,
             problems: Vec::new(),
         }
     }

@@ -8,9 +8,8 @@ use allocator_aidl::serve_binder;
 use anyhow::{Context, Result};
 use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::{trace, Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure, NodeState};
-use heaps_config::Policy;
+use heaps_config::{show_bytes, Policy};
 use log::{info, warn};
-use nix::unistd::{sysconf, SysconfVar};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -71,7 +70,7 @@ pub fn engine(args: &Args) -> Result<Arc<Engine>> {
         wakeup: Arc::clone(&wakeup),
         release_sources: args.release_sources.clone(),
         pressure_events: pressure.is_some(),
-        page_bytes: page_bytes(),
+        page_bytes: gralloc_heaps::memory::page_bytes(),
     };
     let engine = Arc::new(Engine::new(policy, heaps, gauge, setup));
     engine.start_release_watch();
@@ -113,12 +112,17 @@ pub fn describe(report: &HeapReport) -> Vec<String> {
             Some(node) => format!("{}/{node}", report.source),
             None => report.source.clone(),
         };
-        lines.push(format!("heap {}: {place}: {}", heap.name, heap.state));
+        let region = heap.region.map_or(String::new(), |region| {
+            format!(", a region of {}, {} free", show_bytes(region.bytes), show_bytes(region.free_bytes))
+        });
+        lines.push(format!("heap {}: {place}: {}{region}", heap.name, heap.state));
         for (node, state) in &heap.passed_over {
             lines.push(format!("heap {}: passed over {node}: {state}", heap.name));
         }
     }
     lines.extend(report.unclaimed.iter().map(|node| format!("node {node}: no heap of the policy names it")));
+    lines.extend(report.shared.iter().cloned());
+    lines.extend(report.accounting.map(|accounting| accounting.to_string()));
     lines.extend(report.problems.iter().cloned());
     lines
 }
@@ -133,11 +137,6 @@ pub fn judge(report: &HeapReport, policy: &Policy) -> Result<()> {
     let name = policy.heap_name(metadata);
     anyhow::ensure!(is_open, "nothing can be allocated: every buffer has its metadata from the heap {name}, see above");
     Ok(())
-}
-
-fn page_bytes() -> u64 {
-    let answer = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
-    answer.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(4096)
 }
 
 #[cfg(test)]

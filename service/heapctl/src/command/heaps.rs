@@ -5,7 +5,7 @@ use crate::output::{table, Output, Status};
 use crate::policy;
 use anyhow::Result;
 use gralloc_allocator::ports::HeapBackend;
-use gralloc_heaps::{HeapReport, HeapState, KernelHeaps, NodeState};
+use gralloc_heaps::{Accounting, HeapReport, HeapState, KernelHeaps, NodeState};
 use heaps_config::policy::{Action, Heap, HeapId};
 use heaps_config::Policy;
 use serde_json::{json, Value};
@@ -46,7 +46,7 @@ fn trouble(report: &HeapReport, policy: &Policy, metadata: bool) -> Vec<String> 
 }
 
 fn to_text(report: &HeapReport, policy: &Policy, source: &str, trouble: &[String]) -> String {
-    let mut rows = vec![["heap", "node", "state", "kind", "limits", "rules"].map(str::to_owned)];
+    let mut rows = vec![["heap", "node", "state", "kind", "limits", "region", "rules"].map(str::to_owned)];
     for state in &report.heaps {
         let Some(heap) = policy.heap(state.id) else { continue };
         rows.push([
@@ -55,12 +55,16 @@ fn to_text(report: &HeapReport, policy: &Policy, source: &str, trouble: &[String
             state.state.word().to_owned(),
             kind(heap).join(", "),
             limits(heap),
+            region(state),
             users(policy, state.id).join(", "),
         ]);
     }
     let mut text = format!("policy {} ({source}), nodes in {}\n\n{}", policy.name, report.source, table(&rows));
     if !report.unclaimed.is_empty() {
         text.push_str(&format!("\nnodes that the policy does not name: {}\n", report.unclaimed.join(", ")));
+    }
+    for line in report.shared.iter().cloned().chain(report.accounting.map(|accounting| accounting.to_string())) {
+        text.push_str(&format!("\n{line}\n"));
     }
     for line in trouble {
         text.push_str(&format!("\n{line}\n"));
@@ -80,6 +84,12 @@ fn limits(heap: &Heap) -> String {
         |what: &str, bytes: Option<u64>| bytes.map(|bytes| format!("{what} {}", heaps_config::show_bytes(bytes)));
     let limits = [show("buffer", heap.max_buffer_bytes), show("budget", heap.budget_bytes)];
     limits.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The contiguous region behind a heap; empty where it has none or the kernel does not tell.
+fn region(state: &HeapState) -> String {
+    let show = heaps_config::show_bytes;
+    state.region.map_or(String::new(), |region| format!("{}, {} free", show(region.bytes), show(region.free_bytes)))
 }
 
 /// The rules that name a heap or its cached twin, and the metadata.
@@ -104,6 +114,8 @@ fn to_json(report: &HeapReport, policy: &Policy, source: &str, trouble: &[String
             "state": state.state.word(),
             "errno": state.state.errno().map(|errno| errno.to_string()),
             "passed_over": state.passed_over.iter().map(|(name, state)| node(Some(name), *state)).collect::<Vec<_>>(),
+            "region_bytes": state.region.map(|region| region.bytes),
+            "region_free_bytes": state.region.map(|region| region.free_bytes),
             "cached": heap.cached,
             "contiguous": heap.contiguous,
             "protected": heap.protected,
@@ -119,6 +131,9 @@ fn to_json(report: &HeapReport, policy: &Policy, source: &str, trouble: &[String
         "nodes_in": report.source,
         "heaps": report.heaps.iter().filter_map(heap).collect::<Vec<_>>(),
         "unclaimed_nodes": report.unclaimed,
+        "shared_memory": report.shared,
+        "accounting": report.accounting.map(Accounting::word),
+        "accounting_means": report.accounting.map(|accounting| accounting.to_string()),
         "trouble": trouble,
     })
 }

@@ -71,6 +71,34 @@ fn open_without_the_directory_all_absent() {
 }
 
 #[test]
+fn one_region_under_two_names_is_said_and_twins_and_strangers_are_not() {
+    let said = |nodes: &[&str]| {
+        let directory = tempfile::tempdir().unwrap();
+        for name in nodes {
+            node(directory.path(), name);
+        }
+        let heaps = nodes.iter().zip(["a", "b"]).map(|(node, name)| heap(name, &[node])).collect();
+        KernelHeaps::open_in(&Policy { heaps, ..policy() }, directory.path()).describe().shared
+    };
+    let budget = "a budget of one does not bound what the other takes";
+    assert_eq!(
+        said(&["reserved", "default_cma_region"]),
+        [format!(
+            "heaps a and b stand on the default contiguous region under two names, reserved and default_cma_region: {budget}"
+        )]
+    );
+    for nodes in [["reserved", "reserved-uncached"], ["system", "reserved"], ["x", "y"]] {
+        assert_eq!(said(&nodes), Vec::<String>::new(), "{nodes:?}");
+    }
+    assert_eq!(said(&["memory@42000000-contiguous", "memory@44000000-contiguous"]), Vec::<String>::new());
+    let directory = tempfile::tempdir().unwrap();
+    node(directory.path(), "camera");
+    let twice = Policy { heaps: vec![heap("a", &["camera"]), heap("b", &["camera"])], ..policy() };
+    let shared = KernelHeaps::open_in(&twice, directory.path()).describe().shared;
+    assert_eq!(shared, [format!("heaps a and b have the same node, camera: {budget}")]);
+}
+
+#[test]
 fn open_takes_the_first_alias_and_lists_the_unclaimed() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["linux,cma", "reserved", "vframe-secure", "system-uncached"] {

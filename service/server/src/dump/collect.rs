@@ -10,6 +10,7 @@ use gralloc_allocator::statistics::{
 };
 use gralloc_buffer::Usage;
 use gralloc_heaps::watch::Source;
+use gralloc_heaps::Accounting;
 use heaps_config::policy::{Limits, Rule};
 use heaps_config::Policy;
 use std::iter::repeat;
@@ -29,6 +30,8 @@ pub(super) fn statistics(engine: &Engine) -> Statistics {
             node: state.node.clone(),
             state: state.state.word().to_owned(),
             explanation: state.state.to_string(),
+            region_bytes: state.region.map(|region| region.bytes),
+            region_free_bytes: state.region.map(|region| region.free_bytes),
             protected: heap.protected,
             budget_bytes: heap.budget_bytes,
             account,
@@ -49,6 +52,9 @@ pub(super) fn statistics(engine: &Engine) -> Statistics {
         heaps_from: report.source,
         stand_in: report.stand_in,
         unclaimed_nodes: report.unclaimed,
+        shared_memory: report.shared,
+        accounting: report.accounting.map_or("", Accounting::word).to_owned(),
+        accounting_means: report.accounting.map_or(String::new(), |accounting| accounting.to_string()),
         problems: report.problems.into_iter().chain(engine.releases().problem()).collect(),
         uptime_ms: now_ms,
         releases_seen_through: watches.first().map(|watch| watch.source.clone()),

@@ -4,6 +4,7 @@ use super::Buffers;
 use gralloc_allocator::statistics::{
     size, Account, BufferStatistics, Dump, LatencyStatistics, Leaks, ProcessStatistics, Statistics,
 };
+use gralloc_heaps::Accounting;
 use std::io::{self, Write};
 
 /// Most live buffers that are listed one by one unless `--buffers` asks for all; JSON has all.
@@ -58,6 +59,11 @@ fn memory(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     let bound = |bytes: Option<u64>| bytes.map_or("no bound".to_owned(), size);
     let available = dump.memory.available_bytes.map_or("unknown".to_owned(), size);
     writeln!(out, "memory available {available}, reserve {}", size(dump.memory.reserve_bytes))?;
+    if !dump.accounting_means.is_empty() {
+        // Who may end the service from outside is to be looked at.
+        let mark = if dump.accounting == Accounting::Charged.word() { "! " } else { "" };
+        writeln!(out, "{mark}{}", dump.accounting_means)?;
+    }
     writeln!(
         out,
         "limits: request {}, client {}, all {}, {} buffers a request",
@@ -94,13 +100,17 @@ fn heaps(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
         let node = heap.node.as_ref().map_or(String::new(), |node| format!("{node}, "));
         let protected = if heap.protected { ", protected" } else { "" };
         let budget = heap.budget_bytes.map_or(String::new(), |bytes| format!(", budget {}", size(bytes)));
-        line(out, &heap.name, &heap.account, &format!("{node}{}{protected}{budget}", heap.explanation))?;
+        let region = match (heap.region_bytes, heap.region_free_bytes) {
+            (Some(bytes), Some(free)) => format!(", region {}, {} free", size(bytes), size(free)),
+            _ => String::new(),
+        };
+        line(out, &heap.name, &heap.account, &format!("{node}{}{protected}{budget}{region}", heap.explanation))?;
     }
     line(out, "all", &dump.all, "metadata included")?;
     for node in &dump.unclaimed_nodes {
         writeln!(out, "  node {node}: no heap of the policy names it")?;
     }
-    for problem in &dump.problems {
+    for problem in dump.shared_memory.iter().chain(&dump.problems) {
         writeln!(out, "! {problem}")?;
     }
     Ok(())
