@@ -7,8 +7,11 @@
 //! answers are lost that nobody can have again: the thread or the process has to end, and another to take its place.
 
 use crate::suite::Skip;
+use crate::SOON;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 
 /// What the kernel leaves out unless it is told: allocations that may wait, pages above, single pages.
 const SETTINGS: [(&str, &str); 5] = [
@@ -92,6 +95,26 @@ impl Faults {
     }
 }
 
+/// Runs what may never come back, and waits for it long enough that it surely does not; `None` then. Its thread stays.
+pub fn in_time<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, answer) = mpsc::channel();
+    thread::spawn(move || done.send(body()));
+    answer.recv_timeout(6 * SOON).ok()
+}
+
+/// Whether this kernel's binder may forget a caller: where there is no memory for a reply's own record, it gives up before it
+/// knows whose call the reply is to, and caller and server wait for ever (linux v7.3, drivers/android/binder.c,
+/// `binder_transaction`; 6.18 looks first). Which release between the two began with it is not known.
+pub fn forgets_callers() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    may_forget(&release)
+}
+
+fn may_forget(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse::<u32>().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) > (6, 18)
+}
+
 /// What became of a fault.
 #[derive(Clone, Copy, Debug)]
 pub struct Fate {
@@ -118,4 +141,22 @@ fn heap_ioctl() -> (String, String) {
     let (start, _) = functions[at];
     let end = functions[at..].iter().find(|(address, _)| *address > start).unwrap().0;
     (format!("0x{start:x}"), format!("0x{end:x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_that_may_forget_are_told_by_their_release() {
+        for (release, may) in [
+            ("6.12.117+deb12-amd64\n", false),
+            ("6.18.15", false),
+            ("6.19.6+deb13", true),
+            ("7.3.4\n", true),
+            ("", false),
+        ] {
+            assert_eq!(may_forget(release), may, "{release}");
+        }
+    }
 }
