@@ -45,6 +45,8 @@ const NEEDED: &[(&str, &str, &str, &str)] = &[
     (DOMAIN, "proc_pressure_mem", "file", "open"),
     (DOMAIN, "proc_pressure_mem", "file", "read"),
     (DOMAIN, "proc_pressure_mem", "file", "write"),
+    (DOMAIN, "vendor_sysfs_dma_heap", "file", "open"),
+    (DOMAIN, "vendor_sysfs_dma_heap", "file", "read"),
     (DOMAIN, "vendor_configs_file", "file", "read"),
     (DOMAIN, "hal_graphics_allocator_service", "service_manager", "add"),
     (DOMAIN, "self", "capability", "sys_nice"),

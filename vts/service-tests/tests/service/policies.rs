@@ -23,6 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
         policy_for_other_heaps_serves_and_supports_nothing,
         policy_whose_metadata_heap_is_absent_supports_nothing,
         check_tells_heaps_and_ends,
+        who_is_charged_for_heap_memory_is_told_in_check_and_dump,
         check_without_the_metadata_heap_fails,
         check_of_a_broken_policy_fails,
         stand_ins_say_so_in_log_check_and_dump,
@@ -183,6 +184,22 @@ fn check_tells_heaps_and_ends() -> Verdict {
     if has_kernel_heaps() {
         assert!(line("elsewhere").contains("absent"), "{text}");
     }
+    Ok(())
+}
+
+fn who_is_charged_for_heap_memory_is_told_in_check_and_dump() -> Verdict {
+    kernel_heaps()?;
+    let parameter = std::fs::read_to_string("/sys/module/dma_heap/parameters/mem_accounting");
+    let word = if parameter.is_ok_and(|text| text.trim() == "Y") { "charged" } else { "not-charged" };
+    let service = Service::plain();
+    let dump = service.dump();
+    assert_eq!(dump.0["accounting"], word);
+    let means = dump.0["accounting_means"].as_str().unwrap();
+    assert!(means.contains("memory.max"), "{means}");
+    assert!(service.connect().dump(&[]).contains(means));
+    let options = Options { arguments: vec!["--check".to_owned()], ..Options::default() };
+    let told = Service::run(Some(&PolicyText::default().json()), &options).stdout;
+    assert!(String::from_utf8(told).unwrap().lines().any(|line| line == means));
     Ok(())
 }
 
