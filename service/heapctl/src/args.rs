@@ -286,12 +286,12 @@ pub(crate) struct ExplainArgs {
     pub(crate) policy: PolicyArgs,
 
     /// Take the request out of a line of logcat or dumpsys: a failed allocation of libui, a row of its tables, a refusal of
-    /// minigbm or of this service. Arguments beside it count before it
+    /// minigbm or of this service. Arguments beside it count before it. Several lines are read as those of --all
     #[arg(long, value_name = "LINE", conflicts_with = "all")]
     pub(crate) log: Option<String>,
 
     /// Explain every request of a file, one a line: `FORMAT WIDTHxHEIGHT USAGE`, or a line as --log takes it; `-` for standard
-    /// input
+    /// input. A dump's totals are passed over; of other lines it is said that they were not read, and the exit status is 1
     #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "size", "usage", "svg"])]
     pub(crate) all: Option<PathBuf>,
 

@@ -46,7 +46,10 @@ pub(crate) fn in_aidl_words(
     let bits = vendor.iter().fold(Usage::NONE, |all, vendor| all | vendor.bit);
     let (usage, mut notes) = words::usage(&args.usage, bits);
     args.usage = usage;
-    let own = |text: &&String| formats.iter().any(|format| format.name == **text);
+    let own = |text: &str| {
+        let value = number(text).and_then(|number| gralloc_buffer::wire_int(i64::try_from(number).ok()?));
+        formats.iter().any(|format| format.name == text || Some(format.value) == value)
+    };
     if let Some(text) = args.format.as_ref().filter(|text| !own(text)) {
         let read = words::format(text).map_err(|why| anyhow!("--format: {why}"))?;
         notes.extend(read.note);

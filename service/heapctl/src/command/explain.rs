@@ -62,13 +62,14 @@ pub(crate) fn run(args: &ExplainArgs, out: &Output) -> Result<Status> {
         return all::run(file, args, &loaded, out);
     }
     let (asked, mut notes) = match &args.log {
+        Some(lines) if all::several(lines) => return all::of_lines(lines, args, &loaded, out),
         Some(line) => logged(line, &args.request)?,
         None => (args.request.clone(), Vec::new()),
     };
     let (asked, more) = request::in_aidl_words(&asked, &loaded.policy.vendor_usage, &loaded.policy.formats)?;
     notes.extend(more);
     out.notes(&notes);
-    let case = explained(&asked, args, &loaded, notes)?;
+    let case = explained(&asked, args, present(args, &loaded.policy)?, &loaded, notes)?;
     if let Some(file) = &args.svg {
         draw(&case, file, out)?;
     }
@@ -81,9 +82,14 @@ pub(crate) fn run(args: &ExplainArgs, out: &Output) -> Result<Status> {
 }
 
 /// Everything about one request, which is in AIDL's words.
-fn explained<'p>(asked: &RequestArgs, args: &ExplainArgs, loaded: &'p Loaded, notes: Vec<String>) -> Result<Case<'p>> {
+fn explained<'p>(
+    asked: &RequestArgs,
+    args: &ExplainArgs,
+    (present, present_from): (HeapSet, String),
+    loaded: &'p Loaded,
+    notes: Vec<String>,
+) -> Result<Case<'p>> {
     let descriptor = request::descriptor(asked, &loaded.policy.vendor_usage, &loaded.policy.formats)?;
-    let (present, present_from) = present(args, &loaded.policy)?;
     let explanation = explain(&descriptor, &loaded.policy, present);
     let count = asked.count;
     let page_bytes = args.page_size;

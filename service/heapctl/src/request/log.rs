@@ -4,6 +4,8 @@
 //! `libs/ui/Gralloc5.cpp` and `Gralloc4.cpp` (imported buffers), `libs/nativewindow/AHardwareBuffer.cpp`; minigbm
 //! `cros_gralloc/`; and this project's own refusals (`service/server/src/adapter.rs`).
 
+use std::str::FromStr;
+
 /// What a line tells; usages and formats in the words of the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Logged {
@@ -17,18 +19,24 @@ pub(crate) struct Logged {
     pub(crate) reserved: Option<i64>,
     pub(crate) count: Option<i32>,
     pub(crate) name: Option<String>,
+    /// A number that does not fit.
+    beyond: Option<String>,
 }
 
 /// Reads a line.
 ///
 /// # Errors
-/// What the line lacks, or that it is of no known kind.
+/// What the line lacks, that it is of no known kind, or a number beyond what a request can hold.
 pub(crate) fn parse(line: &str) -> Result<Logged, String> {
     let line = line.trim();
     let read =
         own(line).or_else(|| libui(line)).or_else(|| table(line)).or_else(|| imported(line)).or_else(|| minigbm(line));
-    if let Some(read) = read {
-        return Ok(read);
+    match read {
+        Some(Logged { from, beyond: Some(number), .. }) => {
+            return Err(format!("{from}: {number} is beyond what a request can hold"))
+        }
+        Some(read) => return Ok(read),
+        None => {}
     }
     if line.contains("GraphicBuffer(w=") || line.contains("createGraphicBuffer(w=") {
         return Err("a line of AHardwareBuffer_allocate: it has neither format nor usage. The line of GraphicBufferAllocator before \
@@ -40,6 +48,37 @@ pub(crate) fn parse(line: &str) -> Result<Logged, String> {
         .to_owned())
 }
 
+/// True of the lines of a dump that are no request: headings, totals, planes, and the short form of the imported buffers, one
+/// line for all of a name.
+pub(crate) fn is_none(line: &str) -> bool {
+    let begins = [
+        "Total imported by gralloc:",
+        "Total allocated by GraphicBufferAllocator",
+        "Imported gralloc buffers",
+        "GraphicBufferAllocator buffers",
+        "planes:",
+    ];
+    let heading = line.starts_with("Handle") && line.contains('|');
+    let short = line.starts_with("* name:") && line.contains(", totalSize:") && line.contains(", count:");
+    heading || short || begins.iter().any(|begin| line.starts_with(begin))
+}
+
+/// A number; one that does not fit is put into `beyond`.
+fn number<T: FromStr>(text: &str, beyond: &mut Option<String>) -> Option<T> {
+    let text = text.trim();
+    let read = text.parse().ok();
+    if read.is_none() && is_number(text) {
+        *beyond = Some(text.to_owned());
+    }
+    read
+}
+
+/// Digits, with a sign or without.
+pub(crate) fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit())
+}
+
 /// `refused "name" of uid 10 pid 20: …; asked: 2 of 1920x1080, layers 1, format 0x22, usage 0x20100, reserved 0`
 fn own(line: &str) -> Option<Logged> {
     let (before, asked) = line.rsplit_once("; asked: ")?;
@@ -48,16 +87,18 @@ fn own(line: &str) -> Option<Logged> {
     let (width, height) = size.split_once('x')?;
     let value = |key: &str| rest.split(", ").find_map(|part| part.strip_prefix(key)?.strip_prefix(' '));
     let name = before.split_once("refused \"").and_then(|(_, rest)| rest.split_once("\" of uid"));
+    let mut beyond = None;
     Some(Logged {
         from: "this service's refusal",
         format: Some(value("format")?.to_owned()),
         usage: Some(value("usage")?.to_owned()),
-        width: width.parse().ok(),
-        height: height.parse().ok(),
-        layers: value("layers").and_then(|layers| layers.parse().ok()),
-        reserved: value("reserved").and_then(|reserved| reserved.parse().ok()),
-        count: count.trim().parse().ok(),
+        width: number(width, &mut beyond),
+        height: number(height, &mut beyond),
+        layers: value("layers").and_then(|layers| number(layers, &mut beyond)),
+        reserved: value("reserved").and_then(|reserved| number(reserved, &mut beyond)),
+        count: number(count, &mut beyond),
         name: name.map(|(name, _)| name.to_owned()),
+        beyond,
     })
 }
 
@@ -71,14 +112,16 @@ fn libui(line: &str) -> Option<Logged> {
         let at = words.iter().position(|word| *word == key)?;
         words.get(at.checked_add(1)?).map(|word| word.trim_end_matches([':', ',']))
     };
+    let mut beyond = None;
     Some(Logged {
         from: "libui's failed allocation",
         format: after("format").map(str::to_owned),
         // Printed in hexadecimal without 0x.
         usage: Some(format!("0x{}", after("usage")?.trim_start_matches("0x"))),
-        width: width.trim().parse().ok(),
-        height: height.trim().parse().ok(),
-        layers: after("layerCount").and_then(|layers| layers.parse().ok()),
+        width: number(width, &mut beyond),
+        height: number(height, &mut beyond),
+        layers: after("layerCount").and_then(|layers| number(layers, &mut beyond)),
+        beyond,
         ..Logged::default()
     })
 }
@@ -92,15 +135,17 @@ fn table(line: &str) -> Option<Logged> {
     let [layers, format, usage, name, ..] = cells.get(size.checked_add(1)?..)? else { return None };
     let (width, height) = cells.get(size)?.split_once(" x ")?;
     let bits: String = usage.strip_prefix("0x")?.chars().filter(|c| !c.is_whitespace()).collect();
+    let mut beyond = None;
     Some(Logged {
         from: "a row of GraphicBufferAllocator's table",
         // The format is in hexadecimal too.
         format: Some(format!("{:#x}", u32::from_str_radix(format, 16).ok()?)),
         usage: Some(format!("0x{bits}")),
-        width: width.split('(').next()?.trim().parse().ok(),
-        height: height.trim().parse().ok(),
-        layers: layers.parse().ok(),
+        width: number(width.split('(').next()?, &mut beyond),
+        height: number(height, &mut beyond),
+        layers: number(layers, &mut beyond),
         name: Some((*name).to_owned()),
+        beyond,
         ..Logged::default()
     })
 }
@@ -113,13 +158,15 @@ fn imported(line: &str) -> Option<Logged> {
     };
     let size = after("w/h:")?;
     let (width, height) = size.split_once('x')?;
+    let mut beyond = None;
     Some(Logged {
         from: "a row of the imported buffers",
         format: after("req fmt:"),
         usage: Some(after("usage:")?),
-        width: width.parse().ok(),
-        height: height.parse().ok(),
+        width: number(width, &mut beyond),
+        height: number(height, &mut beyond),
         name: after("name:"),
+        beyond,
         ..Logged::default()
     })
 }
@@ -132,7 +179,9 @@ fn minigbm(line: &str) -> Option<Logged> {
         Some(rest.split(',').next().unwrap_or_default().trim().to_owned())
     };
     let format = after("HAL format:").or_else(|| after("pixel format:"));
+    // `%u` and `%llu` in its source (cros_gralloc/gralloc0/gralloc0.cc): a number here is decimal, whatever it looks like.
     let usage = after("HAL usage:").or_else(|| after("HAL flags:")).or_else(|| after(" usage:"));
+    let usage = usage.map(|usage| usage.parse().map_or(usage, |bits: u64| format!("{bits:#x}")));
     Some(Logged { from: "minigbm's refusal", format: Some(format?), usage: Some(usage?), ..Logged::default() })
 }
 
@@ -172,7 +221,7 @@ mod tests {
     fn lines_of_minigbm_have_no_size() {
         let line =
             "E minigbm : Unsupported combination -- HAL format: 34, HAL usage: 133376, drv_format: 9997, use_flags: 1";
-        assert_eq!(read(line), wanted("34", "133376", None));
+        assert_eq!(read(line), wanted("34", "0x20900", None));
         let line = "E minigbm : Unsupported combination -- pixel format: PixelFormat::YCBCR_420_888, drm format: NV12, usage: BufferUsage::CAMERA_OUTPUT|BufferUsage::CPU_READ_OFTEN";
         assert_eq!(
             read(line),

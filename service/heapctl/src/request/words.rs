@@ -45,6 +45,8 @@ const DRM_FORMATS: &[(&str, &[u8; 4], PixelFormat)] = &[
     ("BGR888", b"BG24", PixelFormat::Rgb888),
     ("ABGR2101010", b"AB30", PixelFormat::Rgba1010102),
     ("ABGR16161616F", b"AB4H", PixelFormat::RgbaFp16),
+    ("ARGB2101010", b"AR30", PixelFormat::Bgra1010102),
+    ("XRGB2101010", b"XR30", PixelFormat::Bgrx1010102),
     ("R8", b"R8  ", PixelFormat::R8),
     ("R16", b"R16 ", PixelFormat::R16Uint),
     ("GR1616", b"GR32", PixelFormat::Rg1616Uint),
@@ -56,13 +58,44 @@ const DRM_FORMATS: &[(&str, &[u8; 4], PixelFormat)] = &[
     ("YUYV", b"YUYV", PixelFormat::Ycbcr422I),
 ];
 
+/// The same header's formats whose bytes no PixelFormat orders so.
+const DRM_ALONE: &[(&str, &[u8; 4])] = &[
+    ("XRGB8888", b"XR24"),
+    ("RGBA8888", b"RA24"),
+    ("RGBX8888", b"RX24"),
+    ("BGRA8888", b"BA24"),
+    ("BGRX8888", b"BX24"),
+    ("RGB888", b"RG24"),
+    ("BGR565", b"BG16"),
+    ("XBGR2101010", b"XB30"),
+    ("RGBA1010102", b"RA30"),
+    ("BGRA1010102", b"BA30"),
+    ("ARGB16161616F", b"AR4H"),
+    ("XBGR16161616F", b"XB4H"),
+    ("ABGR16161616", b"AB48"),
+    ("RG88", b"RG88"),
+    ("GR88", b"GR88"),
+    ("UYVY", b"UYVY"),
+    ("YVYU", b"YVYU"),
+    ("VYUY", b"VYUY"),
+    ("NV15", b"NV15"),
+    ("NV24", b"NV24"),
+    ("NV42", b"NV42"),
+    ("NV61", b"NV61"),
+    ("P012", b"P012"),
+    ("P016", b"P016"),
+    ("P030", b"P030"),
+    ("YUV422", b"YU16"),
+    ("YUV444", b"YU24"),
+];
+
 /// drm's names of layouts that no format of AIDL's fixes: a policy resolves flexible ones to them.
 const LAYOUTS_ALONE: &[(&str, &str)] = &[("NV12", "NV12"), ("YUV420", "I420"), ("YU12", "I420"), ("I420", "I420")];
 
 /// A format as AIDL calls it.
 ///
 /// # Errors
-/// A layout that no format fixes, with the formats that can become it.
+/// A layout that no format fixes, with the formats that can become it; a format of drm's alone.
 pub(crate) fn format(text: &str) -> Result<Read, String> {
     let plain = |text: &str| Read { text: text.to_owned(), note: None };
     let taken = |format: PixelFormat| Read {
@@ -72,13 +105,9 @@ pub(crate) fn format(text: &str) -> Result<Read, String> {
     if PixelFormat::from_name(text).is_some() {
         return Ok(plain(text));
     }
-    if let Some(value) = text.parse::<u32>().ok().filter(|value| *value > 0xffff) {
-        // dumpsys prints fourccs as numbers.
-        let letters = value.to_le_bytes();
-        return Ok(DRM_FORMATS
-            .iter()
-            .find(|known| *known.1 == letters)
-            .map_or_else(|| plain(text), |known| taken(known.2)));
+    if let Some(letters) = fourcc(text) {
+        let shown = format!("{text} ({})", letters.trim_end());
+        return of_drm(&letters, &shown, false).unwrap_or_else(|| Ok(plain(text)));
     }
     let upper = text.to_ascii_uppercase();
     let bare = |prefix: &str| upper.strip_prefix(prefix).map(str::to_owned);
@@ -89,22 +118,44 @@ pub(crate) fn format(text: &str) -> Result<Read, String> {
         let known = NDK_FORMATS.iter().find(|(known, _)| *known == name).map(|(_, format)| *format);
         return Ok(known.or_else(|| PixelFormat::from_name(&name)).map_or_else(|| plain(text), taken));
     }
-    let name = bare("DRM_FORMAT_").unwrap_or(upper);
-    if let Some((_, layout)) = LAYOUTS_ALONE.iter().find(|(known, _)| *known == name) {
-        let more = if *layout == "I420" { " or YV12, its planes the other way round" } else { "" };
-        return Err(format!(
-            "{text} is a layout, not a format: ask for YCBCR_420_888 or IMPLEMENTATION_DEFINED, which a policy's [[resolve]] can \
-             make {layout}{more}"
-        ));
-    }
-    if let Some(known) = DRM_FORMATS.iter().find(|known| known.0 == name || known.1.as_slice() == name.as_bytes()) {
-        return Ok(taken(known.2));
+    let (name, is_drm) = bare("DRM_FORMAT_").map_or((upper, false), |name| (name, true));
+    // RGBA8888 is more likely to be meant for RGBA_8888 than for drm's format, whose bytes are the other way round.
+    let like_aidl = PixelFormat::ALL.iter().any(|format| format.name().replace('_', "") == name);
+    if let Some(read) = of_drm(&name, text, like_aidl && !is_drm) {
+        return read;
     }
     if let Some(layout) = Layout::from_name(&name) {
         let fixed = PixelFormat::ALL.iter().copied().find(|format| Layout::of(*format) == Some(layout));
         return Ok(fixed.map_or_else(|| plain(text), taken));
     }
     Ok(plain(text))
+}
+
+/// What drm calls so, by name or by the four letters; `common` leaves out what is drm's alone. `None` when drm has no such.
+fn of_drm(name: &str, text: &str, common: bool) -> Option<Result<Read, String>> {
+    if let Some((_, layout)) = LAYOUTS_ALONE.iter().find(|(known, _)| *known == name) {
+        let more = if *layout == "I420" { " or YV12, its planes the other way round" } else { "" };
+        return Some(Err(format!(
+            "{text} is a layout, not a format: ask for YCBCR_420_888 or IMPLEMENTATION_DEFINED, which a policy's [[resolve]] can \
+             make {layout}{more}"
+        )));
+    }
+    let is = |known: &str, letters: &[u8; 4]| known == name || letters.as_slice() == name.as_bytes();
+    if let Some((_, _, format)) = DRM_FORMATS.iter().find(|(known, letters, _)| is(known, letters)) {
+        let note = Some(format!("format {text} is PixelFormat {}", format.name()));
+        return Some(Ok(Read { text: format.name().to_owned(), note }));
+    }
+    let (known, _) = DRM_ALONE.iter().find(|(known, letters)| !common && is(known, letters))?;
+    Some(Err(format!("{text} is drm's DRM_FORMAT_{known}, and no PixelFormat has its bytes in that order")))
+}
+
+/// The four letters of a number, as dumpsys and drm's tools print them: 875708993, 0x34324241.
+fn fourcc(text: &str) -> Option<String> {
+    let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let value = hex.map_or_else(|| text.parse().ok(), |digits| u32::from_str_radix(digits, 16).ok())?;
+    let letters = value.to_le_bytes();
+    let readable = letters.iter().all(|letter| letter.is_ascii_alphanumeric() || *letter == b' ');
+    readable.then(|| letters.iter().map(|letter| char::from(*letter)).collect())
 }
 
 /// `hardware/gralloc.h` without GRALLOC_USAGE_, and `android/hardware_buffer.h` without AHARDWAREBUFFER_USAGE_, where they are
@@ -162,10 +213,7 @@ fn one_usage(term: &str, vendor: Usage) -> Read {
             return Read { text, note: Some(note) };
         }
     }
-    match number_of_a_log(term, vendor) {
-        Some((value, note)) => Read { text: format!("{value:#x}"), note: Some(note) },
-        None => Read { text: term.to_owned(), note: None },
-    }
+    number_of_a_log(term, vendor).unwrap_or_else(|| Read { text: term.to_owned(), note: None })
 }
 
 /// `VENDOR_0` to `VENDOR_19` of the NDK: bits 28 to 31, then 48 to 63.
@@ -180,21 +228,28 @@ fn vendor_bit(name: &str) -> Option<String> {
 }
 
 /// A number as logs print usages: hexadecimal, without 0x. Taken so when it cannot be decimal, or when the decimal reading has
-/// bits that nobody defines and the hexadecimal one has none.
-fn number_of_a_log(term: &str, vendor: Usage) -> Option<(u64, String)> {
+/// bits that nobody defines and the hexadecimal one has none; else it is decimal, as any other number. Which was taken is said
+/// wherever the two are different.
+fn number_of_a_log(term: &str, vendor: Usage) -> Option<Read> {
     let is_hex = !term.is_empty() && term.bytes().all(|c| c.is_ascii_hexdigit());
     let hex = u64::from_str_radix(term, 16).ok().filter(|_| is_hex)?;
-    let note = |why: &str| format!("usage {term} is read as hexadecimal, {hex:#x}, as logs print it: {why}");
-    match term.parse::<u64>() {
-        Err(_) => Some((hex, note("it is no decimal number"))),
-        Ok(decimal) => {
-            let (undefined, as_hex) = (Usage(decimal).undefined(vendor), Usage(hex).undefined(vendor));
-            let better = !undefined.is_empty() && as_hex.is_empty();
-            better.then(|| {
-                (hex, note(&format!("as decimal, {decimal:#x}, it has bits that nobody defines ({:#x})", undefined.0)))
-            })
-        }
+    let as_hex = |why: &str| Read {
+        text: format!("{hex:#x}"),
+        note: Some(format!("usage {term} is read as hexadecimal, {hex:#x}, as logs print it: {why}")),
+    };
+    let Ok(decimal) = term.parse::<u64>() else { return Some(as_hex("it is no decimal number")) };
+    if decimal == hex {
+        return None;
     }
+    let (undefined, in_hex) = (Usage(decimal).undefined(vendor), Usage(hex).undefined(vendor));
+    if !undefined.is_empty() && in_hex.is_empty() {
+        let bits = undefined.0;
+        return Some(as_hex(&format!("as decimal, {decimal:#x}, it has bits that nobody defines ({bits:#x})")));
+    }
+    let note = format!(
+        "usage {term} is read as decimal, {decimal:#x}; if a log printed it, in hexadecimal, give it as 0x{term}"
+    );
+    Some(Read { text: term.to_owned(), note: Some(note) })
 }
 
 #[cfg(test)]
@@ -220,6 +275,11 @@ mod tests {
             ("DRM_FORMAT_ABGR8888", "RGBA_8888"),
             ("XB24", "RGBX_8888"),
             ("875708993", "RGBA_8888"),
+            ("0x34324241", "RGBA_8888"),
+            ("AR30", "BGRA_1010102"),
+            ("DRM_FORMAT_XRGB2101010", "BGRX_1010102"),
+            ("RGBA8888", "RGBA8888"),
+            ("0x23", "0x23"),
             ("NV21", "YCRCB_420_SP"),
             ("DRM_FORMAT_YVU420", "YV12"),
             ("34", "34"),
@@ -229,14 +289,20 @@ mod tests {
             assert_eq!(format_of(text), wanted, "{text}");
             assert!(PixelFormat::from_name(wanted).is_some() || wanted == text, "{wanted}");
         }
-        for text in ["NV12", "nv12", "DRM_FORMAT_NV12", "I420", "DRM_FORMAT_YUV420"] {
+        for text in ["NV12", "nv12", "DRM_FORMAT_NV12", "I420", "DRM_FORMAT_YUV420", "842094158", "0x3231564e"] {
             let words = format(text).unwrap_err();
-            assert!(
-                words.starts_with(&format!(
-                    "{text} is a layout, not a format: ask for YCBCR_420_888 or IMPLEMENTATION_DEFINED"
-                )),
-                "{words}"
-            );
+            let wanted = " is a layout, not a format: ask for YCBCR_420_888 or IMPLEMENTATION_DEFINED";
+            assert!(words.starts_with(text) && words.contains(wanted), "{words}");
+        }
+        for (text, name) in [
+            ("XR24", "XRGB8888"),
+            ("875713112", "XRGB8888"),
+            ("DRM_FORMAT_RGBA8888", "RGBA8888"),
+            ("xrgb8888", "XRGB8888"),
+        ] {
+            let words = format(text).unwrap_err();
+            let wanted = format!(" is drm's DRM_FORMAT_{name}, and no PixelFormat has its bytes in that order");
+            assert!(words.starts_with(text) && words.ends_with(&wanted), "{words}");
         }
     }
 
@@ -265,8 +331,11 @@ mod tests {
         assert_eq!(text, "0x20100");
         assert!(notes[0].contains("read as hexadecimal") && notes[0].contains("0x4e84"), "{notes:?}");
         assert_eq!(read("b00").0, "0xb00");
-        // Both readings are possible: as any other number, decimal.
-        assert_eq!(read("256"), ("256".to_owned(), Vec::new()));
+        // Both readings are possible: as any other number, decimal; and that is said.
+        let (text, notes) = read("256");
+        assert_eq!((text.as_str(), notes.len()), ("256", 1));
+        assert!(notes[0].contains("read as decimal, 0x100") && notes[0].contains("0x256"), "{notes:?}");
+        assert_eq!(read("3"), ("3".to_owned(), Vec::new()));
         assert_eq!(read("0x300"), ("0x300".to_owned(), Vec::new()));
         assert_eq!(read("CPU_READ_OFTEN"), ("CPU_READ_OFTEN".to_owned(), Vec::new()));
         // A vendor's bit makes a reading possible.
