@@ -46,6 +46,8 @@ pub struct Note {
     pub other: Option<Place>,
     /// One sentence without a full stop.
     pub message: String,
+    /// The files contradict what a device needs: it would not build, or a heap be closed to whom it is for or open to others.
+    pub is_wrong: bool,
 }
 
 impl fmt::Display for Note {
@@ -128,7 +130,11 @@ impl Board {
     }
 
     fn note(&mut self, place: &Place, other: Option<&Place>, message: String) {
-        self.notes.push(Note { place: place.clone(), other: other.cloned(), message });
+        self.notes.push(Note { place: place.clone(), other: other.cloned(), message, is_wrong: false });
+    }
+
+    fn wrong(&mut self, place: &Place, other: Option<&Place>, message: String) {
+        self.notes.push(Note { place: place.clone(), other: other.cloned(), message, is_wrong: true });
     }
 
     /// True when a file says which nodes the device has.
@@ -171,5 +177,8 @@ fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '"' | '\\' | '\'' | '`');
     !name.is_empty() && name.len() <= 255 && name.chars().all(plain) && name != "." && name != ".."
 }
+
+/// What [`is_name`] takes.
+const NAMES: &str = "visible ASCII without spaces, quotes and slashes, at most 255 bytes";
 
 const FOLDER: &str = "/dev/dma_heap/";

@@ -223,6 +223,68 @@ fn files_of_another_kind_or_cut_off_are_refused_with_their_line() {
     assert!(refused(b"{\"schema\": 1}").contains("f:1: JSON of another kind"));
 }
 
+/// Of two listings that contradict, neither is known to be right: it is said, and the one that is closed is gone by.
+#[test]
+fn two_listings_that_contradict_are_a_note() {
+    let entry = |mode: &str, label: &str| {
+        format!("{mode} 1 system graphics u:object_r:{label}:s0 250,  0 2026-01-09 08:30 cma\n")
+    };
+    let (open, closed) = (entry("crw-r--r--", "a"), entry("c---------", "b"));
+    for (one, other) in [(&open, &closed), (&closed, &open)] {
+        let board = read(&[("one", one), ("two", other)]);
+        let said = |words: &str| board.notes.iter().any(|note| note.to_string().contains(words));
+        assert!(said("in another listing (one:1)") && said("cma is labelled"), "{:?}", board.notes);
+        assert!(!board.nodes["cma"].access().unwrap().is_open_to_service());
+    }
+    assert!(read(&[("one", &open), ("two", &open)]).notes.is_empty());
+}
+
+#[test]
+fn names_that_are_none_are_refused_with_the_name() {
+    let refused = |text: &str| Board::read([("f", text.as_bytes())]).unwrap_err().to_string();
+    let entry = |date: &str, name: &str| format!("crw-r--r-- 1 system graphics 250,  0 {date} {name}\n");
+    for date in ["2026-01-09 08:30", "2026-01-09 08:30:00.0 +0000", "Jan  9 08:30", "Jan  9  2025"] {
+        assert_eq!(read(&[("f", &entry(date, "cma"))]).names().collect::<Vec<_>>(), ["cma"], "{date}");
+        for name in ["my heap", "h\u{e9}ap"] {
+            let words = format!("f:1: \"{name}\" is no name of a heap: visible ASCII without spaces");
+            assert!(refused(&entry(date, name)).starts_with(&words), "{}", refused(&entry(date, name)));
+        }
+    }
+    for name in ["my heap", "h\u{e9}ap"] {
+        assert!(refused(&format!("system\n{name}\n")).starts_with(&format!("f:2: \"{name}\" is no name of a heap")));
+    }
+    assert!(refused("one of no kind\nand another\n").contains("of no known kind"));
+}
+
+#[test]
+fn a_star_of_ueventd_s_that_is_about_several_heaps_is_in_the_head() {
+    let files = [
+        ("ls", "system\nmine\nother\n"),
+        ("rc", "/dev/dma_heap/system 0444 system system\n/dev/dma_heap/* 0440 system drmrpc\n"),
+    ];
+    let (text, _) = drafted(&files);
+    let (head, _) = text.split_once("schema = 1").unwrap();
+    assert!(head.contains("rc:2: /dev/dma_heap/* gives several heaps one mode and owner: mine other system"), "{head}");
+    let (text, _) = drafted(&[files[0], ("rc", "/dev/dma_heap/mi* 0440 system drmrpc\n")]);
+    assert!(!text.contains("several heaps"), "{text}");
+}
+
+#[test]
+fn labels_that_would_not_build_are_wrong() {
+    let board = read(&[
+        ("ls", "system\nmine\n"),
+        (
+            "fc",
+            "/dev/dma_heap/mine u:object_r:one:s0\n/dev/dma_heap/mine u:object_r:other\n/dev/dma_heap/system u:object_r:x:s0\n",
+        ),
+    ]);
+    let wrong: Vec<String> = board.notes.iter().filter(|note| note.is_wrong).map(ToString::to_string).collect();
+    assert_eq!(wrong.len(), 3, "{wrong:#?}");
+    assert!(wrong[0].starts_with("fc:2: /dev/dma_heap/mine is other here and one before"), "{wrong:#?}");
+    assert!(wrong[1].starts_with("fc:2: the label u:object_r:other has no level: u:object_r:other:s0"), "{wrong:#?}");
+    assert!(wrong[2].starts_with("fc:3: system is labelled dmabuf_system_heap_device by the platform"), "{wrong:#?}");
+}
+
 /// Names of other boards, as their listings have them: all are in the draft, and none of the questions is answered by a guess.
 #[test]
 fn other_boards_lists_of_names_are_drafted() {

@@ -69,6 +69,10 @@ struct Sepolicy {
     /// For --policy, a file_contexts that the board has already: nodes that it labels keep their types
     #[arg(long, requires = "policy", value_name = "FILE")]
     labels: Vec<PathBuf>,
+    /// For the check of --policy, a ueventd.rc that the board has already: each node needs a line by which the service may
+    /// open it
+    #[arg(long, requires = "policy", conflicts_with = "out", value_name = "FILE")]
+    ueventd: Vec<PathBuf>,
     /// A folder for BOARD_VENDOR_SEPOLICY_DIRS
     #[arg(long, requires = "policy", value_name = "DIR")]
     out: Option<PathBuf>,
@@ -107,9 +111,9 @@ fn run(args: &Args) -> Result<ExitCode> {
             written.iter().for_each(|file| println!("{}", file.display()));
             return Ok(ExitCode::SUCCESS);
         }
-        Check::Sepolicy(Sepolicy { policy: Some(policy), labels, .. }) => {
+        Check::Sepolicy(Sepolicy { policy: Some(policy), labels, ueventd, .. }) => {
             let here = std::env::current_dir().context("the current folder")?;
-            sepolicy::check_board(&args.root, &here, policy, labels)?
+            sepolicy::check_board(&args.root, &here, policy, &sepolicy::BoardFiles { labels, ueventd })?
         }
         Check::Sepolicy(_) => sepolicy::check(&args.root)?,
         Check::Android => device(args)?,

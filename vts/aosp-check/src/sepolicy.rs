@@ -11,10 +11,10 @@ mod guest;
 mod labels;
 
 use crate::report::{Place, Report};
-use anyhow::{Context, Result};
-use generate::{Generated, Labels, Owner};
+use anyhow::{bail, Context, Result};
+use generate::{platform_type, Generated, Labels, Owner, SYSTEM};
 use heaps_config::Document;
-use heaps_host::board::{Board, LabelKind};
+use heaps_host::board::{Board, Facts, FileKind, LabelKind};
 use heaps_host::{Format, Source};
 use std::collections::BTreeSet;
 use std::fs;
@@ -106,15 +106,16 @@ pub fn check(root: &Path) -> Result<Report> {
 }
 
 /// Checks a board's own policy: that its heaps' rules compile over the platform's types with the project's own, grant what the
-/// service needs and nothing else, and that every node gets its label, beside those that the board's own file_contexts has.
-/// Nothing is written.
+/// service needs and nothing else, and that every node gets its label, beside those that the board's own file_contexts has;
+/// and that what the board's own files say of the nodes is right. Nothing is written.
 ///
 /// # Errors
-/// A policy that lint refuses, heaps that share a node, a tool that is missing.
-pub fn check_board(root: &Path, here: &Path, policy: &Path, own: &[PathBuf]) -> Result<Report> {
+/// A policy that lint refuses, heaps that share a node, a file that cannot be read, a tool that is missing.
+pub fn check_board(root: &Path, here: &Path, policy: &Path, own: &BoardFiles<'_>) -> Result<Report> {
     let root = &root.canonicalize().with_context(|| root.display().to_string())?;
     let profile = read_policy(here, policy)?;
-    let labels = labels_of(here, &profile, own)?;
+    let board = read_board(here, &profile, own)?;
+    let labels = labels_in(&board, &profile, own);
     let generated = generate::of(&profile.document, &labels).map_err(anyhow::Error::msg)?;
     // The project as it would be with this policy in it.
     let folder = tempfile::tempdir()?;
@@ -138,6 +139,7 @@ pub fn check_board(root: &Path, here: &Path, policy: &Path, own: &[PathBuf]) -> 
         fs::write(folder.path().join(&heaps).join("board.te"), types)?;
     }
     let mut report = Report::default();
+    board_findings(&board, &profile, own, &mut report);
     if let Some(work) = compile::check(folder.path(), &profile, &generated, &mut report)? {
         labels::check(folder.path(), &profile, &generated, &work.binary()?, &mut report)?;
     }
@@ -147,27 +149,97 @@ pub fn check_board(root: &Path, here: &Path, policy: &Path, own: &[PathBuf]) -> 
     Ok(report)
 }
 
+/// A board's own files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BoardFiles<'f> {
+    /// Its file_contexts.
+    pub labels: &'f [PathBuf],
+    /// Its ueventd*.rc.
+    pub ueventd: &'f [PathBuf],
+}
+
+impl BoardFiles<'_> {
+    /// Each file with the kind that it has to be of.
+    fn all(&self) -> impl Iterator<Item = (&PathBuf, FileKind)> {
+        let labels = self.labels.iter().map(|file| (file, FileKind::FileContexts));
+        labels.chain(self.ueventd.iter().map(|file| (file, FileKind::Ueventd)))
+    }
+}
+
+/// What the files say of the policy's nodes.
+fn read_board(here: &Path, profile: &Profile, files: &BoardFiles<'_>) -> Result<Board> {
+    let mut read = Vec::new();
+    for (file, _) in files.all() {
+        let shown = file.display().to_string();
+        read.push((shown.clone(), fs::read(here.join(file)).context(shown)?));
+    }
+    // A pattern is tried with the nodes that the policy has.
+    let names: String = nodes(profile).map(|node| format!("{node}\n")).collect();
+    read.push((profile.file.display().to_string(), names.into_bytes()));
+    Ok(Board::read(read.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?)
+}
+
+fn nodes(profile: &Profile) -> impl Iterator<Item = &String> {
+    profile.document.heaps.iter().flat_map(|heap| &heap.nodes)
+}
+
+/// The files that are of another kind than they were given as, with the sentence.
+fn of_another_kind(board: &Board, files: &BoardFiles<'_>) -> Vec<(Place, String)> {
+    let given = files.all().zip(&board.files);
+    let wrong = given.filter(|((_, wanted), (_, kind))| wanted != kind);
+    wrong
+        .map(|((file, wanted), (_, kind))| (Place::line(file, 1), format!("it has {kind} in it, not {wanted}")))
+        .collect()
+}
+
+/// What is wrong with a board's own files.
+fn board_findings(board: &Board, profile: &Profile, files: &BoardFiles<'_>, report: &mut Report) {
+    for (place, words) in of_another_kind(board, files) {
+        report.found(place, words);
+    }
+    let place = |place: &heaps_host::board::Place| Place::line(&place.file, place.line);
+    for note in board.notes.iter().filter(|note| note.is_wrong) {
+        match &note.other {
+            Some(other) => report.contradiction(place(&note.place), &note.message, place(other)),
+            None => report.found(place(&note.place), &note.message),
+        }
+    }
+    // What the policy alone calls protected; of the names that are known, the board's notes have it.
+    for node in profile.document.heaps.iter().filter(|heap| heap.protected).flat_map(|heap| &heap.nodes) {
+        let Some(label) = board.nodes.get(node).and_then(Facts::label) else { continue };
+        let place = place(&label.place);
+        let is_said = report.findings.iter().any(|finding| finding.place == place && finding.message.starts_with(node));
+        if label.kind() == LabelKind::OpenToApps && !is_said {
+            let message =
+                format!("{node} is protected by the policy, and its label {} lets apps open it", label.selinux_type);
+            report.contradiction(place, message, Place::find(&profile.file, &profile.text, &format!("\"{node}\"")));
+        }
+    }
+}
+
 /// The types of the policy's nodes by a board's own files of labels.
 ///
 /// # Errors
 /// A file that cannot be read, or of another kind.
 pub fn labels_of(here: &Path, profile: &Profile, files: &[PathBuf]) -> Result<Labels> {
-    let mut read = Vec::new();
-    for file in files {
-        let shown = file.display().to_string();
-        read.push((shown.clone(), fs::read(here.join(file)).context(shown)?));
+    let files = BoardFiles { labels: files, ..BoardFiles::default() };
+    let board = read_board(here, profile, &files)?;
+    if let Some((place, words)) = of_another_kind(&board, &files).first() {
+        bail!("{place}: {words}");
     }
-    // A pattern is tried with the nodes that the policy has.
-    let nodes: Vec<&String> = profile.document.heaps.iter().flat_map(|heap| &heap.nodes).collect();
-    let names: String = nodes.iter().map(|node| format!("{node}\n")).collect();
-    read.push((profile.file.display().to_string(), names.into_bytes()));
-    let board = Board::read(read.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
-    let own = |node: &&String| {
-        let label = board.nodes.get(*node)?.label()?;
-        let is_own = files.iter().any(|file| file.display().to_string() == label.place.file);
-        (is_own && label.kind() != LabelKind::None).then(|| ((*node).clone(), label.selinux_type.clone()))
+    Ok(labels_in(&board, profile, &files))
+}
+
+fn labels_in(board: &Board, profile: &Profile, files: &BoardFiles<'_>) -> Labels {
+    let own = |node: &String| {
+        let label = board.nodes.get(node)?.label()?;
+        let is_own = files.labels.iter().any(|file| file.display().to_string() == label.place.file);
+        // A second label of a node that the platform labels is a finding, and no type to grant.
+        let is_platform_s = platform_type(node).is_some_and(|wanted| wanted == SYSTEM && label.selinux_type != wanted);
+        (is_own && label.kind() != LabelKind::None && !is_platform_s)
+            .then(|| (node.clone(), label.selinux_type.clone()))
     };
-    Ok(nodes.iter().filter_map(own).collect())
+    nodes(profile).filter_map(own).collect()
 }
 
 /// Writes what is generated for every policy of the project into the tree. Answers the files that changed.

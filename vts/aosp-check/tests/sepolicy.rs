@@ -5,10 +5,11 @@
 
 mod common;
 
-use aosp_check::sepolicy;
+use aosp_check::sepolicy::{self, BoardFiles};
+use aosp_check::Report;
 use common::{finding, root, Copy};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Whether the SELinux tools are there; says so when they are not.
 fn tools() -> bool {
@@ -270,15 +271,20 @@ fn a_board_s_policy_is_checked_by_itself() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let names = ["system", "qcom,system", "linux,cma@10000000", "vframe-secure"];
+    let names = ["system", "qcom,system", "linux,cma", "vframe-secure"];
     let text = heaps_host::draft("board", names).unwrap();
+    // An address, whose `@` a label has to escape.
+    let text = text.replacen("nodes = [\"linux,cma\"", "nodes = [\"linux,cma@10000000\"", 1);
+    assert!(text.contains("@10000000"), "{text}");
     fs::write(folder.path().join("board.toml"), &text).unwrap();
-    let report = sepolicy::check_board(&root(), folder.path(), Path::new("board.toml"), &[]).unwrap();
+    let report =
+        sepolicy::check_board(&root(), folder.path(), Path::new("board.toml"), &BoardFiles::default()).unwrap();
     assert!(report.is_clean() && report.notes.iter().any(|note| note.contains("3 heaps and")), "{report}");
     let shared = text.replacen("nodes = [\"vframe-secure\"]", "nodes = [\"vframe-secure\", \"x\"]", 1)
         + "\n[[heap]]\nname = \"x\"\nprotected = true\n";
     fs::write(folder.path().join("shared.toml"), shared).unwrap();
-    let error = sepolicy::check_board(&root(), folder.path(), Path::new("shared.toml"), &[]).unwrap_err();
+    let error =
+        sepolicy::check_board(&root(), folder.path(), Path::new("shared.toml"), &BoardFiles::default()).unwrap_err();
     assert!(error.to_string().contains("both have the node x"), "{error:#}");
 }
 
@@ -302,11 +308,11 @@ fn a_board_s_own_labels_are_kept() {
         fs::write(folder.path().join(&file), heaps_host::draft_of_board(board, &read).unwrap()).unwrap();
         let (here, file) = (folder.path(), Path::new(&file));
         let contexts = [contexts];
-        let report = sepolicy::check_board(&root(), here, file, &contexts).unwrap();
+        let report = sepolicy::check_board(&root(), here, file, &labels(&contexts)).unwrap();
         assert!(report.is_clean(), "{board}: {report}");
         let profile = sepolicy::read_policy(here, file).unwrap();
-        let labels = sepolicy::labels_of(here, &profile, &contexts).unwrap();
-        let generated = sepolicy::generate::of(&profile.document, &labels).unwrap();
+        let types = sepolicy::labels_of(here, &profile, &contexts).unwrap();
+        let generated = sepolicy::generate::of(&profile.document, &types).unwrap();
         let files = generated.files();
         let text = |name: &str| files.iter().find(|(file, _)| *file == name).map_or("", |(_, text)| text.as_str());
         let rules = text(sepolicy::generate::RULES);
@@ -315,7 +321,7 @@ fn a_board_s_own_labels_are_kept() {
             assert!(rules.contains(&format!("allow hal_graphics_allocator_default {own}:chr_file")), "{rules}");
             assert!(!rules.contains(&format!("type {own}")), "{rules}");
         }
-        for node in labels.keys() {
+        for node in types.keys() {
             assert!(!text(sepolicy::generate::LABELS).contains(&format!("/{node} ")), "{board}: {node}");
         }
     }
@@ -325,6 +331,65 @@ fn a_board_s_own_labels_are_kept() {
     fs::write(folder.path().join("two.toml"), policy).unwrap();
     let text = "/dev/dma_heap/a u:object_r:one:s0\n/dev/dma_heap/b u:object_r:other:s0\n";
     fs::write(folder.path().join("fc"), text).unwrap();
-    let check = sepolicy::check_board(&root(), folder.path(), Path::new("two.toml"), &["fc".into()]);
+    let check = sepolicy::check_board(&root(), folder.path(), Path::new("two.toml"), &labels(&["fc".into()]));
     assert!(check.unwrap_err().to_string().contains("are labelled one and other"));
+}
+
+fn labels(files: &[PathBuf]) -> BoardFiles<'_> {
+    BoardFiles { labels: files, ..BoardFiles::default() }
+}
+
+/// What is wrong in a board's own files is a finding with its file and line.
+#[test]
+fn a_board_s_own_files_are_checked() {
+    if !tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::write(here.join("board.toml"), fs::read(root().join(REFERENCE)).unwrap()).unwrap();
+    let (fc, rc): ([PathBuf; 1], [PathBuf; 1]) = (["fc".into()], ["rc".into()]);
+    let check = |contexts: &str, ueventd: Option<&str>| {
+        fs::write(here.join("fc"), contexts).unwrap();
+        ueventd.into_iter().for_each(|text| fs::write(here.join("rc"), text).unwrap());
+        let ueventd: &[PathBuf] = if ueventd.is_some() { &rc } else { &[] };
+        sepolicy::check_board(&root(), here, Path::new("board.toml"), &BoardFiles { labels: &fc, ueventd }).unwrap()
+    };
+    let at = |report: &Report, place: &str, words: &str| {
+        let found = finding(report, words);
+        assert_eq!(found.place.to_string(), place, "{report}");
+    };
+    let report = check("<manifest version=\"2.0\" type=\"device\"></manifest>\n", None);
+    at(&report, "fc:1", "it has a VINTF manifest in it, not SELinux labels");
+    let report = check(
+        "/dev/dma_heap/vframe-secure u:object_r:dmabuf_system_heap_device:s0\n\
+         /dev/dma_heap/system u:object_r:vendor_mine_device:s0\n\
+         /dev/dma_heap/camera u:object_r:one_device:s0\n\
+         /dev/dma_heap/camera u:object_r:other_device:s0\n\
+         /vendor/bin/x u:object_r:x_exec\n",
+        None,
+    );
+    at(
+        &report,
+        "fc:1",
+        "vframe-secure is known as protected, and its label dmabuf_system_heap_device lets apps open it",
+    );
+    at(&report, "fc:2", "system is labelled dmabuf_system_heap_device by the platform and vendor_mine_device here");
+    at(&report, "fc:4", "/dev/dma_heap/camera is other_device here and one_device before: a path has one label");
+    at(&report, "fc:5", "the label u:object_r:x_exec has no level");
+    assert_eq!(report.findings.len(), 4, "{report}");
+    // A name that nobody knows, protected by the policy.
+    let policy = fs::read_to_string(here.join("board.toml")).unwrap();
+    fs::write(here.join("board.toml"), policy.replace("nodes = [\"vframe-secure\"", "nodes = [\"x-frames\"")).unwrap();
+    let report = check("/dev/dma_heap/x-frames u:object_r:dmabuf_system_heap_device:s0\n", None);
+    at(&report, "fc:1", "x-frames is protected by the policy, and its label");
+    fs::write(here.join("board.toml"), policy).unwrap();
+
+    let report = check("/vendor/bin/x u:object_r:x_exec:s0\n", Some("/dev/dma_heap/camera 0600 root root\n"));
+    at(&report, "rc:1", "camera is closed to the service (0600 root root");
+    at(&report, "rc:1", "no line for ueventd is about");
+    let report = check("/vendor/bin/x u:object_r:x_exec:s0\n", Some("/dev/dma_heap/* 0440 system graphics\n"));
+    assert!(report.is_clean(), "{report}");
+    let report = check("/vendor/bin/x u:object_r:x_exec:s0\n", Some("/vendor/bin/x u:object_r:x_exec:s0\n"));
+    at(&report, "rc:1", "it has SELinux labels in it, not lines for ueventd");
 }

@@ -3,7 +3,7 @@
 //! Source: AOSP system/sepolicy, `private/file_contexts` and `tests/fc_sort.py`: a pattern is anchored at both ends; one without
 //! metacharacters counts before any with, then the longer stem, then the longer text, then one with a file type.
 
-use super::facts::Label;
+use super::facts::{Label, SYSTEM};
 use super::{at, error, is_name, lines, Board, BoardError, FOLDER};
 use regex::Regex;
 
@@ -18,8 +18,8 @@ pub(super) struct Line {
 /// The platform's own lines, which every device has.
 const PLATFORM: &[(&str, &str)] = &[
     ("/dev/dma_heap(/.*)?", super::facts::UNLABELLED),
-    ("/dev/dma_heap/system", super::facts::SYSTEM),
-    ("/dev/dma_heap/system-uncached", super::facts::SYSTEM),
+    ("/dev/dma_heap/system", SYSTEM),
+    ("/dev/dma_heap/system-uncached", SYSTEM),
     ("/dev/dma_heap/system-secure(.*)", super::facts::SECURE),
 ];
 
@@ -43,6 +43,11 @@ pub(super) fn read(file: &str, text: &str, board: &mut Board) -> Result<(), Boar
         let Some(selinux_type) = context.strip_prefix("u:object_r:").and_then(|rest| rest.split(':').next()) else {
             return Err(error(file, line, format!("\"{}\" is no label: u:object_r:TYPE:s0", context.escape_default())));
         };
+        if context.split(':').count() < 4 {
+            let message =
+                format!("the label {context} has no level: {context}:s0; without it the rules do not compile");
+            board.wrong(&at(file, line), None, message);
+        }
         // What is about other folders needs no look.
         if !pattern.starts_with("/dev") {
             continue;
@@ -55,9 +60,38 @@ pub(super) fn read(file: &str, text: &str, board: &mut Board) -> Result<(), Boar
         if let Some(name) = literal.strip_prefix(FOLDER).filter(|name| is_name(name) && own.rank.0) {
             board.node(name).named.get_or_insert_with(|| at(file, line));
         }
+        // What counts of two lines of one pattern, a build says by refusing both (libselinux, label_file.c).
+        let same = |other: &&Line| {
+            (other.pattern.as_str(), other.rank.3) == (own.pattern.as_str(), own.rank.3)
+                && other.label.selinux_type != own.label.selinux_type
+        };
+        if let Some(other) = board.contexts.iter().find(same) {
+            let (one, two) = (other.label.selinux_type.clone(), &own.label.selinux_type);
+            let (place, first) = (own.label.place.clone(), other.label.place.clone());
+            board.wrong(
+                &place,
+                Some(&first),
+                format!("{pattern} is {two} here and {one} before: a path has one label"),
+            );
+        }
+        if let (Some(name), SYSTEM) = (literal.strip_prefix(FOLDER), platform_type(&literal)) {
+            if own.label.selinux_type != SYSTEM {
+                let own = &own.label.selinux_type;
+                let message = format!(
+                    "{name} is labelled {SYSTEM} by the platform and {own} here: a path has one label, and apps map the memory \
+                     of this one"
+                );
+                board.wrong(&at(file, line), None, message);
+            }
+        }
         board.contexts.push(own);
     }
     Ok(())
+}
+
+/// The type that the platform gives a path by its whole name; nothing for others.
+fn platform_type(path: &str) -> &'static str {
+    PLATFORM.iter().find(|(pattern, _)| *pattern == path).map_or("", |(_, selinux_type)| *selinux_type)
 }
 
 fn compiled(pattern: &str, typed: bool, label: Label) -> Result<Line, regex::Error> {

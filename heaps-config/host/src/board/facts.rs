@@ -133,12 +133,12 @@ impl Facts {
 pub(super) fn compare(board: &mut Board) {
     let listing = board.has_listing();
     let mut notes = Vec::new();
-    let mut note = |place: &Place, other: Option<&Place>, message: String| {
-        notes.push(super::Note { place: place.clone(), other: other.cloned(), message });
+    let mut note = |place: &Place, other: Option<&Place>, is_wrong: bool, message: String| {
+        notes.push(super::Note { place: place.clone(), other: other.cloned(), message, is_wrong });
     };
     for (name, facts) in &board.nodes {
         if let (true, None, Some(named)) = (listing, &facts.listed, &facts.named) {
-            note(named, None, format!("{name} has a line here and is not on the device: left out"));
+            note(named, None, false, format!("{name} has a line here and is not on the device: left out"));
             continue;
         }
         if let (Some(seen), Some(given)) = (&facts.seen, &facts.ueventd) {
@@ -146,6 +146,7 @@ pub(super) fn compare(board: &mut Board) {
                 note(
                     &seen.place,
                     Some(&given.place),
+                    false,
                     format!("{name} is {seen}, and ueventd's line says {given}: another file has the last word"),
                 );
             }
@@ -154,14 +155,14 @@ pub(super) fn compare(board: &mut Board) {
             if seen.selinux_type != given.selinux_type {
                 let message =
                     format!("{name} is labelled {}, and the files say {}", seen.selinux_type, given.selinux_type);
-                note(&seen.place, Some(&given.place), message);
+                note(&seen.place, Some(&given.place), false, message);
             }
         }
         if let Some(access) = facts.access().filter(|access| !access.is_open_to_service()) {
             let groups = SERVICE_GROUPS.join(", ");
             let message =
                 format!("{name} is closed to the service ({access}; it is {SERVICE_USER} with the groups {groups})");
-            note(&access.place, None, message);
+            note(&access.place, None, true, message);
         }
         if let Some(label) = facts.label() {
             let known = Node::of(name).kind();
@@ -185,7 +186,7 @@ pub(super) fn compare(board: &mut Board) {
             };
             let place = facts.listed.as_ref().or(facts.named.as_ref()).unwrap_or(&label.place);
             let place = if label.kind() == LabelKind::None { place } else { &label.place };
-            note(place, None, message);
+            note(place, None, label.kind() != LabelKind::None, message);
         }
     }
     board.notes.extend(notes);
@@ -211,6 +212,6 @@ fn without_a_line(board: &mut Board) {
             "no line for ueventd is about {}: where no other file has one, a node is 0600 root and closed to the service",
             names.join(" ")
         );
-        board.note(&super::at(&file, 1), None, message);
+        board.wrong(&super::at(&file, 1), None, message);
     }
 }

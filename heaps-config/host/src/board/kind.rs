@@ -70,6 +70,7 @@ pub(super) fn of(name: &str, text: &str) -> Result<FileKind, BoardError> {
     match lines(text).find(|(_, line)| !is_name(line)) {
         None if lines(text).next().is_none() => Err(error(name, 1, "empty: nothing but comments and blank lines")),
         None => Ok(FileKind::Names),
+        Some((line, bad)) if is_list_but(bad, text) => Err(super::listing::no_name(name, line, bad)),
         Some((line, _)) => Err(error(
             name,
             line,
@@ -77,6 +78,12 @@ pub(super) fn of(name: &str, text: &str) -> Result<FileKind, BoardError> {
              .rc, or the service's dump in JSON",
         )),
     }
+}
+
+/// True when one line alone keeps a text from being a list of names.
+fn is_list_but(bad: &str, text: &str) -> bool {
+    let others = || lines(text).filter(|(_, line)| *line != bad);
+    others().next().is_some() && others().all(|(_, line)| is_name(line))
 }
 
 /// The kind that alone has such a line.

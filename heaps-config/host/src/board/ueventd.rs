@@ -5,6 +5,7 @@
 
 use super::facts::Access;
 use super::{at, error, is_name, lines, Board, BoardError, Place, FOLDER};
+use std::collections::BTreeMap;
 
 /// A line about nodes.
 #[derive(Clone, Debug)]
@@ -76,19 +77,31 @@ pub(super) fn apply(board: &mut Board) {
             board.note(&place, None, format!("{other} is imported and was not given: its lines may say otherwise"));
         }
     }
+    let there: Vec<String> = board.names().map(str::to_owned).collect();
     let names: Vec<String> = board.nodes.keys().cloned().collect();
+    // By the place of a line with a star, the nodes for which it counts.
+    let mut many: BTreeMap<Place, (String, Vec<String>)> = BTreeMap::new();
     for name in names {
         let path = format!("{FOLDER}{name}");
         let fit: Vec<&Line> = board.ueventd.iter().filter(|line| fits(&line.pattern, &path)).collect();
         let Some((last, before)) = fit.split_last() else { continue };
         let access = last.access.clone();
+        let star = last.pattern.contains('*').then(|| last.pattern.clone());
         let differing: Option<Place> =
             before.iter().rev().find(|line| !line.access.same(&access)).map(|line| line.access.place.clone());
         if let Some(earlier) = differing {
             let message = format!("{path} has another line before, which says otherwise: this one counts");
             board.note(&access.place, Some(&earlier), message);
         }
+        if let Some(pattern) = star.filter(|_| there.contains(&name)) {
+            let (_, nodes) = many.entry(access.place.clone()).or_insert_with(|| (pattern, Vec::new()));
+            nodes.push(name.clone());
+        }
         board.node(&name).ueventd = Some(access);
+    }
+    for (place, (pattern, nodes)) in many.iter().filter(|(_, (_, nodes))| nodes.len() > 1) {
+        let message = format!("{pattern} gives several heaps one mode and owner: {}", nodes.join(" "));
+        board.note(place, None, message);
     }
 }
 

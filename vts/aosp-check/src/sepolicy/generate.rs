@@ -26,10 +26,13 @@ pub const DOMAIN: &str = "hal_graphics_allocator_default";
 pub const PLATFORM_TYPES: &[(&str, u32)] =
     &[("dmabuf_heap_device", 12), ("dmabuf_system_heap_device", 12), ("dmabuf_system_secure_heap_device", 12)];
 
+/// The platform's type of the system heap.
+pub const SYSTEM: &str = "dmabuf_system_heap_device";
+
 /// The platform's type of a node that it labels.
 pub fn platform_type(node: &str) -> Option<&'static str> {
     match node {
-        "system" | "system-uncached" => Some("dmabuf_system_heap_device"),
+        "system" | "system-uncached" => Some(SYSTEM),
         _ if node.starts_with("system-secure") => Some("dmabuf_system_secure_heap_device"),
         _ => None,
     }
