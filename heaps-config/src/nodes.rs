@@ -100,6 +100,13 @@ impl<'n> Node<'n> {
         self.says_uncached || self.known.is_some_and(|known| known.uncached && known.name == self.base)
     }
 
+    /// Of a name with an address (`vframe-secure@2`), what is known of the name before it. It may be another region's, so nothing
+    /// is concluded from it but what to ask.
+    pub fn without_address(name: &str) -> Option<&'static Known> {
+        let (before, address) = name.split_once('@')?;
+        Node::of(before).known.filter(|_| !address.is_empty())
+    }
+
     /// A word for the memory behind it, the same for all of its names; `None` when that is not known.
     pub fn memory(&self) -> Option<&'static str> {
         let known = self.known?;
@@ -130,14 +137,20 @@ fn without_uncached(name: &str) -> (Cow<'_, str>, bool) {
     (Cow::Borrowed(name), false)
 }
 
-/// The name without the address of its region (`linux,cma@10000000`, `memory@42000000-contiguous`) or the mark of a second
-/// node with larger alignment (`mtk_svp_region-aligned`).
+/// The name without the mark of a second node with larger alignment (`mtk_svp_region-aligned`). An address is no such mark:
+/// `linux,cma@10000000` is a region of its own until its device tree says otherwise. Only `memory@42000000-contiguous` is a
+/// name for every address.
 fn place(name: &str) -> &str {
-    let name = ["-aligned", "-contiguous"].iter().find_map(|mark| name.strip_suffix(mark)).unwrap_or(name);
-    match name.split_once('@') {
-        Some((before, address)) if !address.is_empty() && address.bytes().all(|c| c.is_ascii_hexdigit()) => before,
+    let name = name.strip_suffix("-aligned").unwrap_or(name);
+    let node = name.strip_suffix("-contiguous").unwrap_or(name);
+    match node.split_once('@') {
+        Some((table::MEMORY_NODE, address)) if is_address(address) => table::MEMORY_NODE,
         _ => name,
     }
+}
+
+fn is_address(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|c| c.is_ascii_hexdigit())
 }
 
 /// Every `system-secure…` is protected: the platform labels them so. What follows says what for, where it is a known name.
@@ -173,15 +186,21 @@ mod tests {
     }
 
     #[test]
-    fn an_address_and_an_alignment_are_no_part_of_the_kind() {
-        assert_eq!(Node::of("linux,cma@10000000").kind(), Some(Kind::DefaultRegion));
-        assert_eq!(Node::of("linux,cma@10000000").memory(), Node::of("default_cma_region").memory());
+    fn an_alignment_is_no_part_of_the_kind_and_an_address_makes_another_region() {
         assert_eq!(Node::of("mtk_svp_region-aligned").memory(), Node::of("mtk_svp_region").memory());
         let named_after_its_node = Node::of("memory@42000000-contiguous");
         assert!(matches!(named_after_its_node.kind(), Some(Kind::Ordinary(_))));
         assert_eq!(named_after_its_node.memory(), None, "another address is another region");
-        assert_eq!(Node::of("linux,cma@home").kind(), None);
-        assert_eq!(Node::of("linux,cma@").kind(), None);
+        for (name, like) in [
+            ("linux,cma@10000000", Some(Kind::DefaultRegion)),
+            ("vframe-secure@2", Some(Kind::Protected)),
+            ("system@1", Some(Kind::System)),
+            ("mine@1", None),
+            ("system@", None),
+        ] {
+            assert_eq!((Node::of(name).kind(), Node::of(name).memory()), (None, None), "{name}");
+            assert_eq!(Node::without_address(name).map(|known| known.kind), like, "{name}");
+        }
     }
 
     #[test]

@@ -227,6 +227,20 @@ fn draft_does_not_depend_on_order_or_repetition() {
     assert_eq!(draft("board", twice).unwrap(), text);
 }
 
+/// A name with an address is no name that is known: it gets a question, and no rule.
+#[test]
+fn draft_makes_nothing_of_a_known_name_at_an_address() {
+    let names = ["system", "system@1", "vframe-secure@2", "linux,cma@10000000", "linux,cma@20000000"];
+    let (text, policy) = drafted(&names);
+    for name in &names[1..] {
+        assert!(policy.heaps.iter().all(|heap| !heap.nodes.iter().any(|node| node == name)), "{text}");
+        assert!(text.contains(&format!("# nodes = [\"{name}\"]\n")), "{text}");
+    }
+    assert!(text.contains("# nodes = [\"vframe-secure@2\"]\n# protected = true\n"), "{text}");
+    assert!(text.contains("Called as \"linux,cma\", with an address"), "{text}");
+    assert!(plan(&policy, Asked { usage: "PROTECTED", ..Asked::default() }).is_err(), "{text}");
+}
+
 #[test]
 fn draft_of_bad_names_is_refused_by_name() {
     let refused = |names: &[&str]| draft("board", names.iter().copied()).unwrap_err();

@@ -31,7 +31,7 @@ const MEDIATEK_SERIES: &str = "linux-mediatek, \"dma-buf: heaps: Add restricted 
 const ROCKCHIP: &str = "rockchip-linux/mpp, issue 626";
 const ROCKCHIP_CODEC: &str = "Rockchip's codec2 store (system_secure_supported)";
 const AMLOGIC: &str = "Amlogic's amlogic_dmabuf_heap.h and libdmabufheap's custom heaps";
-const TI: &str = "TI vision-apps and edgeai device trees, dma-heap-carveout";
+const RASPBERRY: &str = "raspberrypi/rpicam-apps, core/dma_heaps.cpp";
 
 const BITSTREAM: &str =
     "For a secure decoder's compressed input, which is no picture. Who allocates that by IAllocator (a BLOB with \
@@ -88,10 +88,6 @@ pub const KNOWN: &[Known] = &[
     known("qcom,demura", Kind::Ordinary("The panel's correction data. Commonly no graphics buffers: leave it out?"), QUALCOMM),
     known("qcom,user-contig", Kind::Ordinary("Contiguous. Which device needs it, and has no IOMMU?"), QUALCOMM),
     known("qcom,sp-hlos", Kind::Ordinary("Shared with the secure processor. Leave it out?"), QUALCOMM),
-    known("qcom,qseecom", Kind::Ordinary(TEE_ONLY), QUALCOMM),
-    known("qcom,qseecom-ta", Kind::Ordinary(TEE_ONLY), QUALCOMM),
-    known("mtk_dip_capture", Kind::Ordinary("The TV's capture of its own picture. Which requests?"), "a MediaTek TV kernel"),
-    known("mtk_disp_directfb", Kind::Ordinary("The TV's DirectFB. Which requests?"), "a MediaTek TV kernel"),
     Known {
         name: "heap-codecmm",
         kind: Kind::Ordinary(CODECS),
@@ -101,10 +97,7 @@ pub const KNOWN: &[Known] = &[
     known("heap-cached-codecmm", Kind::Ordinary(CODECS), AMLOGIC),
     known("heap-gfx", Kind::Ordinary("The display's contiguous region. Which requests need it?"), AMLOGIC),
     known("heap-fb", Kind::Ordinary("The frame buffer's region. Are frame buffers allocated by IAllocator here?"), AMLOGIC),
-    known("vidbuf_cached", Kind::Ordinary("Video's region. Which requests need it?"), "a Raspberry Pi OS kernel"),
-    known("carveout_vision_apps_shared-memories", Kind::Ordinary(SIGNAL_PROCESSOR), TI),
-    known("carveout_edgeai_shared-memories", Kind::Ordinary(SIGNAL_PROCESSOR), TI),
-    known("carveout_ai-share-memory", Kind::Ordinary(SIGNAL_PROCESSOR), TI),
+    known("vidbuf_cached", Kind::Ordinary("Video's region. Which requests need it?"), RASPBERRY),
     // Ordinary until it is lent.
     known(
         "qcom,display",
@@ -160,6 +153,8 @@ pub const KNOWN: &[Known] = &[
     known("gpu_buffer-secure", Kind::ProtectedFor("The GPU's. Which requests does it draw protected content into?"), SAMSUNG),
     known("qcom,secure-cdsp", Kind::ProtectedFor(SIGNAL_PROCESSOR), QUALCOMM),
     known("qcom,cma-secure-cdsp", Kind::ProtectedFor(SIGNAL_PROCESSOR), QUALCOMM),
+    known("qcom,qseecom", Kind::ProtectedFor(TEE_ONLY), QUALCOMM),
+    known("qcom,qseecom-ta", Kind::ProtectedFor(TEE_ONLY), QUALCOMM),
     known("qcom,secure-sp-modem", Kind::ProtectedFor(TEE_ONLY), QUALCOMM),
     known("qcom,secure-sp-tz", Kind::ProtectedFor(TEE_ONLY), QUALCOMM),
     known("mtk_prot_page", Kind::ProtectedFor("Protected, apart from MediaTek's secure video path. Which content is it for?"), MEDIATEK),

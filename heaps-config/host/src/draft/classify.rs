@@ -180,6 +180,7 @@ fn open<'a>(name: &'a str, evidence: &Evidence, names: &[&'a str]) -> Open<'a> {
         (None, Some(Says::Protected)) => (OpenKind::SaysProtected, BY_LABEL.to_owned()),
         (None, Some(Says::Ordinary)) if says_protected(name) => (OpenKind::Conflict, CONFLICT.to_owned()),
         (None, Some(Says::Ordinary)) => (OpenKind::Known { protected: false }, OPEN_TO_APPS.to_owned()),
+        (None, None) if Node::without_address(name).is_some() => of_address(name),
         (None, None) if says_protected(name) => (OpenKind::SaysProtected, SAYS_PROTECTED.to_owned()),
         (None, None) => (OpenKind::Unknown, unknown_question(name).to_owned()),
     };
@@ -194,6 +195,18 @@ fn open<'a>(name: &'a str, evidence: &Evidence, names: &[&'a str]) -> Open<'a> {
         (false, _) => question,
     };
     Open { node: name, question, kind, uncached, twin }
+}
+
+/// What is asked about a known name at an address.
+fn of_address(name: &str) -> (OpenKind, String) {
+    let is_protected = Node::without_address(name).is_some_and(|known| known.kind.is_protected());
+    let kind = if is_protected || says_protected(name) { OpenKind::SaysProtected } else { OpenKind::Unknown };
+    let before = name.split('@').next().unwrap_or_default();
+    let question = format!(
+        "Called as \"{before}\", with an address: a region of its own, and maybe of another kind. Which, says the device tree: is it \
+         protected, and what is it for?"
+    );
+    (kind, question)
 }
 
 const SAYS_PROTECTED: &str = "Protected, by its name, which nobody here knows. Which content is it for, and may the heap of another rule stand in?";
