@@ -137,6 +137,12 @@ pub(crate) fn check(document: &Document, findings: &mut Vec<Finding>) {
                 findings.push(finding.related(path.key("heaps"), "the list"));
             }
         }
+        if expect.heaps.as_ref().is_some_and(Vec::is_empty) {
+            let message = "`heaps` is empty, and what is allocated has a heap";
+            let finding = Finding::new(Code::ExpectNever, path.key("heaps"), message);
+            findings.push(finding.help("leave it out; or `refused`, where no heap is to take it"));
+        }
+        figures_below(expect, document, &path, findings);
         let is_protected = expect.usage.iter().any(|name| name == "PROTECTED");
         let wanted = expect.heaps.iter().flatten().chain(&expect.heap);
         for heap in wanted.filter_map(|name| document.heaps.iter().find(|heap| heap.name == *name)) {
@@ -156,6 +162,42 @@ pub(crate) fn check(document: &Document, findings: &mut Vec<Finding>) {
             let message = format!("expect \"{}\" contradicts an earlier one of the same request", expect.name);
             let finding = Finding::new(Code::ExpectNever, path.key("name"), message);
             findings.push(finding.related(KeyPath::item("expect", first).key("name"), "the earlier one"));
+        }
+    }
+}
+
+/// What the format alone rules out: another layout, a line shorter than the width, fewer bytes than there are pixels.
+fn figures_below(expect: &ExpectDoc, document: &Document, path: &KeyPath, findings: &mut Vec<Finding>) {
+    let is_own = document.formats.iter().any(|format| format.name == expect.format);
+    let Some(format) = PixelFormat::from_name(&expect.format).filter(|_| !is_own) else { return };
+    let mut never = |key: &'static str, message: String| {
+        findings.push(Finding::new(Code::ExpectNever, path.key(key), message));
+    };
+    let fixed = Layout::of(format);
+    if let (Some(layout), Some(wanted)) = (fixed, &expect.layout) {
+        if wanted != layout.name() {
+            never("layout", format!("{} is {}, whatever the policy says", expect.format, layout.name()));
+        }
+    }
+    // The flexible ones have at least what 4:2:0 has, where their pixels are 8 bits deep: what the vendor's own do is not known.
+    let Some(layout) = fixed.or((format == PixelFormat::Ycbcr420_888).then_some(Layout::Nv12)) else { return };
+    // RAW's strides are bytes (`PixelFormat.aidl`), which is more.
+    if let Some(stride) = expect.stride.filter(|stride| *stride < expect.width) {
+        never("stride", format!("a stride of {stride} pixels is less than the width, {}", expect.width));
+    }
+    // Compressed pixels may be fewer bytes; where the modifier is said to be 0 they are not compressed.
+    if !document.compressions.is_empty() && expect.modifier != Some(0) {
+        return;
+    }
+    let least = layout.shapes().iter().try_fold(0u64, |sum, shape| {
+        let lines = shape.samples_down(expect.height);
+        let bytes = shape.line_bytes(expect.width.into())?.checked_mul(lines.into())?;
+        sum.checked_add(bytes)
+    });
+    let least = least.and_then(|bytes| bytes.checked_mul(expect.layers.into()));
+    if let (Some(bytes), Some(least)) = (expect.bytes, least) {
+        if bytes < least {
+            never("bytes", format!("{bytes} bytes are less than the pixels alone have, {least}"));
         }
     }
 }

@@ -156,8 +156,8 @@ pub(crate) fn explain_line(descriptor: &Descriptor, policy: &Policy, present: Op
     line
 }
 
-/// The outcomes for scripts.
-pub fn to_json(file: &str, outcomes: &[Outcome]) -> Value {
+/// The outcomes for scripts. `explain`: what a line to paste begins with, the policy's name in it.
+pub fn to_json(file: &str, explain: &str, outcomes: &[Outcome]) -> Value {
     let one = |outcome: &Outcome| {
         json!({
             "name": outcome.name,
@@ -165,7 +165,7 @@ pub fn to_json(file: &str, outcomes: &[Outcome]) -> Value {
             "holds": outcome.holds(),
             "failures": outcome.failures,
             "plan": outcome.plan,
-            "explain": outcome.explain,
+            "explain": format!("{explain} {}", outcome.explain),
         })
     };
     json!({

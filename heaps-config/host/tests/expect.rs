@@ -116,18 +116,38 @@ fn what_can_never_hold_is_a_finding() {
         let found = linted.findings.iter().find(|found| found.finding.code == Code::ExpectNever);
         assert_eq!(found.unwrap().finding.path.to_string(), key, "{}", linted.render(false));
     };
-    never(&format!("{VIEWFINDER}refused = \"denied\"\nstride = 64"), "expect[0].stride");
+    never(&format!("{VIEWFINDER}refused = \"denied\"\nstride = 1920"), "expect[0].stride");
     never(&format!("{VIEWFINDER}refused = \"denied\"\nmodifier = 0"), "expect[0].modifier");
     never(&format!("{VIEWFINDER}heap = \"system\"\nheaps = [\"camera\", \"system\"]"), "expect[0].heap");
     never(&format!("{VIEWFINDER}heap = \"secure-video\""), "expect[0].heap");
     never(&format!("{PROTECTED}heaps = [\"system\"]"), "expect[0].heaps");
     never(&format!("{VIEWFINDER}present = [\"system\"]\nheap = \"camera\""), "expect[0].heap");
-    let two = format!("{VIEWFINDER}stride = 64\n[[expect]]\nname = \"again\"\n{VIEWFINDER}stride = 128");
+    never(&format!("{VIEWFINDER}heaps = []"), "expect[0].heaps");
+    let screen = |size: &str| format!("format = \"RGBA_8888\"\n{size}\nusage = [\"GPU_TEXTURE\"]\n");
+    never(&format!("{}layout = \"NV12\"", screen("width = 64\nheight = 64")), "expect[0].layout");
+    never(&format!("{}stride = 63", screen("width = 64\nheight = 64")), "expect[0].stride");
+    never(&format!("{}modifier = 0\nbytes = 16383", screen("width = 64\nheight = 64")), "expect[0].bytes");
+    let two = format!("{VIEWFINDER}stride = 1920\n[[expect]]\nname = \"again\"\n{VIEWFINDER}stride = 2048");
     never(&two, "expect[1].name");
     let two = format!("{VIEWFINDER}modifier = 1\n[[expect]]\nname = \"again\"\n{VIEWFINDER}modifier = 2");
     never(&two, "expect[1].name");
-    let two = format!("{VIEWFINDER}stride = 64\n[[expect]]\nname = \"again\"\n{VIEWFINDER}refused = \"denied\"");
+    let two = format!("{VIEWFINDER}stride = 1920\n[[expect]]\nname = \"again\"\n{VIEWFINDER}refused = \"denied\"");
     never(&two, "expect[1].name");
+}
+
+/// What the pixels alone have is no finding, nor what a compression could make smaller.
+#[test]
+fn the_least_that_can_hold_is_no_finding() {
+    for expect in [
+        "format = \"RGBA_8888\"\nwidth = 64\nheight = 64\nusage = [\"GPU_TEXTURE\"]\nstride = 64\nmodifier = 0\nbytes = 16384",
+        "format = \"RGBA_8888\"\nwidth = 64\nheight = 64\nusage = [\"GPU_TEXTURE\"]\nbytes = 4096",
+        "format = \"YCBCR_420_888\"\nwidth = 5\nheight = 5\nusage = [\"CPU_READ_OFTEN\"]\nmodifier = 0\nbytes = 43",
+        "format = \"BLOB\"\nwidth = 100\nheight = 1\nusage = [\"CPU_READ_OFTEN\"]\nstride = 100\nbytes = 100",
+        "format = \"RAW10\"\nwidth = 8\nheight = 2\nusage = [\"CPU_READ_OFTEN\"]\nstride = 10\nbytes = 20",
+    ] {
+        let linted = with(expect);
+        assert!(linted.findings.iter().all(|found| found.finding.code != Code::ExpectNever), "{}", linted.render(false));
+    }
 }
 
 #[test]

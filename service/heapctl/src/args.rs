@@ -252,7 +252,7 @@ pub(crate) struct DraftArgs {
 
 /// Turn a policy in TOML into the JSON that the service loads
 ///
-/// Refuses a policy with errors. The same policy always gives the same bytes.
+/// Refuses a policy with errors, and one whose own expectations do not hold. The same policy always gives the same bytes.
 #[cfg(feature = "host")]
 #[derive(clap::Args)]
 pub(crate) struct CompileArgs {

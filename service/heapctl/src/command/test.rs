@@ -6,35 +6,57 @@ use crate::args::TestArgs;
 use crate::command::lint;
 use crate::output::{Output, Status};
 use crate::policy;
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use heaps_host::expect::{self, Outcome};
 use serde_json::json;
+use std::path::Path;
 
 pub(crate) fn run(args: &TestArgs, out: &Output) -> Result<Status> {
-    let mut files: Vec<(String, Vec<Outcome>)> = Vec::new();
+    let mut files: Vec<Tried> = Vec::new();
+    let mut broken = None;
     for file in &args.files {
-        let linted = heaps_host::lint(lint::open(file)?);
-        let Some(outcomes) = expect::run(&linted) else {
-            anyhow::bail!("the policy has errors, so nothing was tried\n{}", linted.render(false).trim_end());
-        };
-        files.push((linted.source.name.clone(), outcomes));
-    }
-    if let Some(junit) = &args.junit {
-        std::fs::write(junit, junit::of(&files)).with_context(|| format!("cannot write {}", junit.display()))?;
-    }
-    let failed = files.iter().flat_map(|(_, outcomes)| outcomes).any(|outcome| !outcome.holds());
-    let empty: Vec<&str> =
-        files.iter().filter(|(_, outcomes)| outcomes.is_empty()).map(|(name, _)| name.as_str()).collect();
-    let ok = !failed && empty.is_empty();
-    if out.json {
-        let values: Vec<_> = files.iter().map(|(name, outcomes)| expect::to_json(name, outcomes)).collect();
-        out.json(&json!({ "ok": ok, "files": values }));
-    } else {
-        for ((name, outcomes), given) in files.iter().zip(&args.files) {
-            text(name, &policy::explain_line(given), outcomes, out);
+        match tried(file) {
+            Ok(tried) => files.push(tried),
+            Err(error) => {
+                broken = Some((file.display().to_string(), error));
+                break;
+            }
         }
     }
+    if let Some(junit) = &args.junit {
+        let error = broken.as_ref().map(|(name, error)| (name.as_str(), format!("{error:#}")));
+        std::fs::write(junit, junit::of(&files, error)).with_context(|| format!("cannot write {}", junit.display()))?;
+    }
+    if let Some((_, error)) = broken {
+        return Err(error);
+    }
+    let failed = files.iter().flat_map(|tried| &tried.outcomes).any(|outcome| !outcome.holds());
+    let empty: Vec<&str> =
+        files.iter().filter(|tried| tried.outcomes.is_empty()).map(|tried| tried.name.as_str()).collect();
+    let ok = !failed && empty.is_empty();
+    if out.json {
+        let one = |tried: &Tried| expect::to_json(&tried.name, &tried.explain, &tried.outcomes);
+        out.json(&json!({ "ok": ok, "files": files.iter().map(one).collect::<Vec<_>>() }));
+    } else {
+        files.iter().for_each(|tried| text(&tried.name, &tried.explain, &tried.outcomes, out));
+    }
     Ok(if ok { Status::Done } else { Status::Refused })
+}
+
+/// A policy whose expectations were tried.
+struct Tried {
+    name: String,
+    /// What a line to paste begins with.
+    explain: String,
+    outcomes: Vec<Outcome>,
+}
+
+fn tried(file: &Path) -> Result<Tried> {
+    let linted = heaps_host::lint(lint::open(file)?);
+    let Some(outcomes) = expect::run(&linted) else {
+        bail!("the policy has errors, so nothing was tried\n{}", linted.render(false).trim_end());
+    };
+    Ok(Tried { name: linted.source.name.clone(), explain: policy::explain_line(file), outcomes })
 }
 
 /// `explain`: what a line to paste begins with.

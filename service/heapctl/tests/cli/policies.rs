@@ -28,12 +28,34 @@ fn test_says_what_fails_and_writes_junit() {
     assert_eq!(value["files"][1]["failed"], json!(0));
     assert_eq!(run(&["test", "generic", "cuttlefish", "reference-soc"]).status, 0);
     // A policy without expectations is not one that passes.
+    let board = path;
     let (_dir, path) = file(generic.split_once("[[expect]]").unwrap().0, "none.toml");
     let Run { status, out, .. } = run(&["test", &path]);
     assert_eq!(status, 1);
     assert!(out.contains("no [[expect]]"), "{out}");
+    let explain = value["files"][0]["expectations"][0]["explain"].as_str().unwrap();
+    assert!(explain.starts_with(&format!("heapctl explain --policy {board} --format")), "{explain}");
+    let xml = fs::read_to_string(&junit).unwrap();
+    assert!(xml.contains(&format!("heapctl explain --policy {board} --format")), "{xml}");
+    // What could not be tried is in the report too: an older one would look like a success.
     let (_dir, path) = file(BAD, "bad.toml");
-    assert_eq!(run(&["test", &path]).status, 2);
+    assert_eq!(run(&["test", "generic", &path, "--junit", junit.to_str().unwrap()]).status, 2);
+    let xml = fs::read_to_string(&junit).unwrap();
+    assert!(xml.contains("tests=\"14\" failures=\"0\"") && xml.contains("errors=\"1\""), "{xml}");
+    assert!(xml.contains("error[unknown-heap]"), "{xml}");
+}
+
+#[test]
+fn compile_refuses_a_policy_that_breaks_its_own_expectations() {
+    let generic = heaps_host::profile("generic").unwrap().text;
+    let (dir, path) = file(generic.replacen("stride = 1088", "stride = 1080", 1), "board.toml");
+    let output = dir.path().join("heaps.json");
+    let Run { status, err, .. } = run(&["compile", &path, "-o", output.to_str().unwrap()]);
+    assert_eq!(status, 1);
+    assert!(err.contains("error: expect \"screen\": stride: 1080 was expected, and it is 1088"), "{err}");
+    assert!(err.contains("not compiled: 1 of 14 expectations do not hold") && !output.exists(), "{err}");
+    let (status, value) = run_json(&["--json", "compile", &path, "-o", output.to_str().unwrap()]);
+    assert_eq!((status, &value["ok"], &value["expectations"]["failed"]), (1, &json!(false), &json!(1)));
 }
 
 #[test]
