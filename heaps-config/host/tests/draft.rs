@@ -87,6 +87,19 @@ fn draft_of_every_known_list_has_no_findings_and_keeps_protected_content_protect
     }
 }
 
+/// A draft passes each snapshot of the VTS as the shipped profiles do: what they disagree on is refused to the CPU alone.
+#[test]
+fn draft_refuses_the_cpu_what_no_layout_can_give_to_every_vts() {
+    let (_, policy) = drafted(PIXEL);
+    for format in ["RGBA_10101010", "R_12_UINT", "RGBA_14141414_UINT"] {
+        // Formats of common V7 are taken by builds for that, or where the policy says so.
+        let policy = Policy { graphics_common: Some(7), ..policy.clone() };
+        let of = |usage| plan(&policy, Asked { format, usage, ..Asked::default() }).map(|plan| plan.heaps);
+        assert_eq!(of("CPU_READ_OFTEN"), Err("denied"), "{format}");
+        assert!(of("GPU_TEXTURE").is_ok(), "{format}: {:?}", of("GPU_TEXTURE"));
+    }
+}
+
 #[test]
 fn draft_knows_what_names_are_for() {
     let (text, pixel) = drafted(PIXEL);

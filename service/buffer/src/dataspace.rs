@@ -41,7 +41,7 @@ const TRANSFER_MASK: u32 = 31 << 22;
 const RANGE_MASK: u32 = 7 << 27;
 
 /// Numbers that are no fields.
-const WHOLE: [(i32, &str); 8] = [
+const WHOLE: [(i32, &str); 9] = [
     (0, "UNKNOWN"),
     (1, "ARBITRARY"),
     (0x1000, "DEPTH"),
@@ -50,6 +50,7 @@ const WHOLE: [(i32, &str); 8] = [
     (0x1003, "JPEG_APP_SEGMENTS"),
     (0x1004, "HEIF"),
     (0x1005, "JPEG_R"),
+    (0x1006, "HEIF_ULTRAHDR"),
 ];
 
 impl Dataspace {
@@ -102,18 +103,63 @@ impl fmt::Display for Dataspace {
 mod tests {
     use super::*;
 
-    /// Numbers of Dataspace.aidl, V7, each with its name there.
+    /// All numbers of the frozen V7 (AOSP `hardware/interfaces/graphics/common/aidl/aidl_api/android.hardware.graphics.common/7`,
+    /// `Dataspace.aidl`), but for its shifts and masks.
     #[test]
     fn every_dataspace_of_the_aidl_is_one() {
-        let defined: [i64; 38] = [
-            0x0, 0x1, 0x10000, 0x20000, 0x30000, 0x40000, 0x50000, 0x60000, 0x70000, 0x80000, 0x90000, 0xa0000,
-            0xb0000, 0x400000, 0x800000, 0xc00000, 0x1000000, 0x1400000, 0x1800000, 0x1c00000, 0x2000000, 0x8000000,
-            0x10000000, 0x18000000,
-            // SRGB_LINEAR, SCRGB_LINEAR, SRGB, SCRGB, JFIF, BT601_625, BT709, DISPLAY_P3, BT2020_PQ, BT2020_ITU_HLG.
-            138477568, 406913024, 142671872, 411107328, 146931712, 281149440, 281083904, 143261696, 163971072,
-            302383104, // DEPTH, SENSOR, HEIF, JPEG_R.
-            0x1000, 0x1001, 0x1004, 0x1005,
+        let fields: [i64; 22] = [
+            65536,
+            131_072,
+            196_608,
+            262_144,
+            327_680,
+            393_216,
+            458_752,
+            524_288,
+            589_824,
+            655_360,
+            720_896,
+            4_194_304,
+            8_388_608,
+            12_582_912,
+            16_777_216,
+            20_971_520,
+            25_165_824,
+            29_360_128,
+            33_554_432,
+            134_217_728,
+            268_435_456,
+            402_653_184,
         ];
+        // From SRGB_LINEAR to BT709_FULL_RANGE, in its order.
+        let named: [i64; 24] = [
+            138_477_568,
+            406_913_024,
+            142_671_872,
+            411_107_328,
+            146_931_712,
+            281_149_440,
+            281_280_512,
+            281_083_904,
+            139_067_392,
+            155_844_608,
+            143_261_696,
+            151_715_840,
+            139_132_928,
+            138_805_248,
+            147_193_856,
+            163_971_072,
+            407_240_704,
+            281_411_584,
+            298_188_800,
+            302_383_104,
+            168_165_376,
+            142_999_552,
+            0x1000,
+            146_866_176,
+        ];
+        let whole: [i64; 8] = [0, 1, 0x1001, 0x1002, 0x1003, 0x1004, 0x1005, 0x1006];
+        let defined = fields.into_iter().chain(named).chain(whole);
         for value in defined {
             assert_eq!(Dataspace::from_wire(value).map(Dataspace::to_wire).map(i64::from), Some(value), "{value:#x}");
         }
@@ -121,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_number_that_is_not_defined_is_none() {
-        for value in [2, 0x1006, 0x10001, 12 << 16, 63 << 16, 9 << 22, 4 << 27, 1 << 30, -1, i64::MIN, 1 << 32, 1 << 63]
+        for value in [2, 0x1007, 0x10001, 12 << 16, 63 << 16, 9 << 22, 4 << 27, 1 << 30, -1, i64::MIN, 1 << 32, 1 << 63]
         {
             assert_eq!(Dataspace::from_wire(value), None, "{value:#x}");
         }

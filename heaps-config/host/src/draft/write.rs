@@ -257,6 +257,7 @@ impl Text {
             }
         }
         self.line("");
+        self.0.push_str(CONTESTED);
         self.comment("All else, and all that apps draw: the CPU may come along at any time, so with caches.");
         self.line("[[rule]]\nname = \"everything-else\"\nheaps = [\"system\"]");
     }
@@ -342,10 +343,23 @@ heap = "system"
 [format_group]
 RGB = [
     "RGBA_8888", "RGBX_8888", "BGRA_8888", "RGB_565", "RGBA_1010102", "RGBA_FP16", "RGBA_10101010",
-    "R_8", "R_16_UINT", "RG_1616_UINT",
+    "R_8", "R_16_UINT", "RG_1616_UINT", "BGRA_1010102", "BGRX_1010102", "R_12_UINT", "R_14_UINT", "RG_1212_UINT",
+    "RG_1414_UINT", "RGBA_12121212_UINT", "RGBA_14141414_UINT",
 ]
 
 # ---- Heaps: `nodes` are names under /dev/dma_heap, the first that exists is taken ----
+"#;
+
+/// What the shipped profiles refuse for the same reason.
+const CONTESTED: &str = r#"# No layout of these passes every snapshot of AOSP's VTS (docs/porting.md, step 6). A VTS skips a format that is refused.
+[[rule]]
+name = "no-layout-for-every-vts"
+any_of = ["CPU_READ_MASK", "CPU_WRITE_MASK"]
+formats = [
+    "RGBA_10101010", "R_12_UINT", "R_14_UINT", "RG_1212_UINT", "RG_1414_UINT", "RGBA_12121212_UINT", "RGBA_14141414_UINT",
+]
+deny = "the VTS of 16 QPR2 and 17 and the newest contradict one another about this format in the CPU's hands"
+
 "#;
 
 const RULES: &str = r"
