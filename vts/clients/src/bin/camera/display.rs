@@ -10,10 +10,9 @@ use vts_clients::link::{Connection, Message, Path};
 
 /// How long a display may take to begin to listen.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long it may take to greet, ms: it serves one camera after the other.
-const GREETING_MS: u16 = 60_000;
-/// How long it may take to answer, ms.
-const ANSWER_MS: u16 = 5_000;
+/// How long it may take to greet and to answer, ms: it serves one camera after the other, and a busy machine composes a frame in
+/// seconds.
+const ANSWER_MS: u16 = 60_000;
 
 /// A connected display.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ impl Display {
     /// Connects, and waits for the greeting.
     pub(crate) fn connect(path: &FilePath) -> Result<Display> {
         let connection = Connection::open(path, TIMEOUT)?;
-        let screen = match answer(&connection, GREETING_MS)? {
+        let screen = match answer(&connection)? {
             Message::Welcome { width, height } => (width, height),
             other => bail!("the display began with {other:?}"),
         };
@@ -44,7 +43,7 @@ impl Display {
         for (slot, buffer) in (0..).zip(buffers) {
             let message = Message::Buffer { slot, dataspace: color.to_dataspace(), ints: buffer.ints().to_vec() };
             self.connection.send(&message, &buffer.fds()).with_context(|| format!("sending buffer {slot}"))?;
-            match answer(&self.connection, ANSWER_MS)? {
+            match answer(&self.connection)? {
                 Message::Attached { slot: its, path } if its == slot => self.paths.push(path),
                 other => bail!("the display answered buffer {slot} with {other:?}"),
             }
@@ -72,7 +71,7 @@ impl Display {
 
     /// Takes a message that is there; answers the slot that is ours again, if it is about that.
     pub(crate) fn hear(&mut self) -> Result<Option<u32>> {
-        let message = answer(&self.connection, ANSWER_MS)?;
+        let message = answer(&self.connection)?;
         self.take(&message)
     }
 
@@ -97,7 +96,7 @@ impl Display {
     pub(crate) fn finish(&mut self) -> Result<u32> {
         self.connection.send(&Message::Finish, &[])?;
         loop {
-            match answer(&self.connection, ANSWER_MS)? {
+            match answer(&self.connection)? {
                 Message::Held { sequence } => return Ok(sequence),
                 message => drop(self.take(&message)?),
             }
@@ -112,8 +111,8 @@ impl AsFd for Display {
 }
 
 /// The display's next message, unless it is a refusal.
-fn answer(connection: &Connection, timeout_ms: u16) -> Result<Message> {
-    match connection.receive_within(timeout_ms).context("waiting for the display")? {
+fn answer(connection: &Connection) -> Result<Message> {
+    match connection.receive_within(ANSWER_MS).context("waiting for the display")? {
         (Message::Refused { reason }, _) => bail!("the display refuses: {reason}"),
         (message, _) => Ok(message),
     }
