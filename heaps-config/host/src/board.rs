@@ -13,7 +13,8 @@ mod listing;
 mod manifest;
 mod ueventd;
 
-pub use facts::{Access, Facts, LabelKind};
+pub use contexts::platform_type;
+pub use facts::{Access, Facts, LabelKind, SYSTEM};
 pub use kind::FileKind;
 
 use std::collections::BTreeMap;

@@ -156,6 +156,18 @@ pub(crate) fn explain_line(descriptor: &Descriptor, policy: &Policy, present: Op
     line
 }
 
+/// Why a build takes no policy with these outcomes: a line for each that does not hold, and how many they are; `None` when all
+/// hold. `file`: as the lines name it.
+pub fn unmet(file: &str, outcomes: &[Outcome]) -> Option<String> {
+    let failed = || outcomes.iter().filter(|outcome| !outcome.holds());
+    let line = |outcome: &Outcome| {
+        format!("{file}:{}: error: expect \"{}\": {}\n", outcome.line, outcome.name, outcome.failures.join("; "))
+    };
+    let (count, all) = (failed().count(), outcomes.len());
+    let lines: String = failed().map(line).collect();
+    (count > 0).then(|| format!("{lines}{file}: not compiled: {count} of {all} expectations do not hold"))
+}
+
 /// The outcomes for scripts. `explain`: what a line to paste begins with, the policy's name in it.
 pub fn to_json(file: &str, explain: &str, outcomes: &[Outcome]) -> Value {
     let one = |outcome: &Outcome| {

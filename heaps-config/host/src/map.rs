@@ -90,12 +90,21 @@ const MOST_RULES: usize = 16;
 
 /// Makes the picture of a policy, on a kernel with all of its heaps.
 pub fn of(policy: &Policy) -> Map {
-    let mut map = grid(policy, uses(policy));
-    let unreached = unreached(policy, &map);
-    if !unreached.is_empty() {
-        map.uses.extend(unreached);
-        map = grid(policy, map.uses);
-    }
+    let named = PixelFormat::ALL.iter().copied().filter(|format| *format != PixelFormat::Unspecified);
+    let own = policy.formats.iter().map(|format| PixelFormat::Vendor(format.value));
+    let formats: Vec<PixelFormat> = named.chain(own).collect();
+    let row = |format: &PixelFormat| Row { name: policy.format_name(*format).to_owned(), value: format.to_wire() };
+    let cells = vec![Vec::new(); formats.len()];
+    let mut map = Map { uses: Vec::new(), formats: formats.iter().map(row).collect(), cells };
+    let add = |map: &mut Map, uses: Vec<Use>| {
+        for (row, format) in map.cells.iter_mut().zip(&formats) {
+            row.extend(uses.iter().map(|used| cell(policy, *format, used.usage)));
+        }
+        map.uses.extend(uses);
+    };
+    add(&mut map, uses(policy));
+    let more = unreached(policy, &map);
+    add(&mut map, more);
     map
 }
 
@@ -109,16 +118,6 @@ fn unreached(policy: &Policy, map: &Map) -> Vec<Use> {
         Some(Use { name: format!("rule {}", rule.name), usage })
     };
     policy.rules.iter().enumerate().filter(|(_, rule)| !drawn(rule)).filter_map(taken).take(MOST_RULES).collect()
-}
-
-fn grid(policy: &Policy, uses: Vec<Use>) -> Map {
-    let named = PixelFormat::ALL.iter().copied().filter(|format| *format != PixelFormat::Unspecified);
-    let own = policy.formats.iter().map(|format| PixelFormat::Vendor(format.value));
-    let formats: Vec<PixelFormat> = named.chain(own).collect();
-    let row = |format: &PixelFormat| uses.iter().map(|used| cell(policy, *format, used.usage)).collect();
-    let cells = formats.iter().map(row).collect();
-    let named = |format: &PixelFormat| Row { name: policy.format_name(*format).to_owned(), value: format.to_wire() };
-    Map { formats: formats.iter().map(named).collect(), uses, cells }
 }
 
 fn cell(policy: &Policy, format: PixelFormat, usage: Usage) -> Cell {

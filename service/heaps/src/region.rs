@@ -6,6 +6,8 @@
 //! `count`, `used`). All figures are in pages. Other heaps have no region: the machine's free memory is theirs.
 
 use heaps_config::nodes::{Kind, Node, KNOWN};
+use heaps_config::show_bytes;
+use std::fmt;
 use std::path::Path;
 
 /// A name of the default region that no heap has: that of its node in device trees (`drivers/dma-buf/heaps/cma_heap.c`).
@@ -30,6 +32,12 @@ pub struct Region {
     pub bytes: u64,
     /// What of it is allocated to nobody, bytes. In one piece it may be less.
     pub free_bytes: u64,
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {} free", show_bytes(self.bytes), show_bytes(self.free_bytes))
+    }
 }
 
 /// The region of the heap with this node; `None` where it has none or the kernel does not tell.

@@ -8,7 +8,7 @@ use allocator_aidl::serve_binder;
 use anyhow::{Context, Result};
 use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::{trace, Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure, NodeState};
-use heaps_config::{show_bytes, Policy};
+use heaps_config::Policy;
 use log::{info, warn};
 use std::fs::File;
 use std::io::Read as _;
@@ -112,9 +112,7 @@ pub fn describe(report: &HeapReport) -> Vec<String> {
             Some(node) => format!("{}/{node}", report.source),
             None => report.source.clone(),
         };
-        let region = heap.region.map_or(String::new(), |region| {
-            format!(", a region of {}, {} free", show_bytes(region.bytes), show_bytes(region.free_bytes))
-        });
+        let region = heap.region.map_or(String::new(), |region| format!(", a region of {region}"));
         lines.push(format!("heap {}: {place}: {}{region}", heap.name, heap.state));
         for (node, state) in &heap.passed_over {
             lines.push(format!("heap {}: passed over {node}: {state}", heap.name));

@@ -12,9 +12,10 @@ mod labels;
 
 use crate::report::{Place, Report};
 use anyhow::{bail, Context, Result};
-use generate::{platform_type, Generated, Labels, Owner, SYSTEM};
+use generate::{Generated, Labels, Owner};
+use heaps_config::nodes::{Kind, Node};
 use heaps_config::Document;
-use heaps_host::board::{Board, Facts, FileKind, LabelKind};
+use heaps_host::board::{platform_type, Board, Facts, FileKind, LabelKind, SYSTEM};
 use heaps_host::{Format, Source};
 use std::collections::BTreeSet;
 use std::fs;
@@ -208,7 +209,7 @@ fn board_findings(board: &Board, profile: &Profile, files: &BoardFiles<'_>, repo
     for node in profile.document.heaps.iter().filter(|heap| heap.protected).flat_map(|heap| &heap.nodes) {
         let Some(label) = board.nodes.get(node).and_then(Facts::label) else { continue };
         let place = place(&label.place);
-        let is_said = report.findings.iter().any(|finding| finding.place == place && finding.message.starts_with(node));
+        let is_said = Node::of(node).kind().is_some_and(Kind::is_protected);
         if label.kind() == LabelKind::OpenToApps && !is_said {
             let message =
                 format!("{node} is protected by the policy, and its label {} lets apps open it", label.selinux_type);

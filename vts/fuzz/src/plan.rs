@@ -47,16 +47,7 @@ pub(crate) fn with_blocks_and_shapes() -> Vec<BufferInfo> {
 
 /// A request that needs a format and a usage.
 fn small() -> Descriptor {
-    Descriptor {
-        name: BufferName::from_text("any"),
-        width: 64,
-        height: 4,
-        layer_count: 1,
-        format: 0,
-        usage: 0x33,
-        reserved_size: 0,
-        options: Vec::new(),
-    }
+    Descriptor::new("any", 64, 4, PixelFormat::Unspecified, Usage(0x33))
 }
 
 /// The same, read once.

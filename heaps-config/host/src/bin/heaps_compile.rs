@@ -72,18 +72,8 @@ fn run(args: &Args) -> Result<(), String> {
         return Err(format!("{}: not compiled: {warnings} warnings, which are denied", args.policy));
     }
     let outcomes = expect::run(&linted).unwrap_or_default();
-    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.holds()).collect();
-    for outcome in &failed {
-        let (file, line, name) = (&args.policy, outcome.line, &outcome.name);
-        eprintln!("{file}:{line}: error: expect \"{name}\": {}", outcome.failures.join("; "));
-    }
-    if !failed.is_empty() {
-        return Err(format!(
-            "{}: not compiled: {} of {} expectations do not hold",
-            args.policy,
-            failed.len(),
-            outcomes.len()
-        ));
+    if let Some(unmet) = expect::unmet(&args.policy, &outcomes) {
+        return Err(unmet);
     }
     fs::write(&args.output, json).map_err(|error| format!("{}: {error}", args.output))
 }

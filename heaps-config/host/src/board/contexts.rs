@@ -74,7 +74,8 @@ pub(super) fn read(file: &str, text: &str, board: &mut Board) -> Result<(), Boar
                 format!("{pattern} is {two} here and {one} before: a path has one label"),
             );
         }
-        if let (Some(name), SYSTEM) = (literal.strip_prefix(FOLDER), platform_type(&literal)) {
+        let of_system = |name: &&str| platform_type(name) == Some(SYSTEM);
+        if let Some(name) = literal.strip_prefix(FOLDER).filter(of_system) {
             if own.label.selinux_type != SYSTEM {
                 let own = &own.label.selinux_type;
                 let message = format!(
@@ -89,9 +90,13 @@ pub(super) fn read(file: &str, text: &str, board: &mut Board) -> Result<(), Boar
     Ok(())
 }
 
-/// The type that the platform gives a path by its whole name; nothing for others.
-fn platform_type(path: &str) -> &'static str {
-    PLATFORM.iter().find(|(pattern, _)| *pattern == path).map_or("", |(_, selinux_type)| *selinux_type)
+/// The platform's type of a node that it labels by a line of its own.
+pub fn platform_type(node: &str) -> Option<&'static str> {
+    match node {
+        "system" | "system-uncached" => Some(SYSTEM),
+        _ if node.starts_with("system-secure") => Some(super::facts::SECURE),
+        _ => None,
+    }
 }
 
 fn compiled(pattern: &str, typed: bool, label: Label) -> Result<Line, regex::Error> {

@@ -56,7 +56,8 @@ pub struct Label {
 }
 
 pub(super) const UNLABELLED: &str = "dmabuf_heap_device";
-pub(super) const SYSTEM: &str = "dmabuf_system_heap_device";
+/// The platform's type of the system heap.
+pub const SYSTEM: &str = "dmabuf_system_heap_device";
 pub(super) const SECURE: &str = "dmabuf_system_secure_heap_device";
 /// Types that the platform or a vendor lets apps open: `app.te` of AOSP, and of Qualcomm's sepolicy_vndr.
 const OPEN_TO_APPS: [&str; 2] = [SYSTEM, "vendor_dmabuf_system_heap_device"];

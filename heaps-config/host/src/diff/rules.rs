@@ -59,10 +59,11 @@ pub(super) fn compare(space: &Space, before: &Policy, after: &Policy, difference
     let last_after: Vec<usize> = first.iter().map(|region| place(region, &second)).collect();
     let last_before: Vec<usize> = second.iter().map(|region| place(region, &first)).collect();
     let mut undecided_pairs = Vec::new();
-    for (i, one) in first.iter().enumerate() {
-        let fate = does(before, before.rules.get(i));
-        for (j, other) in second.iter().enumerate() {
-            let other_fate = does(after, after.rules.get(j));
+    let fates =
+        |policy: &Policy| (0..=policy.rules.len()).map(|at| does(policy, policy.rules.get(at))).collect::<Vec<_>>();
+    let (fates_before, fates_after) = (fates(before), fates(after));
+    for (i, (one, fate)) in first.iter().zip(&fates_before).enumerate() {
+        for (j, (other, other_fate)) in second.iter().zip(&fates_after).enumerate() {
             let before_both = last_after.get(i) >= Some(&j) && last_before.get(j) >= Some(&i);
             if fate == other_fate || !before_both {
                 continue;
@@ -70,7 +71,7 @@ pub(super) fn compare(space: &Space, before: &Policy, after: &Policy, difference
             let cells = space
                 .intersect(one, other)
                 .and_then(|both| space.intersect(&both, &kinds))
-                .and_then(|start| by_caching(space, start, [&fate, &other_fate]));
+                .and_then(|start| by_caching(space, start, [fate, other_fate]));
             let cuts = || first.iter().take(i).chain(second.iter().take(j));
             let shown = |cell: &Region| example::within((before, after), space, cell, cuts(), By::Fate);
             let found = cells.map_or(Err(TooIntricate), |cells| {

@@ -27,19 +27,14 @@ pub(crate) fn run(args: &CompileArgs, out: &Output) -> Result<Status> {
     };
     // As heaps_compile, the step of an Android build: a policy that breaks its own expectations is none.
     let outcomes = expect::run(&linted).unwrap_or_default();
-    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.holds()).collect();
-    if !failed.is_empty() {
-        let name = &linted.source.name;
+    let name = &linted.source.name;
+    if let Some(unmet) = expect::unmet(name, &outcomes) {
         if out.json {
             let expectations = expect::to_json(name, &policy::explain_line(&args.file), &outcomes);
             out.json(&json!({ "ok": false, "lint": linted.to_json(), "expectations": expectations }));
-            return Ok(Status::Refused);
+        } else {
+            eprintln!("{unmet}");
         }
-        for outcome in &failed {
-            let (line, expect) = (outcome.line, &outcome.name);
-            eprintln!("{name}:{line}: error: expect \"{expect}\": {}", outcome.failures.join("; "));
-        }
-        eprintln!("{name}: not compiled: {} of {} expectations do not hold", failed.len(), outcomes.len());
         return Ok(Status::Refused);
     }
     if to_stdout {

@@ -55,7 +55,8 @@ fn to_text(report: &HeapReport, policy: &Policy, source: &str, trouble: &[String
             state.state.word().to_owned(),
             kind(heap).join(", "),
             limits(heap),
-            region(state),
+            // Empty where it has none or the kernel does not tell.
+            state.region.map_or(String::new(), |region| region.to_string()),
             users(policy, state.id).join(", "),
         ]);
     }
@@ -84,12 +85,6 @@ fn limits(heap: &Heap) -> String {
         |what: &str, bytes: Option<u64>| bytes.map(|bytes| format!("{what} {}", heaps_config::show_bytes(bytes)));
     let limits = [show("buffer", heap.max_buffer_bytes), show("budget", heap.budget_bytes)];
     limits.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-/// The contiguous region behind a heap; empty where it has none or the kernel does not tell.
-fn region(state: &HeapState) -> String {
-    let show = heaps_config::show_bytes;
-    state.region.map_or(String::new(), |region| format!("{}, {} free", show(region.bytes), show(region.free_bytes)))
 }
 
 /// The rules that name a heap or its cached twin, and the metadata.

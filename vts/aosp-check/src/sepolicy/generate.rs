@@ -8,6 +8,7 @@
 //! `system/core/rootdir/ueventd.rc` (15).
 
 use heaps_config::{Document, HeapDoc};
+use heaps_host::board::platform_type;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -25,18 +26,6 @@ pub const DOMAIN: &str = "hal_graphics_allocator_default";
 /// Source: AOSP system/sepolicy, `public/device.te`; the branches 12 to 16 (main of 2025) have these three.
 pub const PLATFORM_TYPES: &[(&str, u32)] =
     &[("dmabuf_heap_device", 12), ("dmabuf_system_heap_device", 12), ("dmabuf_system_secure_heap_device", 12)];
-
-/// The platform's type of the system heap.
-pub const SYSTEM: &str = "dmabuf_system_heap_device";
-
-/// The platform's type of a node that it labels.
-pub fn platform_type(node: &str) -> Option<&'static str> {
-    match node {
-        "system" | "system-uncached" => Some(SYSTEM),
-        _ if node.starts_with("system-secure") => Some("dmabuf_system_secure_heap_device"),
-        _ => None,
-    }
-}
 
 /// A heap that the platform does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]

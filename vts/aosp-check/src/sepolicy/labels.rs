@@ -1,11 +1,12 @@
 //! The labels: that every path and name gets the one that it needs, from the platform's entries and ours together.
 
 use super::compile::{tool, words, BASE, FILE_SYSTEMS};
-use super::generate::{platform_type, Generated, LABELS};
+use super::generate::{Generated, LABELS};
 use super::{Profile, HEAPS, VENDOR};
 use crate::report::{Place, Report};
 use crate::SUFFIX;
 use anyhow::{Context, Result};
+use heaps_host::board::platform_type;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
