@@ -7,11 +7,14 @@ use std::sync::Once;
 
 use rustix::fs::{flock, FlockOperation};
 
+use crate::arch::Arch;
 use crate::error::{At, Error, Result};
 use crate::progress::{on_path, run_captured, Progress};
 
 /// The file beside an unpacked package's own that holds its version.
 const VERSION: &str = "package-version";
+/// The suite that programs for a guest come from: any will do.
+const OLDEST: &str = "http://deb.debian.org/debian bookworm main";
 /// How apt-get, dpkg-deb and tar say that the disk is full (strerror of ENOSPC; apt's own check before a download).
 const FULL: [&str; 2] = ["No space left on device", "enough free space"];
 /// Debian's own keys, as its releases name the file.
@@ -30,10 +33,10 @@ impl Apt {
     ///
     /// # Errors
     /// No apt, no keys of Debian's, or the folder cannot be written.
-    pub(crate) fn isolated(folder: &Path, suites: &[&str], progress: &Progress) -> Result<Self> {
-        has_apt("the archive's list of kernels")?;
+    pub(crate) fn isolated(folder: &Path, suites: &[&str], arch: Arch, progress: &Progress) -> Result<Self> {
+        has_apt("the archive's list of packages")?;
         let keys = KEYRINGS.iter().find(|keys| Path::new(keys).is_file()).ok_or_else(|| Error::Missing {
-            what: "Debian's keys, by which its list of kernels is known to be its own".to_owned(),
+            what: "Debian's keys, by which its list of packages is known to be its own".to_owned(),
             remedy: "apt-get install debian-archive-keyring".to_owned(),
         })?;
         for below in ["lists/partial", "cache/archives/partial"] {
@@ -41,7 +44,8 @@ impl Apt {
             fs::create_dir_all(&path).at(path.display())?;
         }
         let folder = folder.canonicalize().at(folder.display())?;
-        let line = |suite: &&str| format!("deb [arch=amd64 target=Packages lang=none signed-by={keys}] {suite}\n");
+        let line =
+            |suite: &&str| format!("deb [arch={} target=Packages lang=none signed-by={keys}] {suite}\n", arch.debian());
         let sources: String = suites.iter().map(line).collect();
         for (name, text) in [("sources.list", sources.as_str()), ("status", "")] {
             let path = folder.join(name);
@@ -58,11 +62,12 @@ impl Apt {
             "Dir::Etc::preferencesparts=/dev/null".to_owned(),
             // Images for containers turn it off, and each question would read all lists anew.
             "Dir::Cache::pkgcache=pkgcache.bin".to_owned(),
-            "APT::Architecture=amd64".to_owned(),
+            format!("APT::Architecture={}", arch.debian()),
+            format!("APT::Architectures={}", arch.debian()),
             "APT::Sandbox::User=root".to_owned(),
         ];
         let apt = Self { options: options.into_iter().flat_map(|option| ["-o".to_owned(), option]).collect() };
-        progress.step("fetching the lists of Debian's kernels");
+        progress.step(format_args!("fetching Debian's package lists for {arch}"));
         if let Err(error) = progress.run_logged(apt.command("apt-get").args(["-q", "update"])) {
             progress.step(format_args!("going on with the lists that came: {}", said(&error)));
         }
@@ -130,6 +135,15 @@ pub fn refresh(progress: &Progress) {
 /// No apt, no such package, no network; or the folder cannot be written.
 pub fn unpack(package: &str, into: &Path, progress: &Progress) -> Result<()> {
     unpack_all(&[package.to_owned()], into, progress)
+}
+
+/// The same of another processor's archive, by an apt of its own.
+///
+/// # Errors
+/// As [`unpack`].
+pub(crate) fn unpack_foreign(package: &str, arch: Arch, into: &Path, progress: &Progress) -> Result<()> {
+    let folder = into.parent().unwrap_or(into).join(format!("apt-{}", arch.debian()));
+    Apt::isolated(&folder, &[OLDEST], arch, progress)?.unpack(&[package.to_owned()], into, progress)
 }
 
 /// The same for packages that belong together, over each other as dpkg would. The version kept is the first one's.

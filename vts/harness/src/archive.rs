@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::apt::Apt;
+use crate::arch::Arch;
 use crate::error::{Error, Result};
 use crate::kernel::{candidates, version, PREFIX};
 use crate::progress::Progress;
@@ -42,7 +43,7 @@ pub(crate) struct Found {
 /// # Errors
 /// No such series: the error names those that are there. No apt, no list.
 pub(crate) fn find(series: &str, folder: &Path, progress: &Progress) -> Result<(Apt, Found)> {
-    let apt = Apt::isolated(&folder.join("apt"), &SUITES, progress)?;
+    let apt = Apt::isolated(&folder.join("apt"), &SUITES, Arch::X86_64, progress)?;
     let names = candidates(apt.names(PREFIX));
     let cores = names.iter().map(|name| name.trim_start_matches(PREFIX));
     let parts: BTreeSet<String> = PARTS.iter().flat_map(|prefix| apt.names(prefix)).collect();

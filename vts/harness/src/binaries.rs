@@ -6,20 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use cargo_metadata::{Artifact, Message, TargetKind};
+use object::{Architecture, Object as _};
 
+use crate::arch::{Cross, ARM64};
 use crate::error::{At, Error, Result};
 use crate::progress::Progress;
-use crate::toolchain::Toolchain;
 
 /// The profile of what runs in a guest: built often, quick enough.
 pub const GUEST_PROFILE: &str = "guest";
 /// The profile of what ships: optimised as a whole, which takes minutes. For measurements.
 pub const SHIPPED_PROFILE: &str = "release";
-
-/// What 32-bit programs are built for: a PC's 64-bit kernel runs them, as an arm64 one runs a phone's.
-const I686: &str = "i686-unknown-linux-gnu";
-/// What links them, by the name that Debian's cross compiler has.
-pub(crate) const I686_LINKER: &str = "i686-linux-gnu-gcc";
 
 /// How much of a failed build is shown.
 const SHOWN_LINES: usize = 60;
@@ -49,6 +45,8 @@ pub struct Built {
     pub libraries: Vec<PathBuf>,
     /// All test programs, in order of their names.
     pub tests: Vec<TestProgram>,
+    /// Whether this machine runs them.
+    pub is_for_host: bool,
 }
 
 impl Built {
@@ -118,41 +116,62 @@ pub fn build_tests(workspace: &Path, packages: &[String], progress: &Progress) -
     run(command, progress)
 }
 
-/// Builds 32-bit programs and shared libraries of some packages, and the tests of others, into the folder `build`.
-///
-/// # Errors
-/// The build fails.
-pub fn build_narrow(
-    workspace: &Path,
-    toolchain: &Toolchain,
-    build: &Path,
-    packages: &[&str],
-    tested: &[&str],
-    progress: &Progress,
-) -> Result<Built> {
-    let cargo = |verb: &str, packages: &[&str]| {
-        let mut command = toolchain.cargo(verb, workspace, I686, "std,panic_unwind,test", build);
-        command.args(MESSAGES).env("CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER", I686_LINKER);
+impl Cross {
+    /// Cargo with the cross compiler.
+    pub(crate) fn cargo(&self, workspace: &Path, verb: &str) -> Command {
+        let Self { target, toolchain, folder } = self;
+        let mut command = toolchain.cargo(verb, workspace, target.triple, "std,panic_unwind,test", folder);
+        command.env(target.linker_variable, target.linker);
         // They are stripped for the guest in any case.
         command.env("CARGO_PROFILE_DEV_DEBUG", "0");
-        command.args(packages.iter().flat_map(|package| ["-p", package]));
         command
-    };
-    let built = run(cargo("build", packages), progress)?;
-    let mut command = cargo("test", tested);
-    command.arg("--no-run");
-    Ok(Built { tests: run(command, progress)?.tests, ..built })
+    }
+
+    /// Builds programs and shared libraries of some packages, and the tests of others.
+    ///
+    /// # Errors
+    /// The build fails.
+    pub fn build(&self, workspace: &Path, packages: &[&str], tested: &[&str], progress: &Progress) -> Result<Built> {
+        let built = self.build_programs(workspace, packages, &["--profile", "dev"], progress)?;
+        let mut command = self.cargo(workspace, "test");
+        command.args(MESSAGES).arg("--no-run").args(tested.iter().flat_map(|package| ["-p", package]));
+        Ok(Built { tests: run(command, progress)?.tests, ..built })
+    }
+
+    /// Builds programs and shared libraries of some packages with further arguments for Cargo.
+    ///
+    /// # Errors
+    /// The build fails.
+    pub fn build_programs(
+        &self,
+        workspace: &Path,
+        packages: &[&str],
+        arguments: &[&str],
+        progress: &Progress,
+    ) -> Result<Built> {
+        let mut command = self.cargo(workspace, "build");
+        command.args(MESSAGES).args(packages.iter().flat_map(|package| ["-p", package])).args(arguments);
+        run(command, progress)
+    }
 }
 
 /// Builds the guest's own program, `vmctl`.
 ///
 /// # Errors
 /// The build fails.
-pub fn build_vmctl(workspace: &Path, progress: &Progress) -> Result<PathBuf> {
+pub fn build_vmctl(workspace: &Path, cross: Option<&Cross>, progress: &Progress) -> Result<PathBuf> {
+    const ARGUMENTS: [&str; 3] = ["--bin", "vmctl", "--no-default-features"];
     progress.step("building vmctl, the guest's own program");
-    let mut command = cargo_in(workspace, &["build", "--profile", GUEST_PROFILE]);
-    command.args(["-p", "vm_harness", "--bin", "vmctl", "--no-default-features"]);
-    Ok(run(command, progress)?.program("vm_harness", "vmctl")?.to_owned())
+    let built = match cross {
+        // In the profile of all that is cross-built, for which the standard library is there.
+        Some(cross) => cross.build_programs(workspace, &["vm_harness"], &ARGUMENTS, progress)?,
+        None => {
+            let mut command = cargo_in(workspace, &["build", "--profile", GUEST_PROFILE, "-p", "vm_harness"]);
+            command.args(ARGUMENTS);
+            run(command, progress)?
+        }
+    };
+    Ok(built.program("vm_harness", "vmctl")?.to_owned())
 }
 
 /// A copy of a program in `folder` without what only a debugger reads: a guest's files lie in its memory.
@@ -162,7 +181,10 @@ pub fn build_vmctl(workspace: &Path, progress: &Progress) -> Result<PathBuf> {
 pub fn stripped(program: &Path, folder: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(folder).at(folder.display())?;
     let copy = folder.join(program.file_name().unwrap_or_default());
-    crate::progress::run_captured(Command::new("strip").arg("--strip-debug").arg("-o").arg(&copy).arg(program))?;
+    let bytes = std::fs::read(program).at(program.display())?;
+    let arm64 = object::File::parse(&*bytes).is_ok_and(|file| file.architecture() == Architecture::Aarch64);
+    let strip = if arm64 { ARM64.strip } else { "strip" };
+    crate::progress::run_captured(Command::new(strip).arg("--strip-debug").arg("-o").arg(&copy).arg(program))?;
     Ok(copy)
 }
 
@@ -192,7 +214,8 @@ fn run(mut command: Command, progress: &Progress) -> Result<Built> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(progress.chatter()?);
     let mut child = command.spawn().at("cargo")?;
     let stdout = child.stdout.take().ok_or_else(|| Error::Protocol("cargo has no output".to_owned()))?;
-    let mut built = Built::default();
+    let is_for_host = !command.get_args().any(|word| word == "--target");
+    let mut built = Built { is_for_host, ..Built::default() };
     for message in Message::parse_stream(BufReader::new(stdout)) {
         if let Message::CompilerArtifact(artifact) = message.at("cargo's messages")? {
             built.take(artifact);

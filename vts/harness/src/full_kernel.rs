@@ -19,45 +19,109 @@ use crate::kernel::Kernel;
 use crate::prerequisites::{ensure, Need};
 use crate::progress::{run_captured, tail, Progress};
 
+/// The image, in the folder of a finished kernel.
+const IMAGE: &str = "image";
 /// The word that asks for this kernel where a path may stand.
 pub const NAME: &str = "full";
 /// The package with the source.
 const PACKAGE: &str = "linux-source-6.12";
 /// Where the package has it.
 const ARCHIVE: &str = "usr/src/linux-source-6.12.tar.xz";
-/// Our configuration, over tinyconfig.
-const FRAGMENT: &str = include_str!("../kernels/full.config");
+/// Our configuration, over tinyconfig: what all kernels have.
+const COMMON: &str = include_str!("../kernels/full.config");
 /// Words for its command line: the size of its contiguous region, and what its display needs. The camera's parameters
 /// stand on every kernel's.
 const WORDS: &str = "cma=64M vkms.enable_writeback=1";
-/// How many lines `make` prints for one build of this configuration: what progress is measured by.
-const BUILD_LINES: usize = 2330;
 /// How often progress is told.
 const TELL: Duration = Duration::from_secs(20);
 /// What must not reach make from a caller's environment.
 const FOREIGN: [&str; 8] =
     ["ARCH", "CROSS_COMPILE", "KCONFIG_ALLCONFIG", "KCONFIG_CONFIG", "KBUILD_OUTPUT", "LLVM", "MAKEFLAGS", "MAKELEVEL"];
 
-/// What building it takes.
-const NEEDS: [Need; 7] = [Need::Make, Need::Bc, Need::Flex, Need::Bison, Need::Libelf, Need::Lz4, Need::Xz];
+/// What building one takes.
+const NEEDS: [Need; 5] = [Need::Make, Need::Bc, Need::Flex, Need::Bison, Need::Xz];
+
+/// Which of the kernels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// For a PC.
+    X86_64,
+    /// For arm64 with pages of 4 KiB.
+    Arm64With4k,
+    /// For arm64 with pages of 16 KiB.
+    Arm64With16k,
+}
+
+/// What one of them differs in.
+struct Recipe {
+    fragments: &'static [&'static str],
+    /// make's words.
+    words: &'static [&'static str],
+    /// make's goal, and where it leaves the image.
+    goal: &'static str,
+    image: &'static str,
+    compiler: &'static str,
+    needs: &'static [Need],
+    /// How many lines `make` prints for one build: what progress is measured by.
+    lines: usize,
+}
+
+impl Build {
+    fn recipe(self) -> Recipe {
+        const ARM64: Recipe = Recipe {
+            fragments: &[],
+            words: &["ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-"],
+            goal: "Image",
+            image: "arch/arm64/boot/Image",
+            compiler: "aarch64-linux-gnu-gcc",
+            needs: &[Need::Arm64Linker],
+            lines: 1726,
+        };
+        const MACHINE: &str = include_str!("../kernels/arm64.config");
+        match self {
+            Self::X86_64 => Recipe {
+                fragments: &[include_str!("../kernels/x86-64.config")],
+                words: &[],
+                goal: "bzImage",
+                image: "arch/x86/boot/bzImage",
+                compiler: "cc",
+                needs: &[Need::Libelf, Need::Lz4],
+                lines: 2330,
+            },
+            Self::Arm64With4k => Recipe { fragments: &[MACHINE, include_str!("../kernels/arm64-4k.config")], ..ARM64 },
+            Self::Arm64With16k => {
+                Recipe { fragments: &[MACHINE, include_str!("../kernels/arm64-16k.config")], ..ARM64 }
+            }
+        }
+    }
+}
+
+impl Recipe {
+    /// Our lines of the configuration.
+    fn fragment(&self) -> String {
+        std::iter::once(&COMMON).chain(self.fragments).copied().collect::<Vec<_>>().join("\n")
+    }
+}
 
 /// The kernel from the cache, built first where the cache has none.
 ///
 /// # Errors
 /// No such package, no network at the first time, a tool that is missing, or a build that fails: then its log is named.
-pub fn get(cache: &Path, progress: &Progress) -> Result<Kernel> {
+pub fn get(build: Build, cache: &Path, progress: &Progress) -> Result<Kernel> {
+    let recipe = build.recipe();
     let folder = cache.join("kernel-full");
     fs::create_dir_all(&folder).at(folder.display())?;
     // Two runs at the same time build it once.
     let _lock = apt::lock(&folder)?;
     ensure(&[Need::Linker], cache, progress)?;
+    ensure(recipe.needs, cache, progress)?;
     let source = folder.join("source");
     if !source.join(ARCHIVE).is_file() {
         apt::unpack(PACKAGE, &source, progress)?;
     }
-    let inputs = inputs(&source)?;
+    let inputs = inputs(&source, &recipe)?;
     let built = folder.join(key(&inputs));
-    if built.join("bzImage").is_file() {
+    if built.join(IMAGE).is_file() {
         let kernel = as_kernel(&built)?;
         progress.step(format_args!("kernel {} (cached)", kernel.release));
         return Ok(kernel);
@@ -66,24 +130,25 @@ pub fn get(cache: &Path, progress: &Progress) -> Result<Kernel> {
     let tree = folder.join("tree");
     let log = folder.join("build.log");
     unpack_source(&source.join(ARCHIVE), &tree, progress)?;
-    configure(&tree, &log)?;
-    make_image(&tree, &log, progress)?;
-    keep(&tree, &built, &inputs)?;
+    configure(&tree, &recipe, &log)?;
+    make_image(&tree, &recipe, &log, progress)?;
+    keep(&tree, &recipe, &built, &inputs)?;
     let _only_space = fs::remove_dir_all(&tree);
     as_kernel(&built)
 }
 
 fn as_kernel(built: &Path) -> Result<Kernel> {
-    let kernel = Kernel::from_path(&built.join("bzImage"), None)?;
+    let kernel = Kernel::from_path(&built.join(IMAGE), None)?;
     Ok(Kernel { words: WORDS, ..kernel })
 }
 
 /// All that the image depends on, in words.
-fn inputs(source: &Path) -> Result<String> {
+fn inputs(source: &Path, recipe: &Recipe) -> Result<String> {
     let source = apt::version(source)?;
-    let compiler = run_captured(Command::new("cc").arg("--version"))?;
+    let compiler = run_captured(Command::new(recipe.compiler).arg("--version"))?;
     let compiler = String::from_utf8_lossy(&compiler);
-    Ok(format!("source {source}\ncompiler {}\n{FRAGMENT}", compiler.lines().next().unwrap_or_default()))
+    let compiler = compiler.lines().next().unwrap_or_default();
+    Ok(format!("source {source}\ncompiler {compiler}\n{}", recipe.fragment()))
 }
 
 /// The first half of a SHA-256, in hexadecimal.
@@ -101,47 +166,48 @@ fn unpack_source(archive: &Path, tree: &Path, progress: &Progress) -> Result<()>
 
 /// Lays the fragment over tinyconfig, and sees that all of it is still there afterwards: what depends on something that
 /// is off is dropped without a word.
-fn configure(tree: &Path, log: &Path) -> Result<()> {
+fn configure(tree: &Path, recipe: &Recipe, log: &Path) -> Result<()> {
     let _old = fs::remove_file(log);
-    run_logged(&mut make(tree, &["tinyconfig"]), log, |_| {})?;
+    run_logged(&mut make(tree, recipe, &["tinyconfig"]), log, |_| {})?;
     let path = tree.join(".config");
     let config = fs::read_to_string(&path).at(path.display())?;
-    fs::write(&path, format!("{config}\n{FRAGMENT}")).at(path.display())?;
-    run_logged(&mut make(tree, &["olddefconfig"]), log, |_| {})?;
+    fs::write(&path, format!("{config}\n{}", recipe.fragment())).at(path.display())?;
+    run_logged(&mut make(tree, recipe, &["olddefconfig"]), log, |_| {})?;
     let config = fs::read_to_string(&path).at(path.display())?;
-    let lost = lost_lines(&config);
+    let fragment = recipe.fragment();
+    let lost = lost_lines(&fragment, &config);
     if lost.is_empty() {
         return Ok(());
     }
     Err(Error::BadFile {
-        path: "vts/harness/kernels/full.config".into(),
+        path: "vts/harness/kernels".into(),
         problem: format!("the kernel's configuration drops {}", lost.join(", ")),
     })
 }
 
-fn lost_lines(config: &str) -> Vec<&'static str> {
-    let wanted = FRAGMENT.lines().filter(|line| line.starts_with("CONFIG_"));
+fn lost_lines<'f>(fragment: &'f str, config: &str) -> Vec<&'f str> {
+    let wanted = fragment.lines().filter(|line| line.starts_with("CONFIG_"));
     wanted.filter(|wanted| !config.lines().any(|line| line == *wanted)).collect()
 }
 
-fn make_image(tree: &Path, log: &Path, progress: &Progress) -> Result<()> {
+fn make_image(tree: &Path, recipe: &Recipe, log: &Path, progress: &Progress) -> Result<()> {
     let jobs = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     progress
         .step(format_args!("compiling the kernel: once, 5 to 15 minutes on two processors; log: {}", log.display()));
     let (mut lines, mut told) = (0_usize, Instant::now());
-    run_logged(&mut make(tree, &[&format!("-j{jobs}"), "bzImage"]), log, |_| {
+    run_logged(&mut make(tree, recipe, &[&format!("-j{jobs}"), recipe.goal]), log, |_| {
         lines = lines.saturating_add(1);
         if told.elapsed() > TELL {
             told = Instant::now();
-            let percent = lines.saturating_mul(100).checked_div(BUILD_LINES).unwrap_or(0).min(99);
+            let percent = lines.saturating_mul(100).checked_div(recipe.lines).unwrap_or(0).min(99);
             progress.step(format_args!("compiling the kernel: about {percent} %"));
         }
     })
 }
 
-fn make(tree: &Path, arguments: &[&str]) -> Command {
+fn make(tree: &Path, recipe: &Recipe, arguments: &[&str]) -> Command {
     let mut command = Command::new("nice");
-    command.arg("make").arg("-C").arg(tree).args(arguments);
+    command.arg("make").arg("-C").arg(tree).args(recipe.words).args(arguments);
     // The same image for everybody: no name, host and time of whoever built it.
     command.env("KBUILD_BUILD_USER", "guest").env("KBUILD_BUILD_HOST", "guest");
     command.env("KBUILD_BUILD_TIMESTAMP", "1970-01-01");
@@ -177,11 +243,11 @@ fn run_logged(command: &mut Command, log: &Path, mut line: impl FnMut(&str)) -> 
 }
 
 /// Puts image and configuration where the next run finds them; the folder appears only when whole.
-fn keep(tree: &Path, built: &Path, inputs: &str) -> Result<()> {
+fn keep(tree: &Path, recipe: &Recipe, built: &Path, inputs: &str) -> Result<()> {
     let part = PathBuf::from(format!("{}.part", built.display()));
     let _left_over = fs::remove_dir_all(&part);
     fs::create_dir_all(&part).at(part.display())?;
-    fs::copy(tree.join("arch/x86/boot/bzImage"), part.join("bzImage")).at(part.display())?;
+    fs::copy(tree.join(recipe.image), part.join(IMAGE)).at(part.display())?;
     fs::copy(tree.join(".config"), part.join("config")).at(part.display())?;
     fs::write(part.join("inputs"), inputs).at(part.display())?;
     fs::rename(&part, built).at(built.display())
@@ -200,21 +266,29 @@ mod tests {
 
     #[test]
     fn lost_lines_names_what_the_configuration_dropped() {
-        assert_eq!(lost_lines(FRAGMENT), Vec::<&str>::new());
-        let without = FRAGMENT.replace("CONFIG_CMA=y", "# CONFIG_CMA is not set");
-        assert_eq!(lost_lines(&without), ["CONFIG_CMA=y"]);
+        let fragment = Build::X86_64.recipe().fragment();
+        assert_eq!(lost_lines(&fragment, &fragment), Vec::<&str>::new());
+        let without = fragment.replace("CONFIG_CMA=y", "# CONFIG_CMA is not set");
+        assert_eq!(lost_lines(&fragment, &without), ["CONFIG_CMA=y"]);
     }
 
     #[test]
-    fn fragment_sets_no_option_twice() {
-        let mut names: Vec<&str> = FRAGMENT
-            .lines()
-            .filter_map(|line| line.strip_prefix("# ").unwrap_or(line).split(['=', ' ']).next())
-            .filter(|name| name.starts_with("CONFIG_"))
-            .collect();
-        names.sort_unstable();
-        let all = names.len();
-        names.dedup();
-        assert_eq!(names.len(), all);
+    fn no_kernel_has_an_option_twice_and_each_has_a_key_of_its_own() {
+        let mut keys = Vec::new();
+        for build in [Build::X86_64, Build::Arm64With4k, Build::Arm64With16k] {
+            let fragment = build.recipe().fragment();
+            let mut names: Vec<&str> = fragment
+                .lines()
+                .filter_map(|line| line.strip_prefix("# ").unwrap_or(line).split(['=', ' ']).next())
+                .filter(|name| name.starts_with("CONFIG_"))
+                .collect();
+            names.sort_unstable();
+            let all = names.len();
+            names.dedup();
+            assert_eq!(names.len(), all, "{build:?}");
+            keys.push(key(&fragment));
+        }
+        keys.dedup();
+        assert_eq!(keys.len(), 3);
     }
 }

@@ -113,7 +113,9 @@ impl Guest {
         let (sender, events) = channel();
         let session = Session::new(machine.qmp, out.to_owned(), folder.path.join(SERVICES), sender, progress.clone());
         session.read(machine.port);
-        session.read(machine.uart);
+        if let Some(uart) = machine.uart {
+            session.read(uart);
+        }
         let mut guest = Self {
             session,
             process: machine.process,
@@ -130,7 +132,7 @@ impl Guest {
                 }
                 BootEvent::Prepared(facts) => {
                     begun = true;
-                    guest.facts = facts;
+                    guest.facts = *facts;
                     guest.check(kernel).map_err(|error| (error, begun))?;
                 }
                 BootEvent::Ready(service) => {
@@ -235,7 +237,7 @@ impl Guest {
         self.session.send(&ToGuest::PowerOff, &[])?;
         let start = Instant::now();
         while start.elapsed() < POWER_OFF_LIMIT {
-            if self.process.try_wait().at("qemu-system-x86_64")?.is_some() {
+            if self.process.try_wait().at("QEMU")?.is_some() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(10));

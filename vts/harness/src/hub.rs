@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::arch::Cross;
 use crate::binaries::cargo;
 use crate::error::Result;
 use crate::progress::Progress;
@@ -29,23 +30,27 @@ pub fn policy() -> String {
 ///
 /// # Errors
 /// crates.io cannot be reached at the first time, or the build fails.
-pub fn binaries(cache: &Path, progress: &Progress) -> Result<PathBuf> {
-    let root = cache.join(format!("rsbinder-tools-{VERSION}"));
+pub fn binaries(workspace: &Path, cache: &Path, cross: Option<&Cross>, progress: &Progress) -> Result<PathBuf> {
+    let suffix = cross.map(|cross| format!("-{}", cross.target.triple)).unwrap_or_default();
+    let root = cache.join(format!("rsbinder-tools-{VERSION}{suffix}"));
     let folder = root.join("bin");
     if ["rsb_hub", "rsb_service"].iter().all(|name| folder.join(name).is_file()) {
         return Ok(folder);
     }
     progress.step(format_args!("building rsbinder's service manager {VERSION} (once)"));
-    progress.run_logged(
-        Command::new(cargo())
-            // It answers a few requests a run: what optimising it takes would not come back.
-            .args(["install", "--debug", "rsbinder-tools", "--locked", "--version", VERSION, "--root"])
-            .arg(&root)
-            .args(["--bin", "rsb_hub", "--bin", "rsb_service", "--target-dir"])
-            .arg(root.join("build"))
-            .env("CARGO_PROFILE_DEV_STRIP", "symbols")
-            .env("CARGO_PROFILE_DEV_DEBUG", "0"),
-    )?;
+    let mut command = match cross {
+        Some(cross) => cross.cargo(workspace, "install"),
+        None => {
+            let mut command = Command::new(cargo());
+            command.args(["install", "--target-dir"]).arg(root.join("build"));
+            command
+        }
+    };
+    // It answers a few requests a run: what optimising it takes would not come back.
+    command.args(["--debug", "rsbinder-tools", "--locked", "--version", VERSION, "--bin", "rsb_hub"]);
+    command.args(["--bin", "rsb_service", "--root"]).arg(&root);
+    command.env("CARGO_PROFILE_DEV_STRIP", "symbols").env("CARGO_PROFILE_DEV_DEBUG", "0");
+    progress.run_logged(&mut command)?;
     let _only_space = std::fs::remove_dir_all(root.join("build"));
     Ok(folder)
 }

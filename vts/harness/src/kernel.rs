@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::apt;
+use crate::arch::Arch;
 use crate::archive;
 use crate::error::{At, Error, Result};
 use crate::progress::Progress;
@@ -28,8 +29,10 @@ const BOCHS: [&str; 2] = ["-device", "bochs-display,xres=1280,yres=720"];
 /// A kernel to boot.
 #[derive(Debug, Clone)]
 pub struct Kernel {
-    /// The bzImage.
+    /// The bzImage, or arm64's Image.
     pub image: PathBuf,
+    /// Whose it is, as the image itself says.
+    pub arch: Arch,
     /// `lib/modules/RELEASE`, when there are modules.
     pub modules: Option<PathBuf>,
     /// `uname -r` to be.
@@ -122,12 +125,12 @@ impl Kernel {
     /// image's folder.
     ///
     /// # Errors
-    /// It is no x86 kernel image.
+    /// It is no kernel image that a guest can boot.
     pub fn from_path(path: &Path, modules: Option<&Path>) -> Result<Self> {
         if path.is_dir() {
             return Self::from_unpacked(path);
         }
-        let release = image_release(path)?;
+        let (arch, release) = image_release(path)?;
         let parent = path.parent().unwrap_or(Path::new("."));
         // Since 6.19 Debian's packages have the image there.
         let within = parent.join("kernel").is_dir().then(|| parent.to_owned());
@@ -144,7 +147,7 @@ impl Kernel {
         }
         let modules =
             modules.map(Path::to_owned).or(within).or_else(|| beside.into_iter().find(|folder| folder.is_dir()));
-        Ok(Self { image: path.to_owned(), modules, release, words: "" })
+        Ok(Self { image: path.to_owned(), arch, modules, release, words: "" })
     }
 
     fn from_unpacked(root: &Path) -> Result<Self> {
@@ -152,10 +155,10 @@ impl Kernel {
             kernel: root.display().to_string(),
             problem: "no boot/vmlinuz-* and no lib/modules/*/vmlinuz in it".to_owned(),
         })?;
-        let release = image_release(&image)?;
+        let (arch, release) = image_release(&image)?;
         let folders = MODULES.map(|folder| root.join(folder).join(&release));
         let modules = folders.into_iter().chain([root.to_owned()]).find(|folder| folder.join("kernel").is_dir());
-        Ok(Self { image, modules, release, words: "" })
+        Ok(Self { image, arch, modules, release, words: "" })
     }
 
     /// QEMU's display whose driver in this kernel takes foreign dma-bufs, in modes that the camera has too, as QEMU's
@@ -168,10 +171,11 @@ impl Kernel {
         };
         let new = version(&self.release).get(..2).is_some_and(|release| *release >= BOCHS_SINCE[..]);
         // Without modules both may be built in.
-        if new && (has("bochs.ko") || !has("cirrus")) {
-            BOCHS
-        } else {
-            ["-vga", "cirrus"]
+        match self.arch {
+            _ if new && (has("bochs.ko") || !has("cirrus")) => BOCHS,
+            Arch::X86_64 => ["-vga", "cirrus"],
+            // `virt` has no -vga, and no firmware that would run a card's own.
+            Arch::Arm64 => ["-device", "cirrus-vga,romfile="],
         }
     }
 }
@@ -233,22 +237,29 @@ fn check_config(root: &Path, kernel: &Kernel) -> Result<()> {
     })
 }
 
-/// The release in a bzImage's header. Linux, Documentation/arch/x86/boot.rst: magic `HdrS` at 0x202, `xloadflags` at
-/// 0x236, and at 0x20e the offset, less 0x200, of a text that begins with it.
-fn image_release(path: &Path) -> Result<String> {
+/// Whose image it is, and its release.
+///
+/// A bzImage's header has it. Linux, Documentation/arch/x86/boot.rst: magic `HdrS` at 0x202, `xloadflags` at 0x236, and at
+/// 0x20e the offset, less 0x200, of a text that begins with it. arm64's has none; the uncompressed image holds the banner.
+fn image_release(path: &Path) -> Result<(Arch, String)> {
     /// `XLF_KERNEL_64`: the kernel has a 64-bit entry point.
     const KERNEL_64: u8 = 1;
     let bytes = fs::read(path).at(path.display())?;
     let problem = |problem: String| Error::BadFile { path: path.to_owned(), problem };
-    let bad = || problem("not an x86 Linux kernel image (bzImage)".to_owned());
+    let bad = || problem("not an x86 Linux kernel image (bzImage), nor an arm64 one (Image)".to_owned());
+    if bytes.get(ARM64_MAGIC.0..).is_some_and(|rest| rest.starts_with(ARM64_MAGIC.1)) {
+        let release =
+            banner_release(&bytes).ok_or_else(|| problem("an arm64 kernel that names no release".to_owned()))?;
+        return Ok((Arch::Arm64, release));
+    }
     if let Some(other) = other_architecture(&bytes) {
-        return Err(problem(format!("a kernel for {other}; the guest is a 64-bit PC (x86-64)")));
+        return Err(problem(format!("a kernel for {other}; {GUESTS}")));
     }
     if bytes.get(0x202..0x206) != Some(b"HdrS") {
         return Err(bad());
     }
     if bytes.get(0x236).is_some_and(|flags| flags & KERNEL_64 == 0) {
-        return Err(problem("a kernel for 32-bit PCs; the guest is a 64-bit PC (x86-64)".to_owned()));
+        return Err(problem(format!("a kernel for 32-bit PCs; {GUESTS}")));
     }
     let offset = bytes.get(0x20e..0x210).and_then(|b| b.try_into().ok()).map(u16::from_le_bytes).ok_or_else(bad)?;
     let start = usize::from(offset).saturating_add(0x200);
@@ -257,16 +268,29 @@ fn image_release(path: &Path) -> Result<String> {
     if release.is_empty() || release.contains('/') {
         return Err(bad());
     }
-    Ok(release)
+    Ok((Arch::X86_64, release))
 }
 
-/// Whose kernel image it is, when it is recognised and not a PC's: `arm64` (Documentation/arch/arm64/booting.rst, magic at
-/// 0x38), `RISC-V` (arch/riscv/boot-image-header.rst, the same place), `arm` (magic at 0x24), a compressed EFI image
-/// (drivers/firmware/efi/libstub/zboot-header.S; no PC's kernel is one), or an ELF file, of which no PC boots.
+/// The release in `Linux version 6.12.1-full (…`, init/version-timestamp.c.
+fn banner_release(bytes: &[u8]) -> Option<String> {
+    const BANNER: &[u8] = b"Linux version ";
+    let start = bytes.windows(BANNER.len()).position(|window| window == BANNER)?.checked_add(BANNER.len())?;
+    let text = bytes.get(start..)?.iter().take(256).take_while(|byte| byte.is_ascii_graphic());
+    let release = String::from_utf8_lossy(&text.copied().collect::<Vec<u8>>()).into_owned();
+    (!release.is_empty() && !release.contains('/')).then_some(release)
+}
+
+/// What an image may be for.
+const GUESTS: &str = "a guest is a 64-bit PC (x86-64, a bzImage) or QEMU's arm64 machine (an Image)";
+/// Where an arm64 Image has what (Documentation/arch/arm64/booting.rst).
+const ARM64_MAGIC: (usize, &[u8]) = (0x38, b"ARM\x64");
+
+/// Whose kernel image it is, when it is recognised and no guest boots it: `RISC-V` (arch/riscv/boot-image-header.rst, magic at
+/// 0x38), `arm` (magic at 0x24), a compressed EFI image (drivers/firmware/efi/libstub/zboot-header.S: Debian's arm64 kernels
+/// are such), or an ELF file.
 fn other_architecture(bytes: &[u8]) -> Option<&'static str> {
     let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
-    let known: [(usize, &[u8], &'static str); 6] = [
-        (0x38, b"ARM\x64", "arm64"),
+    let known: [(usize, &[u8], &'static str); 5] = [
         (0x38, b"RSC\x05", "RISC-V"),
         (0x24, &[0x18, 0x28, 0x6f, 0x01], "32-bit ARM"),
         (0x12, &[0xb7, 0], "arm64 (an ELF file)"),
@@ -351,6 +375,7 @@ mod tests {
     fn display_is_the_one_that_imports_in_this_kernel() {
         let kernel = |release: &str, modules: Option<&Path>| Kernel {
             image: PathBuf::new(),
+            arch: Arch::X86_64,
             modules: modules.map(Path::to_owned),
             release: release.to_owned(),
             words: "",
@@ -371,18 +396,18 @@ mod tests {
     #[test]
     fn image_of_another_architecture_is_told_which() {
         let dir = tempfile::tempdir().unwrap();
-        let mut arm64 = vec![0; 0x40];
-        arm64[0x38..0x3c].copy_from_slice(b"ARM\x64");
+        let mut riscv = vec![0; 0x40];
+        riscv[0x38..0x3c].copy_from_slice(b"RSC\x05");
         let mut elf = vec![0; 0x40];
         elf[..4].copy_from_slice(b"\x7fELF");
         elf[0x12] = 0xb7;
         let mut narrow = bzimage("6.12.1 ");
         narrow[0x236] = 0;
-        for (bytes, whose) in [(arm64, "for arm64;"), (elf, "for arm64 (an ELF file);"), (narrow, "for 32-bit PCs;")] {
+        for (bytes, whose) in [(riscv, "for RISC-V;"), (elf, "for arm64 (an ELF file);"), (narrow, "for 32-bit PCs;")] {
             let path = dir.path().join("image");
             fs::write(&path, &bytes).unwrap();
             let error = image_release(&path).unwrap_err().to_string();
-            assert!(error.contains(&format!("a kernel {whose} the guest is a 64-bit PC (x86-64)")), "{error}");
+            assert!(error.contains(&format!("a kernel {whose} a guest is a 64-bit PC (x86-64, a bzImage)")), "{error}");
         }
     }
 
@@ -418,7 +443,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vmlinuz");
         fs::write(&path, bzimage("6.12.1+x (me@here)")).unwrap();
-        assert_eq!(image_release(&path).unwrap(), "6.12.1+x");
+        assert_eq!(image_release(&path).unwrap(), (Arch::X86_64, "6.12.1+x".to_owned()));
+        let mut arm64 = vec![0; 0x400];
+        arm64[0x38..0x3c].copy_from_slice(b"ARM\x64");
+        fs::write(&path, &arm64).unwrap();
+        assert!(image_release(&path).unwrap_err().to_string().contains("names no release"));
+        arm64[0x200..0x226].copy_from_slice(b"Linux version 6.12.1-full-16k (me@here");
+        fs::write(&path, &arm64).unwrap();
+        assert_eq!(image_release(&path).unwrap(), (Arch::Arm64, "6.12.1-full-16k".to_owned()));
         fs::write(&path, b"#!/bin/sh").unwrap();
         assert!(image_release(&path).unwrap_err().to_string().contains("bzImage"));
     }

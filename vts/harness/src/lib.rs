@@ -16,6 +16,8 @@ pub mod protocol;
 #[cfg(feature = "host")]
 pub mod apt;
 #[cfg(feature = "host")]
+pub mod arch;
+#[cfg(feature = "host")]
 pub mod archive;
 #[cfg(feature = "host")]
 pub mod binaries;

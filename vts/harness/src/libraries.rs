@@ -6,31 +6,35 @@ use std::process::Command;
 
 use object::elf::{FileHeader32, FileHeader64, DT_NEEDED};
 use object::read::elf::{Dyn as _, ElfFile, FileHeader};
-use object::{Endianness, FileKind};
+use object::{Architecture, Endianness, FileKind, Object as _};
 
-use crate::binaries::I686_LINKER;
+use crate::arch::{Target, ARM64, I686};
 use crate::error::{At, Error, Result};
 use crate::progress::run_captured;
 
-/// Where the loader of 32-bit programs looks, after the folder of its architecture's name, which a cross compiler's libraries
-/// have not.
-const NARROW: &str = "/lib";
+/// Where every loader looks, after the folder of its architecture's name, which a cross compiler's libraries have not.
+const FOLDER: &str = "/lib";
 
 /// The libraries and the loader that `program` needs: for each path in the guest the file on the host. Those of a program for
-/// this machine have one path for both; of a 32-bit one they are the cross compiler's. None for a static program, a script or a data file.
+/// this machine have one path for both; of a cross-built one they are the cross compiler's. None for a static program, a script or a data file.
 ///
 /// # Errors
 /// The file cannot be read, or a library of it is missing on the host.
 pub fn closure(program: &Path) -> Result<BTreeMap<PathBuf, PathBuf>> {
     let bytes = std::fs::read(program).at(program.display())?;
-    if FileKind::parse(&*bytes).is_ok_and(|kind| kind == FileKind::Elf32) {
-        let mut libraries = BTreeMap::new();
-        narrow(&bytes, &mut libraries)?;
-        return Ok(libraries);
-    }
     // A dynamically linked program or a shared library, but no static-pie program, which has a dynamic section too.
-    if needed::<FileHeader64<Endianness>>(&bytes).is_empty() {
+    if needed(&bytes).is_empty() {
         return Ok(BTreeMap::new());
+    }
+    let target = match object::File::parse(&*bytes).map(|file| file.architecture()) {
+        Ok(Architecture::I386) => Some(&I686),
+        Ok(Architecture::Aarch64) => Some(&ARM64),
+        _ => None,
+    };
+    if let Some(target) = target {
+        let mut libraries = BTreeMap::new();
+        cross_built(&bytes, target, &mut libraries)?;
+        return Ok(libraries);
     }
     let listing = run_captured(Command::new("ldd").arg(program.canonicalize().at(program.display())?))?;
     let paths = parse(&String::from_utf8_lossy(&listing))
@@ -38,24 +42,31 @@ pub fn closure(program: &Path) -> Result<BTreeMap<PathBuf, PathBuf>> {
     Ok(paths.into_iter().map(|path| (path.clone(), path)).collect())
 }
 
-/// Adds what a 32-bit file needs, and what that needs: ldd would have to run it. The loader itself is what the C library needs.
-fn narrow(bytes: &[u8], libraries: &mut BTreeMap<PathBuf, PathBuf>) -> Result<()> {
-    for name in needed::<FileHeader32<Endianness>>(bytes) {
-        let place = Path::new(NARROW).join(&name);
+/// Adds what a cross-built file needs, and what that needs: ldd would have to run it. The loader itself is what the C library needs.
+fn cross_built(bytes: &[u8], target: &Target, libraries: &mut BTreeMap<PathBuf, PathBuf>) -> Result<()> {
+    for name in needed(bytes) {
+        let place = Path::new(FOLDER).join(&name);
         if libraries.contains_key(&place) {
             continue;
         }
-        let path = run_captured(Command::new(I686_LINKER).arg(format!("-print-file-name={name}")))?;
-        let path = PathBuf::from(String::from_utf8_lossy(&path).trim());
+        let path = target.library(&name)?;
         let library = std::fs::read(&path).at(path.display())?;
         libraries.insert(place, path);
-        narrow(&library, libraries)?;
+        cross_built(&library, target, libraries)?;
     }
     Ok(())
 }
 
-/// The names of the libraries that an ELF file asks for; none for what is no ELF file of this width.
-fn needed<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Vec<String> {
+/// The names of the libraries that an ELF file asks for; none for what is no ELF file.
+fn needed(bytes: &[u8]) -> Vec<String> {
+    match FileKind::parse(bytes) {
+        Ok(FileKind::Elf32) => needed_in::<FileHeader32<Endianness>>(bytes),
+        Ok(FileKind::Elf64) => needed_in::<FileHeader64<Endianness>>(bytes),
+        _ => Vec::new(),
+    }
+}
+
+fn needed_in<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Vec<String> {
     let names = || -> object::Result<Vec<String>> {
         let file = ElfFile::<Elf>::parse(bytes)?;
         let (endian, sections) = (file.endian(), file.elf_section_table());

@@ -24,6 +24,27 @@ pub(crate) enum Way {
     Beside { packages: Vec<String>, removes: Vec<String> },
 }
 
+/// Decides for all of these packages, each with the way it comes: together where nothing stands against that, else each by itself,
+/// so that one which stands in the way of the user's takes no other beside.
+///
+/// # Errors
+/// As [`way`].
+fn ways<'p>(apt: &mut impl Apt, packages: &[&'p str]) -> Result<Vec<(Vec<&'p str>, Way)>> {
+    let usual = Way::Install { release: None };
+    if apt.simulate(&["--no-remove"], packages).is_ok() {
+        return Ok(vec![(packages.to_vec(), usual)]);
+    }
+    let mut decided: Vec<(Vec<&str>, Way)> = Vec::new();
+    for package in packages {
+        let way = way(apt, &[package])?;
+        match decided.iter_mut().find(|(_, other)| *other == way && matches!(way, Way::Install { .. })) {
+            Some((together, _)) => together.push(package),
+            None => decided.push((vec![package], way)),
+        }
+    }
+    Ok(decided)
+}
+
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -87,42 +108,47 @@ fn release_of_installed(policy: &str) -> Option<String> {
     sources.filter(|line| line.contains("://")).find_map(release)
 }
 
-/// Brings the packages.
+/// Brings the packages; answers how, in words.
 ///
 /// # Errors
 /// There is no way, or apt-get fails on it.
-pub(crate) fn bring(packages: &[&str], cache: &Path, progress: &Progress) -> Result<Way> {
-    if let Ok(way) = bring_once(packages, cache, progress) {
-        return Ok(way);
+pub(crate) fn bring(packages: &[&str], cache: &Path, progress: &Progress) -> Result<String> {
+    if let Ok(ways) = bring_once(packages, cache, progress) {
+        return Ok(ways);
     }
     // The package lists may be stale or absent.
     apt::refresh(progress);
     bring_once(packages, cache, progress)
 }
 
-fn bring_once(packages: &[&str], cache: &Path, progress: &Progress) -> Result<Way> {
-    let way = way(&mut System, packages)?;
-    match &way {
+fn bring_once(packages: &[&str], cache: &Path, progress: &Progress) -> Result<String> {
+    let ways = ways(&mut System, packages)?;
+    ways.iter().try_for_each(|(packages, way)| go(packages, way, cache, progress))?;
+    Ok(ways.iter().map(|(_, way)| way.to_string()).collect::<Vec<_>>().join("; "))
+}
+
+fn go(asked: &[&str], way: &Way, cache: &Path, progress: &Progress) -> Result<()> {
+    match way {
         Way::Install { release } => {
             let from = release.as_ref().map_or(String::new(), |release| format!(" from {release}"));
-            progress.step(format_args!("installing {}{from} with apt-get", packages.join(", ")));
+            progress.step(format_args!("installing {}{from} with apt-get", asked.join(", ")));
             let mut command = Command::new("apt-get");
             // Another step of ours, or the user, may be installing something.
             command.args(["-q", "-y", "--no-remove", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=600"]);
             command.args(release.iter().flat_map(|release| ["-t", release]));
-            command.arg("install").args(packages).env("DEBIAN_FRONTEND", "noninteractive");
-            progress.run_logged(&mut command)?;
+            command.arg("install").args(asked).env("DEBIAN_FRONTEND", "noninteractive");
+            progress.run_logged(&mut command)
         }
         Way::Beside { packages, removes } => {
             let removes = removes.join(", ");
             progress.step(format_args!("installing would remove {removes}: unpacking {} beside", packages.join(", ")));
-            let root = cache.join("packages/root");
+            // Each with all that it needs, so that a later one replaces none.
+            let root = cache.join("packages").join(asked.join("-"));
             apt::unpack_all(packages, &root, progress)?;
             wrap_programs(&root, &cache.join("packages/bin"))?;
-            use_unpacked(cache)?;
+            use_unpacked(cache)
         }
     }
-    Ok(way)
 }
 
 /// apt itself.
@@ -230,6 +256,29 @@ mod tests {
         // Its release does not help; or it is of no release, installed from a file.
         assert_eq!(decided(&["never"], REMOVING, BACKPORTS).unwrap(), beside);
         assert_eq!(decided(&["never"], REMOVING, "").unwrap(), beside);
+    }
+
+    #[test]
+    fn package_that_stands_in_the_way_takes_no_other_beside() {
+        /// Removes something for QEMU alone.
+        struct Mixed;
+        impl Apt for Mixed {
+            fn simulate(&mut self, options: &[&str], packages: &[&str]) -> Result<String> {
+                if packages.contains(&"qemu-system-x86") && options.contains(&"--no-remove") {
+                    return Err(Error::Protocol("E: Packages need to be removed but remove is disabled.".to_owned()));
+                }
+                Ok(REMOVING.to_owned())
+            }
+            fn policy(&mut self, _: &str) -> Result<String> {
+                Ok(String::new())
+            }
+        }
+        let ways = ways(&mut Mixed, &["m4", "qemu-system-x86", "libclang-dev"]).unwrap();
+        let (installed, beside) = (&ways[0], &ways[1]);
+        assert_eq!(*installed, (vec!["m4", "libclang-dev"], Way::Install { release: None }));
+        assert_eq!(beside.0, ["qemu-system-x86"]);
+        assert!(matches!(&beside.1, Way::Beside { removes, .. } if removes == &["qemu-utils"]), "{beside:?}");
+        assert_eq!(ways.len(), 2);
     }
 
     #[test]

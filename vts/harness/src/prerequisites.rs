@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::binaries::I686_LINKER;
+use crate::arch::{Arch, Target, ARM64, I686};
 use crate::error::{Error, Result};
 use crate::packages;
-use crate::progress::{on_path, run_captured, Progress};
+use crate::progress::{on_path, Progress};
 
 /// Something the machine must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,12 @@ pub enum Need {
     NarrowLinker,
     /// The C library that they are linked to.
     NarrowLibc,
+    /// The emulator of arm64 machines.
+    QemuArm64,
+    /// A C compiler for arm64 programs, to link them and to build their kernel.
+    Arm64Linker,
+    /// The C library that they are linked to.
+    Arm64Libc,
     /// libclang, for bindgen's check of the kernel's headers.
     Libclang,
     /// `ldd`, `dpkg-deb` and `apt-get` style tools for unpacking packages.
@@ -59,6 +65,9 @@ impl Need {
             Self::Linker => ("cc, the linker", "gcc"),
             Self::NarrowLinker => ("i686-linux-gnu-gcc, which links 32-bit clients", "gcc-i686-linux-gnu"),
             Self::NarrowLibc => ("the C library of 32-bit clients", "libc6-dev-i386-cross"),
+            Self::QemuArm64 => ("qemu-system-aarch64, the emulator that arm64 guests run in", "qemu-system-arm"),
+            Self::Arm64Linker => ("aarch64-linux-gnu-gcc, which links arm64 programs", "gcc-aarch64-linux-gnu"),
+            Self::Arm64Libc => ("the C library of arm64 programs", "libc6-dev-arm64-cross"),
             Self::Libclang => ("libclang.so, with which the kernel's headers are read", "libclang-dev"),
             Self::DpkgDeb => ("dpkg-deb, with which the kernel package is unpacked", "dpkg"),
             Self::Checkpolicy => ("checkpolicy, which compiles the SELinux rules", "checkpolicy"),
@@ -85,10 +94,13 @@ impl Need {
 
     fn present(self) -> bool {
         match self {
-            Self::Qemu => on_path("qemu-system-x86_64"),
+            Self::Qemu => on_path(Arch::X86_64.qemu()),
+            Self::QemuArm64 => on_path(Arch::Arm64.qemu()),
             Self::Linker => on_path("cc"),
-            Self::NarrowLinker => on_path(I686_LINKER),
-            Self::NarrowLibc => finds_narrow_libc(),
+            Self::NarrowLinker => on_path(I686.linker),
+            Self::NarrowLibc => finds_libc(&I686),
+            Self::Arm64Linker => on_path(ARM64.linker),
+            Self::Arm64Libc => finds_libc(&ARM64),
             Self::Libclang => libclang_present(),
             Self::DpkgDeb => on_path("dpkg-deb"),
             Self::Checkpolicy => on_path("checkpolicy"),
@@ -136,10 +148,9 @@ pub fn ensure(needs: &[Need], cache: &Path, progress: &Progress) -> Result<()> {
     }
 }
 
-/// Whether the 32-bit compiler knows where its C library is: one that it does not find it answers with the bare name.
-fn finds_narrow_libc() -> bool {
-    let path = run_captured(Command::new(I686_LINKER).arg("-print-file-name=libc.so.6"));
-    path.is_ok_and(|path| path.contains(&b'/'))
+/// Whether a cross compiler knows where its C library is: one that it does not find it answers with the bare name.
+fn finds_libc(target: &Target) -> bool {
+    target.library("libc.so.6").is_ok_and(|path| path.is_absolute())
 }
 
 /// Whether the C compiler finds the headers of this text.

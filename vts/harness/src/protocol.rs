@@ -89,6 +89,10 @@ pub struct GuestConfig {
 pub struct GuestFacts {
     /// `uname -r`.
     pub release: String,
+    /// `uname -m`.
+    pub machine: String,
+    /// The kernel's page size, bytes.
+    pub page_bytes: usize,
     /// Whether `/dev/binder` is there.
     pub binder: bool,
     /// Names under `/dev/dma_heap`.
@@ -103,6 +107,13 @@ pub struct GuestFacts {
     pub selinux_problem: Option<String>,
     /// What did not work but need not stop the run, for people.
     pub warnings: Vec<String>,
+}
+
+impl GuestFacts {
+    /// The kernel in words: release, processor, page size.
+    pub fn kernel(&self) -> String {
+        format!("{} ({}, pages of {} KiB)", self.release, self.machine, self.page_bytes >> 10)
+    }
 }
 
 /// A command for the guest to run.

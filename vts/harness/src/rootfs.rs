@@ -2,14 +2,14 @@
 //! the service manager with its policy, and the node modes that ueventd would set.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use crate::arch::{Arch, Cross};
 use crate::error::{At, Error, Result};
 use crate::initramfs::Initramfs;
 use crate::kernel::Kernel;
 use crate::libraries;
 use crate::modules::{self, WANTED};
-use crate::progress::{run_captured, Progress};
+use crate::progress::Progress;
 use crate::protocol::{GuestConfig, Identity, Module, SelinuxConfig, ServiceConfig, CONFIG_PATH, DATA_DIR, OUT_DIR};
 use crate::{apt, binaries, hub};
 
@@ -75,16 +75,22 @@ impl Rootfs {
     ///
     /// # Errors
     /// A part cannot be fetched, built or read.
-    pub fn base(workspace: &Path, cache: &Path, kernel: &Kernel, progress: &Progress) -> Result<Self> {
+    pub fn base(
+        workspace: &Path,
+        cache: &Path,
+        kernel: &Kernel,
+        cross: Option<&Cross>,
+        progress: &Progress,
+    ) -> Result<Self> {
         let mut files = Initramfs::new();
         files.folder(OUT_DIR, 0o1777).folder(DATA_DIR, 0o1777);
         for empty in ["/dev", "/proc", "/sys", "/run", "/tmp", "/root"] {
             files.folder(empty, 0o755);
         }
-        add_busybox(&mut files, cache, progress)?;
-        let vmctl = binaries::build_vmctl(workspace, progress)?;
+        add_busybox(&mut files, kernel.arch, cache, progress)?;
+        let vmctl = binaries::build_vmctl(workspace, cross, progress)?;
         files.copy("/init", &vmctl)?.link("/bin/vmctl", "/init");
-        let hub = hub::binaries(cache, progress)?;
+        let hub = hub::binaries(workspace, cache, cross, progress)?;
         let programs = ["rsb_hub", "rsb_service"].map(|name| (format!("/bin/{name}"), hub.join(name)));
         for (path, from) in &programs {
             files.copy(path, from)?;
@@ -215,23 +221,25 @@ fn account_lines(line: impl Fn(&str, u32) -> String) -> String {
     std::iter::once(("root", 0)).chain(IDS).map(|(name, id)| line(name, id)).collect()
 }
 
-/// The static busybox of the host, or Debian's package of it, with a link for each of its commands.
-fn add_busybox(files: &mut Initramfs, cache: &Path, progress: &Progress) -> Result<()> {
-    let unpacked = cache.join("busybox-static");
+/// The static busybox of the host, or Debian's package of it. The guest makes the links to its commands: it runs there.
+fn add_busybox(files: &mut Initramfs, arch: Arch, cache: &Path, progress: &Progress) -> Result<()> {
+    const PACKAGE: &str = "busybox-static";
+    let unpacked = cache.join(format!("{PACKAGE}-{}", arch.debian()));
     let places =
         || ["usr/bin/busybox", "bin/busybox"].map(|place| unpacked.join(place)).into_iter().find(|p| p.is_file());
-    let busybox = match places().or_else(static_on_host) {
+    let on_host = || if arch == Arch::X86_64 { static_on_host() } else { None };
+    let busybox = match places().or_else(on_host) {
         Some(path) => path,
         None => {
-            apt::unpack("busybox-static", &unpacked, progress)?;
+            match arch {
+                Arch::X86_64 => apt::unpack(PACKAGE, &unpacked, progress)?,
+                // Of a processor that the machine's own apt need not know.
+                Arch::Arm64 => apt::unpack_foreign(PACKAGE, arch, &unpacked, progress)?,
+            }
             places().ok_or_else(|| Error::BadFile { path: unpacked.clone(), problem: "no busybox in it".to_owned() })?
         }
     };
     files.copy("/bin/busybox", &busybox)?;
-    let applets = run_captured(Command::new(&busybox).arg("--list"))?;
-    for applet in String::from_utf8_lossy(&applets).lines().filter(|applet| *applet != "busybox") {
-        files.link(&format!("/bin/{applet}"), "busybox");
-    }
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use crate::screen::Picture;
 /// How far a boot has come.
 pub(crate) enum BootEvent {
     Hello,
-    Prepared(GuestFacts),
+    Prepared(Box<GuestFacts>),
     Ready(Option<std::result::Result<(), String>>),
 }
 
@@ -91,7 +91,7 @@ impl Session {
     fn handle(&self, message: ToHost, payload: Vec<u8>) {
         match message {
             ToHost::Hello => self.boot(BootEvent::Hello),
-            ToHost::Prepared { facts } => self.boot(BootEvent::Prepared(facts)),
+            ToHost::Prepared { facts } => self.boot(BootEvent::Prepared(Box::new(facts))),
             ToHost::Ready { service } => self.boot(BootEvent::Ready(service)),
             ToHost::Output { id, stream } => self.job(id, JobEvent::Output(stream, payload)),
             ToHost::Exit { id, status } => {

@@ -45,7 +45,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
     let out = args.run.out(&context, "bench");
-    let built = service::build(&context, SHIPPED_PROFILE, &[PACKAGE])?;
+    let built = service::build(&context, None, SHIPPED_PROFILE, &[PACKAGE])?;
     let compiled = service::compile(&context, &built, args.run.policy())?;
     let policy = without_pool(&compiled, &out)?;
     let guest = args.run.boot_with(&policy, &built, &context, &out, &[PACKAGE])?;

@@ -11,7 +11,7 @@ use clap::Args as ClapArgs;
 use vm_harness::prerequisites::ensure;
 
 use crate::context::Context;
-use crate::guest_options::MachineArgs;
+use crate::guest_options::{MachineArgs, Other, Pages};
 use crate::schedule::{self, Finding, Step, Uses};
 use crate::test;
 
@@ -56,19 +56,30 @@ enum When {
 
 use When::{Always, Gate, Nightly};
 
+/// The machines that guests run on beside the first.
+const ARM64_4K: Other = Other::Arm64(Pages::Small);
+const ARM64_16K: Other = Other::Arm64(Pages::Large);
+/// What Android 17's kernels are made of.
+const NEWER: Other = Other::Newer("6.18");
+
 /// Name, when, what it uses that others use too, and what runs. The longest begin: what is short fills the gaps.
 type Entry = (&'static str, When, Uses, Run);
 
-const STEPS: [Entry; 27] = [
+const STEPS: [Entry; 32] = [
     ("lock", Always, Uses::Nothing, Here(steps::lock)),
     ("format", Always, Uses::Nothing, Here(steps::format)),
     ("layers", Always, Uses::Nothing, Here(layers::check)),
     ("guest", Always, Uses::Guest, Tests(test::Place::Guest)),
     ("native", Always, Uses::Build, Tests(test::Place::Native)),
     ("kernel", Always, Uses::Nothing, Here(steps::kernel)),
-    ("guest-full", Gate, Uses::Guest, Tests(test::Place::GuestCoreOnFull)),
+    ("guest-arm64-16k", Gate, Uses::Guest, Tests(test::Place::CoreOn(ARM64_16K))),
+    ("guest-newer", Gate, Uses::Guest, Tests(test::Place::CoreOn(NEWER))),
     ("guest-32-bit", Always, Uses::Guest, Tests(test::Place::NarrowGuest)),
-    ("guest-full-all", Nightly, Uses::Guest, Tests(test::Place::GuestOnFull)),
+    ("guest-arm64-16k-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(ARM64_16K))),
+    ("guest-arm64-4k-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(ARM64_4K))),
+    ("guest-newer-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(NEWER))),
+    ("guest-newest-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(Other::Newer("newest")))),
+    ("guest-full-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(Other::Full))),
     ("lints", Always, Uses::Build, Here(steps::lints)),
     ("selinux", Always, Uses::Guest, InGuest(steps::selinux)),
     ("features", Always, Uses::Build, Here(steps::features)),
@@ -103,7 +114,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Run everything there is: `ci`, and the whole of what it only samples
 ///
-/// All tests on both kernels, the mutants of every group, miri over all of its packages, ten minutes for each fuzz target,
+/// All tests on every kernel and processor, the mutants of every group, miri over all of its packages, ten minutes for each fuzz target,
 /// AddressSanitizer, and twenty minutes of load. Takes hours.
 #[derive(ClapArgs)]
 pub(crate) struct NightlyArgs {
@@ -121,9 +132,7 @@ fn run_steps(machine: &MachineArgs, whole: bool, chosen: impl Fn(&str, When) -> 
     arguments.extend(whole.then(|| "--whole".to_owned()));
     let context = Context::new(false)?;
     ensure(&test::NEEDS, &context.cache(), &context.progress)?;
-    // A second run of the same tests on the same machine would show nothing.
-    let again = |name: &str| machine.is_on_full_kernel() && name.starts_with("guest-full");
-    let steps = STEPS.into_iter().filter(|(name, when, ..)| chosen(name, *when) && !again(name));
+    let steps = STEPS.into_iter().filter(|(name, when, ..)| chosen(name, *when));
     let step = |(name, _, uses, run): Entry| {
         let live = matches!(run, Tests(_));
         Step { name, uses, arguments: arguments.clone(), live }

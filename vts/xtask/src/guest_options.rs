@@ -2,17 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{bail, ensure, Result};
 use clap::{Args, ValueEnum};
+use vm_harness::arch::{Arch, Cross, ARM64};
 use vm_harness::archive;
 use vm_harness::binaries::{Built, GUEST_PROFILE};
-use vm_harness::full_kernel;
+use vm_harness::full_kernel::{self, Build};
 use vm_harness::guest::Guest;
 use vm_harness::kernel::Kernel;
 use vm_harness::machine::{Accel, Options};
-use vm_harness::prerequisites::{ensure, Need};
+use vm_harness::prerequisites::{self, Need};
 use vm_harness::rootfs::Rootfs;
+use vm_harness::toolchain::Toolchain;
 
+use crate::aosp;
 use crate::context::Context;
 use crate::service;
 
@@ -25,14 +28,54 @@ pub(crate) enum AccelName {
     Kvm,
 }
 
+/// The guest's processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ArchName {
+    /// A PC.
+    #[value(name = "x86-64")]
+    X86_64,
+    /// QEMU's machine `virt`, with a kernel of our own.
+    #[value(name = "arm64")]
+    Arm64,
+}
+
+/// The size of an arm64 kernel's pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pages {
+    /// 4 KiB.
+    #[value(name = "4k")]
+    Small,
+    /// 16 KiB.
+    #[value(name = "16k")]
+    Large,
+}
+
+/// A machine that the gate runs beside the one that it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Other {
+    /// A PC with a kernel of our own.
+    Full,
+    /// A PC with a newer kernel, of this series of Debian's archive.
+    Newer(&'static str),
+    /// arm64.
+    Arm64(Pages),
+}
+
 /// Options of the emulated machine.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Machine")]
 pub(crate) struct MachineArgs {
+    /// The guest's processor; programs for another than the host's are cross-built
+    #[arg(long, value_enum, default_value = "x86-64")]
+    arch: ArchName,
+    /// How large the pages of the arm64 kernel are [default: 4k]
+    #[arg(long, value_enum)]
+    pages: Option<Pages>,
     /// Another kernel: a bzImage, or the folder of an unpacked kernel package; or "archive:6.18", the newest of that
     /// series in Debian's archive, or "archive:newest"; or "full": our own build of Debian's source with a contiguous
     /// heap, writeback, binderfs, dma-buf statistics and fault injection, made once (5 to 15 minutes) [default: the
-    /// newest package that the machine's apt knows and that has binder and dma-buf heaps]
+    /// newest package that the machine's apt knows and that has binder and dma-buf heaps; for arm64, whose packages have
+    /// no heaps, "full"]
     #[arg(long, value_name = "full|archive:SERIES|PATH")]
     kernel: Option<PathBuf>,
     /// The modules of --kernel (its lib/modules/RELEASE), where they are not found beside it
@@ -53,14 +96,19 @@ pub(crate) struct MachineArgs {
 }
 
 impl MachineArgs {
-    /// Whether it is the second kernel already.
-    pub(crate) fn is_on_full_kernel(&self) -> bool {
-        self.kernel.as_deref() == Some(Path::new(full_kernel::NAME))
+    /// Whether it runs 32-bit programs.
+    pub(crate) fn runs_i686(&self) -> bool {
+        self.arch == ArchName::X86_64 && self.kernel.as_deref() != Some(Path::new(full_kernel::NAME))
     }
 
-    /// The same machine with the second kernel.
-    pub(crate) fn on_full_kernel(&self) -> Self {
-        Self { kernel: Some(full_kernel::NAME.into()), modules: None, ..self.clone() }
+    /// Another machine of the same size.
+    pub(crate) fn on(&self, other: Other) -> Self {
+        let (arch, pages, kernel) = match other {
+            Other::Full => (ArchName::X86_64, None, Some(full_kernel::NAME.to_owned())),
+            Other::Newer(series) => (ArchName::X86_64, None, Some(format!("{}{series}", archive::WORD))),
+            Other::Arm64(pages) => (ArchName::Arm64, Some(pages), None),
+        };
+        Self { arch, pages, kernel: kernel.map(Into::into), modules: None, ..self.clone() }
     }
 
     /// As arguments of another process of this program.
@@ -71,13 +119,52 @@ impl MachineArgs {
             AccelName::Tcg => "tcg",
             AccelName::Kvm => "kvm",
         };
+        let arch = match self.arch {
+            ArchName::X86_64 => "x86-64",
+            ArchName::Arm64 => "arm64",
+        };
         let always = [
+            format!("--arch={arch}"),
             format!("--accel={accel}"),
             format!("--memory={}", self.memory),
             format!("--smp={}", self.smp),
             format!("--append={}", self.append),
         ];
-        path("kernel", &self.kernel).into_iter().chain(path("modules", &self.modules)).chain(always).collect()
+        let pages = self.pages.map(|pages| match pages {
+            Pages::Small => "--pages=4k".to_owned(),
+            Pages::Large => "--pages=16k".to_owned(),
+        });
+        let paths = path("kernel", &self.kernel).into_iter().chain(path("modules", &self.modules));
+        paths.chain(pages).chain(always).collect()
+    }
+
+    fn arch(&self) -> Arch {
+        match self.arch {
+            ArchName::X86_64 => Arch::X86_64,
+            ArchName::Arm64 => Arch::Arm64,
+        }
+    }
+
+    /// The kernel, found or built.
+    fn kernel(&self, context: &Context) -> Result<Kernel> {
+        let (cache, progress) = (context.cache(), &context.progress);
+        let arm64 = self.arch == ArchName::Arm64;
+        ensure!(arm64 || self.pages.is_none(), "--pages: a PC's are 4 KiB; give --arch arm64 with it");
+        let full = |path: &Path| path == Path::new(full_kernel::NAME);
+        let Some(path) = self.kernel.as_deref().filter(|path| !full(path)) else {
+            let build = match (self.arch, self.pages) {
+                (ArchName::X86_64, _) if self.kernel.is_none() => return Ok(Kernel::from_archive(&cache, progress)?),
+                (ArchName::X86_64, _) => Build::X86_64,
+                (ArchName::Arm64, Some(Pages::Large)) => Build::Arm64With16k,
+                (ArchName::Arm64, _) => Build::Arm64With4k,
+            };
+            return Ok(full_kernel::get(build, &cache, progress)?);
+        };
+        Ok(match path.to_str().and_then(|text| text.strip_prefix(archive::WORD)) {
+            Some(_) if arm64 => bail!("--kernel {}: Debian's arm64 kernels have no dma-buf heaps", path.display()),
+            Some(series) => Kernel::from_series(series, &cache, progress)?,
+            None => Kernel::from_path(path, self.modules.as_deref())?,
+        })
     }
 
     fn options(&self) -> Options {
@@ -122,8 +209,10 @@ impl RunArgs {
 
     /// Boots a guest with the service and the programs of these packages.
     pub(crate) fn boot(&self, context: &Context, out: &Path, packages: &[&str]) -> Result<Guest> {
-        let built = service::build(context, GUEST_PROFILE, packages)?;
-        self.boot_with(self.policy(), &built, context, out, packages)
+        let mut prepared = Prepared::new(context, &self.machine)?;
+        let built = service::build(context, prepared.cross.as_ref(), GUEST_PROFILE, packages)?;
+        service::add(context, &mut prepared.rootfs, &built, self.policy(), packages)?;
+        prepared.boot(context, out)
     }
 
     /// The same with a policy that was made of the one that was asked for, and with what was built before.
@@ -147,25 +236,30 @@ pub(crate) struct Prepared {
     pub(crate) kernel: Kernel,
     /// The root file system so far.
     pub(crate) rootfs: Rootfs,
+    /// How programs for it are built, where it is not as the host.
+    pub(crate) cross: Option<Cross>,
     options: Options,
 }
 
 impl Prepared {
     /// Makes sure that the machine has what guests need, and finds or builds the base.
     pub(crate) fn new(context: &Context, machine: &MachineArgs) -> Result<Self> {
-        let progress = &context.progress;
-        ensure(&[Need::Qemu, Need::Linker], &context.cache(), progress)?;
-        let cache = context.cache();
-        let kernel = match &machine.kernel {
-            Some(path) if path == Path::new(full_kernel::NAME) => full_kernel::get(&cache, progress)?,
-            Some(path) => match path.to_str().and_then(|text| text.strip_prefix(archive::WORD)) {
-                Some(series) => Kernel::from_series(series, &cache, progress)?,
-                None => Kernel::from_path(path, machine.modules.as_deref())?,
-            },
-            None => Kernel::from_archive(&cache, progress)?,
+        let (cache, progress) = (context.cache(), &context.progress);
+        let arch = machine.arch();
+        prerequisites::ensure(&[Need::Linker], &cache, progress)?;
+        prerequisites::ensure(arch.needs(), &cache, progress)?;
+        let kernel = machine.kernel(context)?;
+        let image = kernel.arch;
+        ensure!(image == arch, "{}: an image for {image}; that goes with --arch {image}", kernel.image.display());
+        let cross = match arch {
+            Arch::X86_64 => None,
+            Arch::Arm64 => {
+                let toolchain = Toolchain::get(&aosp::toolchain(context), progress)?;
+                Some(Cross { target: &ARM64, toolchain, folder: context.target.join("arm64") })
+            }
         };
-        let rootfs = Rootfs::base(&context.workspace, &cache, &kernel, progress)?;
-        Ok(Self { kernel, rootfs, options: machine.options() })
+        let rootfs = Rootfs::base(&context.workspace, &cache, &kernel, cross.as_ref(), progress)?;
+        Ok(Self { kernel, rootfs, cross, options: machine.options() })
     }
 
     /// Boots; pictures that commands ask for go to `out`.

@@ -1,8 +1,13 @@
 //! Outcomes of tests, wherever they ran, and the summary at the end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+
+/// What a guest's place begins with; its kernel follows, and the user.
+pub(crate) const GUEST: &str = "guest ";
+/// What stands between the two.
+const USER: &str = " as uid ";
 
 /// How one test ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +25,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Outcome {
     /// Package and test program, `package::target`.
     pub(crate) program: String,
-    /// Where: "native", "guest as uid 0".
+    /// Where: "native", "guest 6.12.117 (x86_64, pages of 4 KiB) as uid 0".
     pub(crate) place: String,
     /// The test's name.
     pub(crate) test: String,
@@ -67,6 +72,26 @@ impl Report {
         format!("{passed} passed, {failed} failed, {} skipped", self.skipped().len())
     }
 
+    /// What came of the tests on each kernel, as a table in Markdown; none when no guest ran.
+    pub(crate) fn kernels(&self) -> Option<String> {
+        let mut rows: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+        for outcome in &self.outcomes {
+            let kernel = outcome.place.strip_prefix(GUEST).and_then(|place| Some(place.split_once(USER)?.0));
+            let Some(kernel) = kernel else { continue };
+            let [passed, failed, skipped] = rows.entry(kernel).or_default();
+            *match outcome.verdict {
+                Verdict::Passed => passed,
+                Verdict::Failed => failed,
+                Verdict::Skipped(_) => skipped,
+            } += 1;
+        }
+        let line = |(kernel, [passed, failed, skipped]): (&str, [usize; 3])| {
+            format!("| {kernel} | {passed} | {failed} | {skipped} |\n")
+        };
+        let head = "| kernel | passed | failed | skipped |\n|---|---|---|---|\n";
+        (!rows.is_empty()).then(|| head.to_owned() + &rows.into_iter().map(line).collect::<String>())
+    }
+
     /// The tests that ran nowhere, each once, with the reason.
     fn skipped(&self) -> Vec<(&Outcome, &str)> {
         let mut seen: BTreeSet<_> = self
@@ -111,5 +136,20 @@ mod tests {
         assert!(report.has_failures());
         assert_eq!(report.failed_and_skipped(), ["failed: p a (guest)", "skipped: p c (native): no CMA"]);
         assert_eq!(report.counts(), "2 passed, 1 failed, 1 skipped");
+        assert_eq!(report.kernels(), None);
+    }
+
+    #[test]
+    fn table_has_a_row_for_each_kernel_whoever_the_tests_ran_as() {
+        let mut report = Report::default();
+        report.add(vec![
+            outcome("native", "a", Verdict::Passed),
+            outcome("guest 6.12 (x86_64, pages of 4 KiB) as uid 0", "a", Verdict::Passed),
+            outcome("guest 6.12 (x86_64, pages of 4 KiB) as uid 1000", "a", Verdict::Failed),
+            outcome("guest 6.12-16k (aarch64, pages of 16 KiB) as uid 0", "a", Verdict::Skipped("no".to_owned())),
+        ]);
+        let rows =
+            "| 6.12 (x86_64, pages of 4 KiB) | 1 | 1 | 0 |\n| 6.12-16k (aarch64, pages of 16 KiB) | 0 | 0 | 1 |\n";
+        assert!(report.kernels().unwrap().ends_with(rows));
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{ensure, Context as _, Result};
+use vm_harness::arch::Cross;
 use vm_harness::binaries::{self, Built};
 use vm_harness::rootfs::{Rootfs, MAPPER_PATH};
 
@@ -28,10 +29,15 @@ pub(crate) const PROGRAM_VARIABLE: &str = "ALLOCATOR_SERVICE";
 /// What a guest's service is put together from.
 pub(crate) const PARTS: [&str; 3] = [SERVER, MAPPER, HEAPCTL];
 
-/// Builds the service, the mapper, the tool and the programs of `more` packages in a profile of Cargo's.
-pub(crate) fn build(context: &Context, profile: &str, more: &[&str]) -> Result<Built> {
+/// Builds the service, the mapper, the tool and the programs of `more` packages in a profile of Cargo's; for an arm64 guest
+/// in the profile of its tests, for which the standard library is there.
+pub(crate) fn build(context: &Context, cross: Option<&Cross>, profile: &str, more: &[&str]) -> Result<Built> {
     context.progress.step("building the service for the guest");
-    Ok(binaries::build(&context.workspace, &[&PARTS, more].concat(), profile, &context.progress)?)
+    let packages = [&PARTS, more].concat();
+    Ok(match cross {
+        None => binaries::build(&context.workspace, &packages, profile, &context.progress)?,
+        Some(cross) => cross.build_programs(&context.workspace, &packages, &[], &context.progress)?,
+    })
 }
 
 /// Puts in what was built: the service and the mapper where a device has them, the tool and the programs of `more` packages; and
@@ -68,7 +74,15 @@ pub(crate) fn compile(context: &Context, built: &Built, policy: &str) -> Result<
     let stem = Path::new(policy).file_stem().unwrap_or_default();
     let output = folder.join(stem).with_extension("json");
     context.progress.step(format_args!("compiling policy {policy}"));
-    let mut command = Command::new(built.program(HEAPCTL, HEAPCTL)?);
+    let built_here;
+    let tool = match built.is_for_host {
+        true => built.program(HEAPCTL, HEAPCTL)?,
+        false => {
+            built_here = binaries::build(&context.workspace, &[HEAPCTL], "dev", &context.progress)?;
+            built_here.program(HEAPCTL, HEAPCTL)?
+        }
+    };
+    let mut command = Command::new(tool);
     command.args(["compile", policy, "-o"]).arg(&output);
     context.progress.run_logged(&mut command)?;
     Ok(output)

@@ -14,7 +14,7 @@ use clap::Args as ClapArgs;
 use vm_harness::prerequisites::{ensure, Need};
 
 use crate::context::Context;
-use crate::guest_options::MachineArgs;
+use crate::guest_options::{MachineArgs, Other};
 use crate::report::{Outcome, Report};
 use crate::schedule::{self, Done, Finding, Step, Uses};
 
@@ -79,10 +79,10 @@ pub(crate) enum Place {
     Native,
     /// In the guest that was asked for.
     Guest,
-    /// In one with the second kernel, what depends on the kernel.
-    GuestCoreOnFull,
-    /// In one with the second kernel, all.
-    GuestOnFull,
+    /// On another machine, what depends on kernel and page size.
+    CoreOn(Other),
+    /// On another machine, all.
+    AllOn(Other),
     /// In the guest that was asked for, 32-bit clients.
     NarrowGuest,
 }
@@ -113,15 +113,14 @@ pub(crate) fn run_place(
     outcomes: &mut Vec<Outcome>,
 ) -> Result<Finding> {
     let mut report = Report::default();
-    if place == Place::NarrowGuest && choice.machine.is_on_full_kernel() {
-        return Ok(Finding::Skipped("the second kernel runs no 32-bit programs".to_owned()));
+    if place == Place::NarrowGuest && !choice.machine.runs_i686() {
+        return Ok(Finding::Skipped("this kernel runs no programs of 32-bit PCs".to_owned()));
     }
-    let full = choice.machine.on_full_kernel();
     let ran = match place {
         Place::Native => native::run(context, choice, &mut report),
         Place::Guest => guest::run(context, &choice.machine, choice, &mut report),
-        Place::GuestCoreOnFull => guest::run_core(context, &full, &mut report),
-        Place::GuestOnFull => guest::run(context, &full, choice, &mut report),
+        Place::CoreOn(other) => guest::run_core(context, &choice.machine.on(other), &mut report),
+        Place::AllOn(other) => guest::run(context, &choice.machine.on(other), choice, &mut report),
         Place::NarrowGuest => narrow::run(context, &choice.machine, choice.whole, &mut report),
     };
     let (word, failed) = (report.counts(), report.has_failures());
@@ -144,6 +143,11 @@ pub(crate) fn finish(context: &Context, done: &[Done]) -> Result<ExitCode> {
         }
     }
     report.failed_and_skipped().iter().for_each(|line| println!("{line}"));
+    if let Some(kernels) = report.kernels() {
+        let path = context.target.join("logs/kernels.md");
+        std::fs::write(&path, &kernels).with_context(|| path.display().to_string())?;
+        println!("\n{kernels}\nwritten to {}", path.display());
+    }
     println!("\n{}", schedule::table(done, context.progress.seconds()));
     println!("{}", report.counts());
     let failed = report.has_failures() || done.iter().any(Done::failed);

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(args.quiet)?;
     let mut prepared = Prepared::new(&context, &args.machine)?;
     if !args.no_service {
-        let built = service::build(&context, GUEST_PROFILE, &[])?;
+        let built = service::build(&context, prepared.cross.as_ref(), GUEST_PROFILE, &[])?;
         service::add(&context, &mut prepared.rootfs, &built, &args.policy.policy, &[])?;
     }
     for file in &args.add {

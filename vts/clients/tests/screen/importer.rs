@@ -16,10 +16,11 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// The first.
+    /// The first that sets modes: a card may have nothing to show on, as vgem.
     pub(crate) fn open() -> Screen {
-        let node = Card::nodes().into_iter().next().unwrap();
-        let (card, driver) = Card::open(&node).unwrap();
+        let cards = Card::nodes().into_iter().map(|node| Card::open(&node).unwrap());
+        let mut screens = cards.filter(|(card, _)| card.resource_handles().is_ok());
+        let (card, driver) = screens.next().expect("a card with mode setting");
         Screen { card, driver }
     }
 

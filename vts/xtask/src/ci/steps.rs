@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{ensure, Context as _, Result};
 use cargo_metadata::{MetadataCommand, Package};
 use vm_harness::binaries::cargo;
-use vm_harness::full_kernel;
+use vm_harness::full_kernel::{self, Build};
 use vm_harness::progress::{run_captured, run_visible};
 
 use super::layers;
@@ -101,9 +101,9 @@ pub(super) fn documentation(context: &Context) -> Result<Finding> {
     Ok(Finding::Passed(String::new()))
 }
 
-/// The second guest kernel, built where the cache has none of these very inputs.
+/// The arm64 guest's kernel, built where the cache has none of these very inputs.
 pub(super) fn kernel(context: &Context) -> Result<Finding> {
-    let kernel = full_kernel::get(&context.cache(), &context.progress)?;
+    let kernel = full_kernel::get(Build::Arm64With16k, &context.cache(), &context.progress)?;
     Ok(Finding::Passed(format!(": {}", kernel.release)))
 }
 

@@ -14,7 +14,7 @@ use super::program::Program;
 use super::Choice;
 use crate::context::Context;
 use crate::guest_options::{MachineArgs, Prepared};
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Report, GUEST};
 use crate::service;
 
 /// Longest run of one test program: what takes longer hangs. On a machine with much else to do one takes a quarter of it.
@@ -112,8 +112,16 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, rep
     let mut prepared = Prepared::new(context, machine)?;
     let started: Vec<&str> = suites.iter().flat_map(|suite| suite.programs).copied().collect();
     context.progress.step("building the guest's tests");
-    // All of the workspace's, as the native tests: what both run is built once.
-    let built = binaries::build_tests(&context.workspace, &[], &context.progress)?;
+    let built = match &prepared.cross {
+        // All of the workspace's, as the native tests: what both run is built once.
+        None => binaries::build_tests(&context.workspace, &[], &context.progress)?,
+        Some(cross) => {
+            let programs = [&service::PARTS, started.as_slice()].concat();
+            let mut tested: Vec<&str> = suites.iter().map(|suite| suite.package).collect();
+            tested.dedup();
+            cross.build(&context.workspace, &programs, &tested, &context.progress)?
+        }
+    };
     service::add(context, &mut prepared.rootfs, &built, "generic", &started)?;
     let has = |program: &&TestProgram| suites.iter().any(|suite| suite.includes(program));
     let programs: Vec<&TestProgram> = built.tests.iter().filter(has).collect();
@@ -197,7 +205,7 @@ pub(super) fn run_program(
     command: GuestCommand,
     whole: bool,
 ) -> Result<Vec<Outcome>> {
-    let place = format!("guest {} as uid {}", guest.facts().release, command.identity.uid);
+    let place = format!("{GUEST}{} as uid {}", guest.facts().kernel(), command.identity.uid);
     let mut command = command.limit(LIMIT);
     if !whole {
         command.env.push(("TESTS_SAMPLE".to_owned(), SAMPLE.to_owned()));

@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use vm_harness::arch::{Cross, I686};
 use vm_harness::binaries;
 use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
@@ -18,7 +19,7 @@ use super::guest::{end, run_program, LIMIT};
 use crate::aosp;
 use crate::context::Context;
 use crate::guest_options::{MachineArgs, Prepared};
-use crate::report::{Outcome, Report, Verdict};
+use crate::report::{Outcome, Report, Verdict, GUEST};
 use crate::service;
 
 /// The packages whose own tests are built.
@@ -43,10 +44,9 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, whole: bool, report:
     let toolchain = Toolchain::get(&aosp::toolchain(context), &context.progress)?;
     let mut prepared = Prepared::new(context, machine)?;
     context.progress.step("building 32-bit clients");
+    let cross = Cross { target: &I686, toolchain, folder: context.target.join("i686") };
     let packages = [service::MAPPER, service::CONFORMANCE];
-    let folder = context.target.join("i686");
-    let narrow =
-        binaries::build_narrow(&context.workspace, &toolchain, &folder, &packages, &TESTED, &context.progress)?;
+    let narrow = cross.build(&context.workspace, &packages, &TESTED, &context.progress)?;
     context.progress.step("building the 64-bit service and suite");
     let wide = binaries::build_tests(&context.workspace, &[], &context.progress)?;
     service::add(context, &mut prepared.rootfs, &wide, "generic", &[])?;
@@ -93,6 +93,6 @@ fn planted(guest: &Guest) -> Result<Outcome> {
         println!("{}: {said}", done.status);
     }
     let words = "a process of the other width refuses the suite's own mapper";
-    let place = format!("guest {}", guest.facts().release);
+    let place = format!("{GUEST}{} as uid 0", guest.facts().kernel());
     Ok(Outcome { program: "conformance::suite (i686)".to_owned(), place, test: words.to_owned(), verdict })
 }

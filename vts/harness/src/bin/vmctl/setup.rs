@@ -28,8 +28,11 @@ pub(crate) fn prepare(config: &GuestConfig) -> GuestFacts {
     if let Err(error) = binder_names() {
         warnings.push(format!("binder: {error:#}"));
     }
+    if !busybox(&["--install", "-s", "/bin"]) {
+        warnings.push("busybox made no links to its commands".to_owned());
+    }
     // The loopback interface is down at boot, and nothing here depends on it but the tests that use it.
-    if !Command::new("/bin/busybox").args(["ip", "link", "set", "lo", "up"]).status().is_ok_and(|s| s.success()) {
+    if !busybox(&["ip", "link", "set", "lo", "up"]) {
         warnings.push("the loopback interface did not come up".to_owned());
     }
     for (name, node) in &config.twins {
@@ -48,6 +51,8 @@ pub(crate) fn prepare(config: &GuestConfig) -> GuestFacts {
     }
     GuestFacts {
         release: rustix::system::uname().release().to_string_lossy().into_owned(),
+        machine: rustix::system::uname().machine().to_string_lossy().into_owned(),
+        page_bytes: rustix::param::page_size(),
         binder: Path::new("/dev/binder").exists(),
         heaps: names("/dev/dma_heap", ""),
         udmabuf: Path::new("/dev/udmabuf").exists(),
@@ -56,6 +61,10 @@ pub(crate) fn prepare(config: &GuestConfig) -> GuestFacts {
         selinux_problem: None,
         warnings,
     }
+}
+
+fn busybox(arguments: &[&str]) -> bool {
+    Command::new("/bin/busybox").args(arguments).status().is_ok_and(|status| status.success())
 }
 
 /// Makes a second name of a device node, unless there is something of this name.
