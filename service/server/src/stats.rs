@@ -14,7 +14,7 @@ pub struct Stats {
     rules: Vec<AtomicU64>,
     /// How long requests took, by heap, in the policy's order. Their locks are held for arithmetic.
     latencies: Vec<Mutex<HeapLatency>>,
-    slowest: Mutex<Slowest>,
+    slowest: Slowest,
     /// Few and rare: a lock is good enough.
     refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -40,7 +40,7 @@ impl Stats {
     pub fn new(policy: &Policy) -> Stats {
         let rules = policy.rules.iter().map(|_| AtomicU64::new(0)).collect();
         let latencies = policy.heaps.iter().map(|_| Mutex::default()).collect();
-        let (slowest, refusals) = (Mutex::default(), Mutex::default());
+        let (slowest, refusals) = (Slowest::default(), Mutex::default());
         Stats { requests: AtomicU64::new(0), rules, latencies, slowest, refusals }
     }
 
@@ -61,7 +61,7 @@ impl Stats {
         if let Some(latency) = self.latencies.get(usize::from(request.heap.0)) {
             lock(latency).record(&request.times, request.answered_ms);
         }
-        lock(&self.slowest).record(request);
+        self.slowest.record(request);
     }
 
     /// A request was refused.
@@ -77,7 +77,7 @@ impl Stats {
             requests: self.requests.load(Ordering::Relaxed),
             rules: self.rules.iter().map(|counter| counter.load(Ordering::Relaxed)).collect(),
             latencies: self.latencies.iter().map(|latency| lock(latency).read(now_ms)).collect(),
-            slowest: lock(&self.slowest).read(now_ms),
+            slowest: self.slowest.read(now_ms),
             refusals: lock(&self.refusals).clone(),
         }
     }

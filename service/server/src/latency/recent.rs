@@ -44,8 +44,8 @@ impl<T: Default> Recent<T> {
     }
 }
 
-/// From 1 on.
-fn number_at(now_ms: u64) -> u64 {
+/// Which ten seconds a moment is of, from 1 on.
+pub(super) fn number_at(now_ms: u64) -> u64 {
     (now_ms / SLOT_MS).saturating_add(1)
 }
 
