@@ -30,11 +30,11 @@ const EXPORTS: [(&str, Option<u32>); 3] =
 /// Beginnings of symbols of libbinder_ndk, which no client's process may need for our mapper.
 const BINDER: [&str; 4] = ["AIBinder_", "AParcel_", "AServiceManager_", "ABinderProcess_"];
 
-/// Type-checks and links as in a release. `target` is where things are built and kept.
+/// Type-checks for these targets and links for the first, as in a release. `target` is where things are built and kept.
 ///
 /// # Errors
 /// No toolchain, or a workspace that cannot be written; what the compiler finds is in the report.
-pub fn check(root: &Path, release: &Release, target: &Path, progress: &Progress) -> Result<Report> {
+pub fn check(root: &Path, release: &Release, triples: &[&str], target: &Path, progress: &Progress) -> Result<Report> {
     let root = &root.canonicalize().with_context(|| root.display().to_string())?;
     fs::create_dir_all(target).with_context(|| target.display().to_string())?;
     let target = &target.canonicalize()?;
@@ -42,7 +42,7 @@ pub fn check(root: &Path, release: &Release, target: &Path, progress: &Progress)
     let workspace = tree::write(root, release, &target.join(format!("tree-{}", release.name)))?;
     let build = target.join("android-build");
     let mut report = Report::default();
-    for triple in TARGETS {
+    for triple in triples {
         progress.step(format_args!("type-checking {} crates for {triple}", workspace.device.len()));
         let mut command = cargo(&toolchain, "check", triple, &workspace.folder, &build);
         for package in &workspace.device {
@@ -57,11 +57,11 @@ pub fn check(root: &Path, release: &Release, target: &Path, progress: &Progress)
             report.found(Place::file("Android.bp"), format!("{triple}: {}", words.trim()));
         }
     }
-    report.note(format!("{} crates type-checked for {}", workspace.device.len(), TARGETS.join(" and ")));
-    if report.is_clean() {
-        let [triple, _] = TARGETS;
-        progress.step(format_args!("linking the mapper for {triple}"));
-        let library = link(root, &toolchain, &workspace.folder, &build, triple)?;
+    report.note(format!("{} crates type-checked for {}", workspace.device.len(), triples.join(" and ")));
+    let [linked, ..] = TARGETS;
+    if report.is_clean() && triples.contains(&linked) {
+        progress.step(format_args!("linking the mapper for {linked}"));
+        let library = link(root, &toolchain, &workspace.folder, &build, linked)?;
         exports(&fs::read(&library).with_context(|| library.display().to_string())?, EM_AARCH64, &mut report)?;
     }
     Ok(report)

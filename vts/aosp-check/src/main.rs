@@ -39,9 +39,16 @@ enum Check {
     /// The dumps of this project's interfaces against their sources, and the hash of what is frozen
     Aidl(Aidl),
     /// The device's crates for Android's targets, and what the mapper exports; fetches a compiler at first (150 MB)
-    Android,
+    Android(Android),
     /// All of them
     All,
+}
+
+#[derive(clap::Args)]
+struct Android {
+    /// Only for this target, not for all
+    #[arg(long, value_parser = android::TARGETS)]
+    only: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -116,7 +123,7 @@ fn run(args: &Args) -> Result<ExitCode> {
             sepolicy::check_board(&args.root, &here, policy, &sepolicy::BoardFiles { labels, ueventd })?
         }
         Check::Sepolicy(_) => sepolicy::check(&args.root)?,
-        Check::Android => device(args)?,
+        Check::Android(Android { only }) => device(args, only.as_deref())?,
         Check::Declarations(Declarations { write: true }) => {
             let written = declarations::write(&args.root)?;
             written.iter().for_each(|file| println!("{}", file.display()));
@@ -135,7 +142,7 @@ fn run(args: &Args) -> Result<ExitCode> {
             report.merge(declarations::check(&args.root)?);
             report.merge(sepolicy::check(&args.root)?);
             report.merge(trees(args)?);
-            report.merge(device(args)?);
+            report.merge(device(args, None)?);
             report
         }
     };
@@ -156,9 +163,10 @@ fn trees(args: &Args) -> Result<Report> {
 }
 
 /// As in the oldest release: what it lacks, nobody has.
-fn device(args: &Args) -> Result<Report> {
+fn device(args: &Args, only: Option<&str>) -> Result<Report> {
     let release = RELEASES.first().context("a release")?;
-    android::check(&args.root, release, &args.target, &Progress::new(args.json))
+    let targets = android::TARGETS.into_iter().filter(|target| only.is_none_or(|only| only == *target));
+    android::check(&args.root, release, &targets.collect::<Vec<_>>(), &args.target, &Progress::new(args.json))
 }
 
 /// What a board's policy needs, written for its tree.

@@ -66,6 +66,9 @@ pub struct Options {
     /// The snapshot of the VTS whose demands count where they differ
     #[arg(long, value_enum, default_value_t, help_heading = "What is under test")]
     pub vts: Vts,
+    /// Only the test of this whole name; may be given again
+    #[arg(long, value_name = "TEST")]
+    pub only: Vec<String>,
     /// Run all tests in this process, and let a crash end it
     #[arg(long)]
     pub in_process: bool,

@@ -13,7 +13,12 @@ pub use table::row;
 
 /// Runs what the command line says.
 pub fn run(options: &Options) -> ExitCode {
-    let tests = crate::tests::all();
+    let mut tests = crate::tests::all();
+    if let Some(unknown) = options.only.iter().find(|name| !tests.iter().any(|test| test.name == *name)) {
+        eprintln!("error: --only {unknown}: no test is called so; --list names them");
+        return ExitCode::FAILURE;
+    }
+    tests.retain(|test| options.only.is_empty() || options.only.iter().any(|name| name == test.name));
     if options.table {
         print!("{}", table::markdown(&tests));
         return ExitCode::SUCCESS;

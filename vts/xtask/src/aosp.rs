@@ -27,16 +27,21 @@ pub(crate) struct Args {
 #[derive(Clone, Copy)]
 pub(crate) struct Check {
     checks: &'static [&'static str],
+    /// For the last of them.
+    arguments: &'static [&'static str],
     needs: &'static [Need],
 }
 
 /// Every Android.bp against files, manifests and what a tree offers; the dumps of our AIDL; the modules compiled as each release would; what init,
 /// VINTF and SELinux read.
-pub(crate) const SOONG: Check = Check { checks: &["soong", "aidl", "declarations", "tree"], needs: &[Need::Linker] };
+pub(crate) const SOONG: Check =
+    Check { checks: &["soong", "aidl", "declarations", "tree"], arguments: &[], needs: &[Need::Linker] };
 /// The device's crates for Android's targets, and the mapper's exports.
-pub(crate) const ANDROID: Check = Check { checks: &["android"], needs: &[Need::Linker, Need::DpkgDeb] };
+pub(crate) const ANDROID: Check = Check { checks: &["android"], arguments: &[], needs: &[Need::Linker, Need::DpkgDeb] };
+/// The same for phones alone.
+pub(crate) const ANDROID_PHONE: Check = Check { arguments: &["--only", "aarch64-linux-android"], ..ANDROID };
 /// The SELinux rules, compiled, and their labels.
-pub(crate) const SEPOLICY: Check = Check { checks: &["sepolicy"], needs: &SELINUX };
+pub(crate) const SEPOLICY: Check = Check { checks: &["sepolicy"], arguments: &[], needs: &SELINUX };
 
 /// Runs a command.
 pub(crate) fn run(check: Check, args: &Args) -> Result<ExitCode> {
@@ -71,7 +76,7 @@ fn all(context: &Context, check: Check, args: &Args) -> Result<()> {
         if args.json {
             command.arg("--json");
         }
-        results.push(run_visible(command.arg(name)));
+        results.push(run_visible(command.arg(name).args(check.arguments)));
     }
     results.into_iter().try_for_each(|result| Ok(result?))
 }

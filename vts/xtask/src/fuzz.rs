@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{anyhow, ensure, Context as _, Result};
+use anyhow::{anyhow, Context as _, Result};
 use clap::Args as ClapArgs;
 use nix::sys::resource::{getrusage, UsageWho};
 use nix::sys::time::TimeValLike as _;
@@ -18,11 +18,8 @@ use crate::toolchain;
 
 /// The targets of `fuzz_targets`.
 const TARGETS: [&str; 7] = ["plan", "policy", "handle", "metadata", "import", "parcel", "calls"];
-/// In the gate.
-const SHORT_SECONDS: u64 = 5;
-/// And how the targets are built there, and for longer runs: profiles of vts/fuzz/libfuzzer/Cargo.toml.
-const SHORT_PROFILE: &str = "short";
-const LONG_PROFILE: &str = "release";
+/// How the targets are built: a profile of vts/fuzz/libfuzzer/Cargo.toml.
+const PROFILE: &str = "release";
 /// Longest input. Metadata, the longest that is real, stays below.
 const MAX_BYTES: u32 = 4096;
 
@@ -50,7 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     toolchain::ensure(&context, &[]).map_err(|why| anyhow!(why))?;
     let all: Vec<String> = TARGETS.map(str::to_owned).to_vec();
     let targets = if args.targets.is_empty() { &all } else { &args.targets };
-    let runs = fuzz_all(&context, targets, args.seconds, args.pack, LONG_PROFILE)?;
+    let runs = fuzz_all(&context, targets, args.seconds, args.pack)?;
     println!("\n{}", table(&runs));
     let failed: Vec<&str> = runs.iter().filter(|run| !run.passed).map(|run| run.target.as_str()).collect();
     if failed.is_empty() {
@@ -58,16 +55,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     println!("failed: {}; the input that did it belongs into vts/fuzz/found/TARGET", failed.join(", "));
     Ok(ExitCode::FAILURE)
-}
-
-/// All targets for a few seconds each, and what came of it in a few words; an error when a promise was broken.
-pub(crate) fn short(context: &Context) -> Result<String> {
-    let runs = fuzz_all(context, &TARGETS.map(str::to_owned), SHORT_SECONDS, false, SHORT_PROFILE)?;
-    let table = table(&runs);
-    ensure!(runs.iter().all(|run| run.passed), "the inputs are in target/fuzz/artifacts\n{table}");
-    println!("{table}");
-    let inputs: u64 = runs.iter().map(|run| run.inputs).sum();
-    Ok(format!("{inputs} inputs in {} targets of {SHORT_SECONDS} s each", runs.len()))
 }
 
 /// What one target's time came to.
@@ -107,7 +94,7 @@ fn table(runs: &[Run]) -> String {
     runs.iter().fold(head.to_owned(), |text, run| format!("{text}\n{run}"))
 }
 
-fn fuzz_all(context: &Context, targets: &[String], seconds: u64, pack: bool, profile: &str) -> Result<Vec<Run>> {
+fn fuzz_all(context: &Context, targets: &[String], seconds: u64, pack: bool) -> Result<Vec<Run>> {
     let folder = context.workspace.join("vts/fuzz");
     context.progress.step("building the fuzz targets");
     let built = context.target.join("fuzz/build");
@@ -115,12 +102,12 @@ fn fuzz_all(context: &Context, targets: &[String], seconds: u64, pack: bool, pro
         toolchain::cargo()
             // The folder's own configuration has the instrumentation, and its Cargo.lock the versions.
             .current_dir(folder.join("libfuzzer"))
-            .args(["build", "--profile", profile, "--locked", "--target-dir"])
+            .args(["build", "--profile", PROFILE, "--locked", "--target-dir"])
             .arg(&built),
     )?;
     let inputs = context.target.join("fuzz/inputs");
     fuzz_inputs(context, &["unpack".as_ref(), inputs.as_os_str()])?;
-    let programs = built.join(format!("{}-unknown-linux-gnu/{profile}", std::env::consts::ARCH));
+    let programs = built.join(format!("{}-unknown-linux-gnu/{PROFILE}", std::env::consts::ARCH));
     let one = |target: &String| {
         let folders = Folders {
             work: context.target.join("fuzz/corpus").join(target),

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::context::Context;
 use crate::tools;
-use groups::{Selected, GROUPS};
+use groups::Selected;
 
 const VERSION: &str = "27.1.0";
 /// What cargo-mutants ends with when it got through: every mutant caught, some missed, some that ran into the time limit.
@@ -69,19 +69,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// cargo-mutants.
-pub(crate) fn program(context: &Context) -> Result<PathBuf> {
+fn program(context: &Context) -> Result<PathBuf> {
     tools::program(context, "cargo-mutants", VERSION)
-}
-
-/// What fits into the gate; an error when a mutant was missed.
-pub(crate) fn short(context: &Context, program: &Path) -> Result<String> {
-    let in_gate: Vec<String> = GROUPS.iter().filter(|group| group.in_gate).map(|group| group.name.to_owned()).collect();
-    let ran = run_groups(context, program, &groups::select(&in_gate)?)?;
-    let (table, missed) = (table(&ran), missed(&ran));
-    ensure!(missed.is_empty(), "no test notices:\n{missed}\n{table}");
-    println!("{table}");
-    let viable: usize = ran.iter().map(|ran| ran.totals.total_mutants - ran.totals.unviable).sum();
-    Ok(format!("{viable} mutants of {} caught", in_gate.join(", ")))
 }
 
 fn run_groups(context: &Context, program: &Path, selected: &[Selected]) -> Result<Vec<Ran>> {

@@ -12,9 +12,7 @@ use super::layers;
 use crate::aosp;
 use crate::checked;
 use crate::context::Context;
-use crate::fuzz;
 use crate::guest_options::MachineArgs;
-use crate::mutants;
 use crate::schedule::{self, Finding};
 use crate::selinux;
 use crate::toolchain;
@@ -121,23 +119,6 @@ pub(super) fn miri(context: &Context) -> Result<Finding> {
     Ok(Finding::Passed(String::new()))
 }
 
-/// The fuzz targets, guided by coverage. The corpora and mutations of them are among the tests, on any compiler.
-pub(super) fn fuzz(context: &Context) -> Result<Finding> {
-    if let Err(why) = toolchain::ensure(context, &[]) {
-        return Ok(Finding::Skipped(format!("{why}; the tests run the kept corpora without coverage")));
-    }
-    Ok(Finding::Passed(format!(": {}", fuzz::short(context)?)))
-}
-
-/// Mutants of the defences whose tests are quickest.
-pub(super) fn mutants(context: &Context) -> Result<Finding> {
-    let program = match mutants::program(context) {
-        Ok(program) => program,
-        Err(error) => return Ok(Finding::Skipped(format!("cargo-mutants cannot be installed: {error:#}"))),
-    };
-    Ok(Finding::Passed(format!(": {}", mutants::short(context, &program)?)))
-}
-
 /// What Soong reads.
 pub(super) fn soong(context: &Context) -> Result<Finding> {
     aosp::step(context, aosp::SOONG)?;
@@ -156,9 +137,9 @@ pub(super) fn selinux(context: &Context, machine: &MachineArgs) -> Result<Findin
     Ok(Finding::Passed(": the demo without a denial, an app with its two".to_owned()))
 }
 
-/// The device's crates for Android's targets.
+/// The device's crates for phones.
 pub(super) fn android(context: &Context) -> Result<Finding> {
-    aosp::step(context, aosp::ANDROID)?;
+    aosp::step(context, aosp::ANDROID_PHONE)?;
     Ok(Finding::Passed(String::new()))
 }
 

@@ -12,8 +12,6 @@ pub(super) struct Group {
     pub(super) packages: &'static [&'static str],
     /// Arguments of `cargo test`: which tests. None of them needs a guest.
     pub(super) tests: &'static [&'static str],
-    /// Whether `cargo xtask ci` runs it.
-    pub(super) in_gate: bool,
 }
 
 /// In the order of their worth.
@@ -28,21 +26,18 @@ pub(super) const GROUPS: &[Group] = &[
         ],
         packages: &["gralloc_server"],
         tests: &["--lib"],
-        in_gate: false,
     },
     Group {
         name: "admission",
         files: &["service/allocator/src/ledger/admission.rs", "service/allocator/src/allocate.rs"],
         packages: &["gralloc_allocator"],
         tests: &["--lib"],
-        in_gate: true,
     },
     Group {
         name: "ledger",
         files: &["service/allocator/src/ledger/account.rs", "service/allocator/src/ledger.rs"],
         packages: &["gralloc_allocator"],
         tests: &["--lib"],
-        in_gate: false,
     },
     Group {
         name: "plan",
@@ -55,35 +50,30 @@ pub(super) const GROUPS: &[Group] = &[
         ],
         packages: &["gralloc_allocator"],
         tests: &["--lib", "--test=refusals", "--test=layouts"],
-        in_gate: false,
     },
     Group {
         name: "handle",
         files: &["service/buffer/src/handle/decode.rs", "service/buffer/src/handle/fields.rs"],
         packages: &["gralloc_buffer"],
         tests: &["--lib", "--test=golden", "--test=properties"],
-        in_gate: false,
     },
     Group {
         name: "import",
         files: &["service/mapper/src/table.rs", "service/mapper/src/import.rs"],
         packages: &["gralloc_mapper"],
         tests: &["--lib", "--test=hostile", "--test=foreign", "--test=model", "--test=threads"],
-        in_gate: false,
     },
     Group {
         name: "mapper",
         files: &["service/mapper/src/buffer.rs", "service/mapper/src/lock.rs", "service/mapper/src/memory.rs"],
         packages: &["gralloc_mapper"],
         tests: &["--lib", "--test=hostile", "--test=foreign", "--test=locking", "--test=metadata"],
-        in_gate: false,
     },
     Group {
         name: "layout",
         files: &["service/buffer/src/layout/check.rs", "service/buffer/src/layout/arrange.rs"],
         packages: &["gralloc_allocator"],
         tests: &["--lib", "--test=layouts", "--test=hostile_planes", "--test=properties"],
-        in_gate: false,
     },
     Group {
         name: "records",
@@ -94,7 +84,6 @@ pub(super) const GROUPS: &[Group] = &[
         ],
         packages: &["gralloc_allocator"],
         tests: &["--lib"],
-        in_gate: false,
     },
     Group {
         name: "policy",
@@ -106,7 +95,6 @@ pub(super) const GROUPS: &[Group] = &[
         ],
         packages: &["heaps_config", "heaps_host"],
         tests: &["--lib", "--test=json"],
-        in_gate: false,
     },
     Group {
         name: "metadata",
@@ -118,7 +106,6 @@ pub(super) const GROUPS: &[Group] = &[
         ],
         packages: &["gralloc_buffer"],
         tests: &["--lib", "--test=metadata_golden", "--test=metadata_properties"],
-        in_gate: false,
     },
 ];
 
@@ -163,11 +150,8 @@ fn is_end_of(path: &str, end: &str) -> bool {
 pub(super) fn help() -> String {
     let line = |group: &Group| format!("  {:10} {}", group.name, group.files.join("\n             "));
     let lines: Vec<String> = GROUPS.iter().map(line).collect();
-    let gate: Vec<&str> = GROUPS.iter().filter(|group| group.in_gate).map(|group| group.name).collect();
     format!(
-        "There are about 1,200 mutants; one took 3 to 15 seconds on two processors that others kept busy: hours for all.\n\
-         `cargo xtask ci` runs: {}.\n\nGroups:\n{}",
-        gate.join(", "),
+        "There are about 1,200 mutants; one took 3 to 15 seconds on two processors that others kept busy: hours for all.\n\nGroups:\n{}",
         lines.join("\n")
     )
 }
