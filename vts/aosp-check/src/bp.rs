@@ -2,7 +2,7 @@
 
 use crate::platform::Release;
 use android_bp::{BluePrint, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,9 @@ use walkdir::WalkDir;
 
 /// Folders that no build of a tree looks into, or that are not the project's.
 pub(crate) const SKIPPED: &[&str] = &[".git", "target", "node_modules"];
+
+/// Defaults of defaults of defaults, groups of groups; a cycle ends here, and Soong refuses it.
+const DEEPEST: usize = 8;
 
 /// A module's properties by name.
 pub type Properties = BTreeMap<String, Value>;
@@ -29,8 +32,37 @@ pub struct Module {
     text: String,
     /// As written.
     pub properties: Properties,
-    /// The namespace of its variables, when its type is of the project's own.
-    namespace: Option<String>,
+    /// What its type takes of a product, when the type is of the project's own.
+    pub(crate) own: Option<OwnType>,
+}
+
+/// A `soong_config_module_type`.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnType {
+    /// As modules name it.
+    pub(crate) name: String,
+    /// The type behind it.
+    kind: String,
+    /// Of its variables.
+    pub(crate) namespace: String,
+    /// Those that its modules may have cases for.
+    pub(crate) variables: Vec<String>,
+    /// What may stand in a case.
+    pub(crate) properties: Vec<String>,
+}
+
+impl OwnType {
+    /// The type that a module defines, if it defines one.
+    pub(crate) fn of(module: &Module) -> Option<OwnType> {
+        let strings = |key| module.strings(key).into_iter().map(str::to_owned).collect();
+        (module.kind == "soong_config_module_type").then_some(OwnType {
+            name: module.name.clone(),
+            kind: module.string("module_type")?.to_owned(),
+            namespace: module.string("config_namespace")?.to_owned(),
+            variables: strings("variables"),
+            properties: strings("properties"),
+        })
+    }
 }
 
 impl Module {
@@ -67,6 +99,11 @@ impl Module {
             Some(Value::Boolean(value)) => *value,
             _ => default,
         }
+    }
+
+    /// Whether its text has this in it.
+    pub(crate) fn says(&self, needle: &str) -> bool {
+        self.text.contains(needle)
     }
 
     /// Where something of this module is written.
@@ -137,31 +174,29 @@ pub fn read(root: &Path) -> Result<Blueprints, BpError> {
 fn parse(file: &Path, content: &str) -> Result<Vec<Module>, BpError> {
     let syntax = |words| BpError::Syntax(file.to_owned(), words);
     let parsed = BluePrint::parse(content).map_err(syntax)?;
-    let types: HashMap<String, (String, Option<String>)> = parsed
-        .modules_by_type("soong_config_module_type")
-        .filter_map(|module| {
-            let name = module.get_string("name")?.clone();
-            Some((name, (module.get_string("module_type")?.clone(), module.get_string("config_namespace").cloned())))
-        })
-        .collect();
     let blocks = blocks(content);
     if blocks.len() != parsed.modules.len() {
         let words = "a module has to begin in the first column and its last brace to stand there (`bpfmt -w` does it)";
         return Err(syntax(words.to_owned()));
     }
-    let module = |(module, (line, text)): (&android_bp::Module, (usize, String))| {
-        let own = types.get(&module.typ);
-        Module {
-            kind: own.map_or_else(|| module.typ.clone(), |(kind, _)| kind.clone()),
-            name: module.get_string("name").cloned().unwrap_or_default(),
-            file: file.to_owned(),
-            line,
-            text,
-            properties: module.entries.clone().into_iter().collect(),
-            namespace: own.and_then(|(_, namespace)| namespace.clone()),
-        }
+    let module = |(module, (line, text)): (&android_bp::Module, (usize, String))| Module {
+        kind: module.typ.clone(),
+        name: module.get_string("name").cloned().unwrap_or_default(),
+        file: file.to_owned(),
+        line,
+        text,
+        properties: module.entries.clone().into_iter().collect(),
+        own: None,
     };
-    Ok(parsed.modules.iter().zip(blocks).map(module).collect())
+    let mut modules: Vec<Module> = parsed.modules.iter().zip(blocks).map(module).collect();
+    let types: Vec<OwnType> = modules.iter().filter_map(OwnType::of).collect();
+    for module in &mut modules {
+        module.own = types.iter().find(|own| own.name == module.kind).cloned();
+        if let Some(own) = &module.own {
+            module.kind.clone_from(&own.kind);
+        }
+    }
+    Ok(modules)
 }
 
 /// First line, from 1, and text of every module, which the parser does not keep.
@@ -191,6 +226,26 @@ impl Blueprints {
         self.modules.iter().find(|module| module.name == name)
     }
 
+    /// Files that a property names, from the root; where it names a module, that one's.
+    pub(crate) fn sources(&self, module: &Module, key: &str) -> Vec<PathBuf> {
+        self.sources_within(module, key, 0)
+    }
+
+    fn sources_within(&self, module: &Module, key: &str, depth: usize) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for name in module.strings(key) {
+            match name.strip_prefix(':') {
+                Some(group) if depth < DEEPEST => {
+                    let group = self.get(group).into_iter();
+                    found.extend(group.flat_map(|group| self.sources_within(group, "srcs", depth + 1)));
+                }
+                Some(_) => {}
+                None => found.push(module.folder().join(name)),
+            }
+        }
+        found
+    }
+
     /// The same modules with their defaults merged in and their variables decided for a release. Modules that are only
     /// there to be merged into others stay as they are.
     pub fn resolve(&self, release: &Release, extra: &[(&str, &str, &str)]) -> Blueprints {
@@ -204,8 +259,6 @@ impl Blueprints {
     }
 
     fn properties(&self, module: &Module, config: &[(&str, &str, &str)], depth: usize) -> Properties {
-        /// Defaults of defaults of defaults; a cycle ends here, and Soong refuses it.
-        const DEEPEST: usize = 8;
         let mut merged = Properties::new();
         if depth < DEEPEST {
             for name in module.strings("defaults") {
@@ -218,10 +271,10 @@ impl Blueprints {
         let mut own = module.properties.clone();
         let variables = own.remove("soong_config_variables");
         merge(&mut merged, &own);
-        if let (Some(Value::Map(variables)), Some(namespace)) = (variables, &module.namespace) {
+        if let (Some(Value::Map(variables)), Some(own)) = (variables, &module.own) {
             for (variable, cases) in variables.iter() {
                 let Value::Map(cases) = cases else { continue };
-                let set = config.iter().find(|(space, name, _)| space == namespace && name == variable);
+                let set = config.iter().find(|(space, name, _)| *space == own.namespace && name == variable);
                 let case = set.and_then(|(_, _, value)| cases.get(*value)).or_else(|| cases.get("conditions_default"));
                 if let Some(Value::Map(case)) = case {
                     merge(&mut merged, &case.iter().map(|(key, value)| (key.clone(), value.clone())).collect());

@@ -3,6 +3,7 @@
 //!
 //! Each text follows a contract of AOSP, not of this project; the sources stand beside it.
 
+use crate::apex;
 use crate::bp::{self, Blueprints};
 use crate::platform::RELEASES;
 use crate::report::{Place, Report};
@@ -222,33 +223,90 @@ fn names(root: &Path, blueprints: &Blueprints, report: &mut Report) -> Result<()
     for (value, version) in [("v2", 2), ("v3", 3)] {
         interface(root, blueprints, value, version, report)?;
     }
+    features(blueprints, report);
     Ok(())
 }
 
-/// What a value of the variable `allocator` links and what it declares: one version.
+/// What a value of the variable `allocator` links, is built with and declares, in /vendor and in the APEX: one version.
 fn interface(root: &Path, blueprints: &Blueprints, value: &str, version: u32, report: &mut Report) -> Result<()> {
     let Some(release) = RELEASES.first() else { return Ok(()) };
     let resolved = blueprints.resolve(release, &[("gralloc_dmaheap", "allocator", value)]);
-    let [crate_, group] = ["liballocator_aidl", "gralloc_dmaheap_allocator_vintf"].map(|name| resolved.get(name));
-    let (Some(crate_), Some(group)) = (crate_, group) else {
-        report
-            .found(Place::file("aidl/soong/Android.bp"), "no liballocator_aidl, or no gralloc_dmaheap_allocator_vintf");
+    let Some(crate_) = resolved.get("liballocator_aidl") else {
+        report.found(Place::file("aidl/soong/Android.bp"), "no liballocator_aidl");
         return Ok(());
     };
-    let right = format!("android.hardware.graphics.allocator-V{version}-rust");
+    let right = format!("{ALLOCATOR}{version}-rust");
     let linked = crate_.strings("rustlibs").into_iter().find(|name| name.starts_with(ALLOCATOR)).unwrap_or("nothing");
-    let source = group.strings("srcs").first().and_then(|name| resolved.get(name.strip_prefix(':')?));
-    let Some(fragment) = source.and_then(|group| Some(group.folder().join(group.strings("srcs").first()?))) else {
-        report.found(group.place("name:"), format!("with allocator {value}, no VINTF fragment"));
-        return Ok(());
-    };
-    let text = fs::read_to_string(root.join(&fragment)).with_context(|| fragment.display().to_string())?;
-    let declares = format!("<version>{version}</version>");
-    if linked != right || !text.contains(&declares) {
-        let message = format!("allocator {value} links {linked}, and the fragment is to have {declares}");
-        report.contradiction(group.place("name:"), message, Place::find(&fragment, &text, "<version>"));
+    let links = said(blueprints, linked, crate_);
+    let of_the_service = resolved.modules.iter().filter(|module| module.kind == "rust_binary");
+    let of_the_service = of_the_service.filter(|module| module.name.ends_with(&format!("-service.{MAPPER_SUFFIX}")));
+    // Who names fragments, and where each is named.
+    let mut declared: Vec<(&bp::Module, Vec<(Place, PathBuf)>)> = Vec::new();
+    let group = resolved.get("gralloc_dmaheap_allocator_vintf").map(|group| ("srcs", group)).into_iter();
+    for (key, module) in group.chain(of_the_service.map(|module| ("vintf_fragments", module))) {
+        let files = resolved.sources(module, key).into_iter();
+        declared.push((module, files.map(|file| (module.place(&format!("{key}:")), file)).collect()));
+    }
+    for module in resolved.modules.iter().filter(|module| module.kind == "apex") {
+        let inside = apex::etc(&resolved, module).into_iter().filter(|(path, _)| path.starts_with("vintf"));
+        let named = inside.flat_map(|(_, (from, files))| files.into_iter().map(|file| (from.place("src:"), file)));
+        declared.push((module, named.collect()));
+    }
+    for (module, files) in declared {
+        let mut versions = 0;
+        for (place, file) in files {
+            let text = fs::read_to_string(root.join(&file)).with_context(|| file.display().to_string())?;
+            if !text.contains(&format!("<name>{}</name>", ALLOCATOR.trim_end_matches("-V"))) {
+                continue;
+            }
+            versions += 1;
+            let declares = format!("<version>{version}</version>");
+            if linked != right || !text.contains(&declares) {
+                let message = format!(
+                    "{}: allocator {value} links {linked} ({links}), and the VINTF fragment is to have {declares}",
+                    module.name
+                );
+                report.contradiction(place, message, Place::find(&file, &text, "<version>"));
+            }
+        }
+        if versions != 1 {
+            let message = format!(
+                "{}: allocator {value} links {linked}, and {versions} VINTF fragments declare it; it takes one",
+                module.name
+            );
+            report.contradiction(module.place("name:"), message, links.clone());
+        }
     }
     Ok(())
+}
+
+/// Where a name of a module that is linked is written: in some defaults, most often.
+fn said(blueprints: &Blueprints, name: &str, otherwise: &bp::Module) -> Place {
+    let quoted = format!("\"{name}\"");
+    blueprints.modules.iter().find(|module| module.says(&quoted)).unwrap_or(otherwise).place(&quoted)
+}
+
+/// A feature that speaks of what a generated crate has is on in the releases that link that crate, and in no other.
+fn features(blueprints: &Blueprints, report: &mut Report) {
+    for release in RELEASES {
+        let resolved = blueprints.resolve(release, &[]);
+        for (crate_, feature, prefix, version) in [
+            ("liballocator_aidl", "v3", ALLOCATOR, 3),
+            ("libgralloc_allocator", "common_v7", "android.hardware.graphics.common-V", 7),
+        ] {
+            let [of, links] = [crate_, "liballocator_aidl"].map(|name| resolved.get(name));
+            let (Some(of), Some(links)) = (of, links) else { continue };
+            let linked =
+                links.strings("rustlibs").into_iter().find(|name| name.starts_with(prefix)).unwrap_or("nothing");
+            let [has, wants] = [of.strings("features").contains(&feature), linked == format!("{prefix}{version}-rust")];
+            if has != wants {
+                let has = if has { "has" } else { "lacks" };
+                let message =
+                    format!("Android {}: {crate_} {has} the feature {feature}, and {linked} is linked", release.name);
+                report.contradiction(said(blueprints, feature, of), message, said(blueprints, linked, links));
+            }
+        }
+    }
 }
 
 /// The crates that Soong generates of the allocator's interface.

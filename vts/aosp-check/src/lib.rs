@@ -6,12 +6,15 @@
 //! - [`android`]: the same crates type-checked for Android's targets, and the mapper's exports.
 //! - [`sepolicy`]: the SELinux rules against the heap policies, compiled over a small base policy.
 //! - [`aidl`]: the dumps of this project's own interfaces, and the hash of a frozen one.
+//! - [`apex`]: what is packed into the APEX.
+//! - [`variables`]: what a product sets.
 //! - [`declarations`]: what init, VINTF, SELinux and the linker read, written from the code's constants.
 //!
 //! Each check answers a [`Report`]; nothing here stops at the first finding.
 
 pub mod aidl;
 pub mod android;
+pub mod apex;
 pub mod bp;
 pub mod declarations;
 pub mod packages;
@@ -21,7 +24,7 @@ pub mod sepolicy;
 pub mod soong;
 pub mod sources;
 pub mod tree;
-mod variables;
+pub mod variables;
 
 pub use gralloc_server::adapter::MAPPER_SUFFIX as SUFFIX;
 pub use report::{Finding, Place, Report};

@@ -42,8 +42,9 @@ pub const RELEASES: &[Release] = &[
     },
     Release { name: "15-qpr2", age: QPR2, column: 0, config: &[], graphics_common: "V6", instead: &[] },
     Release { name: "16", age: SIXTEEN, column: 1, config: &[], graphics_common: "V6", instead: &[] },
-    // Of the trees after 16 the interfaces are known and nix, which takes another kind of fd argument from 0.30 on; of the
-    // other crates the versions are not, and 16's stand in.
+    // Of the trees after 16 the interfaces are known; of the crates' versions one of nix, 0.31 (external/rust/android-crates-io,
+    // crates/nix/Android.bp at 5f775be5), of a tree whose release is not. What 16 QPR2 has is not known: 16's versions stand in,
+    // and for nix 0.30, the first that takes whatever holds a descriptor where 0.29 takes its number.
     Release {
         name: "16-qpr2",
         age: SIXTEEN,
@@ -52,15 +53,27 @@ pub const RELEASES: &[Release] = &[
         graphics_common: "V7",
         instead: &[("nix", "0.30.1")],
     },
+    // 17's own matrix (202604) stops at version 2 of the allocator; a later one (202704) knows 3.
     Release {
         name: "17",
         age: SIXTEEN,
         column: 1,
+        config: &[("gralloc_dmaheap", "graphics_common", "v7")],
+        graphics_common: "V7",
+        instead: AFTER_16,
+    },
+    Release {
+        name: "17-v3",
+        age: SIXTEEN,
+        column: 1,
         config: &[("gralloc_dmaheap", "graphics_common", "v7"), ("gralloc_dmaheap", "allocator", "v3")],
         graphics_common: "V7",
-        instead: &[("libc", "0.2.180"), ("nix", "0.31.1")],
+        instead: AFTER_16,
     },
 ];
+
+/// What is built in the trees of 17.
+const AFTER_16: &[(&str, &str)] = &[("libc", "0.2.180"), ("nix", "0.31.1")];
 
 /// Ages of [`RELEASES`]; base 15 has 0.
 const QPR1: usize = 1;

@@ -4,6 +4,7 @@
 //! there and not listed (sources are sandboxed), an edition, dependency or feature that differs from Cargo's, a module
 //! that nobody defines, a crate that is not there for the device, a version that Cargo's manifest does not admit.
 
+use crate::apex;
 use crate::bp::{self, Blueprints, Module};
 use crate::packages::{self, CargoPackage, Side};
 use crate::platform::{self, Availability, Release, RELEASES};
@@ -96,7 +97,7 @@ pub fn check(root: &Path) -> Result<Report> {
         }
     }
     variables::check(root, &written, &mut report)?;
-    apexes(root, &written, &mut report);
+    apex::check(root, &written, &mut report)?;
     coverage(&written, &packages, &mut report);
     let modules = written.modules.iter().filter(|module| !module.name.is_empty()).count();
     report.note(format!("{modules} modules in {} Android.bp files", written.files));
@@ -412,55 +413,6 @@ fn links(context: &Context<'_>, module: &Module, side: Side, report: &mut Report
         report.found(Place::line(&module.file, module.line), message);
     }
 }
-
-/// What an APEX with a library for every process needs: both widths, a C++ runtime of its own, and early HALs that find it.
-fn apexes(root: &Path, blueprints: &Blueprints, report: &mut Report) {
-    for apex in blueprints.modules.iter().filter(|module| module.kind == "apex") {
-        let libraries = apex.strings("native_shared_libs");
-        if !libraries.is_empty() && apex.string("compile_multilib") != Some("both") {
-            let message = format!(
-                "{}: compile_multilib is not \"both\": without it no library for 32-bit apps is in the APEX",
-                apex.name
-            );
-            report.found(apex.place("native_shared_libs:"), message);
-        }
-        for library in libraries {
-            let resolved = RELEASES.first().map(|release| blueprints.resolve(release, &[]));
-            let module = resolved.as_ref().and_then(|resolved| resolved.get(library));
-            if module.is_some_and(|module| module.string("stl") != Some("libc++_static")) {
-                let message =
-                    format!("{library}: stl is not \"libc++_static\": Soong would pack libc++.so into {}", apex.name);
-                report.found(apex.place(library), message);
-            }
-        }
-        let Some(manifest) = apex.string("manifest") else { continue };
-        let file = apex.folder().join(manifest);
-        let read = std::fs::read_to_string(root.join(&file)).ok().and_then(|text| serde_json::from_str(&text).ok());
-        let Some(serde_json::Value::Object(keys)) = read else {
-            report.found(Place::file(&file), "not a JSON object".to_owned());
-            continue;
-        };
-        if keys.get("vendorBootstrap") != Some(&serde_json::Value::Bool(true)) {
-            let message = "vendorBootstrap is not true: early HALs would not find the mapper".to_owned();
-            report.contradiction(Place::file(&file), message, apex.place("name:"));
-        }
-        for key in keys.keys().filter(|key| !MANIFEST_KEYS.contains(&key.as_str())) {
-            report.found(Place::file(&file), format!("the key {key}: apexer knows {}", MANIFEST_KEYS.join(", ")));
-        }
-    }
-}
-
-/// The keys of an APEX manifest that a vendor's may have (`system/apex/proto/apex_manifest.proto`, android-15).
-const MANIFEST_KEYS: &[&str] = &[
-    "name",
-    "version",
-    "vendorBootstrap",
-    "preInstallHook",
-    "postInstallHook",
-    "provideNativeLibs",
-    "requireNativeLibs",
-    "jniLibs",
-];
 
 /// Every crate that ships has an Android.bp.
 fn coverage(blueprints: &Blueprints, packages: &[CargoPackage], report: &mut Report) {

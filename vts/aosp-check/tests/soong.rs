@@ -154,26 +154,13 @@ const FAULTS: &[Fault] = &[
         "service/apex/Android.bp:",
         "compile_multilib is not \"both\"",
     ),
+    // What a product sets.
     Fault(
-        "service/apex/manifest.json",
-        ",\n  \"vendorBootstrap\": true",
-        "",
-        "service/apex/manifest.json",
-        "vendorBootstrap is not true",
-    ),
-    Fault(
-        "service/apex/manifest.json",
-        "vendorBootstrap",
-        "vendorBootStrap",
-        "service/apex/manifest.json",
-        "vendorBootstrap is not true",
-    ),
-    Fault(
-        "service/mapper/Android.bp",
-        "    stl: \"libc++_static\",\n",
-        "",
-        "service/apex/Android.bp:",
-        "pack libc++.so into",
+        "service/product/cuttlefish.mk",
+        "profile,cuttlefish)",
+        "profile,Cuttlefish)",
+        "service/product/cuttlefish.mk:",
+        "sets profile to Cuttlefish",
     ),
     // What bpfmt would tear apart.
     Fault(
@@ -213,53 +200,6 @@ const FAULTS: &[Fault] = &[
         "the allocator's interface imports android.hardware.graphics.common-V5-rust",
     ),
 ];
-
-/// What a V3 tree would be given, and a V2 one.
-#[test]
-fn an_interface_and_a_vintf_fragment_of_two_versions_are_found_with_both_places() {
-    for (from, to, words) in [
-        (":gralloc_dmaheap_allocator_vintf_v3", ":gralloc_dmaheap_allocator_vintf_v2", "v3 links"),
-        (
-            "rustlibs: [\"android.hardware.graphics.allocator-V2-rust\"]",
-            "rustlibs: [\"android.hardware.graphics.allocator-V3-rust\"]",
-            "links android.hardware.graphics.allocator-V3-rust",
-        ),
-    ] {
-        let copy = Copy::new();
-        copy.replace("aidl/soong/Android.bp", from, to);
-        let report = aosp_check::declarations::check(copy.root()).unwrap();
-        let found = finding(&report, words);
-        assert!(found.place.file == "aidl/soong/Android.bp", "{found}");
-        assert!(found.other.as_ref().unwrap().file.ends_with("allocator-service.dmaheap.xml"), "{found}");
-    }
-}
-
-/// What a build would not match, wherever it is written: the value, its case, the makefile, the guide.
-#[test]
-fn a_value_that_no_variable_has_is_found_with_both_places() {
-    let bp = "aidl/soong/Android.bp";
-    for (file, from, to, words) in [
-        (bp, "        \"v5\",\n", "        \"V5\",\n", "the value V5 begins with a capital"),
-        (bp, "            v5: {", "            V5: {", "the value V5 begins with a capital"),
-        (bp, "            v5: {", "            v4: {", "the variable graphics_common has no value v4"),
-        (
-            "docs/porting.md",
-            "graphics_common,v5)",
-            "graphics_common,V5)",
-            "sets graphics_common to V5, and it has v5, v6, v7",
-        ),
-        ("docs/cuttlefish.md", "allocator,v3)", "allocator,V3)", "sets allocator to V3, and it has v2, v3"),
-        ("service/product/cuttlefish.mk", "profile,cuttlefish)", "profile,Cuttlefish)", "sets profile to Cuttlefish"),
-    ] {
-        let copy = Copy::new();
-        copy.replace(file, from, to);
-        let report = soong::check(copy.root()).unwrap();
-        let found = finding(&report, words);
-        let other = found.other.as_ref().unwrap();
-        assert!(found.place.file == file && found.place.line.is_some() && other.line.is_some(), "{found}");
-        assert!(other.file.ends_with("Android.bp") && *other != found.place, "{found}");
-    }
-}
 
 #[test]
 fn every_fault_is_found_and_its_file_named() {
@@ -391,14 +331,43 @@ fn append(copy: &Copy, file: &str, code: &str) {
     fs::write(&path, format!("{text}\n{code}")).unwrap();
 }
 
-/// Soong denies all warnings in this project's modules.
+/// Soong denies all warnings in this project's modules, and what `androidRustcLints` names beside them.
 #[test]
-fn a_warning_of_the_compiler_is_found() {
+fn what_soong_s_lints_deny_is_found() {
     let copy = Copy::shared();
-    copy.replace("service/server/src/access.rs", "use ", "use std::collections::BTreeMap as _Unused;\nuse ");
+    let file = "service/server/src/access.rs";
+    copy.replace(file, "use ", "use std::collections::BTreeMap as _Unused;\nuse ");
+    append(
+        &copy,
+        file,
+        "fn nobody_calls() {}
+
+pub fn undocumented() {
+    let mut never_changed = 1;
+    let _ = never_changed;
+}
+
+/// Nothing.
+///
+/// # Safety
+/// None.
+pub unsafe fn outer(at: *const u8) -> u8 {
+    *at
+}
+",
+    );
     let report = compiled(&copy);
-    let found = finding(&report, "unused import");
-    assert!(found.place.file.ends_with("service/server/src/access.rs"), "{found}");
+    for words in [
+        "unused import",
+        "`nobody_calls` is never used",
+        "missing documentation for a function",
+        "does not need to be mutable",
+        "unsafe and requires unsafe block",
+    ] {
+        let found = finding(&report, words);
+        assert!(found.place.file.ends_with(file), "{found}");
+        assert_eq!(found.other.as_ref().unwrap().file, "service/server/Android.bp", "{found}");
+    }
 }
 
 #[test]
