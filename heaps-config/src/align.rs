@@ -13,7 +13,8 @@ use gralloc_buffer::layout::{Ask, Combine, MAX_PLANES};
 pub(crate) fn resolve(doc: &AlignDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Alignment {
     let mut asks = Asks { path, all: Vec::new(), findings };
     asks.multiple("width_pixels", doc.width_pixels, Ask::Width);
-    asks.multiple("odd_stride_bytes", doc.odd_stride_bytes, Ask::OddStrideBytes);
+    let odd = doc.odd_stride_bytes.as_ref();
+    asks.all_or_each("odd_stride_bytes", odd, Ask::OddStrideBytes, Ask::PlaneOddStride);
     asks.multiple("odd_stride_pixels", doc.odd_stride_pixels, Ask::OddStridePixels);
     asks.all_or_each("stride_bytes", doc.stride_bytes.as_ref(), Ask::StrideBytes, Ask::PlaneStride);
     asks.multiple("stride_pixels", doc.stride_pixels, Ask::StridePixels);
@@ -21,7 +22,10 @@ pub(crate) fn resolve(doc: &AlignDoc, path: &KeyPath, names: &Names, findings: &
     asks.multiple("size_bytes", doc.size_bytes, Ask::LayerBytes);
     if let Some(word) = &doc.chroma_stride {
         let known = ChromaStride::ALL.into_iter().find(|known| known.word() == word);
-        asks.word("chroma_stride", word, &ChromaStride::ALL.map(ChromaStride::word), known.is_some());
+        if known.is_none() {
+            let path = path.key("chroma_stride");
+            asks.findings.push(Finding::no_word(path, word, ChromaStride::ALL.map(ChromaStride::word)));
+        }
         asks.all.extend(known.map(Ask::Chroma));
     }
     asks.amount(doc.added_lines, Ask::AddedLines);
@@ -38,7 +42,9 @@ pub(crate) fn resolve(doc: &AlignDoc, path: &KeyPath, names: &Names, findings: &
     asks.fraction("least_of_luma", &doc.least_of_luma, false, Ask::LeastOfLuma);
     let combine = doc.combine.as_deref().map(|word| {
         let known = Combine::ALL.into_iter().find(|known| known.word() == word);
-        asks.word("combine", word, &Combine::ALL.map(Combine::word), known.is_some());
+        if known.is_none() {
+            asks.findings.push(Finding::no_word(path.key("combine"), word, Combine::ALL.map(Combine::word)));
+        }
         known.unwrap_or_default()
     });
     let asks = asks.all;
@@ -69,7 +75,7 @@ impl Asks<'_> {
         self.all.extend(value.map(ask));
     }
 
-    /// One number goes for all planes together; a list for each plane by itself.
+    /// One number goes for the first plane and through it for all; a list for each plane by itself.
     fn all_or_each(&mut self, key: &str, value: Option<&PerPlane>, all: fn(u32) -> Ask, each: fn(u8, u32) -> Ask) {
         match value {
             Some(PerPlane::All(value)) => self.multiple(key, Some(*value), all),
@@ -128,15 +134,6 @@ impl Asks<'_> {
                 );
             }
             _ => self.bad(self.path.key(key), "not a ratio", "allowed: [parts, of], both from 1 on: [5, 2]"),
-        }
-    }
-
-    fn word(&mut self, key: &str, word: &str, allowed: &[&str], known: bool) {
-        if !known {
-            let message = format!("\"{}\"", word.escape_default());
-            let mut finding = Finding::new(Code::BadValue, self.path.key(key), message);
-            finding.allowed = allowed.iter().map(|word| (*word).to_owned()).collect();
-            self.findings.push(finding);
         }
     }
 }

@@ -86,9 +86,7 @@ fn initialise(doc: &CompressDoc, path: &KeyPath, findings: &mut Vec<Finding>) ->
     let path = path.key("initialise");
     let known = Initialise::ALL.into_iter().find(|known| known.word() == word);
     if known.is_none() {
-        let mut finding = Finding::new(Code::BadValue, path, format!("\"{}\"", word.escape_default()));
-        finding.allowed = Initialise::ALL.iter().map(|known| known.word().to_owned()).collect();
-        findings.push(finding);
+        findings.push(Finding::no_word(path, word, Initialise::ALL.map(Initialise::word)));
         return None;
     }
     let is_header = |grid: &GridDoc| {

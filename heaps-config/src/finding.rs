@@ -153,6 +153,13 @@ impl Finding {
         finding
     }
 
+    /// A finding about a word that is none of `allowed`.
+    pub(crate) fn no_word(path: KeyPath, word: &str, allowed: impl IntoIterator<Item = &'static str>) -> Finding {
+        let mut finding = Finding::new(crate::Code::BadValue, path, format!("\"{}\"", word.escape_default()));
+        finding.allowed = allowed.into_iter().map(str::to_owned).collect();
+        finding
+    }
+
     /// The same about the key.
     #[must_use]
     pub fn about_key(mut self) -> Finding {

@@ -58,10 +58,11 @@ fn one(doc: &VendorMetadataDoc, path: &KeyPath, names: &Names, findings: &mut Ve
     check_type(doc, path, findings);
     let encoding = Encoding::from_word(&doc.encoding);
     if encoding.is_none() && !doc.encoding.is_empty() {
-        let message = format!("\"{}\" is no encoding", doc.encoding.escape_default());
-        let mut finding = Finding::new(Code::BadValue, path.key("encoding"), message);
-        finding.allowed = Encoding::ALL.iter().map(|known| known.word().to_owned()).collect();
-        findings.push(finding);
+        findings.push(Finding::no_word(
+            path.key("encoding"),
+            &doc.encoding,
+            Encoding::ALL.iter().map(|known| known.word()),
+        ));
     }
     let encoding = encoding.unwrap_or(Encoding::I64);
     VendorMetadata {

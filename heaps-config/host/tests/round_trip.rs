@@ -78,12 +78,12 @@ fn per_plane() -> impl Strategy<Value = Option<PerPlane>> {
 
 fn align() -> impl Strategy<Value = AlignDoc> {
     let head = (name(), condition(false, true), of(name()), of(name()));
-    let each = (per_plane(), per_plane(), per_plane(), per_plane(), per_plane(), per_plane());
+    let each = (per_plane(), per_plane(), per_plane(), per_plane(), per_plane(), per_plane(), per_plane());
     let lists = (numbers(), numbers(), numbers(), of(size()));
-    (head, each, any::<[Option<u32>; 9]>(), lists).prop_map(|(head, each, one, lists)| {
+    (head, each, any::<[Option<u32>; 8]>(), lists).prop_map(|(head, each, one, lists)| {
         let (name, when, combine, chroma_stride) = head;
-        let (stride_bytes, height_lines, plane_start, plane_size, padding_bytes, padding_lines) = each;
-        let [width_pixels, stride_pixels, odd_stride_bytes, odd_stride_pixels, added_lines, tail_bytes, tail_lines, tail_least, size_bytes] =
+        let (stride_bytes, odd_stride_bytes, height_lines, plane_start, plane_size, padding_bytes, padding_lines) = each;
+        let [width_pixels, stride_pixels, odd_stride_pixels, added_lines, tail_bytes, tail_lines, tail_least, size_bytes] =
             one;
         let (tail_blocks, tail_of_luma, least_of_luma, least_bytes) = lists;
         AlignDoc {

@@ -150,9 +150,11 @@ fn read_without_release_watch(table: &mut Table<'_>, findings: &mut Vec<Finding>
     let Some(text) = table.text(key, findings) else { return WithoutReleaseWatch::default() };
     let known = WithoutReleaseWatch::ALL.into_iter().find(|known| known.word() == text);
     if known.is_none() {
-        let mut finding = Finding::new(Code::BadValue, table.path().key(key), format!("\"{}\"", text.escape_default()));
-        finding.allowed = WithoutReleaseWatch::ALL.iter().map(|known| known.word().to_owned()).collect();
-        findings.push(finding);
+        findings.push(Finding::no_word(
+            table.path().key(key),
+            &text,
+            WithoutReleaseWatch::ALL.map(|known| known.word()),
+        ));
     }
     known.unwrap_or_default()
 }

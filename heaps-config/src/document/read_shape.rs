@@ -89,7 +89,7 @@ pub(super) fn read_align(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> 
         width_pixels: table.number("width_pixels", findings),
         stride_bytes: per_plane(table, "stride_bytes", findings),
         stride_pixels: table.number("stride_pixels", findings),
-        odd_stride_bytes: table.number("odd_stride_bytes", findings),
+        odd_stride_bytes: per_plane(table, "odd_stride_bytes", findings),
         odd_stride_pixels: table.number("odd_stride_pixels", findings),
         chroma_stride: table.text("chroma_stride", findings),
         height_lines: per_plane(table, "height_lines", findings),

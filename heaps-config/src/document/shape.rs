@@ -196,9 +196,9 @@ pub struct AlignDoc {
     /// Pixels of the first plane's line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stride_pixels: Option<u32>,
-    /// Bytes of which the first plane's line is an odd multiple.
+    /// Bytes of which the first plane's line is an odd multiple; or each plane's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub odd_stride_bytes: Option<u32>,
+    pub odd_stride_bytes: Option<PerPlane>,
     /// Pixels of which the first plane's line is an odd multiple.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub odd_stride_pixels: Option<u32>,

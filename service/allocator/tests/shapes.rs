@@ -24,7 +24,7 @@ fn number() -> impl Strategy<Value = u32> {
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
-    (0usize..22, 0u8..4, number(), number(), number()).prop_map(|(kind, plane, a, b, c)| match kind {
+    (0usize..23, 0u8..4, number(), number(), number()).prop_map(|(kind, plane, a, b, c)| match kind {
         0 => Ask::Width(a),
         1 => Ask::StrideBytes(a),
         2 => Ask::StridePixels(a),
@@ -46,6 +46,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         18 => Ask::TailLeast(a),
         19 => Ask::LeastBytes(a.into()),
         20 => Ask::LeastOfLuma(Fraction { parts: a, of: b.max(1) }),
+        21 => Ask::PlaneOddStride(plane, a),
         _ => Ask::LayerBytes(a),
     })
 }

@@ -228,7 +228,7 @@ fn align(at: u8, bytes: &mut Bytes<'_>, formats: &[String]) -> AlignDoc {
         width_pixels: some_figure(bytes),
         stride_bytes: per_plane(bytes),
         stride_pixels: some_figure(bytes),
-        odd_stride_bytes: some_figure(bytes),
+        odd_stride_bytes: per_plane(bytes),
         odd_stride_pixels: some_figure(bytes),
         chroma_stride: some(bytes, |bytes| bytes.pick(&ChromaStride::ALL).word().to_owned()),
         height_lines: per_plane(bytes),

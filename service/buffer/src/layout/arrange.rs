@@ -160,23 +160,14 @@ impl<'a> Form<'a> {
         }
         let unit = self.stride_unit(needs)?;
         let mut odd = needs.odd_stride_bytes;
+        let own = needs.planes.first()?.odd_stride_bytes;
+        if own > 0 {
+            odd = common_multiple(odd, own)?;
+        }
         if needs.odd_stride_pixels > 0 {
             odd = common_multiple(odd, self.bytes_of(needs.odd_stride_pixels)?)?;
         }
-        if odd == 0 {
-            return line.checked_next_multiple_of(unit);
-        }
-        // Odd multiples of `odd` that are multiples of `unit` too are the odd multiples of both's common one, if that is
-        // itself an odd multiple.
-        let both = common_multiple(unit, odd)?;
-        if (both / odd) % 2 == 0 {
-            return None;
-        }
-        let stride = line.checked_next_multiple_of(both)?;
-        match (stride / both) % 2 {
-            0 => stride.checked_add(both),
-            _ => Some(stride),
-        }
+        odd_multiple(line, unit, odd)
     }
 
     /// The stride of the first plane is a multiple of this many bytes: whole samples in every plane, the layout's own
@@ -239,7 +230,7 @@ impl<'a> Form<'a> {
             ChromaStride::Own => line,
         };
         let unit = common_multiple(own.stride_bytes, needs.stride_bytes)?;
-        stride.max(line).checked_next_multiple_of(common_multiple(unit, sample_bytes(shape))?)
+        odd_multiple(stride.max(line), common_multiple(unit, sample_bytes(shape))?, own.odd_stride_bytes)
     }
 
     fn lines(&self, shape: &PlaneShape, height: u32, needs: &Needs, own: u64) -> Option<u64> {
@@ -268,6 +259,24 @@ impl<'a> Form<'a> {
         let lines = own.padding_lines.div_ceil(shape.vertical_subsampling.into());
         let padding = span.stride.checked_mul(lines)?.checked_add(own.padding_bytes)?;
         bytes.checked_add(padding)?.checked_next_multiple_of(own.size_bytes.max(1))
+    }
+}
+
+/// The next multiple of `unit` that is an odd one of `odd`; of a zero, any.
+fn odd_multiple(line: u64, unit: u64, odd: u64) -> Option<u64> {
+    if odd == 0 {
+        return line.checked_next_multiple_of(unit);
+    }
+    // Odd multiples of `odd` that are multiples of `unit` too are the odd multiples of both's common one, if that is
+    // itself an odd multiple.
+    let both = common_multiple(unit, odd)?;
+    if (both / odd) % 2 == 0 {
+        return None;
+    }
+    let stride = line.checked_next_multiple_of(both)?;
+    match (stride / both) % 2 {
+        0 => stride.checked_add(both),
+        _ => Some(stride),
     }
 }
 

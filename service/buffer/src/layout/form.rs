@@ -28,6 +28,7 @@ impl Contract {
             | Ask::OddStrideBytes(_)
             | Ask::OddStridePixels(_)
             | Ask::PlaneStride(0, 2..)
+            | Ask::PlaneOddStride(0, _)
                 if self.fixed_stride =>
             {
                 Some("its stride is its width, by its definition")
@@ -35,7 +36,11 @@ impl Contract {
             Ask::Lines(2..) | Ask::PlaneLines(_, 2..) | Ask::AddedLines(1..) if self.fixed_height => {
                 Some("it has exactly as many lines as its height, by its definition")
             }
-            Ask::PlaneStride(1.., 2..) | Ask::Chroma(ChromaStride::Same | ChromaStride::Own) if self.yv12 => {
+            Ask::PlaneStride(1.., 2..)
+            | Ask::PlaneOddStride(1.., _)
+            | Ask::Chroma(ChromaStride::Same | ChromaStride::Own)
+                if self.yv12 =>
+            {
                 Some("its chroma lines are half of luma's, rounded to 16 bytes, by its definition")
             }
             Ask::PlaneStart(1.., 2..)

@@ -126,6 +126,8 @@ pub enum Ask {
     OddStridePixels(u32),
     /// A plane's stride is a multiple of bytes, whatever the other planes'.
     PlaneStride(u8, u32),
+    /// A plane's stride is an odd multiple of bytes, whatever the other planes'.
+    PlaneOddStride(u8, u32),
     /// How the planes after the first get their stride.
     Chroma(ChromaStride),
     /// The first plane's lines are a multiple; subsampled planes have their share.
@@ -178,7 +180,7 @@ impl Ask {
             Ask::Width(_) => "width_pixels",
             Ask::StrideBytes(_) | Ask::PlaneStride(..) => "stride_bytes",
             Ask::StridePixels(_) => "stride_pixels",
-            Ask::OddStrideBytes(_) => "odd_stride_bytes",
+            Ask::OddStrideBytes(_) | Ask::PlaneOddStride(..) => "odd_stride_bytes",
             Ask::OddStridePixels(_) => "odd_stride_pixels",
             Ask::Chroma(_) => "chroma_stride",
             Ask::Lines(_) | Ask::PlaneLines(..) => "height_lines",
@@ -206,9 +208,10 @@ impl Ask {
             | Ask::StridePixels(_)
             | Ask::OddStrideBytes(_)
             | Ask::OddStridePixels(_)
-            | Ask::PlaneStride(0, _) => Step::Stride,
+            | Ask::PlaneStride(0, _)
+            | Ask::PlaneOddStride(0, _) => Step::Stride,
             Ask::Lines(_) | Ask::PlaneLines(0, _) | Ask::AddedLines(_) => Step::Lines,
-            Ask::PlaneStride(..) | Ask::PlaneLines(..) | Ask::Chroma(_) => Step::OtherPlanes,
+            Ask::PlaneStride(..) | Ask::PlaneOddStride(..) | Ask::PlaneLines(..) | Ask::Chroma(_) => Step::OtherPlanes,
             Ask::PlaneStart(..) | Ask::PlaneSize(..) | Ask::PaddingBytes(..) | Ask::PaddingLines(..) => Step::Places,
             Ask::TailBytes(_) | Ask::TailLines(_) | Ask::TailBlocks(_) | Ask::TailOfLuma(_) | Ask::TailLeast(_) => {
                 Step::Tail
@@ -231,6 +234,7 @@ impl Ask {
             | Ask::OddStrideBytes(number)
             | Ask::OddStridePixels(number)
             | Ask::PlaneStride(_, number)
+            | Ask::PlaneOddStride(_, number)
             | Ask::Lines(number)
             | Ask::PlaneLines(_, number)
             | Ask::AddedLines(number)
@@ -253,6 +257,7 @@ impl Ask {
             | Ask::OddStrideBytes(_)
             | Ask::OddStridePixels(_)
             | Ask::PlaneStride(..)
+            | Ask::PlaneOddStride(..)
             | Ask::Chroma(_) => Group::Strides,
             Ask::Lines(_) | Ask::PlaneLines(..) | Ask::AddedLines(_) => Group::Lines,
             Ask::PlaneStart(..) | Ask::PlaneSize(..) | Ask::PaddingBytes(..) | Ask::PaddingLines(..) => Group::Planes,
@@ -270,6 +275,8 @@ impl Ask {
 pub struct PlaneNeeds {
     /// Bytes: its stride is a multiple.
     pub stride_bytes: u64,
+    /// Bytes: its stride is an odd multiple; 0 for any.
+    pub odd_stride_bytes: u64,
     /// Lines: a multiple of these, from its own samples; 0 where its lines follow from the first plane's.
     pub lines: u64,
     /// Bytes: it starts at a multiple.
@@ -334,6 +341,7 @@ impl Needs {
         added_lines: 0,
         planes: [PlaneNeeds {
             stride_bytes: 1,
+            odd_stride_bytes: 0,
             lines: 0,
             start_bytes: 1,
             size_bytes: 1,
@@ -373,7 +381,7 @@ impl Needs {
                     chroma: none.chroma,
                     ..*self
                 };
-                self.planes.iter_mut().for_each(|plane| plane.stride_bytes = 1);
+                self.planes.iter_mut().for_each(|plane| (plane.stride_bytes, plane.odd_stride_bytes) = (1, 0));
             }
             Group::Lines => {
                 (self.height_lines, self.added_lines) = (1, 0);
@@ -381,7 +389,8 @@ impl Needs {
             }
             Group::Planes => {
                 for (plane, none) in self.planes.iter_mut().zip(none.planes) {
-                    *plane = PlaneNeeds { stride_bytes: plane.stride_bytes, lines: plane.lines, ..none };
+                    let PlaneNeeds { stride_bytes, odd_stride_bytes, lines, .. } = *plane;
+                    *plane = PlaneNeeds { stride_bytes, odd_stride_bytes, lines, ..none };
                 }
             }
             Group::Tail => {
@@ -425,6 +434,7 @@ impl Needs {
             Ask::OddStrideBytes(bytes) => multiple(&mut self.odd_stride_bytes, bytes),
             Ask::OddStridePixels(pixels) => multiple(&mut self.odd_stride_pixels, pixels),
             Ask::PlaneStride(plane, bytes) => multiple(&mut self.plane(plane)?.stride_bytes, bytes),
+            Ask::PlaneOddStride(plane, bytes) => multiple(&mut self.plane(plane)?.odd_stride_bytes, bytes),
             Ask::Chroma(chroma) => {
                 self.chroma = chroma;
                 Some(())
