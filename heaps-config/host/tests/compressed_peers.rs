@@ -1,4 +1,18 @@
 //! Compressed and tiled layouts that other allocators have compiled in: their worked examples, as policies.
+//!
+//! Each worked example that was derived from their sources, and the test that has it; those of lines are in `peers.rs`.
+//!
+//! | scheme | examples | test |
+//! |---|---|---|
+//! | AFBC | RGBA plain, tiled, 32x8 and of 1366 pixels; NV12 and P010 as one plane; RGB_565; RGBA_FP16 tiled | `afbc_of_one_plane` |
+//! | AFBC | NV12 of two planes, 32x8 and 64x4 | `afbc_of_two_planes` |
+//! | AFBC | what Pixel adds behind it | `pixel_afbc_worked_examples` |
+//! | AFRC | RGBA of 16 bytes SCAN and 24 ROT, Y of 32 SCAN | `afrc_worked_examples` |
+//! | UBWC | NV12 of two fields and of one, TP10, P010 | `ubwc_of_yuv_worked_examples` |
+//! | UBWC | RGBA_8888 of three sizes, RGBA_FP16, RGB_565 | `ubwc_of_rgb_worked_examples` |
+//! | UBWC | minigbm's NV12 of 1920 and 1280 pixels | `minigbm_ubwc_worked_examples` |
+//! | SBWC | 8 bits, plain and with Pixel's tails | `sbwc_worked_example` |
+//! | SAND | NV12 with lines to 8 and to 16, P030 | `sand_worked_examples` |
 // A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -19,11 +33,11 @@ fn policy(name: &str, text: &str) -> Policy {
 }
 
 fn arm() -> Policy {
-    policy("arm.toml", include_str!("peers/arm.toml"))
+    policy("arm.toml", include_str!("../../vendors/arm.toml"))
 }
 
 fn qualcomm() -> Policy {
-    policy("qualcomm.toml", include_str!("peers/qualcomm.toml"))
+    policy("qualcomm.toml", include_str!("../../vendors/qualcomm.toml"))
 }
 
 fn asked(format: &'static str, usage: &'static str, width: i32, height: i32) -> Asked {
@@ -105,7 +119,7 @@ fn afbc_with_a_double_body() {
 
 #[test]
 fn pixel_afbc_worked_examples() {
-    let pixel = policy("pixel.toml", include_str!("peers/pixel.toml"));
+    let pixel = policy("pixel.toml", include_str!("../../vendors/pixel.toml"));
     one(&pixel, asked("RGBA_8888", GPU, 1080, 2400), 163_840, 10_444_800, 10_608_896, (4352, 2400));
     let padded = "GPU_RENDER_TARGET|COMPOSER_OVERLAY|AFBC_PADDING";
     one(&pixel, asked("RGBA_8888", padded, 1366, 768), 67_584, 4_325_376, 4_393_216, (5632, 768));
@@ -114,7 +128,7 @@ fn pixel_afbc_worked_examples() {
 /// The decoder's formats are compressed or not to be had: 12, 15 and 20 bits a pixel.
 #[test]
 fn rockchip_afbc_worked_examples() {
-    let rockchip = policy("rockchip.toml", include_str!("peers/rockchip.toml"));
+    let rockchip = policy("rockchip.toml", include_str!("../../vendors/rockchip.toml"));
     one(&rockchip, asked("YUV420_8BIT_I", "VIDEO_DECODER", 1920, 1080), 131_072, 3_133_440, 3_264_512, (2880, 1088));
     one(&rockchip, asked("YUV420_10BIT_I", "VIDEO_DECODER", 1280, 720), 58_368, 1_843_200, 1_901_568, (2400, 720));
     one(&rockchip, asked("Y210", "VIDEO_DECODER", 1280, 720), 58_368, 2_304_000, 2_362_368, (3200, 720));
@@ -217,7 +231,7 @@ fn ubwc_of_rgb_worked_examples() {
 
 #[test]
 fn minigbm_ubwc_worked_examples() {
-    let policy = policy("minigbm-msm.toml", include_str!("peers/minigbm-msm.toml"));
+    let policy = policy("minigbm-msm.toml", include_str!("../../vendors/minigbm-msm.toml"));
     let hd = info(&policy, asked("YCBCR_420_888", "VIDEO_DECODER|UBWC", 1920, 1080));
     assert_eq!(areas(&hd), [(0, 12_288, 2_088_960), (2_101_248, 8_192, 1_044_480)]);
     assert_eq!(hd.buffer_bytes, 3_248_128);
@@ -226,19 +240,19 @@ fn minigbm_ubwc_worked_examples() {
 
 #[test]
 fn sbwc_worked_example() {
-    let policy = policy("samsung.toml", include_str!("peers/samsung.toml"));
+    let policy = policy("samsung.toml", include_str!("../../vendors/samsung.toml"));
     let info = info(&policy, asked("EXYNOS_YCbCr_420_SPN_SBWC", "VIDEO_DECODER", 1920, 1080));
     assert_eq!(areas(&info), [(0, 8_960, 2_089_024), (2_097_984, 4_480, 1_044_544)]);
     assert_eq!((info.planes.as_slice()[0].stride_bytes, info.buffer_bytes), (7680, 3_147_008));
     assert!(info.compression.unwrap().body_first);
-    let pixel = self::policy("pixel.toml", include_str!("peers/pixel.toml"));
+    let pixel = self::policy("pixel.toml", include_str!("../../vendors/pixel.toml"));
     let tails = self::info(&pixel, asked("EXYNOS_YCbCr_420_SPN_SBWC", "VIDEO_DECODER", 1920, 1080));
     assert_eq!(tails.buffer_bytes, 3_147_008 + 1024 + 256);
 }
 
 #[test]
 fn sbwc_of_ten_bits_and_lossy() {
-    let policy = policy("samsung.toml", include_str!("peers/samsung.toml"));
+    let policy = policy("samsung.toml", include_str!("../../vendors/samsung.toml"));
     let ten = info(&policy, asked("EXYNOS_YCbCr_420_SPN_10B_SBWC", "VIDEO_DECODER", 1920, 1080));
     assert_eq!(areas(&ten), [(0, 8_896, 2_592_064), (2_600_960, 4_448, 1_296_064)]);
     assert_eq!((ten.planes.as_slice()[0].stride_bytes, ten.buffer_bytes), (9600, 3_901_472));
@@ -249,7 +263,7 @@ fn sbwc_of_ten_bits_and_lossy() {
 
 #[test]
 fn sand_worked_examples() {
-    let policy = policy("raspberrypi.toml", include_str!("peers/raspberrypi.toml"));
+    let policy = policy("raspberrypi.toml", include_str!("../../vendors/raspberrypi.toml"));
     let new = info(&policy, asked("YCBCR_420_888", "VIDEO_DECODER", 1920, 1080));
     assert_eq!((new.modifier, new.buffer_bytes), (0x0700_0000_0006_5404, 3_110_400));
     assert_eq!(new.planes.as_slice()[1].offset_bytes, 138_240);

@@ -545,7 +545,16 @@ fn planes_of_vendor_formats_hold_their_components() {
 
 /// A policy with a compression of RGBA, one line of it marked.
 fn compress(lines: &str) -> String {
-    with(&format!("[[compress]]\nname = \"c\"\nlayouts = [\"RGBA_8888\"]\nfourcc = \"AB24\"\n{lines}"))
+    let modifier = if lines.contains("modifier = ") { "" } else { "modifier = 0x0100000000000002\n" };
+    with(&format!("[[compress]]\nname = \"c\"\nlayouts = [\"RGBA_8888\"]\nfourcc = \"AB24\"\n{modifier}{lines}"))
+}
+
+/// To a reader of the modifier, 0 is a picture in lines.
+#[test]
+fn compression_without_a_modifier_is_told_from_lines_by_nobody() {
+    let found = only(&compress("modifier = 0 #!\ngrid = [{}]"), Code::Compression, "compress[0].modifier");
+    assert!(found.finding.help.as_deref().unwrap_or_default().contains("0x00ffffffffffffff"), "{found:?}");
+    assert!(lint_text(&compress("modifier = 0x00ffffffffffffff\ngrid = [{}]")).findings.is_empty());
 }
 
 #[test]
@@ -689,7 +698,7 @@ fn compressions_that_never_apply() {
     assert!(found.finding.message.contains("no [[compress]] makes a buffer"), "{found:?}");
     let mapped = "value = 0x102\nfourcc = \"NV12\"\nlike = \"NV12\"\nlinear = false\ncpu = true #!\n";
     let mapped = format!(
-        "{}\n[[compress]]\nname = \"c\"\nlayouts = [\"NV15\"]\nfourcc = \"NV12\"\ngrid = [{{}}]",
+        "{}\n[[compress]]\nname = \"c\"\nlayouts = [\"NV15\"]\nfourcc = \"NV12\"\nmodifier = 1\ngrid = [{{}}]",
         format(mapped)
     );
     only(&mapped, Code::CompressUnmapped, "format[0].cpu");

@@ -1,4 +1,16 @@
 //! What other allocators have compiled in can be written as a policy, and gives the plans that they give.
+//!
+//! Each worked example that was derived from an allocator's sources, and the test that has it; those of blocks are in
+//! `compressed_peers.rs`.
+//!
+//! | allocator | examples | test |
+//! |---|---|---|
+//! | Rockchip | NV12 of 1920, 1280 and 2048 pixels with the odd bit, without a bit; NV15 with 64, NV16 with 16 | `rockchip_worked_examples` |
+//! | Pixel | NV12 for hardware and for the encoder, RGBA for the GPU | `pixel_worked_examples` |
+//! | minigbm | Rockchip's NV12, MediaTek's for the encoder, msm's of 1920 and 1280 pixels | `minigbm_worked_examples` |
+//! | NXP | NV12 with PADDING_BUFFER | `nxp_worked_examples` |
+//! | Qualcomm | NV12 VENUS, NV21, NV12_HEIF, NV21_ZSL, RAW10 | `qualcomm_worked_examples` |
+//! | Samsung | 420_SPN for video and GPU, the same with the composer until Android 12 | `samsung_worked_examples` |
 // A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -17,7 +29,7 @@ fn policy(name: &str, text: &str) -> Policy {
 }
 
 fn pixel() -> Policy {
-    policy("pixel.toml", include_str!("peers/pixel.toml"))
+    policy("pixel.toml", include_str!("../../vendors/pixel.toml"))
 }
 
 #[test]
@@ -91,7 +103,7 @@ fn pixel_worked_examples() {
 }
 
 fn qualcomm() -> Policy {
-    policy("qualcomm.toml", include_str!("peers/qualcomm.toml"))
+    policy("qualcomm.toml", include_str!("../../vendors/qualcomm.toml"))
 }
 
 #[test]
@@ -127,7 +139,7 @@ fn qualcomm_worked_examples() {
 fn a_vendor_s_number_is_what_the_policy_says() {
     let venus = plan(&qualcomm(), asked("NV12_ENCODEABLE", "VIDEO_DECODER", 640, 480)).unwrap();
     assert_eq!((venus.layout, venus.planes[0]), (Layout::Nv12, (0, 640, 480)));
-    let nxp = policy("nxp.toml", include_str!("peers/nxp.toml"));
+    let nxp = policy("nxp.toml", include_str!("../../vendors/nxp.toml"));
     let packed = plan(&nxp, asked("NXP_CbYCrY_422_I", "VIDEO_DECODER", 640, 480)).unwrap();
     assert_eq!((packed.layout, packed.planes[0]), (Layout::Vendor, (0, 1280, 480)));
     let value = |policy: &Policy, name: &str| policy.formats.iter().find(|format| format.name == name).unwrap().value;
@@ -152,7 +164,7 @@ fn qualcomm_private_bits_and_node_names() {
 }
 
 fn rockchip() -> Policy {
-    policy("rockchip.toml", include_str!("peers/rockchip.toml"))
+    policy("rockchip.toml", include_str!("../../vendors/rockchip.toml"))
 }
 
 #[test]
@@ -174,7 +186,7 @@ fn rockchip_stride_by_usage_bit() {
     assert_eq!(lines("ALLOC_HEIGHT_ALIGN_16"), 80);
     assert_eq!(lines("ALLOC_HEIGHT_ALIGN_8|ALLOC_HEIGHT_ALIGN_16"), 128);
     let heaps_of = |usage| plan(&policy, Asked { usage, ..Asked::default() }).unwrap().heaps;
-    assert_eq!(heaps_of("PHY_CONTIG"), ["cma"]);
+    assert_eq!(heaps_of("PHY_CONTIG_BUFFER"), ["cma"]);
     assert_eq!(heaps_of("WITHIN_4G|CPU_READ_OFTEN"), ["dma32"]);
     assert_eq!(heaps_of("WITHIN_4G|GPU_TEXTURE"), ["dma32-uncached", "dma32"]);
 }
@@ -195,16 +207,32 @@ fn rockchip_worked_examples() {
     let nv24 = plan(&policy, asked("YCBCR_444_888", "VIDEO_DECODER|SPECIFY_STRIDE", 1920, 1080)).unwrap();
     assert_eq!(nv24.planes, [(0, 1920, 1080), (2_073_600, 3840, 1080)]);
     assert_eq!(nv24.bytes, 6_220_800);
+    // Rounded by itself: 3842 bytes to 3856, not twice the 1936 of the first plane.
+    let nv24 = plan(&policy, asked("YCBCR_444_888", "VIDEO_DECODER|STRIDE_ALIGN_16", 1921, 2)).unwrap();
+    assert_eq!(nv24.planes, [(0, 1936, 2), (3872, 3856, 2)]);
+    // 3840 is fifteen times 256.
+    let odd = plan(&policy, asked("YCBCR_444_888", "VIDEO_DECODER|STRIDE_ALIGN_256_ODD_TIMES", 1920, 1080)).unwrap();
+    assert_eq!(odd.planes, [(0, 2304, 1080), (2_488_320, 3840, 1080)]);
+    assert_eq!(odd.bytes, 3 * 2_488_320, "the motion vectors' minimum");
+    let read = plan(&policy, asked("Y8", "CPU_READ_OFTEN", 1921, 2)).unwrap();
+    assert_eq!(read.stride, 1936);
+}
+
+/// The table that is shipped as an example has the worked examples in it, too.
+#[test]
+fn rockchip_s_own_expectations_hold() {
+    let table = lint(Source::text("rockchip.toml", include_str!("../../vendors/rockchip.toml"), Format::Toml));
+    common::holds(&table);
 }
 
 #[test]
 fn minigbm_worked_examples() {
-    let rockchip = policy("minigbm-rockchip.toml", include_str!("peers/minigbm-rockchip.toml"));
+    let rockchip = policy("minigbm-rockchip.toml", include_str!("../../vendors/minigbm-rockchip.toml"));
     let nv12 = |usage, width, height| asked("YCBCR_420_888", usage, width, height);
     example(&rockchip, nv12("VIDEO_DECODER", 1920, 1080), 1920, 1088, 2_088_960, 4_177_920);
-    let mediatek = policy("minigbm-mediatek.toml", include_str!("peers/minigbm-mediatek.toml"));
+    let mediatek = policy("minigbm-mediatek.toml", include_str!("../../vendors/minigbm-mediatek.toml"));
     example(&mediatek, nv12("VIDEO_ENCODER", 1920, 1080), 1920, 1088, 2_150_400, 3_225_600);
-    let msm = policy("minigbm-msm.toml", include_str!("peers/minigbm-msm.toml"));
+    let msm = policy("minigbm-msm.toml", include_str!("../../vendors/minigbm-msm.toml"));
     example(&msm, nv12("VIDEO_DECODER", 1920, 1080), 1920, 1088, 2_088_960, 3_145_728);
     example(&msm, nv12("VIDEO_DECODER", 1280, 720), 1280, 736, 942_080, 1_425_408);
     example(&msm, nv12("VIDEO_DECODER", 640, 480), 640, 480, 307_200, 473_088);
@@ -212,7 +240,7 @@ fn minigbm_worked_examples() {
 
 #[test]
 fn nxp_worked_examples() {
-    let policy = policy("nxp.toml", include_str!("peers/nxp.toml"));
+    let policy = policy("nxp.toml", include_str!("../../vendors/nxp.toml"));
     let nv12 = asked("NXP_NV12", "VIDEO_DECODER|PADDING_BUFFER", 1920, 1080);
     example(&policy, nv12, 1920, 1088, 2_088_960, 3_655_712);
     // Ten bits of 1920 pixels are 2400 bytes.
@@ -222,7 +250,7 @@ fn nxp_worked_examples() {
 
 #[test]
 fn samsung_worked_examples() {
-    let policy = policy("samsung.toml", include_str!("peers/samsung.toml"));
+    let policy = policy("samsung.toml", include_str!("../../vendors/samsung.toml"));
     let spn = |usage| asked("EXYNOS_YCbCr_420_SPN", usage, 1920, 1080);
     example(&policy, spn("VIDEO_DECODER|GPU_TEXTURE"), 1920, 1088, 2_088_960, 3_133_696);
     let display = "VIDEO_DECODER|GPU_TEXTURE|COMPOSER_OVERLAY";

@@ -4,6 +4,7 @@
 
 use heaps_config::Code;
 use heaps_host::{lint, Format, Source};
+use std::collections::BTreeMap;
 
 /// A key that nobody knows, in every section: the findings say what would be allowed.
 const EVERY_SECTION: &str = r#"
@@ -76,7 +77,7 @@ fn every_layout_that_is_no_format_is_in_the_readme() {
 #[test]
 fn every_example_of_the_guide_is_a_boards_own() {
     let boards = ["arm", "qualcomm", "rockchip"].map(|name| {
-        let path = format!("{}/tests/peers/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/../vendors/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         std::fs::read_to_string(path).unwrap().parse::<toml::Table>().unwrap()
     });
     let guide = include_str!("../../../docs/vendor-gralloc.md");
@@ -86,6 +87,26 @@ fn every_example_of_the_guide_is_a_boards_own() {
         let example = block.parse::<toml::Table>().unwrap();
         assert!(boards.iter().any(|board| is_part(&example, board)), "{block}");
     }
+}
+
+/// The guide goes through all of Rockchip's names; the policy has each with this number, and no other.
+#[test]
+fn the_guides_tables_are_the_whole_of_rockchips() {
+    let guide = include_str!("../../../docs/vendor-gralloc.md");
+    let row = |line: &str, prefixes: &[&str]| {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let name = cells.next()?.strip_prefix('`')?.strip_suffix('`')?;
+        let name = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix))?;
+        let value = cells.next()?;
+        let value = value.strip_prefix("0x").map_or(value.parse(), |hex| i64::from_str_radix(hex, 16)).ok()?;
+        Some((name.to_owned(), value))
+    };
+    let named = |prefixes: &[&str]| guide.lines().filter_map(|line| row(line, prefixes)).collect::<BTreeMap<_, _>>();
+    let linted = lint(Source::text("rockchip.toml", include_str!("../../vendors/rockchip.toml"), Format::Toml));
+    let (document, _) = linted.as_read().unwrap();
+    let formats = document.formats.iter().map(|format| (format.name.clone(), format.value)).collect();
+    assert_eq!(named(&["HAL_PIXEL_FORMAT_"]), formats);
+    assert_eq!(named(&["RK_GRALLOC_USAGE_", "MALI_GRALLOC_USAGE_"]), document.vendor_usage);
 }
 
 /// Keys of a table are in the other, entries of a list are among the other's.

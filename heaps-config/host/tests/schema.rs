@@ -60,9 +60,11 @@ fn every_profile_and_every_draft_fits() {
     for (name, text) in PROFILES {
         assert_eq!(wrong(&schema, &parsed(text), name), [""; 0]);
     }
-    for text in
-        [include_str!("peers/pixel.toml"), include_str!("peers/qualcomm.toml"), include_str!("peers/rockchip.toml")]
-    {
+    for text in [
+        include_str!("../../vendors/pixel.toml"),
+        include_str!("../../vendors/qualcomm.toml"),
+        include_str!("../../vendors/rockchip.toml"),
+    ] {
         assert_eq!(wrong(&schema, &parsed(text), "peer"), [""; 0]);
     }
     let draft = heaps_host::draft("board", ["system", "linux,cma", "vframe-secure"]).unwrap();

@@ -227,7 +227,7 @@ fn rules_of_peers_and_drafts_compile_over_the_platform_s_types() {
     fs::remove_dir_all(copy.root().join("sepolicy/heaps")).unwrap();
     fs::create_dir(&profiles).unwrap();
     for name in ["pixel", "qualcomm", "rockchip"] {
-        let from = root().join(format!("heaps-config/host/tests/peers/{name}.toml"));
+        let from = root().join(format!("heaps-config/vendors/{name}.toml"));
         fs::copy(from, profiles.join(format!("{name}.toml"))).unwrap();
     }
     let lists: [(&str, &[&str]); 4] = [

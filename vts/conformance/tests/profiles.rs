@@ -1,6 +1,6 @@
-//! Every format of every shipped profile, in each use that the profile tells apart: allocated, described as the profile states it,
-//! by the CPU written and read where it may; what is compressed is imported and described, and not locked. On this machine's heaps
-//! or stand-ins.
+//! Every format of every shipped profile and of every vendor's table, in each use that it tells apart: allocated, described as is stated there,
+//! by the CPU written and read where it may; what is compressed is imported and described, and not locked. And the vendor's types of
+//! metadata that a profile has. On this machine's heaps or stand-ins.
 
 // Tests: a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -21,10 +21,11 @@ use conformance::metadata::{Extendable, PlaneLayout, Standard};
 use conformance::options::Options;
 use conformance::subject::{Subject, Target};
 use gralloc_buffer::{PixelFormat, Usage};
-use heaps_config::{CompressDoc, ConditionDoc, Document, Policy};
+use heaps_config::{CompressDoc, ConditionDoc, Document, FormatDoc, Policy};
 use heaps_host::{lint, Source};
 use service_tests::place::Heaps;
 use std::collections::BTreeSet;
+use std::ffi::{c_char, CStr};
 
 /// A policy, as it is written and as the service reads it.
 struct Board {
@@ -60,17 +61,32 @@ impl Board {
             Usage::VIDEO_DECODER,
             Usage::CAMERA_OUTPUT | Usage::CPU_READ_OFTEN,
         ];
-        let bit = |name: &String| {
-            let own = || self.policy.vendor_usage.iter().find(|known| known.name == *name).map(|known| known.bit);
-            Usage::from_name(name).or_else(own).unwrap()
-        };
         let whens = self.document.compressions.iter().map(|entry| &entry.when);
         let whens = whens.chain(self.document.resolutions.iter().map(|entry| &entry.when));
         let leading = whens.map(|when: &ConditionDoc| {
             let names = when.all_of.iter().chain(when.exactly.iter().flatten()).chain(when.any_of.first());
-            names.map(bit).fold(Usage::NONE, |all, usage| all | usage)
+            names.map(|name| self.bit(name)).fold(Usage::NONE, |all, usage| all | usage)
         });
         common.into_iter().chain(leading).map(|usage| usage.0).collect()
+    }
+
+    fn bit(&self, name: &str) -> Usage {
+        let own = || self.policy.vendor_usage.iter().find(|known| known.name == name).map(|known| known.bit);
+        Usage::from_name(name).or_else(own).unwrap()
+    }
+
+    /// The entry that states all that is told of a buffer, of those whose usages it has.
+    fn entry(&self, told: &Told, usage: Usage) -> Option<&CompressDoc> {
+        let has = |entry: &&CompressDoc| entry.when.all_of.iter().all(|name| usage.contains(self.bit(name)));
+        self.document.compressions.iter().filter(has).find(|entry| told.is_as(entry))
+    }
+
+    /// The vendor's format that it is, or that a flexible one became.
+    fn own(&self, told: &Told, requested: i32) -> Option<&FormatDoc> {
+        let states = |own: &&FormatDoc| (&own.fourcc, own.modifier) == (&told.fourcc, told.modifier);
+        let is = |own: &FormatDoc| i32::try_from(own.value) == Ok(requested);
+        let formats = || self.document.formats.iter().filter(states);
+        formats().find(|own| is(own)).or_else(|| formats().find(|own| own.linear != Some(false)))
     }
 }
 
@@ -176,8 +192,7 @@ fn described(board: &Board, buffer: &Buffer, imported: &Imported) -> Option<Stri
     let file = buffer.raw.largest_file();
     let size = imported.get::<u64>(Standard::ALLOCATION_SIZE);
     assert!(size >= file && size <= buffer.raw.all_files(), "{size}");
-    let is_blocks = |entry: &&CompressDoc| told.is_as(entry);
-    if let Some(entry) = board.document.compressions.iter().find(is_blocks) {
+    if let Some(entry) = board.entry(&told, Usage(usage)) {
         assert!(!Usage(usage).cpu(), "compressed for the CPU");
         told.check_places(file, Some(entry));
         assert_eq!(not_locked(imported), Error::BAD_VALUE);
@@ -185,8 +200,7 @@ fn described(board: &Board, buffer: &Buffer, imported: &Imported) -> Option<Stri
     }
     assert!(!told.is_compressed(), "{:?}, which no entry states", told.compression);
     told.check_places(file, None);
-    let own = board.document.formats.iter().find(|own| (&own.fourcc, own.modifier) == (&told.fourcc, told.modifier));
-    match (Format::from_value(format), own) {
+    match (Format::from_value(format), board.own(&told, format)) {
         // A vendor's, or a flexible one that became a vendor's.
         (None | Some(Format::IMPLEMENTATION_DEFINED | Format::YCBCR_420_888 | Format::RAW_OPAQUE), Some(own)) => {
             let mappable = own.cpu.unwrap_or(own.modifier == 0 && own.linear != Some(false));
@@ -253,4 +267,81 @@ fn every_format_of_the_shipped_profiles_is_described_and_read_or_not_locked() {
         compressed += blocks;
     }
     assert!(compressed > 0, "reference-soc compresses");
+}
+
+/// What other allocators have compiled in, as policies; on memory that has a heap of every name.
+#[test]
+fn every_format_of_the_vendors_tables_is_described_and_read_or_not_locked() {
+    let tables = [
+        ("arm", include_str!("../../../heaps-config/vendors/arm.toml")),
+        ("minigbm-mediatek", include_str!("../../../heaps-config/vendors/minigbm-mediatek.toml")),
+        ("minigbm-msm", include_str!("../../../heaps-config/vendors/minigbm-msm.toml")),
+        ("minigbm-rockchip", include_str!("../../../heaps-config/vendors/minigbm-rockchip.toml")),
+        ("nxp", include_str!("../../../heaps-config/vendors/nxp.toml")),
+        ("pixel", include_str!("../../../heaps-config/vendors/pixel.toml")),
+        ("qualcomm", include_str!("../../../heaps-config/vendors/qualcomm.toml")),
+        ("raspberrypi", include_str!("../../../heaps-config/vendors/raspberrypi.toml")),
+        ("rockchip", include_str!("../../../heaps-config/vendors/rockchip.toml")),
+        ("samsung", include_str!("../../../heaps-config/vendors/samsung.toml")),
+    ];
+    for (name, text) in tables {
+        let board = Board::of(Source::text(name, text, heaps_host::Format::Toml), Heaps::Memfd);
+        let (all, blocks) = every_format_of(&board);
+        println!("{name}: {all} buffers, {blocks} of them in blocks");
+        assert_eq!(blocks > 0, !board.document.compressions.is_empty(), "{name}");
+    }
+}
+
+/// A vendor's type of metadata as the mapper gives it.
+fn vendor(imported: &Imported, name: &CStr, value: i64) -> Result<Vec<u8>, Error> {
+    let mut room = [0; 256];
+    let size = imported.mapper().get_metadata(imported.handle(), name, value, &mut room);
+    let size = usize::try_from(size).map_err(|_| Error(-size))?;
+    Ok(room[..size].to_vec())
+}
+
+#[test]
+fn vendors_types_of_the_reference_soc_are_got_set_listed_and_bounded() {
+    let board = Board::of(heaps_host::profile("reference-soc").unwrap(), Heaps::of_this_machine());
+    let (_keeper, subject) = subject(&board);
+    let nv12 = |usage: Usage| Descriptor::of(Format::YCBCR_420_888.value(), 192, 64).usage(usage.0);
+    let decoded = subject.allocator.one(&nv12(Usage::VIDEO_DECODER | Usage::GPU_TEXTURE));
+    let [one, other] = [decoded.import(subject.mapper), decoded.import(subject.mapper)];
+    let drawn = subject.allocator.one(&nv12(Usage::GPU_TEXTURE));
+    let drawn = drawn.import(subject.mapper);
+
+    // A count and that many fds of this process, all of one file.
+    let fds = vendor(&one, c"arm.graphics.ArmMetadataType", 1).unwrap();
+    let fds: Vec<i64> = fds.chunks(8).map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap())).collect();
+    let planes = one.get::<Vec<PlaneLayout>>(Standard::PLANE_LAYOUTS).len();
+    assert_eq!((planes, fds.len(), fds[0]), (2, 3, 2), "{fds:?}");
+    assert_eq!(fds[1], fds[2]);
+    assert!(std::fs::metadata(format!("/proc/self/fd/{}", fds[1])).is_ok());
+
+    // The type's name with its length, its number, then the value.
+    let soc = c"vendor.example.soc.Metadata";
+    let mut sixty = 27i64.to_le_bytes().to_vec();
+    sixty.extend_from_slice(soc.to_bytes());
+    sixty.extend_from_slice(&1i64.to_le_bytes());
+    sixty.extend_from_slice(&60u32.to_le_bytes());
+    let set = |imported: &Imported, bytes: &[u8]| imported.mapper().set_metadata(imported.handle(), soc, 1, bytes);
+    assert_eq!(vendor(&one, soc, 1), Ok(Vec::new()), "nobody has set it");
+    assert_eq!(set(&one, &sixty), Error::NONE);
+    assert_eq!(vendor(&other, soc, 1), Ok(sixty.clone()));
+    let another = [&sixty[..35], &2i64.to_le_bytes(), &60u32.to_le_bytes()].concat();
+    for wrong in [&sixty[..sixty.len() - 1], &another[..], &60u32.to_le_bytes()] {
+        assert_ne!(set(&other, wrong), Error::NONE, "{wrong:?}");
+    }
+    assert_eq!(vendor(&one, soc, 1), Ok(sixty.clone()), "what was refused changed nothing");
+    assert_eq!(vendor(&drawn, soc, 1), Err(Error::UNSUPPORTED), "it is for decoded frames");
+    assert_eq!(set(&drawn, &sixty), Error::UNSUPPORTED);
+
+    let listed = subject.mapper.list_supported().unwrap();
+    let settable = |name: &CStr| {
+        // SAFETY: the mapper's own, for as long as it is loaded.
+        let is = |own: *const c_char| unsafe { CStr::from_ptr(own) } == name;
+        let known = listed.iter().find(|one| is(one.metadata_type.name) && one.metadata_type.value == 1);
+        known.map(|one| one.is_settable == 1)
+    };
+    assert_eq!((settable(c"arm.graphics.ArmMetadataType"), settable(soc)), (Some(false), Some(true)));
 }

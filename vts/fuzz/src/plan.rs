@@ -25,8 +25,8 @@ pub(crate) fn compile(name: &str) -> String {
 /// Handles of compressed buffers, of planes that a policy lays out itself, and of four planes, as boards have them.
 pub(crate) fn with_blocks_and_shapes() -> Vec<BufferInfo> {
     let peers = [
-        (include_str!("../../../heaps-config/host/tests/peers/qualcomm.toml"), "YCbCr_420_SP_VENUS_UBWC"),
-        (include_str!("../../../heaps-config/host/tests/peers/rockchip.toml"), "YCrCb_NV12_10"),
+        (include_str!("../../../heaps-config/vendors/qualcomm.toml"), "YCbCr_420_SP_VENUS_UBWC"),
+        (include_str!("../../../heaps-config/vendors/rockchip.toml"), "YCrCb_NV12_10"),
     ];
     let peer = |(text, format): (&str, &str)| {
         let linted = heaps_host::lint(heaps_host::Source::text("peer.toml", text, heaps_host::Format::Toml));

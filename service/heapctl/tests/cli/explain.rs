@@ -319,7 +319,7 @@ fn explain_draws() {
 #[test]
 fn explain_draws_headers_bodies_padding_and_tails() {
     let dir = tempdir().unwrap();
-    let peers = concat!(env!("CARGO_MANIFEST_DIR"), "/../../heaps-config/host/tests/peers");
+    let peers = concat!(env!("CARGO_MANIFEST_DIR"), "/../../heaps-config/vendors");
     for (policy, format, usage, size, kinds) in [
         ("arm", "RGBA_8888", "GPU_TEXTURE", "1080x2400", &["header", "body"][..]),
         ("arm", "YCBCR_420_888", "GPU_TEXTURE|TILED", "1920x1080", &["header", "body", "header", "body"]),
@@ -382,7 +382,7 @@ fn explain_shows_each_step_with_its_cause() {
     ] {
         assert!(out.contains(part), "{part}\n{out}");
     }
-    let peer = concat!(env!("CARGO_MANIFEST_DIR"), "/../../heaps-config/host/tests/peers/arm.toml");
+    let peer = concat!(env!("CARGO_MANIFEST_DIR"), "/../../heaps-config/vendors/arm.toml");
     let Run { out, .. } = run(&[
         "explain",
         "--policy",
