@@ -17,6 +17,12 @@ pub const NO_RESOURCES: i32 = 1;
 /// `AllocationError::UNSUPPORTED`.
 pub const UNSUPPORTED: i32 = 2;
 
+/// Version and hash of the interface that is spoken: AOSP's frozen ones (`graphics/allocator/aidl/aidl_api`).
+pub const FROZEN: (i32, &str) =
+    if cfg!(feature = "v3") { (3, "b061131f0ee5260aa8f779bf3569dfc861a1b89c") } else { FROZEN_V2 };
+/// Those of V2.
+pub const FROZEN_V2: (i32, &str) = (2, "9499fec09c544e9de5be3c87125721600f8ade66");
+
 /// A client that draws and reads by CPU.
 pub const CPU: Usage = Usage(Usage::CPU_READ_OFTEN.0 | Usage::CPU_WRITE_OFTEN.0);
 

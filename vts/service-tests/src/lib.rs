@@ -1,7 +1,8 @@
 //! What the tests of the service stand on. The tests are in `tests/service/`.
 //!
 //! The service is seen from outside alone: a process that is started, called through its transports, observed through
-//! /proc, and ended. Nothing of `gralloc_server` is linked.
+//! /proc, and ended. Nothing of `gralloc_server` is linked, but into the program that the feature `v3` makes: the service that
+//! speaks V3, which the tests then start in the place of V2's.
 //!
 //! - [`service`]: one started service, with a policy of the test's own; or the guest's, over binder.
 //! - [`client`]: one caller: descriptors, answers, buffers.

@@ -21,21 +21,35 @@ use tempfile::TempDir;
 /// The name of the service's program where it is installed.
 const PROGRAM: &str = "android.hardware.graphics.allocator-service.dmaheap";
 
+/// What Cargo builds of the service of V2.
+const V2: &[&str] = &["-p", "gralloc_server", "--bins"];
+/// What it builds of the service that speaks what the tests are built for.
+const OURS: &[&str] = if cfg!(feature = "v3") {
+    &["-p", "service_tests", "--features", "v3", "--bin", "allocator-service-v3"]
+} else {
+    V2
+};
+
 /// The service's program: what `ALLOCATOR_SERVICE` names, or what Cargo builds, so that it is never an old one.
 pub fn program() -> &'static Path {
     static PROGRAM_PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = PROGRAM_PATH.get_or_init(|| match std::env::var_os("ALLOCATOR_SERVICE") {
         Some(path) => Ok(path.into()),
-        None => build(),
+        None => build(OURS),
     });
     found.as_ref().unwrap_or_else(|why| panic!("{why}; ALLOCATOR_SERVICE may name the service's program instead"))
 }
 
-fn build() -> Result<PathBuf, String> {
+/// The service of V2, whatever the tests are built for.
+pub fn program_of_v2() -> PathBuf {
+    build(V2).unwrap()
+}
+
+fn build(what: &[&str]) -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "-p", "gralloc_server", "--bins", "--message-format", "json"]);
+    build.args(["build", "--quiet", "--message-format", "json"]).args(what);
     let output = build.arg("--manifest-path").arg(manifest).stderr(Stdio::inherit()).output();
     let output = output.map_err(|error| format!("cargo: {error}"))?;
     if !output.status.success() {
@@ -114,6 +128,8 @@ fn pid_of_running() -> Option<i32> {
 /// How a service is started.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Another program than [`program`].
+    pub program: Option<PathBuf>,
     /// `--heaps`.
     pub heaps: Heaps,
     /// `--heap-dir`.
@@ -131,6 +147,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
+            program: None,
             heaps: Heaps::of_this_machine(),
             heap_dir: None,
             arguments: Vec::new(),
@@ -278,11 +295,12 @@ impl Folder {
 }
 
 fn command(folder: &Folder, options: &Options) -> Command {
+    let program = options.program.as_deref().unwrap_or_else(|| program());
     let mut command = if options.through.is_empty() {
-        Command::new(program())
+        Command::new(program)
     } else {
         let mut helper = Command::new("/proc/self/exe");
-        helper.envs(options.through.iter().cloned()).arg(program());
+        helper.envs(options.through.iter().cloned()).arg(program);
         helper
     };
     command.arg("--policy").arg(folder.policy()).arg("--socket").arg(folder.socket());

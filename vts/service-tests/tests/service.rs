@@ -47,6 +47,8 @@ mod statistics;
 mod tracing;
 #[path = "service/vendor.rs"]
 mod vendor;
+#[path = "service/views.rs"]
+mod views;
 
 use service_tests::{helper, suite};
 use std::process::ExitCode;
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         statistics::tests(),
         tracing::tests(),
         vendor::tests(),
+        views::tests(),
         releases::tests(),
         faults::tests(),
         lost::tests(),

@@ -2,7 +2,7 @@
 
 use gralloc_buffer::Usage;
 use rustix::process::geteuid;
-use service_tests::client::{blob, descriptor, rgba, Client, CPU};
+use service_tests::client::{blob, descriptor, rgba, Client, CPU, FROZEN};
 use service_tests::dump::Dump;
 use service_tests::helper::RemoteClient;
 use service_tests::place::{charged_bytes, page_bytes, root};
@@ -35,7 +35,7 @@ pub(crate) fn tests() -> Vec<Test> {
 fn dump_names_the_service_and_its_version(subject: &Subject) {
     let dump = subject.dump();
     assert_eq!(dump.0["service"], "android.hardware.graphics.allocator.IAllocator/default");
-    assert_eq!(dump.0["interface_version"], 2);
+    assert_eq!(dump.0["interface_version"], FROZEN.0);
     assert!(dump.number("/memory/available_bytes") > 0);
     assert!(dump.number("/limits/request_bytes") > 0);
 }

@@ -85,6 +85,13 @@ pub(super) fn features(context: &Context) -> Result<Finding> {
     }
     run(context, &["test", "--quiet", "-p", "allocator_aidl", "--features", "v3"])?;
     run(context, &["test", "--quiet", "-p", "gralloc_allocator", "--features", "common_v7", "--test", "refusals"])?;
+    // The service of V3, started: its answers, and a V3 client at the service of V2.
+    for tests in ["answers::socket::", "dump::socket::dump_names", "views::"] {
+        run(
+            context,
+            &["test", "--quiet", "-p", "service_tests", "--features", "v3", "--test", "service", "--", tests],
+        )?;
+    }
     Ok(Finding::Passed(format!(": {} without features; V3's and common V7's answers", seen.join(", "))))
 }
 
