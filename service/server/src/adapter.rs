@@ -107,10 +107,13 @@ fn caller() -> Client {
 fn refused(refusal: &Refusal, asked: &Descriptor, count: i32, client: Client) -> Status {
     let level = if matches!(refusal, Refusal::Internal(_)) { Level::Error } else { Level::Warn };
     let Descriptor { name, width, height, layer_count, format, usage, reserved_size, .. } = asked;
-    let who = format_args!("refused {name:?} of uid {} pid {}", client.uid, client.pid);
-    let request = format_args!(
-        "{count} of {width}x{height}, layers {layer_count}, format {format:#x}, usage {usage:#x}, reserved {reserved_size}"
+    let Client { uid, pid } = client;
+    logging::refused(
+        level,
+        format_args!(
+            "refused {name:?} of uid {uid} pid {pid}: {refusal}; asked: {count} of {width}x{height}, layers {layer_count}, \
+             format {format:#x}, usage {usage:#x}, reserved {reserved_size}"
+        ),
     );
-    logging::refused(level, format_args!("{who}: {refusal}; asked: {request}"));
     status::status(refusal)
 }

@@ -9,7 +9,10 @@ use paste::paste;
 use std::fmt::Debug;
 use std::mem::{offset_of, size_of, size_of_val};
 
-fn wide<T: TryInto<u64, Error: Debug>>(value: T) -> u64 {
+fn wide<T: TryInto<u64>>(value: T) -> u64
+where
+    T::Error: Debug,
+{
     value.try_into().unwrap()
 }
 
