@@ -122,8 +122,8 @@ impl Cross {
         let Self { target, toolchain, folder } = self;
         let mut command = toolchain.cargo(verb, workspace, target.triple, "std,panic_unwind,test", folder);
         command.env(target.linker_variable, target.linker);
-        // They are stripped for the guest in any case.
-        command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+        // They are stripped for the guest in any case. As the service manager is built, with which they share dependencies.
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_STRIP", "debuginfo");
         command
     }
 

@@ -49,7 +49,7 @@ pub fn binaries(workspace: &Path, cache: &Path, cross: Option<&Cross>, progress:
     // It answers a few requests a run: what optimising it takes would not come back.
     command.args(["--debug", "rsbinder-tools", "--locked", "--version", VERSION, "--bin", "rsb_hub"]);
     command.args(["--bin", "rsb_service", "--root"]).arg(&root);
-    command.env("CARGO_PROFILE_DEV_STRIP", "symbols").env("CARGO_PROFILE_DEV_DEBUG", "0");
+    command.env("CARGO_PROFILE_DEV_STRIP", "debuginfo").env("CARGO_PROFILE_DEV_DEBUG", "0");
     progress.run_logged(&mut command)?;
     let _only_space = std::fs::remove_dir_all(root.join("build"));
     Ok(folder)

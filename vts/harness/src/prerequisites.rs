@@ -148,9 +148,9 @@ pub fn ensure(needs: &[Need], cache: &Path, progress: &Progress) -> Result<()> {
     }
 }
 
-/// Whether a cross compiler knows where its C library is: one that it does not find it answers with the bare name.
+/// Whether a cross compiler knows where what programs begin with is: one that it does not find it answers with the bare name.
 fn finds_libc(target: &Target) -> bool {
-    target.library("libc.so.6").is_ok_and(|path| path.is_absolute())
+    target.library("crt1.o").is_ok_and(|path| path.is_absolute())
 }
 
 /// Whether the C compiler finds the headers of this text.

@@ -52,6 +52,9 @@ pub(crate) struct Choice {
     /// Only tests of this package; may be given again
     #[arg(long = "package", short, value_name = "PACKAGE")]
     packages: Vec<String>,
+    /// Only what depends on the kernel.
+    #[arg(skip)]
+    core: bool,
     /// In the guest, too, the whole of the longest sweeps, of which it is given a quarter
     #[arg(long)]
     pub(crate) whole: bool,
