@@ -267,7 +267,7 @@ fn epoll_alone_frees_a_budget_at_the_last_reference() -> Verdict {
 }
 
 fn without_a_source_live_is_unknown_and_nothing_is_stuck() -> Verdict {
-    let service = start(&policy("client = \"256KiB\"", ""), &["--release-source", "none"]);
+    let service = start(&policy(&budget_of(32), ""), &["--release-source", "none"]);
     assert!(service.log().contains("unknown"), "{}", service.log());
     let client = service.connect();
     let still = Still::of(&service);
