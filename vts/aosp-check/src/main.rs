@@ -159,6 +159,8 @@ fn trees(args: &Args) -> Result<Report> {
     for release in RELEASES {
         report.merge(tree::check(&args.root, release, &args.target)?);
     }
+    let lowest = RELEASES.first().context("a release")?;
+    report.merge(tree::check_with_oldest_compiler(&args.root, lowest, &args.target)?);
     Ok(report)
 }
 

@@ -288,27 +288,65 @@ fn below(release: &Release) -> Result<String> {
 /// # Errors
 /// What keeps it from being written or compiled at all; what the compiler finds is in the report.
 pub fn check(root: &Path, release: &Release, target: &Path) -> Result<Report> {
-    // Below the root that is checked, so that what is built of the tree's crates serves every copy of the project.
-    let folder = root.join("target").join("aosp-tree").join(release.name);
+    compile(this_cargo(), root, release, release.name, &target.join("tree-build"))
+}
+
+fn this_cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The same with the compiler of the lowest release, where rustup has it; a skip where it has not.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with_oldest_compiler(root: &Path, release: &Release, target: &Path) -> Result<Report> {
+    let version = format!("{}.0", platform::RUST_VERSION);
+    let mut cargo = Command::new("rustup");
+    // rustup's own proxies set it, and Cargo would take it for its compiler's.
+    cargo.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC").args(["run", &version, "cargo"]);
+    let mut there = Command::new("rustup");
+    if !there.args(["run", &version, "rustc", "--version"]).output().is_ok_and(|said| said.status.success()) {
+        let mut report = Report::default();
+        let why = format!("rustc {version}: `rustup toolchain install {version} --profile minimal` gives it");
+        report.skipped.push(format!("Android {} by its own compiler: no {why}", release.name));
+        return Ok(report);
+    }
+    let name = format!("{} by rustc {version}", release.name);
+    // Of what lies below the tree's crates, which nobody pins, it takes versions for this compiler; its own Cargo knows no such care.
+    let folder = folder(root, &name);
+    write(root, release, &folder)?;
+    let mut lock = this_cargo();
+    lock.args(["metadata", "--format-version", "1"]).env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback");
+    let output = lock.current_dir(&folder).output().context("cargo metadata")?;
+    ensure!(output.status.success(), "{}: {}", folder.display(), String::from_utf8_lossy(&output.stderr).trim());
+    compile(cargo, root, release, &name, &target.join(format!("tree-build-{version}")))
+}
+
+/// Below the root that is checked, so that what is built of the tree's crates serves every copy of the project.
+fn folder(root: &Path, name: &str) -> PathBuf {
+    root.join("target").join("aosp-tree").join(name.replace(' ', "-"))
+}
+
+fn compile(mut cargo: Command, root: &Path, release: &Release, name: &str, build: &Path) -> Result<Report> {
+    let folder = folder(root, name);
     let workspace = write(root, release, &folder)?;
     let manifest = folder.join("Cargo.toml");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo
         .args(["check", "--workspace", "--lib", "--bins", "--tests", "--message-format=json", "--target-dir"])
-        .arg(target.join("tree-build"))
+        .arg(build)
         .current_dir(&folder)
         .env_remove("RUSTFLAGS")
         .output()
         .context("cargo check")?;
     let mut report = Report::default();
     let messages = String::from_utf8_lossy(&output.stdout);
-    compiled(root, &format!("Android {}", release.name), &messages, &workspace.modules, &mut report);
+    compiled(root, &format!("Android {name}"), &messages, &workspace.modules, &mut report);
     if !output.status.success() && report.is_clean() {
         let words = String::from_utf8_lossy(&output.stderr);
-        report.found(Place::file(&manifest), format!("Android {}: {}", release.name, words.trim()));
+        report.found(Place::file(&manifest), format!("Android {name}: {}", words.trim()));
     }
     let modules = workspace.device.len().saturating_add(workspace.host.len());
-    report.note(format!("{modules} Rust modules compiled as in Android {}", release.name));
+    report.note(format!("{modules} Rust modules compiled as in Android {name}"));
     Ok(report)
 }
 

@@ -309,6 +309,26 @@ fn a_feature_that_the_release_lacks_is_found_with_the_code_and_the_module() {
     assert!(other.file == "vts/conformance/Android.bp" && other.line.is_some(), "{found}");
 }
 
+/// What the language got after the lowest release's compiler, which no lint of a later one sees.
+#[test]
+fn a_construct_that_the_lowest_release_s_compiler_lacks_is_found() {
+    let copy = Copy::shared();
+    let file = "service/dmabuf/src/fd.rs";
+    append(&copy, file, "/// Anything.\npub fn wide<T: TryInto<u64, Error: std::fmt::Debug>>(value: T) -> u64 {\n    value.try_into().unwrap_or(0)\n}\n");
+    let build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../android");
+    let report = tree::check_with_oldest_compiler(copy.root(), &RELEASES[0], &build).unwrap();
+    if let [skipped] = &report.skipped[..] {
+        println!("SKIP: {skipped}");
+        assert!(skipped.contains("rustup toolchain install 1.78.0"), "{skipped}");
+        return;
+    }
+    let found = finding(&report, "associated type bounds are unstable");
+    assert!(
+        found.place.file.ends_with(file) && found.message.starts_with("Android 15-qpr1 by rustc 1.78.0: "),
+        "{found}"
+    );
+}
+
 /// nix takes numbers of fds up to 0.29, and from 0.30 on, which the trees after 16 have, whatever holds a descriptor.
 #[test]
 fn a_call_that_only_the_older_nix_has_is_found_in_the_trees_after_16() {
