@@ -1,12 +1,13 @@
-//! The text of tracefs' `trace`, read back: the marks that programs wrote to `trace_marker`.
+//! The text of tracefs' `trace`, read back: the marks that programs wrote to `trace_marker`, and who ran when.
 //!
-//! A line is `COMM-PID [CPU] FLAGS TIME: tracing_mark_write: MARK` (linux v6.12, `kernel/trace/trace_output.c`; the function's
-//! name where a version writes another: `print`). Marks are what systrace and Perfetto read: `B|PID|NAME`, `E|PID`,
-//! `C|PID|NAME|VALUE`, `I|PID|NAME`.
+//! A line is `COMM-PID (TGID) [CPU] FLAGS TIME: tracing_mark_write: MARK` (linux v6.12, `kernel/trace/trace_output.c`; the
+//! function's name where a version writes another: `print`; the group where `record-tgid` is on). Marks are what systrace and
+//! Perfetto read: `B|PID|NAME`, `E|PID`, `C|PID|NAME|VALUE`, `I|PID|NAME`. A line is taken here where Perfetto's reader takes it
+//! (google/perfetto, `systrace_line_tokenizer.cc`), which has no room for more than five flags.
 
 use std::collections::BTreeMap;
 
-use regex_lite::Regex;
+use regex_lite::{Captures, Regex};
 
 /// A mark of a thread.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,13 +48,39 @@ pub struct Slice {
     pub instants: Vec<String>,
 }
 
+/// A thread that wrote a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Thread {
+    /// As the last of its lines has it.
+    pub name: String,
+    /// Its process, where the trace says it.
+    pub process: Option<u32>,
+}
+
+/// A processor goes on with another thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switch {
+    /// The processor.
+    pub cpu: u32,
+    /// Microseconds of the trace's clock.
+    pub at_us: u64,
+    /// The thread, 0 for none.
+    pub to: u32,
+}
+
 /// A trace's marks in the order of the file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Trace {
     /// All marks.
     pub marks: Vec<Mark>,
+    /// Threads by their ids.
+    pub threads: BTreeMap<u32, Thread>,
+    /// From thread to thread.
+    pub switches: Vec<Switch>,
     /// Events of the kernel, by name.
     pub events: BTreeMap<String, usize>,
+    /// The first line that is neither a comment nor understood.
+    pub strange: Option<String>,
     /// Entries that the kernel's buffer had no room for: a trace with such is not whole.
     pub lost: bool,
 }
@@ -62,29 +89,44 @@ impl Trace {
     /// Reads a text; lines of no known kind are the kernel's events, by their names.
     pub fn read(text: &str) -> Trace {
         let mut trace = Trace { lost: lost(text), ..Trace::default() };
+        let line = Regex::new(
+            r"^\s*(.+)-(\d+)\s+(?:\(\s*(\d+|-+)\)\s+)?\[(\d+)\]\s+[a-zA-Z0-9.]{0,5}\s+(\d+)\.(\d{6}): ([^:\s]+): ?(.*)$",
+        );
         // Fixed: it compiles or no test passes.
-        let Ok(line) = Regex::new(r"^\s*.+-(\d+)\s+(?:\(.{7}\)\s+)?\[\d+\]\s+\S+\s+(\d+)\.(\d{6}): ([^:\s]+): (.*)$")
-        else {
-            return trace;
-        };
-        for words in text.lines().filter_map(|text| line.captures(text)) {
-            let [thread, seconds, micros] =
-                [1, 2, 3].map(|at| words.get(at).and_then(|number| number.as_str().parse::<u64>().ok()));
-            let (Some(thread), Some(seconds), Some(micros)) = (thread, seconds, micros) else { continue };
-            let text = |at| words.get(at).map_or("", |word| word.as_str());
-            let at_us = seconds.saturating_mul(1_000_000).saturating_add(micros);
-            match (text(4), kind(text(5))) {
-                ("tracing_mark_write" | "print", Some(kind)) => {
-                    let thread = u32::try_from(thread).unwrap_or(0);
-                    trace.marks.push(Mark { thread, at_us, kind });
-                }
-                (event, _) => {
-                    let count = trace.events.entry(event.to_owned()).or_default();
-                    *count = count.saturating_add(1);
-                }
+        let Ok(line) = line else { return trace };
+        for text in text.lines().filter(|text| !text.starts_with('#')) {
+            let read = line.captures(text).and_then(|words| trace.line(&words));
+            if read.is_none() && trace.strange.is_none() {
+                trace.strange = Some(text.to_owned());
             }
         }
         trace
+    }
+
+    fn line(&mut self, words: &Captures<'_>) -> Option<()> {
+        let text = |at| words.get(at).map_or("", |word| word.as_str());
+        let number = |at| text(at).parse::<u64>().ok();
+        let small = |at| text(at).parse::<u32>().ok();
+        let (thread, cpu) = (small(2)?, small(4)?);
+        let at_us = number(5)?.checked_mul(1_000_000)?.checked_add(number(6)?)?;
+        let known = self.threads.entry(thread).or_default();
+        // The kernel's word for a name that it has forgotten.
+        if known.name.is_empty() || text(1) != "<...>" {
+            known.name = text(1).to_owned();
+        }
+        known.process = small(3).or(known.process);
+        match (text(7), kind(text(8))) {
+            ("tracing_mark_write" | "print", Some(kind)) => self.marks.push(Mark { thread, at_us, kind }),
+            (event, _) => {
+                if event == "sched_switch" {
+                    let to = value(text(8), "next_pid")?.parse().ok()?;
+                    self.switches.push(Switch { cpu, at_us, to });
+                }
+                let count = self.events.entry(event.to_owned()).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        Some(())
     }
 
     /// The slices in the order of their ends.
@@ -138,7 +180,7 @@ impl Trace {
     }
 }
 
-/// The value of a word `KEY=VALUE` of an instant.
+/// The value of a word `KEY=VALUE` of an instant or event.
 pub fn value<'t>(instant: &'t str, key: &str) -> Option<&'t str> {
     instant.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }
@@ -176,7 +218,7 @@ mod tests {
 #
  binder:212_1-214     [001] .....    12.000100: tracing_mark_write: B|212|allocate2
  binder:212_1-214     [001] .....    12.000120: tracing_mark_write: B|212|plan
-          <idle>-0       [000] d..2.    12.000125: sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=sh
+          <idle>-0       [000] d..2.    12.000125: sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=sh next_pid=300 next_prio=120
  binder:212_1-214     [001] .....    12.000130: tracing_mark_write: E|212
      a b-c-300   (    300) [001] .....    12.000131: tracing_mark_write: C|300|live bytes of system|4096
  binder:212_1-214     [001] .....    12.000140: tracing_mark_write: I|212|served heap=system name=a|b
@@ -197,6 +239,17 @@ mod tests {
         assert_eq!(trace.counters(), BTreeMap::from([("live bytes of system", 0)]));
         assert_eq!(trace.instants("served").count(), 1);
         assert_eq!(trace.events, BTreeMap::from([("sched_switch".to_owned(), 1)]));
+        assert_eq!(trace.switches, [Switch { cpu: 0, at_us: 12_000_125, to: 300 }]);
+        let thread = |name: &str, process| Thread { name: name.to_owned(), process };
+        let (binder, client, idle) = (thread("binder:212_1", None), thread("a b-c", Some(300)), thread("<idle>", None));
+        assert_eq!(trace.threads, BTreeMap::from([(0, idle), (214, binder), (300, client)]));
+        assert_eq!(trace.strange, None);
+    }
+
+    #[test]
+    fn line_that_perfetto_would_not_take_is_shown() {
+        let six_flags = TEXT.replace("d..2.", "d..2..");
+        assert!(Trace::read(&six_flags).strange.unwrap().contains("sched_switch"));
     }
 
     #[test]

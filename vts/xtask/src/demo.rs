@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::guest_options::RunArgs;
 use crate::service;
 use checks::Checks;
-pub(crate) use clients::{Domains, Told};
+pub(crate) use clients::{Play, Told, TRACE_VARIABLE};
 
 /// Show a camera's frames on a screen, through buffers that the service allocated
 ///
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let out = args.run.out(&context, "demo");
     forget_last(&out)?;
     let guest = args.run.boot(&context, &out, &[service::CLIENTS])?;
-    let (told, checks) = play(&context, &guest, &out, Domains::Everyones)?;
+    let (told, checks) = play(&context, &guest, &out, Play::WHOLE)?;
     let buffers = table::rows(&told);
     let good = finish(&context, &guest, args, &told, &checks, &buffers, &out)?;
     guest.power_off()?;
@@ -56,8 +56,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// The play and what has to hold of it, in a guest with the service up and the clients in it.
-pub(crate) fn play(context: &Context, guest: &Guest, out: &Path, domains: Domains) -> Result<(Told, Checks)> {
-    let told = clients::run(context, guest, domains)?;
+pub(crate) fn play(context: &Context, guest: &Guest, out: &Path, play: Play) -> Result<(Told, Checks)> {
+    let told = clients::run(context, guest, play)?;
     guest.fetch(OUT_DIR, out)?;
     let mut checks = Checks::of_clients(&told);
     checks.of_service(&told, guest);

@@ -18,6 +18,7 @@ mod soak;
 mod test;
 mod toolchain;
 mod tools;
+mod trace;
 mod vm;
 
 use std::process::ExitCode;
@@ -65,6 +66,7 @@ enum Task {
     Selinux(selinux::Args),
     Serve(serve::Args),
     Soak(soak::Args),
+    Trace(trace::Args),
     /// Hold Android.bp, VINTF, init and all names against the sources, and compile the modules as 15 and 16 would
     SoongCheck(aosp::Args),
     /// Type-check the device's crates for Android's targets, link the mapper and look at its exports
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
         Task::Serve(args) => serve::run(&args),
         Task::Soak(args) => soak::run(&args),
         Task::Test(args) => test::run(&args),
+        Task::Trace(args) => trace::run(&args),
         Task::Vm(args) => vm::run(&args),
     };
     result.unwrap_or_else(|error| {

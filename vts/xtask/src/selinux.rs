@@ -18,7 +18,7 @@ use vm_harness::rootfs::SERVICE_PATH;
 
 use crate::context::Context;
 use crate::demo::checks::Checks;
-use crate::demo::{self, Domains};
+use crate::demo::{self, Play};
 use crate::guest_options::{MachineArgs, Prepared};
 use crate::service;
 use denials::{summary, Denial, Log};
@@ -94,7 +94,7 @@ fn acts(context: &Context, guest: &Guest, out: &Path) -> Result<bool> {
     let mut log = Log::default();
     let mut checks = Checks::default();
     domains(guest, &mut checks)?;
-    let (_, played) = demo::play(context, guest, out, Domains::Own)?;
+    let (_, played) = demo::play(context, guest, out, Play::IN_DOMAINS)?;
     if !played.all_ok() {
         println!("{played}");
     }

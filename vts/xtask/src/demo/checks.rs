@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use vm_harness::guest::Guest;
 
-use super::clients::{Request, Told, CAMERA_UID, TURNS};
+use super::clients::{Request, Told, CAMERA_UID};
 use super::ledger::Sample;
 use super::picture;
 
@@ -118,7 +118,7 @@ impl Checks {
     pub(super) fn of_ledger(&mut self, told: &Told) {
         const WHO: &str = "heapctl top";
         // While cameras stream, then two.
-        let streaming = TURNS.iter().filter(|turn| turn.sampled).count();
+        let streaming = told.play.turns.iter().filter(|turn| turn.sampled).count();
         let samples = streaming.saturating_add(2);
         self.note(
             WHO,

@@ -35,32 +35,54 @@ pub(super) struct Turn {
 /// What a camera's buffers are for when a display draws over them.
 const DRAWN_OVER: &str = "CAMERA_OUTPUT,CPU_READ_OFTEN,CPU_WRITE_OFTEN,COMPOSER_OVERLAY";
 
-pub(super) const TURNS: [Turn; 2] = [
-    Turn { format: "nv12", frames: "30", scanout: false, sampled: false },
-    Turn { format: "xr24", frames: "120", scanout: true, sampled: true },
-];
-
-/// Whether SELinux tells the clients apart.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Domains {
-    /// It does not: the guest enforces nothing.
-    Everyones,
-    /// The display is surfaceflinger, the cameras are cameraserver.
-    Own,
+/// How it is played.
+#[derive(Clone, Copy)]
+pub(crate) struct Play {
+    /// The cameras', one after the other; the screen shows the last one's last frame in the end.
+    pub(super) turns: &'static [Turn],
+    /// Whether the display is surfaceflinger and the cameras are cameraserver to SELinux, where the guest enforces it.
+    own_domains: bool,
+    /// The clients' further environment.
+    environment: &'static [(&'static str, &'static str)],
 }
 
-impl Domains {
+impl Play {
+    /// What `cargo xtask demo` shows.
+    pub(crate) const WHOLE: Play = Play {
+        turns: &[
+            Turn { format: "nv12", frames: "30", scanout: false, sampled: false },
+            Turn { format: "xr24", frames: "120", scanout: true, sampled: true },
+        ],
+        own_domains: false,
+        environment: &[],
+    };
+    /// The same in domains.
+    pub(crate) const IN_DOMAINS: Play = Play { own_domains: true, ..Play::WHOLE };
+    /// A short one, in which mappers mark what they do in the kernel's trace.
+    pub(crate) const MARKED: Play = Play {
+        turns: &[Turn { format: "xr24", frames: "30", scanout: true, sampled: false }],
+        own_domains: false,
+        environment: &[(TRACE_VARIABLE, "1")],
+    };
+
     /// A client's command line, in its domain.
     fn command<'a>(self, domain: &'a str, argv: Vec<&'a str>) -> GuestCommand {
-        match self {
-            Domains::Everyones => GuestCommand::new(argv),
-            Domains::Own => GuestCommand::new(["vmctl", "domain", domain, "--"].into_iter().chain(argv)),
-        }
+        let command = match self.own_domains {
+            false => GuestCommand::new(argv),
+            true => GuestCommand::new(["vmctl", "domain", domain, "--"].into_iter().chain(argv)),
+        };
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        GuestCommand { env: self.environment.iter().map(owned).collect(), ..command }
     }
 }
 
+/// What turns marks on in a process (`service/dmabuf/src/trace.rs`).
+pub(crate) const TRACE_VARIABLE: &str = "GRALLOC_TRACE";
+
 /// What everybody told.
 pub(crate) struct Told {
+    /// What was played.
+    pub(super) play: Play,
     /// The display's report.
     pub(super) display: Value,
     /// The cameras' reports, in order, by name.
@@ -70,7 +92,7 @@ pub(crate) struct Told {
     /// The service's dump while the last frame is shown.
     pub(super) dump_shown: Value,
     /// And after all clients have gone.
-    pub(super) dump_after: Value,
+    pub(crate) dump_after: Value,
     /// What `heapctl top` and the kernel say while a camera streams, while the last frame is shown, and at the end.
     pub(super) samples: Vec<Sample>,
     /// What the policy foretells for each request, as `heapctl explain` says, by format, usage and size.
@@ -114,32 +136,32 @@ fn camera_identity() -> Identity {
 }
 
 /// Plays it.
-pub(super) fn run(context: &Context, guest: &Guest, domains: Domains) -> Result<Told> {
-    let cameras = TURNS.len().to_string();
+pub(super) fn run(context: &Context, guest: &Guest, play: Play) -> Result<Told> {
+    let cameras = play.turns.len().to_string();
     let display =
         vec!["display", "--listen", SOCKET, "--cameras", &cameras, "--overlay", "--report", "/out/display.json"];
-    let display = domains.command("surfaceflinger", display).user(display_identity()).limit(LIMIT);
+    let display = play.command("surfaceflinger", display).user(display_identity()).limit(LIMIT);
     thread::scope(|scope| {
         let job = guest.start(&display)?;
         let shown = scope.spawn(move || job.wait_lines(|_, line| say("display", line)));
-        let played = cameras_in_turn(context, guest, domains);
+        let played = cameras_in_turn(context, guest, play);
         // Also after a failure: it would wait for the next camera.
         let stopped = guest.capture(&GuestCommand::new(["killall", "-TERM", "display"]).limit(LIMIT));
         let end = shown.join().map_err(|_| anyhow::anyhow!("the display's reader panicked"))??;
         let (mut ends, dump_shown, samples) = played?;
         stopped?;
         ends.push(("display".to_owned(), end));
-        tell(guest, ends, dump_shown, samples)
+        tell(guest, play, ends, dump_shown, samples)
     })
 }
 
 /// How the cameras ended, the dump while the last frame is shown, and the samples so far.
 type Played = (Vec<(String, Status)>, Value, Vec<Sample>);
 
-fn cameras_in_turn(context: &Context, guest: &Guest, domains: Domains) -> Result<Played> {
+fn cameras_in_turn(context: &Context, guest: &Guest, play: Play) -> Result<Played> {
     let mut ends = Vec::new();
     let mut samples = Vec::new();
-    for turn in &TURNS {
+    for turn in play.turns {
         let name = format!("camera-{}", turn.format);
         context.progress.step(format_args!("{name}: {} frames into the service's buffers", turn.frames));
         let (report, picture) = (format!("/out/{name}.json"), format!("/out/{name}.ppm"));
@@ -148,7 +170,7 @@ fn cameras_in_turn(context: &Context, guest: &Guest, domains: Domains) -> Result
         if turn.scanout {
             argv.extend(["--require-scanout", "--usage", DRAWN_OVER]);
         }
-        let command = domains.command("cameraserver", argv).user(camera_identity()).limit(LIMIT);
+        let command = play.command("cameraserver", argv).user(camera_identity()).limit(LIMIT);
         let mut sample = None;
         let end = guest.start(&command)?.wait_lines(|_, line| {
             say(&name, line);
@@ -166,12 +188,18 @@ fn cameras_in_turn(context: &Context, guest: &Guest, domains: Domains) -> Result
     Ok((ends, dump(guest)?, samples))
 }
 
-fn tell(guest: &Guest, ends: Vec<(String, Status)>, dump_shown: Value, mut samples: Vec<Sample>) -> Result<Told> {
+fn tell(
+    guest: &Guest,
+    play: Play,
+    ends: Vec<(String, Status)>,
+    dump_shown: Value,
+    mut samples: Vec<Sample>,
+) -> Result<Told> {
     samples.push(Sample::take(guest, "when all clients have gone")?);
     let dump_after = dump(guest)?;
     let display = read(guest, "/out/display.json")?;
     let mut cameras = Vec::new();
-    for turn in &TURNS {
+    for turn in play.turns {
         let name = format!("camera-{}", turn.format);
         let report = read(guest, &format!("/out/{name}.json"))?;
         cameras.push((name, report));
@@ -185,7 +213,7 @@ fn tell(guest: &Guest, ends: Vec<(String, Status)>, dump_shown: Value, mut sampl
             foretold.push((request, explained));
         }
     }
-    Ok(Told { display, cameras, ends, dump_shown, dump_after, samples, foretold })
+    Ok(Told { play, display, cameras, ends, dump_shown, dump_after, samples, foretold })
 }
 
 fn explain(guest: &Guest, request: &Request) -> Result<Value> {

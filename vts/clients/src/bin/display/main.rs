@@ -16,6 +16,7 @@ use serde_json::json;
 use stage::Stage;
 use std::process::ExitCode;
 use vts_clients::kms::Screen;
+use vts_clients::overlay::Painter;
 use vts_clients::report::Voice;
 use vts_clients::service::Service;
 
@@ -34,12 +35,20 @@ fn run(args: &Args, voice: Voice, report: &mut Report) -> Result<()> {
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).context("signalfd")?;
     let service = Service::connect(&args.service)?;
     report.service = Some(service.connection().transport().to_string());
-    // The service's own connection and the signals' fd stay; everything that comes from here on has to go again.
-    report.all_fds_closed_after(|report| show(args, voice, &service, &signals, report))
+    let painter = args.overlay.then(|| Painter::load(&args.mapper)).transpose()?;
+    // The service's own connection, the signals' fd and the file of the mapper's marks, where they are on, stay; everything that
+    // comes from here on has to go again.
+    report.all_fds_closed_after(|report| show(args, voice, (&service, painter), &signals, report))
 }
 
 /// All that holds buffers and the screen: they are gone when it returns.
-fn show(args: &Args, voice: Voice, service: &Service, signals: &SignalFd, report: &mut Report) -> Result<()> {
+fn show(
+    args: &Args,
+    voice: Voice,
+    (service, painter): (&Service, Option<Painter>),
+    signals: &SignalFd,
+    report: &mut Report,
+) -> Result<()> {
     let screen = Screen::open(args.card.as_deref(), args.mode)?;
     let (width, height) = screen.size();
     let (node, driver, connector) = screen.names();
@@ -52,7 +61,7 @@ fn show(args: &Args, voice: Voice, service: &Service, signals: &SignalFd, report
     };
     voice.say("screen", format!("{} ({driver}), {connector}, {width}x{height}", node.display()), &facts);
     report.screen = Some(facts);
-    let mut stage = Stage::open(args, service, screen, report)?;
+    let mut stage = Stage::open(args, (service, painter), screen, report)?;
     for facts in &report.buffers {
         voice.say("buffer", format!("buffer {facts}"), facts);
     }

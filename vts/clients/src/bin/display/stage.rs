@@ -47,11 +47,15 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Sets the mode and listens.
-    pub(crate) fn open(args: &Args, service: &Service, mut screen: Screen, report: &mut Report) -> Result<Stage> {
+    pub(crate) fn open(
+        args: &Args,
+        (service, painter): (&Service, Option<Painter>),
+        mut screen: Screen,
+        report: &mut Report,
+    ) -> Result<Stage> {
         let mut targets = Targets::new(service, &mut screen, &mut report.buffers)?;
         targets.paint_empty()?;
         screen.set_mode(targets.painted().1)?;
-        let painter = args.overlay.then(|| Painter::load(&args.mapper)).transpose()?;
         let listener = Some(Listener::bind(&args.listen)?);
         Ok(Stage { screen, targets, listener, session: None, held: None, overlay: Vec::new(), painter })
     }
