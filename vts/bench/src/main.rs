@@ -47,11 +47,16 @@ struct Args {
     #[arg(long, value_enum, value_name = "STEPS", default_value = "none")]
     bare_steps: Steps,
     /// Serve as the bare service that ours is compared with (started by the program itself)
-    #[arg(long, hide = true)]
-    bare: bool,
+    #[arg(long, hide = true, value_name = "NAME")]
+    bare: Option<String>,
     /// Serve as one of several processes that measure at once (started by the program itself)
     #[arg(long, hide = true)]
     worker: bool,
+    /// Calls that a worker makes one after the other, and whether it does so in SCHED_FIFO (given by the program itself)
+    #[arg(long, hide = true, default_value_t = 1)]
+    calls: u32,
+    #[arg(long, hide = true)]
+    fifo: bool,
     /// The service that a worker asks (given by the program itself)
     #[arg(long, hide = true, requires = "plain", value_name = "NAME")]
     ours: Option<String>,
@@ -91,8 +96,8 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     let options = Options { heap: args.heap.clone(), policy: args.policy.clone(), steps: args.bare_steps };
-    if args.bare {
-        return measure::serve_barely(&options.heap, options.steps);
+    if let Some(name) = &args.bare {
+        return measure::serve_barely(name, &options.heap, options.steps);
     }
     if let Some(name) = &args.serve {
         return measure::serve(name, &options.policy);
@@ -102,7 +107,7 @@ fn run(args: &Args) -> Result<()> {
             (Some(ours), Some(plain)) => Asked::Pooled { ours, plain },
             _ => Asked::Ours,
         };
-        return measure::serve_as_worker(&options, asked);
+        return measure::serve_as_worker(&options, asked, args.calls, args.fifo);
     }
     let chosen: Vec<&Row> = if args.rows.is_empty() { ROWS.iter().collect() } else { args.rows.clone() };
     let in_part = |row: &&Row| args.part.is_none_or(|part| row.alone == (part == Part::Alone));

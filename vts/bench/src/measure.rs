@@ -7,6 +7,7 @@
 
 mod allocation;
 mod bare;
+mod dump;
 mod mapper;
 mod marks;
 mod parallel;
@@ -19,7 +20,7 @@ use anyhow::{Context as _, Result};
 use bare::BareService;
 use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{BufferDescriptorInfo, Connection, DescriptorBuilder};
-use parallel::Workers;
+use parallel::{Crowd, Workers};
 use std::path::PathBuf;
 use std::time::Duration;
 use vts_bench::rows::{self, Row};
@@ -109,13 +110,21 @@ impl Bench {
             row if row == &rows::RSS => self.resident.clone(),
             row if row == &rows::PARALLEL => {
                 self.start_bare()?;
-                interleave(&mut Workers::start(&self.options, Asked::Ours)?, rounds)?
+                interleave(&mut Workers::start(&self.options, Asked::Ours, Crowd::PARALLEL)?, rounds)?
+            }
+            row if row == &rows::TAIL_1080P => {
+                self.start_bare()?;
+                let crowd = Crowd { calls: 1, ..Crowd::PARALLEL };
+                Workers::start(&self.options, Asked::Ours, crowd)?.waits(&[Kind::Ours, Kind::Raw], rounds)?
             }
             row if pooled::ROWS.contains(row) => {
                 self.start_bare()?;
                 pooled::samples(row, &self.options, rounds)?
             }
             row if row == &rows::RSS_LIVE => service::resident_with(connect()?, rows::LIVE_BUFFERS, rounds)?,
+            row if row == &rows::RSS_30K => service::resident_with(connect()?, rows::MANY_BUFFERS, rounds)?,
+            row if row == &rows::DUMP_10K => interleave(&mut dump::Dumps::new()?, rounds)?,
+            row if row == &rows::DUMP_10K_BESIDE => dump::beside(rounds)?,
             row if row == &rows::IMPORT_FREE => interleave(&mut mapper::Imports::new(&self.options.heap)?, rounds)?,
             row if row == &rows::LOCK_UNLOCK => interleave(&mut mapper::Locks::new(&self.options.heap)?, rounds)?,
             row => {
@@ -154,14 +163,7 @@ fn interleave(subject: &mut impl Subject, rounds: usize) -> Result<Vec<Sample>> 
         let mut sample = Sample::default();
         for kind in order(kinds, round) {
             let took = subject.measure(kind)?;
-            let took = subject.unit_of(took);
-            match kind {
-                Kind::Ours => sample.ours = took,
-                Kind::Raw => sample.raw = Some(took),
-                Kind::Ping => sample.ping = Some(took),
-                Kind::Bare => sample.bare = Some(took),
-                Kind::Plain => sample.plain = Some(took),
-            }
+            place(&mut sample, kind, subject.unit_of(took));
         }
         subject.release()?;
         if round >= WARM_UP {
@@ -169,6 +171,17 @@ fn interleave(subject: &mut impl Subject, rounds: usize) -> Result<Vec<Sample>> 
         }
     }
     Ok(samples)
+}
+
+/// Puts what was measured where it belongs.
+fn place(sample: &mut Sample, kind: Kind, took: f64) {
+    match kind {
+        Kind::Ours => sample.ours = took,
+        Kind::Raw => sample.raw = Some(took),
+        Kind::Ping => sample.ping = Some(took),
+        Kind::Bare => sample.bare = Some(took),
+        Kind::Plain => sample.plain = Some(took),
+    }
 }
 
 /// Each begins in its turn; every second time round, backwards.

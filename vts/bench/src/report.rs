@@ -14,7 +14,7 @@ pub fn summaries(samples: &Samples) -> Vec<Summary> {
 }
 
 /// Writes the rows as a JSON array of `row, unit, n, p50, p99, raw_p50, ping_p50, ratio_raw, ratio_limit,
-/// bare_p50, bare_ratio_limit`.
+/// tail_limit, bare_p50, bare_ratio_limit`.
 ///
 /// # Errors
 /// The file cannot be written.

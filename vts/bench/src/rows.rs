@@ -11,8 +11,10 @@ pub enum Limit {
     Ping,
     /// The raw system calls alone: what makes no call to the service.
     Raw,
-    /// The same service with the pool off.
+    /// The same service with the pool off, or left alone.
     Plain,
+    /// A service that does nothing but the ioctl.
+    Bare,
     /// There is none to compare with.
     Nothing,
 }
@@ -24,6 +26,8 @@ pub enum Floor {
     RatioLimit(f64),
     /// The median of ours ÷ raw is at most this.
     RatioRaw(f64),
+    /// The 99th percentile of ours ÷ that of the limit is at most this.
+    Tail(f64),
     /// Half of the samples are at most this, in the row's unit.
     Median(f64),
     /// All samples are at most this, in the row's unit.
@@ -275,13 +279,81 @@ pub const TRACE_ON: Row = Row {
     alone: false,
 };
 
+/// A service's start.
+pub const START: Row = Row {
+    name: "start",
+    what: "a service is started and asked for a page until it answers, against the bare service",
+    unit: "us",
+    limit: Limit::Bare,
+    floor: Floor::RatioLimit(1.3),
+    rounds: 20,
+    alone: false,
+};
+/// The slowest hundredth of four clients.
+pub const TAIL_1080P: Row = Row {
+    name: "tail-1080p",
+    what: "one buffer, 1920 × 1080 RGBA_8888, for each of four processes at once: each one's wait, against the raw ioctls'",
+    unit: "us",
+    limit: Limit::Raw,
+    floor: Floor::Tail(1.15),
+    rounds: 100,
+    alone: false,
+};
+/// The slowest hundredth beside a busy machine.
+pub const PRIORITY: Row = Row {
+    name: "priority",
+    what: "the same for one process in SCHED_FIFO, on one processor with two busy loops and the pool on, against a service without the pool",
+    unit: "us",
+    limit: Limit::Plain,
+    floor: Floor::Tail(1.1),
+    rounds: 200,
+    alone: false,
+};
+/// Live buffers of [`DUMP_10K`].
+pub const DUMP_BUFFERS: u32 = 10_000;
+/// A dump of much.
+pub const DUMP_10K: Row = Row {
+    name: "dump-10k",
+    what: "a dump in JSON of 10,000 live buffers, against as many bytes written to a pipe",
+    unit: "us",
+    limit: Limit::Raw,
+    floor: Floor::RatioLimit(3.0),
+    rounds: 10,
+    alone: false,
+};
+/// A request beside it.
+pub const DUMP_10K_BESIDE: Row = Row {
+    name: "dump-10k-beside",
+    what: "one page while 10,000 buffers are dumped, against one while nothing is",
+    unit: "us",
+    limit: Limit::Plain,
+    floor: Floor::Tail(1.2),
+    rounds: 10,
+    alone: false,
+};
+/// Live buffers of [`RSS_30K`].
+pub const MANY_BUFFERS: u32 = 30_000;
+/// Memory of the service while very much is alive.
+pub const RSS_30K: Row = Row {
+    name: "rss-30k",
+    what: "the service's resident memory with 30,000 live buffers",
+    unit: "KiB",
+    limit: Limit::Nothing,
+    floor: Floor::Most(12_288.0),
+    rounds: 1,
+    alone: false,
+};
+
 /// All rows, in the order in which they are run and shown.
-pub const ROWS: [Row; 21] = [
+pub const ROWS: [Row; 27] = [
     COLD_1080P,
     COLD_4K,
     COLD_4KIB,
     BATCH,
     PARALLEL,
+    TAIL_1080P,
+    PRIORITY,
+    START,
     READY_1080P,
     READY_12MP,
     CAMERA_SPACED,
@@ -298,6 +370,9 @@ pub const ROWS: [Row; 21] = [
     TRACE_OFF,
     RSS,
     RSS_LIVE,
+    DUMP_10K,
+    DUMP_10K_BESIDE,
+    RSS_30K,
 ];
 
 /// The row of this name.

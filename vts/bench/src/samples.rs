@@ -56,7 +56,7 @@ pub struct Sample {
     /// A binder service that does nothing but the ioctl.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bare: Option<f64>,
-    /// The same service with the pool off.
+    /// The same service with the pool off, or left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain: Option<f64>,
 }
@@ -69,6 +69,7 @@ impl Sample {
             Limit::Ping => self.ping,
             Limit::Raw => self.raw,
             Limit::Plain => self.plain,
+            Limit::Bare => self.bare,
             Limit::Nothing => None,
         }
     }

@@ -25,6 +25,8 @@ pub struct Summary {
     pub ratio_raw: Option<f64>,
     /// Median over the rounds of ours ÷ limit, both of the same round.
     pub ratio_limit: Option<f64>,
+    /// The 99th percentile of ours ÷ that of the limit.
+    pub tail_limit: Option<f64>,
     /// Half of the bare service's took at most this.
     pub bare_p50: Option<f64>,
     /// Median over the rounds of the bare service's ÷ limit: what a service that does nothing else reaches.
@@ -57,6 +59,7 @@ impl Summary {
             ping_p50: ping.as_deref().and_then(|ping| percentile(ping, 50.0)),
             ratio_raw: raw.and_then(|raw| median_ratio(&ours, &raw)),
             ratio_limit: limit.as_deref().and_then(|limit| median_ratio(&ours, limit)),
+            tail_limit: limit.as_deref().and_then(|limit| Some(percentile(&ours, 99.0)? / percentile(limit, 99.0)?)),
             bare_p50: bare.as_deref().and_then(|bare| percentile(bare, 50.0)),
             bare_ratio_limit: bare.zip(limit).and_then(|(bare, limit)| median_ratio(&bare, &limit)),
         })
@@ -67,6 +70,7 @@ impl Summary {
         let (value, most, floor) = match row.floor {
             Floor::RatioLimit(most) => (self.ratio_limit, most, format!("÷ limit ≤ {most}")),
             Floor::RatioRaw(most) => (self.ratio_raw, most, format!("÷ raw ≤ {most}")),
+            Floor::Tail(most) => (self.tail_limit, most, format!("p99 ÷ limit's ≤ {most}")),
             Floor::Median(most) => (Some(self.p50), most, format!("p50 ≤ {most} {}", shown(row.unit))),
             Floor::Most(most) => (Some(self.p99), most, format!("≤ {most} {}", shown(row.unit))),
         };
@@ -94,7 +98,7 @@ pub fn percentile(values: &[f64], percent: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{COLD_4KIB, PLAN, RSS};
+    use crate::rows::{COLD_4KIB, PLAN, RSS, TAIL_1080P};
 
     fn of(samples: &[(f64, f64, f64)]) -> RowSamples {
         let samples =
@@ -120,6 +124,17 @@ mod tests {
         assert_eq!((summary.n, summary.p50, summary.raw_p50, summary.ping_p50), (3, 120.0, Some(50.0), Some(50.0)));
         assert_eq!((summary.ratio_raw, summary.ratio_limit), (Some(2.4), Some(1.2)));
         assert!(summary.verdict(&COLD_4KIB).met);
+    }
+
+    #[test]
+    fn tails_are_compared_whichever_round_they_are_of() {
+        let mut samples = vec![(10.0, 10.0, 0.0); 98];
+        samples.extend([(44.0, 10.0, 0.0), (10.0, 40.0, 0.0)]);
+        samples.extend([(44.0, 10.0, 0.0), (10.0, 40.0, 0.0)]);
+        let summary = Summary::of(&TAIL_1080P, &of(&samples)).unwrap();
+        assert_eq!((summary.ratio_limit, summary.tail_limit), (Some(1.0), Some(1.1)));
+        assert!(summary.verdict(&TAIL_1080P).met);
+        assert!(!Summary { tail_limit: Some(1.2), ..summary }.verdict(&TAIL_1080P).met);
     }
 
     #[test]

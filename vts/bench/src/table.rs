@@ -95,6 +95,7 @@ mod tests {
             ping_p50: Some(500.25),
             ratio_raw: Some(1.1),
             ratio_limit: Some(ratio_limit),
+            tail_limit: Some(ratio_limit),
             bare_p50: Some(10_200.0),
             bare_ratio_limit: Some(1.07),
         }

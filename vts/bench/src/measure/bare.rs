@@ -19,13 +19,13 @@ use std::process::{Child, Command};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What it is registered as.
+/// What it is registered as, unless somebody says otherwise.
 const NAME: &str = "vts.bench.bare/default";
 /// As many as the allocator has.
 const THREADS: u32 = 4;
 /// How long it may take to come up.
 const FIND_WAIT: Duration = Duration::from_secs(5);
-const FIND_POLL: Duration = Duration::from_millis(20);
+const FIND_POLL: Duration = Duration::from_millis(1);
 
 /// Fds that are kept for a watch before they are closed together, as the allocator's maintenance thread does.
 const KEPT: usize = 64;
@@ -52,9 +52,14 @@ pub(crate) struct BareService(Child);
 
 impl BareService {
     pub(crate) fn start(heap: &Path, steps: Steps) -> Result<BareService> {
+        BareService::start_as(NAME, heap, steps)
+    }
+
+    /// Under another name.
+    pub(crate) fn start_as(name: &str, heap: &Path, steps: Steps) -> Result<BareService> {
         let mut command = Command::new(std::env::current_exe()?);
         let steps = steps.to_possible_value().context("a step has a name")?;
-        command.args(["--bare", "--bare-steps", steps.get_name(), "--heap"]).arg(heap);
+        command.args(["--bare", name, "--bare-steps", steps.get_name(), "--heap"]).arg(heap);
         Ok(BareService(command.spawn()?))
     }
 }
@@ -76,7 +81,12 @@ pub(crate) struct BareClient {
 impl BareClient {
     /// Waits for it to be registered.
     pub(crate) fn find() -> Result<BareClient> {
-        Ok(BareClient { service: find(NAME)?, wire: BufferDescriptorInfo::default() })
+        BareClient::find_as(NAME)
+    }
+
+    /// Under another name.
+    pub(crate) fn find_as(name: &str) -> Result<BareClient> {
+        Ok(BareClient { service: find(name)?, wire: BufferDescriptorInfo::default() })
     }
 
     /// With 0 bytes it allocates nothing and answers a duplicate of what it has. The size travels where the allocator has the reserved region's: nothing has to be worked out.
@@ -161,10 +171,10 @@ fn refused() -> Status {
 }
 
 /// The service's life: until it is killed.
-pub(crate) fn serve_barely(heap: &Path, steps: Steps) -> Result<()> {
+pub(crate) fn serve_barely(name: &str, heap: &Path, steps: Steps) -> Result<()> {
     let heap = File::open(heap).with_context(|| format!("heap {}", heap.display()))?;
     let metadata = dma_heap_alloc(heap.as_fd(), 1).context("metadata")?;
     let service = new_allocator(Bare { heap, steps, metadata, kept: Mutex::default() });
-    serve_binder(NAME, &service, THREADS).context("binder")?;
+    serve_binder(name, &service, THREADS).context("binder")?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! from the first beginning to the last end.
 
 use super::allocation::Allocations;
-use super::{connect, connect_to, full_hd, Kind, Options, Subject};
+use super::{connect, connect_to, full_hd, micros, order, place, Kind, Options, Subject, WARM_UP};
 use anyhow::{bail, ensure, Context as _, Result};
 use nix::sys::time::TimeSpec;
 use nix::time::{clock_gettime, clock_nanosleep, ClockId, ClockNanosleepFlags};
@@ -10,6 +10,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use vts_bench::rows::{PARALLEL_CALLS, PARALLEL_CLIENTS};
+use vts_bench::samples::Sample;
 
 /// How far ahead a start is set: long enough that every worker sleeps when it comes.
 const AHEAD: Duration = Duration::from_millis(5);
@@ -29,6 +30,24 @@ pub(crate) enum Asked<'a> {
     Pooled { ours: &'a str, plain: &'a str },
 }
 
+/// How many workers, and what each does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crowd {
+    pub(crate) workers: u32,
+    /// One after the other.
+    pub(crate) calls: u32,
+    /// In SCHED_FIFO.
+    pub(crate) fifo: bool,
+}
+
+impl Crowd {
+    /// Of [`vts_bench::rows::PARALLEL`].
+    pub(crate) const PARALLEL: Crowd = Crowd { workers: PARALLEL_CLIENTS, calls: PARALLEL_CALLS, fifo: false };
+}
+
+/// The rank of a worker in SCHED_FIFO: above the service's main thread.
+const FIFO_PRIORITY: i32 = 10;
+
 struct Worker {
     process: Child,
     orders: ChildStdin,
@@ -37,15 +56,40 @@ struct Worker {
 
 impl Workers {
     /// Starts them and waits until each has found the services.
-    pub(crate) fn start(options: &Options, asked: Asked<'_>) -> Result<Workers> {
+    pub(crate) fn start(options: &Options, asked: Asked<'_>, crowd: Crowd) -> Result<Workers> {
         let kinds: &[Kind] = match asked {
             Asked::Ours => &[Kind::Ours, Kind::Raw, Kind::Ping, Kind::Bare],
             Asked::Pooled { .. } => &[Kind::Ours, Kind::Raw, Kind::Ping, Kind::Plain],
         };
-        let workers = (0..PARALLEL_CLIENTS).map(|_| Worker::start(options, asked)).collect::<Result<Vec<_>>>()?;
+        let workers = (0..crowd.workers).map(|_| Worker::start(options, asked, crowd)).collect::<Result<Vec<_>>>()?;
         let mut workers = Workers { workers, kinds };
         workers.each(|worker| worker.expect("ready"))?;
         Ok(workers)
+    }
+
+    /// Each worker's own wait as a sample, as often as there are rounds.
+    pub(crate) fn waits(&mut self, kinds: &[Kind], rounds: usize) -> Result<Vec<Sample>> {
+        let mut all = Vec::new();
+        for round in 0..rounds.saturating_add(WARM_UP) {
+            let mut samples = vec![Sample::default(); self.workers.len()];
+            for kind in order(kinds, round) {
+                for (sample, (first, last)) in samples.iter_mut().zip(self.spans(kind)?) {
+                    place(sample, kind, micros(last.checked_sub(first).context("a monotonic clock")?));
+                }
+            }
+            self.release()?;
+            if round >= WARM_UP {
+                all.extend(samples);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Has all of them begin at once; when each began and ended.
+    fn spans(&mut self, kind: Kind) -> Result<Vec<(Duration, Duration)>> {
+        let start = now()?.saturating_add(AHEAD);
+        self.each(|worker| worker.tell(&format!("{} {}", word(kind), start.as_nanos())))?;
+        self.each(Worker::span)
     }
 
     fn each<T>(&mut self, run: impl FnMut(&mut Worker) -> Result<T>) -> Result<Vec<T>> {
@@ -59,9 +103,7 @@ impl Subject for Workers {
     }
 
     fn measure(&mut self, kind: Kind) -> Result<Duration> {
-        let start = now()?.saturating_add(AHEAD);
-        self.each(|worker| worker.tell(&format!("{} {}", word(kind), start.as_nanos())))?;
-        let spans = self.each(Worker::span)?;
+        let spans = self.spans(kind)?;
         let first = spans.iter().map(|(first, _)| *first).min().context("workers")?;
         let last = spans.iter().map(|(_, last)| *last).max().context("workers")?;
         last.checked_sub(first).context("a monotonic clock")
@@ -75,9 +117,12 @@ impl Subject for Workers {
 }
 
 impl Worker {
-    fn start(options: &Options, asked: Asked<'_>) -> Result<Worker> {
+    fn start(options: &Options, asked: Asked<'_>, crowd: Crowd) -> Result<Worker> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("--worker").arg("--heap").arg(&options.heap);
+        command.arg("--worker").arg("--heap").arg(&options.heap).args(["--calls", &crowd.calls.to_string()]);
+        if crowd.fifo {
+            command.arg("--fifo");
+        }
         if let Asked::Pooled { ours, plain } = asked {
             command.args(["--ours", ours, "--plain", plain]);
         }
@@ -120,12 +165,15 @@ impl Drop for Worker {
 }
 
 /// A worker's life: orders on stdin, answers on stdout, until there are no more orders.
-pub(crate) fn serve_as_worker(options: &Options, asked: Asked<'_>) -> Result<()> {
-    let subject = |connection| Allocations::new(connection, &options.heap, full_hd(), 1, PARALLEL_CALLS);
+pub(crate) fn serve_as_worker(options: &Options, asked: Asked<'_>, calls: u32, fifo: bool) -> Result<()> {
+    let subject = |connection| Allocations::new(connection, &options.heap, full_hd(), 1, calls);
     let mut subject = match asked {
         Asked::Ours => subject(connect()?)?.with_bare()?,
         Asked::Pooled { ours, plain } => subject(connect_to(ours)?)?.with_plain(connect_to(plain)?),
     };
+    if fifo {
+        gralloc_heaps::sched::set_fifo(FIFO_PRIORITY)?;
+    }
     println!("ready");
     for order in std::io::stdin().lock().lines() {
         let order = order?;

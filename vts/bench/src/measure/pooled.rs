@@ -6,10 +6,12 @@
 mod camera;
 mod idle;
 mod misses;
+mod priority;
 mod ready;
+mod start;
 mod traced;
 
-use super::parallel::{Asked, Workers};
+use super::parallel::{Asked, Crowd, Workers};
 use super::{connect_to, interleave, Options};
 use anyhow::{bail, Context as _, Result};
 use gralloc_client::Connection;
@@ -17,11 +19,12 @@ use gralloc_server::args::Args;
 use gralloc_server::startup;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 use vts_bench::rows::{self, Row};
 use vts_bench::samples::Sample;
 
 /// The rows that are measured here.
-pub(crate) const ROWS: [Row; 8] = [
+pub(crate) const ROWS: [Row; 10] = [
     rows::READY_1080P,
     rows::READY_12MP,
     rows::CAMERA_SPACED,
@@ -29,6 +32,8 @@ pub(crate) const ROWS: [Row; 8] = [
     rows::MISS_1080P,
     rows::PARALLEL_POOL,
     rows::TRACE_ON,
+    rows::START,
+    rows::PRIORITY,
     rows::IDLE,
 ];
 
@@ -45,9 +50,11 @@ pub(crate) fn samples(row: &Row, options: &Options, rounds: usize) -> Result<Vec
         row if row == &rows::PARALLEL_POOL => {
             let (ours, plain) = (Service::start(options, Pool::On)?, Service::start(options, Pool::Off)?);
             let asked = Asked::Pooled { ours: &ours.name, plain: &plain.name };
-            interleave(&mut Workers::start(options, asked)?, rounds)
+            interleave(&mut Workers::start(options, asked, Crowd::PARALLEL)?, rounds)
         }
         row if row == &rows::TRACE_ON => interleave(&mut traced::Traced::new(options)?, rounds),
+        row if row == &rows::START => interleave(&mut start::Starts::new(options)?, rounds),
+        row if row == &rows::PRIORITY => priority::samples(options, rounds),
         row if row == &rows::IDLE => idle::samples(options, rounds),
         other => bail!("nothing measures row {}", other.name),
     }
@@ -65,6 +72,8 @@ struct Service {
     process: Child,
     name: String,
     policy: PathBuf,
+    /// Right before its process was.
+    started: Instant,
 }
 
 impl Service {
@@ -74,13 +83,10 @@ impl Service {
 
     /// With further environment.
     fn start_with(options: &Options, pool: Pool, environment: &[(&str, &str)]) -> Result<Service> {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        // Never the same name twice: the service manager may not yet know that the one before is gone.
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let name = format!("vts.bench.allocator{number}/default");
-        let policy = std::env::temp_dir().join(format!("bench-{}-{number}.json", std::process::id()));
+        let name = new_name();
+        let policy = std::env::temp_dir().join(format!("bench-{}-{}.json", std::process::id(), name.replace('/', "-")));
         write_policy(&options.policy, pool, &policy)?;
+        let started = Instant::now();
         let process = Command::new(std::env::current_exe()?)
             .args(["--serve", &name, "--policy"])
             .arg(&policy)
@@ -88,7 +94,7 @@ impl Service {
             .stdin(Stdio::null())
             .spawn()
             .context("an allocator")?;
-        Ok(Service { process, name, policy })
+        Ok(Service { process, name, policy, started })
     }
 
     fn connect(&self) -> Result<Connection> {
@@ -103,6 +109,13 @@ impl Drop for Service {
         let _reaped = self.process.wait();
         let _never_written = std::fs::remove_file(&self.policy);
     }
+}
+
+/// Never the same name twice: the service manager may not yet know that the one before is gone.
+fn new_name() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    format!("vts.bench.allocator{}/default", STARTED.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The machine's policy with the pool on or off.

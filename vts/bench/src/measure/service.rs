@@ -1,7 +1,7 @@
 //! The service's process, as the kernel shows it.
 
 use anyhow::{ensure, Context as _, Result};
-use gralloc_client::Connection;
+use gralloc_client::{Allocation, Connection};
 use nix::sys::resource::{setrlimit, Resource};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,13 +21,16 @@ pub(crate) fn resident() -> Result<Sample> {
 
 /// The same while this many buffers of a page are alive, as often as rounds are asked for.
 pub(crate) fn resident_with(connection: Connection, buffers: u32, rounds: usize) -> Result<Vec<Sample>> {
+    let _held = held(&connection, buffers)?;
+    (0..rounds).map(|_| resident()).collect()
+}
+
+/// So many buffers of a page.
+pub(crate) fn held(connection: &Connection, buffers: u32) -> Result<Vec<Allocation>> {
     // Two fds each, and some of the process's own.
     setrlimit(Resource::RLIMIT_NOFILE, u64::from(buffers) * 3, u64::from(buffers) * 3).context("more fds")?;
-    let mut held = Vec::new();
-    for at in 0..buffers {
-        held.push(connection.allocate(&super::page(), 1).with_context(|| format!("buffer {at}"))?);
-    }
-    (0..rounds).map(|_| resident()).collect()
+    let one = |at| connection.allocate(&super::page(), 1).with_context(|| format!("buffer {at}"));
+    (0..buffers).map(one).collect()
 }
 
 /// The one process of that name.
