@@ -113,15 +113,15 @@ impl Allocator {
         Some(supported.unwrap_or_else(|status| panic!("isMultiViewSupported: {status}")))
     }
 
-    /// `allocateMultiView`; fails the test when there is no buffer.
-    pub fn views(&self, views: &[&Descriptor], base: i32) -> RawHandle {
+    /// `allocateMultiView`: the stride and the buffer; fails the test when there is none.
+    pub fn views(&self, views: &[&Descriptor], base: i32) -> (i32, RawHandle) {
         let wire: Vec<_> = views.iter().map(|view| view.wire()).collect();
         let result = allocator_aidl::allocate_multi_view(self.connection.allocator(), &wire, base);
         let result =
             result.expect("an interface of version 3").unwrap_or_else(|status| panic!("allocateMultiView: {status}"));
-        let Allocation { mut buffers, .. } = Allocation::from(result);
+        let Allocation { stride, mut buffers } = Allocation::from(result);
         assert_eq!(buffers.len(), 1, "allocateMultiView gives one buffer for all views");
-        buffers.remove(0)
+        (stride, buffers.remove(0))
     }
 }
 

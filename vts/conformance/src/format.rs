@@ -169,7 +169,6 @@ impl Format {
                 | Format::RAW10
                 | Format::RAW12
                 | Format::YCBCR_P010
-                | Format::YCBCR_P210
                 | Format::BLOB
         )
     }

@@ -26,7 +26,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     ),
     Mutant::new(
         "calls-formats-unsupported",
-        &["mapper::Lock_RAW10", "answers::support_and_allocation_agree", "formats::YCBCR_P210"],
+        &["mapper::Lock_RAW10", "answers::support_and_allocation_agree", "formats::YCBCR_P010"],
     ),
     Mutant::new(
         "calls-front-buffers-unsupported",

@@ -20,14 +20,22 @@ fn by_test() -> BTreeMap<String, Vec<&'static str>> {
     found
 }
 
+/// Tests that take an allocator which makes buffers of several views: none is known that this suite could be run against,
+/// this project's answers that it has none, and so no fault reaches them.
+const WITHOUT_A_SUBJECT: [&str; 3] = ["mapper::GetBaseView", "mapper::ImportViewBuffer", "mapper::GetMultiViewInfo"];
+
 pub(crate) fn every_test_is_failed() -> Result<(), Failed> {
     let found = by_test();
     let all = conformance::tests::all();
-    let missed: Vec<_> = all.iter().map(|test| test.name).filter(|name| !found.contains_key(*name)).collect();
+    let missed: Vec<_> = all
+        .iter()
+        .map(|test| test.name)
+        .filter(|name| found.contains_key(*name) == WITHOUT_A_SUBJECT.contains(name))
+        .collect();
     if missed.is_empty() {
         return Ok(());
     }
-    Err(format!("no mutant fails {missed:#?}").into())
+    Err(format!("no mutant fails, or one fails what nothing here can run: {missed:#?}").into())
 }
 
 /// The table's beginning and end in the README.
@@ -63,7 +71,11 @@ fn table_text() -> String {
         let mut mutants = found.get(test.name).cloned().unwrap_or_default();
         mutants.sort_by_key(|name| (sizes[name], *name));
         mutants.truncate(2);
-        text += &row(&[&format!("`{}`", test.name), test.demand, &mutants.join(", ")]);
+        let faults = match WITHOUT_A_SUBJECT.contains(&test.name) {
+            true => "never run: no allocator here makes such buffers".to_owned(),
+            false => mutants.join(", "),
+        };
+        text += &row(&[&format!("`{}`", test.name), test.demand, &faults]);
     }
     text
 }
