@@ -73,6 +73,8 @@ pub enum Unsupported {
         name: String,
         /// Its value.
         value: i64,
+        /// What the policy's `[[option]]` accepts.
+        allowed: Vec<i64>,
     },
     /// A value of the option `Dataspace` that is no dataspace.
     Dataspace(i64),
@@ -321,8 +323,10 @@ impl fmt::Display for Unsupported {
             Unsupported::Format { value, reason } => write!(f, "format {value:#x}: {reason}"),
             Unsupported::UsageBits(bits) => write!(f, "usage bits {:#x} are not defined", bits.0),
             Unsupported::Option { name } => write!(f, "additionalOptions: \"{name}\" is not accepted"),
-            Unsupported::OptionValue { name, value } => {
-                write!(f, "additionalOptions: \"{name}\" does not accept the value {value}")
+            Unsupported::OptionValue { name, value, allowed } => {
+                let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+                let allowed = allowed.join(", ");
+                write!(f, "additionalOptions: \"{name}\" has the value {value}, and the policy's [[option]] accepts {allowed}")
             }
             Unsupported::Dataspace(value) => write!(
                 f,

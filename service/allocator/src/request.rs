@@ -8,9 +8,9 @@ use gralloc_buffer::{Dataspace, Descriptor, DescriptorOption};
 use heaps_config::condition::Subject;
 use heaps_config::policy::Policy;
 
-/// The version of `android.hardware.graphics.common` that this build is of, where the policy names none. (The formats of V6
-/// were taken before there was a V6 to import.)
-pub const GRAPHICS_COMMON: u32 = if cfg!(feature = "common_v7") { 7 } else { 6 };
+/// The version of `android.hardware.graphics.common` whose formats are taken where the policy names none: the build's, and
+/// without the feature that of the lowest release, for one build serves V5's trees and V6's.
+pub const GRAPHICS_COMMON: u32 = if cfg!(feature = "common_v7") { 7 } else { 5 };
 
 /// A descriptor that holds what the contract asks; sizes are not yet known to fit anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,5 +94,5 @@ fn accept_option(option: &DescriptorOption, policy: &Policy) -> Result<(), Unsup
     if accepted.values.is_empty() || accepted.values.contains(&option.value) {
         return Ok(());
     }
-    Err(Unsupported::OptionValue { name: accepted.name.clone(), value: option.value })
+    Err(Unsupported::OptionValue { name: accepted.name.clone(), value: option.value, allowed: accepted.values.clone() })
 }

@@ -109,6 +109,19 @@ fn formats_of_a_later_common_are_refused_where_neither_build_nor_policy_is_of_it
     assert_eq!(since_7, [0x2c, 0x3d, 0x3e, 0x3f, 0x40, 0x41, 0x42, 0x43, 0x44]);
 }
 
+/// V6 brought it: a tree of V5 has no such format, and one of V6 says so in its policy.
+#[test]
+fn p210_is_taken_by_a_v7_build_and_where_the_policy_says_v6() {
+    let answer = |graphics_common| {
+        let policy = Policy { graphics_common, ..policy() };
+        planned(&vts(PixelFormat::YcbcrP210), &policy).err().map(|refusal| refusal.to_string())
+    };
+    assert_eq!([Some(6), Some(7)].map(answer), [None, None]);
+    let refused = answer(Some(5)).unwrap();
+    assert!(refused.contains("0x3c") && refused.contains("the policy's graphics_common"), "{refused}");
+    assert_eq!(answer(None).is_none(), cfg!(feature = "common_v7"));
+}
+
 /// VTS asks with bit 33 and with an option that nobody knows.
 #[test]
 fn unknown_usage_and_options_are_unsupported() {
@@ -119,7 +132,10 @@ fn unknown_usage_and_options_are_unsupported() {
     asked.options = vec![option("FAKE", 1)];
     assert_eq!(refusal(&asked, &policy), Unsupported::Option { name: "FAKE".to_owned() }.into());
     asked.options = vec![option("test.one", 2)];
-    assert_eq!(refusal(&asked, &policy), Unsupported::OptionValue { name: "test.one".to_owned(), value: 2 }.into());
+    assert_eq!(
+        refusal(&asked, &policy),
+        Unsupported::OptionValue { name: "test.one".to_owned(), value: 2, allowed: vec![1] }.into()
+    );
     asked.options = vec![option("test.one", 1), option("test.any", -7)];
     planned(&asked, &policy).unwrap();
 }
@@ -141,12 +157,15 @@ fn any_dataspace_is_accepted_and_what_is_none_is_refused_by_its_number() {
         assert_eq!(refused, Unsupported::Dataspace(value).into());
         let words = refused.to_string();
         assert!(words.contains(DATASPACE) && words.contains(&format!("{value:#x}")), "{words}");
+        assert!(words.contains("allowed are its names, and STANDARD to 11, TRANSFER to 8 and RANGE to 3"), "{words}");
     }
     // A policy may still say which.
     let mut narrow = policy.clone();
     narrow.options.push(AcceptedOption { name: DATASPACE.to_owned(), values: vec![1] });
     asked.options = vec![option(DATASPACE, 142_671_872)];
-    let refused = Unsupported::OptionValue { name: DATASPACE.to_owned(), value: 142_671_872 };
+    let refused = Unsupported::OptionValue { name: DATASPACE.to_owned(), value: 142_671_872, allowed: vec![1] };
+    let words = refused.to_string();
+    assert!(words.contains(DATASPACE) && words.contains("142671872") && words.contains("accepts 1"), "{words}");
     assert_eq!(refusal(&asked, &narrow), refused.into());
 }
 

@@ -21,6 +21,30 @@ const CAMERA: &[&str] = &[
     "4",
 ];
 
+/// The option that AOSP's AHardwareBufferTest asks with: no policy names it, and it is the buffer's from its first import on.
+#[test]
+fn explain_says_which_dataspace_an_option_gives_and_which_there_are() {
+    let explained = |option: &str| {
+        let request = ["explain", "--policy", "generic", "--all-heaps", "--format", "RGBA_8888", "--size", "64x64"];
+        let with = [&request[..], &["--usage", "CPU_READ_OFTEN", "--option", option]].concat();
+        (run(&with), run_json(&[&["--json"][..], &with].concat()))
+    };
+    let name = "android.hardware.graphics.common.Dataspace";
+    // V0_SRGB.
+    let (text, (status, value)) = explained(&format!("{name}=142671872"));
+    assert_eq!((text.status, status), (0, 0), "{}", text.err);
+    let line = text.out.lines().find(|line| line.trim_start().starts_with("dataspace")).unwrap();
+    assert!(line.contains("0x8810000 (BT709 SRGB FULL), the buffer's from its first import on"), "{line}");
+    assert_eq!(value["request"]["dataspace"], json!(142_671_872));
+
+    let (text, (_, value)) = explained(&format!("{name}=2"));
+    assert_eq!(text.status, 1, "{}", text.out);
+    for words in [&text.out, &value.to_string()] {
+        assert!(words.contains(name) && words.contains("the value 0x2"), "{words}");
+        assert!(words.contains("STANDARD to 11, TRANSFER to 8 and RANGE to 3"), "{words}");
+    }
+}
+
 #[test]
 fn explain_takes_what_people_have() {
     let explained = |arguments: &[&str]| {
