@@ -205,9 +205,9 @@ fn described(board: &Board, buffer: &Buffer, imported: &Imported) -> Option<Stri
         (None | Some(Format::IMPLEMENTATION_DEFINED | Format::YCBCR_420_888 | Format::RAW_OPAQUE), Some(own)) => {
             let mappable = own.cpu.unwrap_or(own.modifier == 0 && own.linear != Some(false));
             assert!(mappable || !Usage(usage).cpu());
-            if mappable {
+            if mappable && Usage(usage).cpu() {
                 bytes_are_kept(imported, &told.planes);
-            } else {
+            } else if !mappable {
                 assert_eq!(not_locked(imported), Error::BAD_VALUE);
             }
         }
@@ -269,7 +269,7 @@ fn every_format_of_the_shipped_profiles_is_described_and_read_or_not_locked() {
     assert!(compressed > 0, "reference-soc compresses");
 }
 
-/// What other allocators have compiled in, as policies; on memory that has a heap of every name.
+/// What other allocators have compiled in, as policies; on memory that has a heap of every name. In a guest, every fourth of them.
 #[test]
 fn every_format_of_the_vendors_tables_is_described_and_read_or_not_locked() {
     let tables = [
@@ -284,7 +284,7 @@ fn every_format_of_the_vendors_tables_is_described_and_read_or_not_locked() {
         ("rockchip", include_str!("../../../heaps-config/vendors/rockchip.toml")),
         ("samsung", include_str!("../../../heaps-config/vendors/samsung.toml")),
     ];
-    for (name, text) in tables {
+    for (name, text) in tables.into_iter().step_by(service_tests::sample()) {
         let board = Board::of(Source::text(name, text, heaps_host::Format::Toml), Heaps::Memfd);
         let (all, blocks) = every_format_of(&board);
         println!("{name}: {all} buffers, {blocks} of them in blocks");
