@@ -1,4 +1,5 @@
-//! The nightly compiler that sanitizers, miri and libFuzzer take: found, or installed with rustup and said.
+//! Compilers beside the machine's own: the nightly one that sanitizers, miri and libFuzzer take, and that of the lowest Android
+//! release. Found, or installed with rustup and said.
 
 use std::process::Command;
 
@@ -7,32 +8,46 @@ use vm_harness::progress::run_captured;
 use crate::context::Context;
 
 /// As rustup calls it.
-const TOOLCHAIN: &str = "nightly";
+const NIGHTLY: &str = "nightly";
+/// The compiler of the lowest release.
+const OLDEST: &str = "1.78.0";
 
-/// Sees to it that there is one, with these components.
+/// Sees to it that there is a nightly one, with these components.
 ///
 /// # Errors
 /// Why there is none, in words: for a check that is skipped then.
 pub(crate) fn ensure(context: &Context, components: &[&str]) -> Result<(), String> {
+    ensure_toolchain(context, NIGHTLY, components)
+}
+
+/// Sees to it that there is the lowest release's.
+///
+/// # Errors
+/// As [`ensure`].
+pub(crate) fn ensure_oldest(context: &Context) -> Result<(), String> {
+    ensure_toolchain(context, OLDEST, &[])
+}
+
+fn ensure_toolchain(context: &Context, toolchain: &str, components: &[&str]) -> Result<(), String> {
     let _turn = context.turn("rustup").map_err(|error| format!("{error:#}"))?;
     let list = |what: &[&str]| {
         let words = run_captured(Command::new("rustup").args(what));
         words.map(|words| String::from_utf8_lossy(&words).into_owned())
     };
     let toolchains = list(&["toolchain", "list"]).map_err(|_| {
-        format!("it takes a {TOOLCHAIN} compiler, and there is no rustup to install one with (https://rustup.rs)")
+        format!("it takes the {toolchain} compiler, and there is no rustup to install one with (https://rustup.rs)")
     })?;
-    if !toolchains.lines().any(|line| line.starts_with(TOOLCHAIN)) {
-        install(context, &["toolchain", "install", TOOLCHAIN, "--profile", "minimal"])?;
+    if !toolchains.lines().any(|line| line.starts_with(toolchain)) {
+        install(context, &["toolchain", "install", toolchain, "--profile", "minimal"])?;
     }
-    let installed = list(&["component", "list", "--installed", "--toolchain", TOOLCHAIN])
-        .map_err(|error| format!("rustup does not list {TOOLCHAIN}'s components: {error}"))?;
+    let installed = list(&["component", "list", "--installed", "--toolchain", toolchain])
+        .map_err(|error| format!("rustup does not list {toolchain}'s components: {error}"))?;
     let missing = |component: &&&str| !installed.lines().any(|line| line.starts_with(**component));
     let missing: Vec<&str> = components.iter().filter(missing).copied().collect();
     if missing.is_empty() {
         return Ok(());
     }
-    install(context, &[&["component", "add", "--toolchain", TOOLCHAIN], missing.as_slice()].concat())
+    install(context, &[&["component", "add", "--toolchain", toolchain], missing.as_slice()].concat())
 }
 
 fn install(context: &Context, arguments: &[&str]) -> Result<(), String> {
@@ -45,6 +60,6 @@ fn install(context: &Context, arguments: &[&str]) -> Result<(), String> {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new("cargo");
     // Cargo sets them for what it runs, and they would outrank the toolchain that is asked for.
-    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").arg(format!("+{TOOLCHAIN}"));
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").arg(format!("+{NIGHTLY}"));
     command
 }

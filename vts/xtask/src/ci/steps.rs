@@ -17,9 +17,9 @@ use crate::schedule::{self, Finding};
 use crate::selinux;
 use crate::toolchain;
 
-/// The AOSP branch's compiler that device crates must be content with. No second compiler is needed: with `rust-version`
-/// in the manifest, clippy's `incompatible_msrv` refuses what came later to the standard library, and Cargo refuses
-/// dependencies that ask for more.
+/// The AOSP branch's compiler that device crates must be content with. With `rust-version` in the manifest, clippy's
+/// `incompatible_msrv` refuses what came later to the standard library, and Cargo refuses dependencies that ask for more; what
+/// came later to the language the step `soong` finds with that very compiler.
 const DEVICE_RUST: &str = "1.78";
 
 /// Another command of this program, as a step. One that cannot run here says `SKIPPED: why`, and ends well.
@@ -128,6 +128,10 @@ pub(super) fn miri(context: &Context) -> Result<Finding> {
 
 /// What Soong reads.
 pub(super) fn soong(context: &Context) -> Result<Finding> {
+    // Without it the check says that it was skipped.
+    if let Err(why) = toolchain::ensure_oldest(context) {
+        context.progress.step(why);
+    }
     aosp::step(context, aosp::SOONG)?;
     Ok(Finding::Passed(String::new()))
 }
