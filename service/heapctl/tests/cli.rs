@@ -6,6 +6,8 @@
 mod draft;
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "cli/pasted.rs"]
+mod pasted;
 #[path = "cli/policies.rs"]
 mod policies;
 #[path = "cli/run.rs"]
