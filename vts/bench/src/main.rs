@@ -66,6 +66,9 @@ struct Args {
     /// Serve as an allocator of this name with --policy (started by the program itself)
     #[arg(long, hide = true, value_name = "NAME")]
     serve: Option<String>,
+    /// Ask this service for more than a client's budget, until killed (started by the program itself)
+    #[arg(long, hide = true, value_name = "NAME")]
+    hammer: Option<String>,
 }
 
 /// Rows by what they need.
@@ -101,6 +104,9 @@ fn run(args: &Args) -> Result<()> {
     }
     if let Some(name) = &args.serve {
         return measure::serve(name, &options.policy);
+    }
+    if let Some(service) = &args.hammer {
+        return measure::hammer(service);
     }
     if args.worker {
         let asked = match (&args.ours, &args.plain) {

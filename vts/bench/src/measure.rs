@@ -28,7 +28,7 @@ use vts_bench::samples::{RowSamples, Sample};
 
 pub(crate) use bare::{serve_barely, Steps};
 pub(crate) use parallel::{serve_as_worker, Asked};
-pub(crate) use pooled::serve;
+pub(crate) use pooled::{hammer, serve};
 
 /// Rounds before the first that counts: caches, lazily made threads and tables.
 const WARM_UP: usize = 3;

@@ -279,6 +279,28 @@ pub const TRACE_ON: Row = Row {
     alone: false,
 };
 
+/// A page while very much is alive.
+pub const LIVE_30K: Row = Row {
+    name: "live-30k",
+    what: "one buffer, 4096 × 1 BLOB, from a service with 30,000 live buffers, against one with none",
+    unit: "us",
+    limit: Limit::Plain,
+    floor: Floor::RatioLimit(1.05),
+    rounds: 200,
+    alone: false,
+};
+/// A page beside a client at its budget.
+pub const AT_BUDGET: Row = Row {
+    name: "at-budget",
+    what:
+        "one page while another client asks with four threads for more than its budget, against one while it is stopped",
+    unit: "us",
+    limit: Limit::Plain,
+    floor: Floor::Tail(1.5),
+    rounds: 20,
+    alone: false,
+};
+
 /// A service's start.
 pub const START: Row = Row {
     name: "start",
@@ -345,7 +367,7 @@ pub const RSS_30K: Row = Row {
 };
 
 /// All rows, in the order in which they are run and shown.
-pub const ROWS: [Row; 27] = [
+pub const ROWS: [Row; 29] = [
     COLD_1080P,
     COLD_4K,
     COLD_4KIB,
@@ -361,6 +383,8 @@ pub const ROWS: [Row; 27] = [
     MISS_1080P,
     PARALLEL_POOL,
     TRACE_ON,
+    LIVE_30K,
+    AT_BUDGET,
     IDLE,
     IMPORT_FREE,
     LOCK_UNLOCK,

@@ -3,13 +3,16 @@
 //! Both run the allocator's own code in processes that this program starts as itself, with the machine's policy but for
 //! `pool.enabled`; they are registered under names of their own, so that a round can ask both.
 
+mod at_budget;
 mod camera;
 mod idle;
 mod misses;
+mod pair;
 mod priority;
 mod ready;
 mod start;
-mod traced;
+
+pub(crate) use at_budget::hammer;
 
 use super::parallel::{Asked, Crowd, Workers};
 use super::{connect_to, interleave, Options};
@@ -24,7 +27,7 @@ use vts_bench::rows::{self, Row};
 use vts_bench::samples::Sample;
 
 /// The rows that are measured here.
-pub(crate) const ROWS: [Row; 10] = [
+pub(crate) const ROWS: [Row; 12] = [
     rows::READY_1080P,
     rows::READY_12MP,
     rows::CAMERA_SPACED,
@@ -32,6 +35,8 @@ pub(crate) const ROWS: [Row; 10] = [
     rows::MISS_1080P,
     rows::PARALLEL_POOL,
     rows::TRACE_ON,
+    rows::LIVE_30K,
+    rows::AT_BUDGET,
     rows::START,
     rows::PRIORITY,
     rows::IDLE,
@@ -48,11 +53,13 @@ pub(crate) fn samples(row: &Row, options: &Options, rounds: usize) -> Result<Vec
         row if row == &rows::CAMERA_BURST => interleave(&mut camera::Start::new(options, camera::Pace::Burst)?, rounds),
         row if row == &rows::MISS_1080P => interleave(&mut misses::Misses::new(options)?, rounds),
         row if row == &rows::PARALLEL_POOL => {
-            let (ours, plain) = (Service::start(options, Pool::On)?, Service::start(options, Pool::Off)?);
+            let (ours, plain) = (Service::start(options, &POOLED)?, Service::start(options, &Extra::default())?);
             let asked = Asked::Pooled { ours: &ours.name, plain: &plain.name };
             interleave(&mut Workers::start(options, asked, Crowd::PARALLEL)?, rounds)
         }
-        row if row == &rows::TRACE_ON => interleave(&mut traced::Traced::new(options)?, rounds),
+        row if row == &rows::TRACE_ON => interleave(&mut pair::Pair::traced(options)?, rounds),
+        row if row == &rows::LIVE_30K => interleave(&mut pair::Pair::crowded(options)?, rounds),
+        row if row == &rows::AT_BUDGET => at_budget::samples(options, rounds),
         row if row == &rows::START => interleave(&mut start::Starts::new(options)?, rounds),
         row if row == &rows::PRIORITY => priority::samples(options, rounds),
         row if row == &rows::IDLE => idle::samples(options, rounds),
@@ -60,12 +67,18 @@ pub(crate) fn samples(row: &Row, options: &Options, rounds: usize) -> Result<Vec
     }
 }
 
-/// `pool.enabled`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pool {
-    On,
-    Off,
+/// What one of the benchmark's services has beside the machine's policy.
+#[derive(Clone, Copy, Debug, Default)]
+struct Extra<'a> {
+    /// `pool.enabled`.
+    pool: bool,
+    /// `limits.client` and `limits.request`.
+    client_bytes: Option<u64>,
+    environment: &'a [(&'a str, &'a str)],
 }
+
+/// The pool on.
+const POOLED: Extra<'static> = Extra { pool: true, client_bytes: None, environment: &[] };
 
 /// An allocator of the benchmark's own, as long as this lives.
 struct Service {
@@ -77,20 +90,15 @@ struct Service {
 }
 
 impl Service {
-    fn start(options: &Options, pool: Pool) -> Result<Service> {
-        Service::start_with(options, pool, &[])
-    }
-
-    /// With further environment.
-    fn start_with(options: &Options, pool: Pool, environment: &[(&str, &str)]) -> Result<Service> {
+    fn start(options: &Options, extra: &Extra<'_>) -> Result<Service> {
         let name = new_name();
         let policy = std::env::temp_dir().join(format!("bench-{}-{}.json", std::process::id(), name.replace('/', "-")));
-        write_policy(&options.policy, pool, &policy)?;
+        write_policy(&options.policy, extra, &policy)?;
         let started = Instant::now();
         let process = Command::new(std::env::current_exe()?)
             .args(["--serve", &name, "--policy"])
             .arg(&policy)
-            .envs(environment.iter().copied())
+            .envs(extra.environment.iter().copied())
             .stdin(Stdio::null())
             .spawn()
             .context("an allocator")?;
@@ -118,13 +126,20 @@ fn new_name() -> String {
     format!("vts.bench.allocator{}/default", STARTED.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The machine's policy with the pool on or off.
-fn write_policy(from: &Path, pool: Pool, to: &Path) -> Result<()> {
+/// The machine's policy with what is extra.
+fn write_policy(from: &Path, extra: &Extra<'_>, to: &Path) -> Result<()> {
     let text = std::fs::read_to_string(from).with_context(|| format!("policy {}", from.display()))?;
     let mut policy: serde_json::Value =
         serde_json::from_str(&text).with_context(|| format!("policy {}", from.display()))?;
-    let enabled = policy.pointer_mut("/pool/enabled").with_context(|| format!("policy {}: no pool", from.display()))?;
-    *enabled = (pool == Pool::On).into();
+    let mut set = |key: &str, value: serde_json::Value| -> Result<()> {
+        *policy.pointer_mut(key).with_context(|| format!("policy {}: no {key}", from.display()))? = value;
+        Ok(())
+    };
+    set("/pool/enabled", extra.pool.into())?;
+    if let Some(bytes) = extra.client_bytes {
+        set("/limits/client", bytes.into())?;
+        set("/limits/request", bytes.into())?;
+    }
     std::fs::write(to, policy.to_string()).with_context(|| to.display().to_string())
 }
 

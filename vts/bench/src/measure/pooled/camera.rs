@@ -1,6 +1,6 @@
 //! A camera's start: eight large buffers, asked for one at a time, of a service that knows of no stream yet.
 
-use super::{Pool, Service};
+use super::{Extra, Service, POOLED};
 use crate::measure::{camera_frame, page, Kind, Options, Subject};
 use anyhow::{Context as _, Result};
 use gralloc_client::{Allocation, BufferDescriptorInfo, Connection};
@@ -37,7 +37,7 @@ impl Start {
     pub(super) fn new(options: &Options, pace: Pace) -> Result<Start> {
         let heap = File::open(&options.heap).with_context(|| format!("heap {}", options.heap.display()))?;
         let wire = camera_frame(4000, 3000);
-        let first = Service::start(options, Pool::Off)?.connect()?.allocate(&wire, 1)?;
+        let first = Service::start(options, &Extra::default())?.connect()?.allocate(&wire, 1)?;
         let bytes = first.buffers.first().context("a buffer")?.info.buffer_bytes;
         let options = options.clone();
         let raw_time = Duration::ZERO;
@@ -53,7 +53,7 @@ impl Start {
         if let Some((_, connection)) = &self.service {
             return Ok(connection.clone());
         }
-        let service = Service::start(&self.options, Pool::On)?;
+        let service = Service::start(&self.options, &POOLED)?;
         let connection = service.connect()?;
         // What any service has behind it when a camera starts: its first call.
         drop(connection.allocate(&page(), 1)?);

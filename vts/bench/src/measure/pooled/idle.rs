@@ -1,6 +1,6 @@
 //! What is left of a stream when nobody asks any more.
 
-use super::{pool, Pool, Service};
+use super::{pool, Service, POOLED};
 use crate::measure::{camera_frame, Options};
 use anyhow::{ensure, Result};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ const FILL_WAIT: Duration = Duration::from_secs(10);
 
 /// A stream of three, then a minute without a request: KiB that are ready.
 pub(super) fn samples(options: &Options, rounds: usize) -> Result<Vec<Sample>> {
-    let service = Service::start(options, Pool::On)?;
+    let service = Service::start(options, &POOLED)?;
     let connection = service.connect()?;
     let mut samples = Vec::new();
     for _ in 0..rounds {

@@ -1,6 +1,6 @@
 //! Requests that no pool can foresee: each of a size of its own.
 
-use super::{pool, Pool, Service};
+use super::{pool, Extra, Service, POOLED};
 use crate::measure::{picture, Kind, Options, Subject};
 use anyhow::{bail, ensure, Context as _, Result};
 use gralloc_client::{Allocation, Connection};
@@ -29,7 +29,7 @@ pub(super) struct Misses {
 impl Misses {
     pub(super) fn new(options: &Options) -> Result<Misses> {
         let heap = File::open(&options.heap).with_context(|| format!("heap {}", options.heap.display()))?;
-        let services = [Service::start(options, Pool::On)?, Service::start(options, Pool::Off)?];
+        let services = [Service::start(options, &POOLED)?, Service::start(options, &Extra::default())?];
         let [pooled, plain] = [services[0].connect()?, services[1].connect()?];
         let (ours, raw) = (Vec::with_capacity(2), Vec::with_capacity(1));
         Ok(Misses { pooled, plain, heap, lines: LINES, ours, raw, _services: services })

@@ -1,6 +1,6 @@
 //! A client that must not wait, on a processor that is never idle.
 
-use super::{Pool, Service};
+use super::{Extra, Service, POOLED};
 use crate::measure::parallel::{Asked, Crowd, Workers};
 use crate::measure::{Kind, Options};
 use anyhow::{Context as _, Result};
@@ -42,7 +42,7 @@ pub(super) fn samples(options: &Options, rounds: usize) -> Result<Vec<Sample>> {
 }
 
 fn start(options: &Options) -> Result<([Service; 2], [Busy; 2], Workers)> {
-    let [ours, plain] = [Service::start(options, Pool::On)?, Service::start(options, Pool::Off)?];
+    let [ours, plain] = [Service::start(options, &POOLED)?, Service::start(options, &Extra::default())?];
     let asked = Asked::Pooled { ours: &ours.name, plain: &plain.name };
     let workers = Workers::start(options, asked, Crowd { workers: 1, calls: 1, fifo: true })?;
     Ok(([ours, plain], [Busy::start()?, Busy::start()?], workers))

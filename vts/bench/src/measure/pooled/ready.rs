@@ -1,6 +1,6 @@
 //! One buffer, from the pool. The bare service answers a buffer that it has already: what any service takes to do so.
 
-use super::{pool, Pool, Service};
+use super::{pool, Service, POOLED};
 use crate::measure::bare::BareClient;
 use crate::measure::{camera_frame, Kind, Options, Subject};
 use allocator_aidl::AllocationResult;
@@ -35,7 +35,7 @@ pub(super) struct Ready {
 
 impl Ready {
     pub(super) fn new(options: &Options, width: i32, height: i32) -> Result<Ready> {
-        let service = Service::start(options, Pool::On)?;
+        let service = Service::start(options, &POOLED)?;
         let heap = File::open(&options.heap).with_context(|| format!("heap {}", options.heap.display()))?;
         let connection = service.connect()?;
         let wire = camera_frame(width, height);

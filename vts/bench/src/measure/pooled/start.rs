@@ -1,6 +1,6 @@
 //! Services that start.
 
-use super::{new_name, Pool, Service};
+use super::{new_name, Extra, Service};
 use crate::measure::bare::{find, BareClient, BareService};
 use crate::measure::{connect, page, Kind, Options, Subject};
 use anyhow::Result;
@@ -29,7 +29,7 @@ impl Subject for Starts {
 
     fn measure(&mut self, kind: Kind) -> Result<Duration> {
         if kind == Kind::Ours {
-            let service = Service::start(&self.options, Pool::Off)?;
+            let service = Service::start(&self.options, &Extra::default())?;
             let given = Connection::to(find(&service.name)?).allocate(&page(), 1)?;
             let took = service.started.elapsed();
             drop(given);
