@@ -265,7 +265,7 @@ fn changes_of_heaps_and_limits_have_a_request_or_say_why_not() {
         ("= \"serve\"", "= \"refuse\"", "is refuse: it matters where the kernel does not tell of releases"),
         ("values = [0] ", "values = [0, 1] ", "compression was accepted as 0 and is accepted as 0, 1"),
         ("\n[limits]", "\nstrict_cpu_usage = true\n[limits]", "strict_cpu_usage was false and is true"),
-        ("\n[limits]", "\ngraphics_common = 5\n[limits]", "graphics_common was the build's own and is 5"),
+        ("\n[limits]", "\ngraphics_common = 6\n[limits]", "graphics_common was the build's own and is 6"),
     ] {
         let (example, _) = shown(from, to, why);
         let wanted = why.contains("accepted") || why.contains("graphics_common");
