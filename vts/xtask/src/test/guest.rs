@@ -26,6 +26,9 @@ const FOLDER: &str = "/vendor/tests";
 
 /// What share of the longest sweeps a guest's tests take: every so many-th step. Natively they are taken whole.
 const SAMPLE: &str = "4";
+/// What no kernel changes and what the native tests take in any case: faults that are planted in the service, and questions to the
+/// pure plan. A guest takes it with `--whole`.
+const NATIVE: [&str; 3] = ["planted::", "agreement::socket", "agreement::sweep_of"];
 /// Variables that a guest's tests get as they are here.
 const PASSED_ON: [&str; 2] = ["SERVICE_TESTS_CHAOS_SECONDS", "SERVICE_TESTS_CHAOS_SEED"];
 
@@ -211,10 +214,11 @@ fn run_one(
     let name = format!("{}::{}", program.package, program.target);
     let mut argv = vec![in_guest(program)];
     argv.extend(choice.filter.clone());
-    if choice.core {
-        let words = CORE.into_iter().filter(|(package, _)| *package == program.package).flat_map(|(_, words)| words);
-        argv.extend(words.flat_map(|word| ["--skip".to_owned(), (*word).to_owned()]));
-    }
+    let core = CORE.into_iter().filter(|(package, _)| choice.core && *package == program.package);
+    let core = core.flat_map(|(_, words)| words).copied();
+    // A test that is asked for by its name is run.
+    let native = NATIVE.into_iter().filter(|_| !choice.whole && choice.filter.is_none());
+    argv.extend(core.chain(native).flat_map(|word| ["--skip".to_owned(), word.to_owned()]));
     argv.push("--show-output".to_owned());
     argv.extend(suite.arguments.iter().map(|word| (*word).to_owned()));
     let mut command = GuestCommand::new(argv).user(suite.run_as.identity());
