@@ -660,6 +660,14 @@ fn alignments_that_no_number_is() {
     );
     let beyond = "width_pixels = 4294967291\nstride_bytes = 4294967279\nstride_pixels = 4294967231 #!";
     among(&align(beyond), Code::AlignImpossible, "align[0].stride_pixels");
+    // Odd multiples of both are even ones of 256, where 256 pixels are 1024 bytes; of Y8 they are the same.
+    let odd = "odd_stride_bytes = 256\nodd_stride_pixels = 256 #!";
+    among(&align(&format!("layouts = [\"RGBA_8888\"]\n{odd}")), Code::AlignImpossible, "align[0].odd_stride_pixels");
+    let replaced = format!("layouts = [\"RGBA_8888\"]\ncombine = \"replace\"\n{odd}");
+    among(&align(&replaced), Code::AlignImpossible, "align[0].odd_stride_pixels");
+    assert!(lint_text(&align(&format!("layouts = [\"Y8\"]\n{odd}"))).findings.is_empty());
+    let luma = "layouts = [\"NV12\"]\nodd_stride_bytes = [256]\nodd_stride_pixels = 512 #!";
+    among(&align(luma), Code::AlignImpossible, "align[0].odd_stride_pixels");
     // A number there is, though not one that YV12 could have.
     let odd = lint_text(&align("stride_bytes = 64\nodd_stride_bytes = 64"));
     assert!(odd.findings.iter().all(|found| found.finding.code == Code::MustAllocate), "{}", odd.render(false));

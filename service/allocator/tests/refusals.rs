@@ -480,3 +480,39 @@ fn alignments_that_are_no_powers_of_two_are_common_multiples() {
     assert_eq!(planes(&plan), [(0, 288, 70)]);
     assert_eq!(plan.bytes, 21_000);
 }
+
+/// Odd multiples of 256 and of 512 have no number in common: 1536 is six times 256.
+#[test]
+fn odd_multiples_that_exclude_one_another_are_refused_by_name() {
+    let stride = |format, width, asks: &[&[Ask]]| {
+        let alignments = asks.iter().map(|asks| Alignment { asks: asks.to_vec(), ..alignment("odd", always()) });
+        let policy = Policy { alignments: alignments.collect(), ..policy() };
+        planned(&descriptor(format, width, 2, CPU), &policy).map(|plan| planes(&plan)[0].1)
+    };
+    let y8 = PixelFormat::Y8;
+    assert_eq!(stride(y8, 1000, &[&[Ask::OddStrideBytes(768)], &[Ask::OddStrideBytes(1280)]]), Ok(3840));
+    assert_eq!(stride(y8, 1000, &[&[Ask::OddStrideBytes(256)], &[Ask::OddStridePixels(256)]]), Ok(1280));
+    let (one, other) = (Ask::OddStrideBytes(256), Ask::OddStrideBytes(512));
+    for (format, asks) in [
+        (y8, [one, other]),
+        (y8, [other, one]),
+        (y8, [one, Ask::OddStrideBytes(1)]),
+        (y8, [Ask::OddStrideBytes(1), one]),
+        (y8, [Ask::PlaneOddStride(0, 256), other]),
+        (y8, [Ask::PlaneOddStride(0, 256), Ask::PlaneOddStride(0, 512)]),
+        (RGBA, [one, Ask::OddStridePixels(256)]),
+        (PixelFormat::Ycrcb420Sp, [Ask::PlaneOddStride(0, 256), Ask::OddStridePixels(512)]),
+        (y8, [one, Ask::StrideBytes(512)]),
+    ] {
+        let [first, second] = asks;
+        for asks in [&[&asks[..]][..], &[&[first], &[second]]] {
+            let refused = stride(format, 300, asks).expect_err("no such stride");
+            assert!(matches!(refused, Refusal::Unsupported(Unsupported::Combination(_))), "{refused:?}");
+            assert!(refused.to_string().contains("an odd one excludes another"), "{refused}");
+        }
+    }
+    // Where the odd ones exclude nothing, it is the bytes that cannot be counted.
+    let beyond = [one, Ask::StridePixels(4294967291), Ask::StrideBytes(4294967279), Ask::Width(4294967231)];
+    let refused = stride(y8, 300, &[&beyond]).expect_err("too large");
+    assert!(matches!(refused, Refusal::Unsupported(Unsupported::RequestTooLarge { bytes: None, .. })), "{refused:?}");
+}

@@ -1,7 +1,7 @@
 //! Alignments that ask for nothing, or for what a format's definition rules out.
 
 use super::contradiction::contradiction;
-use gralloc_buffer::layout::{Ask, Contract, Needs};
+use gralloc_buffer::layout::{Ask, Contract, Form, Needs};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
 use heaps_config::condition::Subject;
 use heaps_config::policy::{Alignment, Condition, LayoutName, Policy, Resolution, Term};
@@ -23,7 +23,7 @@ pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
                 "allowed: stride_bytes, stride_pixels, height_lines, size_bytes and others, each a multiple above 1";
             findings.push(Finding::new(Code::AlignUnused, path.clone(), message).help(help));
         }
-        if let Some(key) = impossible(align) {
+        if let Some(key) = impossible(align, policy) {
             let message = format!("align \"{}\" asks for what no number is, or none of 64 bits", align.name);
             findings.push(Finding::new(Code::AlignImpossible, path.key(key), message));
         }
@@ -57,14 +57,31 @@ pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
     }
 }
 
-/// The key with which a small picture of four bytes a pixel can no longer be laid out.
-fn impossible(align: &Alignment) -> Option<&'static str> {
-    let mut needs = Needs::NONE;
-    let mut fits = |ask: &Ask| {
-        needs.apply(std::slice::from_ref(ask), align.combine)?;
-        Layout::Rgba8888.measure(64, 64, 1, &needs)
+/// The key with which a small picture can no longer be laid out: of one of the layouts that the entry names, else of four bytes a
+/// pixel.
+fn impossible(align: &Alignment, policy: &Policy) -> Option<&'static str> {
+    let formats = align.when.formats.iter().filter_map(|format| match format {
+        PixelFormat::Vendor(value) => Some(LayoutName::Vendor(*value)),
+        format => Layout::of(*format).map(LayoutName::Table),
+    });
+    let form = |name: LayoutName| match name {
+        LayoutName::Table(layout) => Some(layout.form()),
+        LayoutName::Vendor(value) => policy.vendor_format(value).map(|format| format.form()),
     };
-    align.asks.iter().find(|ask| fits(ask).is_none()).map(|ask| ask.key())
+    let mut forms: Vec<Form<'_>> = align.when.layouts.iter().copied().chain(formats).filter_map(form).collect();
+    if forms.is_empty() {
+        forms.push(Layout::Rgba8888.form());
+    }
+    forms.iter().find_map(|form| {
+        let fits = |asks: &[Ask]| {
+            let mut needs = Needs::NONE;
+            needs.apply(asks, align.combine)?;
+            form.measure(64, 64, 1, &needs)
+        };
+        let asks =
+            (1..=align.asks.len()).filter_map(|count| align.asks.get(..count)).find(|asks| fits(asks).is_none())?;
+        asks.last().map(|ask| ask.key())
+    })
 }
 
 /// A flexible format that becomes a layout of `formats` without being listed itself, with a usage that both take.

@@ -9,7 +9,7 @@ use crate::plan::shape::Resolved;
 use crate::plan::Tracer;
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
-use gralloc_buffer::layout::{Arrangement, Needs};
+use gralloc_buffer::layout::{Arrangement, Ask, Needs};
 use heaps_config::policy::{Limits, Policy};
 
 /// The largest page that Android runs with (4 KiB and, from 15 on, 16 KiB).
@@ -27,7 +27,7 @@ pub struct Sizes {
 /// Lays out one layer with every alignment that applies.
 ///
 /// # Errors
-/// `Unsupported::RequestTooLarge` beyond 64 bits.
+/// `Unsupported::Combination` where multiples exclude one another, `Unsupported::RequestTooLarge` beyond 64 bits.
 pub fn measure<'p>(
     request: &Request,
     resolved: &Resolved<'p>,
@@ -44,7 +44,24 @@ pub fn measure<'p>(
         tracer.alignment(request, resolved, alignment, fits.then_some(&needs));
     }
     let measured = if fits { lay_out(request, resolved, &needs) } else { None };
-    measured.ok_or_else(|| too_large(None, &policy.limits))
+    measured.ok_or_else(|| match without_odd(request, resolved, policy) {
+        Some(_) => Unsupported::Combination(EXCLUDED).into(),
+        None => too_large(None, &policy.limits),
+    })
+}
+
+const EXCLUDED: &str = "no stride is every multiple that the policy's alignments ask for: an odd one excludes another";
+
+/// What the layer were without odd multiples: where that is one, they are what excludes each other, or an even one.
+#[cold]
+fn without_odd<'p>(request: &Request, resolved: &Resolved<'p>, policy: &'p Policy) -> Option<Measured<'p>> {
+    let subject = resolved.subject(request);
+    let mut needs = Needs::NONE;
+    for alignment in policy.alignments.iter().filter(|alignment| alignment.when.holds(subject)) {
+        let asks: Vec<Ask> = alignment.asks.iter().copied().filter(|ask| !ask.is_odd()).collect();
+        needs.apply(&asks, alignment.combine)?;
+    }
+    lay_out(request, resolved, &needs)
 }
 
 /// One layer, in lines or in blocks.

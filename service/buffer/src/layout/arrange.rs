@@ -12,7 +12,7 @@
 //!
 //! All arithmetic is in 64 bits and checked.
 
-use super::needs::{common_divisor, common_multiple, ChromaStride, Needs};
+use super::needs::{common_divisor, common_multiple, common_odd, ChromaStride, Needs};
 use super::{Area, Form, Layout, Plane, PlaneShape, Planes, MAX_PLANES};
 
 /// A layer, laid out.
@@ -159,13 +159,9 @@ impl<'a> Form<'a> {
             return Some(line);
         }
         let unit = self.stride_unit(needs)?;
-        let mut odd = needs.odd_stride_bytes;
-        let own = needs.planes.first()?.odd_stride_bytes;
-        if own > 0 {
-            odd = common_multiple(odd, own)?;
-        }
+        let mut odd = common_odd(needs.odd_stride_bytes, needs.planes.first()?.odd_stride_bytes)?;
         if needs.odd_stride_pixels > 0 {
-            odd = common_multiple(odd, self.bytes_of(needs.odd_stride_pixels)?)?;
+            odd = common_odd(odd, self.bytes_of(needs.odd_stride_pixels)?)?;
         }
         odd_multiple(line, unit, odd)
     }

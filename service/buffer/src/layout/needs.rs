@@ -3,15 +3,17 @@
 //! Alignments are applied in the policy's order, each in its own way ([`Combine`]). What they add up to is one [`Needs`], which
 //! `arrange` then follows in an order of its own, whatever the order of the alignments.
 
+mod multiple;
 mod step;
 
 use super::MAX_PLANES;
+pub(super) use multiple::{common_divisor, common_multiple, common_odd};
 pub use step::Step;
 
 /// How what an alignment asks meets what was asked before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Combine {
-    /// Multiples become their least common multiple, bytes and lines are added up, of minima the largest counts.
+    /// Multiples become their least common multiple (odd ones only where that is an odd one of each), bytes and lines are added up, of minima the largest counts.
     #[default]
     Lcm,
     /// Of everything the largest counts.
@@ -249,6 +251,11 @@ impl Ask {
         }
     }
 
+    /// Whether it is an odd multiple, which others can exclude.
+    pub const fn is_odd(self) -> bool {
+        matches!(self, Ask::OddStrideBytes(_) | Ask::OddStridePixels(_) | Ask::PlaneOddStride(..))
+    }
+
     const fn group(self) -> Group {
         match self {
             Ask::Width(_)
@@ -418,6 +425,11 @@ impl Needs {
             *figure = if how == Combine::Maximum { asked.max(*figure) } else { common_multiple(*figure, asked)? };
             Some(())
         };
+        let odd = |figure: &mut u64, asked: u32| {
+            let asked = u64::from(asked.max(1));
+            *figure = if how == Combine::Maximum { asked.max(*figure) } else { common_odd(*figure, asked)? };
+            Some(())
+        };
         let amount = |figure: &mut u64, asked: u32| {
             let asked = u64::from(asked);
             *figure = if how == Combine::Maximum { asked.max(*figure) } else { figure.checked_add(asked)? };
@@ -431,10 +443,10 @@ impl Needs {
             Ask::Width(pixels) => multiple(&mut self.width_pixels, pixels),
             Ask::StrideBytes(bytes) => multiple(&mut self.stride_bytes, bytes),
             Ask::StridePixels(pixels) => multiple(&mut self.stride_pixels, pixels),
-            Ask::OddStrideBytes(bytes) => multiple(&mut self.odd_stride_bytes, bytes),
-            Ask::OddStridePixels(pixels) => multiple(&mut self.odd_stride_pixels, pixels),
+            Ask::OddStrideBytes(bytes) => odd(&mut self.odd_stride_bytes, bytes),
+            Ask::OddStridePixels(pixels) => odd(&mut self.odd_stride_pixels, pixels),
             Ask::PlaneStride(plane, bytes) => multiple(&mut self.plane(plane)?.stride_bytes, bytes),
-            Ask::PlaneOddStride(plane, bytes) => multiple(&mut self.plane(plane)?.odd_stride_bytes, bytes),
+            Ask::PlaneOddStride(plane, bytes) => odd(&mut self.plane(plane)?.odd_stride_bytes, bytes),
             Ask::Chroma(chroma) => {
                 self.chroma = chroma;
                 Some(())
@@ -476,21 +488,4 @@ impl Default for Needs {
     fn default() -> Needs {
         Needs::NONE
     }
-}
-
-/// The least common multiple. 0 requires nothing, as 1 does.
-pub(super) fn common_multiple(a: u64, b: u64) -> Option<u64> {
-    if b <= 1 || a % b == 0 && a > 0 {
-        return Some(a.max(1));
-    }
-    (a.max(1) / common_divisor(a.max(1), b)).checked_mul(b)
-}
-
-/// The greatest common divisor of two numbers that are not zero.
-pub(super) fn common_divisor(a: u64, b: u64) -> u64 {
-    let (mut divisor, mut rest) = (a, b);
-    while rest != 0 {
-        (divisor, rest) = (rest, divisor.checked_rem(rest).unwrap_or(0));
-    }
-    divisor.max(1)
 }
