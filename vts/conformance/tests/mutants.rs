@@ -59,10 +59,23 @@ fn main() -> ExitCode {
     };
     let mappers = mapper::MUTANTS.iter().map(|mutant| trial(Kind::Mapper, mutant));
     let allocators = allocator::MUTANTS.iter().map(|mutant| trial(Kind::Allocator, mutant));
+    let obedient = mapper::OBEDIENT.iter().map(|other| {
+        let built = built.clone();
+        Trial::test(format!("obedient::{}", other.name), move || {
+            let Comparison { missing, .. } = run::compare(built.get_or_init(Built::new), Kind::Mapper, other);
+            match missing.len() == run::expected(other).len() {
+                true => Ok(()),
+                false => Err(format!("fail or are skipped, but for {missing:#?}").into()),
+            }
+        })
+    });
     let coverage = [
         Trial::test("every_test_is_failed_by_a_mutant", coverage::every_test_is_failed),
         Trial::test("readme_has_the_table", coverage::readme_has_the_table),
     ];
-    libtest_mimic::run(&Arguments::from_args(), coverage.into_iter().chain(mappers).chain(allocators).collect())
-        .exit_code()
+    libtest_mimic::run(
+        &Arguments::from_args(),
+        coverage.into_iter().chain(obedient).chain(mappers).chain(allocators).collect(),
+    )
+    .exit_code()
 }

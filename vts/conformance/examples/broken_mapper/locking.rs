@@ -41,7 +41,9 @@ pub(crate) fn apply(fault: &str, v5: &mut V5) -> bool {
         }
         "locks-anything" => lock(lock_anything),
         "ignores-cpu-usage" => lock(lock_any_usage),
-        "refuses-usage-beyond-the-cpus" => lock(lock_cpu_usage_alone),
+        "usage-beyond-the-cpus-is-unsupported" => lock(lock_cpu_usage_alone),
+        // No fault: IMapper.h's own words.
+        "refuses-usage-beyond-the-cpus" => lock(lock_as_the_header_says),
         "ignores-the-region" => lock(lock_any_region),
         "points-into-the-region" => lock(lock_corner),
         "maps-at-every-lock" => lock(lock_and_map),
@@ -229,6 +231,13 @@ extern "C" fn lock_any_usage(handle: Handle, asked: u64, region: Rect, fence: i3
     give(out, inner().lock(handle, usage, region, fence))
 }
 
+fn lock_or(refusal: Error, (handle, usage, region, fence): (Handle, u64, Rect, i32), out: *mut *mut c_void) -> Error {
+    // The inner mapper refuses, and closes the fence: usage 0 has no CPU part.
+    let (alone, asked) = if usage & !0xff == 0 { (true, usage) } else { (false, 0) };
+    let result = inner().lock(handle, asked, region, fence);
+    give(out, result.map_err(|error| if alone { error } else { refusal }))
+}
+
 extern "C" fn lock_cpu_usage_alone(
     handle: Handle,
     usage: u64,
@@ -236,8 +245,17 @@ extern "C" fn lock_cpu_usage_alone(
     fence: i32,
     out: *mut *mut c_void,
 ) -> Error {
-    let usage = if usage & !0xff == 0 { usage } else { 0 };
-    give(out, inner().lock(handle, usage, region, fence))
+    lock_or(Error::UNSUPPORTED, (handle, usage, region, fence), out)
+}
+
+extern "C" fn lock_as_the_header_says(
+    handle: Handle,
+    usage: u64,
+    region: Rect,
+    fence: i32,
+    out: *mut *mut c_void,
+) -> Error {
+    lock_or(Error::BAD_VALUE, (handle, usage, region, fence), out)
 }
 
 extern "C" fn lock_any_region(handle: Handle, usage: u64, _: Rect, fence: i32, out: *mut *mut c_void) -> Error {
