@@ -1,9 +1,9 @@
-//! IAllocator V2 and everything else that a process needs to speak it: the wire types, and the few places where two
-//! binder libraries differ. For an Android tree: over `libbinder_rs` and the crates that Soong generates.
+//! IAllocator V2, or V3 by a feature, and everything else that a process needs to speak it: the wire types, and the few
+//! places where two binder libraries differ. For an Android tree: over `libbinder_rs` and the crates that Soong generates.
 //!
 //! It has the name and the surface of `aidl/rsbinder`, whose table says what both offer and what a caller may rely
-//! on. The service is written against that surface; the build graph picks the crate. Written for the shapes of Android 15
-//! and 16; what 14 would need is in `docs/android14.md`.
+//! on. The service is written against that surface; the build graph picks the crate. Written for the shapes of Android 15-qpr1
+//! to 17; what 14 would need is in `docs/android14.md`.
 //!
 //! # Invariants
 //! Nothing here looks into a request or decides anything about one. The interface is VINTF-stable; the caller's security

@@ -17,7 +17,7 @@ enum BufferUsage {
     CPU_WRITE_RARELY = 2 << 4,
     CPU_WRITE_OFTEN = 3 << 4,
 
-    // Bits 10, 13, 19, 21 and 33 to 47 mean nothing.
+    // Bits 10, 13, 19, 21 and 34 to 47 mean nothing. Bit 33 has a name in V7 (the NPU's), and no allocator up to V3 takes it.
     GPU_TEXTURE = 1 << 8,
     GPU_RENDER_TARGET = 1 << 9,
     COMPOSER_OVERLAY = 1 << 11,
