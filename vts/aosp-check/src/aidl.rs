@@ -8,7 +8,8 @@
 pub mod dump;
 mod tokens;
 
-use crate::bp::{self, Module};
+use crate::bp::{self, Blueprints, Module};
+use crate::platform::RUST_STUBS;
 use crate::report::{Place, Report};
 use android_bp::Value;
 use anyhow::{Context as _, Result};
@@ -125,9 +126,12 @@ fn stored(folder: &Path) -> Result<BTreeMap<PathBuf, String>> {
 pub fn check(root: &Path) -> Result<Report> {
     let root = &root.canonicalize().with_context(|| root.display().to_string())?;
     let mut report = Report::default();
-    let modules = modules(root)?;
-    for module in &modules {
+    let blueprints = bp::read(root)?;
+    for module in blueprints.modules.iter().filter(|module| module.kind == "aidl_interface") {
         let interface = Interface::read(root, module)?;
+        stable(root, &interface, &mut report)?;
+        linked(&blueprints, module, &mut report);
+        imports(&blueprints, module, &mut report);
         let frozen = interface.module.flag("frozen");
         let Some(newest) = interface.versions.last().filter(|_| frozen) else {
             let message = format!("{}: not frozen: release builds and VTS refuse it", module.name);
@@ -144,6 +148,70 @@ pub fn check(root: &Path) -> Result<Report> {
         report.notes.clear();
     }
     Ok(report)
+}
+
+/// The compiler takes no type of another stability than the interface's.
+fn stable(root: &Path, interface: &Interface<'_>, report: &mut Report) -> Result<()> {
+    let module = interface.module;
+    let vintf = module.string("stability") == Some("vintf");
+    for (source, _) in &interface.dumps {
+        let text = fs::read_to_string(root.join(source))?;
+        let marked = text.contains("@VintfStability");
+        if marked != vintf {
+            let says = if vintf {
+                "stability is \"vintf\", and a type is without @VintfStability"
+            } else {
+                "stability is not \"vintf\", and a type has @VintfStability"
+            };
+            let message = format!("{}: {says}", module.name);
+            report.contradiction(module.place("name:"), message, Place::find(source, &text, "@VintfStability"));
+        }
+    }
+    Ok(())
+}
+
+/// The crates that are linked of it are generated.
+fn linked(blueprints: &Blueprints, module: &Module, report: &mut Report) {
+    let within = |value: Option<&Value>, key: &str| match value {
+        Some(Value::Map(map)) => map.get(key).cloned(),
+        _ => None,
+    };
+    let rust = within(module.properties.get("backend"), "rust");
+    if matches!(within(rust.as_ref(), "enabled"), Some(Value::Boolean(true))) {
+        return;
+    }
+    let start = format!("\"{}-V", module.name);
+    if let Some(user) = blueprints.modules.iter().find(|user| user.says(&start) && user.says("-rust\"")) {
+        let message = format!("{}: the backend rust is not enabled, and {} links its crate", module.name, user.name);
+        report.contradiction(module.place("rust:"), message, user.place(&start));
+    }
+}
+
+/// Interfaces that a version imports: the project's, or of the tree's those that are known to be there.
+fn imports(blueprints: &Blueprints, module: &Module, report: &mut Report) {
+    let mut names: Vec<&Value> = module.properties.get("imports").into_iter().collect();
+    if let Some(Value::Array(entries)) = module.properties.get("versions_with_info") {
+        names.extend(entries.iter().filter_map(|entry| match entry {
+            Value::Map(entry) => entry.get("imports"),
+            _ => None,
+        }));
+    }
+    let names = names.into_iter().flat_map(|value| match value {
+        Value::Array(items) => items.as_slice(),
+        _ => &[],
+    });
+    let own = |name: &str| {
+        let named = name.rsplit_once("-V").map_or(name, |(name, _)| name);
+        blueprints.get(named).is_some_and(|module| module.kind == "aidl_interface")
+    };
+    for name in names {
+        let Value::String(name) = name else { continue };
+        let theirs = RUST_STUBS.iter().any(|(stub, _)| stub.strip_suffix("-rust") == Some(name));
+        if !theirs && !own(name) {
+            let message = format!("{}: imports {name}, and nobody has that interface", module.name);
+            report.found(module.place(name), message);
+        }
+    }
 }
 
 /// The dumps of a folder against the sources, both named where they part.

@@ -10,17 +10,28 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The keys of an APEX manifest that a vendor's may have (`system/apex/proto/apex_manifest.proto`, android-15).
+/// The keys of an APEX manifest that a vendor's may have (`system/apex/proto/apex_manifest.proto`, of 15 and later).
 const MANIFEST_KEYS: &[&str] = &[
     "name",
     "version",
+    "versionName",
+    "bootstrap",
     "vendorBootstrap",
     "preInstallHook",
     "postInstallHook",
+    "noCode",
     "provideNativeLibs",
     "requireNativeLibs",
     "jniLibs",
+    "supportsRebootlessUpdate",
+    "vndkVersion",
 ];
+
+/// Either makes it bootstrap: newer trees have the first, and call the second deprecated.
+const BOOTSTRAP: [&str; 2] = ["bootstrap", "vendorBootstrap"];
+
+/// What Cuttlefish packs in this APEX's place (`device/google/cuttlefish/guest/hals/gralloc`); two of them cannot be active.
+const CUTTLEFISH: &str = "com.google.cf.gralloc";
 
 /// Checks every APEX.
 ///
@@ -31,6 +42,7 @@ pub fn check(root: &Path, blueprints: &Blueprints, report: &mut Report) -> Resul
     let resolved = blueprints.resolve(release, &[]);
     for apex in resolved.modules.iter().filter(|module| module.kind == "apex") {
         libraries(&resolved, apex, report);
+        of_the_vendor(apex, report);
         manifest(root, apex, report);
         prebuilts(root, &resolved, apex, report)?;
     }
@@ -67,6 +79,17 @@ fn libraries(blueprints: &Blueprints, apex: &Module, report: &mut Report) {
     }
 }
 
+fn of_the_vendor(apex: &Module, report: &mut Report) {
+    if !apex.flag("vendor") {
+        let message = format!("{}: vendor is not true: it would be the system's", apex.name);
+        report.found(apex.place("name:"), message);
+    }
+    if !apex.strings("overrides").contains(&CUTTLEFISH) {
+        let message = format!("{}: overrides lacks {CUTTLEFISH}: a product would have both", apex.name);
+        report.contradiction(apex.place("overrides:"), message, Place::file("docs/cuttlefish.md"));
+    }
+}
+
 fn manifest(root: &Path, apex: &Module, report: &mut Report) {
     let Some(manifest) = apex.string("manifest") else { return };
     let file = apex.folder().join(manifest);
@@ -74,12 +97,13 @@ fn manifest(root: &Path, apex: &Module, report: &mut Report) {
     let Some(Value::Object(keys)) = read else {
         return report.found(Place::file(&file), "not a JSON object".to_owned());
     };
-    if keys.get("vendorBootstrap") != Some(&Value::Bool(true)) {
-        let message = "vendorBootstrap is not true: early HALs would not find the mapper".to_owned();
+    if !BOOTSTRAP.iter().any(|key| keys.get(*key) == Some(&Value::Bool(true))) {
+        let message = "neither bootstrap nor vendorBootstrap is true: early HALs would not find the mapper".to_owned();
         report.contradiction(Place::file(&file), message, apex.place("name:"));
     }
     for key in keys.keys().filter(|key| !MANIFEST_KEYS.contains(&key.as_str())) {
-        report.found(Place::file(&file), format!("the key {key}: apexer knows {}", MANIFEST_KEYS.join(", ")));
+        report
+            .found(Place::file(&file), format!("the key {key}: apex_manifest.proto has {}", MANIFEST_KEYS.join(", ")));
     }
 }
 
@@ -141,14 +165,22 @@ fn prebuilts(root: &Path, blueprints: &Blueprints, apex: &Module, report: &mut R
         let message = format!("{}: no VINTF fragment in the APEX declares the mapper", apex.name);
         report.contradiction(apex.place("prebuilts:"), message, apex.place("native_shared_libs:"));
     }
-    if !etc.contains_key(Path::new("linker.config.json")) {
+    let Some((config, files)) = etc.get(Path::new("linker.config.json")) else {
         let message = format!("{}: no linker_config: no process outside the APEX could load its libraries", apex.name);
         report.found(apex.place("prebuilts:"), message);
+        return Ok(());
+    };
+    for file in files {
+        let text = fs::read_to_string(root.join(file)).with_context(|| file.display().to_string())?;
+        if serde_json::from_str::<Value>(&text).ok().and_then(|value| value.get("visible")?.as_bool()) != Some(true) {
+            let message = "visible is not true: no process outside the APEX could load its libraries".to_owned();
+            report.contradiction(Place::find(file, &text, "visible"), message, config.place("src:"));
+        }
     }
     Ok(())
 }
 
-/// Where a program is in an APEX.
-fn installs(program: &Module) -> PathBuf {
+/// Where a program is in an APEX, or in /vendor.
+pub(crate) fn installs(program: &Module) -> PathBuf {
     Path::new("bin").join(program.string("relative_install_path").unwrap_or_default()).join(&program.name)
 }

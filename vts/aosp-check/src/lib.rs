@@ -7,6 +7,7 @@
 //! - [`sepolicy`]: the SELinux rules against the heap policies, compiled over a small base policy.
 //! - [`aidl`]: the dumps of this project's own interfaces, and the hash of a frozen one.
 //! - [`apex`]: what is packed into the APEX.
+//! - [`vendor`]: what is installed into /vendor one by one.
 //! - [`variables`]: what a product sets.
 //! - [`declarations`]: what init, VINTF, SELinux and the linker read, written from the code's constants.
 //!
@@ -25,6 +26,7 @@ pub mod soong;
 pub mod sources;
 pub mod tree;
 pub mod variables;
+pub mod vendor;
 
 pub use gralloc_server::adapter::MAPPER_SUFFIX as SUFFIX;
 pub use report::{Finding, Place, Report};

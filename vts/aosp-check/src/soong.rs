@@ -11,6 +11,7 @@ use crate::platform::{self, Availability, Release, RELEASES};
 use crate::report::{Place, Report};
 use crate::sources;
 use crate::variables;
+use crate::vendor;
 use android_bp::Value;
 use anyhow::{Context as _, Result};
 use std::cell::RefCell;
@@ -98,6 +99,7 @@ pub fn check(root: &Path) -> Result<Report> {
     }
     variables::check(root, &written, &mut report)?;
     apex::check(root, &written, &mut report)?;
+    vendor::check(root, &written, &mut report)?;
     coverage(&written, &packages, &mut report);
     let modules = written.modules.iter().filter(|module| !module.name.is_empty()).count();
     report.note(format!("{modules} modules in {} Android.bp files", written.files));
@@ -190,10 +192,23 @@ fn files(root: &Path, module: &Module, report: &mut Report) {
     }
 }
 
+/// A module outside the strict set compiles here, and in a tree says nothing of what this project's gate refuses.
+fn lints(module: &Module, report: &mut Report) {
+    for key in ["lints", "clippy_lints"] {
+        let have = module.string(key);
+        if have != Some("android") {
+            let message =
+                format!("{}: {key} is {}, and has to be \"android\"", module.name, have.unwrap_or("not there"));
+            report.contradiction(module.place("name:"), message, Place::file("Android.bp"));
+        }
+    }
+}
+
 fn rust(context: &Context<'_>, module: &Module, report: &mut Report) {
     if module.kind == BINDGEN {
         return bindings(context, module, report);
     }
+    lints(module, report);
     let Some(crate_root) = module.string("crate_root") else {
         let message = format!("{}: no crate_root: only with one are the sources sandboxed", module.name);
         return report.found(module.place("name:"), message);

@@ -66,10 +66,13 @@ fn allocator_v2_comes_to_aosps_frozen_hash() {
 /// The same of version 3, in the trees after 17.
 #[test]
 fn allocator_v3_comes_to_aosps_frozen_hash() {
-    assert_eq!(
-        aidl::hash(&allocator("aidl/v3/android/hardware/graphics/allocator/IAllocator.aidl"), "2"),
-        "b061131f0ee5260aa8f779bf3569dfc861a1b89c"
-    );
+    let hash = aidl::hash(&allocator("aidl/v3/android/hardware/graphics/allocator/IAllocator.aidl"), "2");
+    assert_eq!(hash, "b061131f0ee5260aa8f779bf3569dfc861a1b89c");
+    // A build has one version, and this one's is 2. What one of V3 answers is what its build script gives the compiler.
+    let script = fs::read_to_string(root().join("aidl/rsbinder/build.rs")).unwrap();
+    let (_, v3) = script.split_once("const V3: Interface").unwrap();
+    let (v3, _) = v3.split_once(';').unwrap();
+    assert!(v3.contains(&format!("IAllocator.aidl\", 3, \"{hash}\")")), "{v3}");
 }
 
 #[test]
@@ -124,6 +127,53 @@ fn what_a_build_of_a_tree_would_miss_is_found() {
     assert!(aidl::check(copy.root()).unwrap().is_clean());
     copy.replace("aidl/Android.bp", "frozen: true", "frozen: false");
     finding(&aidl::check(copy.root()).unwrap(), "not frozen");
+}
+
+#[test]
+fn an_interface_that_no_tree_would_take_is_found_with_both_places() {
+    for (file, from, to, words, other) in [
+        (
+            "aidl/Android.bp",
+            "    stability: \"vintf\",\n",
+            "",
+            "stability is not \"vintf\", and a type has @VintfStability",
+            SOURCES,
+        ),
+        (
+            "aidl/vendor/dmaheap/graphics/allocator/PoolStatistics.aidl",
+            "@VintfStability\n",
+            "",
+            "stability is \"vintf\", and a type is without @VintfStability",
+            SOURCES,
+        ),
+        (
+            "aidl/Android.bp",
+            "        rust: {\n            enabled: true",
+            "        rust: {\n            enabled: false",
+            "the backend rust is not enabled, and gralloc_dmaheap_aidl_defaults links its crate",
+            "aidl/soong/Android.bp",
+        ),
+    ] {
+        let copy = Copy::new();
+        copy.replace(file, from, to);
+        let report = aidl::check(copy.root()).unwrap();
+        let found = finding(&report, words);
+        assert!(found.place.file == "aidl/Android.bp" && found.place.line.is_some(), "{found}");
+        assert!(found.other.as_ref().unwrap().file.starts_with(other), "{found}");
+    }
+    for (from, to) in [
+        ("            imports: [],", "            imports: [\"android.hardware.gone-V1\"],"),
+        ("    stability: \"vintf\",\n", "    stability: \"vintf\",\n    imports: [\"android.hardware.gone-V1\"],\n"),
+    ] {
+        let copy = Copy::new();
+        copy.replace("aidl/Android.bp", from, to);
+        let report = aidl::check(copy.root()).unwrap();
+        let found = finding(&report, "imports android.hardware.gone-V1, and nobody has that interface");
+        assert!(found.place.file == "aidl/Android.bp" && found.place.line.is_some(), "{found}");
+    }
+    let copy = Copy::new();
+    copy.replace("aidl/Android.bp", "imports: []", "imports: [\"android.hardware.common-V2\"]");
+    assert!(aidl::check(copy.root()).unwrap().is_clean());
 }
 
 #[test]

@@ -7,7 +7,7 @@
 mod common;
 
 use aosp_check::bp::{self, Blueprints};
-use aosp_check::{apex, declarations, variables, Report};
+use aosp_check::{apex, declarations, variables, vendor, Report};
 use common::{finding, Copy};
 use std::path::Path;
 
@@ -21,14 +21,14 @@ const OF_THE_APEX: &[Fault] = &[
         ",\n  \"vendorBootstrap\": true",
         "",
         "service/apex/manifest.json",
-        "vendorBootstrap is not true",
+        "neither bootstrap nor vendorBootstrap is true",
     ),
     Fault(
         "service/apex/manifest.json",
         "vendorBootstrap",
         "vendorBootStrap",
         "service/apex/manifest.json",
-        "vendorBootstrap is not true",
+        "neither bootstrap nor vendorBootstrap is true",
     ),
     Fault(
         "service/mapper/Android.bp",
@@ -107,6 +107,87 @@ const OF_THE_APEX: &[Fault] = &[
         "service/apex/Android.bp:",
         "no linker_config",
     ),
+    Fault(
+        "service/apex/linker.config.json",
+        "true",
+        "false",
+        "service/apex/linker.config.json:2",
+        "visible is not true",
+    ),
+    Fault(
+        "service/apex/manifest.json",
+        "\"version\": 1",
+        "\"version\": 1,\n  \"versionNumber\": 2",
+        "service/apex/manifest.json",
+        "the key versionNumber: apex_manifest.proto has name, version, versionName, bootstrap",
+    ),
+    Fault(
+        "service/apex/Android.bp",
+        "    certificate: \":com.android.hardware.certificate\",\n    vendor: true,\n",
+        "    certificate: \":com.android.hardware.certificate\",\n",
+        "service/apex/Android.bp:",
+        "vendor is not true",
+    ),
+    Fault(
+        "service/apex/Android.bp",
+        "        \"com.google.cf.gralloc\",\n",
+        "",
+        "service/apex/Android.bp:",
+        "overrides lacks com.google.cf.gralloc: a product would have both (see docs/cuttlefish.md",
+    ),
+];
+
+/// What is installed into /vendor module by module, and how the mapper is linked.
+const OF_THE_VENDOR: &[Fault] = &[
+    Fault(
+        "service/mapper/Android.bp",
+        "    vintf_fragments: [\":gralloc_dmaheap_mapper_vintf\"],\n",
+        "",
+        "service/mapper/Android.bp:",
+        "no vintf_fragments declare the mapper, so nobody would find it (see service/mapper/Android.bp:",
+    ),
+    Fault(
+        "service/server/Android.bp",
+        "    init_rc: [\"allocator-service.dmaheap.rc\"],\n",
+        "",
+        "service/server/Android.bp:",
+        "no init_rc starts /vendor/bin/hw/android.hardware.graphics.allocator-service.dmaheap (see sepolicy/vendor/file_contexts:",
+    ),
+    Fault(
+        "service/server/Android.bp",
+        "    relative_install_path: \"hw\",\n",
+        "",
+        "service/server/Android.bp:",
+        "no init_rc starts /vendor/bin/android.hardware.graphics.allocator-service.dmaheap (see service/server/allocator-service",
+    ),
+    Fault(
+        "service/mapper/Android.bp",
+        "    relative_install_path: \"hw\",\n",
+        "",
+        "service/mapper/Android.bp:",
+        "relative_install_path is not \"hw\", where libui looks (see sepolicy/vendor/file_contexts:",
+    ),
+    Fault(
+        "service/mapper/Android.bp",
+        "    installable: false,\n",
+        "    installable: false,\n    relative_install_path: \"hw\",\n",
+        "service/mapper/Android.bp:",
+        "relative_install_path hw: in an APEX nobody looks there (see service/apex/Android.bp:",
+    ),
+    Fault(
+        "service/mapper/Android.bp",
+        "    version_script: \"mapper.dmaheap.map\",\n",
+        "",
+        "service/mapper/Android.bp:",
+        "no version_script",
+    ),
+    Fault(
+        "service/mapper/Android.bp",
+        "    whole_static_libs:",
+        "    static_libs:",
+        "service/mapper/Android.bp:",
+        "whole_static_libs has no rust_ffi_static: the library would be empty (see service/mapper/Android.bp:",
+    ),
 ];
 
 /// As `soong::check` does among others, without reading all the sources.
@@ -118,14 +199,37 @@ fn of_the_blueprints(copy: &Copy, check: impl Fn(&Path, &Blueprints, &mut Report
 
 #[test]
 fn every_fault_of_the_apex_is_found_and_its_file_named() {
-    assert!(of_the_blueprints(&Copy::new(), apex::check).is_clean());
-    for Fault(file, from, to, place, words) in OF_THE_APEX {
+    found_at_their_places(OF_THE_APEX, apex::check);
+}
+
+#[test]
+fn every_fault_of_what_is_installed_without_the_apex_is_found_and_its_file_named() {
+    found_at_their_places(OF_THE_VENDOR, vendor::check);
+}
+
+fn found_at_their_places(faults: &[Fault], check: impl Fn(&Path, &Blueprints, &mut Report) -> anyhow::Result<()>) {
+    assert!(of_the_blueprints(&Copy::new(), &check).is_clean());
+    for Fault(file, from, to, place, words) in faults {
         let copy = Copy::new();
         copy.replace(file, from, to);
-        let report = of_the_blueprints(&copy, apex::check);
+        let report = of_the_blueprints(&copy, &check);
         let found = finding(&report, words);
-        assert!(found.place.to_string().starts_with(place), "{found}");
+        assert!(
+            found.place.to_string().starts_with(place) && found.place.line.is_some() | place.ends_with(".json"),
+            "{found}"
+        );
     }
+}
+
+/// The name of newer trees; and keys that a vendor's manifest need not have.
+#[test]
+fn a_manifest_may_have_every_key_of_the_proto_and_either_bootstrap() {
+    let copy = Copy::new();
+    let more = "\"bootstrap\": true,\n  \"versionName\": \"1\",\n  \"noCode\": false,\n  \"supportsRebootlessUpdate\": false,\n  \
+                \"vndkVersion\": \"\"";
+    copy.replace("service/apex/manifest.json", "\"vendorBootstrap\": true", more);
+    let report = of_the_blueprints(&copy, apex::check);
+    assert!(report.is_clean(), "{report}");
 }
 
 /// What a V3 tree would be given, and a V2 one.

@@ -22,6 +22,21 @@ fn the_project_is_clean() {
 struct Fault(&'static str, &'static str, &'static str, &'static str, &'static str);
 
 const FAULTS: &[Fault] = &[
+    // Lints.
+    Fault(
+        "Android.bp",
+        "    lints: \"android\"",
+        "    lints: \"none\"",
+        "service/mapper/Android.bp:",
+        "libgralloc_mapper_static: lints is none, and has to be \"android\" (see Android.bp",
+    ),
+    Fault(
+        "service/buffer/Android.bp",
+        "    crate_name: \"gralloc_buffer\",\n",
+        "    crate_name: \"gralloc_buffer\",\n    clippy_lints: \"none\",\n",
+        "service/buffer/Android.bp:",
+        "libgralloc_buffer: clippy_lints is none",
+    ),
     // Files.
     Fault(
         "heaps-config/host/Android.bp",
