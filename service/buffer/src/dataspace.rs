@@ -53,7 +53,65 @@ const WHOLE: [(i32, &str); 9] = [
     (0x1006, "HEIF_ULTRAHDR"),
 ];
 
+/// Names of three fields together.
+const NAMED: [(i32, &str); 24] = [
+    (0x0841_0000, "SRGB_LINEAR"),
+    (0x1841_0000, "SCRGB_LINEAR"),
+    (0x0881_0000, "SRGB"),
+    (0x1881_0000, "SCRGB"),
+    (0x08c2_0000, "JFIF"),
+    (0x10c2_0000, "BT601_625"),
+    (0x10c4_0000, "BT601_525"),
+    (0x10c1_0000, "BT709"),
+    (0x084a_0000, "DCI_P3_LINEAR"),
+    (0x094a_0000, "DCI_P3"),
+    (0x084a_0000, "DISPLAY_P3_LINEAR"),
+    (0x088a_0000, "DISPLAY_P3"),
+    (0x090b_0000, "ADOBE_RGB"),
+    (0x084b_0000, "ADOBE_RGB_LINEAR"),
+    (0x0846_0000, "BT2020_LINEAR"),
+    (0x08c6_0000, "BT2020"),
+    (0x09c6_0000, "BT2020_PQ"),
+    (0x1846_0000, "BT2020_LINEAR_EXTENDED"),
+    (0x10c6_0000, "BT2020_ITU"),
+    (0x11c6_0000, "BT2020_ITU_PQ"),
+    (0x1206_0000, "BT2020_ITU_HLG"),
+    (0x0a06_0000, "BT2020_HLG"),
+    (0x0886_0000, "DISPLAY_BT2020"),
+    (0x08c1_0000, "BT709_FULL_RANGE"),
+];
+
 impl Dataspace {
+    /// The value of a name of the AIDL, or of names of fields with `|` between them: `SRGB`,
+    /// `STANDARD_BT709|TRANSFER_SRGB|RANGE_FULL`.
+    pub fn from_name(text: &str) -> Option<Dataspace> {
+        let mut names = WHOLE.iter().chain(&NAMED);
+        if let Some((value, _)) = names.find(|(_, name)| *name == text) {
+            return Some(Dataspace(*value));
+        }
+        let fields = [("STANDARD_", STANDARD), ("TRANSFER_", TRANSFER), ("RANGE_", RANGE)];
+        let mut set = [None; 3];
+        for part in text.split('|').map(str::trim) {
+            let mut fields = fields.iter().zip(&mut set);
+            let (place, value) = fields.find_map(|((prefix, Field(shift, known)), place)| {
+                let name = part.strip_prefix(prefix)?;
+                let at = known.iter().position(|known| *known == name).map(|at| at.saturating_add(1));
+                let number = at.or((name == "UNSPECIFIED").then_some(0))?;
+                Some((place, i32::try_from(number).ok()? << shift))
+            })?;
+            // A field is said once.
+            if place.replace(value).is_some() {
+                return None;
+            }
+        }
+        Some(Dataspace(set.into_iter().flatten().fold(0, |all, value| all | value)))
+    }
+
+    /// The names that [`from_name`](Self::from_name) takes whole.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        WHOLE.iter().chain(&NAMED).map(|(_, name)| *name)
+    }
+
     /// The value of an option; `None` for a number that the AIDL does not define.
     pub fn from_wire(value: i64) -> Option<Dataspace> {
         let value = i32::try_from(value).ok()?;
@@ -162,6 +220,54 @@ mod tests {
         let defined = fields.into_iter().chain(named).chain(whole);
         for value in defined {
             assert_eq!(Dataspace::from_wire(value).map(Dataspace::to_wire).map(i64::from), Some(value), "{value:#x}");
+        }
+    }
+
+    #[test]
+    fn names_are_the_aidl_s() {
+        for (name, value) in [
+            ("UNKNOWN", 0),
+            ("ARBITRARY", 1),
+            ("HEIF", 0x1004),
+            ("SRGB_LINEAR", 138_477_568),
+            ("SCRGB_LINEAR", 406_913_024),
+            ("SRGB", 142_671_872),
+            ("SCRGB", 411_107_328),
+            ("JFIF", 146_931_712),
+            ("BT601_625", 281_149_440),
+            ("BT601_525", 281_280_512),
+            ("BT709", 281_083_904),
+            ("DCI_P3_LINEAR", 139_067_392),
+            ("DCI_P3", 155_844_608),
+            ("DISPLAY_P3_LINEAR", 139_067_392),
+            ("DISPLAY_P3", 143_261_696),
+            ("ADOBE_RGB", 151_715_840),
+            ("ADOBE_RGB_LINEAR", 139_132_928),
+            ("BT2020_LINEAR", 138_805_248),
+            ("BT2020", 147_193_856),
+            ("BT2020_PQ", 163_971_072),
+            ("BT2020_LINEAR_EXTENDED", 407_240_704),
+            ("BT2020_ITU", 281_411_584),
+            ("BT2020_ITU_PQ", 298_188_800),
+            ("BT2020_ITU_HLG", 302_383_104),
+            ("BT2020_HLG", 168_165_376),
+            ("DISPLAY_BT2020", 142_999_552),
+            ("BT709_FULL_RANGE", 146_866_176),
+            ("STANDARD_BT709|TRANSFER_SRGB|RANGE_FULL", 142_671_872),
+            ("RANGE_EXTENDED | STANDARD_BT2020", 0x1806_0000),
+            ("STANDARD_UNSPECIFIED", 0),
+        ] {
+            assert_eq!(Dataspace::from_name(name), Some(Dataspace(value)), "{name}");
+        }
+        for name in
+            ["", "srgb", "BT709 SRGB FULL", "STANDARD_BT709|STANDARD_BT2020", "SRGB|RANGE_FULL", "RANGE_SRGB", "|"]
+        {
+            assert_eq!(Dataspace::from_name(name), None, "{name}");
+        }
+        // Each is one that a request may have.
+        for name in Dataspace::names() {
+            let value = Dataspace::from_name(name).unwrap();
+            assert_eq!(Dataspace::from_wire(i64::from(value.to_wire())), Some(value), "{name}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Arguments that several commands share: a policy, a request, a way to the service.
 
+use gralloc_buffer::dataspace::{Dataspace, DATASPACE_OPTION};
 #[cfg(feature = "client")]
 use gralloc_client::Transport;
 use std::path::PathBuf;
@@ -45,7 +46,8 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 0, allow_hyphen_values = true)]
     pub(crate) reserved: i64,
 
-    /// One of additionalOptions; may be given several times
+    /// One of additionalOptions, its value decimal or 0x…; android.hardware.graphics.common.Dataspace takes the AIDL's names too;
+    /// may be given several times
     #[arg(long = "option", value_name = "NAME=VALUE")]
     pub(crate) options: Vec<NameValue>,
 
@@ -112,10 +114,25 @@ impl FromStr for NameValue {
     type Err = String;
 
     fn from_str(text: &str) -> Result<NameValue, String> {
-        let parsed = text
-            .rsplit_once('=')
-            .and_then(|(name, value)| Some(NameValue { name: name.to_owned(), value: value.trim().parse().ok()? }));
-        parsed.ok_or_else(|| "an option is a name and a number, such as com.example.x=1".to_owned())
+        let wrong = "an option is a name and a number, such as com.example.x=1 or com.example.x=0x1";
+        let (name, value) = text.rsplit_once('=').ok_or(wrong)?;
+        let text = value.trim();
+        let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+            Some(digits) => u64::from_str_radix(digits, 16).ok().and_then(|value| i64::try_from(value).ok()),
+            None => text.parse().ok(),
+        };
+        let value = match number {
+            Some(value) => value,
+            None if name == DATASPACE_OPTION => {
+                let value = Dataspace::from_name(text).ok_or_else(|| {
+                    let names = Dataspace::names().collect::<Vec<_>>().join(", ");
+                    format!("{name} is a number, one of {names}, or STANDARD_…|TRANSFER_…|RANGE_…")
+                })?;
+                i64::from(value.to_wire())
+            }
+            None => return Err(wrong.to_owned()),
+        };
+        Ok(NameValue { name: name.to_owned(), value })
     }
 }
 
@@ -135,5 +152,9 @@ mod tests {
     fn an_option_s_name_may_hold_an_equals_sign() {
         assert_eq!("a=b=-3".parse(), Ok(NameValue { name: "a=b".to_owned(), value: -3 }));
         assert!("a".parse::<NameValue>().is_err() && "a=b".parse::<NameValue>().is_err());
+        assert_eq!("a=0x10".parse(), Ok(NameValue { name: "a".to_owned(), value: 16 }));
+        for text in ["a=0x", "a=0x-1", "a=SRGB", "a=0x8000000000000000"] {
+            assert!(text.parse::<NameValue>().is_err(), "{text}");
+        }
     }
 }

@@ -30,12 +30,21 @@ fn explain_says_which_dataspace_an_option_gives_and_which_there_are() {
         (run(&with), run_json(&[&["--json"][..], &with].concat()))
     };
     let name = "android.hardware.graphics.common.Dataspace";
-    // V0_SRGB.
-    let (text, (status, value)) = explained(&format!("{name}=142671872"));
-    assert_eq!((text.status, status), (0, 0), "{}", text.err);
-    let line = text.out.lines().find(|line| line.trim_start().starts_with("dataspace")).unwrap();
-    assert!(line.contains("0x8810000 (BT709 SRGB FULL), the buffer's from its first import on"), "{line}");
-    assert_eq!(value["request"]["dataspace"], json!(142_671_872));
+    // SRGB: decimal, as explain prints it, and by the AIDL's names.
+    for said in ["142671872", "0x8810000", "SRGB", "STANDARD_BT709|TRANSFER_SRGB|RANGE_FULL"] {
+        let (text, (status, value)) = explained(&format!("{name}={said}"));
+        assert_eq!((text.status, status), (0, 0), "{}", text.err);
+        let line = text.out.lines().find(|line| line.trim_start().starts_with("dataspace")).unwrap();
+        assert!(line.contains("0x8810000 (BT709 SRGB FULL), the buffer's from its first import on"), "{line}");
+        assert_eq!(value["request"]["dataspace"], json!(142_671_872));
+    }
+    let request = ["explain", "--policy", "generic", "--format", "RGBA_8888", "--size", "64x64"];
+    let refused = run(&[&request[..], &["--option", &format!("{name}=sRGB")]].concat());
+    assert!(
+        refused.status == 2 && refused.err.contains("UNKNOWN, ARBITRARY") && refused.err.contains("SRGB,"),
+        "{}",
+        refused.err
+    );
 
     let (text, (_, value)) = explained(&format!("{name}=2"));
     assert_eq!(text.status, 1, "{}", text.out);
