@@ -6,7 +6,7 @@ use crate::finding::{Finding, KeyPath};
 use crate::format::drm;
 use crate::names::Names;
 use crate::policy::{Compress, Initialise};
-use crate::resolve::resolve_condition;
+use crate::resolve::{multiple, resolve_condition};
 use gralloc_buffer::layout::afbc;
 use gralloc_buffer::layout::blocks::{Body, TwoFields};
 use gralloc_buffer::layout::{Blocks, Grid, TypeName, MAX_PLANES};
@@ -43,12 +43,20 @@ pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings
         let message = format!("{} grids: one for each plane, 1 to {MAX_PLANES}", doc.grid.len());
         findings.push(Finding::new(Code::Compression, path.key("grid"), message));
     }
-    let value = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let mut value = |key: &str, number: u32| {
+        i32::try_from(number).unwrap_or_else(|_| {
+            let finding = Finding::new(Code::BadValue, path.key(key), format!("{number} is out of range"));
+            findings.push(finding.help(format!("allowed: 0 to {}", i32::MAX)));
+            0
+        })
+    };
+    let (type_value, header_type) = (value("type_value", doc.type_value), value("header_type", doc.header_type));
     let two_fields = match *doc.two_fields.as_slice() {
-        [width, height, blocks] => Some(TwoFields { width, height, blocks }),
+        [width, height, blocks] if width > 0 && height > 0 && blocks > 0 => Some(TwoFields { width, height, blocks }),
         [] => None,
         _ => {
-            let finding = Finding::new(Code::BadValue, path.key("two_fields"), "not three numbers");
+            let message = "not three numbers from 1 on";
+            let finding = Finding::new(Code::BadValue, path.key("two_fields"), message);
             findings.push(finding.help("allowed: [most pixels across, most lines, most blocks of 256 pixels]"));
             None
         }
@@ -59,8 +67,8 @@ pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings
         modifier,
         modifier_lines_at: doc.modifier_lines_at,
         type_name: type_name.unwrap_or_default(),
-        type_value: value(doc.type_value),
-        header_type: value(doc.header_type),
+        type_value,
+        header_type,
         blocks: Blocks {
             grids: doc
                 .grid
@@ -71,9 +79,9 @@ pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings
             merged: doc.merged,
             header_planes: doc.header_planes,
             body_first: doc.body_first,
-            column_bytes: doc.column_bytes.unwrap_or(0),
+            column_bytes: doc.column_bytes.map_or(0, |bytes| multiple(bytes, &path.key("column_bytes"), findings)),
             two_fields,
-            layer_align: doc.layer_align.unwrap_or(1).max(1),
+            layer_align: multiple(doc.layer_align.unwrap_or(1), &path.key("layer_align"), findings),
         },
         initialise: initialise(doc, path, findings),
         when: resolve_condition(&doc.when, path, names, findings),

@@ -613,6 +613,19 @@ fn blocks_of_compressions_are_ones() {
     only(&compress("grid = [] #!"), Code::Compression, "compress[0].grid");
     only(&compress("grid = [{}]\nmodifier_lines_at = 8 #!"), Code::Compression, "compress[0].modifier_lines_at");
     only(&compress("grid = [{}]\ntwo_fields = [1] #!"), Code::BadValue, "compress[0].two_fields");
+    for zeros in ["[0, 0, 0]", "[0, 1, 1]", "[1, 0, 1]", "[1, 1, 0]"] {
+        let text = compress(&format!("grid = [{{}}]\ntwo_fields = {zeros} #!"));
+        only(&text, Code::BadValue, "compress[0].two_fields");
+    }
+    only(&compress("grid = [{}]\nlayer_align = 0 #!"), Code::BadValue, "compress[0].layer_align");
+    let columns = compress("grid = [{}]\nmodifier_lines_at = 8\ncolumn_bytes = 0 #!").replace("RGBA_8888", "NV12");
+    only(&columns, Code::BadValue, "compress[0].column_bytes");
+    for key in ["type_value", "header_type"] {
+        let of = |value: u32| compress(&format!("grid = [{{}}]\ntype_name = \"QTI\"\n{key} = {value} #!"));
+        assert!(lint_text(&of(0x7fff_ffff)).findings.is_empty());
+        let found = only(&of(0x8000_0000), Code::BadValue, &format!("compress[0].{key}"));
+        assert_eq!(found.finding.help.as_deref(), Some("allowed: 0 to 2147483647"));
+    }
     only(&compress("grid = [{}]\ntype_name = \"a b\" #!"), Code::BadValue, "compress[0].type_name");
     let text = compress("modifier = 1 #!\ngrid = [{}]").replace("\"AB24\"", "\"none\"");
     only(&text, Code::Compression, "compress[0].modifier");
