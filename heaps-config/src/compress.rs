@@ -9,6 +9,7 @@ use crate::policy::{Compress, Initialise};
 use crate::resolve::{multiple, resolve_condition};
 use gralloc_buffer::layout::afbc;
 use gralloc_buffer::layout::blocks::{Body, TwoFields};
+use gralloc_buffer::layout::compression::NO_MODIFIER;
 use gralloc_buffer::layout::{Blocks, Grid, TypeName, MAX_PLANES};
 
 /// Most samples of a block each way, and most bytes of one number in a grid: larger ones are mistakes.
@@ -17,11 +18,17 @@ const MOST: u32 = 1 << 20;
 /// The compression of an entry. A wrong value goes to `findings`.
 pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Compress {
     let (fourcc, modifier) = drm(&doc.fourcc, doc.modifier, Code::Compression, path, findings);
+    if modifier == 0 {
+        let message = format!("compress \"{}\" has the modifier 0, which says lines of pixels", doc.name);
+        let help = "its DRM_FORMAT_MOD_* value; where it has none, 0x00ffffffffffffff with fourcc = \"none\"";
+        findings.push(Finding::new(Code::Compression, path.key("modifier"), message).help(help));
+    }
     if doc.modifier_lines_at.is_some_and(|bit| bit > 40)
+        || doc.modifier_lines_at.is_some() && modifier == NO_MODIFIER
         || doc.modifier_lines_at.is_some() != doc.column_bytes.is_some()
     {
         let finding = Finding::new(Code::Compression, path.key("modifier_lines_at"), "no place for a column's lines");
-        findings.push(finding.help("allowed: a bit from 0 to 40, together with column_bytes"));
+        findings.push(finding.help("allowed: a bit from 0 to 40 of a modifier, together with column_bytes"));
     }
     let headers = doc.grid.iter().any(|grid| grid.header_bytes.unwrap_or(0) > 0);
     if doc.column_bytes.is_some() && (headers || doc.merged || doc.header_planes) {

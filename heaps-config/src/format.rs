@@ -6,6 +6,7 @@ use crate::document::{Document, FormatDoc, PlaneDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::policy::VendorFormat;
 use crate::resolve::multiple;
+use gralloc_buffer::layout::compression::NO_MODIFIER;
 use gralloc_buffer::layout::shape::MAX_COMPONENTS;
 use gralloc_buffer::layout::{Component, ComponentKind, Components, PlaneShape, Shapes, MAX_PLANES};
 use gralloc_buffer::{wire_int, Layout, PixelFormat};
@@ -19,7 +20,12 @@ pub(crate) fn drm(fourcc: &str, modifier: u64, code: Code, path: &KeyPath, findi
         findings
             .push(finding.help("allowed: four letters as in drm_fourcc.h, such as \"NV12\" or \"R8  \", or \"none\""));
     }
-    if modifier > 0 && letters == Some(0) {
+    if modifier == NO_MODIFIER && letters.is_some_and(|letters| letters != 0) {
+        let message = "DRM_FORMAT_MOD_INVALID with a fourcc: a display would take the buffer for lines of that";
+        let help = "its DRM_FORMAT_MOD_* value; where it has none, 0x00ffffffffffffff with fourcc = \"none\"";
+        findings.push(Finding::new(code, path.key("modifier"), message).help(help));
+    }
+    if modifier > 0 && modifier != NO_MODIFIER && letters == Some(0) {
         let message = "a modifier without its fourcc: an importer could not tell what it modifies";
         findings.push(Finding::new(code, path.key("modifier"), message));
     }

@@ -554,7 +554,19 @@ fn compress(lines: &str) -> String {
 fn compression_without_a_modifier_is_told_from_lines_by_nobody() {
     let found = only(&compress("modifier = 0 #!\ngrid = [{}]"), Code::Compression, "compress[0].modifier");
     assert!(found.finding.help.as_deref().unwrap_or_default().contains("0x00ffffffffffffff"), "{found:?}");
-    assert!(lint_text(&compress("modifier = 0x00ffffffffffffff\ngrid = [{}]")).findings.is_empty());
+    // The service that loads it refuses it too.
+    assert!(lint_text(&compress("modifier = 0\ngrid = [{}]")).loadable().is_none());
+    // drm_hwcomposer adds a framebuffer without modifiers for it, and with a fourcc that would be one of lines.
+    let none = compress("modifier = 0x00ffffffffffffff #!\ngrid = [{}]");
+    only(&none, Code::Compression, "compress[0].modifier");
+    let none = none.replace("\"AB24\"", "\"none\"");
+    assert!(lint_text(&none).findings.is_empty());
+    let columns = none.replace("RGBA_8888", "NV12").replace(" #!", "");
+    let columns = format!("{columns}\ncolumn_bytes = 128\nmodifier_lines_at = 8 #!");
+    only(&columns, Code::Compression, "compress[0].modifier_lines_at");
+    let vendor = "value = 0x102\nlike = \"NV12\"\nfourcc = \"NV12\"\nmodifier = 0x00ffffffffffffff #!";
+    only(&format(vendor), Code::VendorFormat, "format[0].modifier");
+    assert!(lint_text(&format(&vendor.replace("\"NV12\"\nmod", "\"none\"\nmod"))).findings.is_empty());
 }
 
 #[test]

@@ -177,6 +177,23 @@ fn what_says_compressed_and_linear_at_once_is_refused() {
     assert!(matches!(decoded(&ubwc(), &[(TYPE + 5, 1)]).unwrap_err(), HandleError::Compression(_)));
 }
 
+/// To an importer a modifier of 0 says lines of pixels; and one that says nothing, with a fourcc, may be taken for them.
+#[test]
+fn blocks_that_an_importer_would_take_for_lines_are_refused() {
+    for fourcc in [0, Layout::Nv12.fourcc()] {
+        let refusal = decoded(&BufferInfo { fourcc, modifier: 0, ..ubwc() }, &[]).unwrap_err();
+        assert!(refusal.to_string().contains("a modifier of 0"), "{refusal}");
+    }
+    let none = 0x00ff_ffff_ffff_ffff;
+    for info in [ubwc(), nv15()] {
+        let info = BufferInfo { fourcc: Layout::Nv12.fourcc(), modifier: none, ..info };
+        refused(&info, &[], &HandleError::Modifier(none));
+        let info = BufferInfo { fourcc: 0, ..info };
+        assert_eq!(decoded(&info, &[]), Ok(info));
+        refused(&BufferInfo { modifier: 1, ..info }, &[], &HandleError::Modifier(1));
+    }
+}
+
 #[test]
 fn shapes_that_no_plane_has_are_refused() {
     let group = encode(&nv15())[SHAPES].to_le_bytes();

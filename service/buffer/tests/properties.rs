@@ -96,7 +96,7 @@ fn any_compressed() -> impl Strategy<Value = BufferInfo> {
             planes: Planes::from_slice(&planes).unwrap(),
             compression: Some(compression),
             fourcc: u32::from_le_bytes(*b"AB24"),
-            modifier,
+            modifier: modifier.max(1),
             mappable: false,
             layer_bytes,
             buffer_bytes: layer_bytes * u64::from(info.layers),

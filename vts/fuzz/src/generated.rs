@@ -165,7 +165,7 @@ fn compress(at: u8, bytes: &mut Bytes<'_>, formats: &[String]) -> CompressDoc {
     const AFBC: u64 = 0x0800_0000_0000_0041;
     const TILED: u64 = 0x0800_0000_0000_0144;
     let arm = bytes.once_in(2);
-    let modifier = if arm { *bytes.pick(&[AFBC, TILED]) } else { bytes.number().unsigned_abs() >> 1 };
+    let modifier = if arm { *bytes.pick(&[AFBC, TILED]) } else { bytes.number().unsigned_abs() >> 1 | 1 };
     let columns = !arm && bytes.once_in(4);
     let named = !bytes.once_in(5);
     CompressDoc {

@@ -40,11 +40,6 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
             let message = format!("compress \"{}\" asks for CPU access, which compression excludes", entry.name);
             findings.push(Finding::new(Code::CompressUnmapped, path.key(key), message));
         }
-        if entry.modifier == 0 {
-            let message = format!("compress \"{}\" has the modifier 0, which says lines of pixels", entry.name);
-            let help = "its DRM_FORMAT_MOD_* value; DRM_FORMAT_MOD_INVALID, 0x00ffffffffffffff, where it has none";
-            findings.push(Finding::new(Code::Compression, path.key("modifier"), message).help(help));
-        }
         let shapes = shapes(entry, policy);
         for (key, why) in areas(entry, &shapes) {
             findings.push(Finding::new(Code::Compression, path.key(key), why));

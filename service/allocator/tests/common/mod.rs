@@ -72,8 +72,8 @@ pub fn compress(name: &str, when: Condition) -> Compress {
     Compress {
         name: name.to_owned(),
         when,
-        fourcc: 0,
-        modifier: 0,
+        fourcc: u32::from_le_bytes(*b"AB24"),
+        modifier: 0x0100_0000_0000_0002,
         modifier_lines_at: None,
         type_name: TypeName::default(),
         type_value: 0,

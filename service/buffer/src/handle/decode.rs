@@ -7,7 +7,7 @@ use crate::handle::encode::{
 use crate::handle::BufferInfo;
 use crate::handle::HandleError;
 use crate::handle::{FDS, INTS, MAGIC, VERSION};
-use crate::layout::compression::TYPE_NAME_BYTES;
+use crate::layout::compression::{NO_MODIFIER, TYPE_NAME_BYTES};
 use crate::layout::shape::{Component, Components};
 use crate::layout::{Area, ComponentKind, Compression, Form, Plane, PlaneShape, Planes, Shapes, TypeName, MAX_PLANES};
 use crate::metadata::vendor::{Digest, AREA_ALIGN_BYTES, MAX_AREA_BYTES};
@@ -57,7 +57,11 @@ pub fn decode(raw: RawHandle<'_>) -> Result<BufferInfo, HandleError> {
     if (modifier, fourcc) != (0, layout.fourcc()) && is_plain(format, compression.is_some()) {
         return Err(HandleError::Modifier(modifier));
     }
-    if modifier != 0 && fourcc == 0 {
+    if compression.is_some() && modifier == 0 {
+        return Err(HandleError::Compression("a modifier of 0, which says lines of pixels"));
+    }
+    // What no modifier says has no fourcc either: an importer would take it for lines of that.
+    if modifier != 0 && (fourcc == 0) != (modifier == NO_MODIFIER) {
         return Err(HandleError::Modifier(modifier));
     }
     let form = Form { shapes, contract: layout.form().contract };

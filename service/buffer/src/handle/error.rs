@@ -31,7 +31,7 @@ pub enum HandleError {
         /// As said.
         layout: Layout,
     },
-    /// A modifier or fourcc that the format cannot have, or a modifier without its fourcc.
+    /// A modifier or fourcc that the format cannot have, a modifier without its fourcc, or none with one.
     Modifier(u64),
     /// Shapes of planes that are none; why, in words.
     Shapes(&'static str),

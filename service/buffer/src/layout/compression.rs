@@ -6,6 +6,9 @@
 use super::{check::check_size, LayoutError, Plane, Planes, MAX_PLANES};
 use std::fmt;
 
+/// `DRM_FORMAT_MOD_INVALID`: there is a layout, and no modifier that says it.
+pub const NO_MODIFIER: u64 = 0x00ff_ffff_ffff_ffff;
+
 /// Longest name of a vendor's type, in bytes.
 pub const TYPE_NAME_BYTES: usize = 32;
 
