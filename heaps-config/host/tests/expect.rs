@@ -87,10 +87,14 @@ fn a_refusal_is_expected_by_its_word_or_by_words_of_its_message() {
 
 #[test]
 fn options_and_the_reserved_region_are_part_of_the_request() {
-    let option = "options = [\"com.example.soc.compression=1\"]\nreserved = 64\nheap = \"camera-uncached\"";
-    assert!(outcome(&format!("{VIEWFINDER}{option}"))
-        .explain
-        .contains("--reserved 64 --option 'com.example.soc.compression=1'"));
+    let option = "options = [\"com.example.acme=1\"]\nreserved = 64\nheap = \"camera-uncached\"";
+    let accepted = "[[option]]\nname = \"com.example.acme\"\nvalues = [1]";
+    let outcome = outcome(&format!("{VIEWFINDER}{option}\n{accepted}"));
+    assert!(outcome.holds(), "{outcome:?}");
+    assert!(outcome.explain.contains("--reserved 64 --option 'com.example.acme=1'"));
+    // Not accepted and then ignored: it would promise lines of pixels, and the screen is AFBC.
+    let lines = "options = [\"com.example.soc.compression=0\"]\nheap = \"camera\"";
+    fails(&format!("{VIEWFINDER}{lines}"), "it is refused (option)");
     fails(&format!("{VIEWFINDER}options = [\"of.nobody=1\"]\nheap = \"camera\""), "it is refused (option)");
 }
 
