@@ -1,5 +1,7 @@
 //! What [`plan`] refuses, with which answer; and which heaps it gives to what it takes.
 
+// Longer than others because a refusal is read beside the request that it barely lets through.
+
 // A plan that is refused, or not, against expectation must stop the test.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
