@@ -119,12 +119,8 @@ impl MachineArgs {
             AccelName::Tcg => "tcg",
             AccelName::Kvm => "kvm",
         };
-        let arch = match self.arch {
-            ArchName::X86_64 => "x86-64",
-            ArchName::Arm64 => "arm64",
-        };
         let always = [
-            format!("--arch={arch}"),
+            format!("--arch={}", self.arch()),
             format!("--accel={accel}"),
             format!("--memory={}", self.memory),
             format!("--smp={}", self.smp),
@@ -200,6 +196,12 @@ impl RunArgs {
     /// The policy's name or file.
     pub(crate) fn policy(&self) -> &str {
         &self.policy.policy
+    }
+
+    /// The same with another word on the kernel's command line.
+    pub(crate) fn with_word(&self, word: &str) -> Self {
+        let append = format!("{} {word}", self.machine.append);
+        Self { machine: MachineArgs { append, ..self.machine.clone() }, ..self.clone() }
     }
 
     /// The folder of what this command leaves.
@@ -278,6 +280,21 @@ mod tests {
     struct Command {
         #[command(flatten)]
         machine: MachineArgs,
+    }
+
+    #[derive(Parser)]
+    struct Run {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    #[test]
+    fn machine_with_another_word_keeps_those_of_its_kernel() {
+        let given = Run::parse_from(["trace", "--append", "cma=64M", "--smp=1"]).run;
+        let words = given.with_word("GRALLOC_TRACE=1").machine.arguments();
+        for word in ["--memory=1024", "--smp=1", "--append=cma=64M GRALLOC_TRACE=1"] {
+            assert!(words.contains(&word.to_owned()), "{words:?}");
+        }
     }
 
     #[test]

@@ -3,21 +3,19 @@
 mod account;
 mod picture;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
-use clap::{Args as ClapArgs, Parser};
+use clap::Args as ClapArgs;
 use serde_json::json;
-use vm_harness::binaries::GUEST_PROFILE;
 use vm_harness::command::GuestCommand;
 use vm_harness::ftrace::Trace;
 use vm_harness::guest::Guest;
 
 use crate::context::Context;
 use crate::demo::{self, Play, TRACE_VARIABLE};
-use crate::guest_options::{MachineArgs, PolicyArgs, Prepared};
+use crate::guest_options::RunArgs;
 use crate::service;
 
 /// The trace, here and in the guest.
@@ -61,24 +59,18 @@ pub(crate) struct Args {
     /// Print what trace.json says in the place of the table
     #[arg(long)]
     json: bool,
-    /// Where the files go that it leaves [default: trace in Cargo's target folder]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
     #[command(flatten)]
-    policy: PolicyArgs,
-    #[command(flatten)]
-    machine: MachineArgs,
+    run: RunArgs,
 }
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    let out = args.out.clone().unwrap_or_else(|| context.target.join("trace"));
+    let out = args.run.out(&context, "trace");
     demo::forget_last(&out)?;
-    let mut prepared = Prepared::new(&context, &marked(&args.machine)?)?;
-    let built = service::build(&context, prepared.cross.as_ref(), GUEST_PROFILE, &[service::CLIENTS])?;
-    service::add(&context, &mut prepared.rootfs, &built, &args.policy.policy, &[service::CLIENTS])?;
-    let guest = prepared.boot(&context, &out)?;
+    // With marks on in the service: what the kernel does not know of its command line is its first process's environment
+    // (linux v6.12, Documentation/admin-guide/kernel-parameters.rst), and the service has it from there.
+    let guest = args.run.with_word(&format!("{TRACE_VARIABLE}=1")).boot(&context, &out, &[service::CLIENTS])?;
     shell(&guest, START)?;
     let (told, mut checks) = demo::play(&context, &guest, &out, Play::MARKED)?;
     shell(&guest, STOP)?;
@@ -98,7 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         "ok": checks.all_ok(),
         "seconds": context.progress.seconds(),
         "kernel": guest.facts().release,
-        "policy": args.policy.policy,
+        "policy": args.run.policy(),
         "trace": path,
         "picture": picture,
         "slices": slices,
@@ -123,24 +115,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(if checks.all_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A machine's options alone.
-#[derive(Parser)]
-struct Machine {
-    #[command(flatten)]
-    machine: MachineArgs,
-}
-
-/// The machine with marks on in its service: what the kernel does not know of its command line is its first process's
-/// environment (linux v6.12, Documentation/admin-guide/kernel-parameters.rst), and the service has it from there.
-fn marked(machine: &MachineArgs) -> Result<MachineArgs> {
-    let word = |word: String| match word.strip_prefix("--append=") {
-        Some(words) => format!("--append={words} {TRACE_VARIABLE}=1"),
-        None => word,
-    };
-    let words = machine.arguments().into_iter().map(word);
-    Ok(Machine::try_parse_from(std::iter::once("trace".to_owned()).chain(words))?.machine)
-}
-
 fn shell(guest: &Guest, script: &str) -> Result<()> {
     let captured = guest.capture(&GuestCommand::new(["sh", "-ec", script]).limit(LIMIT))?;
     ensure!(captured.status.success(), "tracefs: {}", String::from_utf8_lossy(&captured.stderr));
@@ -150,15 +124,6 @@ fn shell(guest: &Guest, script: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn marked_machine_keeps_the_words_of_its_kernel() {
-        let given = Machine::parse_from(["trace", "--append", "cma=64M", "--smp=1"]).machine;
-        let words = marked(&given).unwrap().arguments();
-        for word in ["--memory=1024", "--smp=1", "--append=cma=64M GRALLOC_TRACE=1"] {
-            assert!(words.contains(&word.to_owned()), "{words:?}");
-        }
-    }
 
     #[test]
     fn folder_of_the_scripts_is_the_one_that_is_fetched() {
