@@ -22,7 +22,7 @@ use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{BufferDescriptorInfo, Connection, DescriptorBuilder};
 use parallel::{Crowd, Workers};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vts_bench::rows::{self, Row};
 use vts_bench::samples::{RowSamples, Sample};
 
@@ -229,4 +229,13 @@ fn camera_frame(width: i32, height: i32) -> BufferDescriptorInfo {
 fn page() -> BufferDescriptorInfo {
     let usage = Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN;
     DescriptorBuilder::new("bench", 4096, 1, PixelFormat::Blob, usage).build()
+}
+
+/// How long one page takes, in microseconds; letting it go is not counted.
+fn wait_for_a_page(connection: &Connection) -> Result<f64> {
+    let start = Instant::now();
+    let allocation = connection.allocate(&page(), 1)?;
+    let took = start.elapsed();
+    drop(allocation);
+    Ok(micros(took))
 }

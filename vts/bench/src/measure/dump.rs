@@ -1,6 +1,6 @@
 //! Dumps while much is alive.
 
-use super::{connect, micros, page, service, Kind, Subject};
+use super::{connect, service, wait_for_a_page, Kind, Subject};
 use anyhow::{ensure, Context as _, Result};
 use gralloc_client::{Allocation, Connection};
 use std::io::{Read as _, Write as _};
@@ -64,25 +64,18 @@ impl Subject for Dumps {
 /// A page while a dump is being written, and as often while none is.
 pub(crate) fn beside(rounds: usize) -> Result<Vec<Sample>> {
     let (asking, dumping) = (connect()?, Dumps::new()?);
-    let request = || -> Result<f64> {
-        let start = Instant::now();
-        let allocation = asking.allocate(&page(), 1)?;
-        let took = start.elapsed();
-        drop(allocation);
-        Ok(micros(took))
-    };
     let mut samples = Vec::new();
     for _ in 0..rounds {
         let mut meanwhile = Vec::new();
         thread::scope(|scope| {
             let dumped = scope.spawn(|| dump(&dumping.connection).map(drop));
             while !dumped.is_finished() && meanwhile.len() < REQUESTS {
-                meanwhile.push(request()?);
+                meanwhile.push(wait_for_a_page(&asking)?);
             }
             dumped.join().ok().context("a dump")?
         })?;
         for ours in meanwhile {
-            samples.push(Sample { plain: Some(request()?), ..Sample::alone(ours) });
+            samples.push(Sample { plain: Some(wait_for_a_page(&asking)?), ..Sample::alone(ours) });
         }
     }
     Ok(samples)

@@ -1,7 +1,7 @@
 //! A client that behaves, beside one that asks without end for what its budget no longer has.
 
 use super::{Extra, Service};
-use crate::measure::{connect_to, micros, page, Options};
+use crate::measure::{connect_to, page, wait_for_a_page, Options};
 use anyhow::{ensure, Context as _, Result};
 use nix::sys::resource::{setrlimit, Resource};
 use nix::sys::signal::{kill, Signal};
@@ -10,7 +10,6 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Instant;
 use vts_bench::samples::Sample;
 
 /// What a client may have: a thousand live buffers of a page, each with a page of metadata.
@@ -28,21 +27,14 @@ const FULL: &str = "full";
 pub(super) fn samples(options: &Options, rounds: usize) -> Result<Vec<Sample>> {
     let service = Service::start(options, &Extra { client_bytes: Some(BUDGET), ..Extra::default() })?;
     let connection = service.connect()?;
-    let request = || -> Result<f64> {
-        let start = Instant::now();
-        let allocation = connection.allocate(&page(), 1)?;
-        let took = start.elapsed();
-        drop(allocation);
-        Ok(micros(took))
-    };
     let other = Other::start(&service.name)?;
     let mut samples = Vec::new();
     for _ in 0..rounds {
         other.signal(Signal::SIGCONT)?;
-        let beside = (0..REQUESTS).map(|_| request()).collect::<Result<Vec<f64>>>()?;
+        let beside = (0..REQUESTS).map(|_| wait_for_a_page(&connection)).collect::<Result<Vec<f64>>>()?;
         other.signal(Signal::SIGSTOP)?;
         for ours in beside {
-            samples.push(Sample { plain: Some(request()?), ..Sample::alone(ours) });
+            samples.push(Sample { plain: Some(wait_for_a_page(&connection)?), ..Sample::alone(ours) });
         }
     }
     Ok(samples)
