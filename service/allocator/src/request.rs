@@ -9,8 +9,14 @@ use heaps_config::condition::Subject;
 use heaps_config::policy::Policy;
 
 /// The version of `android.hardware.graphics.common` whose formats are taken where the policy names none: the build's, and
-/// without the feature that of the lowest release, for one build serves V5's trees and V6's.
-pub const GRAPHICS_COMMON: u32 = if cfg!(feature = "common_v7") { 7 } else { 5 };
+/// without a feature that of the lowest release.
+pub const GRAPHICS_COMMON: u32 = if cfg!(feature = "common_v7") {
+    7
+} else if cfg!(feature = "common_v6") {
+    6
+} else {
+    5
+};
 
 /// A descriptor that holds what the contract asks; sizes are not yet known to fit anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -292,6 +292,7 @@ fn features(blueprints: &Blueprints, report: &mut Report) {
         let resolved = blueprints.resolve(release, &[]);
         for (crate_, feature, prefix, version) in [
             ("liballocator_aidl", "v3", ALLOCATOR, 3),
+            ("libgralloc_allocator", "common_v6", "android.hardware.graphics.common-V", 6),
             ("libgralloc_allocator", "common_v7", "android.hardware.graphics.common-V", 7),
         ] {
             let [of, links] = [crate_, "liballocator_aidl"].map(|name| resolved.get(name));

@@ -287,7 +287,9 @@ fn who_installs_another_version_s_fragment_or_none_is_found_with_both_places() {
 /// links the newer.
 #[test]
 fn a_feature_of_a_newer_interface_than_the_release_has_is_found_with_both_places() {
-    let (v3, v7) = ("                features: [\"v3\"],\n", "                features: [\"common_v7\"],\n");
+    let [v3, v6, v7] =
+        ["v3", "common_v6", "common_v7"].map(|feature| format!("                features: [\"{feature}\"],\n"));
+    let [v3, v6, v7] = [&v3, &v6, &v7].map(String::as_str);
     for (from, to, words) in [
         (
             "            conditions_default: {\n                rustlibs: [\"android.hardware.graphics.allocator-V2-rust\"]",
@@ -296,16 +298,23 @@ fn a_feature_of_a_newer_interface_than_the_release_has_is_found_with_both_places
         ),
         (v3, "", "Android 17-v3: liballocator_aidl lacks the feature v3"),
         (
-            "            v7: {\n                features: [\"common_v7\"]",
+            "            conditions_default: {\n                features: [\"common_v6\"]",
             "            conditions_default: {\n                features: [\"common_v7\"]",
             "Android 16: libgralloc_allocator has the feature common_v7, and android.hardware.graphics.common-V6-rust",
         ),
         (
-            "            v7: {\n                features: [\"common_v7\"]",
+            "            v5: {\n                features: []",
             "            v5: {\n                features: [\"common_v7\"]",
             "Android 15-qpr1: libgralloc_allocator has the feature common_v7, and android.hardware.graphics.common-V5-rust",
         ),
         (v7, "", "Android 16-qpr2: libgralloc_allocator lacks the feature common_v7"),
+        (v6, "", "Android 15-qpr2: libgralloc_allocator lacks the feature common_v6"),
+        (v6, "", "Android 16: libgralloc_allocator lacks the feature common_v6"),
+        (
+            "            v5: {\n                features: [],\n            },\n",
+            "",
+            "Android 15-qpr1: libgralloc_allocator has the feature common_v6, and android.hardware.graphics.common-V5-rust",
+        ),
     ] {
         let copy = Copy::new();
         copy.replace("aidl/soong/Android.bp", from, to);
