@@ -15,7 +15,7 @@ use gralloc_dmabuf as dmabuf;
 use gralloc_dmabuf::Access;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An imported buffer: what its handle says, checked, and its memory.
 ///
@@ -30,7 +30,7 @@ pub struct Buffer {
     metadata: Memory,
     /// The vendor's types of metadata that it has.
     vendor: Option<Arc<Table>>,
-    /// Whether the lock of a buffer without CPU usage has been mentioned.
+    /// Whether the lock of a buffer without CPU usage needs no mention any more.
     warned: AtomicBool,
 }
 
@@ -102,10 +102,10 @@ impl Buffer {
         }
     }
 
-    /// Warns, once, of a lock that the allocator did not choose the memory for.
+    /// Warns of a lock that the allocator did not choose the memory for: once a buffer, however often it is imported.
     #[cold]
     fn warn_of_slow_access(&self) {
-        if !self.warned.swap(true, Ordering::Relaxed) {
+        if !self.warned.swap(true, Ordering::Relaxed) && is_news(self.info.id) {
             let BufferInfo { id, usage, .. } = self.info;
             log::warn!("lock: buffer {id:#x} was allocated without CPU usage ({usage}): access may be slow");
         }
@@ -231,15 +231,33 @@ impl Drop for Buffer {
     }
 }
 
+/// Ids of the buffers that were warned of last, and where the next goes. SwiftShader imports a client's buffer anew for each frame.
+static WARNED: Mutex<([Option<u64>; 64], usize)> = Mutex::new(([None; 64], 0));
+
+/// Whether a buffer has not been warned of; from now on it has.
+fn is_news(id: u64) -> bool {
+    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    let (ids, next) = &mut *warned;
+    if ids.contains(&Some(id)) {
+        return false;
+    }
+    if let Some(place) = ids.get_mut(*next) {
+        *place = Some(id);
+    }
+    *next = next.saturating_add(1).checked_rem(ids.len()).unwrap_or(0);
+    true
+}
+
 /// Whether the CPU would read or write what nobody said that it would: less often than was said is no contradiction.
 fn beyond(asked: Usage, allocated: Usage) -> bool {
     let beyond = |asked: Usage, allocated: Usage| !asked.is_empty() && allocated.is_empty();
     beyond(asked.cpu_read(), allocated.cpu_read()) || beyond(asked.cpu_write(), allocated.cpu_write())
 }
 
-/// Whether a region lies inside a buffer; all zero is the whole of it.
+/// Whether a region lies inside a buffer; all zero is the whole of it. Another one without a pixel is invalid (IMapper.h; minigbm
+/// refuses it, too: a client that asks for nothing has computed something wrong).
 fn contains(region: ARect, width: u32, height: u32) -> bool {
-    let inside = |start: i32, end: i32, size: u32| 0 <= start && start <= end && i64::from(end) <= i64::from(size);
+    let inside = |start: i32, end: i32, size: u32| 0 <= start && start < end && i64::from(end) <= i64::from(size);
     region == ARect::default() || inside(region.left, region.right, width) && inside(region.top, region.bottom, height)
 }
 
@@ -250,7 +268,7 @@ mod tests {
     #[test]
     fn region_zero_is_the_whole_and_others_lie_inside() {
         let region = |left, top, right, bottom| ARect { left, top, right, bottom };
-        for inside in [(0, 0, 0, 0), (0, 0, 64, 48), (63, 47, 64, 48), (5, 5, 5, 5), (64, 48, 64, 48)] {
+        for inside in [(0, 0, 0, 0), (0, 0, 64, 48), (63, 47, 64, 48)] {
             assert!(contains(region(inside.0, inside.1, inside.2, inside.3), 64, 48), "{inside:?}");
         }
         for outside in [
@@ -261,6 +279,10 @@ mod tests {
             (9, 0, 8, 48),
             (0, 9, 64, 8),
             (0, 0, i32::MAX, 1),
+            (5, 5, 5, 5),
+            (0, 0, 0, 48),
+            (0, 0, 64, 0),
+            (64, 48, 64, 48),
         ] {
             assert!(!contains(region(outside.0, outside.1, outside.2, outside.3), 64, 48), "{outside:?}");
         }

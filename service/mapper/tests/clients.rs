@@ -37,6 +37,10 @@ const DATASPACE: i64 = 17;
 const Y: i64 = 1;
 const CB: i64 = 2;
 const CR: i64 = 4;
+const R: i64 = 1 << 10;
+const G: i64 = 1 << 11;
+const B: i64 = 1 << 12;
+const A: i64 = 1 << 30;
 
 /// A buffer as the allocator lays it out.
 fn info(format: PixelFormat, layout: Layout, (width, height): (u32, u32), usage: u64) -> BufferInfo {
@@ -270,6 +274,37 @@ fn swiftshader_keeps_what_it_imports_locked() {
     }
 }
 
+/// The same of the other formats that it has images of: it takes a line for the allocation's stride times a pixel's bytes.
+#[test]
+fn swiftshader_finds_the_last_pixel_of_every_format_by_the_stride() {
+    let client = client();
+    let formats = [
+        (PixelFormat::Rgb565, Layout::Rgb565, 2),
+        (PixelFormat::Rgba8888, Layout::Rgba8888, 4),
+        (PixelFormat::Rgba1010102, Layout::Rgba1010102, 4),
+        (PixelFormat::RgbaFp16, Layout::RgbaFp16, 8),
+    ];
+    for (format, layout, pixel) in formats {
+        let made = info(format, layout, (61, 33), 0x100);
+        let raw = Raw::new(Source::Memfd, &made);
+        let (image, reader) = (client.import(&raw), client.import(&raw));
+        let [one, other] = [image, reader].map(|buffer| client.lock_with(buffer, 0xff, ARect::default(), -1).unwrap());
+        let last = (32 * made.stride as usize + 60) * pixel;
+        assert!(u64::try_from(last + pixel).unwrap() <= made.buffer_bytes, "{format:?}");
+        let plane = &planes(client, image)[0];
+        assert_eq!(plane.stride, i64::from(made.stride) * i64::try_from(pixel).unwrap(), "{format:?}");
+        for byte in 0..pixel {
+            unsafe { one.wrapping_add(last + byte).write_volatile(0xa0 + byte as u8) };
+        }
+        for byte in 0..pixel {
+            assert_eq!(unsafe { other.wrapping_add(last + byte).read_volatile() }, 0xa0 + byte as u8, "{format:?}");
+        }
+        for buffer in [image, reader] {
+            assert_eq!((client.unlock(buffer), client.free(buffer)), (AIMAPPER_ERROR_NONE, AIMAPPER_ERROR_NONE));
+        }
+    }
+}
+
 /// What a driver is told of a plane: which of the handle's fds, from which byte, with what pitch.
 fn by_fd(planes: &[Plane]) -> Vec<(usize, i64, i64)> {
     let mut fd = 0;
@@ -285,7 +320,7 @@ fn by_fd(planes: &[Plane]) -> Vec<(usize, i64, i64)> {
 type Fourcc = (PixelFormat, Layout, &'static [u8; 4], &'static [&'static [i64]]);
 
 /// From linux `drm_fourcc.h`.
-const FOURCCS: [Fourcc; 8] = [
+const FOURCCS: [Fourcc; 12] = [
     (PixelFormat::Rgba8888, Layout::Rgba8888, b"AB24", &[]),
     (PixelFormat::Rgbx8888, Layout::Rgbx8888, b"XB24", &[]),
     (PixelFormat::Bgra8888, Layout::Bgra8888, b"AR24", &[]),
@@ -294,6 +329,10 @@ const FOURCCS: [Fourcc; 8] = [
     (PixelFormat::Ycrcb420Sp, Layout::Nv21, b"NV21", &[&[Y], &[CR, CB]]),
     (PixelFormat::Yv12, Layout::Yv12, b"YV12", &[&[Y], &[CR], &[CB]]),
     (PixelFormat::YcbcrP010, Layout::P010, b"P010", &[&[Y], &[CB, CR]]),
+    (PixelFormat::Rgba1010102, Layout::Rgba1010102, b"AB30", &[]),
+    (PixelFormat::RgbaFp16, Layout::RgbaFp16, b"AB4H", &[]),
+    (PixelFormat::Bgra1010102, Layout::Bgra1010102, b"AR30", &[]),
+    (PixelFormat::Bgrx1010102, Layout::Bgrx1010102, b"XR30", &[]),
 ];
 
 /// Mesa, `src/util/u_gralloc/u_gralloc_imapper5_api.cpp`: what it reads, all of which must be there; planes in the order of the
@@ -320,6 +359,31 @@ fn u_gralloc_of_mesa_reads_a_linear_buffer_in_its_first_fd() {
         let siting =
             Bytes::of(client, buffer, CHROMA_SITING).extendable("android.hardware.graphics.common.ChromaSiting");
         assert!((0..=4).contains(&siting), "a value of the standard type");
+        client.free(buffer);
+    }
+}
+
+/// Linux `drm_fourcc.h`, little endian, from the lowest bit: where a display and a GPU that were told the fourcc look for each
+/// component, as the planes' readers do by the metadata.
+#[test]
+fn packed_formats_of_more_than_8_bits_lie_where_their_fourcc_says() {
+    let client = client();
+    let ten_lowest_red = [[R, 0, 10], [G, 10, 10], [B, 20, 10], [A, 30, 2]];
+    let ten_lowest_blue = [[B, 0, 10], [G, 10, 10], [R, 20, 10], [A, 30, 2]];
+    let halves = [[R, 0, 16], [G, 16, 16], [B, 32, 16], [A, 48, 16]];
+    let packed: [(PixelFormat, Layout, &[u8; 4], i64, &[[i64; 3]]); 4] = [
+        (PixelFormat::Rgba1010102, Layout::Rgba1010102, b"AB30", 32, &ten_lowest_red),
+        (PixelFormat::Bgra1010102, Layout::Bgra1010102, b"AR30", 32, &ten_lowest_blue),
+        (PixelFormat::Bgrx1010102, Layout::Bgrx1010102, b"XR30", 32, &ten_lowest_blue[..3]),
+        (PixelFormat::RgbaFp16, Layout::RgbaFp16, b"AB4H", 64, &halves),
+    ];
+    for (format, layout, fourcc, bits, components) in packed {
+        let buffer = client.import(&Raw::new(Source::Memfd, &info(format, layout, (66, 34), 0x300)));
+        assert_eq!(&Bytes::of(client, buffer, FOURCC).int().to_le_bytes(), fourcc, "{format:?}");
+        let [plane] = &planes(client, buffer)[..] else { panic!("{format:?}: planes") };
+        let mut found = plane.components.clone();
+        found.sort_by_key(|[_, offset, _]| *offset);
+        assert_eq!((found.as_slice(), plane.increment_bits, plane.offset), (components, bits, 0), "{format:?}");
         client.free(buffer);
     }
 }

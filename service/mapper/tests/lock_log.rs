@@ -70,4 +70,13 @@ fn without_cpu_usage_locked_with_one_warning(lines: &Mutex<Vec<String>>) {
     );
     client.free(gpu);
     client.free(read);
+    // Again the same buffer, and once another: each is mentioned once.
+    let other = Raw::new(Source::Memfd, &BufferInfo { id: 0xabc, usage: Usage(1 << 8), ..rgba() });
+    for raw in [&raw(1 << 8), &other, &other] {
+        let buffer = client.import(raw);
+        client.lock_with(buffer, CPU, WHOLE, -1).unwrap();
+        client.free(buffer);
+    }
+    let said = lines.lock().unwrap().clone();
+    assert!(said.len() == 2 && said[1].contains("buffer 0xabc was allocated without CPU usage"), "{said:?}");
 }

@@ -169,6 +169,8 @@ fn region_outside_bad_value_inside_the_whole_buffer() {
         region(0, 0, 128, 96),
         region(-1, 0, 4, 4),
         region(4, 0, 3, 4),
+        region(4, 4, 4, 4),
+        region(0, 0, 64, 0),
         region(0, 0, 64, 49),
         region(0, i32::MIN, 64, i32::MAX),
     ] {
