@@ -2,7 +2,7 @@
 //! The agent is another process so that its own waits never race with the reaping of orphans.
 
 use std::fs;
-use std::os::unix::fs::{symlink, PermissionsExt};
+use std::os::unix::fs::{symlink, FileExt as _, PermissionsExt};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -64,6 +64,21 @@ fn prepare() {
     ] {
         let _already_there = symlink(target, link);
     }
+    if cfg!(target_arch = "aarch64") {
+        if let Err(error) = colour_registers() {
+            eprintln!("init: no picture of the screen can be taken: {error:#}");
+        }
+    }
+}
+
+/// Moves the VGA card's CRTC registers to where the kernel's driver writes them: 0x3d4, a colour card's. A PC's firmware
+/// does it at boot; `virt` runs none, and the card would show no mode that is set (include/video/vga.h: VGA_MIS_W,
+/// VGA_MIS_COLOR).
+fn colour_registers() -> Result<()> {
+    const MISCELLANEOUS: u64 = 0x3c2;
+    const COLOUR: u8 = 0x01;
+    let ports = fs::File::options().write(true).open("/dev/port").context("/dev/port")?;
+    ports.write_all_at(&[COLOUR], MISCELLANEOUS).context("/dev/port")
 }
 
 fn reap_until(agent: u32) {
