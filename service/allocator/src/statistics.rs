@@ -1,8 +1,9 @@
 //! The service's statistics, declared once. The service fills them in and prints them, as text and as JSON; `heapctl` reads
 //! the JSON back into these same types; the extension `IAllocatorStatistics` carries them as parcelables of the same names.
 //!
-//! A new statistic is a field here, where it is filled in, and in the parcelable; the service's `convert` takes each of these
-//! types apart, so that the compiler asks for the last.
+//! A new statistic is a field here and where it is filled in; the service's `convert` takes each of these types apart, so that
+//! the compiler asks whether the parcelable carries it. Those of version 1 are frozen. `dump/text` and `heapctl top` print what
+//! they name.
 //!
 //! Bytes are bytes, ages milliseconds. What a reader's service does not tell is 0 or empty.
 

@@ -1,4 +1,5 @@
-//! The ports' other side: `/dev/dma_heap` and what else of the kernel the service needs.
+//! The kernel's side of the allocator, as `gralloc_allocator::ports` asks for it: `/dev/dma_heap` and what else the service
+//! needs of the kernel.
 //!
 //! - [`heap`]: the policy's heaps on `/dev/dma_heap`; [`standin`]: udmabuf or memfd for a machine without; [`backend`]:
 //!   the one that was chosen; [`kind`]: their names; [`report`]: what a dump says about either.

@@ -1,4 +1,4 @@
-//! What a handle's fds are: memory of a size that cannot change, or not.
+//! Checks that a handle's fds are memory whose size cannot change.
 //!
 //! A mapping of a file that shrinks later is SIGBUS in whoever reads it. So nothing is mapped that may shrink: a dma-buf
 //! has one size for life, a memfd (the stand-in on machines without dma-heaps) has it once it is sealed with

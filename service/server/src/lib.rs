@@ -1,4 +1,4 @@
-//! The allocator service: everything between a binder transaction and the core.
+//! The allocator service: everything between a binder transaction and `gralloc_allocator`.
 //!
 //! One request: [`adapter`] (the AIDL methods, three lines each) → [`convert`] (wire types in and out) →
 //! [`engine`] (plan, admission, allocation, the handle) → [`tracker`] (learns when the buffer dies). Failures leave

@@ -1,5 +1,4 @@
-//! A request's way through admission and heaps, measured and marked in the kernel's trace: an engine's heaps, with an account
-//! of what they took.
+//! Times the parts of a request (admission, ioctls) and marks them in the kernel's trace.
 
 use crate::pool::Pool;
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};

@@ -1,4 +1,4 @@
-//! What an Android tree reads of this project, held against the sources and against each other, without a tree.
+//! What an Android tree reads of this project, held against the sources and against each other, without a checkout of AOSP.
 //!
 //! - [`soong`]: every Android.bp against the files, the Cargo manifests and what a tree offers.
 //! - [`tree`]: the graph that the Android.bp files describe, compiled with the versions that a release carries and with

@@ -1,4 +1,4 @@
-//! Hostile bytes for what takes them. A target takes any bytes and panics when a promise is broken.
+//! Fuzz targets: every decoder that reads bytes from outside. A target takes any bytes and panics when a promise is broken.
 //!
 //! The tests beside it run each target over the corpus that is kept (`corpora/TARGET.tar.gz`), over what once failed
 //! (`found/TARGET/`) and over some tens of thousands of inputs mutated from good ones, on a stable compiler and in

@@ -1,4 +1,4 @@
-//! The guest's binder service as a child of this process, so that it may end in a test and the guest has lost nothing.
+//! A service over binder that a test may kill: a child of this process, beside the guest's own.
 
 use crate::client::{rgba, Client};
 use crate::service::Subject;

@@ -1,4 +1,5 @@
-//! What is ready of each key, which stream will ask for it, and so what to fill, give and drop: the pool's decisions.
+//! The pool's decisions: what is ready of each kind of buffer (heap and size), which stream will ask for it, and so what to
+//! fill, give and drop.
 //!
 //! Buffers are any `B`, times are milliseconds that the caller passes in; nothing here is charged to an account.
 //!

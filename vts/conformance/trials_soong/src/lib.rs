@@ -1,4 +1,4 @@
-//! Runs the suite's tests under libtest's command line and prints what `cargo test` and the platform's runner read: in an Android tree.
+//! Runs the conformance tests under libtest's command line and prints what the platform's runner reads: the crate that Soong links.
 //!
 //! # One name, two crates
 //! The release of libtest-mimic that an Android tree carries (0.6) cannot count a test as skipped once it runs. So there

@@ -1,4 +1,4 @@
-//! The table of buffers.
+//! The table of buffers that the demo prints.
 
 use serde::Serialize;
 use serde_json::Value;
