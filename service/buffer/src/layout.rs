@@ -24,7 +24,7 @@ pub mod shape;
 pub use arrange::Arrangement;
 pub use blocks::{Blocks, Grid};
 pub use check::LayoutError;
-pub use compression::{Area, Compression, TypeName};
+pub use compression::{Area, Compression, DrmFormat, TypeName};
 pub use form::{Contract, Form};
 pub use needs::{Ask, Combine, Needs, Step};
 pub use shape::{Component, ComponentKind, Components, PlaneShape, Shapes};

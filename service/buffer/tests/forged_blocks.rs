@@ -60,6 +60,23 @@ fn ubwc() -> BufferInfo {
     }
 }
 
+/// As Broadcom's decoder has them: two columns of 128 bytes, in each 32 lines of luma and then 16 of chroma; together 12 KiB.
+fn sand() -> BufferInfo {
+    let body = |body_bytes| Area { header_bytes: 0, body_bytes };
+    let areas = [body(8192), body(4096), Area::default(), Area::default()];
+    BufferInfo {
+        width: 256,
+        format: PixelFormat::Vendor(0x102),
+        modifier: 0x0700_0000_0000_3004,
+        compression: Some(Compression { columns: true, areas, ..Compression::default() }),
+        stride: 256,
+        planes: Planes::from_slice(&[plane(0), Plane { lines: 16, ..plane(4096) }]).unwrap(),
+        layer_bytes: 12288,
+        buffer_bytes: 12288,
+        ..ubwc()
+    }
+}
+
 /// Ten bits packed: four samples in five bytes.
 fn nv15() -> BufferInfo {
     let packed = |kinds: &[ComponentKind], group_samples, subsampling| PlaneShape {
@@ -106,7 +123,7 @@ fn refused(info: &BufferInfo, changes: &[(usize, i32)], error: &HandleError) {
 
 #[test]
 fn honest_ones_come_back() {
-    for info in [ubwc(), nv15()] {
+    for info in [ubwc(), nv15(), sand()] {
         assert_eq!(decoded(&info, &[]), Ok(info));
     }
 }
@@ -157,6 +174,41 @@ fn areas_that_overlap_or_leave_their_layer_are_refused() {
     // One without bytes, and one without lines.
     refused(&ubwc(), &[(AREAS + 1, 0)], &bad(0, plane(4096)));
     refused(&ubwc(), &[(PLANES + 3, 0)], &bad(0, Plane { lines: 0, ..plane(4096) }));
+}
+
+/// That planes lie in columns excuses none of it: what a reader finds in one column is one plane's.
+#[test]
+fn columns_that_overlap_or_leave_their_layer_are_refused() {
+    let chroma = Plane { lines: 16, ..plane(4096) };
+    let bad = |index, found| HandleError::Planes(LayoutError::Plane { index, found });
+    let (offset, stride, lines) = (PLANES + 4, PLANES + 6, PLANES + 7);
+    for (changes, index, found) in [
+        // Chroma in the last line of luma, in the first, and a line below where it belongs.
+        (vec![(offset, 3968)], 1, Plane { offset_bytes: 3968, ..chroma }),
+        (vec![(offset, 0)], 1, Plane { offset_bytes: 0, ..chroma }),
+        (vec![(offset, 4224)], 1, Plane { offset_bytes: 4224, ..chroma }),
+        // Luma of more lines than are above chroma, and of columns that are wider than chroma's.
+        (vec![(PLANES + 3, 64)], 1, chroma),
+        (vec![(PLANES + 2, 256)], 1, chroma),
+        // Chroma of lines that do not make its bytes, of columns that are narrower, of more columns than luma has.
+        (vec![(lines, 17)], 1, Plane { lines: 17, ..chroma }),
+        (vec![(stride, 64), (lines, 32)], 1, Plane { stride_bytes: 64, lines: 32, ..chroma }),
+        (vec![(AREAS + 3, 6144)], 1, chroma),
+        // Part of a column, and a header, which columns do not have.
+        (vec![(AREAS + 1, 8191)], 0, plane(0)),
+        (vec![(AREAS, 128)], 0, plane(0)),
+    ] {
+        refused(&sand(), &changes, &bad(index, found));
+    }
+    // A third column of each, which the layer has no room for although each plane by itself would fit.
+    let outside = HandleError::Planes(LayoutError::Outside { end: Some(18432), layer_bytes: 12288 });
+    refused(&sand(), &[(AREAS + 1, 12288), (AREAS + 3, 6144)], &outside);
+    // A third plane: there are no headers that could be one.
+    let third = [(PLANE_COUNT, 3), (PLANES + 8, 6144), (PLANES + 10, 128), (PLANES + 11, 1), (AREAS + 5, 256)];
+    refused(&sand(), &third, &HandleError::Planes(LayoutError::PlaneCount { found: 3, expected: 2 }));
+    // The flag on planes that lie one behind the other.
+    let columns = encode(&sand())[FLAGS];
+    assert!(matches!(decoded(&ubwc(), &[(FLAGS, columns)]).unwrap_err(), HandleError::Planes(_)));
 }
 
 #[test]

@@ -353,7 +353,8 @@ fn an_info_reads_well() {
         text,
         "buffer 0x0000000500000001 \"Hi\": 64x64 RGBA_8888, laid out as RGBA_8888, 1 layer\n\
          usage: CPU_READ_OFTEN|CPU_WRITE_OFTEN|FRONT_BUFFER\n\
-         stride: 64 pixels, modifier 0x0\n\
+         stride: 64 pixels\n\
+         drm: AB24, modifier 0 (linear)\n\
          plane 0: at byte 0, 64 lines of 256 bytes\n\
          bytes: 16384 in all, 16384 a layer\n\
          metadata: 4096 bytes, 0 of them reserved for the client\n\

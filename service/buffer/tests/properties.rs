@@ -76,9 +76,9 @@ fn any_info() -> impl Strategy<Value = BufferInfo> {
 /// The same in blocks: up to four planes, each with a header, a body, or both.
 fn any_compressed() -> impl Strategy<Value = BufferInfo> {
     let area = (prop_oneof![Just(0u32), 1u32..70_000], 1u32..5_000_000, 0u64..5000, 1u32..9000, 1u32..9000);
-    let rest = (1usize..=4, 0u64..5000, any::<u64>(), any::<[bool; 2]>());
+    let rest = (1usize..=4, 0u64..5000, any::<u64>(), any::<[bool; 3]>());
     (any_info(), prop::collection::vec(area, 4), rest).prop_map(|(info, areas, rest)| {
-        let (count, tail, modifier, [body_first, named]) = rest;
+        let (count, tail, modifier, [body_first, named, columns]) = rest;
         let mut compression = Compression { body_first, ..Compression::default() };
         if named {
             compression =
@@ -90,6 +90,18 @@ fn any_compressed() -> impl Strategy<Value = BufferInfo> {
             *area = Area { header_bytes, body_bytes };
             planes.push(Plane { offset_bytes: end + gap, stride_bytes, lines });
             end += gap + area.bytes();
+        }
+        if columns {
+            let (width, count) = (planes[0].stride_bytes.min(512), planes[0].lines % 4 + 1);
+            compression = Compression { columns, areas: Default::default(), ..compression };
+            planes.truncate(info.shapes().len());
+            end = 0;
+            for (plane, area) in planes.iter_mut().zip(&mut compression.areas) {
+                *plane = Plane { offset_bytes: end, stride_bytes: width, ..*plane };
+                *area = Area { header_bytes: 0, body_bytes: width * plane.lines * count };
+                end += plane.bytes();
+            }
+            end *= u64::from(count);
         }
         let layer_bytes = end + tail;
         BufferInfo {
@@ -134,18 +146,25 @@ fn hold(ints: &[i32]) -> Result<bool, TestCaseError> {
     Ok(true)
 }
 
-/// Areas lie in their layer, and no two share a byte unless they are columns.
+/// Areas lie in their layer, and no two share a byte; in columns each plane's lines of every column do not.
 fn hold_areas(info: &BufferInfo, compression: &Compression) -> Result<bool, TestCaseError> {
     prop_assert!(!info.mappable, "the CPU could lock it");
+    let planes = || info.planes.as_slice().iter().zip(&compression.areas);
     let mut ranges = Vec::new();
-    for (plane, area) in info.planes.as_slice().iter().zip(&compression.areas) {
+    let column: u128 = planes().map(|(plane, _)| u128::from(plane.stride_bytes) * u128::from(plane.lines)).sum();
+    for (plane, area) in planes() {
         let start = u128::from(plane.offset_bytes);
-        let end = start + u128::from(area.header_bytes) + u128::from(area.body_bytes);
-        prop_assert!(start < end && end <= u128::from(info.layer_bytes), "an area leaves its layer");
+        let bytes = u128::from(area.header_bytes) + u128::from(area.body_bytes);
+        let lines = u128::from(plane.stride_bytes) * u128::from(plane.lines);
+        // Where the last column begins, and what is there.
+        let (last, bytes) = if compression.columns { (bytes / lines - 1, lines) } else { (0, bytes) };
+        let end = start + bytes;
+        prop_assert!(start < end && last * column + end <= u128::from(info.layer_bytes), "an area leaves its layer");
+        prop_assert!(!compression.columns || end <= column, "a plane leaves its column");
         ranges.push((start, end));
     }
     ranges.sort_unstable();
-    prop_assert!(compression.columns || ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0), "areas overlap");
+    prop_assert!(ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0), "areas overlap");
     Ok(true)
 }
 

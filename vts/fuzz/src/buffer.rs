@@ -3,6 +3,7 @@
 use crate::bytes::Bytes;
 use gralloc_allocator::Plan;
 use gralloc_buffer::handle::{decode, encode, fields, BufferInfo, RawHandle, INTS};
+use gralloc_buffer::layout::Plane;
 use gralloc_buffer::metadata::vendor::{encode_vendor, set_vendor, write_area, Encoding, Table, VendorSetError};
 use gralloc_buffer::metadata::{Writer, MAX_ENCODED_BYTES};
 use gralloc_buffer::BufferName;
@@ -21,6 +22,10 @@ pub(crate) fn is_whole(info: &BufferInfo, ints: &[i32]) {
     assert!(info.check_sizes(info.buffer_bytes, info.metadata_bytes - 1).is_err());
     assert!(info.vendor_bytes() + info.reserved_bytes < info.metadata_bytes);
     let planes = info.planes.as_slice();
+    let lines = |plane: &Plane| u128::from(plane.stride_bytes) * u128::from(plane.lines);
+    // Planes in columns have their lines in each; of others there is one, as long as they are.
+    let columns = info.compression.is_some_and(|compression| compression.columns);
+    let column: u128 = planes.iter().map(lines).sum();
     let mut ranges = Vec::new();
     for (index, plane) in planes.iter().enumerate() {
         let start = u128::from(plane.offset_bytes);
@@ -33,17 +38,18 @@ pub(crate) fn is_whole(info: &BufferInfo, ints: &[i32]) {
                 let (shape, stride) = (info.shape(index), u64::from(plane.stride_bytes));
                 assert!(shape.line_bytes(info.width.into()).unwrap() <= stride, "{info}");
                 assert!(shape.samples_down(info.height) <= plane.lines, "{info}");
-                u128::from(plane.stride_bytes) * u128::from(plane.lines)
+                lines(plane)
             }
         };
         assert_eq!(u128::from(info.plane_bytes(index)), bytes);
-        assert!(bytes > 0 && start + bytes <= layer, "{info}");
-        ranges.push((start, start + bytes));
+        let (last, own) = if columns { (bytes / lines(plane) - 1, lines(plane)) } else { (0, bytes) };
+        assert!(bytes > 0 && last * column + start + own <= layer, "{info}");
+        ranges.push((start, start + own));
     }
     assert!(!planes.is_empty());
     ranges.sort_unstable();
-    let columns = info.compression.is_some_and(|compression| compression.columns);
-    assert!(columns || ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{info}");
+    assert!(ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{info}");
+    assert!(!columns || ranges.iter().all(|(_, end)| *end <= column), "{info}");
     assert!(info.compression.is_none() || !info.mappable, "no CPU reads what is compressed");
 }
 

@@ -1,7 +1,7 @@
 //! What a handle says, decoded.
 
 use crate::handle::HandleError;
-use crate::layout::{shape, Compression, PlaneShape, Planes, Shapes};
+use crate::layout::{shape, Compression, DrmFormat, PlaneShape, Planes, Shapes};
 use crate::metadata::vendor::Digest;
 use crate::METADATA_BYTES;
 use crate::{BufferName, Layout, PixelFormat, Usage};
@@ -90,10 +90,10 @@ impl BufferInfo {
         self.metadata_bytes.saturating_sub(self.reserved_bytes).saturating_sub(METADATA_BYTES)
     }
 
-    /// True where `stride` counts bytes, not pixels.
+    /// True where `stride` counts bytes, not pixels. Of blocks it counts the pixels of a line, however their samples are packed.
     pub fn stride_is_bytes(&self) -> bool {
         let form = self.layout.form();
-        crate::layout::Form { shapes: self.shapes(), ..form }.stride_is_bytes()
+        self.compression.is_none() && crate::layout::Form { shapes: self.shapes(), ..form }.stride_is_bytes()
     }
 
     /// Compares with the dma-bufs themselves: `buffer` and `metadata` are their sizes in bytes, as the kernel gives them.
@@ -123,7 +123,8 @@ impl fmt::Display for BufferInfo {
         )?;
         writeln!(f, "usage: {}", self.usage)?;
         let unit = if self.stride_is_bytes() { "bytes" } else { "pixels" };
-        writeln!(f, "stride: {} {unit}, modifier {:#x}", self.stride, self.modifier)?;
+        writeln!(f, "stride: {} {unit}", self.stride)?;
+        writeln!(f, "drm: {}", DrmFormat { fourcc: self.fourcc, modifier: self.modifier })?;
         for (index, plane) in self.planes.as_slice().iter().enumerate() {
             let (offset, lines, stride) = (plane.offset_bytes, plane.lines, plane.stride_bytes);
             writeln!(f, "plane {index}: at byte {offset}, {lines} lines of {stride} bytes")?;
@@ -131,7 +132,11 @@ impl fmt::Display for BufferInfo {
         if let Some(compression) = &self.compression {
             let (name, value) = (compression.name, compression.value);
             let name = if name.is_empty() { "tiled".to_owned() } else { format!("compressed, {name} {value}") };
-            let order = if compression.body_first { "body, then header" } else { "header, then body" };
+            let order = match (compression.columns, compression.body_first) {
+                (true, _) => "in columns: the planes' lines one behind the other in each",
+                (false, true) => "body, then header",
+                (false, false) => "header, then body",
+            };
             writeln!(f, "{name}; {order}")?;
             for (index, area) in compression.areas.iter().take(self.planes.as_slice().len()).enumerate() {
                 writeln!(f, "plane {index}: {} bytes of header, {} of body", area.header_bytes, area.body_bytes)?;

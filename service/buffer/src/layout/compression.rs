@@ -9,6 +9,29 @@ use std::fmt;
 /// `DRM_FORMAT_MOD_INVALID`: there is a layout, and no modifier that says it.
 pub const NO_MODIFIER: u64 = 0x00ff_ffff_ffff_ffff;
 
+/// What an importer is told of a buffer, for people: `AB24, modifier 0x0800000000000051`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrmFormat {
+    /// The `DRM_FORMAT_*` code; 0 for none.
+    pub fourcc: u32,
+    /// The `DRM_FORMAT_MOD_*` value.
+    pub modifier: u64,
+}
+
+impl fmt::Display for DrmFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fourcc {
+            0 => f.write_str("no fourcc")?,
+            fourcc => write!(f, "{}", fourcc.to_le_bytes().escape_ascii())?,
+        }
+        match self.modifier {
+            0 => f.write_str(", modifier 0 (linear)"),
+            NO_MODIFIER => write!(f, ", modifier {NO_MODIFIER:#018x} (none says it)"),
+            modifier => write!(f, ", modifier {modifier:#018x}"),
+        }
+    }
+}
+
 /// Longest name of a vendor's type, in bytes.
 pub const TYPE_NAME_BYTES: usize = 32;
 
@@ -99,7 +122,7 @@ pub struct Compression {
     pub header_type: i32,
     /// In each plane the body comes before the header.
     pub body_first: bool,
-    /// Planes lie in one another: each has a part of every column.
+    /// Planes lie in one another: each has its lines in every column, and its bytes count those of all columns.
     pub columns: bool,
     /// By plane.
     pub areas: [Area; MAX_PLANES],
@@ -107,6 +130,8 @@ pub struct Compression {
 
 impl Compression {
     /// Checks that `planes` are ones of a layer of `layer_bytes`: at least `least` of them, each with bytes of its own.
+    ///
+    /// Planes behind those are headers, which planes in columns do not have.
     ///
     /// # Errors
     /// What is wrong with them. Never panics, whatever the numbers.
@@ -123,9 +148,9 @@ impl Compression {
         if planes.is_empty() || planes.len() < least {
             return Err(LayoutError::PlaneCount { found: planes.len(), expected: least.max(1) });
         }
+        let int = |value: u32| value > 0 && i32::try_from(value).is_ok();
         for (index, (plane, area)) in planes.iter().zip(&self.areas).enumerate() {
             let bad = LayoutError::Plane { index, found: *plane };
-            let int = |value: u32| value > 0 && i32::try_from(value).is_ok();
             if area.bytes() == 0 || !int(plane.stride_bytes) || !int(plane.lines) {
                 return Err(bad);
             }
@@ -133,7 +158,6 @@ impl Compression {
             if end > layer_bytes {
                 return Err(LayoutError::Outside { end: Some(end), layer_bytes });
             }
-            // What lies in one another's columns has no bytes of its own to compare.
             let apart = |other: &(&Plane, &Area)| {
                 end <= other.0.offset_bytes
                     || other.0.offset_bytes.saturating_add(other.1.bytes()) <= plane.offset_bytes
@@ -142,6 +166,35 @@ impl Compression {
                 return Err(bad);
             }
         }
-        Ok(())
+        match self.columns {
+            true if planes.len() != least => {
+                Err(LayoutError::PlaneCount { found: planes.len(), expected: least.max(1) })
+            }
+            true => self.check_columns(planes, layer_bytes),
+            false => Ok(()),
+        }
+    }
+
+    /// Planes in one another's columns: in every column the lines of each follow those of the one before, all of one width, and
+    /// there are as many columns of each. So no two have a byte in common, and the last column's end is the end of all.
+    fn check_columns(&self, planes: &[Plane], layer_bytes: u64) -> Result<(), LayoutError> {
+        let first = planes.first().zip(self.areas.first());
+        let (stride, columns) = first.map_or((0, 0), |(plane, area)| {
+            (plane.stride_bytes, u64::from(area.body_bytes).checked_div(plane.bytes()).unwrap_or(0))
+        });
+        // Bytes of a column that the planes so far take.
+        let mut above = 0u64;
+        for (index, (plane, area)) in planes.iter().zip(&self.areas).enumerate() {
+            let bad = LayoutError::Plane { index, found: *plane };
+            let whole = plane.bytes().checked_mul(columns) == Some(area.body_bytes.into());
+            if area.header_bytes > 0 || !whole || plane.stride_bytes != stride || plane.offset_bytes != above {
+                return Err(bad);
+            }
+            above = above.checked_add(plane.bytes()).ok_or(bad)?;
+        }
+        match above.checked_mul(columns) {
+            Some(end) if end <= layer_bytes => Ok(()),
+            end => Err(LayoutError::Outside { end, layer_bytes }),
+        }
     }
 }
