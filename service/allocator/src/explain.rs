@@ -19,7 +19,8 @@ use crate::plan::size::{lay_out, Sizes};
 use crate::plan::{traced, Plan, Tracer};
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
-use gralloc_buffer::layout::{self, Arrangement, ComponentKind, Layout, Needs, Plane};
+use gralloc_buffer::layout::compression::NO_MODIFIER;
+use gralloc_buffer::layout::{self, Arrangement, Ask, ComponentKind, DrmFormat, Layout, Needs, Plane, Step};
 use gralloc_buffer::Descriptor;
 use heaps_config::condition::Subject;
 use heaps_config::policy::{Alignment, Compress, HeapId, HeapSet, Policy, Resolution, Rule};
@@ -96,7 +97,9 @@ pub struct AlignmentNote {
     pub misses: Vec<String>,
     /// What it changed, the alignments before it being applied already. Empty when it requires nothing new.
     pub changes: Vec<Change>,
-    /// Why the layout's contract does not allow what it requires, in words.
+    /// Words that it settled otherwise than an alignment before it: of these the last counts.
+    pub settled: Vec<String>,
+    /// Why what it requires is not done, in words: the layout's contract does not allow it, or the planes are blocks.
     pub unheeded: Vec<&'static str>,
 }
 
@@ -120,6 +123,8 @@ pub struct Picture {
     pub stride: u32,
     /// It counts bytes, not pixels.
     pub stride_is_bytes: bool,
+    /// What an importer is told.
+    pub drm: DrmFormat,
     /// Planes of the first layer.
     pub planes: Vec<PlaneNote>,
     /// The first layer from its first byte to its last: no gap, nothing twice.
@@ -272,8 +277,12 @@ impl Tracer for Notes<'_> {
     fn compression(&mut self, request: &Request, subject: Subject, entry: &Compress, applies: bool) {
         let mut misses = words::misses(&entry.when, subject, self.policy);
         if !applies && misses.is_empty() {
-            let cpu = "the usage has CPU access, which compression excludes";
-            misses.push(if request.usage.cpu() { cpu } else { "a BLOB has no pixels" }.to_owned());
+            let why = match (request.usage.cpu(), request.usage.lines()) {
+                (true, _) => "the usage has CPU access, which compression excludes",
+                (_, true) => "the usage has GPU_DATA_BUFFER, whose shaders count in lines: compression excludes it",
+                _ => "a BLOB has no pixels",
+            };
+            misses.push(why.to_owned());
         }
         self.compressions.push(CompressionNote { name: entry.name.clone(), misses });
     }
@@ -283,13 +292,19 @@ impl Tracer for Notes<'_> {
             self.figures = figures(request, resolved, Some(&Needs::default()));
         }
         let misses = words::misses(&alignment.when, resolved.subject(request), self.policy);
-        let mut note = AlignmentNote { name: alignment.name.clone(), misses, changes: vec![], unheeded: vec![] };
+        let name = alignment.name.clone();
+        let mut note = AlignmentNote { name, misses, changes: vec![], settled: vec![], unheeded: vec![] };
         if note.misses.is_empty() {
+            note.settled = settled(&self.applied, alignment);
             self.applied.push(alignment.clone());
             let after = figures(request, resolved, needs);
             let contract = resolved.form().contract;
             note.changes = changes(&self.figures, &after);
-            for why in alignment.asks.iter().filter_map(|ask| contract.forbids(*ask)) {
+            let unheeded = |ask: &Ask| match resolved.compress {
+                Some(_) if ask.step() < Step::Tail => Some("its planes are blocks, which the compression lays out"),
+                _ => contract.forbids(*ask),
+            };
+            for why in alignment.asks.iter().filter_map(unheeded) {
                 if !note.unheeded.contains(&why) {
                     note.unheeded.push(why);
                 }
@@ -338,6 +353,18 @@ fn figures(request: &Request, resolved: &Resolved<'_>, needs: Option<&Needs>) ->
     figures.push(("tail bytes", measured.tail_bytes));
     figures.push(("layer bytes", measured.layer_bytes));
     figures
+}
+
+/// Each word of an alignment that another before it said otherwise.
+fn settled(before: &[Alignment], alignment: &Alignment) -> Vec<String> {
+    let word = |ask: &Ask| match ask {
+        Ask::Chroma(chroma) => Some(chroma.word()),
+        _ => None,
+    };
+    let said = before.iter().rev().flat_map(|alignment| &alignment.asks).find_map(word);
+    let says = |ask: &Ask| Some((said?, word(ask)?));
+    let other = alignment.asks.iter().filter_map(says).filter(|(said, says)| said != says);
+    other.map(|(said, says)| format!("chroma_stride {said} -> {says}")).collect()
 }
 
 /// The figures that are others now.
@@ -392,7 +419,11 @@ fn picture(
     Picture {
         layout: resolved.layout,
         stride: arranged.stride,
-        stride_is_bytes: form.stride_is_bytes(),
+        stride_is_bytes: resolved.compress.is_none() && form.stride_is_bytes(),
+        drm: DrmFormat {
+            fourcc: resolved.fourcc(),
+            modifier: resolved.modifier(request.height).unwrap_or(NO_MODIFIER),
+        },
         areas: areas::of(resolved, measured, arranged),
         planes,
         tail_bytes: measured.tail_bytes,

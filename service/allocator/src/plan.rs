@@ -19,6 +19,7 @@ use crate::error::{Refusal, Unsupported};
 use crate::request::Request;
 use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::layout::afbc::Headers;
+use gralloc_buffer::layout::compression::NO_MODIFIER;
 use gralloc_buffer::layout::{Area, Compression, Planes, Shapes, MAX_PLANES};
 use gralloc_buffer::metadata::vendor::{digest, Digest};
 use gralloc_buffer::{BufferName, Descriptor, Usage};
@@ -71,18 +72,12 @@ impl<'p> Plan<'p> {
 
     /// The `DRM_FORMAT_*` code: of the compression, the vendor's format, or the layout.
     pub fn fourcc(&self) -> u32 {
-        let own = || self.resolved.vendor.map_or(self.resolved.layout.fourcc(), |format| format.fourcc);
-        self.resolved.compress.map_or_else(own, |entry| entry.fourcc)
+        self.resolved.fourcc()
     }
 
     /// The `DRM_FORMAT_MOD_*` value, likewise.
     pub fn modifier(&self) -> u64 {
-        let Some(entry) = self.resolved.compress else {
-            return self.resolved.vendor.map_or(0, |format| format.modifier);
-        };
-        let lines = || self.resolved.form().column_lines(&entry.blocks, self.request.height);
-        let shifted = |bit: u32| lines().and_then(|lines| lines.checked_shl(bit));
-        entry.modifier | entry.modifier_lines_at.and_then(shifted).unwrap_or(0)
+        self.resolved.modifier(self.request.height).unwrap_or(NO_MODIFIER)
     }
 
     /// What is written into the headers of each layer of a buffer from `heap` before anybody has it; `None` for the kernel's
@@ -208,10 +203,15 @@ pub fn traced<'p>(
         metadata_bytes: sizes.metadata_bytes,
     };
     if let Some(entry) = plan.resolved.compress {
+        if plan.resolved.modifier(request.height).is_none() {
+            return Err(Unsupported::Combination(COLUMN_TOO_LONG).into());
+        }
         plan.headers(entry).map_err(Unsupported::Combination)?;
     }
     Ok(plan)
 }
+
+const COLUMN_TOO_LONG: &str = "a column of more lines than the compression's modifier has bits for";
 
 /// The first rule that takes the buffer, with its index.
 fn first_rule<'p>(

@@ -11,9 +11,11 @@ use gralloc_allocator::error::Refusal;
 use gralloc_allocator::explain::{explain, words, Change, Explanation, HeapPart};
 use gralloc_allocator::plan::heaps::Verdict;
 use gralloc_allocator::plan::plan;
-use gralloc_buffer::layout::Ask;
+use gralloc_buffer::layout::blocks::TwoFields;
+use gralloc_buffer::layout::needs::{ChromaStride, PerBlock};
+use gralloc_buffer::layout::{Ask, Combine, Grid};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
-use heaps_config::policy::{Action, Alignment, Condition, HeapId, HeapSet, Policy, Term};
+use heaps_config::policy::{Action, Alignment, Compress, Condition, HeapId, HeapSet, Policy, Term};
 use proptest::prelude::*;
 
 const RGBA: PixelFormat = PixelFormat::Rgba8888;
@@ -199,6 +201,122 @@ fn words_read_like_the_policy() {
     assert_eq!(words::usage(Usage::NONE, &policy), "NONE");
     let sizes: Vec<String> = [0, 1, 4096, 64 * MIB, GIB + 1].into_iter().map(words::bytes).collect();
     assert_eq!(sizes, ["0 bytes", "1 bytes", "4 KiB", "64 MiB", "1073741825 bytes"]);
+}
+
+/// The rule that the policies' README writes down: each size of block is a figure of its own; of two words the later counts.
+#[test]
+fn tails_by_block_and_chroma_strides_that_meet_are_combined_by_the_written_rule() {
+    let blocks = |width, height, bytes| Ask::TailBlocks(PerBlock { width, height, bytes });
+    let explained = |asks: &[(Combine, Ask)]| {
+        let entry = |(combine, ask): &(Combine, Ask)| Alignment {
+            asks: vec![*ask],
+            combine: *combine,
+            ..alignment("entry", always())
+        };
+        let policy = Policy { alignments: asks.iter().map(entry).collect(), ..policy() };
+        let request = descriptor(PixelFormat::Ycbcr420_888, 1920, 1088, Usage::VIDEO_DECODER);
+        let explanation = explain(&request, &policy, HeapSet::ALL);
+        let settled: Vec<String> = explanation.alignments.into_iter().flat_map(|note| note.settled).collect();
+        (explanation.picture, settled)
+    };
+    // 120 x 68 macroblocks, and 30 x 17 blocks of 64 x 64.
+    let small = |bytes| (Combine::Lcm, blocks(16, 16, bytes));
+    for (second, tail) in [
+        (small(64), 8160 * (128 + 64)),
+        ((Combine::Maximum, blocks(16, 16, 64)), 8160 * 128),
+        ((Combine::Maximum, blocks(16, 16, 192)), 8160 * 192),
+        ((Combine::Lcm, blocks(64, 64, 256)), 8160 * 128 + 510 * 256),
+        ((Combine::Maximum, blocks(64, 64, 256)), 8160 * 128 + 510 * 256),
+        ((Combine::Replace, blocks(64, 64, 256)), 510 * 256),
+    ] {
+        let (picture, _) = explained(&[small(128), second]);
+        assert_eq!(picture.map(|picture| picture.tail_bytes), Some(tail), "{second:?}");
+    }
+    let sizes: Vec<(Combine, Ask)> = (1..=5).map(|size| (Combine::Lcm, blocks(size, 16, 1))).collect();
+    assert!(explained(&sizes[..4]).0.is_some());
+    assert!(explained(&sizes).0.is_none(), "of a fifth size there is no word, and it is not left out");
+    assert!(explained(&[small(u32::MAX), small(1)]).0.is_none(), "beyond 32 bits");
+
+    let chroma = |chroma| (Combine::Lcm, Ask::Chroma(chroma));
+    let (picture, settled) = explained(&[chroma(ChromaStride::Half), chroma(ChromaStride::Same)]);
+    assert_eq!(settled, ["chroma_stride half -> same"]);
+    assert_eq!(picture.map(|picture| picture.planes[1].stride_bytes), Some(1920));
+    assert!(explained(&[chroma(ChromaStride::Same), chroma(ChromaStride::Same)]).1.is_empty());
+}
+
+/// What a display or a GPU is told stands in the explanation, and the unit of the stride is the one of blocks: pixels.
+#[test]
+fn blocks_are_explained_with_what_an_importer_is_told() {
+    let entry = |when| Compress { fourcc: u32::from_le_bytes(*b"NV12"), ..compress("tiled", when) };
+    let policy = Policy { compressions: vec![entry(with(Usage::VIDEO_DECODER))], ..policy() };
+    let request = |usage| descriptor(PixelFormat::Raw10, 64, 32, usage);
+    let picture = |usage| explain(&request(usage), &policy, HeapSet::ALL).picture.unwrap();
+    let (tiled, lines) = (picture(Usage::VIDEO_DECODER), picture(CPU));
+    assert_eq!(tiled.drm.to_string(), "NV12, modifier 0x0100000000000002");
+    assert_eq!(
+        (lines.drm.to_string().as_str(), lines.stride, lines.stride_is_bytes),
+        ("no fourcc, modifier 0 (linear)", 80, true)
+    );
+    // RAW10 in lines counts bytes, for samples lie across them; a block has pixels.
+    assert_eq!((tiled.stride, tiled.stride_is_bytes), (64, false));
+    let plan = planned(&request(Usage::VIDEO_DECODER), &policy).unwrap();
+    let info = plan.buffer_info(&policy, &policy.heaps[0], 1, request(CPU).name);
+    assert!(!info.stride_is_bytes() && info.to_string().contains("stride: 64 pixels"), "{info}");
+    assert!(info.to_string().contains("drm: NV12, modifier 0x0100000000000002"), "{info}");
+}
+
+/// Qualcomm's decoders write two fields into one buffer up to 1920 x 1088: bytes that no plane accounts for.
+#[test]
+fn room_for_two_fields_is_a_step_of_its_own() {
+    let mut entry = compress("fields", always());
+    entry.blocks.grids = vec![Grid { block: [16, 16], ..Grid::ONE }];
+    entry.blocks.two_fields = Some(TwoFields { width: 1920, height: 1920, blocks: 8160 });
+    let policy = Policy { compressions: vec![entry], ..policy() };
+    let step = |height| {
+        let request = descriptor(PixelFormat::Y8, 32, height, Usage::VIDEO_DECODER);
+        let explanation = explain(&request, &policy, HeapSet::ALL);
+        let note = explanation.steps.into_iter().find(|note| note.step == "fields").unwrap();
+        assert_eq!(note.causes, ["\"fields\" two_fields"]);
+        (note.done.concat(), explanation.picture.unwrap().layer_bytes)
+    };
+    // 40 lines are 48 in blocks; a field of 20 lines is 32, twice.
+    let words = "room for two fields of 20 lines, 1024 bytes each: 1536 -> 2048";
+    assert_eq!(step(40), (words.to_owned(), 2048));
+    let words = "room for two fields of 32 lines, 1024 bytes each: 2048 -> 2048, which is no more";
+    assert_eq!(step(64), (words.to_owned(), 2048));
+    let words = "one picture: more than 1920 x 1920, or than 8160 times 256 pixels";
+    assert_eq!(step(2048), (words.to_owned(), 65536));
+}
+
+/// A shader that takes the buffer for its data counts in lines, as the CPU does.
+#[test]
+fn data_of_the_gpu_is_in_lines_whatever_a_compression_takes() {
+    let policy = Policy { compressions: vec![compress("all", always())], ..policy() };
+    for (usage, says) in [
+        (Usage::GPU_TEXTURE, None),
+        (Usage::GPU_TEXTURE | Usage::GPU_DATA_BUFFER, Some("GPU_DATA_BUFFER")),
+        (Usage::GPU_TEXTURE | Usage::CPU_READ_RARELY, Some("CPU access")),
+    ] {
+        let explanation = explained(RGBA, usage, &policy);
+        let misses = &explanation.compressions[0].misses;
+        assert_eq!(explanation.outcome.unwrap().resolved.compress.is_some(), says.is_none(), "{usage}");
+        assert!(misses.len() == usize::from(says.is_some()), "{misses:?}");
+        assert!(says.map_or(true, |says| misses[0].contains(says)), "{misses:?}");
+    }
+}
+
+/// Blocks are laid out by the compression: an alignment of lines that applies to them says why it changes nothing.
+#[test]
+fn alignment_of_lines_says_that_blocks_do_not_heed_it() {
+    let align = |ask| Alignment { asks: vec![ask], ..alignment("lines", always()) };
+    let policy = Policy {
+        compressions: vec![compress("tiled", always())],
+        alignments: vec![align(Ask::StrideBytes(256)), align(Ask::TailBytes(256))],
+        ..policy()
+    };
+    let explanation = explain(&descriptor(RGBA, 64, 64, Usage::GPU_TEXTURE), &policy, HeapSet::ALL);
+    let unheeded: Vec<_> = explanation.alignments.iter().map(|note| note.unheeded.clone()).collect();
+    assert_eq!(unheeded, [vec!["its planes are blocks, which the compression lays out"], vec![]]);
 }
 
 proptest! {

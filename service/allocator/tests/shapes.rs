@@ -200,3 +200,20 @@ fn block_of_fewer_bytes_than_lines_has_a_stride() {
     assert_eq!(decode(RawHandle { num_fds: 2, ints: &encode(&info) }), Ok(info));
     assert_eq!((info.buffer_bytes, info.planes.as_slice()[0].stride_bytes), (1, 1));
 }
+
+/// Up to the vendor's byte a modifier's bits are the lines': more of them are refused, neither cut off nor written over the vendor.
+#[test]
+fn column_of_more_lines_than_the_modifier_holds_is_refused() {
+    let blocks = Blocks { column_bytes: 128, grids: vec![Grid::ONE], ..Blocks::default() };
+    let entry = common::compress("sand", common::always());
+    let entry = Compress { blocks, modifier: 7 << 56, modifier_lines_at: Some(40), ..entry };
+    let policy = Policy { compressions: vec![entry], ..common::policy() };
+    let planned = |height| {
+        let asked = common::descriptor(PixelFormat::Ycbcr420_888, 128, height, gralloc_buffer::Usage::VIDEO_DECODER);
+        common::planned(&asked, &policy).map(|plan| plan.modifier()).map_err(|refusal| refusal.to_string())
+    };
+    // 16 bits: half as many lines of chroma as of luma.
+    assert_eq!(planned(43_690), Ok(7 << 56 | 0xffff << 40));
+    let refusal = planned(43_692).unwrap_err();
+    assert!(refusal.contains("more lines than the compression's modifier has bits for"), "{refusal}");
+}

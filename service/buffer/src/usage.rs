@@ -123,6 +123,11 @@ impl Usage {
         self.0 & (Self::CPU_READ_MASK.0 | Self::CPU_WRITE_MASK.0) != 0
     }
 
+    /// True when somebody addresses the pixels by their lines: the CPU, or a shader as its data. No buffer of blocks serves that.
+    pub const fn lines(self) -> bool {
+        self.cpu() || self.0 & Self::GPU_DATA_BUFFER.0 != 0
+    }
+
     /// Bits that neither AIDL defines, nor libui lets through, nor `vendor` names; also undefined CPU field values.
     /// A request with any of them is refused (VTS asks with bit 33).
     pub fn undefined(self, vendor: Usage) -> Usage {

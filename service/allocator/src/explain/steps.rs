@@ -3,7 +3,7 @@
 use super::{figures, Change};
 use crate::plan::shape::Resolved;
 use crate::request::Request;
-use gralloc_buffer::layout::blocks::{Body, Grid, GridSizes};
+use gralloc_buffer::layout::blocks::{Body, Grid, GridSizes, TwoFields};
 use gralloc_buffer::layout::{Ask, Needs, Step};
 use heaps_config::policy::{Alignment, Compress};
 
@@ -71,6 +71,9 @@ fn blocks(request: &Request, resolved: &Resolved<'_>, entry: &Compress) -> Vec<S
     if entry.blocks.column_bytes > 0 {
         in_body.done.push(format!("planes in columns of {} bytes", entry.blocks.column_bytes));
         in_body.causes = vec![format!("\"{}\" column_bytes", entry.name)];
+        if let Some(lines) = resolved.form().column_lines(&entry.blocks, request.height) {
+            in_body.done.push(format!("{lines} lines of all planes in each"));
+        }
         return vec![in_body.clone()];
     }
     let grids = entry.blocks.grids.iter().chain(entry.blocks.grids.last().into_iter().cycle());
@@ -87,7 +90,28 @@ fn blocks(request: &Request, resolved: &Resolved<'_>, entry: &Compress) -> Vec<S
         }
         in_body.done.push(body(index, grid, of));
     }
-    notes.into_iter().filter(|note| !note.done.is_empty()).collect()
+    let fields = fields(request, resolved, entry).map(|done| StepNote {
+        step: "fields",
+        done: vec![done],
+        changes: Vec::new(),
+        causes: vec![format!("\"{}\" two_fields", entry.name)],
+    });
+    notes.into_iter().filter(|note| !note.done.is_empty()).chain(fields).collect()
+}
+
+/// What is made of the room for two fields, where there is a word of it.
+fn fields(request: &Request, resolved: &Resolved<'_>, entry: &Compress) -> Option<String> {
+    let Request { width, height, .. } = *request;
+    let most = entry.blocks.two_fields?;
+    let Some(both) = resolved.form().two_fields(&entry.blocks, width, height)? else {
+        let TwoFields { width, height, blocks } = most;
+        return Some(format!("one picture: more than {width} x {height}, or than {blocks} times 256 pixels"));
+    };
+    let planes = resolved.form().grid_sizes(&entry.blocks, width, height)?;
+    let planes: u64 = planes.iter().map(|plane| plane.header.saturating_add(plane.body)).sum();
+    let (lines, each) = (height.div_ceil(2), both / 2);
+    let end = if both > planes { "" } else { ", which is no more" };
+    Some(format!("room for two fields of {lines} lines, {each} bytes each: {planes} -> {}{end}", both.max(planes)))
 }
 
 fn body(index: usize, grid: &Grid, of: &GridSizes) -> String {

@@ -27,10 +27,28 @@ pub struct Resolved<'p> {
     pub compress: Option<&'p Compress>,
 }
 
+/// From this bit on a modifier holds its vendor (`fourcc_mod_code` of `drm_fourcc.h`).
+const VENDOR_BIT: u32 = 56;
+
 impl<'p> Resolved<'p> {
     /// What conditions call it.
     pub fn name(&self) -> LayoutName {
         LayoutName::of(self.layout, self.vendor)
+    }
+
+    /// The `DRM_FORMAT_*` code: of the compression, the vendor's format, or the layout.
+    pub fn fourcc(&self) -> u32 {
+        let own = || self.vendor.map_or(self.layout.fourcc(), |format| format.fourcc);
+        self.compress.map_or_else(own, |entry| entry.fourcc)
+    }
+
+    /// The `DRM_FORMAT_MOD_*` value, likewise; `None` where it has to hold the lines of a column and they are too many.
+    pub fn modifier(&self, height: u32) -> Option<u64> {
+        let Some(entry) = self.compress else { return Some(self.vendor.map_or(0, |format| format.modifier)) };
+        let Some(bit) = entry.modifier_lines_at else { return Some(entry.modifier) };
+        let lines = self.form().column_lines(&entry.blocks, height)?;
+        let place = lines.checked_shl(bit).filter(|place| place.checked_shr(bit) == Some(lines));
+        place.filter(|place| place >> VENDOR_BIT == 0).map(|place| entry.modifier | place)
     }
 
     /// As the layout arithmetic takes it.
@@ -85,7 +103,8 @@ fn find<'p>(request: &Request, policy: &'p Policy, tracer: &mut impl Tracer) -> 
     Err(Unsupported::Format { value: format.to_wire(), reason }.into())
 }
 
-/// Finds how the buffer is compressed or tiled: the first entry whose condition holds, and none where the CPU comes along.
+/// Finds how the buffer is compressed or tiled: the first entry whose condition holds, and none where the CPU comes along, or the
+/// GPU takes the buffer for its data.
 ///
 /// # Errors
 /// `Unsupported::Combination` for a format that has no linear form, when nothing compresses it.
@@ -97,7 +116,7 @@ pub fn compress<'p>(
 ) -> Result<Resolved<'p>, Refusal> {
     let subject = Subject { compressed: None, ..resolved.subject(request) };
     for entry in &policy.compressions {
-        let applies = !request.usage.cpu() && resolved.layout != Layout::Blob && entry.when.holds(subject);
+        let applies = !request.usage.lines() && resolved.layout != Layout::Blob && entry.when.holds(subject);
         tracer.compression(request, subject, entry, applies);
         if applies {
             resolved.compress = Some(entry);

@@ -249,7 +249,7 @@ impl<'a> Form<'a> {
     /// Bytes of a plane with what stands behind it.
     fn extent(&self, span: &Span, shape: &PlaneShape, own: &super::needs::PlaneNeeds) -> Option<u64> {
         let bytes = span.stride.checked_mul(span.lines)?;
-        if self.contract.yv12 {
+        if self.contract.yv12 || self.contract.fixed_stride {
             return Some(bytes);
         }
         let lines = own.padding_lines.div_ceil(shape.vertical_subsampling.into());
@@ -299,18 +299,15 @@ pub(super) fn close(
 
 /// Bytes behind all planes, for a first plane of so many pixels a line, and so many bytes.
 fn tail(first: &Span, pixels: u64, luma: u64, needs: &Needs) -> Option<u64> {
-    let block = needs.tail_blocks;
-    let blocks = match block.bytes {
-        0 => 0,
-        _ => pixels
-            .div_ceil(u64::from(block.width).max(1))
-            .checked_mul(first.lines.div_ceil(u64::from(block.height).max(1)))?,
-    };
-    let tail = needs
+    let mut tail = needs
         .tail_bytes
         .checked_add(needs.tail_lines.checked_mul(first.stride)?)?
-        .checked_add(blocks.checked_mul(block.bytes.into())?)?
         .checked_add(needs.tail_of_luma.of(luma)?)?;
+    for block in needs.tail_blocks.iter().filter(|block| block.bytes > 0) {
+        let across = pixels.div_ceil(u64::from(block.width).max(1));
+        let down = first.lines.div_ceil(u64::from(block.height).max(1));
+        tail = tail.checked_add(across.checked_mul(down)?.checked_mul(block.bytes.into())?)?;
+    }
     Some(tail.max(needs.tail_least))
 }
 

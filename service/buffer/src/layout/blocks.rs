@@ -220,7 +220,7 @@ impl<'a> Form<'a> {
     }
 
     /// Bits of a pixel over all planes.
-    fn merged_bits(&self) -> u64 {
+    pub fn merged_bits(&self) -> u64 {
         let of = |shape: &PlaneShape| {
             let (bits, pixels) = shape.rate();
             bits.div_ceil(pixels.saturating_mul(shape.vertical_subsampling.into()))
@@ -249,8 +249,9 @@ impl<'a> Form<'a> {
         Some(planes)
     }
 
-    /// Bytes for two fields, each with half of the lines, where the size is below the bounds.
-    fn two_fields(&self, blocks: &Blocks, width: u32, height: u32) -> Option<Option<u64>> {
+    /// Bytes for two fields, each with half of the lines, where the size is below the bounds. `None` as of
+    /// [`Form::measure_blocks`].
+    pub fn two_fields(&self, blocks: &Blocks, width: u32, height: u32) -> Option<Option<u64>> {
         let Some(most) = blocks.two_fields else { return Some(None) };
         let of_256 = u64::from(width).checked_mul(height.into())? / 256;
         if width > most.width || height > most.height || of_256 > most.blocks.into() {

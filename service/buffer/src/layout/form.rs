@@ -51,6 +51,9 @@ impl Contract {
             {
                 Some("its planes follow one another without a gap, by its definition")
             }
+            Ask::PlaneSize(_, 2..) | Ask::PaddingBytes(_, 1..) | Ask::PaddingLines(_, 1..) if self.fixed_stride => {
+                Some("its width is its size in bytes, by its definition: what is behind them is a tail")
+            }
             _ => None,
         }
     }

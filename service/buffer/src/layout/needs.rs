@@ -4,10 +4,12 @@
 //! `arrange` then follows in an order of its own, whatever the order of the alignments.
 
 mod multiple;
+mod part;
 mod step;
 
 use super::MAX_PLANES;
 pub(super) use multiple::{common_divisor, common_multiple, common_odd};
+pub use part::{Fraction, PerBlock, MAX_TAIL_BLOCKS};
 pub use step::Step;
 
 /// How what an alignment asks meets what was asked before it.
@@ -64,53 +66,6 @@ impl ChromaStride {
             ChromaStride::Own => "own",
         }
     }
-}
-
-/// A part of something: never of zero parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Fraction {
-    /// How many parts.
-    pub parts: u32,
-    /// Of how many.
-    pub of: u32,
-}
-
-impl Fraction {
-    /// Nothing.
-    pub const ZERO: Fraction = Fraction { parts: 0, of: 1 };
-
-    /// That part of a number, rounded up.
-    pub fn of(self, whole: u64) -> Option<u64> {
-        Some(whole.checked_mul(self.parts.into())?.div_ceil(u64::from(self.of).max(1)))
-    }
-
-    fn plus(self, more: Fraction) -> Option<Fraction> {
-        if self.parts == 0 {
-            return Some(more);
-        }
-        let parts = self.parts.checked_mul(more.of)?.checked_add(more.parts.checked_mul(self.of)?)?;
-        Some(Fraction { parts, of: self.of.checked_mul(more.of)? })
-    }
-
-    fn max(self, other: Fraction) -> Fraction {
-        let (own, others) = (u64::from(self.parts) * u64::from(other.of), u64::from(other.parts) * u64::from(self.of));
-        if own >= others {
-            self
-        } else {
-            other
-        }
-    }
-}
-
-/// Bytes for each block of pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PerBlock {
-    /// Pixels across.
-    pub width: u32,
-    /// Lines.
-    pub height: u32,
-    /// Bytes.
-    pub bytes: u32,
 }
 
 /// One thing that an alignment asks for. A plane is counted from 0.
@@ -321,8 +276,8 @@ pub struct Needs {
     pub tail_bytes: u64,
     /// Lines behind all planes.
     pub tail_lines: u64,
-    /// Bytes for each block, behind all planes.
-    pub tail_blocks: PerBlock,
+    /// Bytes for each block, behind all planes: each size of block is a figure of its own. Those without bytes are free.
+    pub tail_blocks: [PerBlock; MAX_TAIL_BLOCKS],
     /// A part of the first plane, behind all planes.
     pub tail_of_luma: Fraction,
     /// The least bytes of the tail.
@@ -357,7 +312,7 @@ impl Needs {
         }; MAX_PLANES],
         tail_bytes: 0,
         tail_lines: 0,
-        tail_blocks: PerBlock { width: 1, height: 1, bytes: 0 },
+        tail_blocks: [PerBlock { width: 1, height: 1, bytes: 0 }; MAX_TAIL_BLOCKS],
         tail_of_luma: Fraction::ZERO,
         tail_least: 0,
         least_bytes: 0,
@@ -461,8 +416,15 @@ impl Needs {
             Ask::TailBytes(bytes) => amount(&mut self.tail_bytes, bytes),
             Ask::TailLines(lines) => amount(&mut self.tail_lines, lines),
             Ask::TailBlocks(blocks) => {
-                // Two sizes of block have no sum: the one that is asked for last counts.
-                self.tail_blocks = blocks;
+                let same = |known: &&mut PerBlock| (known.width, known.height) == (blocks.width, blocks.height);
+                let free = |known: &&mut PerBlock| known.bytes == 0;
+                let known = match self.tail_blocks.iter_mut().find(same) {
+                    None => self.tail_blocks.iter_mut().find(free)?,
+                    Some(known) => known,
+                };
+                let mut bytes = known.bytes.into();
+                amount(&mut bytes, blocks.bytes)?;
+                *known = PerBlock { bytes: u32::try_from(bytes).ok()?, ..blocks };
                 Some(())
             }
             Ask::TailOfLuma(part) if how == Combine::Maximum => {

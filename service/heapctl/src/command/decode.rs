@@ -121,6 +121,7 @@ pub(crate) fn info_json(info: &BufferInfo) -> Value {
         "usage": info.usage.names(),
         "usage_bits": info.usage.0,
         "stride": info.stride,
+        "stride_unit": if info.stride_is_bytes() { "bytes" } else { "pixels" },
         "planes": info.planes.as_slice().iter().map(plane).collect::<Vec<_>>(),
         "layer_bytes": info.layer_bytes,
         "bytes": info.buffer_bytes,

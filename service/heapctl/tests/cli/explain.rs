@@ -316,6 +316,30 @@ fn explain_shows_each_step_with_its_cause() {
     }
 }
 
+/// Qualcomm's exception: two fields of 540 lines are more than one picture of 1080 (`msm_media_info.h`, VENUS_BUFFER_SIZE).
+#[test]
+fn explain_shows_the_room_for_two_fields_and_what_importers_are_told() {
+    let peer = concat!(env!("CARGO_MANIFEST_DIR"), "/../../heaps-config/vendors/qualcomm.toml");
+    let of = |size| {
+        let request = ["--format", "YCbCr_420_SP_VENUS_UBWC", "--usage", "VIDEO_DECODER", "--size", size];
+        [&["explain", "--policy", peer, "--all-heaps"][..], &request].concat()
+    };
+    let out = run(&of("1920x1080")).out;
+    for part in [
+        "fields: room for two fields of 540 lines, 1609728 bytes each: 3153920 -> 3219456, by \"",
+        "drm          NV12, modifier 0x0500000000000001",
+    ] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+    let out = run(&of("3840x2160")).out;
+    assert!(out.contains("fields: one picture: more than 1920 x 1920, or than 8160 times 256 pixels"), "{out}");
+    let (_, value) = run_json(&[&of("1920x1080")[..], &["--json"]].concat());
+    let picture = &value["picture"];
+    assert_eq!((&picture["fourcc"], &picture["modifier"]), (&json!("NV12"), &json!(0x0500_0000_0000_0001_u64)));
+    let steps: Vec<&Value> = value["steps"].as_array().unwrap().iter().map(|step| &step["step"]).collect();
+    assert!(steps.contains(&&json!("fields")), "{steps:?}");
+}
+
 /// Which types a buffer has, in the policy's order; of one type and value the first that matches; none where there is no buffer.
 #[test]
 fn explain_lists_the_vendors_types_of_metadata() {

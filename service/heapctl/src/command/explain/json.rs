@@ -122,6 +122,7 @@ fn alignment(note: &AlignmentNote) -> Value {
         "applies": note.misses.is_empty(),
         "misses": note.misses,
         "changes": note.changes.iter().map(change).collect::<Vec<_>>(),
+        "settled": note.settled,
         "unheeded": note.unheeded,
     })
 }
@@ -130,6 +131,8 @@ fn picture(picture: &Picture) -> Value {
     json!({
         "stride": picture.stride,
         "stride_unit": if picture.stride_is_bytes { "bytes" } else { "pixels" },
+        "fourcc": (picture.drm.fourcc != 0).then(|| picture.drm.fourcc.to_le_bytes().escape_ascii().to_string()),
+        "modifier": picture.drm.modifier,
         "planes": picture.planes.iter().map(plane).collect::<Vec<_>>(),
         "areas": picture.areas.iter().map(area).collect::<Vec<_>>(),
         "tail_bytes": picture.tail_bytes,

@@ -126,8 +126,8 @@ fn alignment(note: &AlignmentNote) -> String {
         return format!("not \"{}\": {}", note.name, note.misses.join("; "));
     }
     let changes = note.changes.iter().map(|change| format!("{} {} -> {}", change.what, change.from, change.to));
-    let unheeded = note.unheeded.iter().map(|what| format!("not {what}"));
-    let effects: Vec<String> = changes.chain(unheeded).collect();
+    let unheeded = note.unheeded.iter().map(|why| format!("not all of it: {why}"));
+    let effects: Vec<String> = changes.chain(note.settled.iter().cloned()).chain(unheeded).collect();
     let effects = if effects.is_empty() { "changes nothing".to_owned() } else { effects.join(", ") };
     format!("\"{}\" applies: {effects}", note.name)
 }
@@ -197,6 +197,7 @@ fn figures(case: &Case<'_>, picture: &Picture, page: &mut Page<'_>) {
     }
     let unit = if picture.stride_is_bytes { "bytes" } else { "pixels" };
     page.line("stride", &format!("{} {unit}", picture.stride));
+    page.line("drm", &picture.drm.to_string());
     if picture.tail_bytes > 0 {
         page.line("tail", &format!("{} bytes behind the planes", picture.tail_bytes));
     }
