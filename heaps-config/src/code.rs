@@ -56,7 +56,7 @@ codes! {
     ProtectedLeak = "protected-leak", Error, "A PROTECTED request could be served from a heap that is not protected.";
     ProtectedUndecided = "protected-undecided", Error, "The policy has protected heaps and its rules are too intricate to decide whether protected content could reach an ordinary one.";
     MetadataHeap = "metadata-heap", Error, "Shared metadata is mapped by every client: its heap must be cached and not protected.";
-    VendorFormat = "vendor-format", Error, "A vendor's pixel format has a value that AIDL does not name, once, and says what its planes are, its fourcc, and a modifier only with it.";
+    VendorFormat = "vendor-format", Error, "A vendor's pixel format has a value that AIDL does not name, once, that is no other format with a flag or-ed to it, and says what its planes are, its fourcc, and a modifier only with it.";
     Compression = "compression", Error, "A compression says where its blocks lie and what they are called: blocks that are none, areas that would lie in one another, a modifier that contradicts them or has no fourcc, a vendor's value without its type.";
     VendorMetadata = "vendor-metadata", Error, "A vendor's type of metadata says what its value is, once, within what a buffer's metadata hold.";
     MetadataUnused = "metadata-unused", Warning, "No buffer has the vendor's type: an earlier entry of the same type and value takes each that could, or none is compressed.";
@@ -79,6 +79,7 @@ codes! {
     ExpectNever = "expect-never", Warning, "An expectation that no answer can fulfil.";
     PoolUnused = "pool-unused", Warning, "What is to be kept ready never will be, or not all of it.";
     AlignUnused = "align-unused", Warning, "The alignment requires nothing.";
+    IgnoredKey = "ignored-key", Warning, "The key says nothing here: another key, or the absence of one, takes its meaning away.";
     AlignSlipped = "align-slipped", Warning, "An alignment for a format by name; a flexible format that becomes the same layout slips past it.";
     AlignImpossible = "align-impossible", Error, "No number is all that the alignment asks for, or none that 64 bits hold.";
 }

@@ -30,6 +30,11 @@ pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings
         let finding = Finding::new(Code::Compression, path.key("modifier_lines_at"), "no place for a column's lines");
         findings.push(finding.help("allowed: a bit from 0 to 40 of a modifier, together with column_bytes"));
     }
+    let below_vendor = if modifier == NO_MODIFIER { 0 } else { modifier & (u64::MAX >> 8) };
+    if let Some(bit) = doc.modifier_lines_at.filter(|bit| below_vendor.checked_shr(*bit) != Some(0)) {
+        let message = format!("bits of {modifier:#x} from {bit} on are set, where a column's lines are to stand");
+        findings.push(Finding::new(Code::Compression, path.key("modifier_lines_at"), message));
+    }
     let headers = doc.grid.iter().any(|grid| grid.header_bytes.unwrap_or(0) > 0);
     if doc.column_bytes.is_some() && (headers || doc.merged || doc.header_planes) {
         // Such a buffer's handle would have areas without planes, and nobody could import it.

@@ -48,6 +48,9 @@ pub struct Document {
     /// Names for lists of formats.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub format_group: BTreeMap<String, Vec<String>>,
+    /// Names for flags that clients or into a format's number: name → the number.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub format_flags: BTreeMap<String, i64>,
     /// The vendor's pixel formats.
     #[serde(rename = "format", skip_serializing_if = "Vec::is_empty")]
     pub formats: Vec<FormatDoc>,

@@ -54,7 +54,71 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Vec<V
         }
         formats.push(format);
     }
+    check_flags(document, &formats, findings);
     formats
+}
+
+/// Holds what clients or into a format's number apart from the formats themselves: a sum is a format only where one says so.
+fn check_flags(document: &Document, formats: &[VendorFormat], findings: &mut Vec<Finding>) {
+    let section = KeyPath::ROOT.key("format_flags");
+    let mut flags: Vec<(&str, i32)> = Vec::new();
+    let named = |wire: i32| {
+        let own = || formats.iter().find(|format| format.value == wire).map(|format| format.name.as_str());
+        PixelFormat::from_wire(wire).map(PixelFormat::name).or_else(own)
+    };
+    for (name, value) in &document.format_flags {
+        match wire_int(*value).filter(|flag| *flag != 0) {
+            None => {
+                let finding = Finding::new(Code::BadValue, section.key(name), format!("{value} is no flag"));
+                findings.push(finding.help("allowed: what fits 32 bits and has at least one of them set"));
+            }
+            Some(flag) => {
+                if let Some(format) = named(flag) {
+                    let message = format!("{flag:#x} is a flag, and the format {format}");
+                    findings.push(Finding::new(Code::VendorFormat, section.key(name), message));
+                }
+                flags.push((name, flag));
+            }
+        }
+    }
+    let aidl = || PixelFormat::ALL.iter().filter(|format| **format != PixelFormat::Unspecified);
+    let all = || aidl().map(|format| format.to_wire()).chain(formats.iter().map(|own| own.value));
+    for (at, (doc, format)) in document.formats.iter().zip(formats).enumerate() {
+        let path = KeyPath::item("format", at);
+        for (index, name) in doc.flags.iter().enumerate() {
+            let path = path.key("flags").index(index);
+            match flags.iter().find(|(known, _)| known == name) {
+                None => {
+                    let names = flags.iter().map(|(known, _)| (*known).to_owned());
+                    findings.push(Finding::unknown(Code::VendorFormat, path, "format flag", name, names));
+                }
+                Some((_, flag)) if format.value & flag != *flag => {
+                    let message = format!("{:#x} has not all bits of \"{name}\", which is {flag:#x}", format.value);
+                    findings.push(Finding::new(Code::VendorFormat, path, message));
+                }
+                Some(_) => {}
+            }
+        }
+        let is_known = |said: &String| flags.iter().any(|(name, _)| name == said);
+        if !doc.flags.iter().all(is_known) {
+            continue;
+        }
+        // Of a flag that is a format itself that was said.
+        let is_silent =
+            |(name, flag): &&(&str, i32)| !doc.flags.iter().any(|said| said == name) && named(*flag).is_none();
+        let silent = flags.iter().filter(is_silent);
+        for (name, flag) in silent {
+            let sum = |wire: &i32| *wire != format.value && wire & flag != *flag && wire | flag == format.value;
+            let Some(other) = all().find(sum) else { continue };
+            let other = named(other).unwrap_or("?");
+            let message = format!(
+                "{:#x} is \"{}\", and what clients ask for who or \"{name}\" ({flag:#x}) into {other}",
+                format.value, format.name
+            );
+            let help = format!("another value; or flags = [\"{name}\"], where it is meant as that sum");
+            findings.push(Finding::new(Code::VendorFormat, path.key("value"), message).help(help));
+        }
+    }
 }
 
 fn one(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> VendorFormat {

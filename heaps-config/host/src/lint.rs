@@ -1,10 +1,12 @@
 //! What makes a policy a bad one although it could be loaded: rules that never match, content that could end up in the
 //! wrong memory, requests that Android relies on and that nobody serves.
 
+mod afbc;
 mod align;
 mod compress;
 mod contradiction;
 mod flexible;
+mod ignored;
 mod limits;
 mod must;
 mod nodes;
@@ -40,8 +42,9 @@ pub fn lint_tree(tree: &Tree) -> Validated {
     }
     unused::check(document, policy, reach.as_ref(), &mut more);
     align::check(document, policy, &mut more);
+    ignored::check(document, policy, &mut more);
     nodes::check(document, &mut more);
-    compress::check(policy, &mut more);
+    compress::check(policy, reach.as_ref(), &mut more);
     vendor_metadata::check(policy, &mut more);
     limits::check(policy, &mut more);
     ready::check(policy, &mut more);

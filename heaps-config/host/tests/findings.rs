@@ -466,11 +466,13 @@ fn a_reply_carries_64_fds() {
 fn alignments_are_multiples_of_any_number_but_0() {
     let align = |line: &str| with(&format!("[[align]]\nname = \"a\"\nsize_bytes = 4096\n{line} #!"));
     assert!(lint_text(&align("stride_bytes = 48")).findings.is_empty());
-    for key in ["height_lines", "stride_bytes", "odd_stride_pixels", "width_pixels", "plane_start"] {
+    for key in ["height_lines", "stride_bytes", "odd_stride_pixels", "odd_stride_bytes", "width_pixels", "plane_start"]
+    {
         let found = only(&align(&format!("{key} = 0")), Code::BadValue, &format!("align[0].{key}"));
         assert!(found.finding.message.contains("nothing is a multiple of 0"), "{found:?}");
     }
     only(&align("plane_size = [4096, 0]"), Code::BadValue, "align[0].plane_size");
+    only(&align("odd_stride_bytes = [256, 0]"), Code::BadValue, "align[0].odd_stride_bytes");
     only(&align("stride_bytes = []"), Code::BadValue, "align[0].stride_bytes");
     only(&align("stride_bytes = [1, 2, 3, 4, 5]"), Code::BadValue, "align[0].stride_bytes");
 }
@@ -583,9 +585,22 @@ fn compressions_are_what_their_modifier_says() {
     assert_eq!(afbc("0x0800000000000071", "block = [16, 16], tile = [8, 8]"), 1);
     assert_eq!(afbc("0x0800000000000471", "block = [16, 16]"), 1, "a double body that is there once");
     assert_eq!(afbc("0x0800000000000053", "block = [64, 4]"), 1, "64x4 is tiled");
-    assert_eq!(afbc("0x0800000000000052", "block = [32, 8]"), 1, "32x8 of 32 bits is split");
-    assert_eq!(afbc("0x0800000000000072", "block = [32, 8]"), 0);
-    assert_eq!(afbc("0x0800000000000472", "block = [32, 8], body_copies = 2"), 1, "a double body of 32x8");
+    assert_eq!(afbc("0x0800000000000052", "block = [32, 8], round = [1, 16]"), 1, "32x8 of 32 bits is split");
+    assert_eq!(afbc("0x0800000000000072", "block = [32, 8], round = [1, 16]"), 0);
+    assert_eq!(afbc("0x0800000000000072", "block = [32, 8]"), 1, "32x8 is read in 32x16");
+    assert_eq!(afbc("0x0800000000000172", "block = [32, 8], tile = [8, 8]"), 0, "a tile has 64 lines");
+    assert_eq!(
+        afbc("0x0800000000000472", "block = [32, 8], round = [1, 16], body_copies = 2"),
+        1,
+        "a double body of 32x8"
+    );
+    assert_eq!(afbc("0x0800000000000351", "block = [16, 16], tile = [4, 4]"), 1, "32 bits are in tiles of 8");
+    assert_eq!(
+        afbc("0x0800000000000044", "block = [32, 8], round = [1, 16]"),
+        3,
+        "mixed, not tiled, not split, of one plane"
+    );
+    assert_eq!(afbc("0x0800000000002051", "block = [16, 16]"), 1, "a bit that means nothing");
     assert_eq!(afbc("0x0800000000000451", "block = [16, 16], body_copies = 2"), 0);
     assert_eq!(afbc("0x0800000000000251", "block = [16, 16]"), 1, "solid colours in headers that are not tiled");
     assert_eq!(afbc("0x0800000000000351", "block = [16, 16], tile = [8, 8]"), 0);
@@ -603,7 +618,8 @@ fn compressions_are_what_their_modifier_says() {
         ("NV12", "0x0800000000000154", ""),
         ("NV12", "0x0800000000000344", ""),
         ("NV12", "0x0800000000000041", "block = [16, 16]"),
-        ("YUY2", "0x0800000000000062", "block = [32, 8]"),
+        ("YUY2", "0x0800000000000062", "block = [32, 8], round = [1, 16]"),
+        ("NV12", "0x0800000000000164", ""),
         ("RGB_565", "0x0800000000000061", "block = [16, 16]"),
     ] {
         only(&of(layout, modifier, more), Code::Compression, "compress[0].modifier");
@@ -611,6 +627,191 @@ fn compressions_are_what_their_modifier_says() {
     let text = compress("modifier = 0x0800000000000051 #!\ngrid = [{ block = [16, 16], header_bytes = 16 }]");
     assert!(lint_text(&text).findings.is_empty());
     only(&text.replace("RGBA_8888\"]\nfourcc", "BGRA_8888\"]\nfourcc"), Code::Compression, "compress[0].modifier");
+}
+
+/// What a vendor's format is like, and what formats become, is what a modifier speaks of.
+#[test]
+fn modifiers_of_arm_speak_of_what_formats_are() {
+    let text = |format: &str, when: &str, modifier: &str, grid: &str| {
+        let entry = "[[compress]]\nname = \"c\"\nfourcc = \"AB24\"";
+        let grid = format!("grid = [{{ {grid}, header_bytes = 16 }}]");
+        with(&format!("{format}{entry}\n{when}\nmodifier = {modifier} #!\n{grid}"))
+    };
+    let vendor = |planes: &str| format!("[[format]]\nname = \"V\"\nvalue = 0x102\nfourcc = \"AB24\"\n{planes}\n");
+    let none = "none_of = [\"CPU_READ_MASK\"]";
+    let ytr =
+        |format: &str, when: &str| text(format, &format!("{when}\n{none}"), "0x0800000000000051", "block = [16, 16]");
+    let layouts = "layouts = [\"V\"]";
+    for planes in ["like = \"RGBA_8888\"", "planes = [{ components = [\"R:8\", \"G:8\", \"B:8\", \"A:8\"] }]"] {
+        let linted = lint_text(&ytr(&vendor(planes), layouts));
+        assert!(linted.findings.is_empty(), "{planes}: {}", linted.render(false));
+    }
+    for planes in ["like = \"BGRA_8888\"", "planes = [{ components = [\"B:8\", \"G:8\", \"R:8\", \"A:8\"] }]"] {
+        only(&ytr(&vendor(planes), layouts), Code::Compression, "compress[0].modifier");
+    }
+    // `formats` name layouts too, those that flexible ones become among them.
+    assert!(lint_text(&ytr("", "formats = [\"RGBA_8888\", \"IMPLEMENTATION_DEFINED\"]")).findings.is_empty());
+    among(&ytr("", "formats = [\"RGBA_8888\", \"YCBCR_420_888\"]"), Code::Compression, "compress[0].modifier");
+    let split = |planes: &str| text(&vendor(planes), layouts, "0x0800000000000061", "block = [16, 16]");
+    for planes in ["like = \"RGB_565\"", "planes = [{ components = [\"R:5\", \"G:6\", \"B:5\"] }]"] {
+        only(&split(planes), Code::Compression, "compress[0].modifier");
+    }
+    // All planes as one: of 8 bits 12 a pixel, which is not more than 16; as two, luma has 8.
+    let merged =
+        text("", "layouts = [\"NV12\"]\nmerged = true", "0x0800000000000042", "block = [32, 8], round = [1, 16]");
+    assert!(lint_text(&merged).findings.is_empty(), "{}", lint_text(&merged).render(false));
+    only(&merged.replace("layouts = [\"NV12\"]", "layouts = [\"P010\"]"), Code::Compression, "compress[0].modifier");
+}
+
+/// `GPU_DATA_BUFFER` is for shaders that count in lines, as the CPU does.
+#[test]
+fn rules_for_compressed_buffers_are_not_for_those_who_count_in_lines() {
+    let rule = "[[rule]] #!\nname = \"c\"\ncompressed = true\nall_of = [\"GPU_DATA_BUFFER\"]\nheaps = [\"system\"]\n";
+    let entry = "[[compress]]\nname = \"c\"\nfourcc = \"AB24\"\nmodifier = 0x0100000000000002\ngrid = [{}]\n";
+    let text = instead("[[rule]]\nname = \"rest\"", &format!("{entry}{rule}[[rule]]\nname = \"rest\""));
+    only(&text, Code::Contradiction, "rule[1]");
+}
+
+/// As with rules: the first that takes a buffer has it.
+#[test]
+fn compressions_that_earlier_ones_leave_nothing_for() {
+    let entry = |name: &str, when: &str| {
+        format!("[[compress]] \nname = \"{name}\"\nfourcc = \"AB24\"\nmodifier = 0x0100000000000002\n{when}\ngrid = [{{}}]\n")
+    };
+    let marked = |name: &str, when: &str| entry(name, when).replacen("]] ", "]] #!", 1);
+    let text = with(&format!("{}{}", entry("all", ""), marked("rgba", "layouts = [\"RGBA_8888\"]")));
+    let found = only(&text, Code::Unreachable, "compress[1]");
+    assert!(found.finding.message.contains("compress \"all\" before it"), "{found:?}");
+    let two = format!(
+        "{}{}{}",
+        entry("video", "any_of = [\"VIDEO_DECODER\"]"),
+        entry("other", "none_of = [\"VIDEO_DECODER\"]"),
+        marked("late", "any_of = [\"GPU_TEXTURE\"]")
+    );
+    assert_eq!(only(&with(&two), Code::Unreachable, "compress[2]").finding.related.len(), 2);
+    // What the CPU or a BLOB would be left with is nothing.
+    let rest = format!("{}{}", entry("pixels", "not_formats = [\"BLOB\"]"), marked("rest", ""));
+    only(&with(&rest), Code::Unreachable, "compress[1]");
+    assert!(lint_text(&with(&format!("{}{}", entry("rgba", "layouts = [\"RGBA_8888\"]"), entry("all", ""))))
+        .findings
+        .is_empty());
+}
+
+/// A client of a flexible format cannot know that it becomes one which no CPU maps.
+#[test]
+fn flexible_formats_of_the_cpu_do_not_become_what_it_cannot_map() {
+    let format = "[[format]]\nname = \"V\"\nvalue = 0x102\nlike = \"NV12\"\nfourcc = \"NV12\"\nKEY\n\
+                  [[compress]]\nname = \"c\"\nlayouts = [\"V\"]\nfourcc = \"NV12\"\nmodifier = 1\ngrid = [{}]\n";
+    for (flexible, at) in [("IMPLEMENTATION_DEFINED", 0), ("YCBCR_420_888", 0)] {
+        for key in ["linear = false", "cpu = false"] {
+            let text = |when: &str| {
+                let own = format!("[[resolve]]\nformat = \"{flexible}\"\n{when}\nto = \"V\" #!\n[[resolve]]");
+                format!("{}{}", instead("[[resolve]]", &own), format.replace("KEY", key))
+            };
+            let video = "all_of = [\"VIDEO_DECODER\"]";
+            let found = only(&text(video), Code::CompressUnmapped, &format!("resolve[{at}].to"));
+            assert!(found.finding.message.contains(flexible) && found.finding.message.contains("CPU_"), "{found:?}");
+            for good in [
+                "all_of = [\"VIDEO_DECODER\"]\nnone_of = [\"CPU_READ_MASK\", \"CPU_WRITE_MASK\"]",
+                "all_of = [\"VIDEO_DECODER\", \"CPU_READ_NEVER\", \"CPU_WRITE_NEVER\"]",
+                "all_of = [\"VIDEO_DECODER\", \"PROTECTED\"]",
+            ] {
+                let linted = lint_text(&text(good));
+                assert!(linted.findings.is_empty(), "{good}: {}", linted.render(false));
+            }
+        }
+    }
+}
+
+/// A lines' figure that is ors into the modifier stands where the modifier has nothing.
+#[test]
+fn lines_of_a_column_have_bits_of_the_modifier_to_themselves() {
+    let text = |modifier: &str| {
+        let lines = format!(
+            "modifier = {modifier}\ncolumn_bytes = 128\nmodifier_lines_at = 8 #!\ngrid = [{{ round = [1, 8] }}]"
+        );
+        compress(&lines).replace("RGBA_8888", "NV12")
+    };
+    assert!(lint_text(&text("0x0700000000000004")).findings.is_empty());
+    // A column's lines already, one bit of them, and the last bit below the vendor's byte.
+    for modifier in ["0x0700000000065404", "0x0700000000000104", "0x0780000000000004"] {
+        only(&text(modifier), Code::Compression, "compress[0].modifier_lines_at");
+    }
+}
+
+/// A flag that clients or into a format's number makes a number that another format may have.
+#[test]
+fn format_flags_make_no_other_format_s_number() {
+    let text = |flag: &str, value: &str, more: &str| {
+        let format = |name: &str, value: &str| {
+            format!("[[format]]\nname = \"{name}\"\nlike = \"NV12\"\nfourcc = \"NV12\"\nvalue = {value}\n")
+        };
+        with(&format!(
+            "[format_flags]\nINTERLACED = {flag}\n{}{}{more}",
+            format("NV12_OWN", "0x109"),
+            format("OTHER", value)
+        ))
+    };
+    assert!(lint_text(&text("0x180", "0x10a", "")).findings.is_empty());
+    let found = only(&text("0x180", "0x189 #!", ""), Code::VendorFormat, "format[1].value");
+    assert!(found.finding.message.contains("\"INTERLACED\" (0x180) into NV12_OWN"), "{found:?}");
+    let found = only(&text("0x180", "0x1a3 #!", ""), Code::VendorFormat, "format[1].value");
+    assert!(found.finding.message.contains("into Y8") || found.finding.message.contains("into "), "{found:?}");
+    assert!(lint_text(&text("0x180", "0x189", "flags = [\"INTERLACED\"]")).findings.is_empty(), "it is meant");
+    only(&text("0x180", "0x109f", "flags = [\"INTERLACED\"] #!"), Code::VendorFormat, "format[1].flags[0]");
+    let found = only(&text("0x180", "0x189", "flags = [\"INTERLACE\"] #!"), Code::VendorFormat, "format[1].flags[0]");
+    assert_eq!(found.nearest.as_deref(), Some("INTERLACED"));
+    for flag in ["0 #!", "0x100000000 #!"] {
+        only(&text(flag, "0x10a", ""), Code::BadValue, "format_flags.INTERLACED");
+    }
+    only(&text("0x109 #!", "0x10a", ""), Code::VendorFormat, "format_flags.INTERLACED");
+}
+
+#[test]
+fn keys_that_say_nothing_are_named() {
+    let grid = |keys: &str| compress(&format!("grid = [{{ block = [16, 16], {keys} }}] #!"));
+    for (keys, key) in [
+        ("header_align = 4096", "header_align"),
+        ("header_blocks = 2", "header_blocks"),
+        ("header_grid = [64, 16]", "header_grid"),
+        ("header_extra = 64", "header_extra"),
+        ("copy_align = 4096", "copy_align"),
+        ("body_copies = 1, copy_align = 4096", "copy_align"),
+        ("block_bytes = 1024, bits = 32", "bits"),
+        ("header_bytes = 1, stride_bytes = 256, row_stride = true", "row_stride"),
+        ("stride_bytes = 256", "block"),
+    ] {
+        only(&grid(keys), Code::IgnoredKey, &format!("compress[0].grid[0].{key}"));
+    }
+    for good in ["header_bytes = 16, header_align = 4096", "body_copies = 2, copy_align = 4096", "row_stride = true"] {
+        assert!(lint_text(&grid(good)).findings.is_empty(), "{good}");
+    }
+    let own = "type_name = \"QTI\"\n";
+    for (keys, key) in [
+        ("body_first = true #!\ngrid = [{}]", "body_first"),
+        ("header_planes = true #!\nheader_type = 1\ngrid = [{}]", "header_planes"),
+        ("header_type = 1 #!\ngrid = [{ header_bytes = 1 }]", "header_type"),
+        ("header_planes = true #!\ngrid = [{ header_bytes = 1 }]", "header_planes"),
+        ("merged = true\ngrid = [{}, {}] #!", "grid[1]"),
+    ] {
+        only(&compress(&format!("{own}{keys}")), Code::IgnoredKey, &format!("compress[0].{key}"));
+    }
+    let columns = "column_bytes = 128\nmodifier_lines_at = 8\ngrid = [{ round = [1, 8], body_align = 64 }] #!";
+    only(&compress(columns).replace("RGBA_8888", "NV12"), Code::IgnoredKey, "compress[0].grid[0].body_align");
+    let align = |keys: &str| format!("{}\n[[align]]\nname = \"a\"\ncompressed = true\n{keys}", compress("grid = [{}]"));
+    only(&align("stride_bytes = 64 #!"), Code::IgnoredKey, "align[0].stride_bytes");
+    assert!(lint_text(&align("tail_bytes = 256")).findings.is_empty());
+}
+
+#[test]
+fn what_is_for_compressed_buffers_is_not_for_the_cpu() {
+    let text = |section: &str| {
+        let when = "compressed = true\nall_of = [\"CPU_READ_OFTEN\"] #!\n";
+        format!("{}\n{section}\n{when}", compress("grid = [{}]"))
+    };
+    only(&text("[[align]]\nname = \"a\"\ntail_bytes = 256"), Code::CompressUnmapped, "align[0].all_of");
+    let entry = "[[vendor_metadata]]\nname = \"a\"\ntype = \"QTI\"\nvalue = 1\nencoding = \"i32\"\nconstant = 1";
+    only(&text(entry), Code::CompressUnmapped, "vendor_metadata[0].all_of");
 }
 
 #[test]
@@ -633,7 +834,9 @@ fn blocks_of_compressions_are_ones() {
     let columns = compress("grid = [{}]\nmodifier_lines_at = 8\ncolumn_bytes = 0 #!").replace("RGBA_8888", "NV12");
     only(&columns, Code::BadValue, "compress[0].column_bytes");
     for key in ["type_value", "header_type"] {
-        let of = |value: u32| compress(&format!("grid = [{{}}]\ntype_name = \"QTI\"\n{key} = {value} #!"));
+        let header = "header_type = 1\nheader_planes = true\n".replace(&format!("{key} = 1\n"), "");
+        let grid = format!("{header}grid = [{{ header_bytes = 1 }}]");
+        let of = |value: u32| compress(&format!("{grid}\ntype_name = \"QTI\"\n{key} = {value} #!"));
         assert!(lint_text(&of(0x7fff_ffff)).findings.is_empty());
         let found = only(&of(0x8000_0000), Code::BadValue, &format!("compress[0].{key}"));
         assert_eq!(found.finding.help.as_deref(), Some("allowed: 0 to 2147483647"));
@@ -658,7 +861,7 @@ fn areas_of_compressions_lie_apart() {
     );
     let everything = compress(columns).replace("layouts = [\"RGBA_8888\"]\n", "");
     only(&everything, Code::Compression, "compress[0].column_bytes");
-    let headers = "header_planes = true #!\ngrid = [{ block = [16, 16], header_bytes = 1 }]";
+    let headers = "type_name = \"QTI\"\nheader_type = 1\nheader_planes = true #!\ngrid = [{ block = [16, 16], header_bytes = 1 }]";
     assert!(lint_text(&of("NV12", headers)).findings.is_empty());
     among(&of("I420", headers), Code::Compression, "compress[0].header_planes");
     let huge = "grid = [{ block = [1048576, 1048576], tile = [1048576, 1048576], bits = 1048576 }] #!";
@@ -767,6 +970,9 @@ fn alignments_keep_to_the_formats_definition() {
         ("YV12", "stride_bytes = [32, 32]", "stride_bytes"),
         ("YV12", "padding_bytes = 256", "padding_bytes"),
         ("YV12", "plane_start = 4096", "plane_start"),
+        ("BLOB", "plane_size = 4096", "plane_size"),
+        ("BLOB", "padding_bytes = 256", "padding_bytes"),
+        ("BLOB", "padding_lines = [1]", "padding_lines"),
     ] {
         only(&align(name, line), Code::AlignBreaksFormat, &format!("align[0].{key}"));
         // What it became is the same.
@@ -870,6 +1076,10 @@ fn contradictions() {
         ("formats = [\"BLOB\"]\nnot_formats = [\"BLOB\"]", "in `not_formats` too"),
         ("min_size = 8192\nmax_size = 4096", "min_size 8 KiB is more than max_size 4 KiB"),
         ("max_size = 0", "max_size is 0"),
+        ("exactly = [\"GPU_TEXTURE\"]\nall_of = [\"CAMERA_OUTPUT\"]", "`all_of` wants CAMERA_OUTPUT"),
+        ("exactly = [\"CPU_READ_RARELY\"]\nall_of = [\"CPU_READ_OFTEN\"]", "`all_of` wants CPU_READ_OFTEN"),
+        ("exactly = [\"GPU_TEXTURE\"]\nnone_of = [\"GPU_TEXTURE\"]", "`none_of` excludes GPU_TEXTURE"),
+        ("exactly = [\"GPU_TEXTURE\"]\nany_of = [\"CAMERA_OUTPUT\", \"CAMERA_INPUT\"]", "none of `any_of` is in it"),
         ("all_of = [\"CPU_READ_MASK\"]\nnone_of = [\"CPU_READ_RARELY\", \"CPU_READ_OFTEN\"]", "exclude one another"),
     ] {
         let found = only(&rule(lines), Code::Contradiction, "rule[1]");

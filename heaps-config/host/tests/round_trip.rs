@@ -141,17 +141,20 @@ fn format() -> impl Strategy<Value = FormatDoc> {
     let plane = (names(), any::<[Option<u32>; 2]>(), numbers())
         .prop_map(|(components, [samples, bytes], subsampling)| PlaneDoc { components, samples, bytes, subsampling });
     let numbers = (any::<i64>(), 0..=u64::MAX >> 1, any::<[Option<u32>; 2]>());
-    (name(), numbers, name(), of(name()), vec(plane, 0..4), of(any::<[bool; 2]>()), any::<bool>()).prop_map(
-        |(name, (value, modifier, [width_multiple, height_multiple]), fourcc, like, planes, flags, fixed_height)| {
+    let named = (name(), names());
+    (named, numbers, name(), of(name()), vec(plane, 0..4), of(any::<[bool; 2]>()), any::<bool>()).prop_map(
+        |(named, (value, modifier, [width_multiple, height_multiple]), fourcc, like, planes, said, fixed_height)| {
+            let (name, flags) = named;
             FormatDoc {
                 name,
                 value,
+                flags,
                 fourcc,
                 modifier,
                 like,
                 planes,
-                linear: flags.map(|[linear, _]| linear),
-                cpu: flags.map(|[_, cpu]| cpu),
+                linear: said.map(|[linear, _]| linear),
+                cpu: said.map(|[_, cpu]| cpu),
                 width_multiple,
                 height_multiple,
                 fixed_height,
@@ -258,7 +261,7 @@ fn document() -> impl Strategy<Value = Document> {
     let option = (name(), vec(any::<i64>(), 0..3)).prop_map(|(name, values)| OptionDoc { name, values });
     let clients = (any::<bool>(), of(5..8u32));
     let head = (name(), "[ -~]{0,20}", clients, limits, name(), btree_map(name(), any::<i64>(), 0..3), of(pool()));
-    let groups = btree_map(name(), names(), 0..3);
+    let groups = (btree_map(name(), names(), 0..3), btree_map(name(), any::<i64>(), 0..3));
     let tail = (
         groups,
         (vec(format(), 0..3), vec(option, 0..3)),
@@ -270,7 +273,7 @@ fn document() -> impl Strategy<Value = Document> {
     );
     (head, tail).prop_map(
         |((name, description, (strict_cpu_usage, graphics_common), limits, heap, vendor_usage, pool), tail)| {
-            let (format_group, (formats, options), heaps, rules, shapes, resolutions, ready) = tail;
+            let ((format_group, format_flags), (formats, options), heaps, rules, shapes, resolutions, ready) = tail;
             let (compressions, alignments, vendor_metadata) = shapes;
             Document {
                 schema: SCHEMA,
@@ -283,6 +286,7 @@ fn document() -> impl Strategy<Value = Document> {
                 pool,
                 vendor_usage,
                 format_group,
+                format_flags,
                 formats,
                 options,
                 heaps,

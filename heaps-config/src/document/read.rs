@@ -35,8 +35,9 @@ impl Document {
         let limits = read_limits(&mut top, findings);
         let metadata = read_metadata(&mut top, findings);
         let pool = read_pool(&mut top, findings);
-        let vendor_usage = read_vendor_usage(&mut top, findings);
+        let vendor_usage = read_numbers(&mut top, "vendor_usage", findings);
         let format_group = read_format_groups(&mut top, findings);
+        let format_flags = read_numbers(&mut top, "format_flags", findings);
         let formats = top.tables("format", findings, read_format);
         let options = top.tables("option", findings, read_option);
         let heaps = top.tables("heap", findings, read_heap);
@@ -65,6 +66,7 @@ impl Document {
             pool,
             vendor_usage,
             format_group,
+            format_flags,
             formats,
             options,
             heaps,
@@ -195,11 +197,12 @@ fn read_pool(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> Option<PoolDoc
     Some(PoolDoc { enabled, total: total.unwrap_or_default(), streams, idle_seconds })
 }
 
-fn read_vendor_usage(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> BTreeMap<String, i64> {
-    let table = subtable(top, "vendor_usage", findings);
+/// A section of any names, each of a number.
+fn read_numbers(top: &mut Table<'_>, section: &'static str, findings: &mut Vec<Finding>) -> BTreeMap<String, i64> {
+    let table = subtable(top, section, findings);
     let path = table.path().clone();
-    let bit = |(name, value): (&str, &Tree)| Some((name.to_owned(), integer(value, &path.key(name), findings)?));
-    table.entries().filter_map(bit).collect()
+    let number = |(name, value): (&str, &Tree)| Some((name.to_owned(), integer(value, &path.key(name), findings)?));
+    table.entries().filter_map(number).collect()
 }
 
 fn read_format_groups(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> BTreeMap<String, Vec<String>> {

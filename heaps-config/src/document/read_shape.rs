@@ -13,6 +13,7 @@ pub(super) fn read_format(table: &mut Table<'_>, findings: &mut Vec<Finding>) ->
     FormatDoc {
         name,
         value: table.integer("value", findings).unwrap_or_default(),
+        flags: table.texts("flags", findings).unwrap_or_default(),
         fourcc: table.text("fourcc", findings).unwrap_or_default(),
         modifier: table.modifier("modifier", findings).unwrap_or_default(),
         like: table.text("like", findings),

@@ -20,6 +20,9 @@ pub struct FormatDoc {
     pub name: String,
     /// Its value in `BufferDescriptorInfo.format`.
     pub value: i64,
+    /// The `[format_flags]` that are or-ed into the value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
     /// Four letters of `drm_fourcc.h`, or `none`.
     pub fourcc: String,
     /// A `DRM_FORMAT_MOD_*` value. Default: 0, linear.

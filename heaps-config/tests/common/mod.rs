@@ -19,6 +19,8 @@ pub(crate) fn any_tree() -> impl Strategy<Value = Tree> {
         "option",
         "vendor_usage",
         "format_group",
+        "format_flags",
+        "flags",
         "nodes",
         "heaps",
         "deny",

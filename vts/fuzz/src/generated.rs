@@ -65,6 +65,9 @@ fn document(bytes: &mut Bytes<'_>) -> Document {
     });
     let mut document = Document { ready: Vec::new(), ..base.clone() };
     document.limits.request = 1 << 40;
+    if bytes.once_in(4) {
+        document.format_flags.insert("FLAG".to_owned(), bytes.byte().into());
+    }
     document.formats = (0..bytes.below(4)).map(|at| format(at, bytes)).collect();
     let names: Vec<String> = document.formats.iter().map(|format| format.name.clone()).collect();
     let flexible = names.iter().filter(|_| bytes.once_in(2)).map(|name| ResolveDoc {
@@ -125,6 +128,7 @@ fn format(at: u8, bytes: &mut Bytes<'_>) -> FormatDoc {
     FormatDoc {
         name: format!("F{at}"),
         value: 0x100 + i64::from(at),
+        flags: if bytes.once_in(6) { vec!["FLAG".to_owned()] } else { Vec::new() },
         fourcc: (*bytes.pick(&["NV12", "NV15", "YU08", "none"])).to_owned(),
         modifier: if bytes.once_in(4) { bytes.number().unsigned_abs() >> 1 } else { 0 },
         like: (!own).then(|| bytes.pick(Layout::ALL).name().to_owned()),

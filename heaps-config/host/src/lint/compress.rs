@@ -1,35 +1,17 @@
-//! Compressions that can never apply, whose areas have no place, or whose modifier says other blocks than they have.
-//!
-//! Only Arm's modifiers are looked into: `drm_fourcc.h` and `Documentation/gpu/afbc.rst` say what their bits mean, and which go
-//! together.
+//! Compressions that can never apply, or whose areas have no place.
 
+use super::afbc::{of_afbc, Named};
 use super::contradiction::contradiction;
-use gralloc_buffer::layout::afbc::{self, TILED};
-use gralloc_buffer::layout::blocks::Body;
-use gralloc_buffer::layout::{Component, ComponentKind, Contract, Form, Needs, PlaneShape, MAX_PLANES};
-use gralloc_buffer::{Layout, Usage};
-use heaps_config::policy::{Compress, Condition, LayoutName, Policy, Term};
+use super::reach::{in_order, Entries, Reach};
+use super::region::{Left, Region};
+use gralloc_buffer::layout::{afbc, Contract, Form, Needs, PlaneShape, MAX_PLANES};
+use gralloc_buffer::{Layout, PixelFormat, Usage};
+use heaps_config::policy::{Action, Alignment, Compress, Condition, LayoutName, Policy, Term, VendorMetadata};
 use heaps_config::Code;
 use heaps_config::{Finding, KeyPath};
 
-const YTR: u64 = 1 << 4;
-const SPLIT: u64 = 1 << 5;
-const SOLID: u64 = 1 << 9;
-const DOUBLE_BODY: u64 = 1 << 10;
-
-/// Layouts whose components come in the order R, G, B, which the lossless colour transform needs.
-const RGB_ORDER: [Layout; 7] = [
-    Layout::Rgba8888,
-    Layout::Rgbx8888,
-    Layout::Rgb888,
-    Layout::Rgb565,
-    Layout::Rgba1010102,
-    Layout::RgbaFp16,
-    Layout::Rgba10101010,
-];
-
 /// Reports them.
-pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
+pub(super) fn check(policy: &Policy, reach: Option<&Reach>, findings: &mut Vec<Finding>) {
     for (at, entry) in policy.compressions.iter().enumerate() {
         let path = KeyPath::item("compress", at);
         if let Some(why) = contradiction(&entry.when) {
@@ -40,24 +22,28 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
             let message = format!("compress \"{}\" asks for CPU access, which compression excludes", entry.name);
             findings.push(Finding::new(Code::CompressUnmapped, path.key(key), message));
         }
-        let shapes = shapes(entry, policy);
+        let named = named(entry, policy);
+        let shapes: Vec<&[PlaneShape]> = named.iter().map(|named| named.shapes).collect();
         for (key, why) in areas(entry, &shapes) {
             findings.push(Finding::new(Code::Compression, path.key(key), why));
         }
         if afbc::is_afbc(entry.modifier) {
-            for (key, why) in of_afbc(entry, &shapes) {
+            for (key, why) in of_afbc(entry, &named) {
                 let message = format!("modifier {:#x} of AFBC: {why}", entry.modifier);
                 findings.push(Finding::new(Code::Compression, path.key(key), message));
             }
         }
     }
-    for (at, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| rule.when.compressed == Some(true)) {
-        if let Some(key) = cpu_key(&rule.when) {
-            let message =
-                format!("rule \"{}\" is for compressed buffers and for CPU access, which excludes them", rule.name);
-            findings.push(Finding::new(Code::CompressUnmapped, KeyPath::item("rule", at).key(key), message));
-        }
+    if let Some(reach) = reach {
+        reached(reach, policy, findings);
     }
+    // Of whatever asks for compressed buffers, for the CPU is none of them.
+    let rules = policy.rules.iter().map(|rule| (rule.name.as_str(), &rule.when));
+    let alignments = policy.alignments.iter().map(|Alignment { name, when, .. }| (name.as_str(), when));
+    let types = policy.vendor_metadata.iter().map(|VendorMetadata { name, when, .. }| (name.as_str(), when));
+    for_the_cpu("rule", rules, findings);
+    for_the_cpu("align", alignments, findings);
+    for_the_cpu("vendor_metadata", types, findings);
     for (at, format) in policy.formats.iter().enumerate().filter(|(_, format)| !format.linear) {
         let path = KeyPath::item("format", at);
         let name = LayoutName::Vendor(format.value);
@@ -71,6 +57,66 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(Code::CompressUnmapped, path.key("cpu"), message));
         }
     }
+}
+
+/// Reports entries that are for compressed buffers and for CPU access.
+fn for_the_cpu<'p>(
+    section: &str,
+    entries: impl Iterator<Item = (&'p str, &'p Condition)>,
+    findings: &mut Vec<Finding>,
+) {
+    for (at, (name, when)) in entries.enumerate().filter(|(_, (_, when))| when.compressed == Some(true)) {
+        let Some(key) = cpu_key(when) else { continue };
+        let message = format!("{section} \"{name}\" is for compressed buffers and for CPU access, which excludes them");
+        findings.push(Finding::new(Code::CompressUnmapped, KeyPath::item(section, at).key(key), message));
+    }
+}
+
+/// Reports compressions that nothing is left for, and requests of the CPU that become what it cannot map.
+fn reached(reach: &Reach, policy: &Policy, findings: &mut Vec<Finding>) {
+    let entries = &policy.compressions;
+    let own: Option<Vec<Region>> = entries.iter().map(|entry| reach.space.compressible(policy, &entry.when)).collect();
+    let own = own.unwrap_or_default();
+    let shown = Entries {
+        space: &reach.space,
+        own: &own,
+        places: (0..entries.len()).map(|at| KeyPath::item("compress", at)).collect(),
+        names: entries.iter().map(|entry| format!("\"{}\"", entry.name)).collect(),
+        word: "compress",
+    };
+    for (at, (entry, left)) in entries.iter().zip(in_order(&reach.space, &own)).enumerate() {
+        let said = contradiction(&entry.when).is_some() || cpu_key(&entry.when).is_some();
+        if left == Left::Nothing && !said {
+            findings.extend(shown.unreachable(at, &entry.when));
+        }
+    }
+    for at in 0..policy.resolutions.len() {
+        findings.extend(unmapped(reach, policy, at));
+    }
+}
+
+/// A request of the CPU that a resolution turns into a format which no CPU maps, and a rule would serve: it is refused for what the
+/// client cannot know.
+fn unmapped(reach: &Reach, policy: &Policy, at: usize) -> Option<Finding> {
+    let resolution = policy.resolutions.get(at)?;
+    let LayoutName::Vendor(value) = resolution.layout else { return None };
+    let to = policy.vendor_format(value).filter(|format| !format.linear || !format.mappable)?;
+    let space = &reach.space;
+    let cpu = space.term(Term::Any(Usage::CPU_READ_MASK | Usage::CPU_WRITE_MASK));
+    let asked = space.intersect(&space.resolved_by(policy, at)?, &space.intersect(&space.sensible()?, &cpu)?)?;
+    let serves = |rule: &usize| matches!(policy.rules.get(*rule).map(|rule| &rule.action), Some(Action::Heaps { .. }));
+    let witness = (0..policy.rules.len()).filter(serves).find_map(|rule| match reach.taken(rule, &asked, &[]) {
+        Left::Some(witness) => Some(witness),
+        Left::Nothing | Left::Undecided => None,
+    })?;
+    let message = format!(
+        "{} with usage {} becomes \"{}\", which no CPU maps: every such request is refused",
+        resolution.format.name(),
+        witness.usage,
+        to.name
+    );
+    let help = "none_of = [\"CPU_READ_MASK\", \"CPU_WRITE_MASK\"], and a [[resolve]] behind it for the CPU";
+    Some(Finding::new(Code::CompressUnmapped, KeyPath::item("resolve", at).key("to"), message).help(help))
 }
 
 /// The key that asks for CPU access: alone, or as one of those of which one has to hold.
@@ -87,13 +133,29 @@ pub(super) fn cpu_key(when: &Condition) -> Option<&'static str> {
     }
 }
 
-/// The planes of each layout that the entry names.
-fn shapes<'p>(entry: &Compress, policy: &'p Policy) -> Vec<&'p [PlaneShape]> {
-    let of = |name: &LayoutName| match name {
-        LayoutName::Table(layout) => Some(layout.shapes()),
-        LayoutName::Vendor(value) => policy.vendor_format(*value).map(|format| format.shapes()),
+/// What the entry names: layouts, else formats with what the flexible ones of them become. Nothing where it is for all.
+fn named<'p>(entry: &Compress, policy: &'p Policy) -> Vec<Named<'p>> {
+    let became = |format: &PixelFormat| -> Vec<LayoutName> {
+        let resolutions = policy.resolutions.iter().filter(|resolution| resolution.format == *format);
+        match format {
+            PixelFormat::Vendor(value) => vec![LayoutName::Vendor(*value)],
+            format => match Layout::of(*format) {
+                Some(layout) => vec![LayoutName::Table(layout)],
+                None => resolutions.map(|resolution| resolution.layout).collect(),
+            },
+        }
     };
-    entry.when.layouts.iter().filter_map(of).collect()
+    let names = match entry.when.layouts.is_empty() {
+        true => entry.when.formats.iter().flat_map(became).collect(),
+        false => entry.when.layouts.clone(),
+    };
+    let of = |name: LayoutName| match name {
+        LayoutName::Table(layout) => Some(Named { layout, shapes: layout.shapes() }),
+        LayoutName::Vendor(value) => {
+            policy.vendor_format(value).map(|format| Named { layout: format.layout, shapes: format.shapes() })
+        }
+    };
+    names.into_iter().filter_map(of).collect()
 }
 
 /// Areas that would lie in one another, or have no place.
@@ -124,73 +186,4 @@ fn areas(entry: &Compress, shapes: &[&[PlaneShape]]) -> Vec<(&'static str, Strin
         wrong.push(("grid", "64 by 64 pixels have more bytes than a buffer can".to_owned()));
     }
     wrong
-}
-
-/// What the modifier's bits and the entry say differently, or what no hardware has together.
-fn of_afbc(entry: &Compress, shapes: &[&[PlaneShape]]) -> Vec<(&'static str, &'static str)> {
-    let mut wrong = Vec::new();
-    let (bits, blocks) = (entry.modifier, &entry.blocks);
-    let has = |bit: u64| bits & bit != 0;
-    let superblock = bits & 0xf;
-    let block = |at: usize| match (superblock, at) {
-        (1, _) => Some([16, 16]),
-        (2, _) | (4, 0) => Some([32, 8]),
-        (3, _) | (4, _) => Some([64, 4]),
-        _ => None,
-    };
-    let blocks_differ = blocks.grids.iter().enumerate().any(|(at, grid)| block(at) != Some(grid.block));
-    let mut say = |yes: bool, key: &'static str, why: &'static str| {
-        if yes {
-            wrong.push((key, why));
-        }
-    };
-    say(blocks_differ, "grid", "its blocks (1: 16x16, 2: 32x8, 3: 64x4, 4: 32x8 and 64x4) are not those of `grid`");
-    let tiled = blocks.grids.iter().any(|grid| grid.tile != [1, 1]);
-    say(tiled != has(TILED), "grid", "tiled headers and `tile` go together");
-    say(
-        blocks.grids.iter().any(|grid| grid.header_bytes != afbc::HEADER_BYTES),
-        "grid",
-        "a header has 16 bytes a block",
-    );
-    let planes = !blocks.merged && (blocks.grids.len() > 1 || shapes.iter().any(|planes| planes.len() > 1));
-    say(
-        planes && (!has(TILED) || superblock != 4),
-        "modifier",
-        "planes of their own need tiled headers, and chroma in 64x4",
-    );
-    say(superblock == 3 && !has(TILED), "modifier", "64x4 needs tiled headers");
-    let doubled = blocks.grids.iter().any(|grid| grid.body_copies > 1);
-    say(doubled != has(DOUBLE_BODY), "grid", "a double body and body_copies = 2 go together");
-    say(has(DOUBLE_BODY) && superblock != 1, "modifier", "a double body is of 16x16 blocks");
-    let rgb_order = |name: &LayoutName| matches!(name, LayoutName::Table(layout) if RGB_ORDER.contains(layout));
-    let in_order = !entry.when.layouts.is_empty() && entry.when.layouts.iter().all(rgb_order);
-    say(has(YTR) && !in_order, "modifier", "the colour transform (bit 4) is for components in the order R, G, B");
-    let is_565 = entry.when.layouts.contains(&LayoutName::Table(Layout::Rgb565));
-    say(has(SPLIT) && is_565, "modifier", "RGB_565 has no split blocks (bit 5)");
-    let subsampled = |planes: &&[PlaneShape]| planes.iter().any(|shape| shape.horizontal_subsampling > 1);
-    let yuv = |planes: &&[PlaneShape]| planes.iter().any(|shape| shape.components.iter().any(is_yuv));
-    say(
-        has(SPLIT) && superblock == 2 && shapes.iter().any(subsampled),
-        "modifier",
-        "32x8 of subsampled YUV has no split blocks (bit 5)",
-    );
-    let pixel = |planes: &&[PlaneShape]| match blocks.grids.first().map(|grid| grid.body) {
-        Some(Body::Blocks { bits, .. }) if bits > 0 => bits,
-        _ => Form { shapes: planes, contract: Contract::default() }.bits_per_pixel(),
-    };
-    say(
-        superblock == 2 && shapes.iter().any(|planes| pixel(planes) > 16) && !has(SPLIT),
-        "modifier",
-        "32x8 of more than 16 bits needs split blocks (bit 5)",
-    );
-    say(
-        has(SOLID) && (!has(TILED) || shapes.iter().any(|planes| yuv(planes) || pixel(planes) > 64)),
-        "modifier",
-        "solid colours (bit 9) are for tiled headers, not of YUV, and of at most 64 bits",
-    );
-    wrong
-}
-
-fn is_yuv(part: &Component) -> bool {
-    matches!(part.kind, ComponentKind::Y | ComponentKind::Cb | ComponentKind::Cr)
 }

@@ -4,6 +4,23 @@ use gralloc_buffer::Usage;
 use heaps_config::policy::{Condition, Term};
 use heaps_config::show_bytes as show;
 
+/// Why an `exactly` and the other usages of a condition exclude one another.
+fn against_exactly(when: &Condition) -> Option<String> {
+    let (own, usage) = when.all_of.iter().find_map(|term| match term {
+        Term::Equals { mask: Usage(u64::MAX), value } => Some((term, *value)),
+        _ => None,
+    })?;
+    let fails = |term: &&Term| *term != own && !term.holds(usage);
+    if let Some(term) = when.all_of.iter().find(fails) {
+        return Some(format!("`exactly` is {usage}, and `all_of` wants {}", term_name(*term)));
+    }
+    if let Some(term) = when.none_of.iter().find(|term| term.holds(usage)) {
+        return Some(format!("`exactly` is {usage}, and `none_of` excludes {}", term_name(*term)));
+    }
+    let none = !when.any_of.is_empty() && !when.any_of.any_holds(usage);
+    none.then(|| format!("`exactly` is {usage}, and none of `any_of` is in it"))
+}
+
 /// Why a condition takes nothing, in words; `None` when no two of its parts alone explain it.
 pub(super) fn contradiction(when: &Condition) -> Option<String> {
     if let (Some(least), Some(most)) = (when.min_bytes, when.max_bytes) {
@@ -16,6 +33,9 @@ pub(super) fn contradiction(when: &Condition) -> Option<String> {
     }
     if !when.formats.is_empty() && when.formats.iter().all(|format| when.not_formats.contains(format)) {
         return Some("every format of `formats` is in `not_formats` too".to_owned());
+    }
+    if let Some(why) = against_exactly(when) {
+        return Some(why);
     }
     for term in &when.all_of {
         if when.none_of.contains(term) {

@@ -41,15 +41,33 @@ impl Space {
         Some(region)
     }
 
-    /// Requests whose buffers are compressed or tiled: what an entry takes, without the CPU, and no BLOB (`plan::shape`).
+    /// Requests whose buffers are compressed or tiled.
     fn compressed(&self, policy: &Policy) -> Option<Region> {
         let mut region = Region::new();
         for entry in &policy.compressions {
-            let new = self.subtract(&self.taken(policy, &entry.when)?, &region)?;
+            let new = self.subtract(&self.compressible(policy, &entry.when)?, &region)?;
             region.extend(new);
         }
-        let cpu = self.term(Term::Any(Usage::CPU_READ_MASK | Usage::CPU_WRITE_MASK));
+        Some(region)
+    }
+
+    /// What a compression of this condition takes before others had their pick: nothing of whoever counts in lines, and no BLOB
+    /// (`plan::shape`).
+    pub(crate) fn compressible(&self, policy: &Policy, when: &Condition) -> Option<Region> {
+        let region = self.taken(policy, when)?;
+        let lines = self.term(Term::Any(Usage::CPU_READ_MASK | Usage::CPU_WRITE_MASK | Usage::GPU_DATA_BUFFER));
         let blob = self.only_format(vec![self.all()], PixelFormat::Blob);
-        self.subtract(&self.subtract(&region, &cpu)?, &blob)
+        self.subtract(&self.subtract(&region, &lines)?, &blob)
+    }
+
+    /// Requests that a resolution decides: those of its format that no earlier one takes.
+    pub(crate) fn resolved_by(&self, policy: &Policy, resolution: usize) -> Option<Region> {
+        let own = policy.resolutions.get(resolution)?;
+        let earlier = policy.resolutions.get(..resolution)?;
+        let mut region = self.only_format(self.condition(&own.when)?, own.format);
+        for other in earlier.iter().filter(|other| other.format == own.format) {
+            region = self.subtract(&region, &self.condition(&other.when)?)?;
+        }
+        Some(region)
     }
 }
