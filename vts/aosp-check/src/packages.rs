@@ -80,6 +80,21 @@ impl CargoPackage {
         Ok(names)
     }
 
+    /// The features that it asks of what its code links on a side, by the linked package's name; the default ones are not named.
+    ///
+    /// # Errors
+    /// A platform condition that cannot be read.
+    pub fn asked(&self, side: Side, features: &[&str]) -> Result<Vec<(&str, &[String])>> {
+        let linked = self.dependencies(side, features)?;
+        let mut asked = Vec::new();
+        for dependency in self.package.dependencies.iter().filter(|dependency| linked.contains(&dependency.name)) {
+            if dependency.kind == DependencyKind::Normal && applies(dependency, side)? {
+                asked.push((dependency.name.as_str(), dependency.features.as_slice()));
+            }
+        }
+        Ok(asked)
+    }
+
     /// What it links on the host and not on the device, with the versions that its manifest admits.
     ///
     /// # Errors

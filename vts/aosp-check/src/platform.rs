@@ -56,7 +56,7 @@ pub const RELEASES: &[Release] = &[
     // 17's own matrix (202604) stops at version 2 of the allocator; a later one (202704) knows 3.
     Release {
         name: "17",
-        age: SIXTEEN,
+        age: SEVENTEEN,
         column: 1,
         config: &[("gralloc_dmaheap", "graphics_common", "v7")],
         graphics_common: "V7",
@@ -64,7 +64,7 @@ pub const RELEASES: &[Release] = &[
     },
     Release {
         name: "17-v3",
-        age: SIXTEEN,
+        age: SEVENTEEN,
         column: 1,
         config: &[("gralloc_dmaheap", "graphics_common", "v7"), ("gralloc_dmaheap", "allocator", "v3")],
         graphics_common: "V7",
@@ -79,6 +79,7 @@ const AFTER_16: &[(&str, &str)] = &[("libc", "0.2.180"), ("nix", "0.31.1")];
 const QPR1: usize = 1;
 const QPR2: usize = 2;
 const SIXTEEN: usize = 3;
+const SEVENTEEN: usize = 4;
 
 /// The compiler of the oldest release (15, all of them: `build/soong/rust/config/global.go`, `RustDefaultVersion`).
 pub const RUST_VERSION: &str = "1.78";
@@ -182,12 +183,12 @@ pub const CRATES: &[Crate] = &[
         package: "nix",
         availability: Availability::Everywhere,
         versions: ["0.28.0", "0.29.0"],
-        // `resource` came with 0.31.
         features: &[
             "event", "feature", "fs", "ioctl", "mman", "mount", "net", "poll", "process", "sched", "signal", "socket",
             "term", "time", "uio", "user",
         ],
-        later: &[("inotify", QPR1)],
+        // `resource` came with 0.31.
+        later: &[("inotify", QPR1), ("resource", SEVENTEEN)],
     },
     Crate {
         module: "libpaste",
@@ -231,6 +232,10 @@ pub const CRATES: &[Crate] = &[
         later: &[],
     },
 ];
+
+/// Features that Cargo's manifests ask for, that no tree builds, and that nothing in the code needs to be there: without it a help's
+/// lines are not wrapped.
+pub const CARGO_S_ALONE: &[(&str, &str)] = &[("clap", "wrap_help")];
 
 /// What those crates are built with there, where the newest that their manifests admit would not do. The first of each
 /// is what fits the crate's own release date.

@@ -345,6 +345,7 @@ fn dependencies(context: &Context<'_>, module: &Module, package: &CargoPackage, 
         Ok(names) => names,
         Err(error) => return report.found(Place::file(package.manifest()), format!("{error:#}")),
     };
+    asked(context, package, side, &features, report);
     let test = module.kind.starts_with("rust_test");
     let tests = package.test_dependencies();
     // A program beside a library of the same package takes of the dependencies what it needs; the compiler tells.
@@ -385,6 +386,27 @@ fn dependencies(context: &Context<'_>, module: &Module, package: &CargoPackage, 
     for library in named.iter().filter(|library| !known.contains(**library)) {
         let message = format!("{}: rustlibs has {library}, which Cargo does not link", module.name);
         report.contradiction(module.place(library), message, other());
+    }
+}
+
+/// A feature that Cargo's manifest asks of a crate has to be one that the release builds it with: Soong builds no other.
+fn asked(context: &Context<'_>, package: &CargoPackage, side: Side, features: &[&str], report: &mut Report) {
+    // What cannot be read was told already.
+    for (name, asked) in package.asked(side, features).unwrap_or_default() {
+        let Some(entry) = platform::module_of(name).and_then(platform::crate_of) else { continue };
+        let there = entry.features_in(context.release);
+        let lacks = |feature: &str| !there.contains(&feature) && !platform::CARGO_S_ALONE.contains(&(name, feature));
+        for feature in asked.iter().filter(|feature| lacks(feature)) {
+            let release = context.release.name;
+            let message = format!(
+                "Android {release}: asks the crate {name} for the feature {feature}, and its {} has {}",
+                entry.module,
+                there.join(", ")
+            );
+            let manifest = package.manifest();
+            let text = std::fs::read_to_string(context.root.join(&manifest)).unwrap_or_default();
+            report.found(Place::find(manifest, &text, &format!("\"{feature}\"")), message);
+        }
     }
 }
 

@@ -54,9 +54,45 @@ const FAULTS: &[Fault] = &[
     Fault(
         "sepolicy/vendor/hal_graphics_allocator_default.te",
         "proc_meminfo:file r_file_perms;",
-        "proc_meminfo:file r_file_perms;\nallow hal_graphics_allocator_default self:process execmem;",
+        "proc_meminfo:file r_file_perms;\nallow hal_graphics_allocator_default self:process execheap;",
         "sepolicy/vendor/hal_graphics_allocator_default.te:5",
         "checkpolicy refuses it",
+    ),
+    Fault(
+        "sepolicy/vendor/hal_graphics_allocator_default.te",
+        "proc_meminfo:file r_file_perms;",
+        "proc_meminfo:file r_file_perms;\nallow surfaceflinger proc:file { open read };",
+        "sepolicy/vendor/hal_graphics_allocator_default.te:",
+        "checkpolicy refuses it",
+    ),
+    // What the platform's own tests of its labels ask.
+    Fault(
+        "sepolicy/vendor/hal_graphics_allocator_default.te",
+        "type vendor_sysfs_dma_heap, fs_type, sysfs_type;",
+        "type vendor_sysfs_dma_heap, fs_type;",
+        "sepolicy/vendor/genfs_contexts:4",
+        "vendor_sysfs_dma_heap labels /module/dma_heap/parameters/mem_accounting of sysfs and lacks the attribute sysfs_type",
+    ),
+    Fault(
+        "sepolicy/vendor/genfs_contexts",
+        "genfscon sysfs /module/dma_heap/parameters/mem_accounting",
+        "genfscon proc /sys/fs/inotify/max_user_watches",
+        "sepolicy/vendor/genfs_contexts:4",
+        "of proc and lacks the attribute proc_type",
+    ),
+    Fault(
+        RULES,
+        "type dmabuf_sensor_heap_device, dmabuf_heap_device_type, dev_type;",
+        "type dmabuf_sensor_heap_device, dmabuf_heap_device_type;",
+        "sepolicy/heaps/reference-soc/file_contexts:",
+        "and lacks the attribute dev_type",
+    ),
+    Fault(
+        "sepolicy/vendor/file_contexts",
+        "u:object_r:same_process_hal_file:s0",
+        "u:object_r:servicemanager_exec:s0",
+        "sepolicy/vendor/file_contexts:",
+        "and lacks the attribute vendor_file_type",
     ),
     // What the service needs.
     Fault(
@@ -144,6 +180,24 @@ fn every_fault_is_found_and_its_file_named() {
         let report = sepolicy::check(copy.root()).unwrap();
         let found = finding(&report, words);
         assert!(found.place.to_string().starts_with(place), "{found}");
+    }
+}
+
+/// The platform's compilers take these, whatever one thinks of them: a device may need one.
+#[test]
+fn what_the_platform_does_not_forbid_is_not_refused() {
+    if !tools() {
+        return;
+    }
+    for rule in ["proc:file r_file_perms", "self:process execmem", "dmabuf_system_heap_device:chr_file append"] {
+        let copy = Copy::new();
+        copy.replace(
+            "sepolicy/vendor/hal_graphics_allocator_default.te",
+            "proc_meminfo:file r_file_perms;",
+            &format!("proc_meminfo:file r_file_perms;\nallow hal_graphics_allocator_default {rule};"),
+        );
+        let report = sepolicy::check(copy.root()).unwrap();
+        assert!(!report.findings.iter().any(|found| found.message.contains("refuses it")), "{rule}: {report}");
     }
 }
 

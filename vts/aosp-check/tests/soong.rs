@@ -119,6 +119,20 @@ const FAULTS: &[Fault] = &[
         "the crate tempfile is not available in a tree",
     ),
     Fault(
+        "service/dmabuf/Cargo.toml",
+        "features = [",
+        "features = [\"resource\", ",
+        "service/dmabuf/Cargo.toml:",
+        "Android 16: asks the crate nix for the feature resource, and its libnix has event,",
+    ),
+    Fault(
+        "service/heaps/Cargo.toml",
+        "features = [",
+        "features = [\"ptrace\", ",
+        "service/heaps/Cargo.toml:",
+        "Android 17: asks the crate nix for the feature ptrace",
+    ),
+    Fault(
         "service/heapctl/Android.bp",
         "cargo_pkg_version: \"0.1.0\"",
         "cargo_pkg_version: \"7.0.0\"",
@@ -322,6 +336,22 @@ fn a_feature_that_the_release_lacks_is_found_with_the_code_and_the_module() {
     assert!(found.message.starts_with("Android 15-qpr1: "), "{found}");
     let other = found.other.as_ref().unwrap();
     assert!(other.file == "vts/conformance/Android.bp" && other.line.is_some(), "{found}");
+}
+
+/// nix's `resource` came with 0.31, so to the trees of 17.
+#[test]
+fn a_module_of_nix_that_only_later_releases_build_is_found_in_16_and_not_in_17() {
+    let copy = Copy::shared();
+    append(
+        &copy,
+        "service/dmabuf/src/fd.rs",
+        "/// How many files there may be.\npub fn files() -> nix::Result<u64> {\n    Ok(nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?.0)\n}\n",
+    );
+    let of = |name: &str| RELEASES.iter().find(|release| release.name == name).unwrap();
+    let found = finding(&compiled_in(&copy, of("16")), "`resource` in `sys`").clone();
+    assert!(found.place.file.ends_with("service/dmabuf/src/fd.rs"), "{found}");
+    let later = compiled_in(&copy, of("17"));
+    assert!(!later.findings.iter().any(|found| found.message.contains("resource")), "{later}");
 }
 
 /// What the language got after the lowest release's compiler, which no lint of a later one sees.

@@ -274,7 +274,7 @@ impl Work {
 }
 
 /// The rule files of a folder, which need not be there.
-fn rules(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn rules(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     if !root.join(folder).exists() {
         return Ok(files);

@@ -1,12 +1,13 @@
 //! The labels: that every path and name gets the one that it needs, from the platform's entries and ours together.
 
-use super::compile::{tool, words, BASE, FILE_SYSTEMS};
+use super::compile::{rules, tool, words, BASE, FILE_SYSTEMS};
 use super::generate::{Generated, LABELS};
 use super::{Profile, HEAPS, VENDOR};
 use crate::report::{Place, Report};
 use crate::SUFFIX;
 use anyhow::{Context, Result};
 use heaps_host::board::platform_type;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -64,6 +65,7 @@ pub(super) fn check(
         }
     }
     file_systems(root, report);
+    attributes(root, profile, report)?;
     services(root, policy, report).context("service_contexts")
 }
 
@@ -77,6 +79,62 @@ fn file_systems(root: &Path, report: &mut Report) {
         let message = format!("has to say `{}`: else nobody may ask whether a file is a dma-buf", wanted.join(" "));
         report.found(Place::file(file), message);
     }
+}
+
+/// What a type has to be by what it labels: a file system's, or below a folder (`system/sepolicy/tests/sepolicy_tests.py`, android-15,
+/// which every build of a device runs).
+const OF_FILE_SYSTEMS: [(&str, &str); 4] =
+    [("debugfs", "debugfs_type"), ("proc", "proc_type"), ("sysfs", "sysfs_type"), ("tracefs", "tracefs_type")];
+const OF_FOLDERS: [(&str, &str); 5] = [
+    ("/(vendor|system/vendor)/", "vendor_file_type"),
+    ("/vendor/", "vendor_file_type"),
+    ("/odm/", "vendor_file_type"),
+    ("/dev/", "dev_type"),
+    ("/dev/dma_heap/", "dmabuf_heap_device_type"),
+];
+
+/// The attributes that the platform's tests ask of the types in the project's labels.
+fn attributes(root: &Path, profile: &Profile, report: &mut Report) -> Result<()> {
+    let heaps = Path::new(HEAPS).join(&profile.name);
+    let mut types: BTreeMap<String, (Vec<String>, Place)> = BTreeMap::new();
+    for folder in [Path::new(BASE), Path::new(VENDOR), &heaps] {
+        for file in rules(root, folder)? {
+            let text = fs::read_to_string(root.join(&file)).with_context(|| file.display().to_string())?;
+            for (number, line) in (1..).zip(text.lines()) {
+                let Some(declared) = line.strip_prefix("type ") else { continue };
+                let mut names = declared.trim_end().trim_end_matches(';').split(',').map(|name| name.trim().to_owned());
+                let Some(name) = names.next() else { continue };
+                types.insert(name, (names.collect(), Place::line(&file, number)));
+            }
+        }
+    }
+    for (folder, name) in [(Path::new(VENDOR), FILE_SYSTEMS), (Path::new(VENDOR), LABELS), (&heaps, LABELS)] {
+        let file = folder.join(name);
+        let text = fs::read_to_string(root.join(&file)).unwrap_or_default();
+        for (number, line) in (1..).zip(text.lines()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let (path, wanted): (String, Vec<&str>) = match words[..] {
+                [first, ..] if first.starts_with('#') => continue,
+                ["genfscon", system, path, _] => {
+                    let of = OF_FILE_SYSTEMS.iter().filter(|(name, _)| *name == system);
+                    (format!("{path} of {system}"), of.map(|(_, attribute)| *attribute).collect())
+                }
+                [path, .., _] => {
+                    let of = OF_FOLDERS.iter().filter(|(start, _)| path.starts_with(start));
+                    (path.to_owned(), of.map(|(_, attribute)| *attribute).collect())
+                }
+                _ => continue,
+            };
+            let labelled = words.last().and_then(|label| label.split(':').nth(2)).unwrap_or_default();
+            let Some((have, declared)) = types.get(labelled) else { continue };
+            for attribute in wanted.into_iter().filter(|attribute| !have.iter().any(|have| have == attribute)) {
+                let message =
+                    format!("{labelled} labels {path} and lacks the attribute {attribute}: sepolicy_tests refuse it");
+                report.contradiction(Place::line(&file, number), message, declared.clone());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The labels of some folders, then those of the project. Of two that fit a path, the later one counts.
