@@ -3,7 +3,8 @@
 //! threads happen to run.
 //!
 //! The faults are made by `examples/broken_mapper` and `examples/broken_allocator`, in front of this project's own mapper
-//! and service. What each one must at least fail stands in `mutants/mapper.rs` and `mutants/allocator.rs`.
+//! and service. What each one must at least fail stands in `mutants/mapper.rs`, `mutants/allocator.rs` and, for a build of IAllocator
+//! V3, `mutants/views.rs`.
 
 // Tests: a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -17,6 +18,8 @@ mod coverage;
 mod mapper;
 #[path = "mutants/run.rs"]
 mod run;
+#[path = "mutants/views.rs"]
+mod views;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use run::{Built, Comparison, Kind};
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
     let trial = |kind: Kind, mutant: &'static Mutant| {
         let built = built.clone();
         Trial::ignorable_test(format!("{}::{}", kind.word(), mutant.name), move || {
-            let Comparison { missing, all_skipped } = run::compare(built.get_or_init(Built::new), kind, mutant);
+            let Comparison { missing, all_skipped, .. } = run::compare(built.get_or_init(Built::new), kind, mutant);
             match missing.is_empty() {
                 true if all_skipped => Ok(Completion::ignored_with("what it fails cannot run on this machine")),
                 true => Ok(Completion::Completed),
@@ -57,25 +60,36 @@ fn main() -> ExitCode {
             }
         })
     };
-    let mappers = mapper::MUTANTS.iter().map(|mutant| trial(Kind::Mapper, mutant));
-    let allocators = allocator::MUTANTS.iter().map(|mutant| trial(Kind::Allocator, mutant));
-    let obedient = mapper::OBEDIENT.iter().map(|other| {
+    // What is no fault passes, or is skipped with a reason that has these words.
+    let obedient = |kind: Kind, other: &'static Mutant, words: Option<&'static str>| {
         let built = built.clone();
-        Trial::test(format!("obedient::{}", other.name), move || {
-            let Comparison { missing, .. } = run::compare(built.get_or_init(Built::new), Kind::Mapper, other);
-            match missing.len() == run::expected(other).len() {
+        Trial::test(format!("obedient::{}::{}", kind.word(), other.name), move || {
+            let Comparison { failed, skipped, .. } = run::compare(built.get_or_init(Built::new), kind, other);
+            let as_it_should = |name: &String| match (words, skipped.get(name)) {
+                (None, None) => !failed.contains(name),
+                (Some(words), Some(why)) => why.contains(words),
+                _ => false,
+            };
+            let wrong: Vec<_> = run::expected(other).into_iter().filter(|name| !as_it_should(name)).collect();
+            match wrong.is_empty() {
                 true => Ok(()),
-                false => Err(format!("fail or are skipped, but for {missing:#?}").into()),
+                false => Err(format!("{wrong:#?}; skipped: {skipped:#?}; {words:?}").into()),
             }
         })
-    });
-    let coverage = [
+    };
+    let mut trials = vec![
         Trial::test("every_test_is_failed_by_a_mutant", coverage::every_test_is_failed),
         Trial::test("readme_has_the_table", coverage::readme_has_the_table),
     ];
-    libtest_mimic::run(
-        &Arguments::from_args(),
-        coverage.into_iter().chain(obedient).chain(mappers).chain(allocators).collect(),
-    )
-    .exit_code()
+    if cfg!(feature = "v3") {
+        trials.extend(views::MUTANTS.iter().map(|mutant| trial(Kind::Views, mutant)));
+        trials.extend(views::OBEDIENT.iter().map(|other| obedient(Kind::Views, other, None)));
+        trials.extend(views::WITHOUT.iter().map(|(other, words)| obedient(Kind::Mapper, other, Some(words))));
+    }
+    trials.extend(mapper::OBEDIENT.iter().map(|other| obedient(Kind::Mapper, other, None)));
+    trials.extend(allocator::OBEDIENT.iter().map(|other| obedient(Kind::Allocator, other, None)));
+    trials.extend(allocator::WITHOUT.iter().map(|(other, words)| obedient(Kind::Allocator, other, Some(words))));
+    trials.extend(mapper::MUTANTS.iter().map(|mutant| trial(Kind::Mapper, mutant)));
+    trials.extend(allocator::MUTANTS.iter().map(|mutant| trial(Kind::Allocator, mutant)));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

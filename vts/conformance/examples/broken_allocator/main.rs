@@ -18,7 +18,7 @@ use gralloc_client::{ClientError, Connection};
 use std::path::Path;
 
 /// The faults.
-const FAULTS: [&str; 26] = [
+const FAULTS: [&str; 30] = [
     "one-buffer-too-few",
     "one-buffer-too-many",
     "one-memory-for-all-buffers-of-a-call",
@@ -29,12 +29,14 @@ const FAULTS: [&str; 26] = [
     "promises-everything",
     "calls-formats-unsupported",
     "calls-front-buffers-unsupported",
+    "promises-front-buffers",
     "stride-too-small",
     "repeats-ids",
     "repeats-ids-after-a-restart",
     "gives-old-memory",
     "gives-old-metadata",
     "refuses-with-code-0",
+    "refuses-with-code-3",
     "refuses-with-an-empty-success",
     "calls-the-impossible-a-shortage",
     "dies-of-a-negative-count",
@@ -45,6 +47,8 @@ const FAULTS: [&str; 26] = [
     "forgets-names",
     "forgets-the-dataspace",
     "usage-of-32-bits",
+    "makes-views",
+    "promises-views",
 ];
 
 fn main() {
@@ -77,6 +81,9 @@ impl Broken {
             ClientError::Refused { .. } if self.is("refuses-with-code-0") => {
                 Err(service_specific(AllocationError(0), "code 0"))
             }
+            ClientError::Refused { .. } if self.is("refuses-with-code-3") => {
+                Err(service_specific(AllocationError(3), "code 3"))
+            }
             ClientError::Refused { message, .. } if self.is("calls-the-impossible-a-shortage") => {
                 Err(service_specific(AllocationError::NO_RESOURCES, &message))
             }
@@ -89,7 +96,19 @@ impl Broken {
 impl allocator_aidl::Interface for Broken {}
 
 impl IAllocator for Broken {
-    allocator_aidl::without_multi_view!();
+    #[cfg(feature = "v3")]
+    fn isMultiViewSupported(&self, _: &[BufferDescriptorInfo], _: i32) -> BinderResult<bool> {
+        Ok(self.is("makes-views") || self.is("promises-views"))
+    }
+
+    /// An ordinary buffer: of its views the mapper `has-views` speaks.
+    #[cfg(feature = "v3")]
+    fn allocateMultiView(&self, descriptors: &[BufferDescriptorInfo], _: i32) -> BinderResult<AllocationResult> {
+        match descriptors.first().filter(|_| self.is("makes-views")) {
+            Some(first) => self.allocate2(first, 1),
+            None => Err(service_specific(AllocationError::UNSUPPORTED, "one view a buffer")),
+        }
+    }
 
     #[allow(deprecated)] // V1's method stays a part of the contract.
     fn allocate(&self, descriptor: &[u8], count: i32) -> BinderResult<AllocationResult> {
@@ -119,7 +138,7 @@ impl IAllocator for Broken {
             return Ok(true);
         }
         if requests::is_denied(&self.fault, descriptor) {
-            return Ok(false);
+            return Ok(self.is("promises-front-buffers"));
         }
         let wanted = requests::changed(&self.fault, descriptor);
         self.other.is_supported(&wanted).map_err(|_| Status::from(allocator_aidl::StatusCode::FailedTransaction))

@@ -11,7 +11,7 @@ pub(crate) fn is_denied(fault: &str, descriptor: &BufferDescriptorInfo) -> bool 
     let formats = [Format::YCRCB_420_SP, Format::RAW10, Format::RAW12, Format::YCBCR_P010, Format::YCBCR_P210];
     match fault {
         "calls-formats-unsupported" => formats.iter().any(|format| format.value() == descriptor.format.0),
-        "calls-front-buffers-unsupported" => bits(descriptor) & usage::FRONT_BUFFER != 0,
+        "calls-front-buffers-unsupported" | "promises-front-buffers" => bits(descriptor) & usage::FRONT_BUFFER != 0,
         _ => false,
     }
 }

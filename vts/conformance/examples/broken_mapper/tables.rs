@@ -25,6 +25,7 @@ pub(crate) fn apply(fault: &str, v5: &mut V5) -> bool {
         "wrong-version" | "no-stablec-version" | "misaligned-table" | "another-table-each-time" => {}
         "second-instance-frees-nothing" => {}
         "says-6-without-callbacks" | "other-views-each-time" => {}
+        "has-views" | "views-backwards" | "base-view-is-the-second" | "imports-no-view" => {}
         "no-dump-callbacks" => v5.dump_all_buffers = None,
         "list-forgets-setters" => v5.list_supported_metadata_types = Some(forgetful_list),
         "list-takes-what-it-does-not-give" => v5.list_supported_metadata_types = Some(contradicting_list),
@@ -44,7 +45,10 @@ pub(crate) fn next(fault: &str) -> *const Table {
             return six(table.v5, V6 { get_multi_view_info: None, get_base_view: None, import_view_buffer: None })
         }
         "other-views-each-time" if again => return six(table.v5, V6 { get_base_view: Some(other_base_view), ..VIEWS }),
-        "other-views-each-time" => return six(table.v5, VIEWS),
+        "other-views-each-time" | "has-views" => return six(table.v5, VIEWS),
+        "views-backwards" => return six(table.v5, V6 { get_multi_view_info: Some(views_backwards), ..VIEWS }),
+        "base-view-is-the-second" => return six(table.v5, V6 { get_base_view: Some(other_base_view), ..VIEWS }),
+        "imports-no-view" => return six(table.v5, V6 { import_view_buffer: Some(no_view_buffer), ..VIEWS }),
         _ => {}
     }
     if again && fault == "another-table-each-time" {
@@ -67,7 +71,7 @@ pub(crate) fn next(fault: &str) -> *const Table {
     std::ptr::with_exposed_provenance(*address)
 }
 
-/// Views that are none: the last one is the first, and none of them imports.
+/// Two views of every buffer, the first of them the base, and each of them the buffer itself. No mutant but with what `apply` names.
 const VIEWS: V6 = V6 {
     get_multi_view_info: Some(multi_view_info),
     get_base_view: Some(base_view),
@@ -79,26 +83,53 @@ fn six(v5: V5, v6: V6) -> *const Table {
     std::ptr::from_ref(&aligned.0).cast()
 }
 
-extern "C" fn multi_view_info(_: Handle, views: *mut *const u32, count: *mut usize) -> Error {
-    static BACKWARDS: [u32; 2] = [2, 1];
+static BOTH: [u32; 2] = [1, 2];
+static BACKWARDS: [u32; 2] = [2, 1];
+
+fn give_views(list: &'static [u32; 2], views: *mut *const u32, count: *mut usize) -> Error {
     // SAFETY: the caller's out parameter.
-    unsafe { views.write(BACKWARDS.as_ptr()) };
+    unsafe { views.write(list.as_ptr()) };
     // SAFETY: as above.
-    unsafe { count.write(BACKWARDS.len()) };
+    unsafe { count.write(list.len()) };
     Error::NONE
+}
+
+extern "C" fn multi_view_info(_: Handle, views: *mut *const u32, count: *mut usize) -> Error {
+    give_views(&BOTH, views, count)
+}
+
+extern "C" fn views_backwards(_: Handle, views: *mut *const u32, count: *mut usize) -> Error {
+    give_views(&BACKWARDS, views, count)
 }
 
 extern "C" fn base_view(_: Handle, view: *mut u32) -> Error {
     // SAFETY: the caller's out parameter.
-    unsafe { view.write(2) };
+    unsafe { view.write(BOTH[0]) };
     Error::NONE
 }
 
-extern "C" fn other_base_view(handle: Handle, view: *mut u32) -> Error {
-    base_view(handle, view)
+extern "C" fn other_base_view(_: Handle, view: *mut u32) -> Error {
+    // SAFETY: the caller's out parameter.
+    unsafe { view.write(BOTH[1]) };
+    Error::NONE
 }
 
-extern "C" fn import_view_buffer(_: Handle, _: u32, _: *mut Handle) -> Error {
+extern "C" fn import_view_buffer(buffer: Handle, view: u32, imported: *mut Handle) -> Error {
+    if !BOTH.contains(&view) {
+        return Error::BAD_VALUE;
+    }
+    // An imported handle imports as if it were raw.
+    match inner().import_buffer(buffer) {
+        Ok(handle) => {
+            // SAFETY: the caller's out parameter.
+            unsafe { imported.write(handle) };
+            Error::NONE
+        }
+        Err(error) => error,
+    }
+}
+
+extern "C" fn no_view_buffer(_: Handle, _: u32, _: *mut Handle) -> Error {
     Error::BAD_VALUE
 }
 

@@ -1,5 +1,6 @@
 //! The allocator's answers, beyond the VTS.
 
+use super::allocator::front_buffer;
 use crate::allocator::{summary, Refusal};
 use crate::case::{Test, Verdict};
 use crate::descriptor::Descriptor;
@@ -21,7 +22,7 @@ pub(super) fn tests() -> Vec<Test> {
         formats_that_do_not_exist_are_refused = "PixelFormat −1, 0x7f and 0x200: isSupported is false, allocate2 fails",
         sizes_that_cannot_be_are_refused = "widths, heights and layer counts of 0 and below, sizes beyond any memory: refused, and the next call works",
         what_can_never_succeed_is_no_shortage = "formats, usages, options and sizes that cannot be: the error is not NO_RESOURCES, which is for what may succeed later",
-        front_buffer_is_written_and_read_by_the_cpu = "FRONT_BUFFER with CPU usage is allocated, written and read back",
+        front_buffer_is_written_and_read_by_the_cpu = "FRONT_BUFFER with CPU usage, where the allocator has it, is allocated, written and read back",
         new_memory_is_zero = "no byte of a new buffer is anything but 0, also after others were written and freed",
         stride_holds_a_line_of_every_format = "AllocationResult.stride is at least a line, and is what the mapper's STRIDE says",
         names_of_any_bytes_are_taken_or_refused_and_nothing_breaks = "127 bytes, 128 without a terminator, bytes that are no UTF-8: no crash; a terminated name comes back whole",
@@ -170,7 +171,7 @@ fn what_can_never_succeed_is_no_shortage(subject: &Subject) -> Verdict {
 fn front_buffer_is_written_and_read_by_the_cpu(subject: &Subject) -> Verdict {
     let usage = usage::FRONT_BUFFER | usage::COMPOSER_OVERLAY | usage::GPU_TEXTURE | usage::CPU;
     let info = Descriptor::generic().usage(usage);
-    let buffer = subject.allocator.optional(&info).expect("FRONT_BUFFER is called unsupported");
+    let buffer = front_buffer(subject, &info)?;
     let imported = buffer.import(subject.mapper);
     let image = Image::of(&imported, Format::RGBA_8888);
     let lock = imported.lock(usage::CPU_WRITE_OFTEN);

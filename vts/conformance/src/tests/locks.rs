@@ -15,7 +15,7 @@ pub(super) fn tests() -> Vec<Test> {
     tests!["locks":
         usage_must_have_a_cpu_part = "usage without it: BAD_VALUE, and nothing is locked; access that the buffer was not allocated for is locked or BAD_VALUE",
         usage_beyond_the_cpus_is_locked_or_bad_value = "lock with a CPU part and other bits: locked for its CPU part or, as IMapper.h has it, BAD_VALUE and nothing is locked",
-        region_must_be_inside = "negative, turned round, one too far, and as far as numbers go: BAD_VALUE, and nothing is locked; the whole, all zero and one pixel: locked",
+        region_must_be_inside = "negative, turned round, without a pixel, one too far, and as far as numbers go: BAD_VALUE, and nothing is locked; the whole, all zero and one pixel: locked",
         data_is_the_top_left_corner_whatever_the_region = "the pointer is the same for a region inside and for the whole",
         locks_nest_and_count = "five locks to read and to write take five unlocks, and the memory stays mapped to the last",
         write_and_read_locks_of_two_imports_go_together = "both at once, in either order; each unlock counts for its own import",
@@ -90,6 +90,9 @@ fn region_must_be_inside(subject: &Subject) -> Verdict {
         rect(i32::MIN, i32::MIN, i32::MAX, i32::MAX),
         rect(i32::MAX, i32::MAX, i32::MIN, i32::MIN),
         rect(64, 64, 128, 128),
+        rect(32, 32, 32, 32),
+        rect(0, 0, 64, 0),
+        rect(0, 0, 0, 64),
     ];
     for region in bad {
         let error = imported.lock_region(usage::CPU, region).err();

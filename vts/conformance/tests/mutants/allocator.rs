@@ -29,8 +29,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         &["mapper::Lock_RAW10", "answers::support_and_allocation_agree", "formats::YCBCR_P010"],
     ),
     Mutant::new(
-        "calls-front-buffers-unsupported",
-        &["allocator::FrontBufferGpuToGpu", "answers::front_buffer_is_written_and_read_by_the_cpu"],
+        "promises-front-buffers",
+        &[
+            "allocator::FrontBufferGpuToCpu",
+            "allocator::FrontBufferGpuToGpu",
+            "mapper::GetUsage64",
+            "answers::front_buffer_is_written_and_read_by_the_cpu",
+        ],
     ),
     Mutant::new(
         "stride-too-small",
@@ -45,7 +50,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant::new("repeats-ids-after-a-restart", &["ids::ids_differ_after_a_restart"]),
     Mutant::new("gives-old-memory", &["allocator::FrontBufferGpuToCpu", "answers::new_memory_is_zero"]),
     Mutant::new("gives-old-metadata", &["values::a_new_buffer_has_defaults_whatever_older_ones_were_set_to"]),
-    Mutant::new("refuses-with-code-0", &["allocator::RejectsUnknownUsages", "allocator::RejectsUnknownOptions"]),
+    Mutant::new("refuses-with-code-0", &["mapper::GetProtectedContent"]),
+    Mutant::new("refuses-with-code-3", &["allocator::RejectsUnknownUsages", "allocator::RejectsUnknownOptions"]),
     Mutant::new(
         "refuses-with-an-empty-success",
         &[
@@ -76,3 +82,23 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant::new("forgets-the-dataspace", &["sharing::dataspace_that_was_asked_for_is_there_from_the_first_import"]),
     Mutant::new("usage-of-32-bits", &["mapper::GetUsage64"]),
 ];
+
+/// Allocators that are no mutants: they lack what nobody has to have, and the tests that are named are skipped, with these words.
+pub(crate) const WITHOUT: &[(Mutant, &str)] = &[(
+    Mutant::new(
+        "calls-front-buffers-unsupported",
+        &[
+            "allocator::FrontBufferGpuToCpu",
+            "allocator::FrontBufferGpuToGpu",
+            "mapper::GetUsage64",
+            "answers::front_buffer_is_written_and_read_by_the_cpu",
+        ],
+    ),
+    "FRONT_BUFFER: isSupported and allocate2 both say no",
+)];
+
+/// The same where what they do is one of the choices that the contract leaves: the tests that are named pass.
+pub(crate) const OBEDIENT: &[Mutant] = &[Mutant::new(
+    "refuses-with-code-0",
+    &["allocator::RejectsUnknownUsages", "allocator::RejectsUnknownOptions", "allocator::RejectsZeroLayerCount"],
+)];

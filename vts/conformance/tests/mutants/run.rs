@@ -3,7 +3,7 @@
 use crate::common::artifacts;
 use crate::common::keeper::{own_service, Keeper};
 use crate::Mutant;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
@@ -24,6 +24,8 @@ const RUN_LIMIT: Duration = Duration::from_secs(300);
 pub(crate) enum Kind {
     Mapper,
     Allocator,
+    /// In one of a pair that has buffers of several views; over IAllocator V3 alone.
+    Views,
 }
 
 impl Kind {
@@ -32,6 +34,7 @@ impl Kind {
         match self {
             Kind::Mapper => "mapper",
             Kind::Allocator => "allocator",
+            Kind::Views => "views",
         }
     }
 }
@@ -45,7 +48,8 @@ pub(crate) struct Built {
 
 impl Built {
     pub(crate) fn new() -> Built {
-        let examples = artifacts::build(&["-p", "conformance", "--examples"]);
+        let features: &[&str] = if cfg!(feature = "v3") { &["--features", "v3"] } else { &[] };
+        let examples = artifacts::build(&[&["-p", "conformance", "--examples"], features].concat());
         let find = |name: &str| {
             let mut found = examples.iter().filter(|path| path.file_name().is_some_and(|file| file == name));
             found.next().unwrap_or_else(|| panic!("Cargo built no {name}")).clone()
@@ -64,17 +68,35 @@ pub(crate) struct Comparison {
     pub(crate) missing: Vec<String>,
     /// Whether none of those that should fail can run here.
     pub(crate) all_skipped: bool,
+    /// Tests that should not fail and do, where the fault is none.
+    pub(crate) failed: BTreeSet<String>,
+    /// Why those that were skipped were.
+    pub(crate) skipped: BTreeMap<String, String>,
 }
 
 /// Runs the tests that a mutant must fail. One that is skipped here, with or without the fault, need not fail.
 pub(crate) fn compare(built: &Built, kind: Kind, mutant: &Mutant) -> Comparison {
+    let faults = match (kind, mutant.name) {
+        (Kind::Mapper, name) => Faults { mapper: Some(name), allocator: None },
+        (Kind::Allocator, name) => Faults { mapper: None, allocator: Some(name) },
+        (Kind::Views, name @ "promises-views") => Faults { mapper: Some("has-views"), allocator: Some(name) },
+        (Kind::Views, name) => Faults { mapper: Some(name), allocator: Some("makes-views") },
+    };
     let listed = expected(mutant);
-    let Outcome { failed, skipped } = run(built, kind, mutant, &listed);
-    let expected: BTreeSet<String> = listed.difference(&skipped).cloned().collect();
+    let Outcome { failed, skipped } = run(built, faults, mutant, &listed);
+    let expected: BTreeSet<String> = listed.iter().filter(|name| !skipped.contains_key(*name)).cloned().collect();
     Comparison {
         missing: expected.difference(&failed).cloned().collect(),
         all_skipped: expected.is_empty() && !listed.is_empty(),
+        failed: listed.intersection(&failed).cloned().collect(),
+        skipped,
     }
+}
+
+/// What is put in front of this project's own.
+struct Faults {
+    mapper: Option<&'static str>,
+    allocator: Option<&'static str>,
 }
 
 /// The names of the tests that a mutant must fail, groups written out.
@@ -117,33 +139,31 @@ fn output_within(mut command: Command, limit: Duration) -> (String, Option<ExitS
 /// What the suite has said.
 struct Outcome {
     failed: BTreeSet<String>,
-    skipped: BTreeSet<String>,
+    skipped: BTreeMap<String, String>,
 }
 
-fn run(built: &Built, kind: Kind, mutant: &Mutant, tests: &BTreeSet<String>) -> Outcome {
+fn run(built: &Built, faults: Faults, mutant: &Mutant, tests: &BTreeSet<String>) -> Outcome {
     let service = own_service();
     let mut suite = Command::new(env!("CARGO_BIN_EXE_gralloc-conformance"));
     suite.env_remove("GRALLOC_NO_SKIP").args(["--color", "never"]);
     suite.args(std::iter::once(FIRST).chain(tests.iter().map(String::as_str)).flat_map(|name| ["--only", name]));
-    let _broken;
-    match kind {
-        Kind::Mapper => {
-            suite.arg("--allocator").arg(service.transport()).args(["--restart", &service.restart_command()]);
+    match faults.mapper {
+        Some(fault) => {
             suite.arg("--mapper").arg(&built.broken_mapper);
-            suite.env("BROKEN_MAPPER", mutant.name).env("BROKEN_MAPPER_OF", &built.mapper);
+            suite.env("BROKEN_MAPPER", fault).env("BROKEN_MAPPER_OF", &built.mapper);
         }
-        Kind::Allocator => {
-            let socket = service.socket();
-            let broken = Keeper::start(|folder| {
-                let mut command = Command::new(&built.broken_allocator);
-                command.arg(mutant.name).arg(folder.join("socket")).arg(&socket);
-                command
-            });
-            suite.arg("--allocator").arg(broken.transport()).args(["--restart", &broken.restart_command()]);
-            suite.arg("--mapper").arg(&built.mapper);
-            _broken = broken;
-        }
+        None => _ = suite.arg("--mapper").arg(&built.mapper),
     }
+    let broken = faults.allocator.map(|fault| {
+        let socket = service.socket();
+        Keeper::start(|folder| {
+            let mut command = Command::new(&built.broken_allocator);
+            command.arg(fault).arg(folder.join("socket")).arg(&socket);
+            command
+        })
+    });
+    let allocator = broken.as_ref().unwrap_or(&service);
+    suite.arg("--allocator").arg(allocator.transport()).args(["--restart", &allocator.restart_command()]);
     if mutant.alone {
         suite.args(["--time-limit", TIME_LIMIT]);
     } else {
@@ -155,5 +175,6 @@ fn run(built: &Built, kind: Kind, mutant: &Mutant, tests: &BTreeSet<String>) -> 
     let list = text.rsplit_once("\nfailures:\n").map_or("", |(_, list)| list);
     let failed = list.lines().take_while(|line| line.starts_with("    ")).map(|line| line.trim().to_owned());
     let skipped = text.lines().filter_map(|line| line.strip_prefix("test ")?.split_once(" ... ignored"));
-    Outcome { failed: failed.collect(), skipped: skipped.map(|(name, _)| name.trim().to_owned()).collect() }
+    let skipped = skipped.map(|(name, why)| (name.trim().to_owned(), why.trim().to_owned()));
+    Outcome { failed: failed.collect(), skipped: skipped.collect() }
 }

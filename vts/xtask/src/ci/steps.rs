@@ -94,6 +94,10 @@ pub(super) fn features(context: &Context) -> Result<Finding> {
             &["test", "--quiet", "-p", "service_tests", "--features", "v3", "--test", "service", "--", tests],
         )?;
     }
+    // What the suite makes of it.
+    for (test, filter) in [("suite", "allocator::"), ("mutants", "views")] {
+        run(context, &["test", "--quiet", "-p", "conformance", "--features", "v3", "--test", test, "--", filter])?;
+    }
     Ok(Finding::Passed(format!(": {} without features; the answers of V3, common V6 and common V7", seen.join(", "))))
 }
 

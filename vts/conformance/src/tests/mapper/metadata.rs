@@ -3,6 +3,7 @@
 #![allow(non_snake_case)] // The VTS's names.
 
 use crate::abi::{Error, Rect};
+use crate::allocator::Refusal;
 use crate::case::{Skip, Test, Verdict};
 use crate::descriptor::Descriptor;
 use crate::format::Format;
@@ -14,6 +15,7 @@ use crate::metadata::{
 use crate::options::Vts;
 use crate::subject::Subject;
 use crate::tests;
+use crate::tests::allocator::front_buffer;
 use std::fmt::Debug;
 
 pub(super) fn tests() -> Vec<Test> {
@@ -26,9 +28,9 @@ pub(super) fn tests() -> Vec<Test> {
         GetPixelFormatFourCC = "RGBA_8888 is DRM's ABGR8888, YV12 its YVU420",
         GetPixelFormatModifier = "there is a modifier",
         GetUsage = "the usage is exactly the descriptor's",
-        GetUsage64 = "so is one beyond 32 bits (FRONT_BUFFER)",
+        GetUsage64 = "so is one beyond 32 bits (FRONT_BUFFER), where the allocator has it",
         GetAllocationSize = "at least stride · height · 4, less than twice that",
-        GetProtectedContent = "1 for a protected buffer; without protected memory isSupported and allocate2 both say no",
+        GetProtectedContent = "1 for a protected buffer; without protected memory isSupported and allocate2 both say no, the latter with an error that is not 0",
         GetCompression = "no compression",
         GetInterlaced = "not interlaced",
         GetChromaSiting = "RGBA_8888 has no chroma siting",
@@ -101,7 +103,7 @@ fn GetUsage(subject: &Subject) -> Verdict {
 fn GetUsage64(subject: &Subject) -> Verdict {
     let usage = usage::FRONT_BUFFER | usage::GPU_RENDER_TARGET | usage::COMPOSER_OVERLAY | usage::GPU_TEXTURE;
     let info = Descriptor::generic().usage(usage);
-    let buffer = subject.allocator.optional(&info).expect("FRONT_BUFFER is called unsupported");
+    let buffer = front_buffer(subject, &info)?;
     assert_eq!(buffer.import(subject.mapper).get::<u64>(Standard::USAGE), usage);
     Ok(())
 }
@@ -117,6 +119,10 @@ fn GetAllocationSize(subject: &Subject) -> Verdict {
 fn GetProtectedContent(subject: &Subject) -> Verdict {
     let info = Descriptor::generic().named("prot8888").usage(usage::PROTECTED | usage::COMPOSER_OVERLAY);
     let Some(buffer) = subject.allocator.optional(&info) else {
+        // This program takes a refusal's code for a status, of which 0 is success ("Failed to set error properly").
+        if let Err(Refusal::Error(code, _)) = subject.allocator.allocate(&info, 1) {
+            assert_ne!(code, 0, "the error's code says OK");
+        }
         return Err(Skip("this allocator has no protected memory: isSupported and allocate2 both say no".to_owned()));
     };
     assert_eq!(buffer.import(subject.mapper).get::<u64>(Standard::PROTECTED_CONTENT), 1);

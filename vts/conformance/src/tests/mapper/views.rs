@@ -1,6 +1,6 @@
 //! Buffers of several views, since 17: version 6 of the mapper and V3 of the allocator, which neither has to be (`VersionChecks`
 //! of the same program wants the mapper to say 5). The skips and the demands are the VTS's
-//! (`graphics/mapper/stable-c/vts`, the tree of 17); the last three have met no allocator that makes such buffers.
+//! (`graphics/mapper/stable-c/vts`, the tree of 17); the last three have met no allocator but one of `examples`.
 
 #![allow(non_snake_case)] // The VTS's names.
 
