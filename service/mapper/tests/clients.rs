@@ -363,6 +363,9 @@ fn u_gralloc_of_mesa_reads_a_linear_buffer_in_its_first_fd() {
     }
 }
 
+/// A format, its layout, its fourcc, a pixel's bits, and its components from the lowest bit: type, offset, bits.
+type Packed<'c> = (PixelFormat, Layout, &'static [u8; 4], i64, &'c [[i64; 3]]);
+
 /// Linux `drm_fourcc.h`, little endian, from the lowest bit: where a display and a GPU that were told the fourcc look for each
 /// component, as the planes' readers do by the metadata.
 #[test]
@@ -371,7 +374,7 @@ fn packed_formats_of_more_than_8_bits_lie_where_their_fourcc_says() {
     let ten_lowest_red = [[R, 0, 10], [G, 10, 10], [B, 20, 10], [A, 30, 2]];
     let ten_lowest_blue = [[B, 0, 10], [G, 10, 10], [R, 20, 10], [A, 30, 2]];
     let halves = [[R, 0, 16], [G, 16, 16], [B, 32, 16], [A, 48, 16]];
-    let packed: [(PixelFormat, Layout, &[u8; 4], i64, &[[i64; 3]]); 4] = [
+    let packed: [Packed; 4] = [
         (PixelFormat::Rgba1010102, Layout::Rgba1010102, b"AB30", 32, &ten_lowest_red),
         (PixelFormat::Bgra1010102, Layout::Bgra1010102, b"AR30", 32, &ten_lowest_blue),
         (PixelFormat::Bgrx1010102, Layout::Bgrx1010102, b"XR30", 32, &ten_lowest_blue[..3]),
