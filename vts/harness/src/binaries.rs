@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use cargo_metadata::{Artifact, Message, TargetKind};
 use object::{Architecture, Object as _};
 
-use crate::arch::{Cross, ARM64};
+use crate::arch::{Compiler, Cross, ARM64};
 use crate::error::{At, Error, Result};
 use crate::progress::Progress;
 
@@ -119,8 +119,17 @@ pub fn build_tests(workspace: &Path, packages: &[String], progress: &Progress) -
 impl Cross {
     /// Cargo with the cross compiler.
     pub(crate) fn cargo(&self, workspace: &Path, verb: &str) -> Command {
-        let Self { target, toolchain, folder } = self;
-        let mut command = toolchain.cargo(verb, workspace, target.triple, "std,panic_unwind,test", folder);
+        let Self { target, compiler } = self;
+        let mut command = match compiler {
+            Compiler::Own(folder) => {
+                let mut command = Command::new(cargo());
+                command.current_dir(workspace).args([verb, "--target", target.triple, "--target-dir"]).arg(folder);
+                command
+            }
+            Compiler::Debian(toolchain, folder) => {
+                toolchain.cargo(verb, workspace, target.triple, "std,panic_unwind,test", folder)
+            }
+        };
         command.env(target.linker_variable, target.linker);
         // They are stripped for the guest in any case. As the service manager is built, with which they share dependencies.
         command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_STRIP", "debuginfo");

@@ -13,7 +13,6 @@ use vm_harness::kernel::Kernel;
 use vm_harness::machine::{Accel, Options};
 use vm_harness::prerequisites::{self, Need};
 use vm_harness::rootfs::Rootfs;
-use vm_harness::toolchain::Toolchain;
 
 use crate::aosp;
 use crate::context::Context;
@@ -255,10 +254,7 @@ impl Prepared {
         ensure!(image == arch, "{}: an image for {image}; that goes with --arch {image}", kernel.image.display());
         let cross = match arch {
             Arch::X86_64 => None,
-            Arch::Arm64 => {
-                let toolchain = Toolchain::get(&aosp::toolchain(context), progress)?;
-                Some(Cross { target: &ARM64, toolchain, folder: context.target.join("arm64") })
-            }
+            Arch::Arm64 => Some(Cross::get(&ARM64, &aosp::toolchain(context), &context.target, progress)?),
         };
         let rootfs = Rootfs::base(&context.workspace, &cache, &kernel, cross.as_ref(), progress)?;
         Ok(Self { kernel, rootfs, cross, options: machine.options() })

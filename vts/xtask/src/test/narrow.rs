@@ -13,7 +13,6 @@ use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
 use vm_harness::prerequisites::{ensure, Need};
 use vm_harness::rootfs::{MAPPER_PATH, NARROW_MAPPER_PATH};
-use vm_harness::toolchain::Toolchain;
 
 use super::guest::{end, run_program, LIMIT};
 use crate::aosp;
@@ -41,10 +40,9 @@ const SHOW: &str = "--show-output";
 pub(super) fn run(context: &Context, machine: &MachineArgs, whole: bool, report: &mut Report) -> Result<()> {
     let cache = context.cache();
     ensure(&[Need::DpkgDeb, Need::NarrowLinker, Need::NarrowLibc], &cache, &context.progress)?;
-    let toolchain = Toolchain::get(&aosp::toolchain(context), &context.progress)?;
     let mut prepared = Prepared::new(context, machine)?;
     context.progress.step("building 32-bit clients");
-    let cross = Cross { target: &I686, toolchain, folder: context.target.join("i686") };
+    let cross = Cross::get(&I686, &aosp::toolchain(context), &context.target, &context.progress)?;
     let packages = [service::MAPPER, service::CONFORMANCE];
     let narrow = cross.build(&context.workspace, &packages, &TESTED, &context.progress)?;
     context.progress.step("building the 64-bit service and suite");
