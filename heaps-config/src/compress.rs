@@ -1,22 +1,29 @@
 //! `[[compress]]`: what is written becomes grids of blocks, and what is stated of them is held against itself.
 
 use crate::code::Code;
-use crate::document::{CompressDoc, GridDoc};
+use crate::document::{CompressDoc, Document, GridDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::format::drm;
 use crate::names::Names;
-use crate::policy::{Compress, Initialise};
+use crate::policy::{Compress, Condition, Initialise, LayoutName, VendorFormat};
 use crate::resolve::{multiple, resolve_condition};
 use gralloc_buffer::layout::afbc;
 use gralloc_buffer::layout::blocks::{Body, TwoFields};
 use gralloc_buffer::layout::compression::NO_MODIFIER;
-use gralloc_buffer::layout::{Blocks, Grid, TypeName, MAX_PLANES};
+use gralloc_buffer::layout::{Blocks, Component, ComponentKind, Grid, PlaneShape, TypeName, MAX_PLANES};
+use gralloc_buffer::{Layout, PixelFormat};
 
 /// Most samples of a block each way, and most bytes of one number in a grid: larger ones are mistakes.
 const MOST: u32 = 1 << 20;
 
 /// The compression of an entry. A wrong value goes to `findings`.
-pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> Compress {
+pub(crate) fn resolve(
+    doc: &CompressDoc,
+    path: &KeyPath,
+    names: &Names,
+    (document, formats): (&Document, &[VendorFormat]),
+    findings: &mut Vec<Finding>,
+) -> Compress {
     let (fourcc, modifier) = drm(&doc.fourcc, doc.modifier, Code::Compression, path, findings);
     if modifier == 0 {
         let message = format!("compress \"{}\" has the modifier 0, which says lines of pixels", doc.name);
@@ -73,6 +80,14 @@ pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings
             None
         }
     };
+    let when = resolve_condition(&doc.when, path, names, findings);
+    if fourcc != 0 {
+        let became = |flexible: PixelFormat| {
+            let own = document.resolutions.iter().filter(|it| it.format == flexible.name());
+            own.filter_map(|it| names.layout(&it.to)).collect::<Vec<_>>()
+        };
+        one_fourcc(doc, &when, &became, formats, path, findings);
+    }
     Compress {
         name: doc.name.clone(),
         fourcc,
@@ -96,8 +111,82 @@ pub(crate) fn resolve(doc: &CompressDoc, path: &KeyPath, names: &Names, findings
             layer_align: multiple(doc.layer_align.unwrap_or(1), &path.key("layer_align"), findings),
         },
         initialise: initialise(doc, path, findings),
-        when: resolve_condition(&doc.when, path, names, findings),
+        when,
     }
+}
+
+/// A fourcc is stated of every buffer that the entry takes, so these have the same planes: what importers were told of others would
+/// not be so. An alpha that is not there makes no difference.
+fn one_fourcc(
+    doc: &CompressDoc,
+    when: &Condition,
+    became: &dyn Fn(PixelFormat) -> Vec<LayoutName>,
+    formats: &[VendorFormat],
+    path: &KeyPath,
+    findings: &mut Vec<Finding>,
+) {
+    let CompressDoc { name, fourcc, merged, .. } = doc;
+    let list = |names: &[String]| names.iter().any(|name| !name.is_empty());
+    if !list(&doc.when.layouts) && !list(&doc.when.formats) {
+        let message = format!("compress \"{name}\" states the fourcc \"{fourcc}\" of every format there is");
+        let help = "layouts = [\"RGBA_8888\"]: those that have this fourcc when they are compressed";
+        findings.push(Finding::new(Code::Compression, path.clone(), message).help(help));
+        return;
+    }
+    // A flexible format is what it becomes.
+    let of = |format: &PixelFormat| match (*format, Layout::of(*format)) {
+        (PixelFormat::Vendor(value), _) => vec![LayoutName::Vendor(value)],
+        (_, Some(layout)) => vec![LayoutName::Table(layout)],
+        (flexible, None) => became(flexible),
+    };
+    let vendor = |value: i32| formats.iter().find(|format| format.value == value);
+    let shapes = |layout: LayoutName| match layout {
+        LayoutName::Table(layout) => Some(layout.shapes()),
+        LayoutName::Vendor(value) => vendor(value).map(VendorFormat::shapes),
+    };
+    let (key, layouts): (_, Vec<LayoutName>) = match when.layouts.is_empty() {
+        true => ("formats", when.formats.iter().flat_map(of).collect()),
+        false => ("layouts", when.layouts.clone()),
+    };
+    let called = |layout: LayoutName| match layout {
+        LayoutName::Table(layout) => layout.name(),
+        LayoutName::Vendor(value) => vendor(value).map_or("?", |format| format.name.as_str()),
+    };
+    let mut alike = layouts.iter().filter_map(|layout| Some((*layout, seen(shapes(*layout)?, *merged))));
+    let Some((first, planes)) = alike.next() else { return };
+    if let Some((other, _)) = alike.find(|(_, others)| *others != planes) {
+        let message = format!(
+            "compress \"{name}\" states the fourcc \"{fourcc}\" of {} and of {}, which lie otherwise",
+            called(first),
+            called(other)
+        );
+        findings.push(Finding::new(Code::Compression, path.key(key), message).help("an entry for each"));
+    }
+}
+
+/// What a fourcc says of planes: for each its subsampling, the bytes of a group of samples, and the components but alpha. Of merged ones the
+/// order in which they lay is gone.
+fn seen(shapes: &[PlaneShape], merged: bool) -> Vec<(u32, u32, u8, u8, Vec<Component>)> {
+    let of = |shape: &PlaneShape| {
+        let parts: Vec<Component> =
+            shape.components.iter().filter(|part| part.kind != ComponentKind::A).copied().collect();
+        let PlaneShape { horizontal_subsampling: across, vertical_subsampling: down, .. } = *shape;
+        (across, down, shape.group_samples, shape.group_bytes, parts)
+    };
+    let mut all: Vec<_> = shapes.iter().map(of).collect();
+    if merged {
+        let mut split: Vec<_> = Vec::new();
+        for (across, down, samples, bytes, parts) in all {
+            let count = u8::try_from(parts.len()).unwrap_or(u8::MAX).max(1);
+            split.extend(parts.into_iter().map(|part: Component| {
+                let alone = Component { offset_bits: 0, size_bits: part.size_bits, kind: part.kind };
+                (across, down, samples, bytes / count, vec![alone])
+            }));
+        }
+        split.sort_by_key(|(.., parts)| parts.first().map(|part| part.kind.name()));
+        all = split;
+    }
+    all
 }
 
 /// What is written into new buffers. Arm's headers are of Arm's modifier, at the buffer's start, of 16 bytes a block.

@@ -43,7 +43,7 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
         heaps: heaps.collect(),
         rules: items(&document.rules, "rule", |rule, path| resolve_rule(rule, &path, &names, &twins, findings)),
         compressions: items(&document.compressions, "compress", |it, path| {
-            crate::compress::resolve(it, &path, &names, findings)
+            crate::compress::resolve(it, &path, &names, (document, &formats), findings)
         }),
         alignments: items(&document.alignments, "align", |align, path| {
             crate::align::resolve(align, &path, &names, findings)

@@ -651,7 +651,7 @@ fn modifiers_of_arm_speak_of_what_formats_are() {
     }
     // `formats` name layouts too, those that flexible ones become among them.
     assert!(lint_text(&ytr("", "formats = [\"RGBA_8888\", \"IMPLEMENTATION_DEFINED\"]")).findings.is_empty());
-    among(&ytr("", "formats = [\"RGBA_8888\", \"YCBCR_420_888\"]"), Code::Compression, "compress[0].modifier");
+    among(&ytr("", "formats = [\"YCBCR_420_888\"]"), Code::Compression, "compress[0].modifier");
     let split = |planes: &str| text(&vendor(planes), layouts, "0x0800000000000061", "block = [16, 16]");
     for planes in ["like = \"RGB_565\"", "planes = [{ components = [\"R:5\", \"G:6\", \"B:5\"] }]"] {
         only(&split(planes), Code::Compression, "compress[0].modifier");
@@ -667,7 +667,7 @@ fn modifiers_of_arm_speak_of_what_formats_are() {
 #[test]
 fn rules_for_compressed_buffers_are_not_for_those_who_count_in_lines() {
     let rule = "[[rule]] #!\nname = \"c\"\ncompressed = true\nall_of = [\"GPU_DATA_BUFFER\"]\nheaps = [\"system\"]\n";
-    let entry = "[[compress]]\nname = \"c\"\nfourcc = \"AB24\"\nmodifier = 0x0100000000000002\ngrid = [{}]\n";
+    let entry = "[[compress]]\nname = \"c\"\nfourcc = \"none\"\nmodifier = 0x00ffffffffffffff\ngrid = [{}]\n";
     let text = instead("[[rule]]\nname = \"rest\"", &format!("{entry}{rule}[[rule]]\nname = \"rest\""));
     only(&text, Code::Contradiction, "rule[1]");
 }
@@ -676,7 +676,7 @@ fn rules_for_compressed_buffers_are_not_for_those_who_count_in_lines() {
 #[test]
 fn compressions_that_earlier_ones_leave_nothing_for() {
     let entry = |name: &str, when: &str| {
-        format!("[[compress]] \nname = \"{name}\"\nfourcc = \"AB24\"\nmodifier = 0x0100000000000002\n{when}\ngrid = [{{}}]\n")
+        format!("[[compress]] \nname = \"{name}\"\nfourcc = \"none\"\nmodifier = 0x00ffffffffffffff\n{when}\ngrid = [{{}}]\n")
     };
     let marked = |name: &str, when: &str| entry(name, when).replacen("]] ", "]] #!", 1);
     let text = with(&format!("{}{}", entry("all", ""), marked("rgba", "layouts = [\"RGBA_8888\"]")));
@@ -859,13 +859,43 @@ fn areas_of_compressions_lie_apart() {
         Code::Compression,
         "compress[0].column_bytes",
     );
-    let everything = compress(columns).replace("layouts = [\"RGBA_8888\"]\n", "");
-    only(&everything, Code::Compression, "compress[0].column_bytes");
+    let everything = compress(&columns.replace(" #!", "")).replace("layouts = [\"RGBA_8888\"]\n", "");
+    only(&everything.replace("[[compress]]", "[[compress]] #!"), Code::Compression, "compress[0]");
     let headers = "type_name = \"QTI\"\nheader_type = 1\nheader_planes = true #!\ngrid = [{ block = [16, 16], header_bytes = 1 }]";
     assert!(lint_text(&of("NV12", headers)).findings.is_empty());
     among(&of("I420", headers), Code::Compression, "compress[0].header_planes");
     let huge = "grid = [{ block = [1048576, 1048576], tile = [1048576, 1048576], bits = 1048576 }] #!";
     among(&compress(huge), Code::Compression, "compress[0].grid");
+}
+
+/// What is stated of a buffer has to be so for every format that the entry takes, and the service refuses what lies as well.
+#[test]
+fn a_compression_states_the_fourcc_of_what_it_takes() {
+    let of = |layouts: &str, fourcc: &str, lines: &str| {
+        let modifier = if fourcc == "none" { "0x00ffffffffffffff" } else { "0x0100000000000002" };
+        let text = compress(&format!("modifier = {modifier}\n{lines}grid = [{{}}]"));
+        text.replace("layouts = [\"RGBA_8888\"]", layouts).replace("\"AB24\"", &format!("\"{fourcc}\""))
+    };
+    let everything = of("", "AB24", "").replace("[[compress]]", "[[compress]] #!");
+    let found = only(&everything, Code::Compression, "compress[0]");
+    assert!(found.finding.message.contains("every format"), "{found:?}");
+    assert!(lint_text(&everything).loadable().is_none());
+    only(&of("layouts = [\"RGBA_8888\", \"RGB_565\"] #!", "AB24", ""), Code::Compression, "compress[0].layouts");
+    only(&of("layouts = [\"NV12\", \"NV21\"] #!", "NV12", ""), Code::Compression, "compress[0].layouts");
+    only(&of("layouts = [\"NV12\", \"P010\"] #!", "YU08", "merged = true\n"), Code::Compression, "compress[0].layouts");
+    only(&of("formats = [\"RGBA_8888\", \"BGRA_8888\"] #!", "AB24", ""), Code::Compression, "compress[0].formats");
+    let flexible = of("formats = [\"RGBA_8888\", \"YCBCR_420_888\"] #!", "AB24", "");
+    only(&flexible, Code::Compression, "compress[0].formats");
+    // Stated of none; an alpha that is not there; planes whose order is gone.
+    for (layouts, fourcc, lines) in [
+        ("", "none", ""),
+        ("layouts = [\"RGBA_8888\", \"RGBX_8888\"]", "AB24", ""),
+        ("layouts = [\"NV12\", \"NV21\", \"YV12\"]", "YU08", "merged = true\n"),
+        ("formats = [\"RGBA_8888\", \"IMPLEMENTATION_DEFINED\"]", "AB24", ""),
+    ] {
+        let linted = lint_text(&of(layouts, fourcc, lines));
+        assert!(linted.findings.is_empty(), "{layouts}: {}", linted.render(false));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Policies of a careless author's: the rules of a shipped one, with any formats, alignments, compressions and types of metadata.
 
 use crate::bytes::Bytes;
+use gralloc_buffer::layout::compression::NO_MODIFIER;
 use gralloc_buffer::layout::needs::ChromaStride;
 use gralloc_buffer::layout::Combine;
 use gralloc_buffer::metadata::vendor::{Computed, Encoding};
@@ -172,10 +173,14 @@ fn compress(at: u8, bytes: &mut Bytes<'_>, formats: &[String]) -> CompressDoc {
     let modifier = if arm { *bytes.pick(&[AFBC, TILED]) } else { bytes.number().unsigned_abs() >> 1 | 1 };
     let columns = !arm && bytes.once_in(4);
     let named = !bytes.once_in(5);
+    let when = when(bytes, formats);
+    // A fourcc is one layout's: what takes all states none.
+    let stated = !when.layouts.is_empty() && !bytes.once_in(16);
+    let modifier = if stated { modifier } else { NO_MODIFIER };
     CompressDoc {
         name: format!("C{at}"),
-        when: when(bytes, formats),
-        fourcc: if bytes.once_in(16) { "none".to_owned() } else { "AB24".to_owned() },
+        when,
+        fourcc: if stated { "AB24".to_owned() } else { "none".to_owned() },
         modifier,
         modifier_lines_at: columns.then_some(8),
         type_name: named.then(|| "vendor.acme.Compression".to_owned()),
