@@ -77,7 +77,11 @@ impl Board {
 
     /// The entry that states all that is told of a buffer, of those whose usages it has.
     fn entry(&self, told: &Told, usage: Usage) -> Option<&CompressDoc> {
-        let has = |entry: &&CompressDoc| entry.when.all_of.iter().all(|name| usage.contains(self.bit(name)));
+        let is = |name: &String| usage.contains(self.bit(name));
+        let has = |entry: &&CompressDoc| {
+            let when = &entry.when;
+            when.all_of.iter().all(is) && (when.any_of.is_empty() || when.any_of.iter().any(is))
+        };
         self.document.compressions.iter().filter(has).find(|entry| told.is_as(entry))
     }
 

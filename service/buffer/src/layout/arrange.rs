@@ -147,7 +147,8 @@ impl<'a> Form<'a> {
                 offset = offset.checked_next_multiple_of(start)?;
             }
             *span = Span { offset, stride: plane_stride, lines };
-            offset = offset.checked_add(self.extent(span, shape, own)?)?;
+            let is_last = index.checked_add(1) == Some(self.shapes.len());
+            offset = offset.checked_add(self.extent(span, shape, own, is_last)?)?;
         }
         Some((spans, offset))
     }
@@ -246,11 +247,15 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// Bytes of a plane with what stands behind it.
-    fn extent(&self, span: &Span, shape: &PlaneShape, own: &super::needs::PlaneNeeds) -> Option<u64> {
+    /// Bytes of a plane with what stands behind it. Behind YV12's last plane there may be something, between its planes not.
+    fn extent(&self, span: &Span, shape: &PlaneShape, own: &super::needs::PlaneNeeds, is_last: bool) -> Option<u64> {
         let bytes = span.stride.checked_mul(span.lines)?;
-        if self.contract.yv12 || self.contract.fixed_stride {
+        if self.contract.fixed_stride {
             return Some(bytes);
+        }
+        if self.contract.yv12 {
+            let size = if is_last { own.size_bytes.max(1) } else { 1 };
+            return bytes.checked_next_multiple_of(size);
         }
         let lines = own.padding_lines.div_ceil(shape.vertical_subsampling.into());
         let padding = span.stride.checked_mul(lines)?.checked_add(own.padding_bytes)?;

@@ -44,7 +44,7 @@ impl Contract {
                 Some("its chroma lines are half of luma's, rounded to 16 bytes, by its definition")
             }
             Ask::PlaneStart(1.., 2..)
-            | Ask::PlaneSize(_, 2..)
+            | Ask::PlaneSize(0..=1, 2..)
             | Ask::PaddingBytes(_, 1..)
             | Ask::PaddingLines(_, 1..)
                 if self.yv12 =>
