@@ -80,7 +80,7 @@ codes! {
     PoolUnused = "pool-unused", Warning, "What is to be kept ready never will be, or not all of it.";
     AlignUnused = "align-unused", Warning, "The alignment requires nothing.";
     IgnoredKey = "ignored-key", Warning, "The key says nothing here: another key, or the absence of one, takes its meaning away.";
-    AlignSlipped = "align-slipped", Warning, "An alignment for a format by name; a flexible format that becomes the same layout slips past it.";
+    AlignSlipped = "align-slipped", Warning, "An alignment for a format by name; a flexible format that becomes the same layout, or a vendor's that is like it, slips past it.";
     AlignImpossible = "align-impossible", Error, "No number is all that the alignment asks for, or none that 64 bits hold.";
 }
 

@@ -7,6 +7,7 @@ mod compress;
 mod contradiction;
 mod flexible;
 mod ignored;
+mod like;
 mod limits;
 mod must;
 mod nodes;
@@ -43,6 +44,7 @@ pub fn lint_tree(tree: &Tree) -> Validated {
     unused::check(document, policy, reach.as_ref(), &mut more);
     align::check(document, policy, &mut more);
     ignored::check(document, policy, &mut more);
+    like::check(policy, &mut more);
     nodes::check(document, &mut more);
     compress::check(policy, reach.as_ref(), &mut more);
     vendor_metadata::check(policy, &mut more);

@@ -948,6 +948,31 @@ fn alignments_that_a_resolution_slips_past() {
     }
 }
 
+/// A format that is `like` a layout is one of its own to conditions: whoever has an alignment for the layout alone is told.
+#[test]
+fn alignments_that_a_vendors_format_slips_past() {
+    let with = |align: &str| {
+        let text = format("value = 0x102\nfourcc = \"NV12\"\nlike = \"NV12\" #!");
+        format!("{text}\n[[align]]\nname = \"yuv\"\nstride_bytes = 64\n{align}\n")
+    };
+    let found = only(&with("layouts = [\"NV12\"]"), Code::AlignSlipped, "format[0].like");
+    assert!(found.finding.message.contains("align \"yuv\""), "{found:?}");
+    assert_eq!(found.finding.related.first().unwrap().0.to_string(), "align[0]");
+    for good in [
+        "layouts = [\"NV12\", \"NV15\"]",
+        "layouts = [\"NV21\"]",
+        "compressed = false",
+        "layouts = [\"NV12\"]\nnot_formats = [\"NV15\"]",
+        "layouts = [\"NV12\"]\n[[align]]\nname = \"own\"\nformats = [\"NV15\"]\nstride_pixels = 128",
+    ] {
+        let linted = lint_text(&with(good));
+        assert!(linted.findings.is_empty(), "{good}: {}", linted.render(false));
+    }
+    // A multiple for AIDL's format is one for the layout.
+    let with = with("formats = [\"YCRCB_420_SP\"]").replace("like = \"NV12\"", "like = \"NV21\"");
+    only(&with, Code::AlignSlipped, "format[0].like");
+}
+
 #[test]
 fn compressions_that_never_apply() {
     only(&compress("all_of = [\"CPU_READ_OFTEN\"] #!\ngrid = [{}]"), Code::CompressUnmapped, "compress[0].all_of");
