@@ -272,3 +272,33 @@ fn sand_worked_examples() {
     assert_eq!(old.planes.as_slice()[1].offset_bytes, 139_264);
     assert_eq!(info(&policy, asked("P030", "VIDEO_DECODER", 1920, 1080)).buffer_bytes, 4_147_200);
 }
+
+/// `framebuffer_check` of DRM's core and `drm_gem_fb_init_with_funcs` know nothing of columns: a pitch has the bytes of the width, and
+/// the last line of so many ends in the buffer. `drm_format_info` has one byte a sample of NV12 and two of its chroma; of P030 four
+/// and eight bytes for three.
+#[test]
+fn sand_is_a_framebuffer_for_drm() {
+    let policy = policy("raspberrypi.toml", include_str!("../../vendors/raspberrypi.toml"));
+    for (format, usage, block) in [
+        ("YCBCR_420_888", "VIDEO_DECODER", 1),
+        ("YCBCR_420_888", "VIDEO_DECODER|OLD_DECODER", 1),
+        ("P030", "VIDEO_DECODER", 3),
+    ] {
+        for (width, height) in [(1920, 1080), (1000, 562), (64, 64), (4096, 2304), (1366, 768)] {
+            let info = info(&policy, asked(format, usage, width, height));
+            let (width, height) = (u64::try_from(width).unwrap(), u64::try_from(height).unwrap());
+            let bytes = if block == 3 { 4 } else { 1 };
+            for (plane, (across, down, bytes)) in
+                info.planes.as_slice().iter().zip([(width, height, bytes), (width.div_ceil(2), height / 2, 2 * bytes)])
+            {
+                let least = across.div_ceil(block) * bytes;
+                assert!(u64::from(plane.stride_bytes) >= least, "{format} {width}x{height}: {plane:?}");
+                let end = plane.offset_bytes + (down - 1) * u64::from(plane.stride_bytes) + least;
+                assert!(end <= info.buffer_bytes, "{format} {width}x{height}: {plane:?}");
+            }
+            // Columns of 128 bytes: 128 pixels, or 96 of ten bits.
+            let column = if block == 3 { 96 } else { 128 };
+            assert_eq!(u64::from(info.stride), width.next_multiple_of(column), "{format} {width}x{height}");
+        }
+    }
+}

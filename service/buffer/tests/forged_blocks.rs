@@ -70,7 +70,11 @@ fn sand() -> BufferInfo {
         modifier: 0x0700_0000_0000_3004,
         compression: Some(Compression { columns: true, areas, ..Compression::default() }),
         stride: 256,
-        planes: Planes::from_slice(&[plane(0), Plane { lines: 16, ..plane(4096) }]).unwrap(),
+        planes: Planes::from_slice(&[
+            Plane { stride_bytes: 256, ..plane(0) },
+            Plane { stride_bytes: 256, lines: 16, ..plane(4096) },
+        ])
+        .unwrap(),
         layer_bytes: 12288,
         buffer_bytes: 12288,
         ..ubwc()
@@ -179,32 +183,38 @@ fn areas_that_overlap_or_leave_their_layer_are_refused() {
 /// That planes lie in columns excuses none of it: what a reader finds in one column is one plane's.
 #[test]
 fn columns_that_overlap_or_leave_their_layer_are_refused() {
-    let chroma = Plane { lines: 16, ..plane(4096) };
+    let luma = Plane { stride_bytes: 256, ..plane(0) };
+    let chroma = Plane { stride_bytes: 256, lines: 16, ..plane(4096) };
     let bad = |index, found| HandleError::Planes(LayoutError::Plane { index, found });
     let (offset, stride, lines) = (PLANES + 4, PLANES + 6, PLANES + 7);
     for (changes, index, found) in [
-        // Chroma in the last line of luma, in the first, and a line below where it belongs.
+        // Chroma in the last line of luma, in the first, and a line below where it belongs: columns of 124, 0 and 132 bytes.
         (vec![(offset, 3968)], 1, Plane { offset_bytes: 3968, ..chroma }),
         (vec![(offset, 0)], 1, Plane { offset_bytes: 0, ..chroma }),
         (vec![(offset, 4224)], 1, Plane { offset_bytes: 4224, ..chroma }),
-        // Luma of more lines than are above chroma, and of columns that are wider than chroma's.
-        (vec![(PLANES + 3, 64)], 1, chroma),
-        (vec![(PLANES + 2, 256)], 1, chroma),
-        // Chroma of lines that do not make its bytes, of columns that are narrower, of more columns than luma has.
+        // Columns of no whole bytes, and of which a line has no whole number.
+        (vec![(offset, 4100)], 1, Plane { offset_bytes: 4100, ..chroma }),
+        (vec![(offset, 3072)], 1, Plane { offset_bytes: 3072, ..chroma }),
+        // Luma of more lines than its bytes, and of longer ones.
+        (vec![(PLANES + 3, 64)], 0, Plane { lines: 64, ..luma }),
+        (vec![(PLANES + 2, 512)], 0, Plane { stride_bytes: 512, ..luma }),
+        // Luma of other lines than are above chroma: in columns of 64 bytes there are 64.
+        (vec![(PLANES + 3, 31), (AREAS + 1, 7936)], 1, chroma),
+        // Chroma of lines that do not make its bytes, and of shorter ones.
         (vec![(lines, 17)], 1, Plane { lines: 17, ..chroma }),
-        (vec![(stride, 64), (lines, 32)], 1, Plane { stride_bytes: 64, lines: 32, ..chroma }),
+        (vec![(stride, 128), (lines, 32)], 1, Plane { stride_bytes: 128, lines: 32, ..chroma }),
         (vec![(AREAS + 3, 6144)], 1, chroma),
         // Part of a column, and a header, which columns do not have.
-        (vec![(AREAS + 1, 8191)], 0, plane(0)),
-        (vec![(AREAS, 128)], 0, plane(0)),
+        (vec![(AREAS + 1, 8191)], 0, luma),
+        (vec![(AREAS, 128)], 0, luma),
     ] {
         refused(&sand(), &changes, &bad(index, found));
     }
-    // A third column of each, which the layer has no room for although each plane by itself would fit.
-    let outside = HandleError::Planes(LayoutError::Outside { end: Some(18432), layer_bytes: 12288 });
-    refused(&sand(), &[(AREAS + 1, 12288), (AREAS + 3, 6144)], &outside);
+    // Luma and chroma each fit the layer; all columns of both do not.
+    let outside = HandleError::Planes(LayoutError::Outside { end: Some(12544), layer_bytes: 12288 });
+    refused(&sand(), &[(lines, 17), (AREAS + 3, 4352)], &outside);
     // A third plane: there are no headers that could be one.
-    let third = [(PLANE_COUNT, 3), (PLANES + 8, 6144), (PLANES + 10, 128), (PLANES + 11, 1), (AREAS + 5, 256)];
+    let third = [(PLANE_COUNT, 3), (PLANES + 8, 6144), (PLANES + 10, 256), (PLANES + 11, 1), (AREAS + 5, 256)];
     refused(&sand(), &third, &HandleError::Planes(LayoutError::PlaneCount { found: 3, expected: 2 }));
     // The flag on planes that lie one behind the other.
     let columns = encode(&sand())[FLAGS];

@@ -97,9 +97,9 @@ fn any_compressed() -> impl Strategy<Value = BufferInfo> {
             planes.truncate(info.shapes().len());
             end = 0;
             for (plane, area) in planes.iter_mut().zip(&mut compression.areas) {
-                *plane = Plane { offset_bytes: end, stride_bytes: width, ..*plane };
+                *plane = Plane { offset_bytes: end, stride_bytes: width * count, ..*plane };
                 *area = Area { header_bytes: 0, body_bytes: width * plane.lines * count };
-                end += plane.bytes();
+                end += u64::from(width) * u64::from(plane.lines);
             }
             end *= u64::from(count);
         }
@@ -151,11 +151,17 @@ fn hold_areas(info: &BufferInfo, compression: &Compression) -> Result<bool, Test
     prop_assert!(!info.mappable, "the CPU could lock it");
     let planes = || info.planes.as_slice().iter().zip(&compression.areas);
     let mut ranges = Vec::new();
-    let column: u128 = planes().map(|(plane, _)| u128::from(plane.stride_bytes) * u128::from(plane.lines)).sum();
+    // A second plane begins behind the first one's lines of a column.
+    let all = info.planes.as_slice();
+    let width = match all {
+        [first, second, ..] if compression.columns => second.offset_bytes / u64::from(first.lines),
+        _ => all[0].stride_bytes.into(),
+    };
+    let column: u128 = all.iter().map(|plane| u128::from(width) * u128::from(plane.lines)).sum();
     for (plane, area) in planes() {
         let start = u128::from(plane.offset_bytes);
         let bytes = u128::from(area.header_bytes) + u128::from(area.body_bytes);
-        let lines = u128::from(plane.stride_bytes) * u128::from(plane.lines);
+        let lines = u128::from(width) * u128::from(plane.lines);
         // Where the last column begins, and what is there.
         let (last, bytes) = if compression.columns { (bytes / lines - 1, lines) } else { (0, bytes) };
         let end = start + bytes;

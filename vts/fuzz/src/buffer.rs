@@ -25,7 +25,14 @@ pub(crate) fn is_whole(info: &BufferInfo, ints: &[i32]) {
     let lines = |plane: &Plane| u128::from(plane.stride_bytes) * u128::from(plane.lines);
     // Planes in columns have their lines in each; of others there is one, as long as they are.
     let columns = info.compression.is_some_and(|compression| compression.columns);
-    let column: u128 = planes.iter().map(lines).sum();
+    // A second plane begins behind the first one's lines of a column.
+    let width = match planes {
+        [first, second, ..] if columns => u128::from(second.offset_bytes) / u128::from(first.lines),
+        [first, ..] => first.stride_bytes.into(),
+        [] => 0,
+    };
+    let in_column = |plane: &Plane| width * u128::from(plane.lines);
+    let column: u128 = planes.iter().map(in_column).sum();
     let mut ranges = Vec::new();
     for (index, plane) in planes.iter().enumerate() {
         let start = u128::from(plane.offset_bytes);
@@ -42,7 +49,7 @@ pub(crate) fn is_whole(info: &BufferInfo, ints: &[i32]) {
             }
         };
         assert_eq!(u128::from(info.plane_bytes(index)), bytes);
-        let (last, own) = if columns { (bytes / lines(plane) - 1, lines(plane)) } else { (0, bytes) };
+        let (last, own) = if columns { (bytes / in_column(plane) - 1, in_column(plane)) } else { (0, bytes) };
         assert!(bytes > 0 && last * column + start + own <= layer, "{info}");
         ranges.push((start, start + own));
     }

@@ -165,15 +165,20 @@ impl<'a> Form<'a> {
             *areas.get_mut(index)? = (own, plane.body);
             end = end.checked_add(plane.header)?.checked_add(plane.body)?;
         }
+        let mut line = None;
         if blocks.column_bytes > 0 {
             end = self.columns(blocks, width, height, &mut spans, &mut areas)?;
+            line = spans.first().map(|span| span.stride);
         }
         if let Some(fields) = self.two_fields(blocks, width, height)? {
             end = end.max(fields);
         }
         let first = planes.first()?;
-        let pixels = first.pixels;
-        let first = Span { offset: 0, stride: first.stride, lines: first.lines };
+        let pixels = line.map_or(Some(first.pixels), |line| self.pixels(line))?;
+        let first = match line {
+            Some(_) => *spans.first()?,
+            None => Span { offset: 0, stride: first.stride, lines: first.lines },
+        };
         let align = u64::from(blocks.layer_align).max(LAYER_ALIGN_BYTES);
         let (tail_bytes, layer_bytes) = close(&first, pixels, end, layers, align, needs)?;
         Some(Measured {
@@ -265,7 +270,9 @@ impl<'a> Form<'a> {
         Some(Some(bytes.checked_mul(2)?))
     }
 
-    /// Planes in one another's columns; answers the bytes of all.
+    /// Planes in one another's columns; answers the bytes of all. The stride that is told is that of a line through all columns, not
+    /// a column's: DRM's core refuses an AddFB whose pitch is below the width's bytes, and the modifier says what a column is
+    /// (`drm_fourcc.h`, of Broadcom's SAND).
     fn columns(
         &self,
         blocks: &Blocks,
@@ -280,7 +287,7 @@ impl<'a> Form<'a> {
         let mut lines_above = 0u64;
         for ((span, area), shape) in spans.iter_mut().zip(areas.iter_mut()).zip(self.shapes) {
             let lines = height.div_ceil(shape.vertical_subsampling.into());
-            *span = Span { offset: column.checked_mul(lines_above)?, stride: column, lines };
+            *span = Span { offset: column.checked_mul(lines_above)?, stride: line, lines };
             *area = (0, line.checked_mul(lines)?);
             lines_above = lines_above.checked_add(lines)?;
         }

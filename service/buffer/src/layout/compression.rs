@@ -175,24 +175,35 @@ impl Compression {
         }
     }
 
-    /// Planes in one another's columns: in every column the lines of each follow those of the one before, all of one width, and
-    /// there are as many columns of each. So no two have a byte in common, and the last column's end is the end of all.
+    /// Planes in one another's columns: a stride is a line through all columns, the same of every plane, and a plane's bytes are its
+    /// lines. How wide a column is, is said by where the second plane begins, behind the first one's lines: so no two have a byte in
+    /// common where the lines of each follow those of the one before, and the last column's end is the end of all.
     fn check_columns(&self, planes: &[Plane], layer_bytes: u64) -> Result<(), LayoutError> {
-        let first = planes.first().zip(self.areas.first());
-        let (stride, columns) = first.map_or((0, 0), |(plane, area)| {
-            (plane.stride_bytes, u64::from(area.body_bytes).checked_div(plane.bytes()).unwrap_or(0))
+        let Some(first) = planes.first() else { return Ok(()) };
+        let stride = u64::from(first.stride_bytes);
+        let column = planes.get(1).map_or(Some(stride), |second| {
+            let lines = u64::from(first.lines);
+            second
+                .offset_bytes
+                .checked_div(lines)
+                .filter(|column| column.checked_mul(lines) == Some(second.offset_bytes))
         });
-        // Bytes of a column that the planes so far take.
+        let column = column.filter(|column| *column > 0 && stride % column == 0);
         let mut above = 0u64;
         for (index, (plane, area)) in planes.iter().zip(&self.areas).enumerate() {
             let bad = LayoutError::Plane { index, found: *plane };
-            let whole = plane.bytes().checked_mul(columns) == Some(area.body_bytes.into());
-            if area.header_bytes > 0 || !whole || plane.stride_bytes != stride || plane.offset_bytes != above {
+            let whole = plane.bytes() == u64::from(area.body_bytes) && area.header_bytes == 0;
+            if !whole || plane.stride_bytes != first.stride_bytes {
                 return Err(bad);
             }
-            above = above.checked_add(plane.bytes()).ok_or(bad)?;
+            // The first begins at the start whatever its columns are; the second's place is what says them.
+            let place = if above == 0 { Some(0) } else { column.and_then(|column| column.checked_mul(above)) };
+            if place != Some(plane.offset_bytes) {
+                return Err(bad);
+            }
+            above = above.checked_add(plane.lines.into()).ok_or(bad)?;
         }
-        match above.checked_mul(columns) {
+        match above.checked_mul(stride) {
             Some(end) if end <= layer_bytes => Ok(()),
             end => Err(LayoutError::Outside { end, layer_bytes }),
         }
