@@ -1,7 +1,8 @@
 //! The AIDL methods, three lines each. AIDL's types stop here: what the service decides, it decides in the core.
 
-use crate::dump::{self, Permit};
+use crate::dump;
 use crate::engine::Engine;
+use crate::threads::Held;
 use crate::{access, convert, logging, status};
 use allocator_aidl::{AllocationResult, AllocatorStatistics, BinderResult, BufferDescriptorInfo, BufferStatistics};
 use allocator_aidl::{IAllocator, IAllocatorStatistics, Status, StatusCode, Strong};
@@ -67,12 +68,12 @@ impl allocator_aidl::Interface for Statistics {}
 
 impl IAllocatorStatistics for Statistics {
     fn getStatistics(&self) -> BinderResult<AllocatorStatistics> {
-        let _permit = permit()?;
+        let _held = hold_thread(&self.0)?;
         Ok(convert::statistics(dump::statistics(&self.0)))
     }
 
     fn getBuffers(&self, older_than_ms: i64, after_id: i64, limit: i32) -> BinderResult<Vec<BufferStatistics>> {
-        let _permit = permit()?;
+        let _held = hold_thread(&self.0)?;
         let (age_ms, after_id, most) = convert::wanted(older_than_ms, after_id, limit);
         Ok(convert::buffers(dump::page(&self.0, age_ms, after_id, most)))
     }
@@ -90,11 +91,12 @@ pub fn binder(engine: &Arc<Engine>) -> Result<Strong<dyn IAllocator>, StatusCode
 }
 
 /// For those who may ask, as many at once as there may be dumps.
-fn permit() -> BinderResult<Permit<'static>> {
+fn hold_thread(engine: &Engine) -> BinderResult<Held<'_>> {
     if !access::may_see_all(allocator_aidl::calling_uid()) {
         return Err(allocator_aidl::may_not("statistics name other clients' buffers: root, system and shell may ask"));
     }
-    dump::permit().map_err(|_| allocator_aidl::busy("other dumps and statistics are being written: ask again"))
+    dump::hold_thread(engine)
+        .map_err(|_| allocator_aidl::busy("other dumps and statistics are being written: ask again"))
 }
 
 fn caller() -> Client {

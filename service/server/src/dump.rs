@@ -6,14 +6,13 @@
 mod buffers;
 mod collect;
 mod options;
-mod permits;
 mod text;
 
 pub use buffers::Buffers;
 pub use options::DumpOptions;
-pub(crate) use permits::Permit;
 
 use crate::engine::Engine;
+use crate::threads::{Held, Holder};
 use gralloc_allocator::statistics::{BufferStatistics, Dump, Statistics};
 use std::io::{self, BufWriter, Write};
 
@@ -23,10 +22,10 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// Writes the dump of this moment.
 ///
 /// # Errors
-/// What the writer said: the reader went away. [`io::ErrorKind::WouldBlock`] while readers of earlier dumps hold all that are
-/// written at once.
+/// What the writer said: the reader went away. [`io::ErrorKind::WouldBlock`] while readers of earlier dumps, and clients
+/// at their budgets, hold all threads that may be held up.
 pub fn write(engine: &Engine, out: &mut dyn Write, args: &[String]) -> io::Result<()> {
-    let _permit = permit()?;
+    let _held = hold_thread(engine)?;
     let statistics = statistics(engine);
     write_of(statistics, buffers(engine), DumpOptions::parse(args), out)
 }
@@ -53,13 +52,12 @@ pub fn write_of(
     out.flush()
 }
 
-/// A permit for those who ask what others hold, whichever way they ask: each takes a thread of the service's.
+/// Counts the thread of one that asks what others hold, whichever way it asks: a reader may hold it up.
 ///
 /// # Errors
-/// [`io::ErrorKind::WouldBlock`] while all are taken.
-pub(crate) fn permit() -> io::Result<Permit<'static>> {
-    static PERMITS: permits::Permits = permits::Permits::new(permits::AT_ONCE);
-    PERMITS.take()
+/// [`io::ErrorKind::WouldBlock`] while as many are held up as may be.
+pub(crate) fn hold_thread(engine: &Engine) -> io::Result<Held<'_>> {
+    engine.releases().threads().hold(Holder::Dump).ok_or_else(|| io::ErrorKind::WouldBlock.into())
 }
 
 /// Everything of this moment but the single buffers, all releases that have happened booked.

@@ -24,6 +24,7 @@ pub mod releases;
 pub mod startup;
 pub mod stats;
 pub mod status;
+pub mod threads;
 pub mod tracker;
 
 #[cfg(test)]

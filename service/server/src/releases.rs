@@ -5,6 +5,7 @@
 //! dump and log say why, and the policy says whether any are given out (`limits.without_release_watch`).
 
 use crate::clock::Clock;
+use crate::threads::Threads;
 use crate::tracker::{Asker, Tracker};
 use gralloc_allocator::ledger::Ledger;
 use gralloc_allocator::ports::HeapBackend;
@@ -29,6 +30,7 @@ pub struct Releases {
     ledger: Arc<Ledger>,
     wakeup: Arc<Wakeup>,
     clock: Clock,
+    threads: Arc<Threads>,
     tracker: OnceLock<Tracker>,
     /// Of the last start that failed.
     failure: Mutex<Option<Failure>>,
@@ -48,7 +50,7 @@ impl Releases {
     /// Not started. Without a source it never will be.
     pub fn new(sources: Vec<Source>, ledger: Arc<Ledger>, wakeup: Arc<Wakeup>, clock: Clock) -> Releases {
         let (tracker, failure, unwatched) = (OnceLock::new(), Mutex::default(), AtomicU64::new(0));
-        Releases { sources, ledger, wakeup, clock, tracker, failure, unwatched }
+        Releases { sources, ledger, wakeup, clock, threads: Arc::default(), tracker, failure, unwatched }
     }
 
     /// Tries to start it, with a buffer of this heap, when that is due. Called by one thread.
@@ -56,8 +58,8 @@ impl Releases {
         if self.due_in(now) != Some(Duration::ZERO) {
             return;
         }
-        let (ledger, wakeup) = (Arc::clone(&self.ledger), Arc::clone(&self.wakeup));
-        match Tracker::choose(&self.sources, heaps, heap, ledger, wakeup, self.clock) {
+        let (ledger, wakeup, threads) = (Arc::clone(&self.ledger), Arc::clone(&self.wakeup), Arc::clone(&self.threads));
+        match Tracker::choose(&self.sources, heaps, heap, ledger, wakeup, self.clock, threads) {
             Ok(tracker) => {
                 for (place, (source, _)) in tracker.sources().enumerate() {
                     info!("releases are seen through {source}{}", if place > 0 { " beyond that" } else { "" });
@@ -116,6 +118,11 @@ impl Releases {
             (Some(_), _) | (None, WithoutReleaseWatch::Serve) => Ok(()),
             (None, WithoutReleaseWatch::Refuse) => Err(Shortage::NoReleaseWatch),
         }
+    }
+
+    /// The threads that are held up by clients that wait for a scan, and by dumps.
+    pub fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// The tracker, once it runs.

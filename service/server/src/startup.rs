@@ -4,6 +4,7 @@ use crate::adapter;
 use crate::args::Args;
 use crate::engine::{Engine, Setup};
 use crate::maintenance::Maintenance;
+use crate::threads;
 use allocator_aidl::serve_binder;
 use anyhow::{Context, Result};
 use gralloc_heaps::wakeup::Wakeup;
@@ -18,8 +19,6 @@ use std::sync::Arc;
 /// Largest policy file that is read: a hundred times the largest profile.
 const MAX_POLICY_BYTES: u64 = 4 << 20;
 
-/// Threads that serve binder calls, the main thread included: what AOSP's allocators use.
-const THREADS: u32 = 4;
 /// The real-time priority of AOSP's allocators, the lowest but one: a compositor that waits for a buffer misses a frame.
 const FIFO_PRIORITY: i32 = 2;
 
@@ -88,7 +87,7 @@ pub fn serve_over_binder(engine: &Arc<Engine>, name: &str) -> Result<()> {
     if let Err(error) = gralloc_heaps::sched::set_fifo(FIFO_PRIORITY) {
         warn!("main thread stays in the normal scheduling class: {error}");
     }
-    serve_binder(name, &service, THREADS).context("binder")?;
+    serve_binder(name, &service, threads::SERVING).context("binder")?;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ pub use scans::Asker;
 
 use crate::clock::Clock;
 use crate::marks;
+use crate::threads::Threads;
 use gralloc_allocator::ledger::{Ledger, Ticket};
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_allocator::Shortage;
@@ -54,6 +55,8 @@ pub struct Tracker {
     /// told by events before.
     booking: Mutex<()>,
     scans: Scans,
+    /// How long a thread of each waits for a scan.
+    timeout: fn(Asker) -> Duration,
     untracked: AtomicU64,
 }
 
@@ -103,18 +106,26 @@ impl Tracker {
         ledger: Arc<Ledger>,
         wakeup: Arc<Wakeup>,
         clock: Clock,
+        threads: Arc<Threads>,
     ) -> Result<Tracker, NoTracker>
     where
         H: HeapBackend<Buffer = OwnedFd>,
     {
         let name = BufferName::from_text("gralloc-probe");
         let sample = || heaps.allocate(heap, METADATA_BYTES, &name).map_err(NoTracker::Heap);
-        Ok(Tracker::new(ReleaseWatch::choose(sources, sample)?, ledger, wakeup, clock))
+        Ok(Tracker::new(ReleaseWatch::choose(sources, sample)?, ledger, wakeup, clock, threads))
     }
 
-    fn new(watch: ReleaseWatch, ledger: Arc<Ledger>, wakeup: Arc<Wakeup>, clock: Clock) -> Tracker {
-        let (pending, booking, scans) = (Mutex::default(), Mutex::default(), Scans::default());
-        Tracker { ledger, wakeup, clock, watch, pending, booking, scans, untracked: AtomicU64::new(0) }
+    fn new(
+        watch: ReleaseWatch,
+        ledger: Arc<Ledger>,
+        wakeup: Arc<Wakeup>,
+        clock: Clock,
+        threads: Arc<Threads>,
+    ) -> Tracker {
+        let (pending, booking, scans) = (Mutex::default(), Mutex::default(), Scans::new(threads));
+        let (timeout, untracked) = (Asker::timeout, AtomicU64::new(0));
+        Tracker { ledger, wakeup, clock, watch, pending, booking, scans, timeout, untracked }
     }
 
     /// Has the buffers watched soon. They are in the ledger already, under these tickets.
@@ -161,7 +172,7 @@ impl Tracker {
                 return;
             }
         }
-        self.scans.wait(asker, asker.timeout(), || self.wakeup.wake_now());
+        self.scans.wait(asker, (self.timeout)(asker), || self.wakeup.wake_now());
     }
 
     /// What the maintenance thread does: adds the watches that wait, reads events, scans when that is due.
@@ -214,7 +225,7 @@ impl Tracker {
 
     fn count_untracked(&self, error: &Error) {
         if self.untracked.fetch_add(1, Ordering::Relaxed) == 0 {
-            warn!("a buffer is not tracked, live figures are too low from here on: {error}");
+            warn!("a buffer is not tracked, live statistics are too low from here on: {error}");
         }
     }
 }

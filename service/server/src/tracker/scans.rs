@@ -3,19 +3,15 @@
 //! Where the kernel sends no event of a buffer's end (from Linux 6.14 on), that it has gone is found by reading a list of all
 //! that live. The maintenance thread alone does so. A thread that serves a request neither scans nor sleeps for the next scan:
 //! it waits for one that begins after the question, if few others do, and for a bounded time; else it answers with what the
-//! account says. So [`CLIENTS_WAITING`] clients may wait, one thread of each, and [`MOST_WAITING`] threads in all: one of the
-//! service's four always serves. One scan answers all who asked before it began.
+//! account says. How many may wait is counted together with the dumps that may be stuck at their readers: [`crate::threads`].
+//! One scan answers all who asked before it began.
 //!
 //! Scans that somebody waits for take a [`REQUEST_SHARE`]th of a processor at most, those that nobody waits for an
 //! [`IDLE_SHARE`]th; the time for adding watches before a scan counts too.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use crate::threads::{Holder, Threads};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// Clients of which one thread may wait.
-pub(super) const CLIENTS_WAITING: usize = 2;
-/// Threads that may wait, those of dumps and statistics included.
-pub(super) const MOST_WAITING: usize = 3;
 
 /// The share of a processor that scans may take while somebody waits for them, as its inverse.
 const REQUEST_SHARE: u32 = 4;
@@ -31,7 +27,7 @@ const IDLE_PAUSE: Duration = Duration::from_millis(200);
 pub enum Asker {
     /// A client of this uid, at a budget.
     Client(u32),
-    /// A dump or statistics.
+    /// A dump or statistics, whose thread is counted from its beginning to its end.
     Statistics,
 }
 
@@ -46,8 +42,8 @@ impl Asker {
 }
 
 /// The scans of one watch.
-#[derive(Default)]
 pub(super) struct Scans {
+    threads: Arc<Threads>,
     state: Mutex<State>,
     over: Condvar,
 }
@@ -59,19 +55,25 @@ struct State {
     over: u64,
     /// Somebody waits for one that has not begun.
     wanted: bool,
-    waiting: Vec<Asker>,
     pace: Pace,
 }
 
 impl Scans {
+    pub(super) fn new(threads: Arc<Threads>) -> Scans {
+        Scans { threads, state: Mutex::default(), over: Condvar::new() }
+    }
+
     /// Waits for a scan that begins after the call; `wake` wakes the thread that scans. False when there are enough who wait
     /// already, or when it takes longer than `timeout`.
     pub(super) fn wait(&self, asker: Asker, timeout: Duration, wake: impl FnOnce()) -> bool {
+        let _held = match asker {
+            Asker::Client(uid) => match self.threads.hold(Holder::Client(uid)) {
+                None => return false,
+                held => held,
+            },
+            Asker::Statistics => None,
+        };
         let mut state = self.lock();
-        if !state.lets_wait(asker) {
-            return false;
-        }
-        state.waiting.push(asker);
         state.wanted = true;
         // One that runs may have passed by what the asker has let go.
         let mine = state.begun.wrapping_add(1);
@@ -79,11 +81,7 @@ impl Scans {
         wake();
         let not_yet = |state: &mut State| state.over < mine;
         let waited = self.over.wait_timeout_while(self.lock(), timeout, not_yet);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        if let Some(at) = state.waiting.iter().position(|waiting| *waiting == asker) {
-            state.waiting.swap_remove(at);
-        }
-        state.over >= mine
+        waited.unwrap_or_else(PoisonError::into_inner).0.over >= mine
     }
 
     /// Scans, when that is due. `exist` tells whether there is something to scan.
@@ -117,15 +115,6 @@ impl Scans {
 }
 
 impl State {
-    fn lets_wait(&self, asker: Asker) -> bool {
-        let few = self.waiting.len() < MOST_WAITING;
-        let clients = self.waiting.iter().filter(|waiting| matches!(waiting, Asker::Client(_))).count();
-        match asker {
-            Asker::Client(_) => few && clients < CLIENTS_WAITING && !self.waiting.contains(&asker),
-            Asker::Statistics => few,
-        }
-    }
-
     fn due_in(&self, now: Duration, exist: bool) -> Option<Duration> {
         match (self.wanted, exist) {
             (true, _) => Some(self.pace.for_request(now)),
@@ -151,14 +140,6 @@ impl Pace {
     fn pause(&self, now: Duration, pause: impl FnOnce(Duration) -> Duration) -> Duration {
         let Some((ended, took)) = self.0 else { return Duration::ZERO };
         ended.saturating_add(pause(took)).saturating_sub(now)
-    }
-}
-
-#[cfg(test)]
-impl Scans {
-    /// Threads that wait now.
-    pub(super) fn waiting(&self) -> usize {
-        self.lock().waiting.len()
     }
 }
 
