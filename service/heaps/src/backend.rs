@@ -1,7 +1,7 @@
 //! The one source of buffers that was chosen at start: the kernel's heaps or a stand-in, never one silently for the other.
 
 use crate::error::Error;
-use crate::heap::KernelHeaps;
+use crate::heap::{KernelHeaps, OpenHeap};
 use crate::kind::BackendKind;
 use crate::report::{Change, HeapReport};
 use crate::standin::StandIn;
@@ -47,6 +47,25 @@ impl Backend {
         match self {
             Backend::Kernel(heaps) => heaps.refresh(),
             Backend::StandIn(_) => Change::default(),
+        }
+    }
+
+    /// The heap as it is open now, for [`Backend::allocate_from`].
+    pub fn open_heap(&self, heap: HeapId) -> OpenHeap {
+        match self {
+            Backend::Kernel(heaps) => heaps.open_heap(heap),
+            Backend::StandIn(_) => OpenHeap::without_node(heap),
+        }
+    }
+
+    /// Allocates from a heap that was found ahead: takes no lock.
+    ///
+    /// # Errors
+    /// As [`HeapBackend::allocate`].
+    pub fn allocate_from(&self, heap: &OpenHeap, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
+        match self {
+            Backend::Kernel(heaps) => heaps.allocate_from(heap, bytes, name),
+            Backend::StandIn(stand_in) => stand_in.allocate(heap.heap, bytes, name),
         }
     }
 

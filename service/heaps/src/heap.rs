@@ -68,6 +68,15 @@ struct SlotState {
     failed: Vec<(String, NodeState)>,
 }
 
+/// A heap as it is open now: to allocate from it takes no lock.
+#[derive(Clone, Debug)]
+pub struct OpenHeap {
+    /// Which one.
+    pub heap: HeapId,
+    /// `None` for one that is absent, and for a stand-in's.
+    node: Option<Arc<Node>>,
+}
+
 /// An open node.
 #[derive(Debug)]
 struct Node {
@@ -188,6 +197,27 @@ impl KernelHeaps {
         state
     }
 
+    /// The heap as it is open now, kept open for the caller while a refresh may close it.
+    pub fn open_heap(&self, heap: HeapId) -> OpenHeap {
+        OpenHeap { heap, node: self.slots.get(usize::from(heap.0)).and_then(Slot::node) }
+    }
+
+    /// [`HeapBackend::allocate`] from a heap that was found ahead.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn allocate_from(&self, heap: &OpenHeap, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
+        let node = heap.node.as_ref().ok_or_else(|| failure(Errno::ENODEV))?;
+        // A 32-bit kernel cuts the length to its own size_t (dma_heap_buffer_alloc, v6.12) and would answer with a
+        // smaller buffer.
+        if usize::try_from(bytes).is_err() {
+            return Err(failure(Errno::EFBIG));
+        }
+        let buffer = ioctl::dma_heap_alloc(node.file.as_fd(), bytes).map_err(failure)?;
+        self.rename(&buffer, name);
+        Ok(buffer)
+    }
+
     fn unclaimed(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.directory)? {
@@ -201,6 +231,13 @@ impl KernelHeaps {
     }
 }
 
+impl OpenHeap {
+    /// Of a source that opens nothing.
+    pub(crate) fn without_node(heap: HeapId) -> OpenHeap {
+        OpenHeap { heap, node: None }
+    }
+}
+
 impl HeapBackend for KernelHeaps {
     type Buffer = OwnedFd;
 
@@ -209,16 +246,7 @@ impl HeapBackend for KernelHeaps {
     }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        let node = self.slots.get(usize::from(heap.0)).and_then(Slot::node);
-        let node = node.ok_or_else(|| failure(Errno::ENODEV))?;
-        // A 32-bit kernel cuts the length to its own size_t (dma_heap_buffer_alloc, v6.12) and would answer with a
-        // smaller buffer.
-        if usize::try_from(bytes).is_err() {
-            return Err(failure(Errno::EFBIG));
-        }
-        let buffer = ioctl::dma_heap_alloc(node.file.as_fd(), bytes).map_err(failure)?;
-        self.rename(&buffer, name);
-        Ok(buffer)
+        self.allocate_from(&self.open_heap(heap), bytes, name)
     }
 
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
@@ -230,7 +258,6 @@ impl HeapBackend for KernelHeaps {
 }
 
 impl Slot {
-    /// The open node, kept open for the caller while a refresh may close it.
     fn node(&self) -> Option<Arc<Node>> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).open.clone()
     }

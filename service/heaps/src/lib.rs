@@ -35,7 +35,7 @@ pub use accounting::Accounting;
 pub use backend::Backend;
 pub use error::Error;
 pub use gralloc_dmabuf::{identity, trace};
-pub use heap::KernelHeaps;
+pub use heap::{KernelHeaps, OpenHeap};
 pub use kind::BackendKind;
 pub use memory::MemInfo;
 pub use pressure::MemoryPressure;

@@ -3,11 +3,11 @@
 //! The kernel zeroes a buffer of tens of megabytes in tens of milliseconds, and at the lowest rank, which this work has, in
 //! far more on a busy machine. Were it the maintenance thread that waits for it, releases would be seen so much later, and a
 //! thread cannot lower its rank for one call: to raise it again needs CAP_SYS_NICE. So the maintenance thread decides and
-//! keeps the account, and this one is given the heaps alone: it has no way to a lock that a request could wait for.
+//! keeps the account and finds the heap's open node, and this one makes the call with it: it takes no lock that a request
+//! could wait for.
 
 use gralloc_allocator::pool::PoolKey;
-use gralloc_allocator::ports::{HeapBackend, HeapFailure};
-use gralloc_buffer::BufferName;
+use gralloc_allocator::ports::HeapFailure;
 use gralloc_heaps::sched;
 use gralloc_heaps::wakeup::Wakeup;
 use log::warn;
@@ -16,34 +16,30 @@ use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
 use std::{io, thread};
 
+type Make = Box<dyn FnOnce() -> Result<OwnedFd, HeapFailure> + Send>;
 type Given = (PoolKey, Result<OwnedFd, HeapFailure>);
 
 /// The maintenance thread's end of it.
 pub struct Filler {
-    work: Sender<PoolKey>,
+    work: Sender<(PoolKey, Make)>,
     given: Receiver<Given>,
     busy: bool,
 }
 
 impl Filler {
-    /// Starts the thread, from a thread of the normal class; the heaps are those behind the pool. After each buffer it wakes the maintenance thread.
+    /// Starts the thread, from a thread of the normal class. After each buffer it wakes the maintenance thread.
     ///
     /// # Errors
     /// No thread to be had.
-    pub fn spawn<H>(heaps: Arc<H>, wakeup: Arc<Wakeup>) -> io::Result<Filler>
-    where
-        H: HeapBackend<Buffer = OwnedFd> + Send + Sync + 'static,
-    {
-        let (work, keys) = channel::<PoolKey>();
+    pub fn spawn(wakeup: Arc<Wakeup>) -> io::Result<Filler> {
+        let (work, queue) = channel::<(PoolKey, Make)>();
         let (results, given) = channel();
         thread::Builder::new().name("pool-fill".to_owned()).spawn(move || {
             if let Err(error) = sched::set_background() {
                 warn!("the pool is filled at the rank of everybody else: {error}");
             }
-            let name = BufferName::from_text("gralloc-ready");
-            for key in keys {
-                let buffer = heaps.allocate(key.heap, key.bytes, &name);
-                if results.send((key, buffer)).is_err() {
+            for (key, make) in queue {
+                if results.send((key, make())).is_err() {
                     return;
                 }
                 wakeup.wake_now();
@@ -57,9 +53,13 @@ impl Filler {
         !self.busy
     }
 
-    /// Has a buffer made. True when the thread will.
-    pub fn start(&mut self, key: PoolKey) -> bool {
-        self.busy = self.work.send(key).is_ok();
+    /// Has a buffer made, by a call that takes no lock that a request could wait for. True when the thread will.
+    pub fn start(
+        &mut self,
+        key: PoolKey,
+        make: impl FnOnce() -> Result<OwnedFd, HeapFailure> + Send + 'static,
+    ) -> bool {
+        self.busy = self.work.send((key, Box::new(make))).is_ok();
         self.busy
     }
 
@@ -75,24 +75,8 @@ impl Filler {
 mod tests {
     use super::*;
     use crate::tests::failure;
-    use heaps_config::policy::{HeapId, HeapSet};
+    use heaps_config::policy::HeapId;
     use nix::libc::ENOMEM;
-
-    /// A heap that refuses, with the nice value of whoever asks in the place of its errno.
-    struct Ranks;
-
-    impl HeapBackend for Ranks {
-        type Buffer = OwnedFd;
-
-        fn present(&self) -> HeapSet {
-            HeapSet(1)
-        }
-
-        fn allocate(&self, _heap: HeapId, bytes: u64, _name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-            assert_eq!(bytes, 4096);
-            Err(HeapFailure { errno: nice(), ..failure(ENOMEM) })
-        }
-    }
 
     /// Field 19 of proc(5)'s stat, counted after the command's closing bracket (field 2).
     fn nice() -> i32 {
@@ -101,12 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn start_asks_the_heap_at_the_lowest_rank_and_wakes_a_thread_that_keeps_its_own() {
+    fn start_makes_it_at_the_lowest_rank_and_wakes_a_thread_that_keeps_its_own() {
         let wakeup = Arc::new(Wakeup::new().unwrap());
         let before = nice();
-        let mut filler = Filler::spawn(Arc::new(Ranks), Arc::clone(&wakeup)).unwrap();
+        let mut filler = Filler::spawn(Arc::clone(&wakeup)).unwrap();
         let key = PoolKey { heap: HeapId(0), bytes: 4096 };
-        assert!(filler.start(key));
+        // A refusal, with the nice value of whoever asks in the place of its errno.
+        assert!(filler.start(key, || Err(HeapFailure { errno: nice(), ..failure(ENOMEM) })));
         assert!(!filler.is_idle());
         let mut given = filler.finished();
         while given.is_none() {

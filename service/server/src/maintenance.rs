@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::filler::Filler;
 use gralloc_allocator::plan;
 use gralloc_allocator::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
+use gralloc_buffer::BufferName;
 use gralloc_heaps::wakeup::{Wakeup, GATHER};
 use gralloc_heaps::MemoryPressure;
 use heaps_config::policy::HeapId;
@@ -52,7 +53,7 @@ impl Maintenance {
     /// No thread to be had.
     pub fn spawn(engine: Arc<Engine>, wakeup: Arc<Wakeup>, pressure: Option<MemoryPressure>) -> io::Result<()> {
         let filler = match engine.policy().pool {
-            Some(_) => Some(Filler::spawn(Arc::clone(engine.pool().heaps()), Arc::clone(&wakeup))?),
+            Some(_) => Some(Filler::spawn(Arc::clone(&wakeup))?),
             None => None,
         };
         let mut maintenance = Maintenance { engine, wakeup, pressure, filler, memory_check_at: Duration::ZERO };
@@ -104,7 +105,9 @@ impl Maintenance {
             return;
         }
         let Some(key) = pool.begin_fill(self.engine.gauge()) else { return };
-        if !filler.start(key) {
+        // Found here, under a lock that requests take too: the filler, at its rank, would hold it for long.
+        let (heaps, heap) = (Arc::clone(pool.heaps()), pool.heaps().open_heap(key.heap));
+        if !filler.start(key, move || heaps.allocate_from(&heap, key.bytes, &BufferName::from_text("gralloc-ready"))) {
             pool.end_fill(key, Err(no_filler()));
         }
     }
