@@ -5,7 +5,7 @@ use crate::document::{AlignDoc, PerPlane};
 use crate::finding::{Finding, KeyPath};
 use crate::names::Names;
 use crate::policy::Alignment;
-use crate::resolve::{multiple, resolve_condition};
+use crate::reader::multiple;
 use gralloc_buffer::layout::needs::{ChromaStride, Fraction, PerBlock};
 use gralloc_buffer::layout::{Ask, Combine, MAX_PLANES};
 
@@ -52,7 +52,7 @@ pub(crate) fn resolve(doc: &AlignDoc, path: &KeyPath, names: &Names, findings: &
         name: doc.name.clone(),
         asks,
         combine: combine.unwrap_or_default(),
-        when: resolve_condition(&doc.when, path, names, findings),
+        when: names.condition(&doc.when, path, findings),
     }
 }
 

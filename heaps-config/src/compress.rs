@@ -6,7 +6,7 @@ use crate::finding::{Finding, KeyPath};
 use crate::format::drm;
 use crate::names::Names;
 use crate::policy::{Compress, Condition, Initialise, LayoutName, VendorFormat};
-use crate::resolve::{multiple, resolve_condition};
+use crate::reader::multiple;
 use gralloc_buffer::layout::afbc;
 use gralloc_buffer::layout::blocks::{Body, TwoFields};
 use gralloc_buffer::layout::compression::NO_MODIFIER;
@@ -80,7 +80,7 @@ pub(crate) fn resolve(
             None
         }
     };
-    let when = resolve_condition(&doc.when, path, names, findings);
+    let when = names.condition(&doc.when, path, findings);
     if fourcc != 0 {
         let became = |flexible: PixelFormat| {
             let own = document.resolutions.iter().filter(|it| it.format == flexible.name());

@@ -3,9 +3,24 @@
 //! A condition's parts are asked in one order: [`Condition::holds`] stops at the first that does not hold, and
 //! [`Condition::misses`] says each.
 
-use crate::policy::LayoutName;
 use gralloc_buffer::format::PixelFormat;
+use gralloc_buffer::layout::Layout;
 use gralloc_buffer::usage::Usage;
+
+/// A layout of the table, or a vendor's format by its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LayoutName {
+    /// One of the table.
+    Table(Layout),
+    /// A vendor's.
+    Vendor(i32),
+}
+
+impl From<Layout> for LayoutName {
+    fn from(layout: Layout) -> LayoutName {
+        LayoutName::Table(layout)
+    }
+}
 
 /// One test over usage. The CPU fields are values, not flags: `CPU_READ_RARELY` (2) is no subset of OFTEN (3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

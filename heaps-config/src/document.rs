@@ -5,6 +5,7 @@
 
 mod expect;
 mod read;
+mod read_condition;
 mod read_shape;
 mod shape;
 

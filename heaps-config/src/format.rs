@@ -5,7 +5,7 @@ use crate::code::Code;
 use crate::document::{Document, FormatDoc, PlaneDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::policy::VendorFormat;
-use crate::resolve::multiple;
+use crate::reader::multiple;
 use gralloc_buffer::layout::compression::NO_MODIFIER;
 use gralloc_buffer::layout::shape::MAX_COMPONENTS;
 use gralloc_buffer::layout::{Component, ComponentKind, Components, PlaneShape, Shapes, MAX_PLANES};

@@ -1,9 +1,9 @@
-//! Looks names up: usages, formats and groups of formats, layouts, heaps.
+//! Looks names up: usages, formats and groups of formats, layouts, heaps; and conditions, which are made of them.
 
 use crate::code::Code;
-use crate::document::Document;
+use crate::document::{ConditionDoc, Document};
 use crate::finding::{Finding, KeyPath};
-use crate::policy::{HeapId, HeapSet, LayoutName, Term};
+use crate::policy::{Condition, HeapId, HeapSet, LayoutName, Term};
 use gralloc_buffer::{wire_int, Layout, PixelFormat, Usage};
 use std::collections::BTreeMap;
 
@@ -100,6 +100,26 @@ impl Names {
             findings.push(Finding::unknown(Code::UnknownFormat, path.clone(), "format", name, self.format_names()));
         }
         found
+    }
+
+    /// When something applies.
+    pub(crate) fn condition(&self, when: &ConditionDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Condition {
+        let mut all_of = self.terms(&when.all_of, &path.key("all_of"), findings);
+        if let Some(exactly) = &when.exactly {
+            let value = self.usage(exactly, &path.key("exactly"), findings);
+            all_of.push(Term::Equals { mask: Usage(u64::MAX), value });
+        }
+        Condition {
+            all_of: all_of.into(),
+            any_of: self.terms(&when.any_of, &path.key("any_of"), findings).into(),
+            none_of: self.terms(&when.none_of, &path.key("none_of"), findings).into(),
+            formats: self.formats(&when.formats, &path.key("formats"), findings),
+            not_formats: self.formats(&when.not_formats, &path.key("not_formats"), findings),
+            layouts: self.layouts(&when.layouts, &path.key("layouts"), findings),
+            compressed: when.compressed,
+            min_bytes: when.min_size,
+            max_bytes: when.max_size,
+        }
     }
 
     /// A layout of the table, or a format of the policy's.

@@ -1,6 +1,6 @@
 //! The policy after validation: names resolved to indices, tests to masks. Never changed once it is loaded.
 
-pub use crate::condition::{Condition, Term, Terms};
+pub use crate::condition::{Condition, LayoutName, Term, Terms};
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::layout::Layout;
 use gralloc_buffer::layout::{Ask, Blocks, Combine, Contract, Form, Needs, PlaneShape, Shapes, TypeName};
@@ -95,25 +95,10 @@ pub struct Rule {
     pub action: Action,
 }
 
-/// A layout of the table, or a vendor's format by its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LayoutName {
-    /// One of the table.
-    Table(Layout),
-    /// A vendor's.
-    Vendor(i32),
-}
-
 impl LayoutName {
     /// Of a layout that is a vendor's format, or a part of none.
     pub fn of(layout: Layout, vendor: Option<&VendorFormat>) -> LayoutName {
         vendor.map_or(LayoutName::Table(layout), |format| LayoutName::Vendor(format.value))
-    }
-}
-
-impl From<Layout> for LayoutName {
-    fn from(layout: Layout) -> LayoutName {
-        LayoutName::Table(layout)
     }
 }
 

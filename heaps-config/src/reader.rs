@@ -220,6 +220,15 @@ pub(crate) fn integer(value: &Tree, path: &KeyPath, findings: &mut Vec<Finding>)
     }
 }
 
+/// Of which something is a multiple.
+pub(crate) fn multiple(value: u32, path: &KeyPath, findings: &mut Vec<Finding>) -> u32 {
+    if value == 0 {
+        let finding = Finding::new(Code::BadValue, path.clone(), "nothing is a multiple of 0");
+        findings.push(finding.help("1 asks nothing"));
+    }
+    value.max(1)
+}
+
 pub(crate) fn wrong_type(path: KeyPath, takes: &str, found: &Tree) -> Finding {
     Finding::new(Code::WrongType, path, format!("this takes {takes}, not {}", found.kind()))
 }

@@ -1,12 +1,11 @@
 //! Names become indices and masks: a [`Document`] becomes the core's [`Policy`].
 
 use crate::code::Code;
-use crate::document::{ConditionDoc, Document, ResolveDoc, RuleDoc};
+use crate::document::{Document, ResolveDoc, RuleDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::names::Names;
 use crate::policy::{
-    AcceptedOption, Action, Condition, Heap, HeapId, LayoutName, Limits, Policy, Resolution, Rule, Term, VendorFormat,
-    VendorUsage,
+    AcceptedOption, Action, Heap, HeapId, LayoutName, Limits, Policy, Resolution, Rule, VendorFormat, VendorUsage,
 };
 use gralloc_buffer::handle::can_be;
 use gralloc_buffer::layout::PlaneShape;
@@ -83,39 +82,6 @@ fn resolve_twins(document: &Document, names: &Names, findings: &mut Vec<Finding>
     })
 }
 
-/// Of which something is a multiple.
-pub(crate) fn multiple(value: u32, path: &KeyPath, findings: &mut Vec<Finding>) -> u32 {
-    if value == 0 {
-        let finding = Finding::new(Code::BadValue, path.clone(), "nothing is a multiple of 0");
-        findings.push(finding.help("1 asks nothing"));
-    }
-    value.max(1)
-}
-
-pub(crate) fn resolve_condition(
-    when: &ConditionDoc,
-    path: &KeyPath,
-    names: &Names,
-    findings: &mut Vec<Finding>,
-) -> Condition {
-    let mut all_of = names.terms(&when.all_of, &path.key("all_of"), findings);
-    if let Some(exactly) = &when.exactly {
-        let value = names.usage(exactly, &path.key("exactly"), findings);
-        all_of.push(Term::Equals { mask: Usage(u64::MAX), value });
-    }
-    Condition {
-        all_of: all_of.into(),
-        any_of: names.terms(&when.any_of, &path.key("any_of"), findings).into(),
-        none_of: names.terms(&when.none_of, &path.key("none_of"), findings).into(),
-        formats: names.formats(&when.formats, &path.key("formats"), findings),
-        not_formats: names.formats(&when.not_formats, &path.key("not_formats"), findings),
-        layouts: names.layouts(&when.layouts, &path.key("layouts"), findings),
-        compressed: when.compressed,
-        min_bytes: when.min_size,
-        max_bytes: when.max_size,
-    }
-}
-
 fn resolve_rule(
     rule: &RuleDoc,
     path: &KeyPath,
@@ -123,7 +89,7 @@ fn resolve_rule(
     twins: &[Option<HeapId>],
     findings: &mut Vec<Finding>,
 ) -> Rule {
-    let when = resolve_condition(&rule.when, path, names, findings);
+    let when = names.condition(&rule.when, path, findings);
     let heaps_path = path.key("heaps");
     let heaps = names.heaps(rule.heaps.as_deref().unwrap_or_default(), &heaps_path, findings);
     let cached_path = path.key("cached_when");
@@ -220,7 +186,7 @@ fn resolve_format(
     }
     Resolution {
         format: format.unwrap_or(PixelFormat::ImplementationDefined),
-        when: resolve_condition(&doc.when, path, names, findings),
+        when: names.condition(&doc.when, path, findings),
         layout: layout.unwrap_or(LayoutName::Table(Layout::Nv12)),
     }
 }

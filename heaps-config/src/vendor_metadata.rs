@@ -5,7 +5,6 @@ use crate::document::{Document, VendorMetadataDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::names::Names;
 use crate::policy::{VendorContent, VendorMetadata};
-use crate::resolve::resolve_condition;
 use gralloc_buffer::metadata::vendor::{
     area_bytes, table_bytes, Computed, Encoding, Framing, MAX_AREA_BYTES, MAX_ENTRIES, MAX_TYPE_BYTES, MAX_VALUE_BYTES,
 };
@@ -72,7 +71,7 @@ fn one(doc: &VendorMetadataDoc, path: &KeyPath, names: &Names, findings: &mut Ve
         framing: Framing { header: doc.header.unwrap_or(true), counted: doc.counted.unwrap_or(true) },
         encoding,
         content: content(doc, encoding, path, findings).unwrap_or(VendorContent::Constant(Vec::new())),
-        when: resolve_condition(&doc.when, path, names, findings),
+        when: names.condition(&doc.when, path, findings),
     }
 }
 

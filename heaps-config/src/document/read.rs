@@ -1,9 +1,10 @@
 //! Reads a [`Document`]: section by section, each function the list of what its section may hold.
 
+use super::read_condition::{read_condition, Scope};
 use super::read_shape::{read_align, read_compress, read_format};
 use super::{
-    ConditionDoc, Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc,
-    VendorMetadataDoc, SCHEMA,
+    Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, VendorMetadataDoc,
+    SCHEMA,
 };
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
@@ -14,14 +15,6 @@ use std::collections::BTreeMap;
 
 /// Versions of `android.hardware.graphics.common` whose formats are known.
 const GRAPHICS_COMMON: std::ops::RangeInclusive<u32> = 5..=7;
-
-/// What a section's conditions may test.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Scope {
-    Everything,
-    Shape,
-    Usage,
-}
 
 impl Document {
     /// Reads a document. What is wrong goes to `findings`; what can be read is in the result all the same.
@@ -252,27 +245,6 @@ fn read_heap(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> HeapDoc {
         pool: table.bytes("pool", findings),
         name,
     }
-}
-
-pub(super) fn read_condition(table: &mut Table<'_>, scope: Scope, findings: &mut Vec<Finding>) -> ConditionDoc {
-    let mut when = ConditionDoc {
-        all_of: table.texts("all_of", findings).unwrap_or_default(),
-        any_of: table.texts("any_of", findings).unwrap_or_default(),
-        none_of: table.texts("none_of", findings).unwrap_or_default(),
-        exactly: table.texts("exactly", findings),
-        ..ConditionDoc::default()
-    };
-    if scope != Scope::Usage {
-        when.formats = table.texts("formats", findings).unwrap_or_default();
-        when.not_formats = table.texts("not_formats", findings).unwrap_or_default();
-        when.layouts = table.texts("layouts", findings).unwrap_or_default();
-        when.compressed = table.flag("compressed", findings);
-    }
-    if scope == Scope::Everything {
-        when.min_size = table.bytes("min_size", findings);
-        when.max_size = table.bytes("max_size", findings);
-    }
-    when
 }
 
 fn read_rule(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> RuleDoc {

@@ -1,6 +1,6 @@
 //! Reads the sections of [`super::shape`].
 
-use super::read::{read_condition, Scope};
+use super::read_condition::{read_condition, Scope};
 use super::shape::{AlignDoc, CompressDoc, FormatDoc, GridDoc, PerPlane, PlaneDoc};
 use crate::code::Code;
 use crate::finding::Finding;

@@ -25,8 +25,8 @@ mod sha256;
 mod table;
 mod value;
 
-pub use encode::{area_bytes, digest, table_bytes, write_area, NewContent, NewEntry};
-pub use table::{Entry, Table};
+pub use encode::{area_bytes, table_bytes, write_area, NewContent, NewEntry};
+pub use table::{digest, Entry, Table};
 pub use value::{encode_vendor, set_vendor};
 
 use std::fmt;

@@ -1,8 +1,7 @@
-//! What the service writes: a table, its digest, and the area that they begin.
+//! What the service writes: a table, and the area that it begins.
 
-use super::sha256::sha256;
 use super::table::{cell_at, COMPUTED, CONSTANT, STORED};
-use super::{Computed, Digest, Encoding, Framing, AREA_ALIGN_BYTES};
+use super::{Computed, Encoding, Framing, AREA_ALIGN_BYTES};
 use crate::sync::{AtomicU32, Ordering};
 
 /// A type as the service hands it out.
@@ -77,12 +76,6 @@ pub fn area_bytes(table: usize, stored: impl Iterator<Item = usize>) -> u64 {
         cell.slots.saturating_add(cell.slot_words())
     });
     u64::try_from(words).unwrap_or(u64::MAX / 8).saturating_mul(4).next_multiple_of(AREA_ALIGN_BYTES)
-}
-
-/// What the handle of a buffer with this table holds: the first 128 bits of its SHA-256.
-pub fn digest(table: &[u8]) -> Digest {
-    let [a, b, c, d, ..] = sha256(table);
-    [a, b, c, d]
 }
 
 /// Writes the table into an area of zeros that nobody else has yet; false when it does not fit.

@@ -1,6 +1,6 @@
 //! A table of the vendor's types, decoded from bytes that anybody may have written.
 
-use super::encode::digest;
+use super::sha256::sha256;
 use super::{Computed, Digest, Encoding, Framing, MAX_AREA_BYTES, MAX_ENTRIES, MAX_TYPE_BYTES, MAX_VALUE_BYTES};
 use crate::metadata::cell::Cell;
 use crate::metadata::wire::Reader;
@@ -134,4 +134,10 @@ fn read_entry(from: &mut Reader<'_>, names: usize, next_word: &mut usize) -> Opt
 /// The cell of a value of at most so many bytes: a count of bytes, and the bytes.
 pub(super) const fn cell_at(word: usize, most: usize) -> Cell {
     Cell { control: word, slots: word + 1, data_words: 1 + most.div_ceil(4) }
+}
+
+/// What the handle of a buffer with this table holds: the first 128 bits of its SHA-256.
+pub fn digest(table: &[u8]) -> Digest {
+    let [a, b, c, d, ..] = sha256(table);
+    [a, b, c, d]
 }
