@@ -3,7 +3,7 @@
 use crate::error::{Internal, Refusal, Shortage, Unsupported};
 use crate::ledger::{Client, Ledger, Reservation, Sizes};
 use crate::plan::Plan;
-use crate::ports::{HeapBackend, HeapFailure, MemoryGauge};
+use crate::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
 use gralloc_buffer::BufferName;
 use heaps_config::policy::{HeapId, Policy};
 
@@ -63,7 +63,7 @@ pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
     if !resources.ledger.holds_when_empty(plan.candidates_in_order(), sizes) {
         return Err(Unsupported::BeyondHeapBudgets { count }.into());
     }
-    let first_heap = plan.candidates_in_order().next().ok_or(Internal::NoCandidate)?;
+    let first_heap = machine_holds(plan, count, resources.ledger, resources.gauge)?;
     let mut settled = false;
     let mut reservation = settling(&mut settled, resources, || {
         resources.ledger.reserve(client, sizes, first_heap, resources.now_ms, resources.gauge)
@@ -75,10 +75,27 @@ pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
         let metadata = resources
             .heaps
             .allocate_metadata(metadata_heap, plan.metadata_bytes, name)
-            .map_err(|failure| refused(resources.policy, metadata_heap, failure))?;
+            .map_err(|failure| refused(resources.policy, metadata_heap, plan.metadata_bytes, failure))?;
         buffers.push(Allocated { heap, buffer, metadata });
     }
     Ok(Batch { buffers, reservation })
+}
+
+/// Checks that the machine's memory could hold `count` buffers, with nothing else in it. Answers with the heap that is asked
+/// first.
+///
+/// # Errors
+/// `Unsupported::BeyondMachine`.
+pub fn machine_holds(
+    plan: &Plan<'_>,
+    count: u32,
+    ledger: &Ledger,
+    gauge: &impl MemoryGauge,
+) -> Result<HeapId, Refusal> {
+    let first_heap = plan.candidates_in_order().next().ok_or(Internal::NoCandidate)?;
+    let sizes = Sizes { bytes: plan.bytes, metadata_bytes: plan.metadata_bytes, count };
+    ledger.machine_holds(sizes, first_heap, gauge)?;
+    Ok(first_heap)
 }
 
 /// One buffer from the first of the plan's heaps that has it.
@@ -100,7 +117,7 @@ fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
             Ok(buffer) => return Ok((heap, buffer)),
             Err(failure) => {
                 reservation.uncharge_heap();
-                last = refused(resources.policy, heap, failure);
+                last = refused(resources.policy, heap, plan.bytes, failure);
                 if !failure.try_next() {
                     break;
                 }
@@ -126,7 +143,10 @@ fn settling<T, H, G>(
     }
 }
 
-fn refused(policy: &Policy, heap: HeapId, failure: HeapFailure) -> Refusal {
+fn refused(policy: &Policy, heap: HeapId, bytes: u64, failure: HeapFailure) -> Refusal {
+    if failure.kind == FailureKind::Size {
+        return Unsupported::BeyondAddresses { bytes }.into();
+    }
     Shortage::Kernel { heap: policy.heap_name(heap).to_owned(), errno: failure.errno, cause: failure.cause }.into()
 }
 

@@ -106,6 +106,18 @@ pub enum Unsupported {
         /// The least of the limits, in bytes.
         limit: u64,
     },
+    /// More bytes of system memory than this machine has, less the policy's reserve: so many are never available.
+    BeyondMachine {
+        /// Bytes requested in all.
+        bytes: u64,
+        /// The machine's memory less the reserve.
+        limit: u64,
+    },
+    /// A buffer whose size this machine does not address.
+    BeyondAddresses {
+        /// Bytes of one buffer.
+        bytes: u64,
+    },
     /// No heap of the rule takes so large a buffer.
     BufferTooLarge {
         /// Bytes of one buffer.
@@ -244,6 +256,8 @@ impl Refusal {
                 Unsupported::MetadataHeapAbsent { .. } => "metadata-heap-absent",
                 Unsupported::Combination(_) => "combination",
                 Unsupported::RequestTooLarge { .. } => "request-limit",
+                Unsupported::BeyondMachine { .. } => "machine-memory",
+                Unsupported::BeyondAddresses { .. } => "machine-addresses",
                 Unsupported::BufferTooLarge { .. } => "buffer-limit",
                 Unsupported::TooManyBuffers { .. } => "count-limit",
                 Unsupported::BeyondHeapBudgets { .. } => "heap-budget-limit",
@@ -347,6 +361,12 @@ impl fmt::Display for Unsupported {
             }
             Unsupported::RequestTooLarge { bytes: None, limit } => {
                 write!(f, "more bytes than 64 bits can count: the limit of a request is {limit}")
+            }
+            Unsupported::BeyondMachine { bytes, limit } => {
+                write!(f, "{bytes} bytes of system memory in one request: this machine has {limit} beside the reserve")
+            }
+            Unsupported::BeyondAddresses { bytes } => {
+                write!(f, "{bytes} bytes in one buffer: the size does not fit this machine's addresses")
             }
             Unsupported::BufferTooLarge { bytes, limit } => {
                 write!(f, "{bytes} bytes in one buffer: the largest that its heaps take is {limit}")

@@ -110,10 +110,9 @@ impl Ledger {
         drop(state);
         let mut reservation =
             Reservation { ledger: self, client, sizes, bytes, metadata, heaps: Vec::new(), in_flight: 0, unused: 0 };
-        let pixels = if self.is_system_memory(first_heap) { pixels } else { 0 };
-        let metadata = if self.is_system_memory(metadata_heap) { metadata } else { 0 };
+        let (pixels, bytes) = self.of_system_memory(pixels, metadata, first_heap);
         // Refused, the reservation is dropped, and gives back what it took.
-        reservation.admit_memory(pixels.saturating_add(metadata), now_ms, gauge)?;
+        reservation.admit_memory(bytes, now_ms, gauge)?;
         reservation.unused = pixels;
         Ok(reservation)
     }
@@ -199,6 +198,30 @@ impl Ledger {
             most = most.saturating_add(room.checked_div(each).unwrap_or(u64::MAX));
         }
         most >= u64::from(sizes.count)
+    }
+
+    /// Checks that the machine's memory, with nothing else in it than the reserve, holds what such buffers take from there: the
+    /// metadata, and the pixels when `first_heap`, which is asked first, takes them from there. More than that is refused at
+    /// every try.
+    ///
+    /// # Errors
+    /// `Unsupported::BeyondMachine`.
+    pub fn machine_holds(&self, sizes: Sizes, first_heap: HeapId, gauge: &impl MemoryGauge) -> Result<(), Unsupported> {
+        // What cannot be counted is refused as too large, with the figure.
+        let (Some(total), Some(charged)) = (gauge.total_bytes(), sizes.charged(self.page_bytes)) else { return Ok(()) };
+        let bytes = self.of_system_memory(charged.0, charged.1, first_heap).1;
+        let limit = total.saturating_sub(self.policy.limits.reserve_bytes);
+        if bytes > limit {
+            return Err(Unsupported::BeyondMachine { bytes, limit });
+        }
+        Ok(())
+    }
+
+    /// Of these bytes of pixels and of metadata, those that are part of MemAvailable: of the pixels, and of both.
+    fn of_system_memory(&self, pixels: u64, metadata: u64, first_heap: HeapId) -> (u64, u64) {
+        let of = |heap: HeapId, bytes: u64| if self.is_system_memory(heap) { bytes } else { 0 };
+        let pixels = of(first_heap, pixels);
+        (pixels, pixels.saturating_add(of(self.policy.metadata_heap, metadata)))
     }
 
     /// Counts a refusal of any cause.

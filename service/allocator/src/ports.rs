@@ -50,6 +50,8 @@ pub enum FailureKind {
     /// The service or the machine has no file descriptor left: no other heap does better; buffers that are kept ready
     /// hold descriptors.
     Descriptors,
+    /// The size is beyond what this machine addresses: no heap and no later try does better.
+    Size,
     /// The heap is absent, or does not take this size or this caller: no memory that is given back changes that.
     Other,
 }
@@ -57,7 +59,7 @@ pub enum FailureKind {
 impl HeapFailure {
     /// True when another heap may do better.
     pub fn try_next(&self) -> bool {
-        self.kind != FailureKind::Descriptors
+        !matches!(self.kind, FailureKind::Descriptors | FailureKind::Size)
     }
 }
 
@@ -66,4 +68,9 @@ pub trait MemoryGauge {
     /// Bytes that can be had without swapping (`MemAvailable`), as of now or a moment ago.
     /// `None` when the machine does not say.
     fn available_bytes(&self) -> Option<u64>;
+
+    /// Bytes of all the memory that the machine has (`MemTotal`), as of the start. `None` when the machine does not say.
+    fn total_bytes(&self) -> Option<u64> {
+        None
+    }
 }

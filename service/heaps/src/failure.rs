@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 /// The failure for an errno of an allocation.
 pub(crate) fn failure(errno: Errno) -> HeapFailure {
-    use FailureKind::{Descriptors, Memory, Other};
+    use FailureKind::{Descriptors, Memory, Other, Size};
     let (cause, kind) = match errno {
         Errno::ENOMEM => ("the heap has no memory left for it", Memory),
         Errno::ENOSPC => ("the heap's region is full", Memory),
@@ -16,7 +16,7 @@ pub(crate) fn failure(errno: Errno) -> HeapFailure {
         Errno::EMFILE => ("the service has no file descriptors left", Descriptors),
         Errno::ENFILE => ("the machine has no file descriptors left", Descriptors),
         Errno::EINVAL => ("the heap does not take this size", Other),
-        Errno::EFBIG => ("the size does not fit this machine's addresses", Other),
+        Errno::EFBIG => ("the size does not fit this machine's addresses", Size),
         Errno::EACCES | Errno::EPERM => ("this process may not allocate from the heap", Other),
         Errno::ENODEV | Errno::ENXIO | Errno::ENOENT => ("the heap is not on this kernel, or no longer", Other),
         Errno::ENOTTY => ("the node is not a dma-heap", Other),
@@ -36,8 +36,8 @@ mod tests {
     use nix::libc;
 
     #[test]
-    fn failure_of_descriptors_does_not_try_the_next_heap() {
-        for errno in [Errno::EMFILE, Errno::ENFILE] {
+    fn failure_that_no_heap_does_better_at_does_not_try_the_next() {
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::EFBIG] {
             assert!(!failure(errno).try_next(), "{errno}");
         }
         for errno in [Errno::ENOMEM, Errno::EINVAL, Errno::EACCES, Errno::ENODEV, Errno::ENOTTY, Errno::EIO] {
@@ -50,11 +50,11 @@ mod tests {
         for errno in [Errno::ENOMEM, Errno::ENOSPC] {
             assert_eq!(failure(errno).kind, FailureKind::Memory, "{errno}");
         }
-        let others =
-            [Errno::EINVAL, Errno::EFBIG, Errno::EACCES, Errno::ENODEV, Errno::ENOTTY, Errno::EBUSY, Errno::EIO];
+        let others = [Errno::EINVAL, Errno::EACCES, Errno::ENODEV, Errno::ENOTTY, Errno::EBUSY, Errno::EIO];
         for errno in others {
             assert_eq!(failure(errno).kind, FailureKind::Other, "{errno}");
         }
+        assert_eq!(failure(Errno::EFBIG).kind, FailureKind::Size);
     }
 
     #[test]

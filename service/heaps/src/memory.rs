@@ -1,7 +1,8 @@
-//! The machine's available memory, `MemAvailable` of `/proc/meminfo`; and the size of its pages.
+//! The machine's memory, `MemTotal` and `MemAvailable` of `/proc/meminfo`; and the size of its pages.
 //!
 //! The file stays open and is read into the stack; nothing allocates. Each read makes the kernel add up its counters (tens
-//! of microseconds under emulation); the ledger asks only when it needs a new value. Source: linux v6.12,
+//! of microseconds under emulation); the ledger asks only when it needs a new value. `MemTotal` is read once:
+//! what is plugged in later is counted after the service's next start. Source: linux v6.12,
 //! `fs/proc/meminfo.c` (the value is in KiB whatever the page size).
 
 use crate::error::Error;
@@ -24,6 +25,8 @@ pub fn page_bytes() -> u64 {
 #[derive(Debug)]
 pub struct MemInfo {
     file: File,
+    /// `MemTotal`.
+    total: Option<u64>,
 }
 
 impl MemInfo {
@@ -40,22 +43,32 @@ impl MemInfo {
     /// # Errors
     /// `File` when it cannot be opened.
     pub fn at(path: &Path) -> Result<MemInfo, Error> {
-        Ok(MemInfo { file: File::open(path).map_err(Error::file(path))? })
+        let file = File::open(path).map_err(Error::file(path))?;
+        let total = value(&file, b"MemTotal:");
+        Ok(MemInfo { file, total })
     }
 }
 
 impl MemoryGauge for MemInfo {
     fn available_bytes(&self) -> Option<u64> {
-        let mut text = [0; READ_BYTES];
-        // Signals do not interrupt a read of procfs; any error means that there is no value.
-        let count = self.file.read_at(&mut text, 0).ok()?;
-        text.get(..count).and_then(mem_available)
+        value(&self.file, b"MemAvailable:")
+    }
+
+    fn total_bytes(&self) -> Option<u64> {
+        self.total
     }
 }
 
-/// Finds the value in the file's text, in bytes.
-fn mem_available(text: &[u8]) -> Option<u64> {
-    let value = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"MemAvailable:"))?;
+fn value(file: &File, key: &[u8]) -> Option<u64> {
+    let mut text = [0; READ_BYTES];
+    // Signals do not interrupt a read of procfs; any error means that there is no value.
+    let count = file.read_at(&mut text, 0).ok()?;
+    text.get(..count).and_then(|text| find(text, key))
+}
+
+/// Finds a key's value in the file's text, in bytes.
+fn find(text: &[u8], key: &[u8]) -> Option<u64> {
+    let value = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(key))?;
     let value = std::str::from_utf8(value).ok()?.trim().strip_suffix("kB")?;
     value.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
@@ -66,18 +79,19 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn mem_available_found_among_others() {
+    fn values_found_among_others() {
         let text =
             b"MemTotal:       24683924 kB\nMemFree:        22349872 kB\nMemAvailable:   23826040 kB\nBuffers: 1 kB\n";
-        assert_eq!(mem_available(text), Some(23_826_040 * 1024));
+        assert_eq!(find(text, b"MemAvailable:"), Some(23_826_040 * 1024));
+        assert_eq!(find(text, b"MemTotal:"), Some(24_683_924 * 1024));
     }
 
     #[test]
     fn mem_available_missing_or_broken_none() {
         for text in ["", "MemFree: 1 kB\n", "MemAvailable:\n", "MemAvailable: x kB\n", "MemAvailable: 5\n"] {
-            assert_eq!(mem_available(text.as_bytes()), None, "{text:?}");
+            assert_eq!(find(text.as_bytes(), b"MemAvailable:"), None, "{text:?}");
         }
-        assert_eq!(mem_available(b"MemAvailable: 18446744073709551615 kB\n"), None);
+        assert_eq!(find(b"MemAvailable: 18446744073709551615 kB\n", b"MemAvailable:"), None);
     }
 
     #[test]
@@ -97,5 +111,7 @@ mod tests {
         let bytes = MemInfo::new().unwrap().available_bytes().unwrap();
         assert!(bytes > 1 << 20, "{bytes}");
         assert_eq!(bytes % 1024, 0);
+        let total = MemInfo::new().unwrap().total_bytes().unwrap();
+        assert!(total >= bytes, "{total} < {bytes}");
     }
 }

@@ -10,7 +10,7 @@ use crate::pool::Pool;
 use crate::releases::Releases;
 use crate::stats::Stats;
 use crate::tracker::{self, Asker, Duplicates, Tracker};
-use gralloc_allocator::allocate::{allocate, Allocated, Batch, Resources};
+use gralloc_allocator::allocate::{allocate, machine_holds, Allocated, Batch, Resources};
 use gralloc_allocator::ledger::{About, Client, Ledger, Reservation};
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_allocator::{plan, Internal, Plan, Refusal, Shortage};
@@ -170,9 +170,10 @@ impl Engine {
         self.releases.settle(Asker::Statistics);
     }
 
-    /// `isSupported`: true exactly when the plan stands, given the heaps that exist now.
+    /// `isSupported`: true exactly when the plan stands, given the heaps that exist now, and the machine has the memory.
     pub fn is_supported(&self, descriptor: &Descriptor) -> bool {
-        plan(descriptor, &self.policy, self.heaps().present()).is_ok()
+        plan(descriptor, &self.policy, self.heaps().present())
+            .is_ok_and(|plan| machine_holds(&plan, 1, &self.ledger, &self.gauge).is_ok())
     }
 
     /// `allocate2`.

@@ -174,7 +174,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
         match failure.kind {
             FailureKind::Memory => self.give_back(Cause::Room, |ready| ready == heap),
             FailureKind::Descriptors => self.give_back(Cause::Room, |_| true),
-            FailureKind::Other => false,
+            FailureKind::Size | FailureKind::Other => false,
         }
     }
 

@@ -207,6 +207,16 @@ fn any_failure_on_the_way_leaves_nothing() {
 }
 
 #[test]
+fn size_that_the_machine_does_not_address_can_never_succeed() {
+    let (heaps, policy, ledger) = setup();
+    let failure = HeapFailure { errno: 27, cause: "the size does not fit", kind: FailureKind::Size };
+    heaps.fail.borrow_mut().push((0, failure));
+    assert_eq!(run(&heaps, &policy, &ledger, 1), Err(Unsupported::BeyondAddresses { bytes: 16_384 }.into()));
+    assert_eq!(heaps.calls.borrow().len(), 1, "no other heap does better");
+    assert_clean(&heaps, &ledger);
+}
+
+#[test]
 fn every_heap_empty_names_the_last() {
     let (heaps, policy, ledger) = setup();
     heaps.fail.borrow_mut().extend([(0, ENOMEM), (1, ENOMEM)]);

@@ -17,7 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
         client_without_fds_loses_nothing_and_goes_on,
     ];
     let own = tests!["shortage":
-        request_larger_than_memory_is_refused_without_the_kernel,
+        request_larger_than_memory_can_never_succeed_and_asks_no_kernel,
         memory_is_used_up_to_the_reserve_and_no_further,
         memory_that_the_first_heap_refuses_comes_from_the_next,
         memory_that_every_heap_refuses_leaves_nothing,
@@ -31,7 +31,7 @@ pub(crate) fn tests() -> Vec<Test> {
 
 const MIB: u64 = 1 << 20;
 
-fn request_larger_than_memory_is_refused_without_the_kernel() -> Verdict {
+fn request_larger_than_memory_can_never_succeed_and_asks_no_kernel() -> Verdict {
     let policy = PolicyText {
         limits: "request = \"65536GiB\"\nreserve = \"16MiB\"\nbuffers_per_request = 32".to_owned(),
         ..PolicyText::default()
@@ -43,15 +43,20 @@ fn request_larger_than_memory_is_refused_without_the_kernel() -> Verdict {
     // Twice what the machine has (2 GiB in a guest of 1 GiB): one buffer where 31 bits can say it, else layers.
     let bytes = 2 * total_bytes();
     let lines = i32::try_from(bytes / (16_384 * 4)).unwrap();
-    let failure = client.refusal(&rgba("huge", 16_384, lines), 1);
-    assert_eq!(failure.error(), NO_RESOURCES);
-    assert!(failure.words().contains("available"), "{failure:?}");
+    let huge = rgba("huge", 16_384, lines);
+    let failure = client.refusal(&huge, 1);
+    assert_eq!(failure.error(), UNSUPPORTED);
+    assert!(failure.words().contains("this machine"), "{failure:?}");
+    assert!(!client.supports(&huge), "what can never be given is not supported");
     // Many that fit one by one are as much.
     let each = i32::try_from(bytes / 32 / (16_384 * 4)).unwrap();
-    assert_eq!(client.refusal(&rgba("many", 16_384, each), 32).error(), NO_RESOURCES);
+    assert_eq!(client.refusal(&rgba("many", 16_384, each), 32).error(), UNSUPPORTED);
     still.assert_nothing_left();
     let dump = service.dump();
-    assert_eq!((dump.refusals("memory"), dump.refusals("kernel"), dump.number("/all/total_buffers")), (2, 0, 0));
+    assert_eq!(
+        (dump.refusals("machine-memory"), dump.refusals("kernel"), dump.number("/all/total_buffers")),
+        (2, 0, 0)
+    );
     assert_eq!(oom_kills(), kills);
     client.one(&rgba("good", 64, 64));
     Ok(())

@@ -88,3 +88,30 @@ fn two_requests_of_which_one_falls_back_are_not_both_admitted() {
     falls_back.charge_heap(SYSTEM, 10 * MIB, 0, &gauge).unwrap();
     assert!(ledger.reserve(OTHER, sizes(10 * MIB, 1), SYSTEM, 0, &gauge).is_err());
 }
+
+/// What a machine has in all; all of it is available.
+struct Machine(u64);
+
+impl MemoryGauge for Machine {
+    fn available_bytes(&self) -> Option<u64> {
+        Some(self.0)
+    }
+
+    fn total_bytes(&self) -> Option<u64> {
+        Some(self.0)
+    }
+}
+
+#[test]
+fn more_system_memory_than_the_machine_has_beside_the_reserve_can_never_succeed() {
+    let ledger = ledger();
+    let machine = Machine(24 * MIB);
+    let holds = |heap, bytes, count| ledger.machine_holds(sizes(bytes, count), heap, &machine);
+    assert_eq!(holds(SYSTEM, 16 * MIB - PAGE, 1), Ok(()), "with its metadata to the page");
+    ledger.reserve(APP, sizes(16 * MIB - PAGE, 1), SYSTEM, 0, &machine).map(drop).unwrap();
+    let beyond = Unsupported::BeyondMachine { bytes: 16 * MIB + PAGE, limit: 16 * MIB };
+    assert_eq!(holds(SYSTEM, 16 * MIB, 1), Err(beyond));
+    assert!(holds(SYSTEM, 8 * MIB, 2).is_err(), "many are as much");
+    assert_eq!(holds(CAMERA, 32 * MIB, 1), Ok(()), "a carve-out is not part of it");
+    assert_eq!(ledger.machine_holds(sizes(u64::MAX / 4, 1), SYSTEM, &gauge(0)), Ok(()), "it does not say");
+}
