@@ -117,11 +117,6 @@ impl Linted {
         (self.count(Severity::Error) == 0).then_some(document)
     }
 
-    /// Document and policy as far as they could be read, errors or not; `None` after a syntax error.
-    pub fn as_read(&self) -> Option<(&Document, &Policy)> {
-        self.read.as_ref().map(|(document, policy)| (document, policy))
-    }
-
     /// What is expected of single requests.
     pub fn expectations(&self) -> &[Expectation] {
         &self.expectations
@@ -137,4 +132,9 @@ impl Linted {
     pub fn compile(&self) -> Option<String> {
         heaps_config::to_json(self.document()?).ok()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    mod round_trip;
 }

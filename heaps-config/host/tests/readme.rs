@@ -103,7 +103,7 @@ fn the_guides_tables_are_the_whole_of_rockchips() {
     };
     let named = |prefixes: &[&str]| guide.lines().filter_map(|line| row(line, prefixes)).collect::<BTreeMap<_, _>>();
     let linted = lint(Source::text("rockchip.toml", include_str!("../../vendors/rockchip.toml"), Format::Toml));
-    let (document, _) = linted.as_read().unwrap();
+    let document = linted.document().unwrap();
     let formats = document.formats.iter().map(|format| (format.name.clone(), format.value)).collect();
     assert_eq!(named(&["HAL_PIXEL_FORMAT_"]), formats);
     assert_eq!(named(&["RK_GRALLOC_USAGE_", "MALI_GRALLOC_USAGE_"]), document.vendor_usage);

@@ -38,7 +38,7 @@ struct Board {
 impl Board {
     fn of(source: Source, heaps: Heaps) -> Board {
         let linted = lint(source);
-        let (document, policy) = linted.as_read().unwrap();
+        let (document, policy) = (linted.document().unwrap(), linted.policy().unwrap());
         // With the newest formats, whatever this build is of.
         let mut json: serde_json::Value = serde_json::from_str(&linted.compile().unwrap()).unwrap();
         json["graphics_common"] = 7.into();

@@ -49,7 +49,7 @@ pub(crate) struct Space {
     /// Where each interval of sizes starts; the last one ends at the largest request.
     starts: Vec<u64>,
     /// What its searches have cost so far.
-    looks: Cell<u64>,
+    steps: Cell<u64>,
 }
 
 impl Space {
@@ -73,7 +73,7 @@ impl Space {
             return None;
         }
         let flags_mask = (0u32..).zip(&flags).fold(0, |mask, (at, _)| mask | 1 << (FIRST_FLAG + 2 * at));
-        Some(Space { formats, flags, flags_mask, starts, looks: Cell::new(0) })
+        Some(Space { formats, flags, flags_mask, starts, steps: Cell::new(0) })
     }
 
     /// Every request.

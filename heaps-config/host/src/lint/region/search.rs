@@ -4,10 +4,10 @@ use super::{is_empty, meet, Cube, Region, Space, CPU_READ, CPU_VALUES, CPU_WRITE
 use gralloc_buffer::{PixelFormat, Usage};
 use std::rc::Rc;
 
-/// Where one search gives up: so many looks of a cube at a cut. A search over the shipped profiles takes a few thousand.
-const MOST_LOOKS: u64 = 10_000_000;
+/// Where one search gives up: so many comparisons of a cube with a cut. A search over the shipped profiles takes a few thousand.
+const MOST_STEPS: u64 = 10_000_000;
 /// Where all searches of a space together do.
-const MOST_LOOKS_IN_ALL: u64 = 400_000_000;
+const MOST_STEPS_IN_ALL: u64 = 400_000_000;
 /// Examples of one search, of which the simplest come first.
 const EXAMPLES: usize = 32;
 
@@ -52,14 +52,14 @@ impl Space {
         let cuts: Rc<[Cube]> = cuts.flatten().copied().collect();
         let mut open: Vec<(Cube, Rc<[Cube]>)> = start.iter().map(|cube| (*cube, Rc::clone(&cuts))).collect();
         let mut found = Vec::new();
-        let mut looks = 0;
+        let mut steps = 0;
         while let Some((cube, cuts)) = open.pop() {
-            looks += 1;
-            if found.len() >= EXAMPLES || looks > MOST_LOOKS || self.looks.get() > MOST_LOOKS_IN_ALL {
+            steps += 1;
+            if found.len() >= EXAMPLES || steps > MOST_STEPS || self.steps.get() > MOST_STEPS_IN_ALL {
                 open.push((cube, cuts));
                 break;
             }
-            looks = looks.saturating_add(u64::try_from(cuts.len()).unwrap_or(u64::MAX));
+            steps = steps.saturating_add(u64::try_from(cuts.len()).unwrap_or(u64::MAX));
             let met: Rc<[Cube]> = cuts.iter().filter(|cut| !is_empty(&meet(&cube, cut), self)).copied().collect();
             match met.iter().min_by_key(|cut| self.pieces(&cube, cut)) {
                 None => found.extend(self.witness_of(&cube)),
@@ -70,7 +70,7 @@ impl Space {
                 }
             }
         }
-        self.looks.set(self.looks.get().saturating_add(looks));
+        self.steps.set(self.steps.get().saturating_add(steps));
         found.sort_by_key(|witness| witness.usage.0.count_ones());
         (found, open.is_empty())
     }

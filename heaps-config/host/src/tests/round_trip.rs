@@ -3,12 +3,12 @@
 // A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
+use crate::{lint, Format, Source};
 use heaps_config::policy::WithoutReleaseWatch;
 use heaps_config::{
     AlignDoc, CompressDoc, ConditionDoc, Document, FormatDoc, GridDoc, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc,
     PerPlane, PlaneDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, VendorMetadataDoc, SCHEMA,
 };
-use heaps_host::{lint, Format, Source};
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
@@ -314,6 +314,6 @@ proptest! {
 
         let toml = toml::to_string_pretty(&document).unwrap();
         let linted = lint(Source::text("random.toml", toml, Format::Toml));
-        prop_assert_eq!(linted.as_read(), Some((&document, &from_json.policy)));
+        prop_assert_eq!(linted.read, Some((document, from_json.policy)));
     }
 }
