@@ -14,7 +14,7 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::mpsc::channel;
 use std::thread::{self, Scope, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(super) fn tests() -> Vec<Test> {
     tests!["fences":
@@ -159,10 +159,9 @@ fn what_is_no_fence_does_no_harm(subject: &Subject) -> Verdict {
     for (what, fence) in
         [("/dev/null", null()), ("a dead pipe", dead_pipe().into_raw_fd()), ("no fd", closed_number()), ("-2", -2)]
     {
-        let start = Instant::now();
+        // A lock that waits for what never comes is stopped by the suite's limit for a test.
         let answer = lock_either_way(&imported, fence);
-        assert!(start.elapsed() < Duration::from_secs(30), "{what}: {:?} to {answer:?}", start.elapsed());
-        assert_eq!(imported.unlock(), Error::BAD_BUFFER, "{what}: something is locked");
+        assert_eq!(imported.unlock(), Error::BAD_BUFFER, "{what}: something is locked, the answer was {answer:?}");
         assert_eq!(lock_either_way(&imported, -1), Ok(()), "after {what}");
     }
     Ok(())
