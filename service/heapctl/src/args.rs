@@ -137,7 +137,7 @@ pub(crate) struct TestArgs {
 /// Say what a change of a policy does to requests
 ///
 /// Every class of requests (usage, format and size, with the conditions of both policies as its boundaries) that gets other
-/// heaps, another layout, other figures or another answer, by cause, with the simplest request that shows it and the arguments
+/// heaps, another layout, other sizes or another answer, by cause, with the simplest request that shows it and the arguments
 /// that explain it. Exit status 0 unless --exit-code is given.
 #[cfg(feature = "host")]
 #[derive(clap::Args)]

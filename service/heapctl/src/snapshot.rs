@@ -5,10 +5,27 @@ use anyhow::{anyhow, Result};
 #[cfg(feature = "client")]
 use gralloc_allocator::statistics::Statistics;
 use gralloc_allocator::statistics::{BufferStatistics, Dump};
+#[cfg(feature = "client")]
+use gralloc_client::{Connection, Transport};
 use serde_json::Value;
 
 /// A dump with all its buffers.
 pub(crate) type Snapshot = Dump<Vec<BufferStatistics>>;
+
+/// Finds the service.
+#[cfg(feature = "client")]
+pub(crate) fn connect(transport: Option<Transport>) -> Result<Connection> {
+    Connection::from_env_or(transport).map_err(|error| anyhow!("the allocator service was not found: {error}"))
+}
+
+/// The service's dump of now.
+#[cfg(feature = "client")]
+pub(crate) fn ask(connection: &Connection, older_than: Option<&str>) -> Result<Value> {
+    let mut words = vec!["--json"];
+    words.extend(older_than.into_iter().flat_map(|age| ["--older-than", age]));
+    let text = connection.dump(&words).map_err(|error| anyhow!("{error}"))?;
+    serde_json::from_str(&text).map_err(|error| anyhow!("the service's dump is no JSON: {error}"))
+}
 
 /// Reads a dump.
 pub(crate) fn read(dump: &Value) -> Result<Snapshot> {

@@ -21,11 +21,11 @@ Options:
                      udmabuf, memfd: stand-ins for machines without dma-heaps (no device can use their memory as a
                      heap's; protected heaps do not exist there)
   --heap-dir DIR     where the heap nodes are [default: /dev/dma_heap]
-  --release-source S how to see that a buffer's last reference has gone
+  --release-source S how to see that a buffer's last reference is dropped
                      auto: tried at start; inotify where its events come, epoll where they do not (Linux 6.14 and
                      later) and beyond half of the user's inotify watches [default]
                      inotify, epoll: that one alone, if it works
-                     none: not at all; live figures are unknown, and budgets of clients and heaps bound nothing
+                     none: not at all; live bytes are unknown, and budgets of clients and heaps bound nothing
   --check            load the policy, look at the heaps, say what is found, and exit; 1 when the metadata heap is not open
   --verbose          log at debug level
   -h, --help         print this

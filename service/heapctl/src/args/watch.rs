@@ -15,7 +15,7 @@ pub(crate) struct TopArgs {
     #[arg(long)]
     pub(crate) once: bool,
 
-    /// Milliseconds between two looks
+    /// Milliseconds between two samples
     #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(50..))]
     pub(crate) interval: u64,
 
@@ -52,7 +52,7 @@ pub(crate) struct LeaksArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "watch", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) seconds: u64,
 
-    /// Milliseconds between two looks; at least nine fit the time
+    /// Milliseconds between two samples; at least nine fit the time
     #[arg(long, value_name = "MS", default_value_t = 1000, requires = "watch", value_parser = clap::value_parser!(u64).range(20..))]
     pub(crate) interval: u64,
 }
@@ -99,7 +99,7 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) seconds: u64,
 
-    /// Milliseconds between two looks
+    /// Milliseconds between two samples
     #[arg(long, value_name = "MS", default_value_t = 250, value_parser = clap::value_parser!(u64).range(20..))]
     pub(crate) interval: u64,
 

@@ -1,9 +1,8 @@
 //! `heapctl leaks`: buffers that are old, or what grows.
 
 use crate::args::LeaksArgs;
-use crate::command::top::{ask, connect};
 use crate::output::{table, Output, Status};
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::{self, ask, connect, Snapshot};
 use anyhow::{ensure, Result};
 use gralloc_allocator::statistics::{size, LeakGroup};
 use serde_json::{json, Value};
@@ -46,7 +45,7 @@ fn watch(args: &LeaksArgs, out: &Output) -> Result<Status> {
     let most = args.seconds.saturating_mul(1000).checked_div(args.interval).unwrap_or(0);
     ensure!(
         most >= FEWEST,
-        "--seconds {} and --interval {} make {most} looks, and {FEWEST} are needed to tell what grows",
+        "--seconds {} and --interval {} make {most} samples, and {FEWEST} are needed to tell what grows",
         args.seconds,
         args.interval
     );

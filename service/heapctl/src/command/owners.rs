@@ -1,10 +1,9 @@
 //! `heapctl owners`
 
 use crate::args::OwnersArgs;
-use crate::command::top::{ask, connect};
 use crate::output::{table, Output, Status};
 use crate::process::{self, Owner};
-use crate::snapshot;
+use crate::snapshot::{self, ask, connect};
 use anyhow::{ensure, Context, Result};
 use gralloc_allocator::statistics::size;
 use serde_json::{json, Value};

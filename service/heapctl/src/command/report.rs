@@ -4,9 +4,8 @@ mod page;
 mod perfetto;
 
 use crate::args::ReportArgs;
-use crate::command::top::{ask, connect};
 use crate::output::{Output, Status};
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::{self, ask, connect, Snapshot};
 use anyhow::{bail, Context, Result};
 use serde_json::{json, Value};
 use std::fmt::Write as _;

@@ -4,13 +4,11 @@ use crate::args::TopArgs;
 use crate::command::leaks::leak_rows;
 use crate::output::{table, Output, Status};
 use crate::process;
-use crate::snapshot::{self, refused, Snapshot};
-use anyhow::{anyhow, Result};
+use crate::snapshot::{self, ask, connect, refused, Snapshot};
+use anyhow::Result;
 use gralloc_allocator::statistics::{
     size, BufferStatistics, ClientStatistics, LatencyStatistics, ProcessStatistics, Statistics,
 };
-use gralloc_client::{Connection, Transport};
-use serde_json::Value;
 use std::io::IsTerminal;
 use std::thread::sleep;
 use std::time::Duration;
@@ -39,19 +37,6 @@ pub(crate) fn run(args: &TopArgs, out: &Output) -> Result<Status> {
         }
         sleep(Duration::from_millis(args.interval));
     }
-}
-
-/// Finds the service.
-pub(crate) fn connect(transport: Option<Transport>) -> Result<Connection> {
-    Connection::from_env_or(transport).map_err(|error| anyhow!("the allocator service was not found: {error}"))
-}
-
-/// The service's dump of now.
-pub(crate) fn ask(connection: &Connection, older_than: Option<&str>) -> Result<Value> {
-    let mut words = vec!["--json"];
-    words.extend(older_than.into_iter().flat_map(|age| ["--older-than", age]));
-    let text = connection.dump(&words).map_err(|error| anyhow!("{error}"))?;
-    serde_json::from_str(&text).map_err(|error| anyhow!("the service's dump is no JSON: {error}"))
 }
 
 fn view(dump: &Snapshot, out: &Output) -> String {

@@ -50,7 +50,7 @@ fn releases(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
         dump.watches.iter().map(|line| format!("{} ({} watches)", line.source, line.watches)).collect();
     writeln!(out, "releases seen through {}, {} buffers untracked", sources.join(", "), dump.untracked_buffers)?;
     if dump.untracked_buffers > 0 {
-        writeln!(out, "! untracked buffers may live and are in no live figure: they could not be watched")?;
+        writeln!(out, "! untracked buffers may live and are in no live statistics: they could not be watched")?;
     }
     Ok(())
 }
