@@ -5,6 +5,8 @@ use crate::document::Document;
 use crate::finding::{Finding, KeyPath};
 use crate::nodes::{Kind, Known, Node};
 use crate::policy::{Action, HeapId, Policy, MAX_HEAPS};
+use gralloc_buffer::dataspace::DATASPACE_OPTION;
+use gralloc_buffer::Dataspace;
 use std::collections::BTreeMap;
 
 /// A reply carries two fds a buffer (pixels and metadata), and a unix socket at most 64 (facts of libbinder RPC).
@@ -24,6 +26,7 @@ pub(crate) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
     duplicates("ready", document.ready.iter().map(|ready| ready.name.as_str()), findings);
     duplicates("expect", document.expectations.iter().map(|expect| expect.name.as_str()), findings);
     duplicates("option", document.options.iter().map(|option| option.name.as_str()), findings);
+    dataspaces(document, findings);
     heaps(document, findings);
     twins(document, findings);
     metadata(document, policy, findings);
@@ -42,6 +45,21 @@ fn duplicates<'n>(section: &str, names: impl Iterator<Item = &'n str>, findings:
             findings.push(finding.related(KeyPath::item(section, *first).key("name"), "the first one"));
         } else {
             seen.insert(name, at);
+        }
+    }
+}
+
+/// Values of the option `Dataspace` that no request can have: the allocator refuses them whatever the policy says.
+fn dataspaces(document: &Document, findings: &mut Vec<Finding>) {
+    for (at, option) in document.options.iter().enumerate().filter(|(_, option)| option.name == DATASPACE_OPTION) {
+        for (index, value) in option.values.iter().enumerate() {
+            if Dataspace::from_wire(*value).is_none() {
+                let path = KeyPath::item("option", at).key("values").index(index);
+                let message = format!("{value} is no Dataspace");
+                let help = "a value that Dataspace.aidl defines: one of each of its fields STANDARD, TRANSFER and RANGE, or a \
+                            name of its own; without `values` each of them is accepted";
+                findings.push(Finding::new(Code::BadValue, path, message).help(help));
+            }
         }
     }
 }

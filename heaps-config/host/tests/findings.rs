@@ -144,6 +144,17 @@ fn bad_values() {
     only(&with("[[heap]]\nname = \"x\"\nbudget = 0 #!"), Code::BadValue, "heap[1].budget");
 }
 
+/// The values are those of Dataspace.aidl: 2 is a bit of no field, 142671872 is SRGB.
+#[test]
+fn a_value_that_is_no_dataspace_is_refused_in_the_option_of_that_name() {
+    let option = |name: &str| format!("[[option]]\nname = \"{name}\"\nvalues = [142671872, 2] #!");
+    let found =
+        only(&with(&option("android.hardware.graphics.common.Dataspace")), Code::BadValue, "option[0].values[1]");
+    assert!(found.finding.message.contains('2'), "{found:?}");
+    let other = lint_text(&with(&option("com.example.Dataspace")));
+    assert!(other.findings.is_empty(), "{:?}", other.findings);
+}
+
 #[test]
 fn an_empty_name_in_a_list_is_refused_not_left_out() {
     for key in ["all_of", "any_of", "none_of", "formats", "not_formats", "cached_when"] {

@@ -190,7 +190,7 @@ fn lock_ycbcr_of_libui_finds_every_pixel_of_every_layout() {
     let client = client();
     for layout in LAYOUTS_OF_420 {
         let made = info(PixelFormat::Ycbcr420_888, layout, (64, 32), CPU);
-        let buffer = client.import(&Raw::new(Source::Memfd, &made));
+        let buffer = client.import(&Raw::new(Source::real(), &made));
         let found = lock_ycbcr(client, buffer, CPU, WHOLE);
         write_pixel(&found, (62, 30), [1, 2, 3]);
         let offsets = made.planes.as_slice().iter().map(|plane| usize::try_from(plane.offset_bytes).unwrap());
@@ -219,7 +219,7 @@ fn external_camera_converts_a_frame_into_its_buffers() {
     let client = client();
     const OUTPUT: u64 = 0x20930;
     let raws: Vec<Raw> = (0..4)
-        .map(|_| Raw::new(Source::Memfd, &info(PixelFormat::Ycbcr420_888, Layout::Nv12, (640, 480), OUTPUT)))
+        .map(|_| Raw::new(Source::real(), &info(PixelFormat::Ycbcr420_888, Layout::Nv12, (640, 480), OUTPUT)))
         .collect();
     let buffers: Vec<_> = raws.iter().map(|raw| client.import(raw)).collect();
     let frame = ARect { left: 0, top: 0, right: 640, bottom: 480 };
@@ -241,13 +241,13 @@ fn emulated_camera_writes_streams_that_have_no_cpu_usage() {
     let client = client();
     let whole = |width, height| ARect { left: 0, top: 0, right: width, bottom: height };
     let preview = info(PixelFormat::ImplementationDefined, Layout::Nv12, (320, 240), 0x60900);
-    let buffer = client.import(&Raw::new(Source::Memfd, &preview));
+    let buffer = client.import(&Raw::new(Source::real(), &preview));
     let found = lock_ycbcr(client, buffer, 0x33, whole(320, 240));
     write_pixel(&found, (0, 0), [16, 128, 128]);
     assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_NONE);
     client.free(buffer);
     let still = info(PixelFormat::Blob, Layout::Blob, (100_000, 1), 0x20003);
-    let buffer = client.import(&Raw::new(Source::Memfd, &still));
+    let buffer = client.import(&Raw::new(Source::real(), &still));
     let data = client.lock_with(buffer, 0x33, whole(100_000, 1), -1).unwrap();
     unsafe { data.wrapping_add(99_999).write_volatile(0xd9) };
     assert_eq!(client.unlock(buffer), AIMAPPER_ERROR_NONE);
@@ -260,7 +260,7 @@ fn emulated_camera_writes_streams_that_have_no_cpu_usage() {
 fn swiftshader_keeps_what_it_imports_locked() {
     let client = client();
     for usage in [0x103, 0x230, 0x20103, 0x100, 0x300, 0xb00, 0x1a00, 0x1b00] {
-        let raw = Raw::new(Source::Memfd, &info(PixelFormat::Rgba8888, Layout::Rgba8888, (64, 64), usage));
+        let raw = Raw::new(Source::real(), &info(PixelFormat::Rgba8888, Layout::Rgba8888, (64, 64), usage));
         let (surface, again) = (client.import(&raw), client.import(&raw));
         for lock in [0xff, 0xf0, 0xf] {
             let one = client.lock_with(surface, lock, WHOLE, -1).unwrap();
@@ -286,7 +286,7 @@ fn swiftshader_finds_the_last_pixel_of_every_format_by_the_stride() {
     ];
     for (format, layout, pixel) in formats {
         let made = info(format, layout, (61, 33), 0x100);
-        let raw = Raw::new(Source::Memfd, &made);
+        let raw = Raw::new(Source::real(), &made);
         let (image, reader) = (client.import(&raw), client.import(&raw));
         let [one, other] = [image, reader].map(|buffer| client.lock_with(buffer, 0xff, ARect::default(), -1).unwrap());
         let last = (32 * made.stride as usize + 60) * pixel;
@@ -342,7 +342,7 @@ fn u_gralloc_of_mesa_reads_a_linear_buffer_in_its_first_fd() {
     let client = client();
     for (format, layout, fourcc, order) in FOURCCS {
         let made = info(format, layout, (66, 34), 0x300);
-        let buffer = client.import(&Raw::new(Source::Memfd, &made));
+        let buffer = client.import(&Raw::new(Source::real(), &made));
         let code = Bytes::of(client, buffer, FOURCC).int();
         assert_eq!(&code.to_le_bytes(), fourcc, "{format:?}");
         assert_eq!(Bytes::of(client, buffer, MODIFIER).long(), 0, "linear, not invalid");
@@ -381,7 +381,7 @@ fn packed_formats_of_more_than_8_bits_lie_where_their_fourcc_says() {
         (PixelFormat::RgbaFp16, Layout::RgbaFp16, b"AB4H", 64, &halves),
     ];
     for (format, layout, fourcc, bits, components) in packed {
-        let buffer = client.import(&Raw::new(Source::Memfd, &info(format, layout, (66, 34), 0x300)));
+        let buffer = client.import(&Raw::new(Source::real(), &info(format, layout, (66, 34), 0x300)));
         assert_eq!(&Bytes::of(client, buffer, FOURCC).int().to_le_bytes(), fourcc, "{format:?}");
         let [plane] = &planes(client, buffer)[..] else { panic!("{format:?}: planes") };
         let mut found = plane.components.clone();
@@ -399,7 +399,7 @@ fn drm_hwcomposer_reads_planes_identity_and_cursor_size() {
     for (format, layout, _, _) in FOURCCS {
         let (width, height) = (66, 34);
         let made = info(format, layout, (width, height), 0x900);
-        let buffer = client.import(&Raw::new(Source::Memfd, &made));
+        let buffer = client.import(&Raw::new(Source::real(), &made));
         assert_eq!(Bytes::of(client, buffer, WIDTH).long(), i64::from(width));
         assert_eq!(Bytes::of(client, buffer, HEIGHT).long(), i64::from(height));
         assert_eq!(Bytes::of(client, buffer, USAGE).long(), 0x900);
@@ -428,7 +428,7 @@ fn drm_hwcomposer_reads_planes_identity_and_cursor_size() {
 #[test]
 fn two_imports_of_a_buffer_have_one_identity() {
     let client = client();
-    let raw = Raw::new(Source::Memfd, &rgba());
+    let raw = Raw::new(Source::real(), &rgba());
     let (one, other) = (client.import(&raw), client.import(&raw));
     let inode = |buffer| fstat(imported_fds(buffer)[0]).unwrap().st_ino;
     assert_eq!((inode(one), inode(other)), (fstat(raw.fds[0].as_raw_fd()).unwrap().st_ino, inode(one)));

@@ -9,16 +9,30 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Threads that serve binder calls, the main thread included: what AOSP's allocators use.
 pub const SERVING: u32 = 4;
-/// Of them, those that may be held up at once.
-const MOST_HELD: usize = 3;
-/// Dumps that are written, and statistics that are answered, at once: one stuck reader keeps nobody else from a dump.
-const DUMPS: usize = 2;
-/// Clients of which one thread may wait.
-const CLIENTS: usize = 2;
+
+/// How many may be held up at once.
+#[derive(Clone, Copy, Debug)]
+struct Most {
+    /// Of all threads.
+    held: usize,
+    /// Dumps that are written, and statistics that are answered: one stuck reader keeps nobody else from a dump.
+    dumps: usize,
+    /// Clients of which one thread may wait.
+    clients: usize,
+}
 
 /// Counts the threads that are held up now.
-#[derive(Debug, Default)]
-pub struct Threads(Mutex<Vec<Holder>>);
+#[derive(Debug)]
+pub struct Threads {
+    held: Mutex<Vec<Holder>>,
+    most: Most,
+}
+
+impl Default for Threads {
+    fn default() -> Threads {
+        Threads { held: Mutex::default(), most: Most { held: 3, dumps: 2, clients: 2 } }
+    }
+}
 
 /// What holds a thread up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,17 +54,17 @@ impl Threads {
         let dumps = held.iter().filter(|other| **other == Holder::Dump).count();
         let clients = held.len().saturating_sub(dumps);
         let few = match holder {
-            Holder::Dump => dumps < DUMPS,
-            Holder::Client(_) => clients < CLIENTS && !held.contains(&holder),
+            Holder::Dump => dumps < self.most.dumps,
+            Holder::Client(_) => clients < self.most.clients && !held.contains(&holder),
         };
-        (few && held.len() < MOST_HELD).then(|| {
+        (few && held.len() < self.most.held).then(|| {
             held.push(holder);
             Held(self, holder)
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Holder>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
@@ -73,11 +87,16 @@ mod tests {
     use super::Holder::{Client, Dump};
     use super::*;
 
-    #[test]
-    fn one_thread_always_serves_whoever_holds_the_others() {
+    /// Without limits: what the tests have to notice.
+    fn unlimited() -> Threads {
+        let most = usize::MAX;
+        Threads { most: Most { held: most, dumps: most, clients: most }, ..Threads::default() }
+    }
+
+    fn one_serves(new: fn() -> Threads) {
         let all = [Dump, Client(1), Client(2), Client(3), Dump, Client(4), Dump];
         for first in 0..all.len() {
-            let threads = Threads::default();
+            let threads = new();
             let order = all.iter().cycle().skip(first).take(all.len());
             let held: Vec<Held<'_>> = order.filter_map(|holder| threads.hold(*holder)).collect();
             assert!(held.len() < usize::try_from(SERVING).unwrap(), "{first}: nobody serves");
@@ -86,14 +105,35 @@ mod tests {
     }
 
     #[test]
-    fn third_dump_is_refused_until_one_ends() {
-        let threads = Threads::default();
+    fn one_thread_always_serves_whoever_holds_the_others() {
+        one_serves(Threads::default);
+    }
+
+    #[test]
+    #[should_panic(expected = "nobody serves")]
+    fn threads_without_a_bound_are_seen() {
+        one_serves(unlimited);
+    }
+
+    fn third_dump_is_refused(threads: &Threads) {
         let first = threads.hold(Dump);
         let second = threads.hold(Dump);
         assert!(first.is_some() && second.is_some());
-        assert!(threads.hold(Dump).is_none() && threads.hold(Dump).is_none(), "a refusal gives nothing back");
+        assert!(threads.hold(Dump).is_none(), "a third is let in");
+        assert!(threads.hold(Dump).is_none(), "a refusal takes no permit and gives none back");
         drop(first);
         assert!(threads.hold(Dump).is_some());
+    }
+
+    #[test]
+    fn third_dump_is_refused_until_one_ends() {
+        third_dump_is_refused(&Threads::default());
+    }
+
+    #[test]
+    #[should_panic(expected = "a third is let in")]
+    fn dumps_without_a_bound_are_seen() {
+        third_dump_is_refused(&unlimited());
     }
 
     #[test]

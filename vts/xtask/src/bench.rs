@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
+use vm_harness::arch::Arch;
 use vm_harness::binaries::{cargo, SHIPPED_PROFILE};
 use vm_harness::command::GuestCommand;
 use vm_harness::protocol::OUT_DIR;
@@ -43,6 +44,12 @@ pub(crate) struct Args {
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let arch = args.run.arch();
+    ensure!(
+        arch == Arch::X86_64,
+        "--arch {arch}: ratios compare a guest's rows with native ones, so both have to be of this machine's processor; allowed: {}",
+        Arch::X86_64
+    );
     let context = Context::new(false)?;
     let out = args.run.out(&context, "bench");
     let built = service::build(&context, None, SHIPPED_PROFILE, &[PACKAGE])?;

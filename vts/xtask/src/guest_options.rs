@@ -197,6 +197,11 @@ impl RunArgs {
         &self.policy.policy
     }
 
+    /// The guest's processor.
+    pub(crate) fn arch(&self) -> Arch {
+        self.machine.arch()
+    }
+
     /// The same with another word on the kernel's command line.
     pub(crate) fn with_word(&self, word: &str) -> Self {
         let append = format!("{} {word}", self.machine.append);

@@ -20,7 +20,7 @@ pub(super) const GROUPS: &[Group] = &[
         name: "bounds",
         files: &[
             "service/server/src/access.rs",
-            "service/server/src/dump/permits.rs",
+            "service/server/src/threads.rs",
             "service/server/src/logging.rs",
             "service/server/src/convert.rs",
         ],

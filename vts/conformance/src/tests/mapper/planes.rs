@@ -11,6 +11,7 @@ use crate::format::{Format, Kind};
 use crate::image::{check_contract, Image, Memory};
 use crate::mapper::{usage, Imported};
 use crate::metadata::{PlaneLayout, Standard};
+use crate::options::Vts;
 use crate::subject::Subject;
 use crate::tests;
 
@@ -118,6 +119,9 @@ fn Lock_RAW12(subject: &Subject) -> Verdict {
 }
 
 fn Lock_RAW14(subject: &Subject) -> Verdict {
+    if subject.vts() != Vts::Newest {
+        return Err(Skip("only the newest snapshot has a run for RAW14".to_owned()));
+    }
     if subject.allocator.optional(&Descriptor { format: Format::RAW14.value(), ..Descriptor::generic() }).is_none() {
         return Err(Skip("this allocator has no RAW14: isSupported and allocate2 both say no".to_owned()));
     }
