@@ -134,12 +134,15 @@ pub(super) fn miri(context: &Context) -> Result<Finding> {
 
 /// What Soong reads.
 pub(super) fn soong(context: &Context) -> Result<Finding> {
-    // Without it the check says that it was skipped.
-    if let Err(why) = toolchain::ensure_oldest(context) {
-        context.progress.step(why);
-    }
+    // Without it the check leaves one of its parts out, and says so.
+    let oldest = toolchain::ensure_oldest(context);
     aosp::step(context, aosp::SOONG)?;
-    Ok(Finding::Passed(String::new()))
+    Ok(read_by(oldest))
+}
+
+/// What the table says of Soong's modules, by whether the lowest release's compiler could read them, too.
+fn read_by(oldest: Result<(), String>) -> Finding {
+    Finding::Passed(oldest.err().map_or_else(String::new, |why| format!("; not with rustc {DEVICE_RUST}: {why}")))
 }
 
 /// The SELinux rules.
@@ -163,4 +166,17 @@ pub(super) fn android(context: &Context) -> Result<Finding> {
 fn packages(context: &Context) -> Result<Vec<Package>> {
     let manifest = context.workspace.join("Cargo.toml");
     Ok(MetadataCommand::new().manifest_path(manifest).no_deps().exec().context("cargo metadata")?.packages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pass that says nothing means that every compiler was there.
+    #[test]
+    fn without_the_lowest_release_s_compiler_the_step_s_word_says_so() {
+        assert_eq!(read_by(Ok(())), Finding::Passed(String::new()));
+        let word = format!("; not with rustc {DEVICE_RUST}: no rustup");
+        assert_eq!(read_by(Err("no rustup".to_owned())), Finding::Passed(word));
+    }
 }
