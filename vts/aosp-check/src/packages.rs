@@ -1,9 +1,12 @@
 //! The project's Cargo packages, as far as an Android.bp has to agree with them.
 
+use crate::report::Place;
 use anyhow::{Context, Result};
+use cargo_metadata::semver::VersionReq;
 use cargo_metadata::{Dependency, DependencyKind, MetadataCommand, Package, TargetKind};
 use cargo_platform::Cfg;
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -30,6 +33,17 @@ pub enum Side {
     Device,
     /// On the machine that builds.
     Host,
+}
+
+/// What a manifest asks of a crate that it links.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The crate.
+    pub name: &'a str,
+    /// Its versions that will do.
+    pub versions: &'a VersionReq,
+    /// The features; the default ones are not named.
+    pub features: &'a [String],
 }
 
 /// Reads the workspace.
@@ -80,16 +94,16 @@ impl CargoPackage {
         Ok(names)
     }
 
-    /// The features that it asks of what its code links on a side, by the linked package's name; the default ones are not named.
+    /// What it asks of what its code links on a side.
     ///
     /// # Errors
     /// A platform condition that cannot be read.
-    pub fn asked(&self, side: Side, features: &[&str]) -> Result<Vec<(&str, &[String])>> {
+    pub fn asked(&self, side: Side, features: &[&str]) -> Result<Vec<Asked<'_>>> {
         let linked = self.dependencies(side, features)?;
         let mut asked = Vec::new();
         for dependency in self.package.dependencies.iter().filter(|dependency| linked.contains(&dependency.name)) {
             if dependency.kind == DependencyKind::Normal && applies(dependency, side)? {
-                asked.push((dependency.name.as_str(), dependency.features.as_slice()));
+                asked.push(Asked { name: &dependency.name, versions: &dependency.req, features: &dependency.features });
             }
         }
         Ok(asked)
@@ -126,6 +140,17 @@ impl CargoPackage {
         self.folder.join("Cargo.toml")
     }
 
+    /// Where its manifest has a word in what it says of a crate that its code links; or the workspace's, where its own has not.
+    pub fn said(&self, root: &Path, name: &str, word: &str) -> Place {
+        for manifest in [self.manifest(), PathBuf::from("Cargo.toml")] {
+            let text = fs::read_to_string(root.join(&manifest)).unwrap_or_default();
+            if let Some(line) = line_of(&text, name, word) {
+                return Place::line(manifest, line);
+            }
+        }
+        Place::file(self.manifest())
+    }
+
     /// The optional dependencies that these features switch on.
     fn optional(&self, features: &[&str]) -> BTreeSet<String> {
         let mut open: Vec<String> = features.iter().map(|feature| (*feature).to_owned()).collect();
@@ -141,6 +166,22 @@ impl CargoPackage {
         }
         seen
     }
+}
+
+/// The line with a word in it, from 1, of what a manifest says of a crate that code links. What goes on in further lines is indented.
+fn line_of(manifest: &str, name: &str, word: &str) -> Option<usize> {
+    let (mut of_the_code, mut of_the_crate) = (false, false);
+    for (number, line) in (1..).zip(manifest.lines()) {
+        if line.starts_with('[') {
+            of_the_code = line.ends_with("dependencies]") && !line.ends_with("dev-dependencies]");
+        }
+        let begins = line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '=', '.']));
+        of_the_crate = of_the_code && (begins || (of_the_crate && line.starts_with([' ', ']'])));
+        if of_the_crate && line.contains(word) {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// The name under which features know a dependency.

@@ -237,6 +237,17 @@ pub const CRATES: &[Crate] = &[
 /// lines are not wrapped.
 pub const CARGO_S_ALONE: &[(&str, &str)] = &[("clap", "wrap_help")];
 
+/// Versions that Cargo's manifests do not admit and that the code is content with: Soong asks no manifest, and with each of them the
+/// modules of its releases are compiled, by [`crate::tree`].
+pub const OUTSIDE: &[(&str, &str)] = &[
+    ("android_logger", "0.15.0"),
+    // What heapctl has on a device, and the conformance suite, take what 4.1 has; the rest of what takes clap is no module.
+    ("clap", "4.1.8"),
+    ("nix", "0.29.0"),
+    ("nix", "0.30.1"),
+    ("nix", "0.31.1"),
+];
+
 /// What those crates are built with there, where the newest that their manifests admit would not do. The first of each
 /// is what fits the crate's own release date.
 pub const BELOW: &[(&str, [&str; 2])] = &[("toml_edit", ["0.22.4", "0.22.20"])];

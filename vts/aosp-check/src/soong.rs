@@ -2,7 +2,8 @@
 //!
 //! It finds what a build in a tree would find, and what it would not: a file that is listed and gone, a file that is
 //! there and not listed (sources are sandboxed), an edition, dependency or feature that differs from Cargo's, a module
-//! that nobody defines, a crate that is not there for the device, a version that Cargo's manifest does not admit.
+//! that nobody defines, a crate that is not there for the device, a version that Cargo's manifest does not admit and that is not
+//! among those that the code is content with all the same.
 
 use crate::apex;
 use crate::bp::{self, Blueprints, Module};
@@ -14,6 +15,7 @@ use crate::variables;
 use crate::vendor;
 use android_bp::Value;
 use anyhow::{Context as _, Result};
+use cargo_metadata::semver::Version;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -345,7 +347,7 @@ fn dependencies(context: &Context<'_>, module: &Module, package: &CargoPackage, 
         Ok(names) => names,
         Err(error) => return report.found(Place::file(package.manifest()), format!("{error:#}")),
     };
-    asked(context, package, side, &features, report);
+    asked(context, module, package, side, report);
     let test = module.kind.starts_with("rust_test");
     let tests = package.test_dependencies();
     // A program beside a library of the same package takes of the dependencies what it needs; the compiler tells.
@@ -389,28 +391,34 @@ fn dependencies(context: &Context<'_>, module: &Module, package: &CargoPackage, 
     }
 }
 
-/// A feature that Cargo's manifest asks of a crate has to be one that the release builds it with: Soong builds no other.
-fn asked(context: &Context<'_>, package: &CargoPackage, side: Side, features: &[&str], report: &mut Report) {
+/// What Cargo's manifest asks of a crate has to be what the release has: Soong builds no other version, and no other features.
+fn asked(context: &Context<'_>, module: &Module, package: &CargoPackage, side: Side, report: &mut Report) {
+    let release = context.release;
     // What cannot be read was told already.
-    for (name, asked) in package.asked(side, features).unwrap_or_default() {
+    for asked in package.asked(side, &module.strings("features")).unwrap_or_default() {
+        let name = asked.name;
         let Some(entry) = platform::module_of(name).and_then(platform::crate_of) else { continue };
-        let there = entry.features_in(context.release);
+        let mut refuse = |what: String, word: &str| {
+            let message = format!("Android {}: {}: Cargo asks the crate {name} for {what}", release.name, module.name);
+            report.contradiction(module.place(entry.module), message, package.said(context.root, name, word));
+        };
+        let there = entry.features_in(release);
         let lacks = |feature: &str| !there.contains(&feature) && !platform::CARGO_S_ALONE.contains(&(name, feature));
-        for feature in asked.iter().filter(|feature| lacks(feature)) {
-            let release = context.release.name;
-            let message = format!(
-                "Android {release}: asks the crate {name} for the feature {feature}, and its {} has {}",
-                entry.module,
-                there.join(", ")
-            );
-            let manifest = package.manifest();
-            let text = std::fs::read_to_string(context.root.join(&manifest)).unwrap_or_default();
-            report.found(Place::find(manifest, &text, &format!("\"{feature}\"")), message);
+        for feature in asked.features.iter().filter(|feature| lacks(feature)) {
+            let have = there.join(", ");
+            refuse(format!("the feature {feature}, and its {} has {have}", entry.module), &format!("\"{feature}\""));
+        }
+        // Of a crate that has another name in a tree, versions say nothing.
+        let Some(version) = release.version(entry).filter(|_| entry.package == name) else { continue };
+        let admits = Version::parse(version).is_ok_and(|version| asked.versions.matches(&version));
+        if !admits && !platform::OUTSIDE.contains(&(name, version)) {
+            let versions = asked.versions.to_string();
+            refuse(format!("{versions}, and the release has {version}"), versions.trim_start_matches('^'));
         }
     }
 }
 
-/// Whether what is linked is there for the side, in a version that Cargo's manifest admits or that is tried as well.
+/// Whether what is linked is there for the side.
 fn links(context: &Context<'_>, module: &Module, side: Side, report: &mut Report) {
     for library in module.strings("rustlibs") {
         if let Some(entry) = platform::crate_of(library) {

@@ -119,20 +119,6 @@ const FAULTS: &[Fault] = &[
         "the crate tempfile is not available in a tree",
     ),
     Fault(
-        "service/dmabuf/Cargo.toml",
-        "features = [",
-        "features = [\"resource\", ",
-        "service/dmabuf/Cargo.toml:",
-        "Android 16: asks the crate nix for the feature resource, and its libnix has event,",
-    ),
-    Fault(
-        "service/heaps/Cargo.toml",
-        "features = [",
-        "features = [\"ptrace\", ",
-        "service/heaps/Cargo.toml:",
-        "Android 17: asks the crate nix for the feature ptrace",
-    ),
-    Fault(
         "service/heapctl/Android.bp",
         "cargo_pkg_version: \"0.1.0\"",
         "cargo_pkg_version: \"7.0.0\"",
