@@ -9,6 +9,7 @@
 //! - [`apex`]: what is packed into the APEX.
 //! - [`vendor`]: what is installed into /vendor one by one.
 //! - [`variables`]: what a product sets.
+//! - [`variants`]: whether what is linked is built for whom, and in the width, that it is linked for.
 //! - [`declarations`]: what init, VINTF, SELinux and the linker read, written from the code's constants.
 //!
 //! Each check answers a [`Report`]; nothing here stops at the first finding.
@@ -26,6 +27,7 @@ pub mod soong;
 pub mod sources;
 pub mod tree;
 pub mod variables;
+pub mod variants;
 pub mod vendor;
 
 pub use gralloc_server::adapter::MAPPER_SUFFIX as SUFFIX;

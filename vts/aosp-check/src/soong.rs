@@ -8,10 +8,11 @@
 use crate::apex;
 use crate::bp::{self, Blueprints, Module};
 use crate::packages::{self, CargoPackage, Side};
-use crate::platform::{self, Availability, Release, RELEASES};
+use crate::platform::{self, Release, RELEASES};
 use crate::report::{Place, Report};
 use crate::sources;
 use crate::variables;
+use crate::variants;
 use crate::vendor;
 use android_bp::Value;
 use anyhow::{Context as _, Result};
@@ -87,6 +88,7 @@ pub fn check(root: &Path) -> Result<Report> {
         for module in &blueprints.modules {
             references(&written, module, &mut found);
             files(root, module, &mut found);
+            variants::check(&blueprints, module, &mut found);
             if RUST.contains(&module.kind.as_str()) {
                 let context = Context { root, blueprints: &blueprints, packages: &packages, release, read: &read };
                 rust(&context, module, &mut found);
@@ -222,7 +224,7 @@ fn rust(context: &Context<'_>, module: &Module, report: &mut Report) {
     source_files(context, module, &crate_root, report);
     // The other crate of two of one name has no manifest: Cargo cannot build it. `tree` compiles it.
     if SOONG_ONLY.iter().any(|folder| module.folder() == Path::new(folder)) {
-        return links(context, module, Side::Device, report);
+        return common_types(context, module, report);
     }
     let package = context.packages.iter().filter(|package| crate_root.starts_with(&package.folder));
     let Some(package) = package.max_by_key(|package| package.folder.components().count()) else {
@@ -231,7 +233,7 @@ fn rust(context: &Context<'_>, module: &Module, report: &mut Report) {
     manifest(module, package, report);
     let side = if module.kind.ends_with("_host") { Side::Host } else { Side::Device };
     dependencies(context, module, package, side, report);
-    links(context, module, side, report);
+    common_types(context, module, report);
 }
 
 /// Whether a string of `bindgen_flags` stands for itself, wherever in the list it is.
@@ -255,7 +257,7 @@ fn bindings(context: &Context<'_>, module: &Module, report: &mut Report) {
     };
     manifest(module, package, report);
     dependencies(context, module, package, Side::Device, report);
-    links(context, module, Side::Device, report);
+    common_types(context, module, report);
 }
 
 fn source_files(context: &Context<'_>, module: &Module, crate_root: &Path, report: &mut Report) {
@@ -418,33 +420,8 @@ fn asked(context: &Context<'_>, module: &Module, package: &CargoPackage, side: S
     }
 }
 
-/// Whether what is linked is there for the side.
-fn links(context: &Context<'_>, module: &Module, side: Side, report: &mut Report) {
-    for library in module.strings("rustlibs") {
-        if let Some(entry) = platform::crate_of(library) {
-            let there = match side {
-                Side::Device => entry.availability != Availability::Host,
-                Side::Host => entry.availability != Availability::Device,
-            };
-            if !there {
-                let where_ = if side == Side::Device { "the device" } else { "the host" };
-                let message = format!("{}: {library} is not available for {where_}", module.name);
-                report.found(module.place(library), message);
-            }
-        }
-        let Some(linked) = context.blueprints.get(library) else { continue };
-        let host_only = linked.kind.ends_with("_host");
-        let host_too = host_only || linked.flag("host_supported");
-        if (side == Side::Device && host_only) || (side == Side::Host && !host_too) {
-            let message = format!("{}: links {library}, which is built for the other side alone", module.name);
-            report.contradiction(module.place(library), message, Place::line(&linked.file, linked.line));
-        }
-        let core_variant = !module.flag("vendor") && side == Side::Device;
-        if core_variant && linked.flag("vendor") {
-            let message = format!("{}: links {library}, which is a vendor module alone", module.name);
-            report.contradiction(module.place(library), message, Place::line(&linked.file, linked.line));
-        }
-    }
+/// A generated crate's name carries no version: one of the versions of the types is linked, the allocator interface's.
+fn common_types(context: &Context<'_>, module: &Module, report: &mut Report) {
     let commons: Vec<&str> =
         module.strings("rustlibs").into_iter().filter(|name| name.contains("graphics.common-V")).collect();
     let wanted = format!("android.hardware.graphics.common-{}-rust", context.release.graphics_common);

@@ -5,6 +5,7 @@ use crate::apex;
 use crate::bp::{Blueprints, Module};
 use crate::platform::RELEASES;
 use crate::report::{Place, Report};
+use crate::variants::has_width;
 use crate::SUFFIX;
 use anyhow::{Context as _, Result};
 use std::fs;
@@ -60,12 +61,17 @@ fn in_the_apex(module: &Module, apex: &Module, report: &mut Report) {
     }
 }
 
-/// libui asks VINTF for the suffix, and loads the library from `hw`.
+/// libui asks VINTF for the suffix, and loads the library from `hw`: of `lib64` or, in a 32-bit app, of `lib`.
 fn mapper(root: &Path, blueprints: &Blueprints, module: &Module, report: &mut Report) -> Result<()> {
+    let labels = fs::read_to_string(root.join(LABELS)).with_context(|| LABELS.to_owned())?;
     if module.string("relative_install_path") != Some("hw") {
-        let labels = fs::read_to_string(root.join(LABELS)).with_context(|| LABELS.to_owned())?;
         let message = format!("{}: relative_install_path is not \"hw\", where libui looks", module.name);
         report.contradiction(module.place("name:"), message, Place::find(LABELS, &labels, "hw/mapper"));
+    }
+    if !has_width(module, 32) || !has_width(module, 64) {
+        let message =
+            format!("{}: compile_multilib is not \"both\": apps of one width have no mapper in /vendor", module.name);
+        report.contradiction(module.place("compile_multilib:"), message, Place::find(LABELS, &labels, "hw/mapper"));
     }
     let declares = |files: Vec<PathBuf>| {
         let text = |file: PathBuf| fs::read_to_string(root.join(file)).unwrap_or_default();

@@ -169,6 +169,13 @@ const OF_THE_VENDOR: &[Fault] = &[
     ),
     Fault(
         "service/mapper/Android.bp",
+        "    relative_install_path: \"hw\",\n",
+        "    relative_install_path: \"hw\",\n    compile_multilib: \"first\",\n",
+        "service/mapper/Android.bp:",
+        "mapper.dmaheap: compile_multilib is not \"both\": apps of one width have no mapper in /vendor (see sepolicy/vendor/file_contexts:",
+    ),
+    Fault(
+        "service/mapper/Android.bp",
         "    installable: false,\n",
         "    installable: false,\n    relative_install_path: \"hw\",\n",
         "service/mapper/Android.bp:",
