@@ -4,13 +4,14 @@
 //!
 //! | scheme | examples | test |
 //! |---|---|---|
-//! | AFBC | RGBA plain, tiled, 32x8 and of 1366 pixels; NV12 and P010 as one plane; RGB_565; RGBA_FP16 tiled | `afbc_of_one_plane` |
+//! | AFBC | RGBA plain, tiled and 32x8; NV12 and P010 as one plane; RGB_565; RGBA_FP16 tiled | `afbc_of_one_plane` |
+//! | AFBC | minigbm's RGBA of 1366 pixels | `minigbm_afbc_worked_example` |
 //! | AFBC | NV12 of two planes, 32x8 and 64x4 | `afbc_of_two_planes` |
 //! | AFBC | what Pixel adds behind it | `pixel_afbc_worked_examples` |
 //! | AFRC | RGBA of 16 bytes SCAN and 24 ROT, Y of 32 SCAN | `afrc_worked_examples` |
 //! | UBWC | NV12 of two fields and of one, TP10, P010 | `ubwc_of_yuv_worked_examples` |
 //! | UBWC | RGBA_8888 of three sizes, RGBA_FP16, RGB_565 | `ubwc_of_rgb_worked_examples` |
-//! | UBWC | minigbm's NV12 of 1920 and 1280 pixels | `minigbm_ubwc_worked_examples` |
+//! | UBWC | minigbm's NV12 and P010 of 1920 and 1280 pixels | `minigbm_ubwc_worked_examples` |
 //! | SBWC | 8 bits, plain and with Pixel's tails | `sbwc_worked_example` |
 //! | SAND | NV12 with lines to 8 and to 16, P030 | `sand_worked_examples` |
 // A failed unwrap is a failed test.
@@ -136,6 +137,20 @@ fn rockchip_afbc_worked_examples() {
     assert_eq!(cpu.unwrap_err(), "combination");
 }
 
+/// Its formula is the same, its modifier another: 16x16, YTR, SPARSE and no SPLIT.
+#[test]
+fn minigbm_afbc_worked_example() {
+    let rockchip = policy("minigbm-rockchip.toml", include_str!("../../vendors/minigbm-rockchip.toml"));
+    let rgba = |usage| asked("RGBA_8888", usage, 1366, 768);
+    one(&rockchip, rgba("GPU_RENDER_TARGET|USE_AFBC"), 66_560, 4_227_072, 4_293_632, (5504, 768));
+    let compressed = info(&rockchip, rgba("GPU_RENDER_TARGET|USE_AFBC"));
+    assert_eq!((compressed.fourcc, compressed.modifier), (u32::from_le_bytes(*b"AB24"), 0x0800_0000_0000_0051));
+    for linear in ["GPU_RENDER_TARGET", "GPU_DATA_BUFFER|USE_AFBC", "GPU_RENDER_TARGET|USE_AFBC|CPU_READ_OFTEN"] {
+        let planned = common::plan(&rockchip, rgba(linear)).unwrap();
+        assert_eq!((planned.planes[0].1, planned.bytes), (5504, 4_227_072), "{linear}");
+    }
+}
+
 #[test]
 fn block_linear_worked_examples() {
     let arm = arm();
@@ -236,6 +251,14 @@ fn minigbm_ubwc_worked_examples() {
     assert_eq!(areas(&hd), [(0, 12_288, 2_088_960), (2_101_248, 8_192, 1_044_480)]);
     assert_eq!(hd.buffer_bytes, 3_248_128);
     assert_eq!(info(&policy, asked("YCBCR_420_888", "VIDEO_DECODER|UBWC", 1280, 720)).buffer_bytes, 1_507_328);
+    // Lines of 2560 bytes: 736 and 384 of them, META of 128 x 96 and 128 x 48, 48 lines behind all.
+    let ten = info(&policy, asked("YCBCR_P010", "VIDEO_DECODER|UBWC", 1280, 720));
+    assert_eq!(areas(&ten), [(0, 12_288, 1_884_160), (1_896_448, 8_192, 983_040)]);
+    assert_eq!((ten.planes.as_slice()[0].stride_bytes, ten.buffer_bytes), (2560, 3_010_560));
+    assert_eq!((ten.fourcc, ten.modifier), (u32::from_le_bytes(*b"P010"), 0x0500_0000_0000_0001));
+    let hd = info(&policy, asked("YCBCR_P010", "VIDEO_DECODER|UBWC", 1920, 1080));
+    assert_eq!(areas(&hd), [(0, 20_480, 4_177_920), (4_198_400, 12_288, 2_088_960)]);
+    assert_eq!(hd.buffer_bytes, 6_483_968);
 }
 
 #[test]
