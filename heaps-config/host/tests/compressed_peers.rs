@@ -109,13 +109,22 @@ fn afbc_of_two_planes_of_ten_bits() {
     assert_eq!(info.buffer_bytes, 4_911_104);
 }
 
-/// The second body is rounded, the first is not.
+/// Only with tiled headers, as Arm's gralloc sets it: twice the body of `afbc_of_one_plane`, TILED, SC and DB in the modifier.
 #[test]
 fn afbc_with_a_double_body() {
+    let text = include_str!("../../vendors/arm.toml");
     let arm = arm();
     let front = "GPU_RENDER_TARGET|COMPOSER_OVERLAY|FRONTBUFFER";
-    one(&arm, asked("RGBA_8888", front, 1080, 2400), 163_840, 20_889_600, 21_053_440, (4352, 2400));
-    one(&arm, asked("RGB_888", front, 48, 16), 1024, 2304 + 3072, 6400, (144, 16));
+    one(&arm, asked("RGBA_8888", front, 1080, 2400), 176_128, 22_413_312, 22_589_440, (4608, 2432));
+    // 8 x 8 blocks of 768 bytes.
+    one(&arm, asked("RGB_888", front, 48, 16), 4096, 98_304, 102_400, (384, 128));
+    for (format, usage) in [("RGBA_8888", ""), ("RGB_888", ""), ("RGBA_8888", "|TILED"), ("RGBA_8888", "|WIDE")] {
+        let usage: &'static str = format!("{front}{usage}").leak();
+        assert_eq!(info(&arm, asked(format, usage, 64, 64)).modifier, 0x0800_0000_0000_0751, "{format} {usage}");
+    }
+    // The second body is rounded, the first is not.
+    let rounded = policy("rounded.toml", &text.replace("copy_align = 4096", "copy_align = 65536"));
+    one(&rounded, asked("RGB_888", front, 48, 16), 4096, 49_152 + 65_536, 118_784, (384, 128));
 }
 
 #[test]
