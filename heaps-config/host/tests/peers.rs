@@ -173,14 +173,23 @@ fn rockchip_stride_by_usage_bit() {
     let policy = rockchip();
     let stride =
         |format, usage| plan(&policy, Asked { format, usage, width: 1921, ..Asked::default() }).unwrap().planes[0].1;
-    assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER"), 2048);
-    assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER|STRIDE_ALIGN_16"), 1936);
-    assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER|STRIDE_ALIGN_64"), 1984);
-    assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER|STRIDE_ALIGN_128"), 2048);
-    assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER|STRIDE_ALIGN_256_ODD_TIMES"), 2304);
-    assert_eq!(stride("YCRCB_420_SP", "VIDEO_DECODER|SPECIFY_STRIDE"), 1922);
+    for (usage, nv12, yuy2) in [
+        ("VIDEO_DECODER", 2048, 3968),
+        ("VIDEO_DECODER|STRIDE_ALIGN_16", 1936, 3856),
+        ("VIDEO_DECODER|STRIDE_ALIGN_64", 1984, 3904),
+        ("VIDEO_DECODER|STRIDE_ALIGN_128", 2048, 3968),
+        ("VIDEO_DECODER|STRIDE_ALIGN_256_ODD_TIMES", 2304, 4352),
+        ("VIDEO_DECODER|SPECIFY_STRIDE", 1922, 3844),
+        // A bit is more than the width.
+        ("VIDEO_DECODER|SPECIFY_STRIDE|STRIDE_ALIGN_16", 1936, 3856),
+    ] {
+        assert_eq!((stride("YCrCb_NV12", usage), stride("YCBCR_422_I", usage)), (nv12, yuy2), "{usage}");
+        // None of the video engines' formats: it has neither the bits nor the motion vectors.
+        let nv21 = plan(&policy, asked("YCRCB_420_SP", usage, 1921, 1080)).unwrap();
+        assert_eq!((nv21.planes[0].1, nv21.bytes), (2048, 3_317_760), "{usage}");
+    }
     assert_eq!(stride("RGBA_8888", "GPU_TEXTURE"), 7744);
-    // The bits are YUV's.
+    // The bits are the video engines'.
     assert_eq!(stride("RGBA_8888", "GPU_TEXTURE|STRIDE_ALIGN_256_ODD_TIMES"), 7744);
     let lines = |usage| plan(&policy, asked("RGBA_8888", usage, 64, 65)).unwrap().planes[0].2;
     assert_eq!(lines("ALLOC_HEIGHT_ALIGN_8"), 72);
@@ -217,6 +226,32 @@ fn rockchip_worked_examples() {
     assert_eq!(odd.bytes, 3 * 2_488_320, "the motion vectors' minimum");
     let read = plan(&policy, asked("Y8", "CPU_READ_OFTEN", 1921, 2)).unwrap();
     assert_eq!(read.stride, 1936);
+}
+
+/// 64 bytes of whatever is not YUV, for every usage that is neither the CPU's nor a vendor's; for both, both.
+#[test]
+fn rockchip_any_hardware_has_64_bytes() {
+    let policy = rockchip();
+    let stride = |format, usage, width, height| plan(&policy, asked(format, usage, width, height)).unwrap().planes[0].1;
+    for usage in [
+        "COMPOSER_CURSOR",
+        "FRONT_BUFFER",
+        "RENDERSCRIPT",
+        "HW_IMAGE_ENCODER",
+        "SENSOR_DIRECT_DATA",
+        "GPU_DATA_BUFFER",
+        "GPU_TEXTURE|CPU_READ_OFTEN",
+    ] {
+        assert_eq!(stride("RGBA_8888", usage, 61, 61), 256, "{usage}");
+    }
+    assert_eq!(stride("RGBA_8888", "CPU_READ_OFTEN", 61, 61), 244);
+    assert_eq!(stride("DEPTH_16", "GPU_RENDER_TARGET", 61, 61), 128);
+    assert_eq!(stride("RAW10", "CAMERA_OUTPUT", 4056, 3040), 5120);
+    // The CPU steps through four pixels: 5 bytes of RAW10, 6 of RAW12.
+    for (format, hardware, both) in [("RAW10", 5056, 5120), ("RAW12", 6016, 6144), ("RAW16", 8000, 8000)] {
+        assert_eq!(stride(format, "CAMERA_OUTPUT", 4000, 3000), hardware, "{format}");
+        assert_eq!(stride(format, "CAMERA_OUTPUT|CPU_READ_OFTEN", 4000, 3000), both, "{format}");
+    }
 }
 
 /// The table that is shipped as an example has the worked examples in it, too.
