@@ -143,6 +143,30 @@ fn types_that_no_buffer_has_are_warned_of() {
     assert_eq!(never[0].0, Code::Contradiction);
 }
 
+/// Names, numbers and C types as the clients of both mappers have them (`ArmMetadataType`, `RkMetadataType`; `decodeArmPlaneFds`,
+/// `decodeRkOffsetOfVideoMetadata`, `decodeRkFps`, `decodeRkSizeOfPqMetadata`): each copies bare numbers.
+#[test]
+fn tables_of_arm_and_rockchip_have_the_types_of_their_clients() {
+    const ARM: &str = "arm.graphics.ArmMetadataType";
+    const ROCKCHIP: &str = "rk.graphics.RkMetadataType";
+    let fds = (ARM, 1, Encoding::I64, VendorContent::Computed(Computed::PlaneFds));
+    let stored = |value, encoding, bytes| (ROCKCHIP, value, encoding, VendorContent::Stored(bytes));
+    let rockchip =
+        vec![fds.clone(), stored(1, Encoding::I64, 8), stored(2, Encoding::U32, 4), stored(3, Encoding::I64, 8)];
+    for (text, types) in
+        [(include_str!("../../vendors/arm.toml"), vec![fds]), (include_str!("../../vendors/rockchip.toml"), rockchip)]
+    {
+        let linted = lint(Source::text("vendor.toml", text, Format::Toml));
+        let found = &linted.policy().unwrap().vendor_metadata;
+        let said: Vec<_> =
+            found.iter().map(|one| (one.type_name.as_str(), one.value, one.encoding, one.content.clone())).collect();
+        assert_eq!(said, types);
+        assert!(found.iter().all(|one| !one.framing.header), "bare numbers");
+        // `encodeArmPlaneFds` writes how many there are.
+        assert!(found[0].framing.counted);
+    }
+}
+
 fn afbc(keys: &str) -> String {
     format!(
         "[[compress]]\nname = \"afbc\"\nany_of = [\"GPU_TEXTURE\"]\nlayouts = [\"RGBA_8888\"]\nfourcc = \"AB24\"\n\
