@@ -42,9 +42,9 @@ pub const RELEASES: &[Release] = &[
     },
     Release { name: "15-qpr2", age: QPR2, column: 0, config: &[], graphics_common: "V6", instead: &[] },
     Release { name: "16", age: SIXTEEN, column: 1, config: &[], graphics_common: "V6", instead: &[] },
-    // Of the trees after 16 the interfaces are known; of the crates' versions one of nix, 0.31 (external/rust/android-crates-io,
-    // crates/nix/Android.bp at 5f775be5), of a tree whose release is not. What 16 QPR2 has is not known: 16's versions stand in,
-    // and for nix 0.30, the first that takes whatever holds a descriptor where 0.29 takes its number.
+    // Of the trees after 16 the interfaces are known; of the crates' versions those of one tree, whose release is not. What 16 QPR2
+    // has is not known: 16's versions stand in, and for nix 0.30, the first that takes whatever holds a descriptor where 0.29
+    // takes its number.
     Release {
         name: "16-qpr2",
         age: SIXTEEN,
@@ -72,8 +72,16 @@ pub const RELEASES: &[Release] = &[
     },
 ];
 
-/// What is built in the trees of 17.
-const AFTER_16: &[(&str, &str)] = &[("libc", "0.2.180"), ("nix", "0.31.1")];
+/// What stands in for the trees of 17: a later tree's, of September 2026 or after (external/rust/android-crates-io, `crates/*/Android.bp`:
+/// anyhow and nix at 5f775be5, libc at 48124fa7, log at 392924dc, toml at ee2ce515). Its serde is not known: toml takes none before this.
+const AFTER_16: &[(&str, &str)] = &[
+    ("anyhow", "1.0.104"),
+    ("libc", "0.2.189"),
+    ("log", "0.4.34"),
+    ("nix", "0.31.3"),
+    ("serde", "1.0.228"),
+    ("toml", "1.1.6"),
+];
 
 /// Ages of [`RELEASES`]; base 15 has 0.
 const QPR1: usize = 1;
@@ -176,7 +184,7 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Everywhere,
         versions: ["0.4.17", "0.4.26"],
         features: &["std"],
-        later: &[],
+        later: &[("alloc", SEVENTEEN)],
     },
     Crate {
         module: "libnix",
@@ -229,7 +237,7 @@ pub const CRATES: &[Crate] = &[
         availability: Availability::Host,
         versions: ["0.8.10", "0.8.19"],
         features: &["default", "display", "parse"],
-        later: &[],
+        later: &[("serde", SEVENTEEN), ("std", SEVENTEEN)],
     },
 ];
 
@@ -245,12 +253,13 @@ pub const OUTSIDE: &[(&str, &str)] = &[
     ("clap", "4.1.8"),
     ("nix", "0.29.0"),
     ("nix", "0.30.1"),
-    ("nix", "0.31.1"),
+    ("nix", "0.31.3"),
+    ("toml", "1.1.6"),
 ];
 
-/// What those crates are built with there, where the newest that their manifests admit would not do. The first of each
-/// is what fits the crate's own release date.
-pub const BELOW: &[(&str, [&str; 2])] = &[("toml_edit", ["0.22.4", "0.22.20"])];
+/// What one of those crates is built with there, where the newest that its manifest admits would not do: with the versions of its own that
+/// stand in [`CRATES`]. The first of each is what fits the crate's own release date.
+pub const BELOW: &[(&str, &str, [&str; 2])] = &[("toml", "toml_edit", ["0.22.4", "0.22.20"])];
 
 /// A module of the platform that is no crate of a registry: of the Rust ones, `stubs/` has the signatures.
 pub const RUST_STUBS: &[(&str, &str)] = &[

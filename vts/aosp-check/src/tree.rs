@@ -276,7 +276,8 @@ fn below(release: &Release) -> Result<String> {
     let mut text =
         String::from("[package]\nname = \"pins\"\nversion = \"0.0.0\"\nedition = \"2021\"\npublish = false\n\n");
     text.push_str("[lib]\npath = \"lib.rs\"\n\n[dependencies]\n");
-    for (package, versions) in platform::BELOW {
+    let unmoved = |of: &str| !release.instead.iter().any(|(package, _)| *package == of);
+    for (_, package, versions) in platform::BELOW.iter().filter(|(of, ..)| unmoved(of)) {
         let version = versions.get(release.column).context("a version a release")?;
         writeln!(text, "{package} = {{ version = \"={version}\", default-features = false }}")?;
     }

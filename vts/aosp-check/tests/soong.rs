@@ -324,20 +324,29 @@ fn a_feature_that_the_release_lacks_is_found_with_the_code_and_the_module() {
     assert!(other.file == "vts/conformance/Android.bp" && other.line.is_some(), "{found}");
 }
 
-/// nix's `resource` came with 0.31, so to the trees of 17.
+/// nix's `resource` came with 0.31 and toml's `parse` with 0.9, so both to the trees of 17.
 #[test]
-fn a_module_of_nix_that_only_later_releases_build_is_found_in_16_and_not_in_17() {
-    let copy = Copy::shared();
-    append(
-        &copy,
-        "service/dmabuf/src/fd.rs",
-        "/// How many files there may be.\npub fn files() -> nix::Result<u64> {\n    Ok(nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?.0)\n}\n",
-    );
+fn what_only_later_releases_crates_have_is_found_in_16_and_not_in_17() {
     let of = |name: &str| RELEASES.iter().find(|release| release.name == name).unwrap();
-    let found = finding(&compiled_in(&copy, of("16")), "`resource` in `sys`").clone();
-    assert!(found.place.file.ends_with("service/dmabuf/src/fd.rs"), "{found}");
-    let later = compiled_in(&copy, of("17"));
-    assert!(!later.findings.iter().any(|found| found.message.contains("resource")), "{later}");
+    for (file, code, words) in [
+        (
+            "service/dmabuf/src/fd.rs",
+            "/// How many files there may be.\npub fn files() -> nix::Result<u64> {\n    Ok(nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?.0)\n}\n",
+            "`resource` in `sys`",
+        ),
+        (
+            "heaps-config/host/src/diff.rs",
+            "/// Whether it is TOML.\npub fn is_toml(text: &str) -> bool {\n    toml::Deserializer::parse(text).is_ok()\n}\n",
+            "named `parse` found",
+        ),
+    ] {
+        let copy = Copy::shared();
+        append(&copy, file, code);
+        let found = finding(&compiled_in(&copy, of("16")), words).clone();
+        assert!(found.place.file.ends_with(file), "{found}");
+        let later = compiled_in(&copy, of("17"));
+        assert!(later.is_clean(), "{later}");
+    }
 }
 
 /// What the language got after the lowest release's compiler, which no lint of a later one sees.
