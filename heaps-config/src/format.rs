@@ -6,6 +6,7 @@ use crate::document::{Document, FormatDoc, PlaneDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::policy::VendorFormat;
 use crate::reader::multiple;
+use gralloc_buffer::layout::afbc;
 use gralloc_buffer::layout::compression::NO_MODIFIER;
 use gralloc_buffer::layout::shape::MAX_COMPONENTS;
 use gralloc_buffer::layout::{Component, ComponentKind, Components, PlaneShape, Shapes, MAX_PLANES};
@@ -125,6 +126,7 @@ fn one(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> VendorFo
     check_name(doc, path, findings);
     let wire = check_value(doc, path, findings);
     let (fourcc, modifier) = drm(&doc.fourcc, doc.modifier, Code::VendorFormat, path, findings);
+    check_modifier(modifier, path, findings);
     let (layout, shapes) = planes(doc, path, findings);
     let mut multiple = |key: &str, value: Option<u32>| multiple(value.unwrap_or(1), &path.key(key), findings);
     VendorFormat {
@@ -140,6 +142,18 @@ fn one(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> VendorFo
         mappable: doc.cpu.unwrap_or(doc.modifier == 0 && doc.linear.unwrap_or(true)),
         fixed_height: doc.fixed_height,
     }
+}
+
+/// A format's planes are lines: who is told that they are Arm's blocks decodes what is none.
+fn check_modifier(modifier: u64, path: &KeyPath, findings: &mut Vec<Finding>) {
+    let scheme = match modifier {
+        modifier if afbc::is_afbc(modifier) => "AFBC",
+        modifier if afbc::is_afrc(modifier) => "AFRC",
+        _ => return,
+    };
+    let message = format!("{modifier:#x} is a modifier of {scheme}, and a format's planes are lines");
+    let help = "leave it out, and write a [[compress]] of this modifier with the blocks, for `layouts` of this name";
+    findings.push(Finding::new(Code::VendorFormat, path.key("modifier"), message).help(help));
 }
 
 fn check_name(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) {

@@ -9,6 +9,7 @@ mod flexible;
 mod ignored;
 mod like;
 mod limits;
+mod modifier;
 mod must;
 mod nodes;
 mod protected;

@@ -542,6 +542,40 @@ fn vendor_formats_say_what_they_are() {
     only(&name, Code::DuplicateName, "format[0].name");
 }
 
+/// `drm_fourcc.h`: ARM's type 0 is AFBC and 2 AFRC. A format is laid out in lines, which no reader of either finds blocks in; the service
+/// refuses it as well.
+#[test]
+fn formats_of_lines_are_not_called_blocks_of_arm() {
+    let of = |modifier: &str| format!("value = 0x150\nlike = \"RGBA_8888\"\nfourcc = \"AB24\"\nmodifier = {modifier}");
+    for modifier in ["0x0800000000000041", "0x0800000000000351", "0x0820000000000101"] {
+        for cpu in ["", "\ncpu = true", "\ncpu = false"] {
+            let text = format(&format!("{} #!{cpu}", of(modifier)));
+            only(&text, Code::VendorFormat, "format[0].modifier");
+            assert!(lint_text(&text).loadable().is_none(), "{modifier}");
+        }
+    }
+    // MISC: blocks that are not compressed.
+    assert!(lint_text(&format(&of("0x0810000000000001"))).findings.is_empty());
+}
+
+/// What `drm_fourcc.h` has as blocks the CPU would read as lines. Qualcomm's kernels call P010 in lines NV12 with a bit for ten bits.
+#[test]
+fn formats_of_blocks_are_not_for_the_cpu() {
+    let of = |modifier: &str| {
+        let lines = "value = 0x150\nlike = \"NV12\"\nfourcc = \"NV12\"\ncpu = true #!";
+        format(&format!("{lines}\nmodifier = {modifier}"))
+    };
+    let compressed = ["0x0500000000000001", "0x0500000000000007", "0x0100000000000004"];
+    let tiled = ["0x0500000000000003", "0x0400000000000002", "0x0700000000000004", "0x0810000000000001"];
+    for modifier in compressed.into_iter().chain(tiled) {
+        only(&of(modifier), Code::CompressUnmapped, "format[0].cpu");
+        assert!(lint_text(&of(modifier).replace("cpu = true", "cpu = false")).findings.is_empty(), "{modifier}");
+    }
+    for modifier in ["0", "0x0500000000000002", "0x7f00000000000001"] {
+        assert!(lint_text(&of(modifier)).findings.is_empty(), "{modifier}");
+    }
+}
+
 #[test]
 fn planes_of_vendor_formats_hold_their_components() {
     let plane = |plane: &str| format(&format!("value = 0x102\nfourcc = \"NV15\"\nplanes = [{{ {plane} }}] #!"));

@@ -2,6 +2,7 @@
 
 use super::afbc::{of_afbc, Named};
 use super::contradiction::contradiction;
+use super::modifier::is_no_lines;
 use super::reach::{in_order, Entries, Reach};
 use super::region::{Left, Region};
 use gralloc_buffer::layout::{afbc, Contract, Form, Needs, PlaneShape, MAX_PLANES};
@@ -44,6 +45,15 @@ pub(super) fn check(policy: &Policy, reach: Option<&Reach>, findings: &mut Vec<F
     for_the_cpu("rule", rules, findings);
     for_the_cpu("align", alignments, findings);
     for_the_cpu("vendor_metadata", types, findings);
+    for (at, format) in policy.formats.iter().enumerate().filter(|(_, format)| format.linear && format.mappable) {
+        if is_no_lines(format.modifier) {
+            let name = &format.name;
+            let message = format!("format \"{name}\" has the modifier {:#x}: no CPU reads its blocks", format.modifier);
+            let help = "leave `cpu` out; or the modifier, where its planes are lines";
+            let path = KeyPath::item("format", at).key("cpu");
+            findings.push(Finding::new(Code::CompressUnmapped, path, message).help(help));
+        }
+    }
     for (at, format) in policy.formats.iter().enumerate().filter(|(_, format)| !format.linear) {
         let path = KeyPath::item("format", at);
         let name = LayoutName::Vendor(format.value);

@@ -17,6 +17,11 @@ pub const fn is_afbc(modifier: u64) -> bool {
     modifier >> 52 == 0x080
 }
 
+/// The same of `DRM_FORMAT_MOD_ARM_TYPE_AFRC`: coding units of a fixed rate, without headers.
+pub const fn is_afrc(modifier: u64) -> bool {
+    modifier >> 52 == 0x082
+}
+
 /// The headers of a layer as they are at first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Headers {
