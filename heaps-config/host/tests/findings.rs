@@ -619,7 +619,9 @@ fn compression_without_a_modifier_is_told_from_lines_by_nobody() {
 #[test]
 fn compressions_are_what_their_modifier_says() {
     let afbc = |modifier: &str, grid: &str| {
-        let lines = format!("modifier = {modifier}\ngrid = [{{ {grid}, header_bytes = 16, header_align = 1024 }}]");
+        // As Arm's gralloc rounds the headers: to 4096 bytes where they are tiled.
+        let align = if grid.contains("tile") { 4096 } else { 1024 };
+        let lines = format!("modifier = {modifier}\ngrid = [{{ {grid}, header_bytes = 16, header_align = {align} }}]");
         let found = lint_text(&compress(&lines)).findings;
         assert!(found.iter().all(|located| located.finding.code == Code::Compression), "{found:?}");
         found.len()
@@ -650,10 +652,10 @@ fn compressions_are_what_their_modifier_says() {
     assert_eq!(afbc("0x0800000000000251", "block = [16, 16]"), 1, "solid colours in headers that are not tiled");
     assert_eq!(afbc("0x0800000000000351", "block = [16, 16], tile = [8, 8]"), 0);
     let of = |layout: &str, modifier: &str, more: &str| {
-        let grid = "{ block = [32, 8], tile = [8, 8], header_bytes = 16 }, { block = [64, 4], tile = [8, 8], header_bytes = 16 }";
+        let plane = |keys: &str| format!("{{ {keys}, header_bytes = 16, header_align = 4096 }}");
         let grid = match more.is_empty() {
-            true => grid.to_owned(),
-            false => format!("{{ {more}, header_bytes = 16 }}"),
+            true => ["block = [32, 8], tile = [8, 8]", "block = [64, 4], tile = [8, 8]"].map(plane).join(", "),
+            false => plane(more),
         };
         let text = compress(&format!("modifier = {modifier} #!\ngrid = [{grid}]"));
         text.replace("layouts = [\"RGBA_8888\"]", &format!("layouts = [\"{layout}\"]"))
@@ -669,9 +671,75 @@ fn compressions_are_what_their_modifier_says() {
     ] {
         only(&of(layout, modifier, more), Code::Compression, "compress[0].modifier");
     }
-    let text = compress("modifier = 0x0800000000000051 #!\ngrid = [{ block = [16, 16], header_bytes = 16 }]");
-    assert!(lint_text(&text).findings.is_empty());
+    let text = |align: &str| {
+        let grid = format!("grid = [{{ block = [16, 16], header_bytes = 16{align} }}]");
+        compress(&format!("modifier = 0x0800000000000051\n{grid} #!"))
+    };
+    // Without it the bodies begin at any multiple of 16, which no reader takes: Mesa's asks for 128.
+    only(&text(""), Code::Compression, "compress[0].grid");
+    let text = text(", header_align = 128").replace(" #!", "").replace("51\n", "51 #!\n");
+    assert!(lint_text(&text).findings.is_empty(), "{}", lint_text(&text).render(false));
     only(&text.replace("RGBA_8888\"]\nfourcc", "BGRA_8888\"]\nfourcc"), Code::Compression, "compress[0].modifier");
+}
+
+/// Where the headers and the bodies of AFBC are, and how long, readers compute for themselves: 16 bytes a superblock, then whole 128
+/// bytes of each one's pixels, as Arm's gralloc, Rockchip's MPP and Exynos' MFC reserve them.
+#[test]
+fn afbc_lies_where_its_readers_look() {
+    let text = |layout: &str, modifier: &str, more: &str, grids: &[&str]| {
+        let grids: Vec<String> = grids.iter().map(|keys| format!("{{ header_bytes = 16, {keys} }}")).collect();
+        let grids = format!("grid = [{}] #!", grids.join(", "));
+        let text = compress(&format!("modifier = {modifier}\n{more}\n{grids}"));
+        text.replace("[\"RGBA_8888\"]", &format!("[\"{layout}\"]"))
+    };
+    let plain = "block = [16, 16], header_align = 1024";
+    let rgba = |keys: &str| text("RGBA_8888", "0x0800000000000041", "", &[&format!("{plain}, {keys}")]);
+    let wide = "block = [64, 4], tile = [8, 8]";
+    for wrong in [
+        rgba("block_bytes = 16"),
+        rgba("block_bytes = 896"),
+        rgba("header_blocks = 2"),
+        rgba("stride_bytes = 64, lines = 16"),
+        rgba("body_copies = 3, copy_align = 1024"),
+        text("RGBA_8888", "0x0800000000000441", "", &[&format!("{plain}, body_copies = 3, copy_align = 1024")]),
+        text("P010", "0x0800000000000041", "merged = true", &[&format!("{plain}, bits = 1, block_align = 128")]),
+        // 15 bits of a pixel are 480 bytes, which SPARSE blocks have 512 for.
+        text("P010", "0x0800000000000041", "merged = true", &[&format!("{plain}, bits = 15")]),
+        text("RGBA_8888", "0x0800000000000143", "", &[&format!("{wide}, header_align = 1024")]),
+        text(
+            "NV12",
+            "0x0800000000000143",
+            "",
+            &[&format!("{wide}, header_align = 4096, body_extra = 128"), &format!("{wide}, header_align = 4096")],
+        ),
+    ] {
+        only(&wrong, Code::Compression, "compress[0].grid");
+    }
+    for key in ["body_first", "header_planes"] {
+        let own = format!("type_name = \"arm\"\nheader_type = 1\n{key} = true");
+        let own = if key == "body_first" { own.replace("header_type = 1\n", "") } else { own };
+        let text = text("RGBA_8888", "0x0800000000000041", &format!("{own} #!"), &[plain]);
+        only(&text.replacen("] #!", "]", 1), Code::Compression, &format!("compress[0].{key}"));
+    }
+    let planes = format!("{wide}, header_align = 4096");
+    for good in [
+        rgba("block_bytes = 1024"),
+        rgba("body_align = 1024"),
+        text("RGBA_8888", "0x0800000000000441", "", &[&format!("{plain}, body_copies = 2, copy_align = 1024")]),
+        text("P010", "0x0800000000000041", "merged = true", &[&format!("{plain}, bits = 15, block_align = 128")]),
+        // Exynos' MFC: headers in whole 128 bytes, 384 of 8 bits and 512 of 10.
+        text(
+            "NV12",
+            "0x0800000000000042",
+            "merged = true",
+            &["block = [32, 8], round = [1, 16], header_align = 128, block_bytes = 384"],
+        ),
+        // `AFBC_FORMAT_MOD_BLOCK_SIZE_64x4` of both planes.
+        text("NV12", "0x0800000000000143", "", &[&planes, &planes]),
+    ] {
+        let linted = lint_text(&good);
+        assert!(linted.findings.is_empty(), "{good}\n{}", linted.render(false));
+    }
 }
 
 /// What a vendor's format is like, and what formats become, is what a modifier speaks of.
@@ -679,7 +747,7 @@ fn compressions_are_what_their_modifier_says() {
 fn modifiers_of_arm_speak_of_what_formats_are() {
     let text = |format: &str, when: &str, modifier: &str, grid: &str| {
         let entry = "[[compress]]\nname = \"c\"\nfourcc = \"AB24\"";
-        let grid = format!("grid = [{{ {grid}, header_bytes = 16 }}]");
+        let grid = format!("grid = [{{ {grid}, header_bytes = 16, header_align = 1024 }}]");
         with(&format!("{format}{entry}\n{when}\nmodifier = {modifier} #!\n{grid}"))
     };
     let vendor = |planes: &str| format!("[[format]]\nname = \"V\"\nvalue = 0x102\nfourcc = \"AB24\"\n{planes}\n");

@@ -2,7 +2,7 @@
 //! vendors' no such words are public.
 
 use gralloc_buffer::layout::afbc::{self, TILED};
-use gralloc_buffer::layout::blocks::Body;
+use gralloc_buffer::layout::blocks::{Body, GridSizes};
 use gralloc_buffer::layout::{Blocks, Component, ComponentKind, Contract, Form, Grid, PlaneShape};
 use gralloc_buffer::Layout;
 use heaps_config::policy::Compress;
@@ -13,6 +13,10 @@ const SOLID: u64 = 1 << 9;
 const DOUBLE_BODY: u64 = 1 << 10;
 /// Superblocks of 32x8, and of 32x8 with chroma in 64x4.
 const WIDE: [u64; 2] = [2, 4];
+/// Bytes of which a superblock's room in the body is a multiple, and the body's start at least.
+const ROOM_BYTES: u64 = 128;
+/// The same of the body's start behind tiled headers.
+const TILED_BYTES: u64 = 4096;
 /// Bits below the type that no word of the header speaks of.
 const UNKNOWN: u64 = (1 << 52) - (1 << 13);
 
@@ -52,6 +56,39 @@ impl Named<'_> {
         self.shapes.len() == 1 && (in_order || self.layout == Layout::Rgb565)
     }
 
+    /// Its planes that have blocks, with the grid and the measures of each. Nothing where 64 by 64 pixels cannot be counted, which is
+    /// said elsewhere.
+    fn planes<'a>(&'a self, blocks: &'a Blocks) -> Vec<(&'a PlaneShape, &'a Grid, GridSizes)> {
+        let form = Form { shapes: self.shapes, contract: Contract::default() };
+        let Some(sizes) = form.grid_sizes(blocks, 64, 64) else { return Vec::new() };
+        let grids = blocks.grids.iter().chain(blocks.grids.last().into_iter().cycle());
+        let count = if blocks.merged { 1 } else { self.shapes.len() };
+        self.shapes.iter().zip(grids).zip(sizes).take(count).map(|((shape, grid), of)| (shape, grid, of)).collect()
+    }
+
+    /// True where a superblock that does not compress has no room: an allocator gives each as much.
+    fn is_short(&self, blocks: &Blocks) -> bool {
+        let merged: u64 = self.shapes.iter().map(|shape| sixteenths(shape) / area(shape)).sum();
+        let short = |(shape, grid, of): (&PlaneShape, &Grid, GridSizes)| {
+            let sixteenths = if blocks.merged { merged } else { sixteenths(shape) };
+            let samples = grid.block.iter().map(|side| u64::from(*side)).fold(1, u64::saturating_mul);
+            let room = sixteenths.saturating_mul(samples).div_ceil(16 * 8).checked_next_multiple_of(ROOM_BYTES);
+            matches!(grid.body, Body::Blocks { .. }) && room.map_or(true, |room| of.block_bytes < room)
+        };
+        self.planes(blocks).into_iter().any(short)
+    }
+
+    /// True where the headers of a plane behind another begin at any byte.
+    fn begins_anywhere(&self, blocks: &Blocks, align: u64) -> bool {
+        let planes = self.planes(blocks);
+        let before = planes.len().saturating_sub(1);
+        planes.into_iter().take(before).any(|(_, grid, of)| {
+            let tile = grid.tile.iter().map(|side| u64::from(*side)).fold(of.block_bytes, u64::saturating_mul);
+            let whole = |bytes: u64| bytes % align == 0;
+            !(whole(grid.body_align.into()) || whole(tile) && whole(grid.body_extra.into()))
+        })
+    }
+
     /// Bits of a pixel in the first plane's blocks.
     fn bits(&self, blocks: &Blocks) -> u32 {
         let form = Form { shapes: self.shapes, contract: Contract::default() };
@@ -61,6 +98,19 @@ impl Named<'_> {
             _ => form.bits_per_pixel(),
         }
     }
+}
+
+/// Sixteenths of a bit that a sample of the plane holds: of its components, or of its bytes where these have no bits of their own.
+fn sixteenths(shape: &PlaneShape) -> u64 {
+    let sizes = shape.components.iter().map(|part| u64::try_from(part.size_bits).ok());
+    let own = sizes.sum::<Option<u64>>().filter(|bits| *bits > 0);
+    let packed = || (u64::from(shape.group_bytes) * 8 * 16).div_ceil(u64::from(shape.group_samples).max(1));
+    own.map_or_else(packed, |bits| bits.saturating_mul(16))
+}
+
+/// Pixels of a sample.
+fn area(shape: &PlaneShape) -> u64 {
+    (u64::from(shape.horizontal_subsampling) * u64::from(shape.vertical_subsampling)).max(1)
 }
 
 /// What the modifier's bits and the entry say differently, or what no hardware has together.
@@ -96,13 +146,32 @@ pub(super) fn of_afbc(entry: &Compress, named: &[Named<'_>]) -> Vec<(&'static st
         "grid",
         "tiled headers are of 8 x 8 blocks, and of 4 x 4 where a pixel has more than 32 bits",
     );
-    say(grids().any(|grid| grid.header_bytes != afbc::HEADER_BYTES), "grid", "a header has 16 bytes a block");
+    let other = |grid: &Grid| grid.header_bytes != afbc::HEADER_BYTES || grid.header_blocks != 1;
+    say(grids().any(other), "grid", "a header has 16 bytes a block");
+    say(blocks.body_first, "body_first", "headers come before the bodies");
+    say(blocks.header_planes, "header_planes", "a plane begins with its headers: readers look for none elsewhere");
+    let align = if tiled && has(TILED) { TILED_BYTES } else { ROOM_BYTES };
+    let begins = match align {
+        TILED_BYTES => "bodies behind tiled headers begin at a multiple of 4096 bytes: `header_align`",
+        _ => "bodies begin at a multiple of 128 bytes: `header_align`, 1024 in Arm's own allocator",
+    };
+    say(grids().any(|grid| u64::from(grid.header_align) % align != 0), "grid", begins);
+    let lines = grids().any(|grid| matches!(grid.body, Body::Lines { .. }));
+    say(lines, "grid", "a body is blocks, without stride_pixels, stride_bytes and lines");
+    let short = any(&|named| named.is_short(blocks));
+    say(
+        short,
+        "grid",
+        "a block that does not compress has no room: its pixels' bits in whole 128 bytes (`block_align`)",
+    );
     let planes = !blocks.merged && (blocks.grids.len() > 1 || any(&|named| named.shapes.len() > 1));
     say(
-        planes && (!has(TILED) || superblock != 4),
+        planes && (!has(TILED) || !matches!(superblock, 3 | 4)),
         "modifier",
         "planes of their own need tiled headers, and chroma in 64x4",
     );
+    let anywhere = align == TILED_BYTES && planes && any(&|named| named.begins_anywhere(blocks, align));
+    say(anywhere, "grid", "a plane behind another begins at a multiple of 4096 bytes: `body_align`");
     let one_plane = blocks.merged || any(&|named| named.shapes.len() == 1);
     say(superblock == 4 && one_plane, "modifier", "32x8 with 64x4 is for planes of their own");
     say(matches!(superblock, 3 | 4) && !planes && !has(TILED), "modifier", "64x4 needs tiled headers");
@@ -112,8 +181,9 @@ pub(super) fn of_afbc(entry: &Compress, named: &[Named<'_>]) -> Vec<(&'static st
         "grid",
         "32x8 without tiled headers is read in 32x16: `round` to 16 lines",
     );
-    let doubled = grids().any(|grid| grid.body_copies > 1);
-    say(doubled != has(DOUBLE_BODY), "grid", "a double body and body_copies = 2 go together");
+    let copies = if has(DOUBLE_BODY) { 2 } else { 1 };
+    let other = grids().any(|grid| grid.body_copies != copies);
+    say(other, "grid", "a double body and body_copies = 2 go together, and else it is 1");
     say(has(DOUBLE_BODY) && superblock != 1, "modifier", "a double body is of 16x16 blocks");
     let in_order = !named.is_empty() && named.iter().all(Named::is_in_order);
     say(has(YTR) && !in_order, "modifier", "the colour transform (bit 4) is for components in the order R, G, B");
