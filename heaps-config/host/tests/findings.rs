@@ -1108,6 +1108,43 @@ fn compressions_that_never_apply() {
     only(&mapped, Code::CompressUnmapped, "format[0].cpu");
     let text = format("value = 0x102\nfourcc = \"NV12\"\nlike = \"NV12\"\nlinear = false #!");
     only(&text, Code::CompressUnmapped, "format[0].linear");
+    // An entry for others, by format, is none for it; one for what becomes it is.
+    let entry = |when: &str| {
+        format!("{text}\n[[compress]]\nname = \"c\"\n{when}\nfourcc = \"none\"\nmodifier = 0x00ffffffffffffff\ngrid = [{{}}]\n")
+    };
+    for when in ["formats = [\"RGBA_8888\"]", "not_formats = [\"NV15\"]", "layouts = [\"RGBA_8888\"]"] {
+        only(&entry(when), Code::CompressUnmapped, "format[0].linear");
+    }
+    for when in ["", "formats = [\"NV15\"]", "layouts = [\"NV15\"]", "not_formats = [\"RGBA_8888\"]"] {
+        assert!(lint_text(&entry(when)).findings.is_empty(), "{when}: {}", lint_text(&entry(when)).render(false));
+    }
+    let video = "all_of = [\"VIDEO_DECODER\", \"CPU_READ_NEVER\", \"CPU_WRITE_NEVER\"]";
+    let becomes = format!("[[resolve]]\nformat = \"IMPLEMENTATION_DEFINED\"\n{video}\nto = \"NV15\"\n[[resolve]]");
+    let becomes = entry("formats = [\"IMPLEMENTATION_DEFINED\"]").replacen("[[resolve]]", &becomes, 1);
+    assert!(lint_text(&becomes).findings.is_empty(), "{}", lint_text(&becomes).render(false));
+    // No format of AIDL's lies as I420, and nothing becomes it.
+    let found = only(
+        &compress("grid = [{}]").replace("layouts = [\"RGBA_8888\"]", "layouts = [\"I420\"] #!"),
+        Code::Contradiction,
+        "compress[0].layouts",
+    );
+    assert!(found.finding.message.contains("no format is I420"), "{found:?}");
+}
+
+/// Of 4:2:2 in one plane no headers are known, and the allocator refuses what it cannot write.
+#[test]
+fn headers_that_nobody_knows_are_not_written() {
+    let of = |layout: &str, initialise: &str| {
+        let grid = "grid = [{ block = [16, 16], block_align = 128, header_bytes = 16, header_align = 1024 }]";
+        let text = compress(&format!("modifier = 0x0800000000000041\nmerged = true\n{initialise}\n{grid}"));
+        text.replace("[\"RGBA_8888\"]", &format!("[\"{layout}\"]"))
+    };
+    only(&of("NV16", "initialise = \"afbc\" #!"), Code::Compression, "compress[0].initialise");
+    for (layout, initialise) in
+        [("NV16", ""), ("NV12", "initialise = \"afbc\""), ("RGBA_8888", "initialise = \"afbc\"")]
+    {
+        assert!(lint_text(&of(layout, initialise)).findings.is_empty(), "{layout}");
+    }
 }
 
 /// A condition that is exactly a usage, and one that asks what the format became.

@@ -7,7 +7,9 @@ use super::reach::{in_order, Entries, Reach};
 use super::region::{Left, Region};
 use gralloc_buffer::layout::{afbc, Contract, Form, Needs, PlaneShape, MAX_PLANES};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
-use heaps_config::policy::{Action, Alignment, Compress, Condition, LayoutName, Policy, Term, VendorMetadata};
+use heaps_config::policy::{
+    Action, Alignment, Compress, Condition, LayoutName, Policy, Term, VendorFormat, VendorMetadata,
+};
 use heaps_config::Code;
 use heaps_config::{Finding, KeyPath};
 
@@ -34,6 +36,11 @@ pub(super) fn check(policy: &Policy, reach: Option<&Reach>, findings: &mut Vec<F
                 findings.push(Finding::new(Code::Compression, path.key(key), message));
             }
         }
+        if let Some(why) = unwritten(entry, &named) {
+            let message = format!("{why}: every buffer of \"{}\" is refused", entry.name);
+            let help = "leave `initialise` out: the kernel's zeros stay until a producer writes the first frame";
+            findings.push(Finding::new(Code::Compression, path.key("initialise"), message).help(help));
+        }
     }
     if let Some(reach) = reach {
         reached(reach, policy, findings);
@@ -56,9 +63,7 @@ pub(super) fn check(policy: &Policy, reach: Option<&Reach>, findings: &mut Vec<F
     }
     for (at, format) in policy.formats.iter().enumerate().filter(|(_, format)| !format.linear) {
         let path = KeyPath::item("format", at);
-        let name = LayoutName::Vendor(format.value);
-        let takes = |entry: &Compress| entry.when.layouts.is_empty() || entry.when.layouts.contains(&name);
-        if !policy.compressions.iter().any(takes) {
+        if !policy.compressions.iter().any(|entry| may_take(entry, format, policy)) {
             let message = format!("format \"{}\" has no linear form, and no [[compress]] takes it", format.name);
             findings.push(Finding::new(Code::CompressUnmapped, path.key("linear"), message));
         }
@@ -67,6 +72,34 @@ pub(super) fn check(policy: &Policy, reach: Option<&Reach>, findings: &mut Vec<F
             findings.push(Finding::new(Code::CompressUnmapped, path.key("cpu"), message));
         }
     }
+}
+
+/// Why there is nothing to write into the entry's new buffers, where that is asked for.
+fn unwritten(entry: &Compress, named: &[Named<'_>]) -> Option<&'static str> {
+    entry.initialise?;
+    named.iter().find_map(|named| {
+        let form = Form { shapes: named.shapes, contract: Contract::default() };
+        let [first, ..] = form.grid_sizes(&entry.blocks, 64, 64)?;
+        let header_bytes = u32::try_from(first.header).ok()?;
+        form.afbc_headers(&entry.blocks, entry.modifier, (64, 64), header_bytes).err()
+    })
+}
+
+/// Whether the entry is for the format, asked for as itself or as what becomes it.
+fn may_take(entry: &Compress, format: &VendorFormat, policy: &Policy) -> bool {
+    let name = LayoutName::Vendor(format.value);
+    let Condition { formats, not_formats, layouts, .. } = &entry.when;
+    let becomes = policy.resolutions.iter().filter(|resolution| resolution.layout == name);
+    let mut asked = becomes.map(|resolution| resolution.format).chain([PixelFormat::Vendor(format.value)]);
+    let takes = |asked: PixelFormat| (formats.is_empty() || formats.contains(&asked)) && !not_formats.contains(&asked);
+    (layouts.is_empty() || layouts.contains(&name)) && asked.any(takes)
+}
+
+/// A layout of the table that no format is and none becomes: what is for it alone is for nothing.
+fn is_for_nothing(layout: LayoutName, policy: &Policy) -> bool {
+    let LayoutName::Table(of) = layout else { return false };
+    let becomes = policy.resolutions.iter().any(|resolution| resolution.layout == layout);
+    !becomes && !PixelFormat::ALL.iter().any(|format| Layout::of(*format) == Some(of))
 }
 
 /// Reports entries that are for compressed buffers and for CPU access.
@@ -96,7 +129,14 @@ fn reached(reach: &Reach, policy: &Policy, findings: &mut Vec<Finding>) {
     };
     for (at, (entry, left)) in entries.iter().zip(in_order(&reach.space, &own)).enumerate() {
         let said = contradiction(&entry.when).is_some() || cpu_key(&entry.when).is_some();
-        if left == Left::Nothing && !said {
+        let layouts = &entry.when.layouts;
+        if let Some(layout) = layouts.first().filter(|_| layouts.iter().all(|layout| is_for_nothing(*layout, policy))) {
+            let (name, layout) = (&entry.name, policy.layout_name(*layout));
+            let message = format!("compress \"{name}\" can never apply: no format is {layout}, and none becomes it");
+            let path = KeyPath::item("compress", at).key("layouts");
+            let help = "a [[resolve]] to it, or a [[format]] that is `like` it and in `layouts` here";
+            findings.push(Finding::new(Code::Contradiction, path, message).help(help));
+        } else if left == Left::Nothing && !said {
             findings.extend(shown.unreachable(at, &entry.when));
         }
     }
