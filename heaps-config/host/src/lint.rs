@@ -16,6 +16,7 @@ mod protected;
 pub(crate) mod reach;
 mod ready;
 pub(crate) mod region;
+mod together;
 mod unused;
 mod vendor_metadata;
 
@@ -44,6 +45,7 @@ pub fn lint_tree(tree: &Tree) -> Validated {
     }
     unused::check(document, policy, reach.as_ref(), &mut more);
     align::check(document, policy, &mut more);
+    together::check(policy, &mut more);
     ignored::check(document, policy, &mut more);
     like::check(policy, &mut more);
     nodes::check(document, &mut more);

@@ -1020,6 +1020,37 @@ fn components_of_a_sample_lie_apart() {
     only(&planes("\"Y:8\", \"CB:8@4\""), Code::VendorFormat, "format[0].planes[0]");
 }
 
+/// Each alone is fine, and every request that has them together would be refused.
+#[test]
+fn alignments_that_no_number_is_together() {
+    let align = |name: &str, lines: &str| format!("[[align]]\nname = \"{name}\"\nlayouts = [\"NV15\"]\n{lines}\n");
+    let marked = |name: &str, lines: &str| align(name, lines).replacen("]]", "]] #!", 1);
+    let text = |aligns: &str| format(&format!("value = 0x150\nlike = \"NV12\"\nfourcc = \"NV12\"\n{aligns}"));
+    let odd = align("a", "odd_stride_bytes = 256");
+    let camera = "all_of = [\"CAMERA_OUTPUT\"]\n";
+    let found = only(&text(&format!("{odd}{}", marked("b", "stride_bytes = 512"))), Code::AlignImpossible, "align[1]");
+    assert_eq!(found.finding.related.first().map(|(path, _)| path.to_string()).as_deref(), Some("align[0]"));
+    assert!(found.finding.message.contains("\"a\"") && found.finding.message.contains("NV15"), "{found:?}");
+    // Some other usage is enough, and what has nothing to do with it is not named.
+    let between = align("c", "stride_bytes = 64");
+    let lines = format!("{camera}stride_bytes = 512");
+    let found = only(&text(&format!("{odd}{between}{}", marked("b", &lines))), Code::AlignImpossible, "align[2]");
+    assert_eq!(found.finding.related.len(), 1);
+    let large = |name: &str, bytes: u32| align(name, &format!("stride_bytes = {bytes}"));
+    let three = [large("a", 4_294_967_295), large("b", 4_294_967_294), large("c", 4_294_967_293)].concat();
+    assert!(lint_text(&text(&three)).findings.iter().any(|found| found.finding.code == Code::AlignImpossible));
+    for good in [
+        format!("{odd}{}", align("b", "stride_bytes = 768")),
+        format!("{odd}{}", align("b", "stride_bytes = 512\ncombine = \"replace\"")),
+        // No request has both.
+        format!("{}{}", align("a", "none_of = [\"CAMERA_OUTPUT\"]\nodd_stride_bytes = 256"), align("b", &lines)),
+        format!("{odd}{}", align("b", "stride_bytes = 512").replace("NV15", "NV12")),
+    ] {
+        let found = lint_text(&text(&good)).findings;
+        assert!(found.iter().all(|found| found.finding.code != Code::AlignImpossible), "{good}: {found:?}");
+    }
+}
+
 #[test]
 fn alignments_that_no_number_is() {
     let align = |lines: &str| with(&format!("[[align]]\nname = \"a\"\n{lines}"));

@@ -309,6 +309,9 @@ impl Tracer for Notes<'_> {
                     note.unheeded.push(why);
                 }
             }
+            if after.is_empty() && !self.figures.is_empty() {
+                note.unheeded.push("no number is what it and those before it ask for, or none that a buffer can have");
+            }
             self.figures = after;
         }
         self.alignments.push(note);

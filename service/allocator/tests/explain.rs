@@ -244,6 +244,22 @@ fn tails_by_block_and_chroma_strides_that_meet_are_combined_by_the_written_rule(
     assert!(explained(&[chroma(ChromaStride::Same), chroma(ChromaStride::Same)]).1.is_empty());
 }
 
+/// The refusal of multiples that exclude one another names no alignment; the one with which no picture is left says so.
+#[test]
+fn alignment_with_which_nothing_fits_says_so() {
+    let align =
+        |name: &str, ask| Alignment { name: name.into(), when: always(), asks: vec![ask], combine: Combine::Lcm };
+    for second in [Ask::StrideBytes(512), Ask::StrideBytes(u32::MAX)] {
+        let (first, later) = (Ask::OddStrideBytes(256), Ask::StrideBytes(64));
+        let alignments = vec![align("odd", first), align("even", second), align("later", later)];
+        let policy = Policy { alignments, ..policy() };
+        let explanation = explained(PixelFormat::Y8, CPU, &policy);
+        assert!(explanation.outcome.is_err(), "{second:?}");
+        let said: Vec<usize> = explanation.alignments.iter().map(|note| note.unheeded.len()).collect();
+        assert_eq!(said, [0, 1, 0], "{second:?}");
+    }
+}
+
 /// What a display or a GPU is told stands in the explanation, and the unit of the stride is the one of blocks: pixels.
 #[test]
 fn blocks_are_explained_with_what_an_importer_is_told() {

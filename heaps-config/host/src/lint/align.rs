@@ -115,7 +115,7 @@ fn slipped(align: &Alignment, policy: &Policy, path: &KeyPath, findings: &mut Ve
 }
 
 /// A usage that both conditions take, by their flags; `None` where none is found.
-fn common_usage(one: &Condition, other: &Condition) -> Option<Usage> {
+pub(super) fn common_usage(one: &Condition, other: &Condition) -> Option<Usage> {
     let bits = |term: &Term| match term {
         Term::Equals { value, .. } => *value,
         Term::Any(mask) => Usage(mask.0 & mask.0.wrapping_neg()),
