@@ -75,8 +75,9 @@ impl Names {
             }
             let mut group = Vec::new();
             for (at, format) in formats.iter().enumerate() {
-                if let Some(format) = self.plain_format(format, &path.index(at), findings) {
-                    group.push(format);
+                match self.layout_alone(format, &path.index(at)) {
+                    Some(finding) => findings.push(finding),
+                    None => group.extend(self.plain_format(format, &path.index(at), findings)),
                 }
             }
             self.groups.insert(name.clone(), group);
@@ -91,6 +92,13 @@ impl Names {
 
     fn format_names(&self) -> impl Iterator<Item = String> + '_ {
         self.formats.keys().cloned().chain(format_names().map(str::to_owned))
+    }
+
+    /// The finding for a layout's name in a list of formats, where no format is called so.
+    fn layout_alone(&self, name: &str, path: &KeyPath) -> Option<Finding> {
+        Layout::from_name(name).filter(|_| self.format(name).is_none())?;
+        let message = format!("\"{name}\" is a layout, and no format");
+        Some(Finding::new(Code::UnknownFormat, path.clone(), message).help("write it in `layouts`"))
     }
 
     /// One format, no group. An empty name is one that was reported already.
@@ -176,7 +184,8 @@ impl Names {
                 None if name.is_empty() => continue,
                 None => {
                     let allowed = self.groups.keys().cloned().chain(self.format_names());
-                    findings.push(Finding::unknown(Code::UnknownFormat, here, "format", name, allowed));
+                    let unknown = || Finding::unknown(Code::UnknownFormat, here.clone(), "format", name, allowed);
+                    findings.push(self.layout_alone(name, &here).unwrap_or_else(unknown));
                     continue;
                 }
             };

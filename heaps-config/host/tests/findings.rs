@@ -1020,6 +1020,17 @@ fn components_of_a_sample_lie_apart() {
     only(&planes("\"Y:8\", \"CB:8@4\""), Code::VendorFormat, "format[0].planes[0]");
 }
 
+#[test]
+fn a_layout_among_formats_is_told_where_it_belongs() {
+    let align = "[[align]]\nname = \"a\"\nstride_bytes = 64\nformats = [\"NV12\"] #!";
+    let group = "[format_group]\nYUV = [\"NV12\"] #!";
+    for (text, key) in [(align, "align[0].formats[0]"), (group, "format_group.YUV[0]")] {
+        let found = among(&with(text), Code::UnknownFormat, key);
+        assert!(found.nearest.is_none(), "{found:?}");
+        assert!(found.finding.help.as_deref().unwrap_or_default().contains("`layouts`"), "{found:?}");
+    }
+}
+
 /// Each alone is fine, and every request that has them together would be refused.
 #[test]
 fn alignments_that_no_number_is_together() {

@@ -20,7 +20,7 @@ use crate::plan::{traced, Plan, Tracer};
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
 use gralloc_buffer::layout::compression::NO_MODIFIER;
-use gralloc_buffer::layout::{self, Arrangement, Ask, ComponentKind, DrmFormat, Layout, Needs, Plane, Step};
+use gralloc_buffer::layout::{self, Arrangement, Ask, ComponentKind, DrmFormat, Layout, Needs, Plane, Shapes, Step};
 use gralloc_buffer::Descriptor;
 use heaps_config::condition::Subject;
 use heaps_config::policy::{Alignment, Compress, HeapId, HeapSet, Policy, Resolution, Rule};
@@ -392,8 +392,10 @@ fn picture(
     sizes: &Sizes,
 ) -> Picture {
     let form = resolved.form();
+    let merged = resolved.compress.filter(|entry| entry.blocks.merged).map(|entry| form.merged_shapes(&entry.blocks));
+    let shapes = merged.as_ref().map(Shapes::as_slice).filter(|shapes| !shapes.is_empty()).unwrap_or(form.shapes);
     let note = |(index, (plane, area)): (usize, (&Plane, &layout::Area))| {
-        let shape = form.shapes.get(index);
+        let shape = shapes.get(index);
         let compressed = resolved.compress.is_some();
         let lines = |down: u32| if compressed { plane.lines } else { down };
         PlaneNote {

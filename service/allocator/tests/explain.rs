@@ -260,6 +260,34 @@ fn alignment_with_which_nothing_fits_says_so() {
     }
 }
 
+#[test]
+fn planes_that_are_merged_hold_every_component() {
+    let mut entry = compress("merged", with(Usage::VIDEO_DECODER));
+    entry.blocks.merged = true;
+    let policy = Policy { compressions: vec![entry], ..policy() };
+    let picture = explained(PixelFormat::Ycbcr420_888, Usage::VIDEO_DECODER, &policy).picture.unwrap();
+    let holds: Vec<String> = picture.planes.iter().map(|plane| plane.holds()).collect();
+    assert_eq!(holds, ["Y CB CR"]);
+}
+
+/// A usage may have all that is asked, and more: then it is not exactly that.
+#[test]
+fn exact_usage_is_missed_by_what_is_more() {
+    let exactly = Term::Equals { mask: Usage(u64::MAX), value: Usage::GPU_TEXTURE };
+    let exactly = Condition { all_of: vec![exactly].into(), ..always() };
+    let policy =
+        Policy { rules: vec![rule("exactly", exactly, &[SYSTEM]), rule("all", always(), &[SYSTEM])], ..policy() };
+    let missed = |usage| explained(RGBA, usage, &policy).rules[0].misses.join("; ");
+    assert_eq!(missed(Usage::GPU_TEXTURE), "");
+    let more = Usage::GPU_TEXTURE | Usage::CAMERA_OUTPUT;
+    let said = missed(more);
+    assert!(
+        said.starts_with("exactly requires GPU_TEXTURE; ") && said.ends_with(&words::usage(more, &policy)),
+        "{said}"
+    );
+    assert!(!said.contains("not set"), "{said}");
+}
+
 /// What a display or a GPU is told stands in the explanation, and the unit of the stride is the one of blocks: pixels.
 #[test]
 fn blocks_are_explained_with_what_an_importer_is_told() {

@@ -51,6 +51,9 @@ pub fn term(term: Term, policy: &Policy) -> String {
 /// Everything that keeps a condition from taking a request.
 pub fn misses(condition: &Condition, subject: Subject, policy: &Policy) -> Vec<String> {
     let one = |miss| match miss {
+        Miss::AllOf(Term::Equals { mask: Usage(u64::MAX), value }) => {
+            format!("exactly requires {}; the usage is {}", usage(value, policy), usage(subject.usage, policy))
+        }
         Miss::AllOf(asked) => format!("all_of requires {}; not set", term(asked, policy)),
         Miss::AnyOf => {
             let asked: Vec<String> = condition.any_of.iter().map(|asked| term(*asked, policy)).collect();
