@@ -742,6 +742,45 @@ fn afbc_lies_where_its_readers_look() {
     }
 }
 
+/// `drm_fourcc.h`: AFRC's coding unit of the first plane in bits 0 to 3, of the others in 4 to 7, its layout in bit 8; SAND's columns.
+#[test]
+fn coding_units_and_columns_are_those_of_the_modifier() {
+    let afrc = |modifier: &str, grid: &str| compress(&format!("modifier = {modifier}\ngrid = [{grid}] #!"));
+    let unit = "{ block = [4, 4], tile = [16, 4], block_bytes = 16, body_align = 1024 }";
+    let luma = "{ block = [16, 4], tile = [16, 4], block_bytes = 16, body_align = 1024 }";
+    let chroma = "{ block = [8, 4], tile = [16, 4], block_bytes = 24, body_align = 512 }";
+    let planes = |modifier: &str| afrc(modifier, &format!("{luma}, {chroma}")).replace("RGBA_8888", "NV12");
+    for wrong in [
+        afrc("0x0820000000000103", unit),
+        afrc("0x0820000000000100", unit),
+        afrc("0x0820000000000001", unit),
+        afrc("0x0820000000000101", &unit.replace("block_bytes = 16", "block_bytes = 16, header_bytes = 16")),
+        planes("0x0820000000000111"),
+        planes("0x0820000000000101"),
+    ] {
+        only(&wrong, Code::Compression, "compress[0].grid");
+    }
+    let rotated = unit.replace("tile = [16, 4]", "tile = [8, 8]");
+    for good in [afrc("0x0820000000000101", unit), afrc("0x0820000000000001", &rotated), planes("0x0820000000000121")] {
+        assert!(lint_text(&good).findings.is_empty(), "{}", lint_text(&good).render(false));
+    }
+    let sand = |n: u32, lines: &str| {
+        compress(&format!("modifier = 0x070000000000000{n}\n{lines}")).replace("RGBA_8888", "NV12")
+    };
+    let columns =
+        |bytes: u32| format!("column_bytes = {bytes} #!\nmodifier_lines_at = 8\ngrid = [{{ round = [1, 8] }}]");
+    for (n, bytes) in [(2, 32), (3, 64), (4, 128), (5, 256)] {
+        assert!(lint_text(&sand(n, &columns(bytes))).findings.is_empty(), "{n}");
+        only(&sand(n, &columns(512)), Code::Compression, "compress[0].column_bytes");
+    }
+    only(
+        &sand(4, &columns(128).replace(" #!", "").replace("8\ngrid", "16 #!\ngrid")),
+        Code::Compression,
+        "compress[0].modifier_lines_at",
+    );
+    only(&sand(4, "grid = [{}]").replace("4\ngrid", "4 #!\ngrid"), Code::Compression, "compress[0].modifier");
+}
+
 /// What a vendor's format is like, and what formats become, is what a modifier speaks of.
 #[test]
 fn modifiers_of_arm_speak_of_what_formats_are() {

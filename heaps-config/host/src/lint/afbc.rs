@@ -1,5 +1,5 @@
-//! Arm's modifiers: what their bits say of the blocks, and which go together (`drm_fourcc.h`, `Documentation/gpu/afbc.rst`). Of other
-//! vendors' no such words are public.
+//! The modifiers of Arm's AFBC: what their bits say of the blocks, and which go together (`drm_fourcc.h`,
+//! `Documentation/gpu/afbc.rst`).
 
 use gralloc_buffer::layout::afbc::{self, TILED};
 use gralloc_buffer::layout::blocks::{Body, GridSizes};

@@ -2,7 +2,7 @@
 
 use super::afbc::{of_afbc, Named};
 use super::contradiction::contradiction;
-use super::modifier::is_no_lines;
+use super::modifier::{differs, is_no_lines};
 use super::reach::{in_order, Entries, Reach};
 use super::region::{Left, Region};
 use gralloc_buffer::layout::{afbc, Contract, Form, Needs, PlaneShape, MAX_PLANES};
@@ -27,7 +27,7 @@ pub(super) fn check(policy: &Policy, reach: Option<&Reach>, findings: &mut Vec<F
         }
         let named = named(entry, policy);
         let shapes: Vec<&[PlaneShape]> = named.iter().map(|named| named.shapes).collect();
-        for (key, why) in areas(entry, &shapes) {
+        for (key, why) in areas(entry, &shapes).into_iter().chain(differs(entry)) {
             findings.push(Finding::new(Code::Compression, path.key(key), why));
         }
         if afbc::is_afbc(entry.modifier) {
