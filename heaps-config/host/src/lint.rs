@@ -6,6 +6,7 @@ mod align;
 mod compress;
 mod contradiction;
 mod flexible;
+mod fourcc;
 mod ignored;
 mod like;
 mod limits;
@@ -48,6 +49,7 @@ pub fn lint_tree(tree: &Tree) -> Validated {
     together::check(policy, &mut more);
     ignored::check(document, policy, &mut more);
     like::check(policy, &mut more);
+    fourcc::check(policy, &mut more);
     nodes::check(document, &mut more);
     compress::check(policy, reach.as_ref(), &mut more);
     vendor_metadata::check(policy, &mut more);

@@ -8,6 +8,7 @@
 mod clean;
 
 use clean::CLEAN;
+use gralloc_buffer::Layout;
 use heaps_config::Code;
 use heaps_host::{lint, Format, Linted, Located, Source};
 
@@ -590,6 +591,32 @@ fn planes_of_vendor_formats_hold_their_components() {
     only(&plane("components = [\"Q:8\"]"), Code::VendorFormat, "format[0].planes[0].components[0]");
 }
 
+/// What `drm_fourcc.h` calls a layout of the table.
+fn fourcc(layout: &str) -> String {
+    let code = Layout::from_name(layout).unwrap().fourcc();
+    String::from_utf8(code.to_le_bytes().to_vec()).unwrap()
+}
+
+/// An importer believes the fourcc: neither RGB nor fewer samples are what a name of others says.
+#[test]
+fn a_fourcc_is_of_planes_like_these() {
+    let of = |like: &str, fourcc: &str| format(&format!("value = 0x151\nlike = \"{like}\"\nfourcc = \"{fourcc}\" #!"));
+    for (like, fourcc) in [("NV12", "AB24"), ("RGBA_8888", "NV12"), ("NV16", "NV12"), ("NV12", "YUYV")] {
+        only(&of(like, fourcc), Code::VendorFormat, "format[0].fourcc");
+    }
+    // Qualcomm's P010 is NV12 with a modifier; a code that no layout here has is the vendor's to know.
+    for (like, fourcc) in [("P010", "NV12"), ("NV12", "YU08"), ("NV21", "NV12"), ("BGRA_8888", "AB24"), ("Y8", "R8  ")]
+    {
+        assert!(
+            lint_text(&of(like, fourcc)).findings.is_empty(),
+            "{like}: {}",
+            lint_text(&of(like, fourcc)).render(false)
+        );
+    }
+    let text = compress("grid = [{}]").replace("RGBA_8888", "NV12").replace("\"AB24\"", "\"AB24\" #!");
+    only(&text, Code::Compression, "compress[0].fourcc");
+}
+
 /// A policy with a compression of RGBA, one line of it marked.
 fn compress(lines: &str) -> String {
     let modifier = if lines.contains("modifier = ") { "" } else { "modifier = 0x0100000000000002\n" };
@@ -608,7 +635,7 @@ fn compression_without_a_modifier_is_told_from_lines_by_nobody() {
     only(&none, Code::Compression, "compress[0].modifier");
     let none = none.replace("\"AB24\"", "\"none\"");
     assert!(lint_text(&none).findings.is_empty());
-    let columns = none.replace("RGBA_8888", "NV12").replace(" #!", "");
+    let columns = none.replace("RGBA_8888", "NV12").replace("AB24", "NV12").replace(" #!", "");
     let columns = format!("{columns}\ncolumn_bytes = 128\nmodifier_lines_at = 8 #!");
     only(&columns, Code::Compression, "compress[0].modifier_lines_at");
     let vendor = "value = 0x102\nlike = \"NV12\"\nfourcc = \"NV12\"\nmodifier = 0x00ffffffffffffff #!";
@@ -658,7 +685,7 @@ fn compressions_are_what_their_modifier_says() {
             false => plane(more),
         };
         let text = compress(&format!("modifier = {modifier} #!\ngrid = [{grid}]"));
-        text.replace("layouts = [\"RGBA_8888\"]", &format!("layouts = [\"{layout}\"]"))
+        text.replace("layouts = [\"RGBA_8888\"]", &format!("layouts = [\"{layout}\"]")).replace("AB24", &fourcc(layout))
     };
     assert!(lint_text(&of("NV12", "0x0800000000000144", "")).findings.is_empty());
     for (layout, modifier, more) in [
@@ -690,7 +717,7 @@ fn afbc_lies_where_its_readers_look() {
         let grids: Vec<String> = grids.iter().map(|keys| format!("{{ header_bytes = 16, {keys} }}")).collect();
         let grids = format!("grid = [{}] #!", grids.join(", "));
         let text = compress(&format!("modifier = {modifier}\n{more}\n{grids}"));
-        text.replace("[\"RGBA_8888\"]", &format!("[\"{layout}\"]"))
+        text.replace("[\"RGBA_8888\"]", &format!("[\"{layout}\"]")).replace("AB24", &fourcc(layout))
     };
     let plain = "block = [16, 16], header_align = 1024";
     let rgba = |keys: &str| text("RGBA_8888", "0x0800000000000041", "", &[&format!("{plain}, {keys}")]);
@@ -749,7 +776,9 @@ fn coding_units_and_columns_are_those_of_the_modifier() {
     let unit = "{ block = [4, 4], tile = [16, 4], block_bytes = 16, body_align = 1024 }";
     let luma = "{ block = [16, 4], tile = [16, 4], block_bytes = 16, body_align = 1024 }";
     let chroma = "{ block = [8, 4], tile = [16, 4], block_bytes = 24, body_align = 512 }";
-    let planes = |modifier: &str| afrc(modifier, &format!("{luma}, {chroma}")).replace("RGBA_8888", "NV12");
+    let planes = |modifier: &str| {
+        afrc(modifier, &format!("{luma}, {chroma}")).replace("RGBA_8888", "NV12").replace("AB24", "NV12")
+    };
     for wrong in [
         afrc("0x0820000000000103", unit),
         afrc("0x0820000000000100", unit),
@@ -765,7 +794,9 @@ fn coding_units_and_columns_are_those_of_the_modifier() {
         assert!(lint_text(&good).findings.is_empty(), "{}", lint_text(&good).render(false));
     }
     let sand = |n: u32, lines: &str| {
-        compress(&format!("modifier = 0x070000000000000{n}\n{lines}")).replace("RGBA_8888", "NV12")
+        compress(&format!("modifier = 0x070000000000000{n}\n{lines}"))
+            .replace("RGBA_8888", "NV12")
+            .replace("AB24", "NV12")
     };
     let columns =
         |bytes: u32| format!("column_bytes = {bytes} #!\nmodifier_lines_at = 8\ngrid = [{{ round = [1, 8] }}]");
@@ -811,6 +842,7 @@ fn modifiers_of_arm_speak_of_what_formats_are() {
     // All planes as one: of 8 bits 12 a pixel, which is not more than 16; as two, luma has 8.
     let merged =
         text("", "layouts = [\"NV12\"]\nmerged = true", "0x0800000000000042", "block = [32, 8], round = [1, 16]");
+    let merged = merged.replace("AB24", "YU08");
     assert!(lint_text(&merged).findings.is_empty(), "{}", lint_text(&merged).render(false));
     only(&merged.replace("layouts = [\"NV12\"]", "layouts = [\"P010\"]"), Code::Compression, "compress[0].modifier");
 }
@@ -882,7 +914,7 @@ fn lines_of_a_column_have_bits_of_the_modifier_to_themselves() {
         let lines = format!(
             "modifier = {modifier}\ncolumn_bytes = 128\nmodifier_lines_at = 8 #!\ngrid = [{{ round = [1, 8] }}]"
         );
-        compress(&lines).replace("RGBA_8888", "NV12")
+        compress(&lines).replace("RGBA_8888", "NV12").replace("AB24", "NV12")
     };
     assert!(lint_text(&text("0x0700000000000004")).findings.is_empty());
     // A column's lines already, one bit of them, and the last bit below the vendor's byte.
@@ -949,7 +981,11 @@ fn keys_that_say_nothing_are_named() {
         only(&compress(&format!("{own}{keys}")), Code::IgnoredKey, &format!("compress[0].{key}"));
     }
     let columns = "column_bytes = 128\nmodifier_lines_at = 8\ngrid = [{ round = [1, 8], body_align = 64 }] #!";
-    only(&compress(columns).replace("RGBA_8888", "NV12"), Code::IgnoredKey, "compress[0].grid[0].body_align");
+    only(
+        &compress(columns).replace("RGBA_8888", "NV12").replace("AB24", "NV12"),
+        Code::IgnoredKey,
+        "compress[0].grid[0].body_align",
+    );
     let align = |keys: &str| format!("{}\n[[align]]\nname = \"a\"\ncompressed = true\n{keys}", compress("grid = [{}]"));
     only(&align("stride_bytes = 64 #!"), Code::IgnoredKey, "align[0].stride_bytes");
     assert!(lint_text(&align("tail_bytes = 256")).findings.is_empty());
@@ -983,7 +1019,9 @@ fn blocks_of_compressions_are_ones() {
         only(&text, Code::BadValue, "compress[0].two_fields");
     }
     only(&compress("grid = [{}]\nlayer_align = 0 #!"), Code::BadValue, "compress[0].layer_align");
-    let columns = compress("grid = [{}]\nmodifier_lines_at = 8\ncolumn_bytes = 0 #!").replace("RGBA_8888", "NV12");
+    let columns = compress("grid = [{}]\nmodifier_lines_at = 8\ncolumn_bytes = 0 #!")
+        .replace("RGBA_8888", "NV12")
+        .replace("AB24", "NV12");
     only(&columns, Code::BadValue, "compress[0].column_bytes");
     for key in ["type_value", "header_type"] {
         let header = "header_type = 1\nheader_planes = true\n".replace(&format!("{key} = 1\n"), "");
@@ -1003,7 +1041,9 @@ fn blocks_of_compressions_are_ones() {
 #[test]
 fn areas_of_compressions_lie_apart() {
     let columns = "column_bytes = 128 #!\nmodifier_lines_at = 8\ngrid = [{ round = [1, 8] }]";
-    let of = |layout: &str, lines: &str| compress(lines).replace("\"RGBA_8888\"", &format!("\"{layout}\""));
+    let of = |layout: &str, lines: &str| {
+        compress(lines).replace("\"RGBA_8888\"", &format!("\"{layout}\"")).replace("AB24", &fourcc(layout))
+    };
     assert!(lint_text(&of("NV12", columns)).findings.is_empty());
     only(&of("I420", columns), Code::Compression, "compress[0].column_bytes");
     only(
@@ -1205,7 +1245,9 @@ fn compressions_that_never_apply() {
     assert!(lint_text(&becomes).findings.is_empty(), "{}", lint_text(&becomes).render(false));
     // No format of AIDL's lies as I420, and nothing becomes it.
     let found = only(
-        &compress("grid = [{}]").replace("layouts = [\"RGBA_8888\"]", "layouts = [\"I420\"] #!"),
+        &compress("grid = [{}]")
+            .replace("layouts = [\"RGBA_8888\"]", "layouts = [\"I420\"] #!")
+            .replace("AB24", "YU12"),
         Code::Contradiction,
         "compress[0].layouts",
     );
@@ -1218,7 +1260,7 @@ fn headers_that_nobody_knows_are_not_written() {
     let of = |layout: &str, initialise: &str| {
         let grid = "grid = [{ block = [16, 16], block_align = 128, header_bytes = 16, header_align = 1024 }]";
         let text = compress(&format!("modifier = 0x0800000000000041\nmerged = true\n{initialise}\n{grid}"));
-        text.replace("[\"RGBA_8888\"]", &format!("[\"{layout}\"]"))
+        text.replace("[\"RGBA_8888\"]", &format!("[\"{layout}\"]")).replace("AB24", &fourcc(layout))
     };
     only(&of("NV16", "initialise = \"afbc\" #!"), Code::Compression, "compress[0].initialise");
     for (layout, initialise) in

@@ -2,6 +2,7 @@
 
 use super::afbc::{of_afbc, Named};
 use super::contradiction::contradiction;
+use super::fourcc;
 use super::modifier::{differs, is_no_lines};
 use super::reach::{in_order, Entries, Reach};
 use super::region::{Left, Region};
@@ -35,6 +36,10 @@ pub(super) fn check(policy: &Policy, reach: Option<&Reach>, findings: &mut Vec<F
                 let message = format!("modifier {:#x} of AFBC: {why}", entry.modifier);
                 findings.push(Finding::new(Code::Compression, path.key(key), message));
             }
+        }
+        if let Some(why) = shapes.iter().find_map(|shapes| fourcc::differs(entry.fourcc, shapes)) {
+            let message = format!("compress \"{}\": {why}", entry.name);
+            findings.push(Finding::new(Code::Compression, path.key("fourcc"), message));
         }
         if let Some(why) = unwritten(entry, &named) {
             let message = format!("{why}: every buffer of \"{}\" is refused", entry.name);

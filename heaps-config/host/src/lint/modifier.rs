@@ -58,7 +58,7 @@ fn of_afrc(entry: &Compress) -> Vec<(&'static str, String)> {
                 continue;
             }
         };
-        if !matches!(grid.body, Body::Blocks { bytes, align: 1, .. } if bytes == unit) {
+        if !matches!(grid.body, Body::Blocks { bytes, align, .. } if bytes == unit && bytes % align.max(1) == 0) {
             say(format!("a coding unit of plane {at} has {unit} bytes: `block_bytes`"));
         }
     }
