@@ -75,7 +75,7 @@ impl Build {
             image: "arch/arm64/boot/Image",
             compiler: "aarch64-linux-gnu-gcc",
             needs: &[Need::Arm64Linker],
-            lines: 1726,
+            lines: 1414,
         };
         const MACHINE: &str = include_str!("../kernels/arm64.config");
         match self {
