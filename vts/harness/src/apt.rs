@@ -232,8 +232,8 @@ fn said(error: &Error) -> String {
     }
 }
 
-/// A failed download or unpacking in one sentence.
-fn broken(names: &str, into: &Path, error: Error) -> Error {
+/// A failed download, unpacking or building in one sentence, where the network or the disk is to blame.
+pub(crate) fn broken(names: &str, into: &Path, error: Error) -> Error {
     let disk = || into.parent().unwrap_or(into).display().to_string();
     let problem = match &error {
         error if is_full(error) => {
@@ -299,6 +299,11 @@ mod tests {
         for error in [
             failed("apt-get -q download x", "\n    E: You don't have enough free space in /c/."),
             failed("dpkg-deb -x x.deb files", "\n    tar: ./boot: Cannot write: No space left on device"),
+            failed("tar -x -J", "\n    tar: tree/mm/slub.c: Cannot write: No space left on device"),
+            failed(
+                "building the kernel",
+                "\n    /tmp/x.s: Fatal error: can't close mm/slub.o: No space left on device",
+            ),
             Error::Io { what: "/c/kernel/x.part".to_owned(), source: full },
         ] {
             let said = broken("x", Path::new("/c/kernel/x"), error).to_string();

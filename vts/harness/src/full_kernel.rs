@@ -129,11 +129,12 @@ pub fn get(build: Build, cache: &Path, progress: &Progress) -> Result<Kernel> {
     ensure(&NEEDS, cache, progress)?;
     let tree = folder.join("tree");
     let log = folder.join("build.log");
-    unpack_source(&source.join(ARCHIVE), &tree, progress)?;
-    configure(&tree, &recipe, &log)?;
-    make_image(&tree, &recipe, &log, progress)?;
-    keep(&tree, &recipe, &built, &inputs)?;
+    let done = unpack_source(&source.join(ARCHIVE), &tree, progress)
+        .and_then(|()| configure(&tree, &recipe, &log))
+        .and_then(|()| make_image(&tree, &recipe, &log, progress))
+        .and_then(|()| keep(&tree, &recipe, &built, &inputs));
     let _only_space = fs::remove_dir_all(&tree);
+    done.map_err(|error| apt::broken(PACKAGE, &tree, error))?;
     as_kernel(&built)
 }
 
