@@ -2,6 +2,8 @@
 //! `cargo bench -p gralloc_mapper`, or the program itself in a guest with dma-heaps (`cargo xtask vm --add`).
 //!
 //! `--json FILE` also writes the rows as an array of `{"row", "unit", "n", "p50", "raw_p50", "ratio_raw", "ratio_limit"}`.
+//! `--before PROGRAM` runs this program as an earlier build made it in turn with this one, and prints after ÷ before: each
+//! makes its own handles, since their version may have changed.
 
 // A program for people: it may give up. The interface is C's.
 #![allow(
@@ -20,8 +22,11 @@ use gralloc_dmabuf::mmap::{Mapping, Protection};
 use gralloc_dmabuf::{begin_access, end_access, Access};
 use nix::fcntl::{fcntl, FcntlArg};
 use nix::unistd::close;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 /// Calls that are timed together: a clock's own cost would show otherwise.
@@ -65,7 +70,57 @@ fn median(sorted: &[f64]) -> Option<f64> {
     sorted.get(sorted.len() / 2).copied()
 }
 
+/// The value behind an option.
+fn option(name: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != name).nth(1)
+}
+
+/// Runs of each build that `--before` makes.
+const PAIRS: usize = 20;
+
+/// Runs the earlier build's program and this one in turn.
+fn compare(before: &Path) {
+    let after = std::env::current_exe().unwrap();
+    let mut ratios: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for pair in 0..PAIRS {
+        // Which begins changes.
+        let later = (pair % 2 == 1).then(|| medians(&after));
+        let before = medians(before);
+        let after = later.unwrap_or_else(|| medians(&after));
+        for (row, ns) in after {
+            // A row may be newer than the other build.
+            let ratio = before.get(&row).map(|before| ns / before);
+            ratios.entry(row).or_default().extend(ratio);
+        }
+    }
+    println!("{:34} {:>8} {:>8} {:>8}", format!("after ÷ before, {PAIRS} pairs of runs"), "median", "least", "most");
+    for (row, mut ratios) in ratios {
+        ratios.sort_by(f64::total_cmp);
+        let [Some(median), Some(least), Some(most)] =
+            [median(&ratios), ratios.first().copied(), ratios.last().copied()]
+        else {
+            continue;
+        };
+        println!("{row:34} {median:>8.3} {least:>8.3} {most:>8.3}");
+    }
+}
+
+/// The medians of a run, by row.
+fn medians(program: &Path) -> BTreeMap<String, f64> {
+    let json = tempfile::NamedTempFile::new().unwrap();
+    let run = Command::new(program).arg("--json").arg(json.path()).output().unwrap();
+    assert!(run.status.success(), "{}: {run:?}", program.display());
+    let row = |line: &str| {
+        let p50 = line.split_once("\"p50\": ")?.1.split(',').next()?.parse().ok()?;
+        Some((line.split('"').nth(3)?.to_owned(), p50))
+    };
+    std::fs::read_to_string(json.path()).unwrap().lines().filter_map(row).collect()
+}
+
 fn main() {
+    if let Some(before) = option("--before") {
+        return compare(before.as_ref());
+    }
     let mut rows = Vec::new();
     for source in Source::here() {
         measure(source, &mut rows);
@@ -92,8 +147,7 @@ fn main() {
         .unwrap();
     }
     json.push_str("]\n");
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--json").skip(1);
-    if let Some(path) = arguments.next() {
+    if let Some(path) = option("--json") {
         std::fs::write(&path, json).unwrap_or_else(|why| eprintln!("error: {path}: {why}"));
     }
 }

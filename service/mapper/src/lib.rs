@@ -3,10 +3,11 @@
 //! It runs inside SurfaceFlinger, camera, codecs and apps, on handles that any app can forge. A call goes through:
 //! - [`abi`]: the C types; nothing happens there.
 //! - `entry`: the C functions. They check pointers for null, copy what comes through them, call the safe function of the
-//!   same name, and return its code. With `gralloc_dmabuf` the only unsafe code that the library has.
+//!   same name, and return its code. With `counted` and `gralloc_dmabuf` the only unsafe code that the library has.
 //! - [`mapper`]: one safe function a callback.
 //! - [`import`], [`buffer`], [`lock`], [`fence`], [`metadata`], [`vendor`]: what they do.
-//! - [`table`]: which buffers are imported, by the address of the handle that the client was given.
+//! - [`table`]: which buffers are imported, by the address of the handle that the client was given; `counted`: how a buffer
+//!   is freed under calls that are inside it.
 //!
 //! # Invariants
 //! - A handle that comes back from a client is a number until the table knows it: what was freed, never imported or made
@@ -27,6 +28,7 @@
 
 pub mod abi;
 pub mod buffer;
+mod counted;
 mod entry;
 pub mod error;
 pub mod fence;

@@ -54,7 +54,7 @@ impl Mapper {
     }
 
     /// Frees an imported buffer, locked or not: access to it ends, its memory is unmapped, its fds are closed. While
-    /// another thread's call on it waits for a device, that happens when the wait ends.
+    /// another thread's call is inside it, that happens when the call ends.
     ///
     /// # Errors
     /// `NotImported`.
@@ -82,7 +82,7 @@ impl Mapper {
         if let Some(fence) = fence {
             self.wait(address, usage, region, fence)?;
         }
-        self.table.with_waiting(address, |buffer| buffer.begin(buffer.check_lock(usage, region)?))
+        self.table.with(address, |buffer| buffer.begin(buffer.check_lock(usage, region)?))
     }
 
     /// Waits for a fence, if the lock would succeed after it: a wrong call is told so at once. Nobody waits for this one
@@ -109,7 +109,7 @@ impl Mapper {
     /// # Errors
     /// `NotImported`, `NotLocked`; `FenceTimeout`; `Kernel` when the exporter refuses.
     pub fn synchronise(&self, address: usize) -> Result<(), Error> {
-        self.table.with_waiting(address, |buffer| buffer.synchronise())
+        self.table.with(address, |buffer| buffer.synchronise())
     }
 
     /// Writes a standard type's bytes as far as there is room, and says how many there are.

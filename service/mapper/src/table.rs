@@ -5,22 +5,23 @@
 //! made up is never followed.
 //!
 //! # Invariants
-//! - A lookup takes the slot's own lock for reading and no other: threads that work on different buffers never meet, and
-//!   those on one buffer read side by side.
-//! - [`Table::remove`] waits for calls that are inside the buffer only if none of them can wait for a device. Otherwise the
-//!   buffer is dropped by the last of those: see [`Table::with_waiting`].
+//! - A lookup counts itself in the slot's own word and touches no other: threads that work on different buffers never meet,
+//!   and those on one buffer use it side by side.
+//! - [`Table::remove`] waits for nobody: calls may be inside the buffer, even such as wait for a device. The last of them
+//!   drops it: see `counted`.
 //! - A freed slot goes to the end of the queue, and [`QUARANTINE`] free slots or more stand before it: an address that was
 //!   just freed stays BAD_BUFFER for a while, instead of becoming another buffer's.
 //! - Lookups allocate nothing; an insertion allocates when the chunks are full, once for as many slots as there are.
 
 use crate::buffer::Buffer;
+use crate::counted::Counted;
 use crate::error::Error;
 use gralloc_buffer::handle::{FDS, INTS};
 use nix::errno::Errno;
 use std::collections::VecDeque;
 use std::mem::{offset_of, size_of};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Slots of the first chunk; each further one has as many as all before it and one first chunk more.
 const FIRST_CHUNK: usize = 32;
@@ -52,11 +53,8 @@ const _: () = assert!(offset_of!(HandleMemory, fds) == 12);
 #[derive(Debug)]
 struct Slot {
     handle: HandleMemory,
-    /// False from the free on, whoever drops the buffer. Becomes true only with the lock below held for writing.
-    imported: AtomicBool,
-    /// Calls inside the buffer that may wait for a device.
-    waiting: AtomicU32,
-    buffer: RwLock<Option<Buffer>>,
+    /// Live while it is imported.
+    buffer: Counted<Buffer>,
 }
 
 /// Where a slot is: its chunk, and its index there.
@@ -87,44 +85,22 @@ impl Table {
         let slot = self.chunks.get(chunk).and_then(OnceLock::get).and_then(|slots| slots.get(index));
         let slot = slot.ok_or(Error::Exhausted(Errno::ENOMEM))?;
         slot.handle.fill(buffer.raw_fds(), ints);
-        let mut place = slot.buffer.write().unwrap_or_else(PoisonError::into_inner);
-        *place = Some(buffer);
-        slot.imported.store(true, Ordering::SeqCst);
+        // The queue had its place, so it is empty.
+        if !slot.buffer.put(buffer) {
+            return Err(Error::Exhausted(Errno::ENOMEM));
+        }
         Ok(&slot.handle)
     }
 
-    /// Calls `with`, which must not wait, on the buffer of a handle. The buffer is not dropped before `with` returns.
+    /// Calls `with` on the buffer of a handle. The buffer is not dropped before `with` returns, however long it waits.
     ///
     /// # Errors
-    /// `NotImported` for an address that is none of an imported handle; what `with` says.
+    /// `NotImported` for an address that is none of an imported handle, and when the buffer was freed meanwhile; what `with`
+    /// says.
     #[inline]
     pub fn with<T>(&self, address: usize, with: impl FnOnce(&Buffer) -> Result<T, Error>) -> Result<T, Error> {
-        let (slot, _) = self.find(address).ok_or(Error::NotImported)?;
-        slot.read(with)
-    }
-
-    /// As [`Table::with`], for what may wait for a device: nobody waits for it, nor does [`Table::remove`].
-    ///
-    /// Why a freed buffer is dropped once, and by somebody: `remove` clears `imported` and then reads `waiting`; this
-    /// counts itself in `waiting` and then reads `imported`; all are sequentially consistent. So if `remove` reads zero,
-    /// whoever comes later finds the buffer freed, and `remove` drops it. If not, the last call to leave finds it freed and
-    /// drops it. `reap` makes sure that it is still the freed buffer that it drops.
-    ///
-    /// # Errors
-    /// As [`Table::with`]; `NotImported` too when the buffer was freed meanwhile.
-    #[inline]
-    pub fn with_waiting<T>(&self, address: usize, with: impl FnOnce(&Buffer) -> Result<T, Error>) -> Result<T, Error> {
         let (slot, place) = self.find(address).ok_or(Error::NotImported)?;
-        slot.waiting.fetch_add(1, Ordering::SeqCst);
-        let answer = slot.read(with);
-        let last = slot.waiting.fetch_sub(1, Ordering::SeqCst) == 1;
-        if slot.imported.load(Ordering::SeqCst) {
-            return answer;
-        }
-        if last {
-            self.reap(slot, place);
-        }
-        Err(Error::NotImported)
+        slot.buffer.with(with, || Err(Error::NotImported), || self.give_back(slot, place))
     }
 
     /// Frees a buffer: its handle is none from now on. It is dropped once nobody is inside it.
@@ -133,27 +109,13 @@ impl Table {
     /// `NotImported`, as for [`Table::with`].
     pub fn remove(&self, address: usize) -> Result<(), Error> {
         let (slot, place) = self.find(address).ok_or(Error::NotImported)?;
-        if !slot.imported.swap(false, Ordering::SeqCst) {
-            return Err(Error::NotImported);
-        }
-        if slot.waiting.load(Ordering::SeqCst) == 0 {
-            self.reap(slot, place);
-        }
-        Ok(())
+        let freed = slot.buffer.end(|| self.give_back(slot, place));
+        freed.then_some(()).ok_or(Error::NotImported)
     }
 
-    /// Drops a freed buffer and gives its slot back.
-    #[cold]
-    fn reap(&self, slot: &Slot, place: Place) {
-        let mut buffer = slot.buffer.write().unwrap_or_else(PoisonError::into_inner);
-        // Another call was faster, and the slot may be in use again.
-        if buffer.is_none() || slot.imported.load(Ordering::SeqCst) {
-            return;
-        }
+    /// Queues the slot of a buffer that was dropped.
+    fn give_back(&self, slot: &Slot, place: Place) {
         slot.handle.clear();
-        // In its place: it is not small.
-        *buffer = None;
-        drop(buffer);
         // There is room: every slot's place had some when its chunk came.
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push_back(place);
     }
@@ -161,7 +123,7 @@ impl Table {
     /// The addresses of all handles that were imported when each was reached.
     pub fn addresses(&self) -> impl Iterator<Item = usize> + '_ {
         let slots = self.chunks.iter().map_while(OnceLock::get).flat_map(|slots| slots.iter());
-        slots.filter(|slot| slot.imported.load(Ordering::SeqCst)).map(|slot| address_of(&slot.handle))
+        slots.filter(|slot| slot.buffer.is_live()).map(|slot| address_of(&slot.handle))
     }
 
     /// The slot whose handle lies exactly at this address.
@@ -213,21 +175,7 @@ impl Default for Table {
 
 impl Slot {
     fn empty() -> Slot {
-        Slot {
-            handle: HandleMemory::empty(),
-            imported: AtomicBool::new(false),
-            waiting: AtomicU32::new(0),
-            buffer: RwLock::new(None),
-        }
-    }
-
-    /// Calls `with` on the buffer, if there is one that is not freed.
-    #[inline]
-    fn read<T>(&self, with: impl FnOnce(&Buffer) -> Result<T, Error>) -> Result<T, Error> {
-        match &*self.buffer.read().unwrap_or_else(PoisonError::into_inner) {
-            Some(buffer) if self.imported.load(Ordering::SeqCst) => with(buffer),
-            _ => Err(Error::NotImported),
-        }
+        Slot { handle: HandleMemory::empty(), buffer: Counted::new() }
     }
 }
 

@@ -57,7 +57,7 @@ fn free_does_not_wait_for_those_who_wait_and_the_last_of_them_drops_the_buffer()
                 goes.recv_timeout(WATCHDOG).unwrap();
                 Ok(())
             };
-            (go, scope.spawn(move || table.with_waiting(address, call)))
+            (go, scope.spawn(move || table.with(address, call)))
         };
         let waiters = [0, 1].map(wait);
         for _ in 0..2 {
@@ -69,7 +69,6 @@ fn free_does_not_wait_for_those_who_wait_and_the_last_of_them_drops_the_buffer()
         // It is no imported buffer any more, and what is inside it is still there.
         assert_eq!(table.remove(address), Err(Error::NotImported));
         assert_eq!(table.with(address, |_| Ok(())), Err(Error::NotImported));
-        assert_eq!(table.with_waiting(address, |_| Ok(())), Err(Error::NotImported));
         assert_eq!(table.addresses().count(), 0);
         for (go, waits) in waiters {
             assert_eq!(open_fds(), before + 2, "the buffer is dropped under a call");
@@ -95,7 +94,7 @@ fn buffers_freed_by_anybody_at_any_time_dropped_once() {
                     let table = &table;
                     scope.spawn(move || {
                         for _ in 0..thread {
-                            let _ = table.with_waiting(address, |_| {
+                            let _ = table.with(address, |_| {
                                 std::thread::yield_now();
                                 Ok(())
                             });

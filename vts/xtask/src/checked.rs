@@ -17,11 +17,13 @@ const ASAN_PACKAGE: &str = "gralloc_mapper";
 /// Without unsafe code, but not without threads on one page and in one account, which miri checks for data races. The policy,
 /// which has neither, is left out: its lint looks at every request there is.
 const MIRI_PACKAGES: [&str; 2] = ["gralloc_buffer", "gralloc_allocator"];
+/// The mapper's tests that make no system call of which miri knows nothing.
+const MIRI_MAPPER: &str = "counted";
 /// What miri takes.
 pub(crate) const MIRI_COMPONENTS: [&str; 2] = ["miri", "rust-src"];
 
 /// Which have models for loom, as unit tests whose names begin with [`MODEL`].
-const LOOM_PACKAGES: [&str; 3] = ["gralloc_allocator", "gralloc_buffer", "gralloc_heaps"];
+const LOOM_PACKAGES: [&str; 4] = ["gralloc_allocator", "gralloc_buffer", "gralloc_heaps", "gralloc_mapper"];
 pub(crate) const MODEL: &str = "model_";
 
 /// Arguments of all.
@@ -101,11 +103,15 @@ pub(crate) fn models(context: &Context, filter: &str) -> Result<usize> {
     Ok(tried)
 }
 
-/// The shared page's threads under miri, and what the handle takes from strangers: what fits into the gate.
+/// The shared page's threads under miri, what the handle takes from strangers, and the mapper's unsafe code that makes no system
+/// call: what fits into the gate.
 pub(crate) fn miri_short(context: &Context) -> Result<()> {
-    let mut command = cargo(context, "miri");
-    command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
-    Ok(run_visible(command.args(["miri", "test", "--locked", "-p", "gralloc_buffer", "--lib"]))?)
+    for tests in [&["gralloc_buffer", "--lib"][..], &["gralloc_mapper", "--lib", MIRI_MAPPER]] {
+        let mut command = cargo(context, "miri");
+        command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
+        run_visible(command.args(["miri", "test", "--locked", "-p"]).args(tests))?;
+    }
+    Ok(())
 }
 
 /// Cargo of the nightly compiler, with a target folder of its own.

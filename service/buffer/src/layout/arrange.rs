@@ -197,7 +197,7 @@ impl<'a> Form<'a> {
     }
 
     /// Bytes of the first plane that so many pixels take, or the least whole number of times so many that comes out even.
-    fn bytes_of(&self, pixels: u64) -> Option<u64> {
+    pub(super) fn bytes_of(&self, pixels: u64) -> Option<u64> {
         let (bits, per) = self.rate();
         // A pixel's bits over a byte's: pixels · bits / (8 · per), in lowest terms.
         let (bits, per) = (bits.max(1), per.checked_mul(8)?);

@@ -5,7 +5,7 @@
 //! whole samples; and where a format's definition fixes strides or lines, they are those.
 
 use super::arrange::{sample_bytes, YV12_CHROMA_STRIDE_BYTES};
-use super::{Form, Layout, Needs, Plane, Planes};
+use super::{Form, Layout, Needs, Plane, PlaneShape, Planes};
 use std::fmt;
 
 /// Why planes are not ones of a layout.
@@ -126,15 +126,15 @@ impl Form<'_> {
     fn check_first(&self, first: &Plane, width: u32, height: u32) -> Result<(), LayoutError> {
         let stride = u64::from(first.stride_bytes);
         let least = self.line_bytes(0, width).unwrap_or(u64::MAX);
-        let multiple_of = match self.contract.fixed_stride {
-            true => 1,
-            false => self.stride_unit(&Needs::NONE).unwrap_or(u64::MAX),
-        };
         let wrong = stride < least
-            || stride % multiple_of != 0
+            || !(self.contract.fixed_stride || self.is_whole(first.stride_bytes))
             || (self.contract.fixed_stride && stride != least)
             || i32::try_from(first.stride_bytes).is_err();
         if wrong {
+            let multiple_of = match self.contract.fixed_stride {
+                true => 1,
+                false => self.stride_unit(&Needs::NONE).unwrap_or(u64::MAX),
+            };
             return Err(LayoutError::Stride { found: first.stride_bytes, least, multiple_of });
         }
         let least = self.shapes.first().map_or(height, |shape| shape.samples_down(height));
@@ -148,6 +148,22 @@ impl Form<'_> {
             return Err(LayoutError::Plane { index: 0, found: *first });
         }
         Ok(())
+    }
+
+    /// Whether a stride of the first plane is a multiple of its unit, which need not be worked out for that: every import asks.
+    fn is_whole(&self, stride: u32) -> bool {
+        let (first_bits, first_pixels) = self.rate();
+        let whole = |shape: &PlaneShape| {
+            let (bits, pixels) = shape.rate();
+            // The same pixels in this plane are whole samples. Bits and pixels of a group are bytes: nothing comes near 64 bits.
+            let (part, of) = (u64::from(stride) * bits * first_pixels, first_bits * pixels * sample_bytes(shape));
+            part % of.max(1) == 0
+        };
+        let contract = match self.contract.stride_pixels {
+            0 | 1 => true,
+            pixels => self.bytes_of(pixels.into()).is_some_and(|bytes| u64::from(stride) % bytes == 0),
+        };
+        contract && (self.contract.yv12 || self.shapes.iter().all(whole))
     }
 }
 
@@ -172,6 +188,32 @@ impl fmt::Display for LayoutError {
             }
             LayoutError::Outside { end: None, layer_bytes } => {
                 write!(f, "the planes end beyond 64 bits, the layer has {layer_bytes} bytes")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stride_is_whole_where_it_is_a_multiple_of_the_unit_that_is_worked_out() {
+        // Chroma of another size than luma's samples, and of groups that are packed: units that no table of AIDL's has.
+        let shapes = [(1, 3, 1), (4, 5, 2), (3, 7, 1), (96, 16, 4), (1, 2, 2)];
+        let shape = |(group_samples, group_bytes, across)| PlaneShape {
+            group_samples,
+            group_bytes,
+            horizontal_subsampling: across,
+            ..Layout::Rgba8888.shapes()[0]
+        };
+        let shapes = shapes.map(shape);
+        let pairs: Vec<_> = shapes.iter().flat_map(|first| shapes.map(|second| [*first, second])).collect();
+        let own = pairs.iter().map(|pair| Form { shapes: pair, contract: Layout::Rgba8888.form().contract });
+        for form in Layout::ALL.iter().map(|layout| layout.form()).chain(own).filter(|form| !form.shapes.is_empty()) {
+            let unit = form.stride_unit(&Needs::NONE).unwrap();
+            for stride in (1..2000).chain([0x7fff_ffff]) {
+                assert_eq!(form.is_whole(stride), u64::from(stride) % unit == 0, "{form:?}: {stride}, unit {unit}");
             }
         }
     }

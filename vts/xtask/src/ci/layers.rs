@@ -48,6 +48,7 @@ const RULES: &[Rule] = &[
             "service/dmabuf/src/mmap.rs",
             "service/heaps/src/sched.rs",
             "service/mapper/src/abi.rs",
+            "service/mapper/src/counted.rs",
             "service/mapper/src/entry.rs",
             "service/mapper/src/entry/access.rs",
             "service/mapper/src/entry/buffers.rs",
@@ -55,7 +56,7 @@ const RULES: &[Rule] = &[
             "service/mapper/src/entry/metadata.rs",
             "service/mapper/src/entry",
         ],
-        why: "unsafe code lives in the dma-buf's ioctls, system calls and mapping, in the scheduling of threads and in the mapper's C entry",
+        why: "unsafe code lives in the dma-buf's ioctls, system calls and mapping, in the scheduling of threads, in the mapper's C entry and in the place of a buffer that is freed under calls",
     },
     Rule {
         folders: &["service", "heaps-config", "aidl"],

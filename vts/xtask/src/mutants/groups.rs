@@ -59,9 +59,9 @@ pub(super) const GROUPS: &[Group] = &[
     },
     Group {
         name: "import",
-        files: &["service/mapper/src/table.rs", "service/mapper/src/import.rs"],
+        files: &["service/mapper/src/table.rs", "service/mapper/src/counted.rs", "service/mapper/src/import.rs"],
         packages: &["gralloc_mapper"],
-        tests: &["--lib", "--test=hostile", "--test=foreign", "--test=model", "--test=threads"],
+        tests: &["--lib", "--test=hostile", "--test=foreign", "--test=model", "--test=threads", "--test=waiting"],
     },
     Group {
         name: "mapper",
