@@ -21,6 +21,7 @@ const fn known(name: &'static str, kind: Kind, source: &'static str) -> Known {
 }
 
 const LINUX: &str = "linux drivers/dma-buf/heaps";
+const LINUX_NAMES: &str = "linux v7.3 Documentation/userspace-api/dma-buf-heaps.rst";
 const TEE: &str = "linux v6.18 drivers/tee/tee_heap.c";
 const PIXEL: &str = "LineageOS android_device_google_zuma, conf/ueventd.zuma.rc";
 const SAMSUNG: &str = "ExtremeXT android_device_samsung_s5e9925-common, its ueventd file";
@@ -54,6 +55,11 @@ pub const KNOWN: &[Known] = &[
     known("qcom,system", Kind::System, QUALCOMM),
     known("system-dma32", LOW, ROCKCHIP),
     known(
+        "system_cc_shared",
+        Kind::Ordinary("Pages of a confidential machine that its host and devices can read. Which requests have to leave it so?"),
+        LINUX_NAMES,
+    ),
+    known(
         "mtk_mm",
         Kind::Ordinary("Ordinary pages, for MediaTek's multimedia devices. Which requests need it in place of system?"),
         MEDIATEK,
@@ -68,6 +74,7 @@ pub const KNOWN: &[Known] = &[
     known("linux,cma", Kind::DefaultRegion, LINUX),
     known("reserved", Kind::DefaultRegion, LINUX),
     known("default_cma_region", Kind::DefaultRegion, LINUX),
+    known("default-pool", Kind::DefaultRegion, LINUX_NAMES),
     known("cma", Kind::DefaultRegion, ROCKCHIP),
     // Since 6.17 each reusable shared-dma-pool of the device tree is a heap, under its node's whole name.
     known(

@@ -282,8 +282,9 @@ impl Slot {
     }
 }
 
-/// Pairs of open heaps whose nodes are names of one memory: with CONFIG_DMABUF_HEAPS_CMA_LEGACY the kernel's default region
-/// has two. The cached and the uncached node of one memory are meant so.
+/// Pairs of open heaps whose nodes are names of one memory: the kernel's default region has two, `default_cma_region` and that of
+/// the region, in 6.18 with CONFIG_DMABUF_HEAPS_CMA_LEGACY and in 7.3 always (`drivers/dma-buf/heaps/cma_heap.c`,
+/// `add_cma_heaps`); their device numbers differ. The cached and the uncached node of one memory are meant so.
 fn shared(heaps: &[HeapState]) -> Vec<String> {
     let open = |heap: &HeapState| heap.node.clone().filter(|_| heap.state == NodeState::Open);
     let mut said = Vec::new();

@@ -10,8 +10,6 @@ use heaps_config::show_bytes;
 use std::fmt;
 use std::path::Path;
 
-/// A name of the default region that no heap has: that of its node in device trees (`drivers/dma-buf/heaps/cma_heap.c`).
-const POOL: &str = "default-pool";
 /// Where regions are, with the files of size and of what is free or used.
 const PLACES: [(&str, &str, Left); 2] = [
     ("/sys/kernel/mm/cma", "total_pages", Left::Free("available_pages")),
@@ -50,7 +48,6 @@ fn of_node_in(root: &Path, node: &str, page_bytes: u64) -> Option<Region> {
     let mut names = vec![node, taken_apart.base.as_ref()];
     if taken_apart.kind() == Some(Kind::DefaultRegion) {
         names.extend(KNOWN.iter().filter(|known| known.kind == Kind::DefaultRegion).map(|known| known.name));
-        names.push(POOL);
     }
     PLACES.iter().find_map(|(place, size, left)| {
         let place = root.join(place.trim_start_matches('/'));
