@@ -16,7 +16,7 @@ use crate::progress::Progress;
 /// What `--kernel` says before a series.
 pub const WORD: &str = "archive:";
 /// The series of whatever is newest.
-const NEWEST: &str = "newest";
+pub const NEWEST: &str = "newest";
 /// Where Debian's kernels for 64-bit PCs are, whatever the machine's own apt lists.
 const SUITES: [&str; 6] = [
     "http://deb.debian.org/debian-security bookworm-security main",

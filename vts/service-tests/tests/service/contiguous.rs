@@ -2,7 +2,9 @@
 
 use gralloc_client::Buffer;
 use service_tests::client::{blob, rgba, Client, NO_RESOURCES, UNSUPPORTED};
-use service_tests::place::{contiguous_heap, kernel_heaps, nodes, root, Heaps, CONTIGUOUS_NAMES, SYSTEM_HEAP};
+use service_tests::place::{
+    contiguous_heap, kernel_heaps, nodes, page_bytes, root, Heaps, CONTIGUOUS_NAMES, SYSTEM_HEAP,
+};
 use service_tests::policy::{heap, rule, PolicyText};
 use service_tests::process::{fdinfo, own_pid};
 use service_tests::service::{Options, Service};
@@ -17,6 +19,7 @@ use tempfile::TempDir;
 pub(crate) fn tests() -> Vec<Test> {
     tests!["contiguous":
         rule_for_contiguous_memory_gets_it_under_every_name,
+        size_and_free_memory_of_the_region_are_told_as_the_kernel_counts_them,
         exhausted_heap_falls_back_to_the_next_and_is_taken_again_when_free,
         exhausted_heap_without_a_next_has_no_resources_and_stays_supported,
         heap_in_pieces_falls_back_for_what_does_not_fit_a_piece,
@@ -99,6 +102,27 @@ fn rule_for_contiguous_memory_gets_it_under_every_name() -> Verdict {
     assert!(is_contiguous(&service.connect().one(&blob("real", MIB))));
     let node = real.file_name().unwrap().to_str().unwrap();
     assert_eq!(service.dump().heap("contiguous")["node"], node);
+    Ok(())
+}
+
+/// The service reads sysfs where the kernel has it there; this test reads debugfs.
+fn size_and_free_memory_of_the_region_are_told_as_the_kernel_counts_them() -> Verdict {
+    contiguous_heap()?;
+    root()?;
+    let service = Service::start(&policy(""), &Options::default());
+    let client = service.connect();
+    let told = || {
+        let dump = service.dump();
+        ["region_bytes", "region_free_bytes"].map(|field| dump.heap("contiguous")[field].as_u64().unwrap())
+    };
+    let counted = || [region("count"), region("count") - region("used")].map(|pages| pages * page_bytes());
+    let before = counted();
+    assert_eq!(told(), before);
+    let buffer = client.one(&blob("region", MIB));
+    let given = counted();
+    assert_eq!((told(), before[1] - given[1]), (given, 1 << 20));
+    assert!(service.dump().heap("system")["region_bytes"].is_null(), "the system heap has no region");
+    drop(buffer);
     Ok(())
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
         node_without_permission_is_said_and_supports_nothing,
         node_whose_permission_comes_later_is_taken,
         node_that_appears_later_is_taken_and_one_that_goes_is_missed,
+        node_that_goes_falls_back_to_the_next_and_another_in_its_place_is_seen,
         folder_that_appears_later_is_taken,
         node_that_appears_later_has_its_releases_tracked,
         node_that_is_no_heap_falls_back_to_the_next,
@@ -143,6 +144,48 @@ fn node_that_appears_later_is_taken_and_one_that_goes_is_missed() -> Verdict {
     nodes.add_system("system", 0o444)?;
     supports_within_limit(&client, true);
     client.one(&rgba("back", 16, 16));
+    Ok(())
+}
+
+/// A module brings its heap; mainline's take none away again (linux v7.3, drivers/dma-buf: no `module_exit`, no way to remove
+/// a heap). Whoever makes the nodes may, and may put another device in the place.
+fn node_that_goes_falls_back_to_the_next_and_another_in_its_place_is_seen() -> Verdict {
+    kernel_heaps()?;
+    let nodes = Nodes::new();
+    nodes.add_system("system", 0o444)?;
+    let service = Service::start(&two_heaps(), &nodes.options());
+    let client = service.connect();
+    let state_becomes = |state: &str| {
+        let reached = wait_for(SOON, || (service.dump().heap("broken")["state"] == state).then_some(()));
+        assert!(reached.is_some(), "the state does not become {state}");
+    };
+    let mut expected = (0, 0);
+    let mut gives = |first: bool| {
+        drop(client.one(&rgba("either", 16, 16)));
+        let counted = if first { &mut expected.0 } else { &mut expected.1 };
+        *counted += 1;
+        let dump = service.dump();
+        let told = ["broken", "system"].map(|heap| dump.heap(heap)["total_buffers"].as_u64().unwrap());
+        assert_eq!(told, [expected.0, expected.1]);
+    };
+    state_becomes("absent");
+    gives(false);
+    nodes.add_system("broken", 0o444)?;
+    state_becomes("open");
+    gives(true);
+    fs::remove_file(nodes.path().join("broken")).unwrap();
+    state_becomes("absent");
+    gives(false);
+    // The same name, and no heap behind it.
+    nodes.add_null("broken");
+    state_becomes("open");
+    gives(false);
+    // Replaced at once: the service never sees the name missing.
+    nodes.add_system("other", 0o444)?;
+    fs::rename(nodes.path().join("other"), nodes.path().join("broken")).unwrap();
+    let followed = wait_for(SOON, || service.fd_of(&nodes.path().join("broken")));
+    assert!(followed.is_some(), "the service has the old device open");
+    gives(true);
     Ok(())
 }
 

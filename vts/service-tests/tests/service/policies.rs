@@ -23,6 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
         policy_for_other_heaps_serves_and_supports_nothing,
         policy_whose_metadata_heap_is_absent_supports_nothing,
         check_tells_heaps_and_ends,
+        two_heaps_on_one_region_are_told_in_check_and_dump,
         who_is_charged_for_heap_memory_is_told_in_check_and_dump,
         check_without_the_metadata_heap_fails,
         check_of_a_broken_policy_fails,
@@ -183,6 +184,37 @@ fn check_tells_heaps_and_ends() -> Verdict {
     assert!(line("system").contains("open"), "{text}");
     if has_kernel_heaps() {
         assert!(line("elsewhere").contains("absent"), "{text}");
+    }
+    Ok(())
+}
+
+/// As newer kernels have it: the default region under its name since 6.17 and the one before.
+fn two_heaps_on_one_region_are_told_in_check_and_dump() -> Verdict {
+    let nodes = tempfile::tempdir().unwrap();
+    for name in ["system", "default_cma_region", "reserved"] {
+        std::os::unix::fs::symlink("/dev/null", nodes.path().join(name)).unwrap();
+    }
+    let one_heap = heap("camera", &["default_cma_region", "reserved"], "budget = \"64MiB\"");
+    let two_heaps = heap("camera", &["default_cma_region"], "budget = \"64MiB\"")
+        + &heap("video", &["reserved"], "budget = \"64MiB\"");
+    for (more, twice) in [(one_heap, false), (two_heaps, true)] {
+        let policy = PolicyText { heaps: heap("system", &["system"], "") + &more, ..PolicyText::default() };
+        let mut options = Options {
+            heaps: service_tests::place::Heaps::Kernel,
+            heap_dir: Some(nodes.path().to_owned()),
+            ..Options::default()
+        };
+        let service = Service::start(&policy, &options);
+        let dump = service.dump();
+        let said: Vec<&str> =
+            dump.0["shared_memory"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+        assert_eq!(said.len(), usize::from(twice), "{said:?}");
+        options.arguments.push("--check".to_owned());
+        let told = String::from_utf8(Service::run(Some(&policy.json()), &options).stdout).unwrap();
+        let names =
+            |line: &&str| ["camera", "video", "default_cma_region", "reserved"].iter().all(|word| line.contains(word));
+        assert_eq!(told.lines().filter(names).count(), usize::from(twice), "{told}");
+        assert!(said.iter().all(|line| names(line) && service.connect().dump(&[]).contains(line)), "{said:?}");
     }
     Ok(())
 }

@@ -5,11 +5,13 @@ use service_tests::client::{assert_distinct, blob, rgba, Client, Failure, NO_RES
 use service_tests::helper::Fault;
 use service_tests::place::{has_kernel_heaps, kernel_heaps, SYSTEM_HEAP};
 use service_tests::policy::{heap, PolicyText};
+use service_tests::pressure::Bounded;
 use service_tests::process::{available_bytes, leave_few_fds, oom_kills, total_bytes, with_few_fds};
 use service_tests::service::{Options, Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Test, Verdict};
 use service_tests::{tests, tests_of_both, wait_for, SOON};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -25,6 +27,8 @@ pub(crate) fn tests() -> Vec<Test> {
         service_out_of_fds_refuses_and_recovers,
         service_out_of_fds_takes_new_clients_afterwards,
         heap_budget_that_runs_out_in_the_middle_leaves_nothing,
+        charged_service_with_a_budget_below_its_memory_max_refuses,
+        charged_service_without_a_budget_is_killed_at_its_memory_max,
     ];
     both.into_iter().chain(own).collect()
 }
@@ -272,5 +276,58 @@ fn heap_budget_that_runs_out_in_the_middle_leaves_nothing() -> Verdict {
     assert_eq!(client.refusal(&rgba("one more", 64, 64), 1).error(), NO_RESOURCES);
     drop(allocation);
     client.one(&rgba("good", 64, 64));
+    Ok(())
+}
+
+/// A service in a group of its own: the kernel charges it what it allocates for anybody.
+fn charged_service(heap_keys: &str, group: &Bounded) -> Service {
+    let policy = PolicyText { heaps: heap("system", &["system"], heap_keys), ..PolicyText::default() };
+    let service = Service::start(&policy, &Options::default());
+    group.take(service.pid());
+    service
+}
+
+fn charged_service_with_a_budget_below_its_memory_max_refuses() -> Verdict {
+    kernel_heaps()?;
+    let group = Bounded::of(96 * MIB)?;
+    let service = charged_service("budget = \"64MiB\"", &group);
+    let client = service.connect();
+    let mut kept = Vec::new();
+    let failure = loop {
+        match client.allocate(&blob("charged", 4 << 20), 1) {
+            Ok(allocation) => kept.push(allocation),
+            Err(failure) => break failure,
+        }
+        assert!(kept.len() < 17, "more than the budget was given out");
+    };
+    assert_eq!(failure.error(), NO_RESOURCES);
+    let given = u64::try_from(kept.len()).unwrap() * 4 * MIB;
+    assert!(given >= 56 * MIB, "{given} bytes of a budget of 64 MiB: {failure:?}");
+    assert!(group.bytes() >= given, "{} bytes are charged, {given} were given", group.bytes());
+    assert_eq!(group.kills(), 0);
+    drop(kept);
+    client.one(&blob("after", 4 << 20));
+    drop(service);
+    Ok(())
+}
+
+/// Why the porting guide leaves `memory.max` unset: the kernel refuses nothing, it kills.
+fn charged_service_without_a_budget_is_killed_at_its_memory_max() -> Verdict {
+    kernel_heaps()?;
+    let group = Bounded::of(64 * MIB)?;
+    let mut service = charged_service("", &group);
+    let client = service.connect();
+    let status = match client.allocate(&blob("beyond", 8 << 20), 16) {
+        Ok(_) => panic!("twice what the group may have was given out"),
+        Err(Failure::Refused { error, words }) => {
+            println!("this kernel has the service refuse: {words}");
+            assert_eq!(error, NO_RESOURCES);
+            assert!(service.lives() && group.kills() == 0);
+            return Ok(());
+        }
+        Err(Failure::Call(_)) => service.kill(),
+    };
+    println!("{status}: the kernel killed the service at its memory.max");
+    assert_eq!((status.signal(), group.kills()), (Some(libc::SIGKILL), 1));
     Ok(())
 }
