@@ -13,6 +13,7 @@ mod marks;
 mod parallel;
 mod plan;
 mod pooled;
+mod scan;
 mod service;
 
 use allocation::Allocations;
@@ -123,6 +124,7 @@ impl Bench {
             }
             row if row == &rows::RSS_LIVE => service::resident_with(connect()?, rows::LIVE_BUFFERS, rounds)?,
             row if row == &rows::RSS_30K => service::resident_with(connect()?, rows::MANY_BUFFERS, rounds)?,
+            row if row == &rows::SCAN_30K => scan::samples(&self.options.heap, rounds)?,
             row if row == &rows::DUMP_10K => interleave(&mut dump::Dumps::new()?, rounds)?,
             row if row == &rows::DUMP_10K_BESIDE => dump::beside(rounds)?,
             row if row == &rows::IMPORT_FREE => interleave(&mut mapper::Imports::new(&self.options.heap)?, rounds)?,

@@ -64,7 +64,7 @@ fn spread(samples: &RowSamples) -> Option<Spread> {
     let floor = match row.floor {
         Floor::RatioLimit(most) => Some(most),
         Floor::RatioRaw(most) if row.limit == Limit::Raw => Some(most),
-        Floor::RatioRaw(_) | Floor::Tail(_) | Floor::Median(_) | Floor::Most(_) => None,
+        Floor::RatioRaw(_) | Floor::Tail(_) | Floor::Median(_) | Floor::Most(_) | Floor::Told => None,
     };
     let ours = samples.samples.iter().map(|sample| sample.ours / unit).collect();
     let limit = limits.iter().map(|limit| limit / unit).collect();

@@ -32,6 +32,8 @@ pub enum Floor {
     Median(f64),
     /// All samples are at most this, in the row's unit.
     Most(f64),
+    /// Nothing: the row tells a cost that another row's floor bounds.
+    Told,
 }
 
 /// One row.
@@ -289,6 +291,16 @@ pub const LIVE_30K: Row = Row {
     rounds: 200,
     alone: false,
 };
+/// The release watch's list while very much is alive.
+pub const SCAN_30K: Row = Row {
+    name: "scan-30k",
+    what: "one scan of the release watch's list of 30,000 live buffers, ÷ 30,000",
+    unit: "ns",
+    limit: Limit::Nothing,
+    floor: Floor::Told,
+    rounds: 20,
+    alone: false,
+};
 /// A page beside a client at its budget.
 pub const AT_BUDGET: Row = Row {
     name: "at-budget",
@@ -367,7 +379,7 @@ pub const RSS_30K: Row = Row {
 };
 
 /// All rows, in the order in which they are run and shown.
-pub const ROWS: [Row; 29] = [
+pub const ROWS: [Row; 30] = [
     COLD_1080P,
     COLD_4K,
     COLD_4KIB,
@@ -384,6 +396,7 @@ pub const ROWS: [Row; 29] = [
     PARALLEL_POOL,
     TRACE_ON,
     LIVE_30K,
+    SCAN_30K,
     AT_BUDGET,
     IDLE,
     IMPORT_FREE,

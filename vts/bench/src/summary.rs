@@ -65,16 +65,17 @@ impl Summary {
         })
     }
 
-    /// Compares with the row's floor.
-    pub fn verdict(&self, row: &Row) -> Verdict {
+    /// Compares with the row's floor; `None` where it has none.
+    pub fn verdict(&self, row: &Row) -> Option<Verdict> {
         let (value, most, floor) = match row.floor {
             Floor::RatioLimit(most) => (self.ratio_limit, most, format!("÷ limit ≤ {most}")),
             Floor::RatioRaw(most) => (self.ratio_raw, most, format!("÷ raw ≤ {most}")),
             Floor::Tail(most) => (self.tail_limit, most, format!("p99 ÷ limit's ≤ {most}")),
             Floor::Median(most) => (Some(self.p50), most, format!("p50 ≤ {most} {}", shown(row.unit))),
             Floor::Most(most) => (Some(self.p99), most, format!("≤ {most} {}", shown(row.unit))),
+            Floor::Told => return None,
         };
-        Verdict { met: value.is_some_and(|value| value <= most), floor }
+        Some(Verdict { met: value.is_some_and(|value| value <= most), floor })
     }
 }
 
@@ -123,7 +124,7 @@ mod tests {
             Summary::of(&COLD_4KIB, &of(&[(12.0, 5.0, 5.0), (120.0, 50.0, 50.0), (140.0, 50.0, 50.0)])).unwrap();
         assert_eq!((summary.n, summary.p50, summary.raw_p50, summary.ping_p50), (3, 120.0, Some(50.0), Some(50.0)));
         assert_eq!((summary.ratio_raw, summary.ratio_limit), (Some(2.4), Some(1.2)));
-        assert!(summary.verdict(&COLD_4KIB).met);
+        assert!(summary.verdict(&COLD_4KIB).unwrap().met);
     }
 
     #[test]
@@ -133,20 +134,20 @@ mod tests {
         samples.extend([(44.0, 10.0, 0.0), (10.0, 40.0, 0.0)]);
         let summary = Summary::of(&TAIL_1080P, &of(&samples)).unwrap();
         assert_eq!((summary.ratio_limit, summary.tail_limit), (Some(1.0), Some(1.1)));
-        assert!(summary.verdict(&TAIL_1080P).met);
-        assert!(!Summary { tail_limit: Some(1.2), ..summary }.verdict(&TAIL_1080P).met);
+        assert!(summary.verdict(&TAIL_1080P).unwrap().met);
+        assert!(!Summary { tail_limit: Some(1.2), ..summary }.verdict(&TAIL_1080P).unwrap().met);
     }
 
     #[test]
     fn what_does_not_apply_is_null() {
         let alone = |value| RowSamples { row: String::new(), samples: vec![Sample::alone(value)] };
         let summary = Summary::of(&PLAN, &alone(1200.0)).unwrap();
-        assert!(!summary.verdict(&PLAN).met);
+        assert!(!summary.verdict(&PLAN).unwrap().met);
         let json = serde_json::to_value(&summary).unwrap();
         for key in ["raw_p50", "ping_p50", "ratio_raw", "ratio_limit"] {
             assert!(json[key].is_null(), "{key}");
         }
-        assert!(Summary::of(&RSS, &alone(4096.0)).unwrap().verdict(&RSS).met);
+        assert!(Summary::of(&RSS, &alone(4096.0)).unwrap().verdict(&RSS).unwrap().met);
         assert_eq!(Summary::of(&RSS, &RowSamples { row: String::new(), samples: Vec::new() }), None);
     }
 
@@ -155,6 +156,6 @@ mod tests {
         let alone = RowSamples { row: String::new(), samples: vec![Sample::alone(1.0)] };
         let summary = Summary::of(&COLD_4KIB, &alone).unwrap();
         assert_eq!(summary.ratio_limit, None);
-        assert!(!summary.verdict(&COLD_4KIB).met);
+        assert!(!summary.verdict(&COLD_4KIB).unwrap().met);
     }
 }

@@ -12,7 +12,7 @@ pub fn table(summaries: &[Summary]) -> String {
     let mut lines = vec![HEADERS.map(str::to_owned)];
     let (mut met, mut missed) = (0_usize, Vec::new());
     for summary in summaries {
-        let verdict = row(&summary.row).map(|row| summary.verdict(row));
+        let verdict = row(&summary.row).and_then(|row| summary.verdict(row));
         let floor = match &verdict {
             Some(verdict) if verdict.met => format!("{}: met", verdict.floor),
             Some(verdict) => format!("{}: MISSED", verdict.floor),

@@ -25,10 +25,14 @@ pub(crate) fn resident_with(connection: Connection, buffers: u32, rounds: usize)
     (0..rounds).map(|_| resident()).collect()
 }
 
+/// Raises the limit of fds: two a buffer, and some of the process's own.
+pub(super) fn allow_fds(buffers: u32) -> Result<()> {
+    setrlimit(Resource::RLIMIT_NOFILE, u64::from(buffers) * 3, u64::from(buffers) * 3).context("more fds")
+}
+
 /// So many buffers of a page.
 pub(crate) fn held(connection: &Connection, buffers: u32) -> Result<Vec<Allocation>> {
-    // Two fds each, and some of the process's own.
-    setrlimit(Resource::RLIMIT_NOFILE, u64::from(buffers) * 3, u64::from(buffers) * 3).context("more fds")?;
+    allow_fds(buffers)?;
     let one = |at| connection.allocate(&super::page(), 1).with_context(|| format!("buffer {at}"));
     (0..buffers).map(one).collect()
 }
