@@ -42,7 +42,7 @@ pub(crate) struct OwnType {
     /// As modules name it.
     pub(crate) name: String,
     /// The type behind it.
-    kind: String,
+    pub(crate) kind: String,
     /// Of its variables.
     pub(crate) namespace: String,
     /// Those that its modules may have cases for.

@@ -9,6 +9,7 @@
 //! - [`apex`]: what is packed into the APEX.
 //! - [`vendor`]: what is installed into /vendor one by one.
 //! - [`variables`]: what a product sets.
+//! - `keys`: whether a module has properties that its type has not.
 //! - [`variants`]: whether what is linked is built for whom, and in the width, that it is linked for.
 //! - [`declarations`]: what init, VINTF, SELinux and the linker read, written from the code's constants.
 //!
@@ -19,6 +20,7 @@ pub mod android;
 pub mod apex;
 pub mod bp;
 pub mod declarations;
+pub(crate) mod keys;
 pub mod packages;
 pub mod platform;
 pub mod report;

@@ -31,7 +31,7 @@ enum Check {
     /// Android.bp against the files, Cargo's manifests and what a tree offers
     Soong,
     /// The modules compiled with the crates of each release, and stubs of what only a tree has
-    Tree,
+    Tree(Tree),
     /// The SELinux rules against the policies, compiled, and their labels resolved
     Sepolicy(Sepolicy),
     /// What init, VINTF, SELinux and the linker read, against the code's constants
@@ -42,6 +42,13 @@ enum Check {
     Android(Android),
     /// All of them
     All,
+}
+
+#[derive(clap::Args)]
+struct Tree {
+    /// By the own compiler of each release, and its clippy, not of the lowest alone
+    #[arg(long)]
+    every_compiler: bool,
 }
 
 #[derive(clap::Args)]
@@ -104,7 +111,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<ExitCode> {
     let report = match &args.check {
         Check::Soong => soong::check(&args.root)?,
-        Check::Tree => trees(args)?,
+        Check::Tree(Tree { every_compiler }) => trees(args, *every_compiler)?,
         Check::Sepolicy(Sepolicy { policy: Some(policy), out: Some(out), guest: true, without, .. }) => {
             let written = sepolicy::for_guest(&args.root, policy, out, without.as_deref())?;
             written.iter().for_each(|file| println!("{}", file.display()));
@@ -141,7 +148,7 @@ fn run(args: &Args) -> Result<ExitCode> {
             report.merge(aidl::check(&args.root)?);
             report.merge(declarations::check(&args.root)?);
             report.merge(sepolicy::check(&args.root)?);
-            report.merge(trees(args)?);
+            report.merge(trees(args, true)?);
             report.merge(device(args, None)?);
             report
         }
@@ -154,13 +161,20 @@ fn run(args: &Args) -> Result<ExitCode> {
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn trees(args: &Args) -> Result<Report> {
+fn trees(args: &Args, every_compiler: bool) -> Result<Report> {
     let mut report = Report::default();
     for release in RELEASES {
         report.merge(tree::check(&args.root, release, &args.target)?);
     }
-    let lowest = RELEASES.first().context("a release")?;
-    report.merge(tree::check_with_oldest_compiler(&args.root, lowest, &args.target)?);
+    // One release for each compiler: the first that has it.
+    let mut seen: Vec<&str> = Vec::new();
+    for release in RELEASES {
+        if seen.contains(&release.rustc) || !(every_compiler || seen.is_empty()) {
+            continue;
+        }
+        seen.push(release.rustc);
+        report.merge(tree::check_with_own_compiler(&args.root, release, &args.target)?);
+    }
     Ok(report)
 }
 

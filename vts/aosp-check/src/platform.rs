@@ -19,6 +19,8 @@ pub struct Release {
     pub graphics_common: &'static str,
     /// Crates of other versions than the column's.
     pub instead: &'static [(&'static str, &'static str)],
+    /// The version of its compiler (`build/soong/rust/config/global.go`, `RustDefaultVersion`).
+    pub rustc: &'static str,
 }
 
 impl Release {
@@ -39,9 +41,18 @@ pub const RELEASES: &[Release] = &[
         config: &[("gralloc_dmaheap", "graphics_common", "v5")],
         graphics_common: "V5",
         instead: &[],
+        rustc: "1.78.0",
     },
-    Release { name: "15-qpr2", age: QPR2, column: 0, config: &[], graphics_common: "V6", instead: &[] },
-    Release { name: "16", age: SIXTEEN, column: 1, config: &[], graphics_common: "V6", instead: &[] },
+    Release {
+        name: "15-qpr2",
+        age: QPR2,
+        column: 0,
+        config: &[],
+        graphics_common: "V6",
+        instead: &[],
+        rustc: "1.78.0",
+    },
+    Release { name: "16", age: SIXTEEN, column: 1, config: &[], graphics_common: "V6", instead: &[], rustc: "1.83.0" },
     // Of the trees after 16 the interfaces are known; of the crates' versions those of one tree, whose release is not. What 16 QPR2
     // has is not known: 16's versions stand in, and for nix 0.30, the first that takes whatever holds a descriptor where 0.29
     // takes its number.
@@ -52,6 +63,8 @@ pub const RELEASES: &[Release] = &[
         config: &[("gralloc_dmaheap", "graphics_common", "v7")],
         graphics_common: "V7",
         instead: &[("nix", "0.30.1")],
+        // A tree between 16 and 17 has it, of which nothing more is known.
+        rustc: "1.88.0",
     },
     // 17's own matrix (202604) stops at version 2 of the allocator; a later one (202704) knows 3.
     Release {
@@ -61,6 +74,7 @@ pub const RELEASES: &[Release] = &[
         config: &[("gralloc_dmaheap", "graphics_common", "v7")],
         graphics_common: "V7",
         instead: AFTER_16,
+        rustc: "1.93.1",
     },
     Release {
         name: "17-v3",
@@ -69,6 +83,7 @@ pub const RELEASES: &[Release] = &[
         config: &[("gralloc_dmaheap", "graphics_common", "v7"), ("gralloc_dmaheap", "allocator", "v3")],
         graphics_common: "V7",
         instead: AFTER_16,
+        rustc: "1.93.1",
     },
 ];
 
@@ -89,7 +104,7 @@ const QPR2: usize = 2;
 const SIXTEEN: usize = 3;
 const SEVENTEEN: usize = 4;
 
-/// The compiler of the oldest release (15, all of them: `build/soong/rust/config/global.go`, `RustDefaultVersion`).
+/// The compiler of the oldest release, for manifests: that of its [`Release::rustc`].
 pub const RUST_VERSION: &str = "1.78";
 
 /// Where a module may be linked.

@@ -7,6 +7,7 @@
 
 use crate::apex;
 use crate::bp::{self, Blueprints, Module};
+use crate::keys;
 use crate::packages::{self, CargoPackage, Side};
 use crate::platform::{self, Release, RELEASES};
 use crate::report::{Place, Report};
@@ -81,6 +82,9 @@ pub fn check(root: &Path) -> Result<Report> {
     let packages = packages::read(root)?;
     let mut report = Report::default();
     twice(&written, &mut report);
+    for module in &written.modules {
+        keys::check(module, &mut report);
+    }
     let read = RefCell::default();
     for release in RELEASES {
         let blueprints = written.resolve(release, &[]);

@@ -1,8 +1,10 @@
 //! Which files a crate is made of, found as the compiler finds them: from the crate root along `mod` and `include_str!`.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 use syn::visit::Visit;
 
 /// The files of one crate, from the project's root.
@@ -28,6 +30,12 @@ pub fn of_crate(root: &Path, crate_root: &Path, features: &[&str]) -> Sources {
     walk.found
 }
 
+/// A file's syntax. A text is parsed once: two crates may have a file in common, and a check after another has most of them.
+fn parse(text: String) -> Rc<syn::Result<syn::File>> {
+    thread_local!(static PARSED: RefCell<HashMap<String, Rc<syn::Result<syn::File>>>> = RefCell::default());
+    PARSED.with_borrow_mut(|known| known.entry(text).or_insert_with_key(|text| Rc::new(syn::parse_file(text))).clone())
+}
+
 struct Walk<'a> {
     root: &'a Path,
     features: &'a [&'a str],
@@ -45,7 +53,8 @@ impl Walk<'_> {
             Ok(text) => text,
             Err(error) => return self.found.broken.push(format!("{}: {error}", file.display())),
         };
-        let parsed = match syn::parse_file(&text) {
+        let parsed = parse(text);
+        let parsed = match &*parsed {
             Ok(parsed) => parsed,
             Err(error) => {
                 let line = error.span().start().line;
@@ -53,7 +62,7 @@ impl Walk<'_> {
             }
         };
         let mut macros = Macros { file, tests: test, found: &mut self.found };
-        macros.visit_file(&parsed);
+        macros.visit_file(parsed);
         self.items(&parsed.items, file, folder, test);
     }
 

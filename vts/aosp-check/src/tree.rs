@@ -44,8 +44,10 @@ enum Kind {
 /// What bindgen writes, beside its manifest.
 const GENERATED: &str = "bindings.rs";
 
-/// Soong's strict set (`build/soong/rust/config/lints.go`, android-15 and 16, `androidRustcLints`): what it denies beside all
-/// warnings, and what it lets pass. `loom` is a condition that only the models' tests set; the workspace's manifest names it too.
+/// Soong's strict set (`build/soong/rust/config/lints.go`, android-15 to 17: `defaultRustcLints`, `defaultClippyLints`): what it denies
+/// beside all warnings, and what it lets pass in every release. 15 lets no more of clippy's pass than this; that `uninlined_format_args`,
+/// which clippy had among its warnings in 1.88 alone, is let pass by the trees that have that compiler. `loom` is a condition that only the
+/// models' tests set; the workspace's manifest names it too.
 const LINTS: &str = "\
 [lints.rust]
 warnings = { level = \"deny\", priority = -1 }
@@ -54,6 +56,14 @@ missing_docs = \"deny\"
 unsafe_op_in_unsafe_fn = \"deny\"
 deprecated = \"allow\"
 unknown_lints = \"allow\"
+
+[lints.clippy]
+undocumented_unsafe_blocks = \"deny\"
+type_complexity = \"allow\"
+uninlined_format_args = \"allow\"
+unnecessary_wraps = \"allow\"
+unusual_byte_groupings = \"allow\"
+upper_case_acronyms = \"allow\"
 
 ";
 
@@ -116,6 +126,8 @@ pub fn write(root: &Path, release: &Release, folder: &Path) -> Result<Workspace>
     });
     let manifest = format!("[workspace]\nresolver = \"2\"\nmembers = [\n{listed}]\n{}", pins(release)?);
     put(&folder.join("Cargo.toml"), &manifest)?;
+    // Clippy would go up to the project's own, which an old one does not understand.
+    put(&folder.join("clippy.toml"), "# Soong's clippy is given none.\n")?;
     Ok(workspace)
 }
 
@@ -289,38 +301,44 @@ fn below(release: &Release) -> Result<String> {
 /// # Errors
 /// What keeps it from being written or compiled at all; what the compiler finds is in the report.
 pub fn check(root: &Path, release: &Release, target: &Path) -> Result<Report> {
-    compile(this_cargo(), root, release, release.name, &target.join("tree-build"))
+    let mut cargo = this_cargo();
+    cargo.arg("check");
+    compile(cargo, root, release, release.name, &target.join("tree-build"))
 }
 
 fn this_cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// The same with the compiler of the lowest release, where rustup has it; a skip where it has not.
+/// The same with the release's own compiler and its clippy, which Soong runs over each module; a skip where rustup has them not.
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_with_oldest_compiler(root: &Path, release: &Release, target: &Path) -> Result<Report> {
-    let version = format!("{}.0", platform::RUST_VERSION);
-    let mut cargo = Command::new("rustup");
-    // rustup's own proxies set it, and Cargo would take it for its compiler's.
-    cargo.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC").args(["run", &version, "cargo"]);
-    let mut there = Command::new("rustup");
-    if !there.args(["run", &version, "rustc", "--version"]).output().is_ok_and(|said| said.status.success()) {
+pub fn check_with_own_compiler(root: &Path, release: &Release, target: &Path) -> Result<Report> {
+    let version = release.rustc;
+    let rustup = || {
+        let mut rustup = Command::new("rustup");
+        // rustup's own proxies set it, and Cargo would take it for its compiler's.
+        rustup.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC").args(["run", version]);
+        rustup
+    };
+    if !rustup().args(["clippy-driver", "--version"]).output().is_ok_and(|said| said.status.success()) {
         let mut report = Report::default();
-        let why = format!("rustc {version}: `rustup toolchain install {version} --profile minimal` gives it");
+        let why = format!("rustc {version}: `rustup toolchain install {version} --profile minimal -c clippy` gives it");
         report.skipped.push(format!("Android {} by its own compiler: no {why}", release.name));
         return Ok(report);
     }
     let name = format!("{} by rustc {version}", release.name);
-    // Of what lies below the tree's crates, which nobody pins, it takes versions for this compiler; its own Cargo knows no such care.
+    // Of what lies below the tree's crates, which nobody pins, it takes versions for this compiler; an old Cargo knows no such care.
     let folder = folder(root, &name);
     write(root, release, &folder)?;
     let mut lock = this_cargo();
     lock.args(["metadata", "--format-version", "1"]).env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback");
     let output = lock.current_dir(&folder).output().context("cargo metadata")?;
     ensure!(output.status.success(), "{}: {}", folder.display(), String::from_utf8_lossy(&output.stderr).trim());
-    compile(cargo, root, release, &name, &target.join(format!("tree-build-{version}")))
+    let mut clippy = rustup();
+    clippy.args(["cargo", "clippy"]);
+    compile(clippy, root, release, &name, &target.join(format!("tree-build-{version}")))
 }
 
 /// Below the root that is checked, so that what is built of the tree's crates serves every copy of the project.
@@ -333,12 +351,12 @@ fn compile(mut cargo: Command, root: &Path, release: &Release, name: &str, build
     let workspace = write(root, release, &folder)?;
     let manifest = folder.join("Cargo.toml");
     let output = cargo
-        .args(["check", "--workspace", "--lib", "--bins", "--tests", "--message-format=json", "--target-dir"])
+        .args(["--workspace", "--lib", "--bins", "--tests", "--message-format=json", "--target-dir"])
         .arg(build)
         .current_dir(&folder)
         .env_remove("RUSTFLAGS")
         .output()
-        .context("cargo check")?;
+        .context("cargo")?;
     let mut report = Report::default();
     let messages = String::from_utf8_lossy(&output.stdout);
     compiled(root, &format!("Android {name}"), &messages, &workspace.modules, &mut report);

@@ -7,7 +7,7 @@
 mod common;
 
 use aosp_check::aidl::{self, dump};
-use common::{finding, root, Copy};
+use common::{each_is_found, fault, finding, root, Copy};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -131,46 +131,29 @@ fn what_a_build_of_a_tree_would_miss_is_found() {
 
 #[test]
 fn an_interface_that_no_tree_would_take_is_found_with_both_places() {
-    for (file, from, to, words, other) in [
-        (
-            "aidl/Android.bp",
-            "    stability: \"vintf\",\n",
-            "",
-            "stability is not \"vintf\", and a type has @VintfStability",
-            SOURCES,
-        ),
-        (
-            "aidl/vendor/dmaheap/graphics/allocator/PoolStatistics.aidl",
-            "@VintfStability\n",
-            "",
-            "stability is \"vintf\", and a type is without @VintfStability",
-            SOURCES,
-        ),
-        (
-            "aidl/Android.bp",
-            "        rust: {\n            enabled: true",
-            "        rust: {\n            enabled: false",
+    let bp = "aidl/Android.bp";
+    let pool = "aidl/vendor/dmaheap/graphics/allocator/PoolStatistics.aidl";
+    let (stable, import) = ("    stability: \"vintf\",\n", "imports: [\"android.hardware.gone-V1\"],");
+    let imported = format!("{stable}    {import}\n");
+    let rust = ["true", "false"].map(|enabled| format!("        rust: {{\n            enabled: {enabled}"));
+    let gone = "imports android.hardware.gone-V1, and nobody has that interface";
+    let faults = [
+        fault(bp, stable, "", "stability is not \"vintf\", and a type has @VintfStability")
+            .against("aidl/vendor/dmaheap/graphics/allocator/"),
+        fault(pool, "@VintfStability\n", "", "stability is \"vintf\", and a type is without @VintfStability")
+            .at("aidl/Android.bp:")
+            .against("aidl/vendor/dmaheap/graphics/allocator/"),
+        fault(
+            bp,
+            &rust[0],
+            &rust[1],
             "the backend rust is not enabled, and gralloc_dmaheap_aidl_defaults links its crate",
-            "aidl/soong/Android.bp",
-        ),
-    ] {
-        let copy = Copy::new();
-        copy.replace(file, from, to);
-        let report = aidl::check(copy.root()).unwrap();
-        let found = finding(&report, words);
-        assert!(found.place.file == "aidl/Android.bp" && found.place.line.is_some(), "{found}");
-        assert!(found.other.as_ref().unwrap().file.starts_with(other), "{found}");
-    }
-    for (from, to) in [
-        ("            imports: [],", "            imports: [\"android.hardware.gone-V1\"],"),
-        ("    stability: \"vintf\",\n", "    stability: \"vintf\",\n    imports: [\"android.hardware.gone-V1\"],\n"),
-    ] {
-        let copy = Copy::new();
-        copy.replace("aidl/Android.bp", from, to);
-        let report = aidl::check(copy.root()).unwrap();
-        let found = finding(&report, "imports android.hardware.gone-V1, and nobody has that interface");
-        assert!(found.place.file == "aidl/Android.bp" && found.place.line.is_some(), "{found}");
-    }
+        )
+        .against("aidl/soong/Android.bp"),
+        fault(bp, "imports: [],", import, gone),
+        fault(bp, stable, &imported, gone),
+    ];
+    each_is_found(&faults, aidl::check);
     let copy = Copy::new();
     copy.replace("aidl/Android.bp", "imports: []", "imports: [\"android.hardware.common-V2\"]");
     assert!(aidl::check(copy.root()).unwrap().is_clean());

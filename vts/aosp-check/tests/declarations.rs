@@ -7,7 +7,7 @@
 mod common;
 
 use aosp_check::declarations;
-use common::{finding, root, Copy};
+use common::{each_is_found, fault, root, Copy, Fault};
 
 #[test]
 fn project_has_nothing_to_declare_anew() {
@@ -15,78 +15,73 @@ fn project_has_nothing_to_declare_anew() {
     assert!(report.is_clean(), "{report}");
 }
 
-/// The file, what is there, what is put in its place; words of the finding.
-struct Fault(&'static str, &'static str, &'static str, &'static str);
-
-const FAULTS: &[Fault] = &[
-    Fault("service/mapper/mapper.dmaheap.xml", "<instance>dmaheap<", "<instance>minigbm<", "<instance>dmaheap<"),
-    Fault("service/mapper/mapper.dmaheap.xml", "<version>5.0<", "<version>4.0<", "<version>5.0<"),
-    Fault("service/server/allocator-service.dmaheap.xml", "<version>2<", "<version>1<", "<version>2<"),
-    Fault(
+const FAULTS: &[Fault<'_>] = &[
+    fault("service/mapper/mapper.dmaheap.xml", "<instance>dmaheap<", "<instance>minigbm<", "<instance>dmaheap<"),
+    fault("service/mapper/mapper.dmaheap.xml", "<version>5.0<", "<version>4.0<", "<version>5.0<"),
+    fault("service/server/allocator-service.dmaheap.xml", "<version>2<", "<version>1<", "<version>2<"),
+    fault(
         "service/server/allocator-service.dmaheap.xml",
         "IAllocator/default",
         "IAllocator/dmaheap",
         "IAllocator/default",
     ),
-    Fault(
+    fault(
         "service/server/allocator-service.dmaheap.rc",
         "allocator-service.dmaheap\n",
         "allocator-service.heaps\n",
         "/vendor/bin/hw/",
     ),
-    Fault("service/apex/allocator-service.dmaheap.apex.rc", "user system", "user root", "user system"),
-    Fault("service/apex/manifest.json", "graphics.dmaheap", "graphics.heaps", "com.android.hardware.graphics.dmaheap"),
-    Fault(
+    fault("service/apex/allocator-service.dmaheap.apex.rc", "user system", "user root", "user system"),
+    fault("service/apex/manifest.json", "graphics.dmaheap", "graphics.heaps", "com.android.hardware.graphics.dmaheap"),
+    fault(
         "service/mapper/mapper.dmaheap.map",
         "    ANDROID_HAL_STABLEC_VERSION;\n",
         "",
         "ANDROID_HAL_STABLEC_VERSION;",
     ),
-    Fault(
+    fault(
         "service/mapper/mapper.dmaheap.map",
         "  local:",
         "    gralloc_debug;\n  local:",
         "has \"    gralloc_debug;\"",
     ),
-    Fault("sepolicy/vendor/service_contexts", "mapper/dmaheap", "mapper/heaps", "mapper/dmaheap"),
-    Fault("sepolicy/vendor/file_contexts", "hw/mapper", "hw/gralloc", "hw/mapper"),
-    Fault(
+    fault("sepolicy/vendor/service_contexts", "mapper/dmaheap", "mapper/heaps", "mapper/dmaheap"),
+    fault("sepolicy/vendor/file_contexts", "hw/mapper", "hw/gralloc", "hw/mapper"),
+    fault(
         "service/mapper/Android.bp",
         "name: \"mapper.dmaheap\"",
         "name: \"mapper.heaps\"",
         "is called mapper.dmaheap",
-    ),
-    Fault(
+    )
+    .at("service"),
+    fault(
         "service/server/Android.bp",
         "name: \"android.hardware.graphics.allocator-service.dmaheap\"",
         "name: \"android.hardware.graphics.allocator-service.heaps\"",
         "is called android.hardware.graphics.allocator-service.dmaheap",
-    ),
-    Fault("service/product/device.mk", "    mapper.dmaheap\n", "\n", "PRODUCT_PACKAGES lacks mapper.dmaheap"),
-    Fault(
+    )
+    .at("service"),
+    fault("service/product/device.mk", "    mapper.dmaheap\n", "\n", "PRODUCT_PACKAGES lacks mapper.dmaheap")
+        .at("service/product/device.mk"),
+    fault(
         "heaps-config/Android.bp",
         "sub_dir: \"gralloc\"",
         "sub_dir: \"heaps\"",
         "no prebuilt_etc installs /vendor/etc/gralloc/heaps.json",
-    ),
-    Fault(
+    )
+    .at("heaps-config/Android.bp"),
+    fault(
         "heaps-config/Android.bp",
         "        \"reference_soc\",\n",
         "",
         "the variable profile has no value reference_soc",
-    ),
+    )
+    .at("heaps-config/Android.bp"),
 ];
 
 #[test]
 fn every_edit_is_found_with_what_is_right() {
-    for Fault(file, from, to, words) in FAULTS {
-        let copy = Copy::new();
-        copy.replace(file, from, to);
-        let report = declarations::check(copy.root()).unwrap();
-        let found = finding(&report, words);
-        let place = if file.ends_with(".bp") && words.starts_with("is called") { "service" } else { file };
-        assert_eq!(found.place.file, place, "{found}");
-    }
+    each_is_found(FAULTS, declarations::check);
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod common;
 
 use aosp_check::sepolicy::{self, BoardFiles};
 use aosp_check::Report;
-use common::{finding, root, Copy};
+use common::{each_is_found, fault, finding, root, Copy, Fault};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,141 +32,137 @@ fn the_project_is_clean() {
     assert!(report.is_clean(), "{report}");
 }
 
-/// The file, what is there, what is put in its place; the place of the finding and words of it.
-struct Fault(&'static str, &'static str, &'static str, &'static str, &'static str);
-
-const FAULTS: &[Fault] = &[
+const FAULTS: &[Fault<'_>] = &[
     // What the platform forbids.
-    Fault(
+    fault(
         RULES,
         "\n# camera\n",
         "\nallow surfaceflinger dmabuf_system_uncached_heap_device:chr_file { open read };\n# camera\n",
-        "sepolicy/",
         "checkpolicy refuses it",
-    ),
-    Fault(
+    )
+    .at("sepolicy/"),
+    fault(
         "sepolicy/vendor/hal_graphics_allocator_default.te",
         "proc_meminfo:file r_file_perms;",
         "proc_meminfo:file r_file_perms;\nallow untrusted_app hal_graphics_allocator_service:service_manager add;",
-        "sepolicy/vendor/hal_graphics_allocator_default.te:5",
         "checkpolicy refuses it",
-    ),
-    Fault(
+    )
+    .at("sepolicy/vendor/hal_graphics_allocator_default.te:5"),
+    fault(
         "sepolicy/vendor/hal_graphics_allocator_default.te",
         "proc_meminfo:file r_file_perms;",
         "proc_meminfo:file r_file_perms;\nallow hal_graphics_allocator_default self:process execheap;",
-        "sepolicy/vendor/hal_graphics_allocator_default.te:5",
         "checkpolicy refuses it",
-    ),
-    Fault(
+    )
+    .at("sepolicy/vendor/hal_graphics_allocator_default.te:5"),
+    fault(
         "sepolicy/vendor/hal_graphics_allocator_default.te",
         "proc_meminfo:file r_file_perms;",
         "proc_meminfo:file r_file_perms;\nallow surfaceflinger proc:file { open read };",
-        "sepolicy/vendor/hal_graphics_allocator_default.te:",
         "checkpolicy refuses it",
     ),
     // What the platform's own tests of its labels ask.
-    Fault(
+    fault(
         "sepolicy/vendor/hal_graphics_allocator_default.te",
         "type vendor_sysfs_dma_heap, fs_type, sysfs_type;",
         "type vendor_sysfs_dma_heap, fs_type;",
-        "sepolicy/vendor/genfs_contexts:4",
         "vendor_sysfs_dma_heap labels /module/dma_heap/parameters/mem_accounting of sysfs and lacks the attribute sysfs_type",
-    ),
-    Fault(
+    )
+    .at("sepolicy/vendor/genfs_contexts:4"),
+    fault(
         "sepolicy/vendor/genfs_contexts",
         "genfscon sysfs /module/dma_heap/parameters/mem_accounting",
         "genfscon proc /sys/fs/inotify/max_user_watches",
-        "sepolicy/vendor/genfs_contexts:4",
         "of proc and lacks the attribute proc_type",
-    ),
-    Fault(
+    )
+    .at("sepolicy/vendor/genfs_contexts:4"),
+    fault(
         RULES,
         "type dmabuf_sensor_heap_device, dmabuf_heap_device_type, dev_type;",
         "type dmabuf_sensor_heap_device, dmabuf_heap_device_type;",
-        "sepolicy/heaps/reference-soc/file_contexts:",
         "and lacks the attribute dev_type",
-    ),
-    Fault(
+    )
+    .at("sepolicy/heaps/reference-soc/file_contexts:"),
+    fault(
         "sepolicy/vendor/file_contexts",
         "u:object_r:same_process_hal_file:s0",
         "u:object_r:servicemanager_exec:s0",
-        "sepolicy/vendor/file_contexts:",
         "and lacks the attribute vendor_file_type",
     ),
     // What the service needs.
-    Fault(
+    fault(
         "sepolicy/vendor/hal_graphics_allocator_default.te",
         "allow hal_graphics_allocator_default proc_meminfo:file r_file_perms;",
         "",
-        "sepolicy/vendor",
         "does not allow hal_graphics_allocator_default proc_meminfo:file open",
-    ),
-    Fault(
+    )
+    .at("sepolicy/vendor"),
+    fault(
         "sepolicy/vendor/hal_graphics_allocator_default.te",
         "proc_pressure_mem:file rw_file_perms;",
         "proc_pressure_mem:file r_file_perms;",
-        "sepolicy/vendor",
         "does not allow hal_graphics_allocator_default proc_pressure_mem:file write",
-    ),
-    Fault(
+    )
+    .at("sepolicy/vendor"),
+    fault(
         "sepolicy/vendor/dmabuf.te",
         "type vendor_dmabuf_fs, fs_type;",
         "type vendor_dmabuf_fs;",
-        "sepolicy/vendor",
         "does not allow untrusted_app vendor_dmabuf_fs:filesystem getattr",
-    ),
-    Fault(
+    )
+    .at("sepolicy/vendor"),
+    fault(
         "sepolicy/vendor/genfs_contexts",
         "genfscon dmabuf /",
         "genfscon dma_buf /",
-        "sepolicy/vendor/genfs_contexts",
         "has to say `genfscon dmabuf / u:object_r:vendor_dmabuf_fs:s0`",
-    ),
-    Fault(
+    )
+    .at("sepolicy/vendor/genfs_contexts"),
+    fault(
         RULES,
         "allow hal_graphics_allocator_default dmabuf_camera_heap_device:chr_file r_file_perms;\n",
         "",
-        RULES,
         "does not allow hal_graphics_allocator_default dmabuf_camera_heap_device:chr_file open",
-    ),
+    )
+    .at(RULES),
     // Rules and policy.
-    Fault(
+    fault(
         RULES,
-        "type dmabuf_sensor_heap_device, dmabuf_heap_device_type, dev_type;\nallow hal_graphics_allocator_default dmabuf_sensor_heap_device:chr_file r_file_perms;\n",
+        "type dmabuf_sensor_heap_device, dmabuf_heap_device_type, dev_type;\n\
+         allow hal_graphics_allocator_default dmabuf_sensor_heap_device:chr_file r_file_perms;\n",
         "",
-        "heaps-config/profiles/reference-soc.toml:",
         "the heap sensor has no SELinux type dmabuf_sensor_heap_device",
-    ),
-    Fault(
+    )
+    .at("heaps-config/profiles/reference-soc.toml:"),
+    fault(
         REFERENCE,
         "nodes = [\"sensor_direct_heap\"]",
         "nodes = [\"sensor_direct_heap\", \"sensors\"]",
-        "sepolicy/heaps/reference-soc/",
         "is not what its policy asks for",
-    ),
+    )
+    .at("sepolicy/heaps/reference-soc/"),
     // Labels.
-    Fault(
+    fault(
         "sepolicy/vendor/file_contexts",
         "mapper\\.dmaheap",
         "mapper\\.dmahaep",
-        "sepolicy/vendor/file_contexts",
         "/vendor/lib64/hw/mapper.dmaheap.so is labelled vendor_file and has to be same_process_hal_file",
-    ),
-    Fault(
+    )
+    .at("sepolicy/vendor/file_contexts"),
+    fault(
         "sepolicy/vendor/file_contexts",
         "hal_graphics_allocator_default_exec",
         "hal_graphics_allocator_exec",
-        "sepolicy/",
         "sefcontext_compile refuses it",
-    ),
-    Fault(
+    )
+    .at("sepolicy/"),
+    fault(
         "sepolicy/vendor/service_contexts",
         "mapper/dmaheap",
         "mapper/heap",
-        "sepolicy/vendor/service_contexts",
         "mapper/dmaheap is labelled default_android_service",
-    ),
+    )
+    .at("sepolicy/vendor/service_contexts"),
 ];
 
 #[test]
@@ -174,13 +170,7 @@ fn every_fault_is_found_and_its_file_named() {
     if !tools() {
         return;
     }
-    for Fault(file, from, to, place, words) in FAULTS {
-        let copy = Copy::new();
-        copy.replace(file, from, to);
-        let report = sepolicy::check(copy.root()).unwrap();
-        let found = finding(&report, words);
-        assert!(found.place.to_string().starts_with(place), "{found}");
-    }
+    each_is_found(FAULTS, sepolicy::check);
 }
 
 /// The platform's compilers take these, whatever one thinks of them: a device may need one.

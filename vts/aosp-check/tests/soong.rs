@@ -7,7 +7,7 @@ mod common;
 
 use aosp_check::platform::{Release, RELEASES};
 use aosp_check::{soong, tree, Report};
-use common::{finding, root, Copy};
+use common::{each_is_found, fault, finding, root, Copy, Fault};
 use std::fs;
 use std::path::Path;
 
@@ -18,213 +18,199 @@ fn the_project_is_clean() {
     assert!(report.notes.iter().any(|note| note.contains("modules in")), "{report}");
 }
 
-/// One fault: the file, what is there, what is put in its place; the place of the finding and words of it.
-struct Fault(&'static str, &'static str, &'static str, &'static str, &'static str);
-
-const FAULTS: &[Fault] = &[
+const FAULTS: &[Fault<'_>] = &[
     // Lints.
-    Fault(
+    fault(
         "Android.bp",
         "    lints: \"android\"",
         "    lints: \"none\"",
-        "service/mapper/Android.bp:",
         "libgralloc_mapper_static: lints is none, and has to be \"android\" (see Android.bp",
-    ),
-    Fault(
+    )
+    .at("service/mapper/Android.bp:"),
+    fault(
         "service/buffer/Android.bp",
         "    crate_name: \"gralloc_buffer\",\n",
         "    crate_name: \"gralloc_buffer\",\n    clippy_lints: \"none\",\n",
-        "service/buffer/Android.bp:",
         "libgralloc_buffer: clippy_lints is none",
     ),
     // Files.
-    Fault(
+    fault(
         "heaps-config/host/Android.bp",
         "    srcs: [\"src/**/*.rs\"]",
         "    srcs: [\"src/*.rs\"]",
-        "heaps-config/host/Android.bp:",
         "srcs lacks heaps-config/host/src/draft/write.rs",
     ),
-    Fault(
+    fault(
         "heaps-config/host/Android.bp",
         "    srcs: [\"src/bin/heaps_compile.rs\"]",
         "    srcs: [\"src/bin/heaps_compile.rs\", \"src/gone.rs\"]",
-        "heaps-config/host/Android.bp:",
         "there is no such file",
     ),
-    Fault(
+    fault(
         "heaps-config/host/Android.bp",
         "    srcs: [\"src/bin/heaps_compile.rs\"]",
         "    srcs: [\"src/bin/heaps_compile.rs\", \"src/report.rs\"]",
-        "heaps-config/host/Android.bp:",
         "is no part of the crate",
     ),
     // Of the modules of a feature, only when it is on.
-    Fault(
+    fault(
         "heaps-config/host/Android.bp",
         "    srcs: [\"src/**/*.rs\"],\n",
         "    srcs: [\"src/**/*.rs\"],\n    features: [\"profiles\"],\n",
-        "heaps-config/host/Android.bp:",
         "compile_data lacks heaps-config/profiles/generic.toml, which the code includes",
     ),
-    Fault(
-        "service/server/Android.bp",
-        "allocator-service.dmaheap.rc",
-        "allocator.rc",
-        "service/server/Android.bp:",
-        "init_rc names allocator.rc",
-    ),
-    Fault(
+    fault("service/server/Android.bp", "allocator-service.dmaheap.rc", "allocator.rc", "init_rc names allocator.rc"),
+    fault(
         "vts/uapi/Android.bp",
         "wrapper_src: \"wrapper.h\"",
         "wrapper_src: \"gone.h\"",
-        "vts/uapi/Android.bp:",
         "wrapper_src names gone.h, and there is no such file",
     ),
-    Fault(
-        "vts/uapi/Android.bp",
-        "    wrapper_src: \"wrapper.h\",\n",
-        "",
-        "vts/uapi/Android.bp:",
-        "libuapi_bindgen: no wrapper_src",
-    ),
-    Fault(
+    fault("vts/uapi/Android.bp", "    wrapper_src: \"wrapper.h\",\n", "", "libuapi_bindgen: no wrapper_src"),
+    fault(
         "vts/mapper-abi/Android.bp",
         "    rustlibs: [\"libgralloc_mapper\"],\n",
         "",
-        "vts/mapper-abi/Android.bp:",
         "rustlibs lacks libgralloc_mapper; Cargo links gralloc_mapper",
     ),
     // Cargo.
-    Fault("Android.bp", "edition: \"2021\"", "edition: \"2018\"", "", "edition 2018, and Cargo says 2021"),
-    Fault(
-        "service/heaps/Android.bp",
-        "        \"libnix\",\n",
-        "",
-        "service/heaps/Android.bp:",
-        "rustlibs lacks libnix; Cargo links nix",
-    ),
-    Fault(
+    fault("Android.bp", "edition: \"2021\"", "edition: \"2018\"", "edition 2018, and Cargo says 2021").at(""),
+    fault("service/heaps/Android.bp", "        \"libnix\",\n", "", "rustlibs lacks libnix; Cargo links nix"),
+    fault(
         "service/dmabuf/Android.bp",
         "\"libnix\",",
         "\"libnix\", \"libanyhow\",",
-        "service/dmabuf/Android.bp:",
         "rustlibs has libanyhow, which Cargo does not link",
     ),
-    Fault(
+    fault(
         "service/allocator/Cargo.toml",
         "[dependencies]\n",
         "[dependencies]\ntempfile.workspace = true\n",
-        "service/allocator/Android.bp:",
         "the crate tempfile is not available in a tree",
-    ),
-    Fault(
+    )
+    .at("service/allocator/Android.bp:"),
+    fault(
         "service/heapctl/Android.bp",
         "cargo_pkg_version: \"0.1.0\"",
         "cargo_pkg_version: \"7.0.0\"",
-        "service/heapctl/Android.bp:",
         "cargo_pkg_version 7.0.0, and Cargo says",
     ),
-    Fault(
+    fault(
         "service/heapctl/Android.bp",
         "    rustlibs: [",
         "    features: [\"colour\"],\n    rustlibs: [",
-        "service/heapctl/Android.bp:",
         "Cargo knows no feature colour",
     ),
-    Fault(
+    fault(
         "service/allocator/Android.bp",
         "crate_name: \"gralloc_allocator\"",
         "crate_name: \"core\"",
-        "service/allocator/Android.bp:",
         "crate_name has to be gralloc_allocator",
     ),
     // Modules.
-    Fault(
+    fault(
         "service/allocator/Android.bp",
         "\"libgralloc_buffer\"",
         "\"libgralloc_bufer\"",
-        "service/allocator/Android.bp:",
         "names the module libgralloc_bufer, which nobody defines",
     ),
-    Fault(
+    fault(
         "heaps-config/Android.bp",
         "src: \":gralloc_dmaheap_policy\"",
         "src: \":gralloc_dmaheap_polity\"",
-        "heaps-config/Android.bp:",
         "names the module gralloc_dmaheap_polity",
     ),
-    Fault(
+    fault(
         "service/allocator/Android.bp",
         "name: \"libgralloc_allocator\"",
         "name: \"libgralloc_buffer\"",
-        "",
         "the module libgralloc_buffer is defined twice",
-    ),
+    )
+    .at(""),
     // The APEX.
-    Fault(
-        "service/apex/Android.bp",
-        "    compile_multilib: \"both\",\n",
-        "",
-        "service/apex/Android.bp:",
-        "compile_multilib is not \"both\"",
-    ),
+    fault("service/apex/Android.bp", "    compile_multilib: \"both\",\n", "", "compile_multilib is not \"both\""),
     // What a product sets.
-    Fault(
-        "service/product/cuttlefish.mk",
-        "profile,cuttlefish)",
-        "profile,Cuttlefish)",
-        "service/product/cuttlefish.mk:",
-        "sets profile to Cuttlefish",
+    fault("service/product/cuttlefish.mk", "profile,cuttlefish)", "profile,Cuttlefish)", "sets profile to Cuttlefish"),
+    // Keys: misspelt, another type's, nested, and of what only defaults have.
+    fault(
+        "service/heapctl/Android.bp",
+        "    rustlibs: [",
+        "    featurs: [\"colour\"],\n    rustlibs: [",
+        "heapctl: rust_binary has no property featurs",
+    ),
+    fault(
+        "service/buffer/Android.bp",
+        "    crate_name: \"gralloc_buffer\",\n",
+        "    crate_name: \"gralloc_buffer\",\n    test_suites: [\"vts\"],\n",
+        "libgralloc_buffer: rust_library has no property test_suites",
+    ),
+    fault(
+        "service/mapper/Android.bp",
+        "    stem: \"mapper.dmaheap\",\n",
+        "    stem: \"mapper.dmaheap\",\n    rustlibs: [\"libgralloc_buffer\"],\n",
+        "mapper.dmaheap.apex: cc_library_shared has no property rustlibs",
+    ),
+    fault(
+        "heaps-config/Android.bp",
+        "    sub_dir: \"gralloc\",",
+        "    subdir: \"gralloc\",",
+        "prebuilt_etc has no property subdir",
+    ),
+    fault(
+        "aidl/Android.bp",
+        "        rust: {\n            enabled: true",
+        "        rust: {\n            enable: true",
+        "aidl_interface has no property backend.rust.enable, ",
+    ),
+    fault(
+        "aidl/soong/Android.bp",
+        "    name: \"gralloc_dmaheap_formats_defaults\",\n",
+        "    name: \"gralloc_dmaheap_formats_defaults\",\n    wrapper: \"a\",\n",
+        "gralloc_dmaheap_formats_defaults: rust_defaults has no property wrapper",
+    ),
+    fault(
+        "aidl/soong/Android.bp",
+        "    properties: [\"srcs\"],",
+        "    properties: [\"srcs\", \"rustlibs\"],",
+        "gralloc_dmaheap_aidl_filegroup: filegroup has no property rustlibs",
     ),
     // What bpfmt would tear apart.
-    Fault(
+    fault(
         "vts/uapi/Android.bp",
         "\"--allowlist-var=(value|size|offset)_.*\",",
         "\"--allowlist-var\",\n        \"(value|size|offset)_.*\",",
-        "vts/uapi/Android.bp:",
         "so write --flag=value",
     ),
     // What a tree offers.
-    Fault(
+    fault(
         "heaps-config/Android.bp",
         "        \"libserde_json\",\n",
         "        \"libserde_json\",\n        \"libtoml\",\n",
-        "heaps-config/Android.bp:",
         "libheaps_config: libtoml is not available for the system and the vendor",
     ),
-    Fault(
+    fault(
         "heaps-config/host/Android.bp",
         "\"libtoml\",",
         "\"libtoml\",\n        \"libandroid_logger\",",
-        "heaps-config/host/Android.bp:",
         "libheaps_host: libandroid_logger is not available for the host",
     ),
-    Fault(
+    fault(
         "service/heaps/Android.bp",
         "\"liblog_rust\",",
         "\"liblog_rust\",\n        \"libheaps_host\",",
-        "service/heaps/Android.bp:",
         "libgralloc_heaps: links libheaps_host, which is not built for the system and the vendor",
     ),
-    Fault(
+    fault(
         "aidl/soong/Android.bp",
         "rustlibs: [\"android.hardware.graphics.common-V5-rust\"]",
         "rustlibs: [\"android.hardware.graphics.common-V6-rust\"]",
-        "aidl/soong/Android.bp:",
         "the allocator's interface imports android.hardware.graphics.common-V5-rust",
     ),
 ];
 
 #[test]
 fn every_fault_is_found_and_its_file_named() {
-    for Fault(file, from, to, place, words) in FAULTS {
-        let copy = Copy::new();
-        copy.replace(file, from, to);
-        let report = soong::check(copy.root()).unwrap();
-        let found = finding(&report, words);
-        assert!(found.place.to_string().starts_with(place), "{found}");
-    }
+    each_is_found(FAULTS, soong::check);
 }
 
 #[test]
@@ -303,6 +289,7 @@ fn the_release_below_the_lowest_lacks_what_the_release_watch_needs() {
         config: &[("gralloc_dmaheap", "graphics_common", "v5")],
         graphics_common: "V5",
         instead: &[],
+        rustc: "1.78.0",
     };
     let report = compiled_in(&Copy::shared(), &base);
     finding(&report, "inotify");
@@ -349,24 +336,57 @@ fn what_only_later_releases_crates_have_is_found_in_16_and_not_in_17() {
     }
 }
 
-/// What the language got after the lowest release's compiler, which no lint of a later one sees.
-#[test]
-fn a_construct_that_the_lowest_release_s_compiler_lacks_is_found() {
+/// The lowest release's tree with code behind what a file has, by that release's own compiler and its clippy.
+fn with_code_by_the_lowest_compiler(file: &str, code: &str) -> Option<Report> {
     let copy = Copy::shared();
-    let file = "service/dmabuf/src/fd.rs";
-    append(&copy, file, "/// Anything.\npub fn wide<T: TryInto<u64, Error: std::fmt::Debug>>(value: T) -> u64 {\n    value.try_into().unwrap_or(0)\n}\n");
+    append(&copy, file, code);
     let build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../android");
-    let report = tree::check_with_oldest_compiler(copy.root(), &RELEASES[0], &build).unwrap();
+    let report = tree::check_with_own_compiler(copy.root(), &RELEASES[0], &build).unwrap();
     if let [skipped] = &report.skipped[..] {
         println!("SKIP: {skipped}");
         assert!(skipped.contains("rustup toolchain install 1.78.0"), "{skipped}");
-        return;
+        return None;
     }
+    Some(report)
+}
+
+/// What the language got after the lowest release's compiler, which no lint of a later one sees.
+#[test]
+fn a_construct_that_the_lowest_release_s_compiler_lacks_is_found() {
+    let file = "service/dmabuf/src/fd.rs";
+    let code = "/// Anything.\npub fn wide<T: TryInto<u64, Error: std::fmt::Debug>>(value: T) -> u64 {\n    value.try_into().unwrap_or(0)\n}\n";
+    let Some(report) = with_code_by_the_lowest_compiler(file, code) else { return };
     let found = finding(&report, "associated type bounds are unstable");
     assert!(
         found.place.file.ends_with(file) && found.message.starts_with("Android 15-qpr1 by rustc 1.78.0: "),
         "{found}"
     );
+}
+
+/// Soong runs clippy over every module; what it names `android` denies unsafe blocks that say nothing of themselves, and each warning.
+/// To an old compiler what only an assertion of a constant names is dead code.
+#[test]
+fn what_soong_s_clippy_and_the_lowest_release_s_compiler_deny_is_found() {
+    let file = "service/dmabuf/src/fd.rs";
+    let code = "const ASSERTED: usize = 8;
+const _: () = assert!(ASSERTED == 8);
+
+/// The first.
+pub fn first(of: &[u8]) -> u8 {
+    if of.len() == 0 {
+        return 0;
+    }
+    unsafe { *of.as_ptr() }
+}
+";
+    let Some(report) = with_code_by_the_lowest_compiler(file, code) else { return };
+    for words in
+        ["unsafe block missing a safety comment", "length comparison to zero", "constant `ASSERTED` is never used"]
+    {
+        let found = finding(&report, words);
+        assert!(found.place.file.ends_with(file), "{found}");
+        assert_eq!(found.other.as_ref().unwrap().file, "service/dmabuf/Android.bp", "{found}");
+    }
 }
 
 /// nix takes numbers of fds up to 0.29, and from 0.30 on, which the trees after 16 have, whatever holds a descriptor.

@@ -7,109 +7,96 @@
 mod common;
 
 use aosp_check::soong;
-use common::{finding, Copy};
-
-/// The file, what is there, what is put in its place; the finding's words, its file, and the other's.
-struct Fault(&'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
+use common::{each_is_found, fault, Fault};
 
 const MAPPER: &str = "service/mapper/Android.bp";
 const BUFFER: &str = "service/buffer/Android.bp";
 
-const FAULTS: &[Fault] = &[
+const FAULTS: &[Fault<'_>] = &[
     // A 32-bit mapper takes a 32-bit static library, and that one 32-bit crates.
-    Fault(
+    fault(
         MAPPER,
         "    name: \"libgralloc_mapper_static\",\n",
         "    name: \"libgralloc_mapper_static\",\n    compile_multilib: \"64\",\n",
         "mapper.dmaheap.apex: links libgralloc_mapper_static, which is not built for 32 bits",
-        MAPPER,
-        MAPPER,
-    ),
-    Fault(
+    )
+    .against(MAPPER),
+    fault(
         BUFFER,
         "    crate_name: \"gralloc_buffer\",\n",
         "    crate_name: \"gralloc_buffer\",\n    compile_multilib: \"64\",\n",
         "libgralloc_mapper_static: links libgralloc_buffer, which is not built for 32 bits",
-        MAPPER,
-        BUFFER,
-    ),
-    Fault(
+    )
+    .at("service/mapper/Android.bp:")
+    .against(BUFFER),
+    fault(
         BUFFER,
         "    crate_name: \"gralloc_buffer\",\n",
         "    crate_name: \"gralloc_buffer\",\n    compile_multilib: \"32\",\n",
         "heapctl: links libgralloc_buffer, which is not built for 64 bits",
-        "service/heapctl/Android.bp",
-        BUFFER,
-    ),
-    Fault(
+    )
+    .at("service/heapctl/Android.bp:")
+    .against(BUFFER),
+    fault(
         MAPPER,
         "    installable: false,\n",
         "    installable: false,\n    compile_multilib: \"first\",\n",
         "com.android.hardware.graphics.dmaheap: links mapper.dmaheap.apex, which is not built for 32 bits",
-        "service/apex/Android.bp",
-        MAPPER,
-    ),
+    )
+    .at("service/apex/Android.bp:")
+    .against(MAPPER),
     // What the vendor's modules link is built for the vendor.
-    Fault(
+    fault(
         "Android.bp",
         "    vendor_available: true,\n",
         "",
         "libgralloc_server: links libgralloc_buffer, which is not built for the vendor",
-        "service/server/Android.bp",
-        BUFFER,
-    ),
-    Fault(
+    )
+    .at("service/server/Android.bp:")
+    .against(BUFFER),
+    fault(
         "aidl/soong/Android.bp",
         "    vendor_available: true,\n",
         "",
         "libgralloc_server: links liballocator_aidl, which is not built for the vendor",
-        "service/server/Android.bp",
-        "aidl/soong/Android.bp",
-    ),
-    Fault(
+    )
+    .at("service/server/Android.bp:")
+    .against("aidl/soong/Android.bp"),
+    fault(
         "aidl/Android.bp",
         "    vendor_available: true,\n",
         "",
         "liballocator_aidl: links vendor.dmaheap.graphics.allocator-V1-rust, which is not built for the vendor",
-        "aidl/soong/Android.bp",
-        "aidl/Android.bp",
-    ),
-    Fault(
+    )
+    .at("aidl/soong/Android.bp:")
+    .against("aidl/Android.bp"),
+    fault(
         MAPPER,
         "    vendor_available: true,\n",
         "",
         "mapper.dmaheap: links libgralloc_mapper_static, which is not built for the vendor",
-        MAPPER,
-        MAPPER,
-    ),
+    )
+    .against(MAPPER),
     // And the other two.
-    Fault(
+    fault(
         "service/client/Android.bp",
         "    vendor_available: true,\n",
         "    vendor: true,\n",
         "libconformance: links libgralloc_client, which is not built for the system",
-        "vts/conformance/Android.bp",
-        "service/client/Android.bp",
-    ),
-    Fault(
+    )
+    .at("vts/conformance/Android.bp:")
+    .against("service/client/Android.bp"),
+    fault(
         "Android.bp",
         "    host_supported: true,\n",
         "",
         "heaps_compile: links libheaps_config, which is not built for the host",
-        "heaps-config/host/Android.bp",
-        "heaps-config/Android.bp",
-    ),
+    )
+    .at("heaps-config/host/Android.bp:")
+    .against("heaps-config/Android.bp"),
 ];
 
 #[test]
 fn what_lacks_the_variant_that_it_is_linked_in_is_found_with_both_places() {
-    for Fault(file, from, to, words, place, other) in FAULTS {
-        let copy = Copy::new();
-        copy.replace(file, from, to);
-        let report = soong::check(copy.root()).unwrap();
-        let found = finding(&report, words);
-        assert!(found.place.file == *place && found.place.line.is_some(), "{found}");
-        let linked = found.other.as_ref().unwrap();
-        assert!(linked.file == *other && linked.line.is_some() && *linked != found.place, "{found}");
-    }
+    each_is_found(FAULTS, soong::check);
 }

@@ -11,6 +11,7 @@ use vm_harness::prerequisites::{ensure, Need, SELINUX};
 use vm_harness::progress::run_visible;
 
 use crate::context::Context;
+use crate::toolchain;
 
 /// What all of the checks take.
 #[derive(ClapArgs)]
@@ -21,6 +22,16 @@ pub(crate) struct Args {
     /// The report as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What `soong-check` takes.
+#[derive(ClapArgs)]
+pub(crate) struct SoongArgs {
+    #[command(flatten)]
+    all: Args,
+    /// Compile the modules with the own compiler of each release, and its clippy, not of the lowest alone; rustup installs them
+    #[arg(long)]
+    every_compiler: bool,
 }
 
 /// One command: the checks of `aosp_check` that it runs, and what the machine has to have for them.
@@ -36,6 +47,8 @@ pub(crate) struct Check {
 /// VINTF and SELinux read.
 pub(crate) const SOONG: Check =
     Check { checks: &["soong", "aidl", "declarations", "tree"], arguments: &[], needs: &[Need::Linker] };
+/// The same by every release's own compiler.
+const SOONG_BY_ALL: Check = Check { arguments: &["--every-compiler"], ..SOONG };
 /// The device's crates for Android's targets, and the mapper's exports.
 pub(crate) const ANDROID: Check = Check { checks: &["android"], arguments: &[], needs: &[Need::Linker, Need::DpkgDeb] };
 /// The same for phones alone.
@@ -49,13 +62,27 @@ pub(crate) fn run(check: Check, args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Runs `soong-check`.
+pub(crate) fn run_soong(args: &SoongArgs) -> Result<ExitCode> {
+    if args.every_compiler {
+        let context = Context::new(args.all.json)?;
+        for version in toolchain::OF_RELEASES {
+            // Without it the check leaves one of its parts out, and says so.
+            if let Err(why) = toolchain::ensure(&context, version, &toolchain::LINTS) {
+                context.progress.step(why);
+            }
+        }
+    }
+    run(if args.every_compiler { SOONG_BY_ALL } else { SOONG }, &args.all)
+}
+
 /// Runs a step of `ci`.
 pub(crate) fn step(context: &Context, check: Check) -> Result<()> {
     all(context, check, &Args { root: None, json: false })
 }
 
 /// Where the compiler for Android's targets and for i686 is kept, beside the guests' things: 600 MB.
-pub(crate) fn toolchain(context: &Context) -> PathBuf {
+pub(crate) fn android_toolchain(context: &Context) -> PathBuf {
     folder(context).join("toolchain")
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Args {
 /// The mapper's tests under AddressSanitizer.
 pub(crate) fn asan(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    if let Err(why) = toolchain::ensure(&context, &[]) {
+    if let Err(why) = toolchain::ensure(&context, toolchain::NIGHTLY, &[]) {
         return skipped("asan", &why);
     }
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
@@ -62,7 +62,7 @@ pub(crate) fn asan(args: &Args) -> Result<ExitCode> {
 /// The tests of the pure crates under miri.
 pub(crate) fn miri(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    if let Err(why) = toolchain::ensure(&context, &MIRI_COMPONENTS) {
+    if let Err(why) = toolchain::ensure(&context, toolchain::NIGHTLY, &MIRI_COMPONENTS) {
         return skipped("miri", &why);
     }
     for package in MIRI_PACKAGES {

@@ -65,7 +65,7 @@ const NEWER: Other = Other::Newer("6.18");
 /// Name, when, what it uses that others use too, and what runs. The longest begin: what is short fills the gaps.
 type Entry = (&'static str, When, Uses, Run);
 
-const STEPS: [Entry; 31] = [
+const STEPS: [Entry; 32] = [
     ("lock", Always, Uses::Nothing, Here(steps::lock)),
     ("format", Always, Uses::Nothing, Here(steps::format)),
     ("layers", Always, Uses::Nothing, Here(layers::check)),
@@ -84,7 +84,8 @@ const STEPS: [Entry; 31] = [
     ("selinux", Always, Uses::Guest, InGuest(steps::selinux)),
     ("features", Always, Uses::Build, Here(steps::features)),
     ("documentation", Always, Uses::Build, Here(steps::documentation)),
-    ("soong", Always, Uses::Build, Here(steps::soong)),
+    ("soong", Gate, Uses::Build, Here(steps::soong)),
+    ("soong-all", Nightly, Uses::Build, Command(&["soong-check", "--every-compiler"])),
     ("sepolicy", Always, Uses::Build, Here(steps::sepolicy)),
     ("android", Gate, Uses::Nothing, Here(steps::android)),
     ("android-all", Nightly, Uses::Nothing, Command(&["android-check"])),

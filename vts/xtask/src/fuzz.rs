@@ -44,7 +44,7 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    toolchain::ensure(&context, &[]).map_err(|why| anyhow!(why))?;
+    toolchain::ensure(&context, toolchain::NIGHTLY, &[]).map_err(|why| anyhow!(why))?;
     let all: Vec<String> = TARGETS.map(str::to_owned).to_vec();
     let targets = if args.targets.is_empty() { &all } else { &args.targets };
     let runs = fuzz_all(&context, targets, args.seconds, args.pack)?;

@@ -266,7 +266,7 @@ impl Prepared {
         ensure!(image == arch, "{}: an image for {image}; that goes with --arch {image}", kernel.image.display());
         let cross = match arch {
             Arch::X86_64 => None,
-            Arch::Arm64 => Some(Cross::get(&ARM64, &aosp::toolchain(context), &context.target, progress)?),
+            Arch::Arm64 => Some(Cross::get(&ARM64, &aosp::android_toolchain(context), &context.target, progress)?),
         };
         let rootfs = Rootfs::base(&context.workspace, &cache, &kernel, cross.as_ref(), progress)?;
         Ok(Self { kernel, rootfs, cross, options: machine.options() })

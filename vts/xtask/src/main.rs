@@ -68,7 +68,7 @@ enum Task {
     Soak(soak::Args),
     Trace(trace::Args),
     /// Hold Android.bp, VINTF, init and all names against the sources, and compile the modules as 15 and 16 would
-    SoongCheck(aosp::Args),
+    SoongCheck(aosp::SoongArgs),
     /// Type-check the device's crates for Android's targets, link the mapper and look at its exports
     ///
     /// Fetches a compiler from Debian's archive at first (about 150 MB), which stays in Cargo's target folder.
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
     let result: Result<ExitCode> = match cli.command {
         Task::AndroidCheck(args) => aosp::run(aosp::ANDROID, &args),
         Task::SepolicyCheck(args) => aosp::run(aosp::SEPOLICY, &args),
-        Task::SoongCheck(args) => aosp::run(aosp::SOONG, &args),
+        Task::SoongCheck(args) => aosp::run_soong(&args),
         Task::Asan(args) => checked::asan(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Ci(args) => ci::run(&args),

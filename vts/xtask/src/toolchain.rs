@@ -8,27 +8,17 @@ use vm_harness::progress::run_captured;
 use crate::context::Context;
 
 /// As rustup calls it.
-const NIGHTLY: &str = "nightly";
-/// The compiler of the lowest release.
-const OLDEST: &str = "1.78.0";
+pub(crate) const NIGHTLY: &str = "nightly";
+/// The compilers of the Android releases, the lowest first.
+pub(crate) const OF_RELEASES: [&str; 4] = ["1.78.0", "1.83.0", "1.88.0", "1.93.1"];
+/// What Soong runs beside one.
+pub(crate) const LINTS: [&str; 1] = ["clippy"];
 
-/// Sees to it that there is a nightly one, with these components.
+/// Sees to it that there is one, with these components.
 ///
 /// # Errors
 /// Why there is none, in words: for a check that is skipped then.
-pub(crate) fn ensure(context: &Context, components: &[&str]) -> Result<(), String> {
-    ensure_toolchain(context, NIGHTLY, components)
-}
-
-/// Sees to it that there is the lowest release's.
-///
-/// # Errors
-/// As [`ensure`].
-pub(crate) fn ensure_oldest(context: &Context) -> Result<(), String> {
-    ensure_toolchain(context, OLDEST, &[])
-}
-
-fn ensure_toolchain(context: &Context, toolchain: &str, components: &[&str]) -> Result<(), String> {
+pub(crate) fn ensure(context: &Context, toolchain: &str, components: &[&str]) -> Result<(), String> {
     let _turn = context.turn("rustup").map_err(|error| format!("{error:#}"))?;
     let list = |what: &[&str]| {
         let words = run_captured(Command::new("rustup").args(what));

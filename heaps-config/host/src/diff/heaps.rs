@@ -111,7 +111,7 @@ fn sent_to<'s>(
             let only = space.only_format(region.clone(), *format);
             let Left::Some(mut witness) = space.left(&only, cuts.iter()) else { return None };
             witness.bytes = witness.bytes.max(bytes);
-            example::requests(&witness).find(|asked| is_sent(asked))
+            example::requests(&witness).find(is_sent)
         })
     };
     let rules = policy.rules.iter().enumerate().filter(move |(_, rule)| names(rule));

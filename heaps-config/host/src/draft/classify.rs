@@ -184,8 +184,8 @@ fn open<'a>(name: &'a str, evidence: &Evidence, names: &[&'a str]) -> Open<'a> {
         (None, None) if says_protected(name) => (OpenKind::SaysProtected, SAYS_PROTECTED.to_owned()),
         (None, None) => (OpenKind::Unknown, unknown_question(name).to_owned()),
     };
-    let shown = evidence.shown.iter().chain(&evidence.closed).map(|shown| format!("\n{shown}")).collect::<String>();
-    let question = format!("{question}{shown}");
+    let shown = evidence.shown.iter().chain(&evidence.closed).map(String::as_str);
+    let question = std::iter::once(question.as_str()).chain(shown).collect::<Vec<_>>().join("\n");
     let question = match (uncached, cached) {
         (true, Some(cached)) => format!("The uncached twin of \"{cached}\": in the policy if that is.\n{question}"),
         (true, None) if node.says_uncached => {

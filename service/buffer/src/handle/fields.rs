@@ -155,7 +155,7 @@ impl Kind {
             }
             (Kind::Name, ints) => name(ints),
             (_, ints) if ints.iter().all(|int| *int == 0) => "none".to_owned(),
-            (_, ints) => ints.iter().map(|int| format!("{:08x}", word(*int))).collect(),
+            (_, ints) => ints.iter().map(|int| format!("{:08x}", word(*int))).collect::<Vec<_>>().concat(),
         }
     }
 }

@@ -87,8 +87,8 @@ pub(crate) fn of_a_buffer(subject: &Subject) -> Result<String, String> {
     }
     let mut values: Vec<_> = told.0.into_iter().flatten().collect();
     values.sort();
-    let hexadecimal = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    Ok(values.iter().map(|(kind, bytes)| format!("{kind:?} {}\n", hexadecimal(bytes))).collect())
+    let hexadecimal = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    Ok(values.iter().map(|(kind, bytes)| format!("{kind:?} {}\n", hexadecimal(bytes))).collect::<Vec<_>>().concat())
 }
 
 fn dump_all(subject: &Subject) -> Told {

@@ -125,7 +125,7 @@ pub(super) fn models(context: &Context) -> Result<Finding> {
 
 /// The handle under miri; all that `cargo xtask miri` does takes too long here.
 pub(super) fn miri(context: &Context) -> Result<Finding> {
-    if let Err(why) = toolchain::ensure(context, &checked::MIRI_COMPONENTS) {
+    if let Err(why) = toolchain::ensure(context, toolchain::NIGHTLY, &checked::MIRI_COMPONENTS) {
         return Ok(Finding::Skipped(why));
     }
     checked::miri_short(context)?;
@@ -135,7 +135,7 @@ pub(super) fn miri(context: &Context) -> Result<Finding> {
 /// What Soong reads.
 pub(super) fn soong(context: &Context) -> Result<Finding> {
     // Without it the check leaves one of its parts out, and says so.
-    let oldest = toolchain::ensure_oldest(context);
+    let oldest = toolchain::ensure(context, toolchain::OF_RELEASES[0], &toolchain::LINTS);
     aosp::step(context, aosp::SOONG)?;
     Ok(read_by(oldest))
 }

@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, whole: bool, report:
     ensure(&[Need::DpkgDeb, Need::NarrowLinker, Need::NarrowLibc], &cache, &context.progress)?;
     let mut prepared = Prepared::new(context, machine)?;
     context.progress.step("building 32-bit clients");
-    let cross = Cross::get(&I686, &aosp::toolchain(context), &context.target, &context.progress)?;
+    let cross = Cross::get(&I686, &aosp::android_toolchain(context), &context.target, &context.progress)?;
     let packages = [service::MAPPER, service::CONFORMANCE];
     let narrow = cross.build(&context.workspace, &packages, &TESTED, &context.progress)?;
     context.progress.step("building the 64-bit service and suite");
