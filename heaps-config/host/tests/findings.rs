@@ -1127,6 +1127,12 @@ fn alignments_that_no_number_is_together() {
     let lines = format!("{camera}stride_bytes = 512");
     let found = only(&text(&format!("{odd}{between}{}", marked("b", &lines))), Code::AlignImpossible, "align[2]");
     assert_eq!(found.finding.related.len(), 1);
+    // AIDL's formats have alignments as well, whether they are named or not.
+    for of in ["layouts = [\"RGBA_8888\"]", "formats = [\"RGBA_8888\"]", ""] {
+        let text = text(&format!("{odd}{}", marked("b", "stride_bytes = 512"))).replace("layouts = [\"NV15\"]", of);
+        let found = among(&text, Code::AlignImpossible, "align[1]");
+        assert!(of.is_empty() || found.finding.message.contains("RGBA_8888"), "{found:?}");
+    }
     let large = |name: &str, bytes: u32| align(name, &format!("stride_bytes = {bytes}"));
     let three = [large("a", 4_294_967_295), large("b", 4_294_967_294), large("c", 4_294_967_293)].concat();
     assert!(lint_text(&text(&three)).findings.iter().any(|found| found.finding.code == Code::AlignImpossible));

@@ -7,6 +7,7 @@
 use gralloc_buffer::dataspace::DATASPACE_OPTION;
 use gralloc_buffer::usage::Usage;
 use heaps_config::policy::HeapId;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A refusal, by the `AllocationError` that the client will see.
@@ -46,6 +47,8 @@ pub enum Malformed {
         /// What the format asks for, in words.
         needs: &'static str,
     },
+    /// Two `additionalOptions` of one name, which the policy accepts.
+    OptionTwice(String),
 }
 
 /// What this device and policy never do.
@@ -98,7 +101,7 @@ pub enum Unsupported {
         heap: String,
     },
     /// The usage and the format do not go together, with the reason.
-    Combination(&'static str),
+    Combination(Cow<'static, str>),
     /// More bytes than a limit that does not move: of a request, of a client, of all clients together.
     RequestTooLarge {
         /// Bytes requested in all; `None` when 64 bits do not hold them.
@@ -241,6 +244,7 @@ impl Refusal {
                 Malformed::LayerCount(_) => "layer-count",
                 Malformed::ReservedSize(_) => "reserved-size",
                 Malformed::BlobHeight(_) => "blob-height",
+                Malformed::OptionTwice(_) => "option-twice",
                 Malformed::SizeForFormat { .. } => "size-for-format",
             },
             Refusal::Unsupported(why) => match why {
@@ -326,6 +330,7 @@ impl fmt::Display for Malformed {
                 write!(f, "BLOB with height {height}: must be 1, the width is the size in bytes")
             }
             Malformed::SizeForFormat { format, needs } => write!(f, "{format} needs {needs}"),
+            Malformed::OptionTwice(name) => write!(f, "additionalOptions: \"{name}\" is there twice"),
         }
     }
 }

@@ -204,9 +204,9 @@ pub fn traced<'p>(
     };
     if let Some(entry) = plan.resolved.compress {
         if plan.resolved.modifier(request.height).is_none() {
-            return Err(Unsupported::Combination(COLUMN_TOO_LONG).into());
+            return Err(Unsupported::Combination(COLUMN_TOO_LONG.into()).into());
         }
-        plan.headers(entry).map_err(Unsupported::Combination)?;
+        plan.headers(entry).map_err(|reason| Unsupported::Combination(reason.into()))?;
     }
     Ok(plan)
 }

@@ -67,8 +67,12 @@ impl Request {
             return Err(Unsupported::UsageBits(undefined).into());
         }
         let mut dataspace = Dataspace::default();
-        for option in &descriptor.options {
+        for (at, option) in descriptor.options.iter().enumerate() {
             accept_option(option, policy)?;
+            // The contract does not say which of two counts; an answer would be a guess.
+            if descriptor.options.iter().take(at).any(|before| before.name == option.name) {
+                return Err(Malformed::OptionTwice(option.name.clone()).into());
+            }
             if option.name == DATASPACE_OPTION {
                 dataspace = Dataspace::from_wire(option.value).ok_or(Unsupported::Dataspace(option.value))?;
             }

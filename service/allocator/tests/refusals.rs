@@ -161,6 +161,11 @@ fn any_dataspace_is_accepted_and_what_is_none_is_refused_by_its_number() {
         assert!(words.contains(DATASPACE) && words.contains(&format!("{value:#x}")), "{words}");
         assert!(words.contains("allowed are its names, and STANDARD to 11, TRANSFER to 8 and RANGE to 3"), "{words}");
     }
+    // Which of two counts nobody says, though both be the same.
+    for (first, second) in [(1, 142_671_872), (1, 1)] {
+        asked.options = vec![option(DATASPACE, first), option(DATASPACE, second)];
+        assert_eq!(refusal(&asked, &policy), Malformed::OptionTwice(DATASPACE.to_owned()).into());
+    }
     // A policy may still say which.
     let mut narrow = policy.clone();
     narrow.options.push(AcceptedOption { name: DATASPACE.to_owned(), values: vec![1] });
@@ -487,7 +492,9 @@ fn alignments_that_are_no_powers_of_two_are_common_multiples() {
 #[test]
 fn odd_multiples_that_exclude_one_another_are_refused_by_name() {
     let stride = |format, width, asks: &[&[Ask]]| {
-        let alignments = asks.iter().map(|asks| Alignment { asks: asks.to_vec(), ..alignment("odd", always()) });
+        let named =
+            |(at, asks): (usize, &&[Ask])| Alignment { asks: asks.to_vec(), ..alignment(&at.to_string(), always()) };
+        let alignments = asks.iter().enumerate().map(named);
         let policy = Policy { alignments: alignments.collect(), ..policy() };
         planned(&descriptor(format, width, 2, CPU), &policy).map(|plan| planes(&plan)[0].1)
     };
@@ -513,6 +520,10 @@ fn odd_multiples_that_exclude_one_another_are_refused_by_name() {
             assert!(refused.to_string().contains("an odd one excludes another"), "{refused}");
         }
     }
+    // The log says which entries they are, and none that has no part in it.
+    let asks: [&[Ask]; 3] = [&[one], &[Ask::StrideBytes(64)], &[Ask::StrideBytes(512)]];
+    let refused = stride(y8, 300, &asks).expect_err("no such stride").to_string();
+    assert!(refused.contains("\"0\" and \"2\"") && !refused.contains("\"1\""), "{refused}");
     // Where the odd ones exclude nothing, it is the bytes that cannot be counted.
     let beyond = [one, Ask::StridePixels(4294967291), Ask::StrideBytes(4294967279), Ask::Width(4294967231)];
     let refused = stride(y8, 300, &[&beyond]).expect_err("too large");

@@ -37,7 +37,7 @@ allocator_aidl::interface_with_dump!(Allocator, Allocator::write_dump);
 impl IAllocator for Allocator {
     /// The V1 call with a mapper 4 descriptor: with mapper 5 it is deprecated, and clients go through `allocate2`.
     fn allocate(&self, _descriptor: &[u8], _count: i32) -> BinderResult<AllocationResult> {
-        Err(status::status(&Unsupported::Combination("allocate is deprecated: call allocate2").into()))
+        Err(status::status(&Unsupported::Combination("allocate is deprecated: call allocate2".into()).into()))
     }
 
     fn allocate2(&self, wire: &BufferDescriptorInfo, count: i32) -> BinderResult<AllocationResult> {

@@ -2,22 +2,46 @@
 //! a word of which they are.
 
 use super::align::common_usage;
-use gralloc_buffer::layout::Needs;
-use gralloc_buffer::{PixelFormat, Usage};
+use gralloc_allocator::plan::size::exclusive;
+use gralloc_buffer::layout::{Form, Needs};
+use gralloc_buffer::{Layout, PixelFormat, Usage};
 use heaps_config::condition::Subject;
-use heaps_config::policy::{Action, Alignment, Condition, LayoutName, Policy, VendorFormat};
+use heaps_config::policy::{Action, Alignment, Condition, LayoutName, Policy};
 use heaps_config::Code;
 use heaps_config::{Finding, KeyPath};
 
 /// Pairs of alignments that are looked at for a format: enough for every device, and bounded for a file that is none.
 const MOST_PAIRS: usize = 1 << 12;
 
-/// Reports the first such alignments of each format of the vendor's.
+/// A format, and what it is laid out as.
+struct Laid<'p> {
+    format: PixelFormat,
+    layout: LayoutName,
+    form: Form<'p>,
+    name: &'p str,
+}
+
+/// The vendor's formats, and AIDL's that are one layout: what a flexible one becomes, its layout says.
+fn formats(policy: &Policy) -> impl Iterator<Item = Laid<'_>> {
+    let own = policy.formats.iter().filter(|format| format.linear).map(|own| Laid {
+        format: PixelFormat::Vendor(own.value),
+        layout: LayoutName::Vendor(own.value),
+        form: own.form(),
+        name: &own.name,
+    });
+    let aidl = PixelFormat::ALL.iter().filter_map(|format| {
+        let layout = Layout::of(*format)?;
+        Some(Laid { format: *format, layout: LayoutName::Table(layout), form: layout.form(), name: format.name() })
+    });
+    own.chain(aidl)
+}
+
+/// Reports the first such alignments of each format.
 pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
     let mut said: Vec<Vec<usize>> = Vec::new();
-    for format in policy.formats.iter().filter(|format| format.linear) {
-        let usages = usages(policy, format);
-        let found = usages.into_iter().find_map(|usage| Some((usage, together(policy, format, usage)?)));
+    for format in formats(policy) {
+        let usages = usages(policy, &format);
+        let found = usages.into_iter().find_map(|usage| Some((usage, together(policy, &format, usage)?)));
         let Some((usage, together)) = found.filter(|(_, together)| !said.contains(together)) else { continue };
         let name = |at: &usize| policy.alignments.get(*at).map_or("?", |align| align.name.as_str());
         if let Some((last, before)) = together.split_last() {
@@ -38,12 +62,11 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
 }
 
 /// Usages with which two alignments or more apply to a format.
-fn usages(policy: &Policy, format: &VendorFormat) -> Vec<Usage> {
-    let own = PixelFormat::Vendor(format.value);
+fn usages(policy: &Policy, format: &Laid<'_>) -> Vec<Usage> {
     let concerns = |when: &Condition| {
-        (when.layouts.is_empty() || when.layouts.contains(&LayoutName::Vendor(format.value)))
-            && (when.formats.is_empty() || when.formats.contains(&own))
-            && !when.not_formats.contains(&own)
+        (when.layouts.is_empty() || when.layouts.contains(&format.layout))
+            && (when.formats.is_empty() || when.formats.contains(&format.format))
+            && !when.not_formats.contains(&format.format)
             && when.compressed != Some(true)
     };
     let conditions: Vec<&Condition> =
@@ -63,9 +86,8 @@ fn usages(policy: &Policy, format: &VendorFormat) -> Vec<Usage> {
 
 /// The fewest alignments of a request that exclude one another, in the policy's order; `None` where it can be laid out in lines, is
 /// never laid out so, or one of them is impossible alone, which is said of that one.
-fn together(policy: &Policy, format: &VendorFormat, usage: Usage) -> Option<Vec<usize>> {
-    let name = LayoutName::Vendor(format.value);
-    let asked = Subject { layout: Some(name), ..Subject::new(usage, PixelFormat::Vendor(format.value)) };
+fn together(policy: &Policy, format: &Laid<'_>, usage: Usage) -> Option<Vec<usize>> {
+    let asked = Subject { layout: Some(format.layout), ..Subject::new(usage, format.format) };
     if !usage.lines() && policy.compressions.iter().any(|entry| entry.when.holds(asked)) {
         return None;
     }
@@ -74,24 +96,13 @@ fn together(policy: &Policy, format: &VendorFormat, usage: Usage) -> Option<Vec<
     if matches!(rule.action, Action::Deny(_)) {
         return None;
     }
-    let fits = |some: &[usize]| {
-        let mut needs = Needs::NONE;
-        let mut all = some.iter().filter_map(|at| policy.alignments.get(*at));
-        let applied = all.try_for_each(|align: &Alignment| align.apply(&mut needs));
-        applied.is_some() && format.form().measure(64, 64, 1, &needs).is_some()
-    };
-    let applies = policy.alignments.iter().enumerate().filter(|(_, align)| align.when.holds(subject));
-    let all: Vec<usize> = applies.map(|(at, _)| at).collect();
-    let count = (1..=all.len()).find(|count| all.get(..*count).is_some_and(|some| !fits(some)))?;
-    let mut needed: Vec<usize> = all.into_iter().take(count).collect();
-    if needed.iter().any(|at| !fits(&[*at])) {
+    let applied: Vec<&Alignment> = policy.alignments.iter().filter(|align| align.when.holds(subject)).collect();
+    let fits = |needs: &Needs| format.form.measure(64, 64, 1, needs).is_some();
+    let needed = exclusive(&applied, fits);
+    if needed.len() < 2 || needed.iter().any(|align| !exclusive(&[*align], fits).is_empty()) {
         return None;
     }
-    for spared in needed.clone() {
-        let rest: Vec<usize> = needed.iter().copied().filter(|at| *at != spared).collect();
-        if !fits(&rest) {
-            needed = rest;
-        }
-    }
-    Some(needed)
+    let places =
+        policy.alignments.iter().enumerate().filter(|(_, align)| needed.iter().any(|at| std::ptr::eq(*at, *align)));
+    Some(places.map(|(at, _)| at).collect())
 }

@@ -107,12 +107,12 @@ pub fn candidates(
     if absent {
         return Err(Unsupported::HeapsAbsent { rule: rule.name.clone() }.into());
     }
-    Err(Unsupported::Combination(match request.usage.contains(Usage::PROTECTED) {
+    let reason = match request.usage.contains(Usage::PROTECTED) {
         _ if !known => "the rule that takes it names no heap that the policy has",
         true => "PROTECTED: the rule that takes it names no protected heap",
         false => "the rule that takes it names only protected heaps; PROTECTED is not set",
-    })
-    .into())
+    };
+    Err(Unsupported::Combination(reason.into()).into())
 }
 
 /// Checks that shared metadata of this size has a heap.

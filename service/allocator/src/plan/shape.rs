@@ -126,7 +126,7 @@ pub fn compress<'p>(
     match resolved.vendor {
         Some(own) if !own.linear => {
             let reason = "a format without a linear form, and no [[compress]] takes it with this usage";
-            Err(Unsupported::Combination(reason).into())
+            Err(Unsupported::Combination(reason.into()).into())
         }
         _ => Ok(resolved),
     }
@@ -145,7 +145,9 @@ pub fn check(request: &Request, resolved: &Resolved<'_>) -> Result<(), Refusal> 
             return refuse("a width and a height that are the multiples which its [[format]] says");
         }
         if !own.mappable && request.usage.cpu() {
-            return Err(Unsupported::Combination("CPU_READ or CPU_WRITE of a format that the CPU does not map").into());
+            return Err(
+                Unsupported::Combination("CPU_READ or CPU_WRITE of a format that the CPU does not map".into()).into()
+            );
         }
     }
     if let Err(needs) = layout.accepts(request.width, request.height) {
@@ -155,7 +157,7 @@ pub fn check(request: &Request, resolved: &Resolved<'_>) -> Result<(), Refusal> 
         return refuse("a layer count of 1");
     }
     match contradiction(request) {
-        Some(reason) => Err(Unsupported::Combination(reason).into()),
+        Some(reason) => Err(Unsupported::Combination(reason.into()).into()),
         None => Ok(()),
     }
 }

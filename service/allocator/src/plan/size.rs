@@ -10,7 +10,7 @@ use crate::plan::Tracer;
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
 use gralloc_buffer::layout::{Arrangement, Ask, Needs};
-use heaps_config::policy::{Limits, Policy};
+use heaps_config::policy::{Alignment, Limits, Policy};
 
 /// The largest page that Android runs with (4 KiB and, from 15 on, 16 KiB).
 pub const PAGE_BYTES: u64 = 16 * 1024;
@@ -45,12 +45,39 @@ pub fn measure<'p>(
     }
     let measured = if fits { lay_out(request, resolved, &needs) } else { None };
     measured.ok_or_else(|| match without_odd(request, resolved, policy) {
-        Some(_) => Unsupported::Combination(EXCLUDED).into(),
+        Some(_) => excluded(request, resolved, policy).into(),
         None => too_large(None, &policy.limits),
     })
 }
 
-const EXCLUDED: &str = "no stride is every multiple that the policy's alignments ask for: an odd one excludes another";
+/// Names the alignments that exclude one another: whoever reads the log has no explanation.
+#[cold]
+fn excluded(request: &Request, resolved: &Resolved<'_>, policy: &Policy) -> Unsupported {
+    let subject = resolved.subject(request);
+    let applied: Vec<&Alignment> = policy.alignments.iter().filter(|align| align.when.holds(subject)).collect();
+    let exclusive = exclusive(&applied, |needs| lay_out(request, resolved, needs).is_some());
+    let names: Vec<String> = exclusive.iter().map(|align| format!("\"{}\"", align.name)).collect();
+    let names = names.join(" and ");
+    let why = format!("no stride is every multiple of [[align]] {names}: an odd one excludes another");
+    Unsupported::Combination(why.into())
+}
+
+/// The fewest of these alignments with which no layer `fits`, in their order; none where all fit together.
+pub fn exclusive<'p>(all: &[&'p Alignment], fits: impl Fn(&Needs) -> bool) -> Vec<&'p Alignment> {
+    let fit = |some: &[&Alignment]| {
+        let mut needs = Needs::NONE;
+        some.iter().try_for_each(|align| align.apply(&mut needs)).is_some() && fits(&needs)
+    };
+    let count = (1..=all.len()).find(|count| all.get(..*count).is_some_and(|some| !fit(some)));
+    let mut needed = count.and_then(|count| all.get(..count)).unwrap_or(&[]).to_vec();
+    for spared in needed.clone() {
+        let rest: Vec<&Alignment> = needed.iter().copied().filter(|align| !std::ptr::eq(*align, spared)).collect();
+        if !fit(&rest) {
+            needed = rest;
+        }
+    }
+    needed
+}
 
 /// What the layer were without odd multiples: where that is one, they are what excludes each other, or an even one.
 #[cold]
@@ -107,7 +134,7 @@ pub fn limit(sizes: &Sizes, policy: &Policy) -> Result<(), Refusal> {
 /// `Unsupported::Combination` for a line or a plane that 31 bits cannot count.
 pub fn narrow(measured: &Measured<'_>) -> Result<Arrangement, Refusal> {
     let reason = "a stride beyond 2147483647 bytes: AllocationResult.stride is a 32-bit int";
-    measured.narrow().ok_or_else(|| Unsupported::Combination(reason).into())
+    measured.narrow().ok_or_else(|| Unsupported::Combination(reason.into()).into())
 }
 
 /// `bytes` rounded up to the largest page; `None` beyond 64 bits.
