@@ -1,10 +1,12 @@
-//! Each target with inputs that are mutated from good ones; the same ones every time.
+//! Each target with inputs that are mutated from good ones; the same ones every time. Of the rounds a run takes every so many-th
+//! part, as `TESTS_SAMPLE` says; `cargo xtask test --whole` and the nightly run take all.
 
 // A broken promise is a panic.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use fuzz_targets::{calls, granted, handle, import, metadata, parcel, plan, policy, seeds};
 use service_tests::random::Random;
+use service_tests::sample;
 
 fn below(random: &mut Random, end: usize) -> usize {
     usize::try_from(random.below(end.max(1).try_into().unwrap())).unwrap()
@@ -30,13 +32,13 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     }
 }
 
-fn run(target: fn(&[u8]), rounds: u32) {
+fn run(target: fn(&[u8]), rounds: usize) {
     let mut random = Random::of(1);
     let seeds = seeds();
     for seed in &seeds {
         target(seed);
     }
-    for _ in 0..rounds {
+    for _ in 0..rounds / sample() {
         let mut bytes = seeds[below(&mut random, seeds.len())].clone();
         mutate(&mut random, &mut bytes);
         target(&bytes);
@@ -68,7 +70,7 @@ fn descriptors_mutated_are_refused_or_planned_within_bounds() {
 fn policies_generated_plan_what_travels_in_a_handle_whole() {
     let mut random = Random::of(2);
     let (mut all, mut compressed, mut formats, mut metadata) = (0, 0, 0, 0);
-    for _ in 0..3_000 {
+    for _ in 0..3_000 / sample() {
         let mut bytes: Vec<u8> = (0..600).map(|_| u8::try_from(random.next() >> 24 & 0xff).unwrap()).collect();
         // A generated policy, all heaps.
         bytes[..2].copy_from_slice(&[0, 0xff]);
@@ -81,7 +83,7 @@ fn policies_generated_plan_what_travels_in_a_handle_whole() {
     println!(
         "{all} granted: {compressed} compressed, {formats} of a vendor's format, {metadata} with a vendor's types"
     );
-    assert!([all, compressed, formats, metadata].iter().all(|granted| *granted > 100));
+    assert!([all, compressed, formats, metadata].iter().all(|granted| *granted > 20));
 }
 
 #[test]

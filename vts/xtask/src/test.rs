@@ -55,7 +55,7 @@ pub(crate) struct Choice {
     /// Only what depends on the kernel.
     #[arg(skip)]
     core: bool,
-    /// In the guest, too, the whole of the longest sweeps, of which it is given a quarter
+    /// The whole of the longest sweeps, of which a guest is given a quarter, and of the inputs mutated for the fuzz targets
     #[arg(long)]
     pub(crate) whole: bool,
     #[command(flatten)]

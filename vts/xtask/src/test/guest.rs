@@ -24,8 +24,9 @@ const HARNESS: &str = "vm_harness";
 /// Where they lie in the guest.
 const FOLDER: &str = "/vendor/tests";
 
-/// What share of the longest sweeps a guest's tests take: every so many-th step. Natively they are taken whole.
-const SAMPLE: &str = "4";
+/// What share of the longest sweeps a guest's tests take, and the variable that says so: every so many-th step. Natively they are
+/// taken whole.
+pub(super) const SAMPLE: (&str, &str) = ("TESTS_SAMPLE", "4");
 /// What no kernel changes and what the native tests take in any case: faults that are planted in the service, and questions to the
 /// pure plan. A guest takes it with `--whole`.
 const NATIVE: [&str; 3] = ["planted::", "agreement::socket", "agreement::sweep_of"];
@@ -238,7 +239,7 @@ pub(super) fn run_program(
     let place = format!("{GUEST}{} as uid {}", guest.facts().kernel(), command.identity.uid);
     let mut command = command.limit(LIMIT);
     if !whole {
-        command.env.push(("TESTS_SAMPLE".to_owned(), SAMPLE.to_owned()));
+        command.env.push((SAMPLE.0.to_owned(), SAMPLE.1.to_owned()));
     }
     let mut running = Program::new(&context.progress, name, &place);
     let status = guest.start(&command)?.wait_lines(|stream, line| match stream {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use vm_harness::binaries::{build_tests, cargo, TestProgram};
 use vm_harness::protocol::Status;
 
+use super::guest::SAMPLE;
 use super::program::Program;
 use super::Choice;
 use crate::context::Context;
@@ -15,6 +16,8 @@ use crate::report::{Outcome, Report};
 use crate::service;
 
 const PLACE: &str = "native";
+/// The package of which a run takes a sample, as a guest does of all: mutated inputs, one as good as another. Kept corpora are run whole.
+const SAMPLED: &str = "fuzz_targets";
 
 /// Builds and runs them; the filter goes to each program.
 pub(crate) fn run(context: &Context, choice: &Choice, report: &mut Report) -> Result<()> {
@@ -27,6 +30,9 @@ pub(crate) fn run(context: &Context, choice: &Choice, report: &mut Report) -> Re
         // As `cargo test` does.
         command.current_dir(folder).env("CARGO_MANIFEST_DIR", folder).env("CARGO", cargo());
         command.envs(service.map(|path| (service::PROGRAM_VARIABLE, path)));
+        if package == SAMPLED && !choice.whole {
+            command.env(SAMPLE.0, SAMPLE.1);
+        }
         command.args(&choice.filter).arg("--show-output");
         let name = format!("{package}::{target}");
         report.add(run_one(context, command, Program::new(&context.progress, &name, PLACE))?);
