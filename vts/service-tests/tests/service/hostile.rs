@@ -69,7 +69,7 @@ fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
         .collect();
     // Those that got no permit return; wait for them, so that the others are certainly stuck.
     let stuck = || readers.iter().filter(|reader| !reader.is_finished()).count();
-    let settled = wait_for(SOON, || (stuck() < READERS - 1).then_some(()));
+    let settled = wait_for(SOON, || Some(stuck()).filter(|stuck| *stuck < READERS - 1));
     // Statistics take the same permits.
     let statistics = client.statistics().getStatistics().map(drop).map_err(|status| status.exception_code());
     let when_asked = stuck();
@@ -91,9 +91,10 @@ fn readers_that_stop_reading_keep_nobody_from_buffers(subject: &Subject) {
     drop(ends);
     readers.into_iter().for_each(|reader| reader.join().unwrap());
     let p99 = p99.expect("nobody is served while readers do not read");
-    assert!(settled.is_some(), "every dump was begun");
-    println!("{while_stuck} of {READERS} readers stuck; the well-behaved client's p99 is {p99:?}");
-    assert!((1..=2).contains(&while_stuck), "{while_stuck} are written to at once");
+    println!("{settled:?}, then {while_stuck} of {READERS} readers stuck; the well-behaved client's p99 is {p99:?}");
+    assert!(settled.is_some_and(|stuck| stuck >= 1), "some dumps are begun, and not all: {settled:?}");
+    // None, where the machine was so slow that the service gave all of them up meanwhile.
+    assert!(while_stuck <= 2, "{while_stuck} are written to at once");
     let refused = Err(rsbinder::ExceptionCode::IllegalState);
     assert!(
         when_asked < 2 || statistics == refused,
