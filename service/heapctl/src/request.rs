@@ -43,8 +43,7 @@ pub(crate) fn in_aidl_words(
     formats: &[VendorFormat],
 ) -> Result<(RequestArgs, Vec<String>)> {
     let mut args = args.clone();
-    let bits = vendor.iter().fold(Usage::NONE, |all, vendor| all | vendor.bit);
-    let (usage, mut notes) = words::usage(&args.usage, bits);
+    let (usage, mut notes) = words::usage(&args.usage, vendor);
     args.usage = usage;
     let own = |text: &str| {
         let value = number(text).and_then(|number| gralloc_buffer::wire_int(i64::try_from(number).ok()?));

@@ -3,6 +3,7 @@
 //! Each is turned into what AIDL calls it, and what was taken for what is said. Nothing is guessed silently.
 
 use gralloc_buffer::{Layout, PixelFormat, Usage};
+use heaps_config::policy::VendorUsage;
 
 /// A text in AIDL's words, and what there is to say about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,8 +191,8 @@ const OTHER_USAGES: &[(&str, &str)] = &[
 /// The prefixes of headers that name usages.
 const USAGE_PREFIXES: &[&str] = &["GRALLOC_USAGE_", "AHARDWAREBUFFER_USAGE_", "BUFFERUSAGE::", "BUFFERUSAGE."];
 
-/// A list of usages in AIDL's names. `vendor` are the policy's own bits.
-pub(crate) fn usage(text: &str, vendor: Usage) -> (String, Vec<String>) {
+/// A list of usages in AIDL's names. `vendor` are the policy's own, whose names are left as they are.
+pub(crate) fn usage(text: &str, vendor: &[VendorUsage]) -> (String, Vec<String>) {
     let mut notes = Vec::new();
     let mut terms: Vec<String> = Vec::new();
     for term in text.split(['|', ',', '+']).map(str::trim).filter(|term| !term.is_empty()) {
@@ -202,7 +203,12 @@ pub(crate) fn usage(text: &str, vendor: Usage) -> (String, Vec<String>) {
     (terms.join("|"), notes)
 }
 
-fn one_usage(term: &str, vendor: Usage) -> Read {
+fn one_usage(term: &str, vendor: &[VendorUsage]) -> Read {
+    if vendor.iter().any(|own| own.name == term) {
+        let hex = u64::from_str_radix(term, 16).ok();
+        let note = hex.map(|hex| format!("usage {term} is the policy's usage of that name; the number is {hex:#x}"));
+        return Read { text: term.to_owned(), note };
+    }
     let upper = term.to_ascii_uppercase();
     let bare = USAGE_PREFIXES.iter().find_map(|prefix| upper.strip_prefix(prefix));
     if let Some(bare) = bare {
@@ -213,7 +219,8 @@ fn one_usage(term: &str, vendor: Usage) -> Read {
             return Read { text, note: Some(note) };
         }
     }
-    number_of_a_log(term, vendor).unwrap_or_else(|| Read { text: term.to_owned(), note: None })
+    let bits = vendor.iter().fold(Usage::NONE, |all, own| all | own.bit);
+    number_of_a_log(term, bits).unwrap_or_else(|| Read { text: term.to_owned(), note: None })
 }
 
 /// `VENDOR_0` to `VENDOR_19` of the NDK: bits 28 to 31, then 48 to 63.
@@ -308,7 +315,7 @@ mod tests {
 
     #[test]
     fn usages_of_other_headers_are_aidl_s() {
-        let read = |text| usage(text, Usage::NONE).0;
+        let read = |text| usage(text, &[]).0;
         assert_eq!(read("GRALLOC_USAGE_HW_TEXTURE|GRALLOC_USAGE_SW_READ_OFTEN"), "GPU_TEXTURE|CPU_READ_OFTEN");
         assert_eq!(
             read("AHARDWAREBUFFER_USAGE_GPU_COLOR_OUTPUT | AHARDWAREBUFFER_USAGE_PROTECTED_CONTENT"),
@@ -326,7 +333,7 @@ mod tests {
 
     #[test]
     fn numbers_of_a_log_are_hexadecimal_where_only_that_makes_sense() {
-        let read = |text| usage(text, Usage::NONE);
+        let read = |text| usage(text, &[]);
         let (text, notes) = read("20100");
         assert_eq!(text, "0x20100");
         assert!(notes[0].contains("read as hexadecimal") && notes[0].contains("0x4e84"), "{notes:?}");
@@ -339,6 +346,12 @@ mod tests {
         assert_eq!(read("0x300"), ("0x300".to_owned(), Vec::new()));
         assert_eq!(read("CPU_READ_OFTEN"), ("CPU_READ_OFTEN".to_owned(), Vec::new()));
         // A vendor's bit makes a reading possible.
-        assert_eq!(usage("10000100", Usage(1 << 28)).0, "0x10000100");
+        let vendor = [VendorUsage { name: "AFBC".to_owned(), bit: Usage(1 << 28) }];
+        assert_eq!(usage("10000100", &vendor).0, "0x10000100");
+        // A name of the policy's is no number, though its letters are digits.
+        let (text, notes) = usage("AFBC|GPU_TEXTURE", &vendor);
+        assert_eq!((text.as_str(), notes.len()), ("AFBC|GPU_TEXTURE", 1));
+        assert!(notes.concat().contains("0xafbc"), "{notes:?}");
+        assert_eq!(usage("AFBC", &[]).0, "0xafbc");
     }
 }
