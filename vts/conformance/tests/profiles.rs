@@ -1,5 +1,5 @@
 //! Every format of every shipped profile and of every vendor's table, in each use that it tells apart: allocated, described as is stated there,
-//! by the CPU written and read where it may; what is compressed is imported and described, and not locked. And the vendor's types of
+//! with the dataspace that was asked for from the first import on, by the CPU written and read where it may; what is compressed is imported and described, and not locked. And the vendor's types of
 //! metadata that a profile has. On this machine's heaps or stand-ins.
 
 // Tests: a failed unwrap is a failed test.
@@ -18,6 +18,7 @@ use conformance::format::Format;
 use conformance::image::{check_contract, Image, Memory};
 use conformance::mapper::{usage, Imported};
 use conformance::metadata::{Extendable, PlaneLayout, Standard};
+use conformance::metadata::{DATASPACE_BT2020_PQ, DATASPACE_DISPLAY_P3, DATASPACE_NAME, DATASPACE_UNKNOWN};
 use conformance::options::Options;
 use conformance::subject::{Subject, Target};
 use gralloc_buffer::{PixelFormat, Usage};
@@ -162,6 +163,9 @@ fn subject(board: &Board) -> (keeper::Keeper, Subject) {
     (keeper, subject)
 }
 
+/// What a client asks for, in every policy.
+const DATASPACES: [i32; 3] = [DATASPACE_DISPLAY_P3, DATASPACE_BT2020_PQ, DATASPACE_UNKNOWN];
+
 /// How many buffers there were, and how many of them compressed or tiled.
 fn every_format_of(board: &Board) -> (usize, usize) {
     let (_keeper, subject) = subject(board);
@@ -171,10 +175,13 @@ fn every_format_of(board: &Board) -> (usize, usize) {
         let before = all;
         for usage in board.usages() {
             let (width, height) = if value == Format::BLOB.value() { (4096, 1) } else { (192, 64) };
-            let descriptor = Descriptor::of(value, width, height).usage(usage);
+            let dataspace = DATASPACES[all % DATASPACES.len()];
+            let options = vec![(DATASPACE_NAME.to_owned(), dataspace.into())];
+            let descriptor = Descriptor { options, ..Descriptor::of(value, width, height).usage(usage) };
             let Some(buffer) = subject.allocator.optional(&descriptor) else { continue };
             println!("{}: {name} for {}", board.document.name, Usage(usage));
             let imported = buffer.import(subject.mapper);
+            assert_eq!(imported.get::<i32>(Standard::DATASPACE), dataspace);
             let entry = described(board, &buffer, &imported);
             all += 1;
             blocks += usize::from(entry.is_some());

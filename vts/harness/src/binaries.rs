@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cargo_metadata::{Artifact, Message, TargetKind};
+use cargo_metadata::{Artifact, CrateType, Message, TargetKind};
 use object::{Architecture, Object as _};
 
 use crate::arch::{Compiler, Cross, ARM64};
@@ -41,7 +41,7 @@ pub struct Program {
 pub struct Built {
     /// All programs.
     pub programs: Vec<Program>,
-    /// All shared libraries.
+    /// All shared libraries, examples among them.
     pub libraries: Vec<PathBuf>,
     /// All test programs, in order of their names.
     pub tests: Vec<TestProgram>,
@@ -59,6 +59,15 @@ impl Built {
         found.map(|program| program.path.as_path()).ok_or_else(|| Error::Protocol(format!("no {name} of {package}")))
     }
 
+    /// A shared library by its file's name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn library(&self, name: &str) -> Result<&Path> {
+        let found = self.libraries.iter().find(|path| path.ends_with(name));
+        found.map(PathBuf::as_path).ok_or_else(|| Error::Protocol(format!("no {name} was built")))
+    }
+
     fn take(&mut self, artifact: Artifact) {
         let package = package_name(&artifact);
         let name = artifact.target.name;
@@ -70,7 +79,7 @@ impl Built {
             Some(path) if artifact.target.kind.contains(&TargetKind::Bin) => {
                 self.programs.push(Program { package, name, path });
             }
-            _ if artifact.target.kind.contains(&TargetKind::CDyLib) && !artifact.profile.test => {
+            _ if artifact.target.crate_types.contains(&CrateType::CDyLib) && !artifact.profile.test => {
                 let files = artifact.filenames.into_iter().map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);
                 self.libraries.extend(files.filter(|file| file.extension().is_some_and(|extension| extension == "so")));
             }
@@ -108,11 +117,25 @@ pub fn build(workspace: &Path, packages: &[&str], profile: &str, progress: &Prog
 /// # Errors
 /// The build fails.
 pub fn build_tests(workspace: &Path, packages: &[String], progress: &Progress) -> Result<Built> {
+    build_tests_with(workspace, packages, &[], progress)
+}
+
+/// The same with features of the packages.
+///
+/// # Errors
+/// The build fails.
+pub fn build_tests_with(
+    workspace: &Path,
+    packages: &[String],
+    features: &[&str],
+    progress: &Progress,
+) -> Result<Built> {
     let mut command = cargo_in(workspace, &["test", "--no-run"]);
     match packages {
         [] => command.arg("--workspace"),
         packages => command.args(packages.iter().flat_map(|package| ["-p", package])),
     };
+    command.args(features.iter().flat_map(|feature| ["--features", feature]));
     run(command, progress)
 }
 
@@ -141,10 +164,16 @@ impl Cross {
     /// # Errors
     /// The build fails.
     pub fn build(&self, workspace: &Path, packages: &[&str], tested: &[&str], progress: &Progress) -> Result<Built> {
-        let built = self.build_programs(workspace, packages, &["--profile", "dev"], progress)?;
+        let mut built = self.build_programs(workspace, packages, &["--profile", "dev"], progress)?;
         let mut command = self.cargo(workspace, "test");
         command.args(MESSAGES).arg("--no-run").args(tested.iter().flat_map(|package| ["-p", package]));
-        Ok(Built { tests: run(command, progress)?.tests, ..built })
+        let more = run(command, progress)?;
+        let programs: Vec<_> = more.programs.into_iter().filter(|it| !built.programs.contains(it)).collect();
+        let libraries: Vec<_> = more.libraries.into_iter().filter(|it| !built.libraries.contains(it)).collect();
+        built.programs.extend(programs);
+        built.libraries.extend(libraries);
+        built.tests = more.tests;
+        Ok(built)
     }
 
     /// Builds programs and shared libraries of some packages with further arguments for Cargo.

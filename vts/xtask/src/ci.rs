@@ -65,7 +65,7 @@ const NEWER: Other = Other::Newer("6.18");
 /// Name, when, what it uses that others use too, and what runs. The longest begin: what is short fills the gaps.
 type Entry = (&'static str, When, Uses, Run);
 
-const STEPS: [Entry; 32] = [
+const STEPS: [Entry; 33] = [
     ("lock", Always, Uses::Nothing, Here(steps::lock)),
     ("format", Always, Uses::Nothing, Here(steps::format)),
     ("layers", Always, Uses::Nothing, Here(layers::check)),
@@ -75,6 +75,7 @@ const STEPS: [Entry; 32] = [
     ("guest-arm64-16k", Gate, Uses::Guest, Tests(test::Place::CoreOn(ARM64_16K))),
     ("guest-newer", Gate, Uses::Guest, Tests(test::Place::CoreOn(NEWER))),
     ("guest-32-bit", Always, Uses::Guest, Tests(test::Place::NarrowGuest)),
+    ("guest-v3", Nightly, Uses::Guest, Tests(test::Place::NewerVersions)),
     ("guest-arm64-16k-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(ARM64_16K))),
     ("guest-arm64-4k-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(ARM64_4K))),
     ("guest-newer-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(NEWER))),

@@ -54,8 +54,7 @@ pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, built: &Built, policy:
 
 /// The mapper's library.
 pub(crate) fn mapper(built: &Built) -> Result<&Path> {
-    let mapper = built.libraries.iter().find(|path| path.ends_with(MAPPER_LIBRARY));
-    Ok(mapper.with_context(|| format!("package {MAPPER} has no shared library"))?)
+    Ok(built.library(MAPPER_LIBRARY)?)
 }
 
 /// The service's program.

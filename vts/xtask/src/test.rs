@@ -5,6 +5,7 @@ mod harness;
 mod libtest;
 mod narrow;
 mod native;
+mod newer_versions;
 mod program;
 
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -88,6 +89,8 @@ pub(crate) enum Place {
     AllOn(Other),
     /// In the guest that was asked for, 32-bit clients.
     NarrowGuest,
+    /// In the guest that was asked for, IAllocator V3 and common V7.
+    NewerVersions,
 }
 
 /// Runs them; the exit code is 1 when any failed.
@@ -124,6 +127,7 @@ pub(crate) fn run_place(
         Place::Guest => guest::run(context, &choice.machine, choice, &mut report),
         Place::CoreOn(other) => guest::run_core(context, &choice.machine.on(other), &mut report),
         Place::AllOn(other) => guest::run(context, &choice.machine.on(other), choice, &mut report),
+        Place::NewerVersions => newer_versions::run(context, &choice.machine, &mut report),
         Place::NarrowGuest => narrow::run(context, &choice.machine, choice.whole, &mut report),
     };
     let (word, failed) = (report.counts(), report.has_failures());

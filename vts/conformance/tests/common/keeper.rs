@@ -100,9 +100,8 @@ pub(crate) fn own_service() -> Keeper {
 
 /// The same with another change of the profile.
 pub(crate) fn service_of(change: impl FnOnce(&mut serde_json::Value)) -> Keeper {
-    let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../heaps-config/profiles/generic.toml");
-    let text = fs::read_to_string(profile).expect("the generic profile");
-    of_policy(service_tests::policy::compile_changed(&text, change), Heaps::of_this_machine())
+    let profile = include_str!("../../../../heaps-config/profiles/generic.toml");
+    of_policy(service_tests::policy::compile_changed(profile, change), Heaps::of_this_machine())
 }
 
 /// This project's service with a policy.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use vm_harness::binaries::{self, TestProgram};
+use vm_harness::binaries::{self, Built, TestProgram};
 use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
 use vm_harness::protocol::{Identity, Stream};
@@ -23,6 +23,12 @@ pub(super) const LIMIT: Duration = Duration::from_secs(4800);
 const HARNESS: &str = "vm_harness";
 /// Where they lie in the guest.
 const FOLDER: &str = "/vendor/tests";
+
+/// The test program that sees faults noticed, the suite that has to notice them, a faulty mapper, and where they lie.
+const MUTANTS: &str = "mutants";
+const SUITE: &str = "gralloc-conformance";
+const BROKEN_MAPPER: &str = "libbroken_mapper.so";
+const FAULTS: &str = "/vendor/tests/faults";
 
 /// What share of the longest sweeps a guest's tests take, and the variable that says so: every so many-th step. Natively they are
 /// taken whole.
@@ -64,6 +70,8 @@ struct Suite {
     programs: &'static [&'static str],
     /// Arguments for the tests.
     arguments: &'static [&'static str],
+    /// Which of its tests, where nobody asks for others.
+    filter: Option<&'static str>,
 }
 
 impl Suite {
@@ -76,6 +84,7 @@ impl Suite {
             needs_no_service: false,
             programs: &[],
             arguments: &[],
+            filter: None,
         }
     }
 
@@ -85,7 +94,7 @@ impl Suite {
     }
 }
 
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 8] = [
     // The client's test registers as the allocator itself.
     Suite { only: &["binder"], needs_no_service: true, ..Suite::of("gralloc_client") },
     Suite::of("gralloc_heaps"),
@@ -94,6 +103,8 @@ const SUITES: [Suite; 7] = [
     Suite { except: &["c_client"], ..Suite::of("gralloc_mapper") },
     Suite::of("service_tests"),
     Suite { only: &["suite"], arguments: &["--restart", "vmctl service restart"], ..Suite::of("conformance") },
+    // Faults in what needs a kernel's fences; the native tests see that the others fail what they must.
+    Suite { only: &["mutants"], filter: Some("fence"), ..Suite::of("conformance") },
     Suite { only: &["composition", "screen"], programs: &[service::CLIENTS], ..Suite::of("vts_clients") },
 ];
 
@@ -156,6 +167,9 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, rep
         prepared.rootfs.file(&in_guest(program), &slim)?;
     }
     let out = context.cache().join("out");
+    if programs.iter().any(|program| program.target == MUTANTS) {
+        put_faults(context, &mut prepared, &built)?;
+    }
     let guest = prepared.boot(context, &out)?;
     if choice.has(HARNESS) {
         context.progress.step("guest: the harness itself");
@@ -185,6 +199,17 @@ pub(super) fn end(context: &Context, guest: Guest, report: &mut Report) -> Resul
     Ok(guest.power_off()?)
 }
 
+/// What the suite's mutants are made of.
+fn put_faults(context: &Context, prepared: &mut Prepared, built: &Built) -> Result<()> {
+    let suite = built.program(service::CONFORMANCE, SUITE)?;
+    for file in [suite, service::mapper(built)?, built.library(BROKEN_MAPPER)?] {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let slim = binaries::stripped(file, &context.cache().join("stripped"))?;
+        prepared.rootfs.file(&format!("{FAULTS}/{name}"), &slim)?;
+    }
+    Ok(())
+}
+
 fn in_guest(program: &TestProgram) -> String {
     format!("{FOLDER}/{}-{}", program.package, program.target)
 }
@@ -199,7 +224,7 @@ fn service_lost(what: &str) -> Outcome {
     }
 }
 
-fn control(guest: &Guest, verb: &str) -> Result<()> {
+pub(super) fn control(guest: &Guest, verb: &str) -> Result<()> {
     let done = guest.capture(&GuestCommand::new(["vmctl", "service", verb]).limit(LIMIT))?;
     anyhow::ensure!(done.status.success(), "vmctl service {verb}: {}", String::from_utf8_lossy(&done.stderr));
     Ok(())
@@ -214,7 +239,7 @@ fn run_one(
 ) -> Result<Vec<Outcome>> {
     let name = format!("{}::{}", program.package, program.target);
     let mut argv = vec![in_guest(program)];
-    argv.extend(choice.filter.clone());
+    argv.extend(choice.filter.clone().or_else(|| suite.filter.map(str::to_owned)));
     let core = CORE.into_iter().filter(|(package, _)| choice.core && *package == program.package);
     let core = core.flat_map(|(_, words)| words).copied();
     // A test that is asked for by its name is run.
@@ -224,6 +249,7 @@ fn run_one(
     argv.extend(suite.arguments.iter().map(|word| (*word).to_owned()));
     let mut command = GuestCommand::new(argv).user(suite.run_as.identity());
     command.env.push((service::PROGRAM_VARIABLE.to_owned(), SERVICE_PATH.to_owned()));
+    command.env.push(("CONFORMANCE_BUILT".to_owned(), FAULTS.to_owned()));
     command.env.extend(std::env::vars().filter(|(name, _)| PASSED_ON.contains(&name.as_str())));
     run_program(context, guest, &name, command, choice.whole)
 }
