@@ -260,6 +260,41 @@ fn alignment_with_which_nothing_fits_says_so() {
     }
 }
 
+/// Who is replaced, and who asks for less than the most, asked for nothing; and no step shows what they would have made.
+#[test]
+fn steps_name_only_those_who_count() {
+    let align = |name: &str, asks: &[Ask], combine| Alignment {
+        name: name.into(),
+        when: always(),
+        asks: asks.to_vec(),
+        combine,
+    };
+    let steps = |alignments: [Alignment; 3]| {
+        let policy = Policy { alignments: alignments.into(), ..policy() };
+        let steps = explain(&descriptor(PixelFormat::Y8, 1920, 2, CPU), &policy, HeapSet::ALL).steps;
+        let said = steps.into_iter().map(|note| {
+            let changes: Vec<String> =
+                note.changes.iter().map(|Change { from, to, .. }| format!("{from}->{to}")).collect();
+            (note.step, note.causes.join("; "), changes.first().cloned().unwrap_or_default())
+        });
+        said.filter(|(step, ..)| ["width", "stride"].contains(step)).collect::<Vec<_>>()
+    };
+    let lcm = |name: &str, bytes| align(name, &[Ask::StrideBytes(bytes)], Combine::Lcm);
+    // Rockchip's: an odd multiple of 256 takes the place of what hardware asks of every stride.
+    let odd = align("odd", &[Ask::OddStrideBytes(256)], Combine::Replace);
+    assert_eq!(
+        steps([lcm("hardware", 16), align("wide", &[Ask::Width(1000)], Combine::Lcm), odd]),
+        [("stride", "\"odd\" odd_stride_bytes".to_owned(), "1920->2304".to_owned())]
+    );
+    let most = |name: &str, bytes| align(name, &[Ask::StrideBytes(bytes)], Combine::Maximum);
+    let of = |alignments| steps(alignments).remove(0).1;
+    assert_eq!(of([lcm("least", 64), most("most", 512), most("less", 256)]), "\"most\" stride_bytes");
+    assert_eq!(
+        of([lcm("one", 64), lcm("other", 64), lcm("third", 100)]),
+        "\"one\" stride_bytes; \"other\" stride_bytes; \"third\" stride_bytes"
+    );
+}
+
 #[test]
 fn planes_that_are_merged_hold_every_component() {
     let mut entry = compress("merged", with(Usage::VIDEO_DECODER));

@@ -56,10 +56,15 @@ impl<T> Counted<T> {
         true
     }
 
-    /// Calls `call` on the value if it is live; the answer is `ended` if it is not, or was ended meanwhile. `emptied` is called when this was
-    /// the last call inside a value that was ended, after its drop.
+    /// Calls `call` on the value if it is live; the answer is `ended` if it is not, or was ended meanwhile. `last` gets the value
+    /// when this was the last call inside one that was ended.
     #[inline]
-    pub(crate) fn with<R>(&self, call: impl FnOnce(&T) -> R, ended: impl Fn() -> R, emptied: impl FnOnce()) -> R {
+    pub(crate) fn with<R>(
+        &self,
+        call: impl FnOnce(&T) -> R,
+        ended: impl Fn() -> R,
+        last: impl FnOnce(Ended<'_, T>),
+    ) -> R {
         let answer = if self.word.fetch_add(1, Ordering::Acquire) & LIVE != 0 {
             // SAFETY: it was live when this thread was counted. Until it leaves, the count keeps everybody from dropping the
             // value, and the full place everybody from writing another.
@@ -72,21 +77,21 @@ impl<T> Counted<T> {
             return answer;
         }
         if left == FULL {
-            self.empty_if_nobody(emptied);
+            self.take_if_nobody(last);
         }
         ended()
     }
 
-    /// Ends the value: nobody gets at it from now on, and whoever is last drops it. False when none is live. `emptied` is
-    /// called when that is here and now.
-    pub(crate) fn end(&self, emptied: impl FnOnce()) -> bool {
+    /// Ends the value: nobody gets at it from now on, and whoever is last drops it. False when none is live. `last` gets it
+    /// when that is here and now.
+    pub(crate) fn end(&self, last: impl FnOnce(Ended<'_, T>)) -> bool {
         let end = |now: u32| match now {
             // Nobody is inside, and nobody comes between.
             _ if now == LIVE | FULL => Some(FULL.wrapping_add(1)),
             _ => (now & LIVE != 0).then_some(now & !LIVE),
         };
         match self.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, end) {
-            Ok(before) if before == LIVE | FULL => self.empty(emptied),
+            Ok(before) if before == LIVE | FULL => last(Ended(self)),
             Ok(_) => {}
             Err(_) => return false,
         }
@@ -99,21 +104,26 @@ impl<T> Counted<T> {
     }
 
     #[cold]
-    fn empty_if_nobody(&self, emptied: impl FnOnce()) {
+    fn take_if_nobody(&self, last: impl FnOnce(Ended<'_, T>)) {
         let (ended, taken) = (FULL, FULL.wrapping_add(1));
         if self.word.compare_exchange(ended, taken, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-            self.empty(emptied);
+            last(Ended(self));
         }
     }
+}
 
-    /// Drops the value. The caller took the word from a full place without anybody inside to one that is full, not live, and
-    /// in which it is counted.
-    fn empty(&self, emptied: impl FnOnce()) {
+/// A value that was ended, in the hands of the last to leave: dropping this drops it, and empties its place.
+///
+/// Made only by who took the word from a full place without anybody inside to one that is full, not live, and in which that
+/// thread is counted.
+pub(crate) struct Ended<'c, T>(&'c Counted<T>);
+
+impl<T> Drop for Ended<'_, T> {
+    fn drop(&mut self) {
         // SAFETY: nobody was inside when this thread was counted, and nobody reads what is not live. It is full, and this
         // thread counted, so nobody else drops it or writes another. Dropped in its place: it is not small.
-        self.value.with_mut(|place| unsafe { *place = None });
-        self.word.fetch_sub(FULL.wrapping_add(1), Ordering::Release);
-        emptied();
+        self.0.value.with_mut(|place| unsafe { *place = None });
+        self.0.word.fetch_sub(FULL.wrapping_add(1), Ordering::Release);
     }
 }
 
@@ -157,11 +167,12 @@ mod model;
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
+    use std::sync::Arc;
 
     /// Counts its drops.
-    struct Value<'d>(u8, &'d AtomicUsize);
+    struct Value(u8, Arc<AtomicUsize>);
 
-    impl Drop for Value<'_> {
+    impl Drop for Value {
         fn drop(&mut self) {
             self.1.fetch_add(1, Ordering::Relaxed);
         }
@@ -169,41 +180,45 @@ mod tests {
 
     #[test]
     fn value_is_used_until_it_is_ended_and_dropped_by_whoever_is_last() {
-        let (drops, place) = (AtomicUsize::new(0), Counted::new());
+        let (drops, place) = (Arc::new(AtomicUsize::new(0)), Counted::new());
         let dropped = || drops.load(Ordering::Relaxed);
-        assert!(!place.is_live() && !place.end(|| unreachable!()));
-        assert_eq!(place.with(|_: &Value<'_>| 1, || 0, || unreachable!()), 0);
-        assert!(place.put(Value(1, &drops)));
-        assert_eq!(place.with(|value| value.0, || 0, || unreachable!()), 1);
-        assert!(!place.put(Value(2, &drops)), "it is full");
+        assert!(!place.is_live() && !place.end(|_| unreachable!()));
+        assert_eq!(place.with(|_: &Value| 1, || 0, |_| unreachable!()), 0);
+        assert!(place.put(Value(1, Arc::clone(&drops))));
+        assert_eq!(place.with(|value| value.0, || 0, |_| unreachable!()), 1);
+        assert!(!place.put(Value(2, Arc::clone(&drops))), "it is full");
         assert_eq!(dropped(), 1, "the second one");
         let mut emptied = 0;
         let inside = place.with(
             |value| {
-                assert!(place.end(|| unreachable!("somebody is inside")));
-                assert!(!place.is_live() && !place.end(|| unreachable!()));
-                assert_eq!(place.with(|_| 1, || 0, || unreachable!()), 0);
-                assert!(!place.put(Value(3, &drops)), "it is not empty yet");
+                assert!(place.end(|_| unreachable!("somebody is inside")));
+                assert!(!place.is_live() && !place.end(|_| unreachable!()));
+                assert_eq!(place.with(|_| 1, || 0, |_| unreachable!()), 0);
+                assert!(!place.put(Value(3, Arc::clone(&drops))), "it is not empty yet");
                 assert_eq!((value.0, dropped()), (1, 2), "dropped under a call");
                 1
             },
             || 0,
-            || emptied = dropped(),
+            |ended| {
+                assert_eq!(dropped(), 2, "dropped before the last to leave has a word");
+                drop(ended);
+                emptied = dropped();
+            },
         );
         assert_eq!((inside, emptied, dropped()), (0, 3, 3));
-        assert!(place.put(Value(4, &drops)));
-        assert!(place.end(|| emptied = dropped()));
-        assert_eq!((emptied, dropped()), (4, 4));
+        assert!(place.put(Value(4, Arc::clone(&drops))));
+        assert!(place.end(|ended| drop(ended)));
+        assert_eq!((emptied, dropped()), (3, 4));
     }
 
     #[test]
     fn value_of_threads_that_come_and_go_is_dropped_once() {
-        let (drops, emptied, place) = (AtomicUsize::new(0), AtomicUsize::new(0), Counted::new());
-        let empty = || {
+        let (drops, emptied, place) = (Arc::new(AtomicUsize::new(0)), AtomicUsize::new(0), Counted::new());
+        let empty = |_: Ended<'_, Value>| {
             emptied.fetch_add(1, Ordering::Relaxed);
         };
         for round in 1..=if cfg!(miri) { 3 } else { 20 } {
-            assert!(place.put(Value(7, &drops)));
+            assert!(place.put(Value(7, Arc::clone(&drops))));
             let ended: usize = std::thread::scope(|scope| {
                 let thread = |_| {
                     scope.spawn(|| {

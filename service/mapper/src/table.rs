@@ -14,7 +14,7 @@
 //! - Lookups allocate nothing; an insertion allocates when the chunks are full, once for as many slots as there are.
 
 use crate::buffer::Buffer;
-use crate::counted::Counted;
+use crate::counted::{Counted, Ended};
 use crate::error::Error;
 use gralloc_buffer::handle::{FDS, INTS};
 use nix::errno::Errno;
@@ -100,7 +100,7 @@ impl Table {
     #[inline]
     pub fn with<T>(&self, address: usize, with: impl FnOnce(&Buffer) -> Result<T, Error>) -> Result<T, Error> {
         let (slot, place) = self.find(address).ok_or(Error::NotImported)?;
-        slot.buffer.with(with, || Err(Error::NotImported), || self.give_back(slot, place))
+        slot.buffer.with(with, || Err(Error::NotImported), |ended| self.give_back(slot, place, ended))
     }
 
     /// Frees a buffer: its handle is none from now on. It is dropped once nobody is inside it.
@@ -109,13 +109,15 @@ impl Table {
     /// `NotImported`, as for [`Table::with`].
     pub fn remove(&self, address: usize) -> Result<(), Error> {
         let (slot, place) = self.find(address).ok_or(Error::NotImported)?;
-        let freed = slot.buffer.end(|| self.give_back(slot, place));
+        let freed = slot.buffer.end(|ended| self.give_back(slot, place, ended));
         freed.then_some(()).ok_or(Error::NotImported)
     }
 
-    /// Queues the slot of a buffer that was dropped.
-    fn give_back(&self, slot: &Slot, place: Place) {
+    /// Drops a buffer that nobody is inside of, and queues its slot.
+    fn give_back(&self, slot: &Slot, place: Place, buffer: Ended<'_, Buffer>) {
+        // Before the fds are closed, and may become somebody else's.
         slot.handle.clear();
+        drop(buffer);
         // There is room: every slot's place had some when its chunk came.
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push_back(place);
     }

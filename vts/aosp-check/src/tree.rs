@@ -336,8 +336,10 @@ pub fn check_with_own_compiler(root: &Path, release: &Release, target: &Path) ->
     lock.args(["metadata", "--format-version", "1"]).env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback");
     let output = lock.current_dir(&folder).output().context("cargo metadata")?;
     ensure!(output.status.success(), "{}: {}", folder.display(), String::from_utf8_lossy(&output.stderr).trim());
+    // Else it looks for one in the folders above, and finds ours, with keys that an older clippy has not.
+    fs::write(folder.join("clippy.toml"), "")?;
     let mut clippy = rustup();
-    clippy.args(["cargo", "clippy"]);
+    clippy.args(["cargo", "clippy"]).env("CLIPPY_CONF_DIR", folder.canonicalize()?);
     compile(clippy, root, release, &name, &target.join(format!("tree-build-{version}")))
 }
 

@@ -4,7 +4,7 @@ use super::{figures, Change};
 use crate::plan::shape::Resolved;
 use crate::request::Request;
 use gralloc_buffer::layout::blocks::{Body, Grid, GridSizes, TwoFields};
-use gralloc_buffer::layout::{Ask, Needs, Step};
+use gralloc_buffer::layout::{Ask, Combine, Needs, Step};
 use heaps_config::policy::{Alignment, Compress};
 
 /// One step.
@@ -20,16 +20,24 @@ pub struct StepNote {
     pub causes: Vec<String>,
 }
 
+/// What one alignment asks.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    by: &'a Alignment,
+    ask: Ask,
+}
+
 /// The steps of a layer with these alignments. A step for which nothing asked and that did nothing is left out.
 pub(super) fn of(request: &Request, resolved: &Resolved<'_>, applied: &[Alignment]) -> Vec<StepNote> {
     let mut notes = resolved.compress.map(|entry| blocks(request, resolved, entry)).unwrap_or_default();
     // Of a compressed buffer the alignments say the end alone.
     let first = if resolved.compress.is_some() { Step::Tail } else { Step::Width };
+    let asked = heeded(applied);
     let mut before = figures(request, resolved, Some(&Needs::NONE));
     for step in Step::ALL.into_iter().filter(|step| *step >= first) {
-        let after = figures(request, resolved, until(step, applied).as_ref());
+        let after = figures(request, resolved, together(asked.iter().filter(|it| it.ask.step() <= step)).as_ref());
         let changes = super::changes(&before, &after);
-        let causes: Vec<String> = applied.iter().filter_map(|alignment| cause(alignment, step)).collect();
+        let causes = causes(asked.iter().filter(|it| it.ask.step() == step));
         if !changes.is_empty() || !causes.is_empty() {
             notes.push(StepNote { step: step.word(), done: Vec::new(), changes, causes });
         }
@@ -38,24 +46,52 @@ pub(super) fn of(request: &Request, resolved: &Resolved<'_>, applied: &[Alignmen
     notes
 }
 
-/// What the alignments ask for in the steps to this one.
-fn until(last: Step, applied: &[Alignment]) -> Option<Needs> {
+/// What is asked and counts: nothing that a later alignment replaces, and of a maximum only the most.
+fn heeded(applied: &[Alignment]) -> Vec<Asked<'_>> {
+    let mut all: Vec<Asked<'_>> = Vec::new();
+    for by in applied {
+        if by.combine == Combine::Replace {
+            all.retain(|earlier| !by.asks.iter().any(|ask| ask.replaces(earlier.ask)));
+        }
+        all.extend(by.asks.iter().map(|&ask| Asked { by, ask }));
+    }
+    let mut index = 0;
+    while let Some(one) = all.get(index) {
+        let of_a_maximum = |it: &Asked<'_>| it.by.combine == Combine::Maximum && it.ask.key() == one.ask.key();
+        let others = all.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, it)| it);
+        if all.iter().any(of_a_maximum) && together(others) == together(&all) {
+            all.remove(index);
+        } else {
+            index = index.saturating_add(1);
+        }
+    }
+    all
+}
+
+/// What they add up to, where all that was replaced is gone; `None` when nothing satisfies it.
+fn together<'a>(asked: impl IntoIterator<Item = &'a Asked<'a>>) -> Option<Needs> {
     let mut needs = Needs::NONE;
-    for alignment in applied {
-        let asks: Vec<Ask> = alignment.asks.iter().copied().filter(|ask| ask.step() <= last).collect();
-        needs.apply(&asks, alignment.combine)?;
+    for Asked { by, ask } in asked {
+        let how = if by.combine == Combine::Maximum { Combine::Maximum } else { Combine::Lcm };
+        needs.apply(&[*ask], how)?;
     }
     Some(needs)
 }
 
-fn cause(alignment: &Alignment, step: Step) -> Option<String> {
-    let mut keys: Vec<&str> = Vec::new();
-    for ask in alignment.asks.iter().filter(|ask| ask.step() == step) {
-        if !keys.contains(&ask.key()) {
-            keys.push(ask.key());
+/// Who asked, each with its keys.
+fn causes<'a>(asked: impl Iterator<Item = &'a Asked<'a>>) -> Vec<String> {
+    let mut all: Vec<(&str, Vec<&str>)> = Vec::new();
+    for Asked { by, ask } in asked {
+        match all.last_mut() {
+            Some((name, keys)) if *name == by.name.as_str() => {
+                if !keys.contains(&ask.key()) {
+                    keys.push(ask.key());
+                }
+            }
+            _ => all.push((by.name.as_str(), vec![ask.key()])),
         }
     }
-    (!keys.is_empty()).then(|| format!("\"{}\" {}", alignment.name, keys.join(", ")))
+    all.into_iter().map(|(name, keys)| format!("\"{name}\" {}", keys.join(", "))).collect()
 }
 
 /// Blocks, header and body of each plane, by the grid that says them.

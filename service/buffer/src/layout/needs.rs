@@ -211,6 +211,11 @@ impl Ask {
         matches!(self, Ask::OddStrideBytes(_) | Ask::OddStridePixels(_) | Ask::PlaneOddStride(..))
     }
 
+    /// Whether this, in an alignment that replaces, takes the place of what was asked before.
+    pub fn replaces(self, earlier: Ask) -> bool {
+        self.group() == earlier.group()
+    }
+
     const fn group(self) -> Group {
         match self {
             Ask::Width(_)

@@ -69,13 +69,18 @@ impl Drop for Value {
     }
 }
 
+/// Drops what was ended and puts the next value into its place.
+fn next(place: &Counted<Value>, ended: Ended<'_, Value>, drops: &Arc<Counter>) {
+    drop(ended);
+    assert!(place.put(Value(2, Arc::clone(drops))), "emptied, and not empty");
+}
+
 /// Two calls beside an end; whoever emptied the place puts the next value there, which one of the calls may find.
 fn calls_beside_an_end() {
     let (place, drops) = (Arc::new(Counted::new()), Arc::new(Counter::new(0)));
     assert!(place.put(Value(1, Arc::clone(&drops))));
     let call = |place: &Counted<Value>, drops: &Arc<Counter>| {
-        let next = || assert!(place.put(Value(2, Arc::clone(drops))), "emptied, and not empty");
-        let seen = place.with(|value| value.0, || 0, next);
+        let seen = place.with(|value| value.0, || 0, |ended| next(place, ended, drops));
         assert!(seen <= 2, "{seen}");
     };
     let other = thread::spawn({
@@ -84,16 +89,13 @@ fn calls_beside_an_end() {
     });
     let ender = thread::spawn({
         let (place, drops) = (Arc::clone(&place), Arc::clone(&drops));
-        move || {
-            let next = || assert!(place.put(Value(2, Arc::clone(&drops))), "emptied, and not empty");
-            assert!(place.end(next));
-        }
+        move || assert!(place.end(|ended| next(&place, ended, &drops)))
     });
     call(&place, &drops);
     other.join().unwrap();
     ender.join().unwrap();
     assert_eq!(drops.load(Ordering::Relaxed), 1, "dropped once");
-    assert_eq!(place.with(|value| value.0, || 0, || unreachable!()), 2, "somebody emptied the place");
+    assert_eq!(place.with(|value| value.0, || 0, |_| unreachable!()), 2, "somebody emptied the place");
 }
 
 fn try_all() {
@@ -130,9 +132,9 @@ fn model_counted_ended_by_two_one_of_them_is_told_no() {
         assert!(place.put(Value(1, Arc::clone(&drops))));
         let other = thread::spawn({
             let place = Arc::clone(&place);
-            move || place.end(|| {})
+            move || place.end(|ended| drop(ended))
         });
-        let ended = [place.end(|| {}), other.join().unwrap()];
+        let ended = [place.end(|ended| drop(ended)), other.join().unwrap()];
         assert!(ended[0] != ended[1], "{ended:?}");
         assert_eq!(drops.load(Ordering::Relaxed), 1);
     });
