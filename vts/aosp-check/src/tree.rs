@@ -318,8 +318,8 @@ pub fn check_with_own_compiler(root: &Path, release: &Release, target: &Path) ->
     let version = release.rustc;
     let rustup = || {
         let mut rustup = Command::new("rustup");
-        // rustup's own proxies set it, and Cargo would take it for its compiler's.
-        rustup.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC").args(["run", version]);
+        // What a Cargo and rustup above have set: this Cargo would take it for itself and its compiler.
+        rustup.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC").env_remove("CARGO").args(["run", version]);
         rustup
     };
     if !rustup().args(["clippy-driver", "--version"]).output().is_ok_and(|said| said.status.success()) {
