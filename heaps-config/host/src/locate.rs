@@ -20,6 +20,7 @@ impl Spans {
         self.values.insert(path, span);
     }
 
+    /// The place of a syntax error, of which parsers tell a byte: it may lie inside a character.
     pub(crate) fn set_root(&mut self, offset: usize) {
         self.values.insert(KeyPath::ROOT, offset..offset.saturating_add(1));
     }
@@ -75,17 +76,18 @@ pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     (distance(best) <= allowed).then_some(best)
 }
 
-/// A table's range covers all its lines: its first line says enough.
+/// A table's range covers all its lines: its first line says enough. Whole characters, wherever the range begins and ends.
 fn first_line(text: &str, span: Range<usize>) -> Range<usize> {
-    let start = span.start.min(text.len());
-    let end = span.end.clamp(start, text.len());
+    let start = character(text, span.start);
+    let within = span.end.clamp(start, text.len());
+    let end = (within..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     let line = text.get(start..end).and_then(|part| part.find('\n')).map_or(end, |at| start + at);
     start..line
 }
 
 /// Line and column (in characters) of a byte offset, from 1.
 pub(crate) fn line_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset.min(text.len())).unwrap_or(text);
+    let before = text.get(..character(text, offset)).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
     (line, column)
@@ -94,11 +96,13 @@ pub(crate) fn line_column(text: &str, offset: usize) -> (usize, usize) {
 /// The byte offset of a line and a byte column, both from 1.
 pub(crate) fn offset(text: &str, line: usize, column: usize) -> usize {
     let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let mut at = before.saturating_add(column.saturating_sub(1)).min(text.len());
-    while !text.is_char_boundary(at) {
-        at = at.saturating_sub(1);
-    }
-    at
+    character(text, before.saturating_add(column.saturating_sub(1)))
+}
+
+/// The start of the character that a byte belongs to.
+fn character(text: &str, byte: usize) -> usize {
+    let at = byte.min(text.len());
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 #[cfg(test)]

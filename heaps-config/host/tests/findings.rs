@@ -73,6 +73,26 @@ fn syntax_names_the_line() {
     assert_eq!(bad.findings.first().map(|located| located.line), Some(2));
 }
 
+/// A word processor's quotation mark is none of TOML's. Places are those of the character, from 1.
+#[test]
+fn syntax_names_the_character_where_none_may_be() {
+    for (text, line, column) in [
+        ("schema = 1\nname = \u{201c}test\u{201d}", 2, 8),
+        ("schema = 1\nname = \"\u{e4}\" \u{20ac}", 2, 12),
+        ("schema = 1\n\u{e4} = 1", 2, 1),
+        ("schema = 1\nname = \u{1f600}", 2, 8),
+    ] {
+        let linted = lint_text(text);
+        let found = linted.findings.first().unwrap();
+        assert_eq!((found.finding.code, found.line, found.column), (Code::Syntax, line, column), "{text}");
+        let place = format!("p.toml:{line}:{column}");
+        assert!(linted.render(false).contains(&place), "{}", linted.render(false));
+        assert_eq!(linted.to_json()["findings"][0]["column"], column);
+    }
+    let json = lint(Source::text("p.json", "{\"schema\": \u{201c}1\u{201d}}", Format::Json));
+    assert!(json.render(false).contains("p.json:1:12"), "{}", json.render(false));
+}
+
 #[test]
 fn a_key_written_twice_is_a_syntax_error() {
     let linted = lint_text(&instead("name = \"test\"", "name = \"test\"\nname = \"again\""));
