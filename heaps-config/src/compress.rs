@@ -16,6 +16,10 @@ use gralloc_buffer::{Layout, PixelFormat};
 /// Most samples of a block each way, and most bytes of one number in a grid: larger ones are mistakes.
 const MOST: u32 = 1 << 20;
 
+/// Most samples that share a bit of a block. The sparsest that any hardware has is ASTC's 12 x 12 in 16 bytes, nine in eight bits; Arm's and
+/// Samsung's lossy blocks have two bits a sample.
+const MOST_OF_A_BIT: u64 = 2;
+
 /// The compression of an entry. A wrong value goes to `findings`.
 pub(crate) fn resolve(
     doc: &CompressDoc,
@@ -241,6 +245,16 @@ fn grid(doc: &GridDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Grid {
     };
     let (block, tile, round) = (two("block", &doc.block), two("tile", &doc.tile), two("round", &doc.round));
     let header_grid = two("header_grid", &doc.header_grid);
+    for (key, _) in [("block_bytes", doc.block_bytes), ("bits", doc.bits)].iter().filter(|(_, it)| *it == Some(0)) {
+        let finding = Finding::new(Code::Compression, path.key(key), "a block of no bits");
+        findings.push(finding.help("leave it out for the layout's own"));
+    }
+    let samples = block.iter().map(|side| u64::from(*side)).fold(1, u64::saturating_mul);
+    if bytes > 0 && u64::from(bytes) * 8 * MOST_OF_A_BIT < samples {
+        let message = format!("{samples} samples in {bytes} bytes: no picture is in so few");
+        let finding = Finding::new(Code::Compression, path.key("block_bytes"), message);
+        findings.push(finding.help(format!("allowed: a bit for {MOST_OF_A_BIT} samples of the block, and more")));
+    }
     let in_lines = doc.stride_bytes.is_some() || doc.lines.is_some() || doc.stride_pixels.is_some();
     if in_lines && (bytes > 0 || bits > 0 || doc.block_align.is_some()) {
         let message = "a body is lines (stride_pixels, stride_bytes, lines) or blocks (block_bytes, bits, block_align)";

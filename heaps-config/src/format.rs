@@ -260,7 +260,9 @@ fn shape(doc: &PlaneDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<
         vertical_subsampling,
     };
     if let Err(needs) = shape.check() {
-        findings.push(wrong(path.clone(), format!("the plane needs {needs}")));
+        let packed = shape.group_samples > 1 && shape.group_bytes > 0 && !shape.has_room();
+        let path = if packed { path.key("samples") } else { path.clone() };
+        findings.push(wrong(path, format!("the plane needs {needs}")));
         return None;
     }
     Some(shape)

@@ -607,6 +607,22 @@ fn planes_of_vendor_formats_hold_their_components() {
     only(&plane("components = []"), Code::VendorFormat, "format[0].planes[0]");
     only(&plane("components = [\"Y:10@6\"], bytes = 1"), Code::VendorFormat, "format[0].planes[0]");
     only(&plane("components = [\"Y\"], samples = 4, bytes = 0"), Code::VendorFormat, "format[0].planes[0]");
+    // RAW10's four samples in five bytes; a sample without a bit is none.
+    for good in [
+        "[\"RAW\"], samples = 4, bytes = 5",
+        "[\"Y\"], samples = 8, bytes = 1",
+        "[\"CB\", \"CR\"], samples = 2, bytes = 5",
+    ] {
+        let found = lint_text(&plane(&format!("components = {good}")));
+        assert!(found.findings.is_empty(), "{}", found.render(false));
+    }
+    for none in [
+        "[\"Y\"], samples = 100, bytes = 1",
+        "[\"Y\"], samples = 9, bytes = 1",
+        "[\"CB\", \"CR\"], samples = 5, bytes = 1",
+    ] {
+        only(&plane(&format!("components = {none}")), Code::VendorFormat, "format[0].planes[0].samples");
+    }
     only(&plane("components = [\"Y:8\"], subsampling = [3, 1]"), Code::VendorFormat, "format[0].planes[0]");
     only(&plane("components = [\"Y:8\"], subsampling = [2]"), Code::VendorFormat, "format[0].planes[0].subsampling");
     only(&plane("components = [\"Q:8\"]"), Code::VendorFormat, "format[0].planes[0].components[0]");
@@ -1030,6 +1046,17 @@ fn blocks_of_compressions_are_ones() {
     only(&grid("block = [0, 4]"), Code::Compression, "compress[0].grid[0].block");
     only(&grid("block = [4294967295, 4]"), Code::Compression, "compress[0].grid[0].block");
     only(&grid("block = [4]"), Code::Compression, "compress[0].grid[0].block");
+    // Of a sample: Arm's AFRC of 16 bytes for 16 x 4 and Samsung's of 32 bytes for 32 x 4 have two bits, ASTC's largest block 8/9 of one.
+    for good in
+        ["block = [16, 4], block_bytes = 16", "block = [32, 4], block_bytes = 32", "block = [12, 12], block_bytes = 16"]
+    {
+        assert!(lint_text(&grid(good)).findings.is_empty(), "{good}");
+    }
+    for few in ["block = [1048576, 1048576], block_bytes = 1", "block = [64, 64], block_bytes = 16", "block_bytes = 0"]
+    {
+        only(&grid(few), Code::Compression, "compress[0].grid[0].block_bytes");
+    }
+    only(&grid("bits = 0"), Code::Compression, "compress[0].grid[0].bits");
     only(&grid("header_bytes = 1, header_blocks = 0"), Code::Compression, "compress[0].grid[0].header_blocks");
     only(&grid("block_bytes = 64, stride_bytes = 64"), Code::Compression, "compress[0].grid[0]");
     only(&compress("grid = [] #!"), Code::Compression, "compress[0].grid");

@@ -269,6 +269,9 @@ fn shapes_that_no_plane_has_are_refused() {
         let refusal = decoded(&nv15(), &change).unwrap_err();
         assert!(matches!(refusal, HandleError::Shapes(_)), "{refusal}");
     }
+    // 41 samples in 40 bits.
+    let refusal = decoded(&nv15(), &with(2, 41)).unwrap_err();
+    assert!(matches!(refusal, HandleError::Shapes(why) if why.contains("a bit")), "{refusal}");
     // A component of no kind, and none at all.
     for (low, high) in [(15, 0), (0x20, 0), (0, 0)] {
         let refusal = decoded(&nv15(), &[(SHAPES + 1, low), (SHAPES + 2, high)]).unwrap_err();

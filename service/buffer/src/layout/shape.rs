@@ -177,6 +177,12 @@ impl PlaneShape {
         (u64::from(self.group_bytes) * 8, pixels.max(1))
     }
 
+    /// Whether a group's bytes have at least a bit for each component of each of its samples: packed ones have no sizes to add up.
+    pub fn has_room(&self) -> bool {
+        let bits = usize::from(self.group_bytes) * 8;
+        self.components.len() * usize::from(self.group_samples) <= bits
+    }
+
     /// Whether it is one that a plane can have: what stands in a handle or a policy is not believed.
     ///
     /// # Errors
@@ -191,6 +197,9 @@ impl PlaneShape {
         }
         if self.components.is_empty() {
             return Err("at least one component in every plane");
+        }
+        if !self.has_room() {
+            return Err("at least a bit in a group's bytes for each component of its samples");
         }
         let bits = i16::from(self.group_bytes) * 8;
         let fits = |part: &Component| match self.group_samples {
