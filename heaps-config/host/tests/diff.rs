@@ -306,6 +306,56 @@ fn compressions() {
     assert!(found[0].example.as_ref().unwrap().before.contains("RGBX_8888 compressed"), "{found:#?}");
 }
 
+/// What a buffer's handle and its first bytes say of blocks, with the same planes and bytes.
+#[test]
+fn compressions_that_are_told_or_begin_otherwise() {
+    let with = |more: &str| policy(&format!("{}{more}", linear()));
+    let one = |before: &str, after: &str| {
+        let found = diff(&with(before), &with(after));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].example.is_some(), "{found:#?}");
+        (found[0].cause, found[0].what.clone())
+    };
+    let written = format!("{AFBC}    initialise = \"afbc\"\n");
+    let headers = "compression \"afbc\" has other headers written into new buffers";
+    assert_eq!(one(AFBC, &written), (Cause::Compression, headers.to_owned()));
+    assert_eq!(one(&written, AFBC), (Cause::Compression, headers.to_owned()));
+    // UBWC: the headers' own type, and which comes first.
+    let of = |more: &str| format!("{}    {more}\n", AFBC.replace("0x0800000000000051", "0x0500000000000001"));
+    let lies = (Cause::Compression, "compression \"afbc\" lies otherwise".to_owned());
+    let typed = |number: u32| of(&format!("type_name = \"QTI\"\n    header_planes = true\n    header_type = {number}"));
+    assert_eq!(one(&typed(20004), &typed(20005)), lies);
+    assert_eq!(one(&of(""), &of("body_first = true")), lies);
+}
+
+#[test]
+fn types_of_metadata_are_told_by_their_names() {
+    let entry = |name: &str, value: i64, more: &str| {
+        format!("[[vendor_metadata]]\nname = \"{name}\"\ntype = \"QTI\"\nvalue = {value}\n{more}\n")
+    };
+    let rate = entry("rate", 10006, "encoding = \"f32\"\nstored = true");
+    let heap = entry("heap", 10032, "encoding = \"string\"\ncomputed = \"heap_name\"");
+    let found = |before: &[&str], after: &[&str]| {
+        let of = |types: &[&str]| policy(&format!("{}\n{}", reference(), types.concat()));
+        let found = diff(&of(before), &of(after));
+        assert!(found.iter().all(|it| it.cause == Cause::Vocabulary), "{found:#?}");
+        found.into_iter().map(|it| (it.what, it.before_at, it.after_at)).collect::<Vec<_>>()
+    };
+    let at = |at: usize| Some(heaps_config::KeyPath::item("vendor_metadata", at));
+    let alike = "told by the mapper, and allocated alike";
+    let says = |what: &str, before, after| vec![(what.to_owned(), before, after)];
+    let new = format!("vendor_metadata \"heap\", QTI 10032, is new: {alike}");
+    assert_eq!(found(&[&rate], &[&rate, &heap]), says(&new, None, at(1)));
+    let gone = format!("vendor_metadata \"rate\", QTI 10006, is gone: {alike}");
+    assert_eq!(found(&[&rate, &heap], &[&heap]), says(&gone, at(0), None));
+    let other = format!("vendor_metadata \"rate\", QTI 10006, says another thing, or of others: {alike}");
+    assert_eq!(found(&[&rate], &[&rate.replace("f32", "u32")]), says(&other, at(0), at(0)));
+    assert_eq!(found(&[&rate], &[&rate.replace("\"rate\"", "\"hertz\"")]), []);
+    let order = "types of vendor_metadata are in another order: of one type the first that holds is told";
+    let all = Some(heaps_config::KeyPath::ROOT.key("vendor_metadata"));
+    assert_eq!(found(&[&rate, &heap], &[&heap, &rate]), says(order, all.clone(), all));
+}
+
 /// A rule may ask what the format became, or whether it is compressed: what it does not take is left to the rules behind it.
 #[test]
 fn rules_that_ask_what_the_format_became() {

@@ -5,8 +5,9 @@ use crate::expect::{explain_line, summary};
 use crate::lint::region::{Cube, Region, Space, Witness};
 use gralloc_allocator::explain::admitted;
 use gralloc_allocator::{plan, Plan, Refusal, Unsupported};
-use gralloc_buffer::layout::{Planes, TypeName};
-use gralloc_buffer::{Descriptor, PixelFormat, Usage};
+use gralloc_buffer::handle::BufferInfo;
+use gralloc_buffer::layout::Planes;
+use gralloc_buffer::{BufferName, Descriptor, PixelFormat, Usage};
 use heaps_config::policy::{HeapSet, Policy};
 
 /// Widths and heights to try, small first: even ones, which every format takes, with lines that no alignment leaves as they are;
@@ -41,7 +42,7 @@ pub(super) enum By {
     Layout,
     /// Strides, planes and bytes of one layout.
     Figures,
-    /// The same, and what importers are told of it: fourcc, modifier, compression.
+    /// The same, and what its handle says of it beyond them, and what is written into it first.
     Form,
 }
 
@@ -54,7 +55,9 @@ impl By {
                     By::Fate => heaps(before.0, one) != heaps(after.0, other),
                     By::Layout => !same_layout,
                     By::Figures => same_layout && figures(one) != figures(other),
-                    By::Form => same_layout && (figures(one) != figures(other) || told(one) != told(other)),
+                    By::Form => {
+                        same_layout && (figures(one) != figures(other) || told(before.0, one) != told(after.0, other))
+                    }
                 }
             }
             (Err(one), Err(other)) => self == By::Fate && reason(one) != reason(other),
@@ -68,9 +71,13 @@ fn figures(plan: &Plan<'_>) -> (u64, Planes) {
     (plan.bytes, plan.planes)
 }
 
-/// What importers are told.
-fn told(plan: &Plan<'_>) -> (u32, u64, Option<(TypeName, i32)>) {
-    (plan.fourcc(), plan.modifier(), plan.resolved.compress.map(|entry| (entry.type_name, entry.type_value)))
+/// What the handle says of fourcc, modifier, compression, planes' own shapes and mapping, and what new headers hold, of a buffer from the
+/// first heap.
+fn told(policy: &Policy, plan: &Plan<'_>) -> Option<impl PartialEq> {
+    let heap = policy.heap(plan.candidates_in_order().next()?)?;
+    let info = plan.buffer_info(policy, heap, 0, BufferName::default());
+    let BufferInfo { fourcc, modifier, compression, own, mappable, .. } = info;
+    Some((fourcc, modifier, compression, own, mappable, plan.initial_headers(heap)))
 }
 
 type Answer<'p> = Result<Plan<'p>, Refusal>;

@@ -187,7 +187,10 @@ pub(super) fn compressions(space: &Space, before: &Policy, after: &Policy, diffe
             let cuts = first.iter().take(i).chain(second.iter().take(j));
             let example = example::within((before, after), space, &start, cuts, By::Form);
             let (was, is) = (name(before, i), name(after, j));
+            let initialise = own.and_then(|entry| entry.initialise);
+            let same_but_headers = blocks_of(own) == blocks_of(others).map(|entry| Compress { initialise, ..entry });
             let what = match was == is {
+                true if same_but_headers => format!("compression {was} has other headers written into new buffers"),
                 true => format!("compression {was} lies otherwise"),
                 false => format!("{was} compressed what {is} compresses now"),
             };

@@ -4,7 +4,7 @@ use super::example::By;
 use super::heaps::bound;
 use super::{example, Cause, Difference, Example};
 use gralloc_buffer::{DescriptorOption, PixelFormat, Usage};
-use heaps_config::policy::{AcceptedOption, Policy};
+use heaps_config::policy::{AcceptedOption, Policy, VendorMetadata};
 use heaps_config::{show_bytes, KeyPath};
 
 fn said(cause: Cause, what: impl Into<String>, before: Option<KeyPath>, after: Option<KeyPath>) -> Difference {
@@ -55,16 +55,51 @@ pub(super) fn limits(before: &Policy, after: &Policy, differences: &mut Vec<Diff
         let pool = Some(KeyPath::ROOT.key("pool"));
         differences.push(said(Cause::Limit, what, pool.clone(), pool));
     }
-    if before.vendor_metadata != after.vendor_metadata {
-        let what = "the vendor's types of metadata are others: told by the mapper, and allocated alike";
-        let at = Some(KeyPath::ROOT.key("vendor_metadata"));
-        differences.push(said(Cause::Vocabulary, what, at.clone(), at));
-    }
+    metadata(before, after, differences);
     let (was, is) = (before.heap_name(before.metadata_heap), after.heap_name(after.metadata_heap));
     if was != is {
         let at = Some(KeyPath::ROOT.key("metadata").key("heap"));
         let what = format!("shared metadata was in {was} and is in {is}: of every buffer");
         differences.push(said(Cause::Heap, what, at.clone(), at));
+    }
+}
+
+/// Types of a vendor's metadata that only one policy has, or has otherwise: their own names are no difference.
+fn metadata(before: &Policy, after: &Policy, differences: &mut Vec<Difference>) {
+    let unnamed = |policy: &Policy| -> Vec<VendorMetadata> {
+        let types = policy.vendor_metadata.iter();
+        types.map(|entry| VendorMetadata { name: String::new(), ..entry.clone() }).collect()
+    };
+    let (first, second) = (unnamed(before), unnamed(after));
+    if first == second {
+        return;
+    }
+    let earlier = differences.len();
+    let mut differ = |entry: &VendorMetadata, fate: &str, was: Option<usize>, is: Option<usize>| {
+        let VendorMetadata { name, type_name, value, .. } = entry;
+        let what =
+            format!("vendor_metadata \"{name}\", {type_name} {value}, {fate}: told by the mapper, and allocated alike");
+        let at = |at: Option<usize>| at.map(|at| KeyPath::item("vendor_metadata", at));
+        differences.push(said(Cause::Vocabulary, what, at(was), at(is)));
+    };
+    let mut paired = Vec::new();
+    for (at, entry) in before.vendor_metadata.iter().enumerate() {
+        if first.get(at).is_some_and(|known| second.contains(known)) {
+            continue;
+        }
+        let twin = after.vendor_metadata.iter().position(|other| other.name == entry.name);
+        paired.extend(twin);
+        differ(entry, if twin.is_some() { "says another thing, or of others" } else { "is gone" }, Some(at), twin);
+    }
+    for (at, entry) in after.vendor_metadata.iter().enumerate() {
+        if !paired.contains(&at) && second.get(at).is_some_and(|known| !first.contains(known)) {
+            differ(entry, "is new", None, Some(at));
+        }
+    }
+    if differences.len() == earlier {
+        let what = "types of vendor_metadata are in another order: of one type the first that holds is told";
+        let at = Some(KeyPath::ROOT.key("vendor_metadata"));
+        differences.push(said(Cause::Vocabulary, what, at.clone(), at));
     }
 }
 
