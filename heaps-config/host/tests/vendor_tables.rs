@@ -54,6 +54,16 @@ fn refused(policy: &Policy, format: &'static str, usage: &'static str, cause: &s
     assert_eq!(plan(policy, asked(format, usage, 1920, 1080)).unwrap_err(), cause, "{format} {usage}");
 }
 
+/// Each has some of its worked examples in it, so that `heapctl test` tries them beside what a board adds.
+#[test]
+fn every_table_s_own_expectations_hold() {
+    for (name, text) in TABLES {
+        let linted = lint(Source::text(name, text, Format::Toml));
+        assert!(linted.expectations().len() > 1, "{name}");
+        common::holds(&linted);
+    }
+}
+
 /// YUV has 128 bytes and an even height, RGB 64 bytes, whatever hardware it is for.
 #[test]
 fn rockchip_aligns_every_format() {
