@@ -341,7 +341,9 @@ fn types_of_metadata_are_told_by_their_names() {
         assert!(found.iter().all(|it| it.cause == Cause::Vocabulary), "{found:#?}");
         found.into_iter().map(|it| (it.what, it.before_at, it.after_at)).collect::<Vec<_>>()
     };
-    let at = |at: usize| Some(heaps_config::KeyPath::item("vendor_metadata", at));
+    // Behind the profile's own.
+    let own = policy(&reference()).vendor_metadata.len();
+    let at = |at: usize| Some(heaps_config::KeyPath::item("vendor_metadata", own + at));
     let alike = "told by the mapper, and allocated alike";
     let says = |what: &str, before, after| vec![(what.to_owned(), before, after)];
     let new = format!("vendor_metadata \"heap\", QTI 10032, is new: {alike}");

@@ -167,6 +167,50 @@ fn tables_of_arm_and_rockchip_have_the_types_of_their_clients() {
     }
 }
 
+/// Names, numbers and C types of `QtiGrallocMetadata.h`, each written by `android::gralloc4` (`encodeUint32` and the like), so with the
+/// type before it; and of `PixelMetadataType`, whose mapper copies bare bytes (`utils::encode`).
+#[test]
+fn tables_of_qualcomm_and_pixel_have_the_types_of_their_clients() {
+    const QTI: &str = "QTI";
+    const PIXEL: &str = "android.hardware.graphics.common.PixelMetadataType";
+    /// `VIDEO_HDR`, the first.
+    const FIRST: i64 = i64::MAX - (1 << 16);
+    let stored = |value, encoding, bytes| (QTI, value, encoding, VendorContent::Stored(bytes));
+    let computed = |name, value, encoding, what| (name, value, encoding, VendorContent::Computed(what));
+    let qualcomm = vec![
+        stored(10000, Encoding::U64, 8),
+        stored(10002, Encoding::I32, 4),
+        stored(10003, Encoding::U32, 4),
+        stored(10006, Encoding::F32, 4),
+        stored(10008, Encoding::U32, 4),
+        stored(10009, Encoding::U32, 4),
+        computed(QTI, 10012, Encoding::I32, Computed::Fd),
+        computed(QTI, 10014, Encoding::U32, Computed::AlignedWidth),
+        computed(QTI, 10015, Encoding::U32, Computed::AlignedHeight),
+        (QTI, 10032, Encoding::Text, VendorContent::HeapName),
+        stored(10033, Encoding::I64, 8),
+    ];
+    let pixel = vec![
+        computed(PIXEL, FIRST + 2, Encoding::I32, Computed::PlaneFds),
+        computed(PIXEL, FIRST + 3, Encoding::U64, Computed::Areas),
+        (PIXEL, FIRST + 4, Encoding::U32, VendorContent::Format),
+        (PIXEL, FIRST + 6, Encoding::Bytes, VendorContent::Stored(8)),
+    ];
+    let own = Framing { header: true, counted: true };
+    let bare = Framing { header: false, counted: false };
+    for (text, types, framing) in [
+        (include_str!("../../vendors/qualcomm.toml"), qualcomm, own),
+        (include_str!("../../vendors/pixel.toml"), pixel, bare),
+    ] {
+        let linted = lint(Source::text("vendor.toml", text, Format::Toml));
+        let found = &linted.policy().unwrap().vendor_metadata;
+        let said: Vec<_> =
+            found.iter().map(|one| (one.type_name.as_str(), one.value, one.encoding, one.content.clone())).collect();
+        assert_eq!(said, types);
+        assert!(found.iter().all(|one| one.framing == framing));
+    }
+}
+
 fn afbc(keys: &str) -> String {
     format!(
         "[[compress]]\nname = \"afbc\"\nany_of = [\"GPU_TEXTURE\"]\nlayouts = [\"RGBA_8888\"]\nfourcc = \"AB24\"\n\
