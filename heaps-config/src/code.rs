@@ -81,7 +81,7 @@ codes! {
     AlignUnused = "align-unused", Warning, "The alignment requires nothing.";
     IgnoredKey = "ignored-key", Warning, "The key says nothing here: another key, or the absence of one, takes its meaning away.";
     AlignSlipped = "align-slipped", Warning, "An alignment for a format by name; a flexible format that becomes the same layout, or a vendor's that is like it, slips past it.";
-    AlignImpossible = "align-impossible", Error, "No number is all that the alignment asks for, alone or with others that apply to the same buffer, or none that 64 bits hold.";
+    AlignImpossible = "align-impossible", Error, "No number is all that the alignment asks for, alone or with others that apply to the same buffer, or none that 64 bits hold or a request may have.";
 }
 
 impl fmt::Display for Code {

@@ -4,7 +4,7 @@
 use crate::code::Code;
 use crate::document::{Document, FormatDoc, PlaneDoc};
 use crate::finding::{Finding, KeyPath};
-use crate::policy::VendorFormat;
+use crate::policy::{VendorFormat, MAX_FORMATS};
 use crate::reader::multiple;
 use gralloc_buffer::layout::afbc;
 use gralloc_buffer::layout::compression::NO_MODIFIER;
@@ -45,7 +45,11 @@ fn four_letters(text: &str) -> Option<u32> {
 /// The formats of a document. What is wrong goes to `findings`; such a format is still one that names find.
 pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Vec<VendorFormat> {
     let mut formats: Vec<VendorFormat> = Vec::new();
-    for (at, doc) in document.formats.iter().enumerate() {
+    if document.formats.len() > MAX_FORMATS {
+        let message = format!("{} formats: a policy holds at most {MAX_FORMATS}", document.formats.len());
+        findings.push(Finding::new(Code::VendorFormat, KeyPath::item("format", MAX_FORMATS), message));
+    }
+    for (at, doc) in document.formats.iter().enumerate().take(MAX_FORMATS) {
         let path = KeyPath::item("format", at);
         let format = one(doc, &path, findings);
         if let Some(other) = formats.iter().position(|known| known.value == format.value) {

@@ -12,6 +12,10 @@ use serde::Serialize;
 /// Most heaps in one policy: a [`HeapSet`] is one word.
 pub const MAX_HEAPS: usize = 64;
 
+/// Most formats of a vendor's in one policy. The headers that are known name fewer than half as many, ASTC's included, and formats are held
+/// against one another in pairs.
+pub const MAX_FORMATS: usize = 256;
+
 /// A heap's index in [`Policy::heaps`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HeapId(pub u8);

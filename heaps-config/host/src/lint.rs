@@ -57,6 +57,7 @@ pub fn lint_tree(tree: &Tree) -> Validated {
     ready::check(policy, &mut more);
     let unresolved = more.iter().any(|finding| finding.code == Code::UnresolvedFormat);
     must::check(policy, unresolved, &mut more);
+    align::without_room(policy, &mut more);
     findings.append(&mut more);
     validated
 }

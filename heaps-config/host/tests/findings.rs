@@ -276,6 +276,23 @@ fn at_most_64_heaps() {
 }
 
 #[test]
+fn at_most_256_formats() {
+    let formats = |count: usize| -> String {
+        let one = |at: usize| {
+            let mark = if at == 256 { "#!" } else { "" };
+            format!(
+                "[[format]] {mark}\nname = \"F{at}\"\nvalue = {}\nlike = \"NV12\"\nfourcc = \"NV12\"\n",
+                0x1000 + at
+            )
+        };
+        (0..count).map(one).collect()
+    };
+    only(&with(&formats(257)), Code::VendorFormat, "format[256]");
+    let most = lint_text(&with(&formats(256)));
+    assert!(most.loadable().is_some(), "{}", most.render(false));
+}
+
+#[test]
 fn vendor_bits() {
     let found = only(&with("[vendor_usage]\nMINE = 27 #!"), Code::VendorBit, "vendor_usage.MINE");
     assert_eq!(found.finding.help.as_deref(), Some("allowed: 28 to 31 and 48 to 63"));
@@ -722,7 +739,8 @@ fn compressions_are_what_their_modifier_says() {
             false => plane(more),
         };
         let text = compress(&format!("modifier = {modifier} #!\ngrid = [{grid}]"));
-        text.replace("layouts = [\"RGBA_8888\"]", &format!("layouts = [\"{layout}\"]")).replace("AB24", &fourcc(layout))
+        let fourcc = if layout == "RGB_565" { "BG16".to_owned() } else { fourcc(layout) };
+        text.replace("layouts = [\"RGBA_8888\"]", &format!("layouts = [\"{layout}\"]")).replace("AB24", &fourcc)
     };
     assert!(lint_text(&of("NV12", "0x0800000000000144", "")).findings.is_empty());
     for (layout, modifier, more) in [
@@ -1297,6 +1315,10 @@ fn compressions_that_never_apply() {
     let becomes = format!("[[resolve]]\nformat = \"IMPLEMENTATION_DEFINED\"\n{video}\nto = \"NV15\"\n[[resolve]]");
     let becomes = entry("formats = [\"IMPLEMENTATION_DEFINED\"]").replacen("[[resolve]]", &becomes, 1);
     assert!(lint_text(&becomes).findings.is_empty(), "{}", lint_text(&becomes).render(false));
+    // Every PROTECTED request is denied, so that nobody ever has the format.
+    only(&entry("all_of = [\"PROTECTED\"]"), Code::Contradiction, "format[0].linear");
+    let others = lint_text(&entry("none_of = [\"PROTECTED\"]"));
+    assert!(others.findings.is_empty(), "{}", others.render(false));
     // No format of AIDL's lies as I420, and nothing becomes it.
     let found = only(
         &compress("grid = [{}]")
@@ -1306,6 +1328,20 @@ fn compressions_that_never_apply() {
         "compress[0].layouts",
     );
     assert!(found.finding.message.contains("no format is I420"), "{found:?}");
+}
+
+/// `Documentation/gpu/afbc.rst`: its formats are those whose components come in the order R, G, B from the lowest bit on.
+#[test]
+fn rgb_565_in_blocks_is_bgr565() {
+    let text = |fourcc: &str| {
+        let grid = "{ block = [16, 16], block_align = 128, header_bytes = 16, header_align = 1024 }";
+        compress(&format!("modifier = 0x0800000000000041\ngrid = [{grid}]"))
+            .replace("RGBA_8888", "RGB_565")
+            .replace("\"AB24\"", &format!("\"{fourcc}\" #!"))
+    };
+    only(&text("RG16"), Code::Compression, "compress[0].fourcc");
+    let right = lint_text(&text("BG16"));
+    assert!(right.findings.is_empty(), "{}", right.render(false));
 }
 
 /// Of 4:2:2 in one plane no headers are known, and the allocator refuses what it cannot write.
@@ -1386,6 +1422,20 @@ fn an_alignment_that_no_request_has_room_for_is_named_and_not_the_limit() {
     assert!(found.finding.message.contains("the limit is"), "{found:?}");
     let text = with("[[align]]\nname = \"a\"\nsize_bytes = 2147483648 #!");
     only(&text, Code::MustAllocate, "align[0].size_bytes");
+}
+
+/// Of layouts that no device must have, so that nobody else speaks of it.
+#[test]
+fn an_alignment_that_leaves_no_room_for_a_pixel_is_named() {
+    for (key, value) in
+        [("padding_lines", "4294967295"), ("least_of_luma", "[4294967295, 1]"), ("tail_bytes", "268435456")]
+    {
+        let align = |value: &str| with(&format!("[[align]]\nname = \"a\"\nlayouts = [\"P010\"]\n{key} = {value} #!"));
+        only(&align(value), Code::AlignImpossible, &format!("align[0].{key}"));
+    }
+    // One byte fewer than what `[limits]` has for a request, less a pixel and its chroma.
+    let fits = lint_text(&with("[[align]]\nname = \"a\"\nlayouts = [\"P010\"]\ntail_bytes = 268435392"));
+    assert!(fits.findings.is_empty(), "{}", fits.render(false));
 }
 
 #[test]

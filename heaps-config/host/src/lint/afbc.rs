@@ -187,6 +187,11 @@ pub(super) fn of_afbc(entry: &Compress, named: &[Named<'_>]) -> Vec<(&'static st
     say(has(DOUBLE_BODY) && superblock != 1, "modifier", "a double body is of 16x16 blocks");
     let in_order = !named.is_empty() && named.iter().all(Named::is_in_order);
     say(has(YTR) && !in_order, "modifier", "the colour transform (bit 4) is for components in the order R, G, B");
+    say(
+        entry.fourcc == Layout::Rgb565.fourcc(),
+        "fourcc",
+        "RGB_565 in blocks is BGR565 by the order of its components: \"BG16\"",
+    );
     say(has(SPLIT) && any(&|named| named.is_565()), "modifier", "RGB_565 has no split blocks (bit 5)");
     say(
         has(SPLIT) && WIDE.contains(&superblock) && any(&|named| named.is_subsampled()),

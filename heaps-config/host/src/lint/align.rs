@@ -57,9 +57,8 @@ pub(super) fn check(document: &Document, policy: &Policy, findings: &mut Vec<Fin
     }
 }
 
-/// The key with which a small picture can no longer be laid out: of one of the layouts that the entry names, else of four bytes a
-/// pixel.
-fn impossible(align: &Alignment, policy: &Policy) -> Option<&'static str> {
+/// The layouts that the entry names; else one of four bytes a pixel.
+fn forms<'p>(align: &Alignment, policy: &'p Policy) -> Vec<Form<'p>> {
     let formats = align.when.formats.iter().filter_map(|format| match format {
         PixelFormat::Vendor(value) => Some(LayoutName::Vendor(*value)),
         format => Layout::of(*format).map(LayoutName::Table),
@@ -72,16 +71,49 @@ fn impossible(align: &Alignment, policy: &Policy) -> Option<&'static str> {
     if forms.is_empty() {
         forms.push(Layout::Rgba8888.form());
     }
-    forms.iter().find_map(|form| {
+    forms
+}
+
+/// The first of the entry's wishes with which some of them are such.
+fn first_key(align: &Alignment, are: impl Fn(&[Ask]) -> bool) -> Option<&'static str> {
+    let asks = (1..=align.asks.len()).filter_map(|count| align.asks.get(..count)).find(|asks| are(asks))?;
+    asks.last().map(|ask| ask.key())
+}
+
+/// The key with which a small picture can no longer be laid out.
+fn impossible(align: &Alignment, policy: &Policy) -> Option<&'static str> {
+    forms(align, policy).iter().find_map(|form| {
         let fits = |asks: &[Ask]| {
             let mut needs = Needs::NONE;
             needs.apply(asks, align.combine)?;
             form.measure(64, 64, 1, &needs)
         };
-        let asks =
-            (1..=align.asks.len()).filter_map(|count| align.asks.get(..count)).find(|asks| fits(asks).is_none())?;
-        asks.last().map(|ask| ask.key())
+        first_key(align, |asks| fits(asks).is_none())
     })
+}
+
+/// Reports alignments with which one pixel has more bytes than a request may, of all that they name. Of what something was said already,
+/// nothing is.
+pub(super) fn without_room(policy: &Policy, findings: &mut Vec<Finding>) {
+    let limit = policy.limits.request_bytes;
+    for (at, align) in policy.alignments.iter().enumerate().filter(|(_, align)| align.when.compressed != Some(true)) {
+        let path = KeyPath::item("align", at);
+        if findings.iter().any(|said| said.path == path || said.path.parent().as_ref() == Some(&path)) {
+            continue;
+        }
+        let bytes = |form: &Form<'_>, asks: &[Ask]| {
+            let mut needs = Needs::NONE;
+            needs.apply(asks, align.combine)?;
+            form.measure(1, 1, 1, &needs).map(|measured| measured.layer_bytes)
+        };
+        let beyond = |asks: &[Ask]| {
+            forms(align, policy).iter().all(|form| bytes(form, asks).map_or(true, |bytes| bytes > limit))
+        };
+        let Some(key) = first_key(align, beyond) else { continue };
+        let message = format!("align \"{}\" has one pixel take more than any request may: all are refused", align.name);
+        let finding = Finding::new(Code::AlignImpossible, path.key(key), message);
+        findings.push(finding.related(KeyPath::ROOT.key("limits").key("request"), "the most that one may"));
+    }
 }
 
 /// A flexible format that becomes a layout of `formats` without being listed itself, with a usage that both take.

@@ -9,7 +9,7 @@ use super::region::{Left, Region};
 use gralloc_buffer::layout::{afbc, Contract, Form, Needs, PlaneShape, MAX_PLANES};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
 use heaps_config::policy::{
-    Action, Alignment, Compress, Condition, LayoutName, Policy, Term, VendorFormat, VendorMetadata,
+    Action, Alignment, Compress, Condition, LayoutName, Policy, Rule, Term, VendorFormat, VendorMetadata,
 };
 use heaps_config::Code;
 use heaps_config::{Finding, KeyPath};
@@ -148,6 +148,47 @@ fn reached(reach: &Reach, policy: &Policy, findings: &mut Vec<Finding>) {
     for at in 0..policy.resolutions.len() {
         findings.extend(unmapped(reach, policy, at));
     }
+    for (at, format) in policy.formats.iter().enumerate().filter(|(_, format)| !format.linear) {
+        if never_served(reach, policy, format, &own) == Some(true) {
+            let message = format!(
+                "format \"{}\" can never be had: no rule has a heap for what its [[compress]] takes",
+                format.name
+            );
+            let help = "it has no linear form; another condition of the [[compress]], or a rule for such requests";
+            findings
+                .push(Finding::new(Code::Contradiction, KeyPath::item("format", at).key("linear"), message).help(help));
+        }
+    }
+}
+
+/// Whether the rules refuse all that a format's compressions take, asked for as itself or as what becomes it; `None` where that is not
+/// decided, or nothing takes it, of which is spoken elsewhere.
+fn never_served(reach: &Reach, policy: &Policy, format: &VendorFormat, own: &[Region]) -> Option<bool> {
+    let space = &reach.space;
+    let taking = policy.compressions.iter().zip(own).filter(|(entry, region)| {
+        may_take(entry, format, policy) && contradiction(&entry.when).is_none() && !region.is_empty()
+    });
+    let mut asked = space.only_format(space.sensible()?, PixelFormat::Vendor(format.value));
+    let name = LayoutName::Vendor(format.value);
+    for at in (0..policy.resolutions.len()).filter(|at| policy.resolutions.get(*at).map(|it| it.layout) == Some(name)) {
+        asked.extend(space.intersect(&space.resolved_by(policy, at)?, &space.sensible()?)?);
+    }
+    let mut refused = None;
+    for (_, region) in taking {
+        let region = space.intersect(region, &asked)?;
+        for (at, _) in serving(policy) {
+            if reach.taken(at, &region, &[]) != Left::Nothing {
+                return Some(false);
+            }
+        }
+        refused = Some(!region.is_empty()).filter(|yes| *yes).or(refused);
+    }
+    refused
+}
+
+/// Rules that have heaps, each with its place.
+fn serving(policy: &Policy) -> impl Iterator<Item = (usize, &Rule)> {
+    policy.rules.iter().enumerate().filter(|(_, rule)| matches!(rule.action, Action::Heaps { .. }))
 }
 
 /// A request of the CPU that a resolution turns into a format which no CPU maps, and a rule would serve: it is refused for what the
@@ -159,8 +200,7 @@ fn unmapped(reach: &Reach, policy: &Policy, at: usize) -> Option<Finding> {
     let space = &reach.space;
     let cpu = space.term(Term::Any(Usage::CPU_READ_MASK | Usage::CPU_WRITE_MASK));
     let asked = space.intersect(&space.resolved_by(policy, at)?, &space.intersect(&space.sensible()?, &cpu)?)?;
-    let serves = |rule: &usize| matches!(policy.rules.get(*rule).map(|rule| &rule.action), Some(Action::Heaps { .. }));
-    let witness = (0..policy.rules.len()).filter(serves).find_map(|rule| match reach.taken(rule, &asked, &[]) {
+    let witness = serving(policy).find_map(|(rule, _)| match reach.taken(rule, &asked, &[]) {
         Left::Some(witness) => Some(witness),
         Left::Nothing | Left::Undecided => None,
     })?;
