@@ -1,7 +1,7 @@
 //! `aosp-check`: one of the checks, or all of them; and what the SELinux rules of a board's own policy are.
 
 use anyhow::{Context, Result};
-use aosp_check::platform::RELEASES;
+use aosp_check::platform::{Release, OLDEST_RUSTC, RELEASES};
 use aosp_check::{aidl, android, declarations, sepolicy, soong, tree, Report};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ enum Check {
 
 #[derive(clap::Args)]
 struct Tree {
-    /// By the own compiler of each release, and its clippy, not of the lowest alone
+    /// By the own compiler of each release, and its clippy, not by the oldest alone
     #[arg(long)]
     every_compiler: bool,
 }
@@ -166,14 +166,17 @@ fn trees(args: &Args, every_compiler: bool) -> Result<Report> {
     for release in RELEASES {
         report.merge(tree::check(&args.root, release, &args.target)?);
     }
-    // One release for each compiler: the first that has it.
-    let mut seen: Vec<&str> = Vec::new();
-    for release in RELEASES {
-        if seen.contains(&release.rustc) || !(every_compiler || seen.is_empty()) {
-            continue;
+    // One release for each compiler: the first that has it. The lowest release's code by one that is older yet.
+    let mut compilers: Vec<(&Release, &str)> = Vec::new();
+    let oldest = RELEASES.first().map(|lowest| (lowest, OLDEST_RUSTC));
+    let own = RELEASES.iter().map(|release| (release, release.rustc)).filter(|_| every_compiler);
+    for (release, rustc) in oldest.into_iter().chain(own) {
+        if !compilers.iter().any(|(_, seen)| *seen == rustc) {
+            compilers.push((release, rustc));
         }
-        seen.push(release.rustc);
-        report.merge(tree::check_with_own_compiler(&args.root, release, &args.target)?);
+    }
+    for (release, rustc) in compilers {
+        report.merge(tree::check_by_compiler(&args.root, release, rustc, &args.target)?);
     }
     Ok(report)
 }

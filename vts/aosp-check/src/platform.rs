@@ -41,7 +41,7 @@ pub const RELEASES: &[Release] = &[
         config: &[("gralloc_dmaheap", "graphics_common", "v5")],
         graphics_common: "V5",
         instead: &[],
-        rustc: "1.78.0",
+        rustc: "1.81.0",
     },
     Release {
         name: "15-qpr2",
@@ -50,7 +50,7 @@ pub const RELEASES: &[Release] = &[
         config: &[],
         graphics_common: "V6",
         instead: &[],
-        rustc: "1.78.0",
+        rustc: "1.81.0",
     },
     Release { name: "16", age: SIXTEEN, column: 1, config: &[], graphics_common: "V6", instead: &[], rustc: "1.83.0" },
     // Of the trees after 16 the interfaces are known; of the crates' versions those of one tree, whose release is not. What 16 QPR2
@@ -63,7 +63,7 @@ pub const RELEASES: &[Release] = &[
         config: &[("gralloc_dmaheap", "graphics_common", "v7")],
         graphics_common: "V7",
         instead: &[("nix", "0.30.1")],
-        // A tree between 16 and 17 has it, of which nothing more is known.
+        // So has a tree of 16 QPR2 of 2025-12-18.
         rustc: "1.88.0",
     },
     // 17's own matrix (202604) stops at version 2 of the allocator; a later one (202704) knows 3.
@@ -104,7 +104,11 @@ const QPR2: usize = 2;
 const SIXTEEN: usize = 3;
 const SEVENTEEN: usize = 4;
 
-/// The compiler of the oldest release, for manifests: that of its [`Release::rustc`].
+/// The oldest compiler that the device's code has to be content with: base 15's (`android-15.0.0_r1` to `_r5`), older than any that
+/// [`RELEASES`] have.
+pub const OLDEST_RUSTC: &str = "1.78.0";
+
+/// The same for manifests.
 pub const RUST_VERSION: &str = "1.78";
 
 /// Where a module may be linked.

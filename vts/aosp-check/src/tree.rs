@@ -310,12 +310,11 @@ fn this_cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// The same with the release's own compiler and its clippy, which Soong runs over each module; a skip where rustup has them not.
+/// The same by a version of the compiler and its clippy, which Soong runs over each module; a skip where rustup has them not.
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_with_own_compiler(root: &Path, release: &Release, target: &Path) -> Result<Report> {
-    let version = release.rustc;
+pub fn check_by_compiler(root: &Path, release: &Release, version: &str, target: &Path) -> Result<Report> {
     let rustup = || {
         let mut rustup = Command::new("rustup");
         // What a Cargo and rustup above have set: this Cargo would take it for itself and its compiler.
@@ -324,8 +323,8 @@ pub fn check_with_own_compiler(root: &Path, release: &Release, target: &Path) ->
     };
     if !rustup().args(["clippy-driver", "--version"]).output().is_ok_and(|said| said.status.success()) {
         let mut report = Report::default();
-        let why = format!("rustc {version}: `rustup toolchain install {version} --profile minimal -c clippy` gives it");
-        report.skipped.push(format!("Android {} by its own compiler: no {why}", release.name));
+        let how = format!("`rustup toolchain install {version} --profile minimal -c clippy` gives it");
+        report.skipped.push(format!("Android {} by rustc {version}, which is not there: {how}", release.name));
         return Ok(report);
     }
     let name = format!("{} by rustc {version}", release.name);

@@ -5,7 +5,7 @@
 
 mod common;
 
-use aosp_check::platform::{Release, RELEASES};
+use aosp_check::platform::{Release, OLDEST_RUSTC, RELEASES};
 use aosp_check::{soong, tree, Report};
 use common::{each_is_found, fault, finding, root, Copy, Fault};
 use std::fs;
@@ -336,12 +336,12 @@ fn what_only_later_releases_crates_have_is_found_in_16_and_not_in_17() {
     }
 }
 
-/// The lowest release's tree with code behind what a file has, by that release's own compiler and its clippy.
-fn with_code_by_the_lowest_compiler(file: &str, code: &str) -> Option<Report> {
+/// The lowest release's tree with code behind what a file has, by the oldest compiler that is held and its clippy.
+fn with_code_by_the_oldest_compiler(file: &str, code: &str) -> Option<Report> {
     let copy = Copy::shared();
     append(&copy, file, code);
     let build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../android");
-    let report = tree::check_with_own_compiler(copy.root(), &RELEASES[0], &build).unwrap();
+    let report = tree::check_by_compiler(copy.root(), &RELEASES[0], OLDEST_RUSTC, &build).unwrap();
     if let [skipped] = &report.skipped[..] {
         println!("SKIP: {skipped}");
         assert!(skipped.contains("rustup toolchain install 1.78.0"), "{skipped}");
@@ -350,12 +350,12 @@ fn with_code_by_the_lowest_compiler(file: &str, code: &str) -> Option<Report> {
     Some(report)
 }
 
-/// What the language got after the lowest release's compiler, which no lint of a later one sees.
+/// What the language got after the oldest compiler, which no lint of a later one sees.
 #[test]
-fn a_construct_that_the_lowest_release_s_compiler_lacks_is_found() {
+fn a_construct_that_the_oldest_compiler_lacks_is_found() {
     let file = "service/dmabuf/src/fd.rs";
     let code = "/// Anything.\npub fn wide<T: TryInto<u64, Error: std::fmt::Debug>>(value: T) -> u64 {\n    value.try_into().unwrap_or(0)\n}\n";
-    let Some(report) = with_code_by_the_lowest_compiler(file, code) else { return };
+    let Some(report) = with_code_by_the_oldest_compiler(file, code) else { return };
     let found = finding(&report, "associated type bounds are unstable");
     assert!(
         found.place.file.ends_with(file) && found.message.starts_with("Android 15-qpr1 by rustc 1.78.0: "),
@@ -366,7 +366,7 @@ fn a_construct_that_the_lowest_release_s_compiler_lacks_is_found() {
 /// Soong runs clippy over every module; what it names `android` denies unsafe blocks that say nothing of themselves, and each warning.
 /// To an old compiler what only an assertion of a constant names is dead code.
 #[test]
-fn what_soong_s_clippy_and_the_lowest_release_s_compiler_deny_is_found() {
+fn what_soong_s_clippy_and_the_oldest_compiler_deny_is_found() {
     let file = "service/dmabuf/src/fd.rs";
     let code = "const ASSERTED: usize = 8;
 const _: () = assert!(ASSERTED == 8);
@@ -379,7 +379,7 @@ pub fn first(of: &[u8]) -> u8 {
     unsafe { *of.as_ptr() }
 }
 ";
-    let Some(report) = with_code_by_the_lowest_compiler(file, code) else { return };
+    let Some(report) = with_code_by_the_oldest_compiler(file, code) else { return };
     for words in
         ["unsafe block missing a safety comment", "length comparison to zero", "constant `ASSERTED` is never used"]
     {

@@ -29,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) struct SoongArgs {
     #[command(flatten)]
     all: Args,
-    /// Compile the modules with the own compiler of each release, and its clippy, not of the lowest alone; rustup installs them
+    /// Compile the modules with the own compiler of each release, and its clippy, not by the oldest alone; rustup installs them
     #[arg(long)]
     every_compiler: bool,
 }

@@ -17,7 +17,7 @@ use crate::schedule::{self, Finding};
 use crate::selinux;
 use crate::toolchain;
 
-/// The AOSP branch's compiler that device crates must be content with. With `rust-version` in the manifest, clippy's
+/// The compiler that device crates must be content with: base 15's. With `rust-version` in the manifest, clippy's
 /// `incompatible_msrv` refuses what came later to the standard library, and Cargo refuses dependencies that ask for more; what
 /// came later to the language the step `soong` finds with that very compiler.
 const DEVICE_RUST: &str = "1.78";
@@ -140,7 +140,7 @@ pub(super) fn soong(context: &Context) -> Result<Finding> {
     Ok(read_by(oldest))
 }
 
-/// What the table says of Soong's modules, by whether the lowest release's compiler could read them, too.
+/// What the table says of Soong's modules, by whether the oldest compiler could read them, too.
 fn read_by(oldest: Result<(), String>) -> Finding {
     Finding::Passed(oldest.err().map_or_else(String::new, |why| format!("; not with rustc {DEVICE_RUST}: {why}")))
 }
@@ -174,7 +174,7 @@ mod tests {
 
     /// A pass that says nothing means that every compiler was there.
     #[test]
-    fn without_the_lowest_release_s_compiler_the_step_s_word_says_so() {
+    fn without_the_oldest_compiler_the_step_s_word_says_so() {
         assert_eq!(read_by(Ok(())), Finding::Passed(String::new()));
         let word = format!("; not with rustc {DEVICE_RUST}: no rustup");
         assert_eq!(read_by(Err("no rustup".to_owned())), Finding::Passed(word));
