@@ -58,7 +58,7 @@ pub const RELEASES: &[Release] = &[
     // takes its number.
     Release {
         name: "16-qpr2",
-        age: SIXTEEN,
+        age: SIXTEEN_QPR2,
         column: 1,
         config: &[("gralloc_dmaheap", "graphics_common", "v7")],
         graphics_common: "V7",
@@ -101,8 +101,9 @@ const AFTER_16: &[(&str, &str)] = &[
 /// Ages of [`RELEASES`]; base 15 has 0.
 const QPR1: usize = 1;
 const QPR2: usize = 2;
-const SIXTEEN: usize = 3;
-const SEVENTEEN: usize = 4;
+pub(crate) const SIXTEEN: usize = 3;
+pub(crate) const SIXTEEN_QPR2: usize = 4;
+const SEVENTEEN: usize = 5;
 
 /// The oldest compiler that the device's code has to be content with: base 15's (`android-15.0.0_r1` to `_r5`), older than any that
 /// [`RELEASES`] have.

@@ -44,11 +44,10 @@ enum Kind {
 /// What bindgen writes, beside its manifest.
 const GENERATED: &str = "bindings.rs";
 
-/// Soong's strict set (`build/soong/rust/config/lints.go`, android-15 to 17: `defaultRustcLints`, `defaultClippyLints`): what it denies
-/// beside all warnings, and what it lets pass in every release. 15 lets no more of clippy's pass than this; that `uninlined_format_args`,
-/// which clippy had among its warnings in 1.88 alone, is let pass by the trees that have that compiler. `loom` is a condition that only the
-/// models' tests set; the workspace's manifest names it too.
-const LINTS: &str = "\
+/// Soong's strict set (`build/soong/rust/config/lints.go`, 15-qpr1 to 16 QPR2: `defaultRustcLints`, `defaultClippyLints`): what it
+/// denies beside all warnings, and what it lets pass in every release. `loom` is a condition that only the models' tests set; the
+/// workspace's manifest names it too.
+const RUST_LINTS: &str = "\
 [lints.rust]
 warnings = { level = \"deny\", priority = -1 }
 unexpected_cfgs = { level = \"deny\", check-cfg = [\"cfg(loom)\"] }
@@ -56,16 +55,32 @@ missing_docs = \"deny\"
 unsafe_op_in_unsafe_fn = \"deny\"
 deprecated = \"allow\"
 unknown_lints = \"allow\"
+";
 
+const CLIPPY_LINTS: &str = "
 [lints.clippy]
 undocumented_unsafe_blocks = \"deny\"
+disallowed_names = \"allow\"
 type_complexity = \"allow\"
-uninlined_format_args = \"allow\"
+unnecessary_fallible_conversions = \"allow\"
 unnecessary_wraps = \"allow\"
 unusual_byte_groupings = \"allow\"
 upper_case_acronyms = \"allow\"
-
 ";
+
+/// What a release has of it; that of 17 is not known, and taken for the one before.
+fn lints(release: &Release) -> String {
+    let from = |age, lint: &'static str| if release.age >= age { lint } else { "" };
+    [
+        RUST_LINTS,
+        from(platform::SIXTEEN_QPR2, "mismatched_lifetime_syntaxes = \"allow\"\n"),
+        CLIPPY_LINTS,
+        from(platform::SIXTEEN, "empty_line_after_doc_comments = \"allow\"\n"),
+        from(platform::SIXTEEN_QPR2, "uninlined_format_args = \"allow\"\n"),
+        "\n",
+    ]
+    .concat()
+}
 
 /// A workspace that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +113,7 @@ pub fn write(root: &Path, release: &Release, folder: &Path) -> Result<Workspace>
         if *kind == Kind::Bindings {
             put(&folder.join(&name).join(GENERATED), &bindings::of(root, module)?)?;
         }
-        let mut manifest = package(root, &blueprints, module, *kind, &mut stubs)?;
+        let mut manifest = package(root, &blueprints, module, *kind, release, &mut stubs)?;
         manifest.push_str(&elsewhere(&packages, module)?);
         manifest.push_str(&unchosen(&packages, module)?);
         put(&folder.join(&name).join("Cargo.toml"), &manifest)?;
@@ -150,6 +165,7 @@ fn package(
     blueprints: &Blueprints,
     module: &Module,
     kind: Kind,
+    release: &Release,
     stubs: &mut BTreeSet<&'static str>,
 ) -> Result<String> {
     let name = &module.name;
@@ -167,7 +183,7 @@ fn package(
     writeln!(text, "rust-version = {:?}\npublish = false\nautobins = false\n", platform::RUST_VERSION)?;
     // It asks nothing of generated sources.
     if kind != Kind::Bindings {
-        text.push_str(LINTS);
+        text.push_str(&lints(release));
     }
     // The unit tests of a library are Cargo's business.
     let target = |section: &str| format!("{section}\nname = {crate_name:?}\npath = {path:?}\n");

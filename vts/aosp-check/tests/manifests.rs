@@ -1,11 +1,12 @@
-//! What Cargo's manifests ask of a crate and no tree gives.
+//! What Cargo's manifests ask of a crate and no tree gives; what the manifests that are written for a release let pass.
 
 // In a test a failed unwrap is a failure with a place.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
 
-use aosp_check::{soong, Place};
+use aosp_check::platform::RELEASES;
+use aosp_check::{soong, tree, Place};
 use common::{each_is_found, fault, root};
 use std::fs;
 
@@ -65,5 +66,26 @@ fn what_no_release_s_crate_gives_is_found_with_the_module_and_the_manifest_s_lin
             .position(|line| line.contains(fault.from))
             .unwrap();
         assert_eq!(found.other, Some(Place::line(fault.file, line)), "{found}");
+    }
+}
+
+/// `rust/config/lints.go`: `empty_line_after_doc_comments` came with 16, the other two with 16 QPR2.
+#[test]
+fn each_release_lets_pass_what_its_soong_lets_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    for release in RELEASES {
+        tree::write(&root(), release, folder.path()).unwrap();
+        let manifest = fs::read_to_string(folder.path().join("libgralloc_buffer/Cargo.toml")).unwrap();
+        let lets_pass = |lint: &str| manifest.lines().any(|line| line == format!("{lint} = \"allow\""));
+        for lint in ["deprecated", "unknown_lints", "disallowed_names", "unnecessary_fallible_conversions"] {
+            assert!(lets_pass(lint), "{}: {lint}", release.name);
+        }
+        let later = ["empty_line_after_doc_comments", "mismatched_lifetime_syntaxes", "uninlined_format_args"];
+        let expected = match release.name {
+            "15-qpr1" | "15-qpr2" => [false, false, false],
+            "16" => [true, false, false],
+            _ => [true, true, true],
+        };
+        assert_eq!(later.map(lets_pass), expected, "{}", release.name);
     }
 }
