@@ -83,9 +83,13 @@ impl Module {
     pub fn strings(&self, key: &str) -> Vec<&str> {
         match self.properties.get(key) {
             Some(Value::Array(items)) => items.iter().filter_map(text).collect(),
-            Some(Value::String(text)) => vec![text.as_str()],
             _ => Vec::new(),
         }
+    }
+
+    /// The files of a property that is a list of them, or one.
+    pub(crate) fn files(&self, key: &str) -> Vec<&str> {
+        self.string(key).into_iter().chain(self.strings(key)).collect()
     }
 
     /// A property that is true or false; false when it is not there.
@@ -233,7 +237,7 @@ impl Blueprints {
 
     fn sources_within(&self, module: &Module, key: &str, depth: usize) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        for name in module.strings(key) {
+        for name in module.files(key) {
             match name.strip_prefix(':') {
                 Some(group) if depth < DEEPEST => {
                     let group = self.get(group).into_iter();

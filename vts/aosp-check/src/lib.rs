@@ -9,7 +9,7 @@
 //! - [`apex`]: what is packed into the APEX.
 //! - [`vendor`]: what is installed into /vendor one by one.
 //! - [`variables`]: what a product sets.
-//! - `keys`: whether a module has properties that its type has not.
+//! - `keys`: whether a module has properties that its type has not, or values of another shape.
 //! - [`variants`]: whether what is linked is built for whom, and in the width, that it is linked for.
 //! - [`declarations`]: what init, VINTF, SELinux and the linker read, written from the code's constants.
 //!

@@ -44,7 +44,6 @@ const MODULES: &[&str] = &[
 /// Properties whose strings are files, patterns of files, or `:module`.
 const FILES: &[&str] = &[
     "certificate",
-    "compile_data",
     "crate_root",
     "file_contexts",
     "init_rc",
@@ -82,13 +81,13 @@ pub fn check(root: &Path) -> Result<Report> {
     let packages = packages::read(root)?;
     let mut report = Report::default();
     twice(&written, &mut report);
-    for module in &written.modules {
-        keys::check(module, &mut report);
-    }
     let read = RefCell::default();
     for release in RELEASES {
         let blueprints = written.resolve(release, &[]);
         let mut found = Report::default();
+        for module in &written.modules {
+            keys::check(module, release, &mut found);
+        }
         for module in &blueprints.modules {
             references(&written, module, &mut found);
             files(root, module, &mut found);
@@ -173,7 +172,7 @@ fn references(blueprints: &Blueprints, module: &Module, report: &mut Report) {
 /// Files that a property names, with patterns expanded; each from the root.
 fn expand(root: &Path, module: &Module, key: &str) -> (BTreeSet<PathBuf>, Vec<String>) {
     let (mut found, mut empty) = (BTreeSet::new(), Vec::new());
-    for name in module.strings(key).into_iter().filter(|name| !name.starts_with(':')) {
+    for name in module.files(key).into_iter().filter(|name| !name.starts_with(':')) {
         let path = root.join(module.folder()).join(name);
         let before = found.len();
         if let Ok(paths) = glob::glob(&path.to_string_lossy()) {
@@ -266,8 +265,7 @@ fn bindings(context: &Context<'_>, module: &Module, report: &mut Report) {
 
 fn source_files(context: &Context<'_>, module: &Module, crate_root: &Path, report: &mut Report) {
     let features = module.strings("features");
-    let decides =
-        ["srcs", "compile_data"].into_iter().flat_map(|key| module.strings(key)).chain(features.iter().copied());
+    let decides = module.strings("srcs").into_iter().chain(features.iter().copied());
     let decides: Vec<String> = decides.map(str::to_owned).collect();
     if !context.read.borrow_mut().insert((module.folder().join(crate_root).join(&module.name), decides)) {
         return;
@@ -281,13 +279,9 @@ fn source_files(context: &Context<'_>, module: &Module, crate_root: &Path, repor
     for group in filegroups.filter_map(|name| context.blueprints.get(name)) {
         listed.extend(expand(context.root, group, "srcs").0);
     }
+    // What the code includes, too: a comment of Soong's speaks of `compile_data`, and no Rust module has it.
     for file in sources.needed.difference(&listed) {
         let message = format!("{}: srcs lacks {}, and sources are sandboxed", module.name, file.display());
-        report.contradiction(module.place("srcs:"), message, Place::file(file));
-    }
-    let (data, _) = expand(context.root, module, "compile_data");
-    for file in sources.data.iter().filter(|file| !data.contains(*file) && !listed.contains(*file)) {
-        let message = format!("{}: compile_data lacks {}, which the code includes", module.name, file.display());
         report.contradiction(module.place("srcs:"), message, Place::file(file));
     }
     // With a pattern, what other crates of the package have is taken along, and does no harm.

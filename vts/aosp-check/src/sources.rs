@@ -10,12 +10,10 @@ use syn::visit::Visit;
 /// The files of one crate, from the project's root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
-    /// Rust files that the compiler reads.
+    /// Files that the compiler reads, those that are included as text or bytes among them.
     pub needed: BTreeSet<PathBuf>,
     /// Rust files that it reads only for tests.
     pub tests: BTreeSet<PathBuf>,
-    /// Files that are included as text or bytes.
-    pub data: BTreeSet<PathBuf>,
     /// `mod` lines and macros that lead nowhere, in words.
     pub broken: Vec<String>,
     /// Environment variables that are read while compiling (`env!`).
@@ -161,7 +159,7 @@ impl<'ast> Visit<'ast> for Macros<'_> {
         match name.as_str() {
             "include_str" | "include_bytes" | "include" => {
                 let beside = self.file.parent().unwrap_or(Path::new(""));
-                self.found.data.insert(tidy(&beside.join(text.value())));
+                self.found.needed.insert(tidy(&beside.join(text.value())));
             }
             "env" => {
                 self.found.variables.insert(text.value());

@@ -57,7 +57,7 @@ const FAULTS: &[Fault<'_>] = &[
         "heaps-config/host/Android.bp",
         "    srcs: [\"src/**/*.rs\"],\n",
         "    srcs: [\"src/**/*.rs\"],\n    features: [\"profiles\"],\n",
-        "compile_data lacks heaps-config/profiles/generic.toml, which the code includes",
+        "srcs lacks heaps-config/profiles/generic.toml, and sources are sandboxed",
     ),
     fault("service/server/Android.bp", "allocator-service.dmaheap.rc", "allocator.rc", "init_rc names allocator.rc"),
     fault(
@@ -220,7 +220,7 @@ fn an_included_file_has_to_be_listed() {
     let text = fs::read_to_string(&lib).unwrap();
     fs::write(&lib, format!("{text}\nconst MANIFEST: &str = include_str!(\"../Cargo.toml\");\n")).unwrap();
     let report = soong::check(copy.root()).unwrap();
-    finding(&report, "compile_data lacks service/buffer/Cargo.toml");
+    finding(&report, "srcs lacks service/buffer/Cargo.toml, and sources are sandboxed");
 }
 
 #[test]
