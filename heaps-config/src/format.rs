@@ -263,7 +263,9 @@ fn shape(doc: &PlaneDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<
         horizontal_subsampling,
         vertical_subsampling,
     };
-    if let Err(needs) = shape.check() {
+    let room =
+        shape.has_room().then_some(()).ok_or("at least a bit in a group's bytes for each component of its samples");
+    if let Err(needs) = shape.check().and(room) {
         let packed = shape.group_samples > 1 && shape.group_bytes > 0 && !shape.has_room();
         let path = if packed { path.key("samples") } else { path.clone() };
         findings.push(wrong(path, format!("the plane needs {needs}")));

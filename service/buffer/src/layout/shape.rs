@@ -198,8 +198,9 @@ impl PlaneShape {
         if self.components.is_empty() {
             return Err("at least one component in every plane");
         }
-        if !self.has_room() {
-            return Err("at least a bit in a group's bytes for each component of its samples");
+        // Of merged planes a pixel may have fewer bits than components, so no more is asked of a handle.
+        if u32::from(self.group_samples) > u32::from(self.group_bytes) * 8 {
+            return Err("at least a bit in a group's bytes for each of its samples");
         }
         let bits = i16::from(self.group_bytes) * 8;
         let fits = |part: &Component| match self.group_samples {
