@@ -11,7 +11,7 @@ mod common;
 
 use clap::Parser;
 use common::{artifacts, keeper};
-use conformance::abi::Error;
+use conformance::abi::{Error, Rect};
 use conformance::allocator::Buffer;
 use conformance::descriptor::Descriptor;
 use conformance::format::Format;
@@ -27,6 +27,7 @@ use heaps_host::{lint, Source};
 use service_tests::place::Heaps;
 use std::collections::BTreeSet;
 use std::ffi::{c_char, CStr};
+use std::process::Command;
 
 /// A policy, as it is written and as the service reads it.
 struct Board {
@@ -264,8 +265,7 @@ fn bytes_are_kept(imported: &Imported, planes: &[PlaneLayout]) {
 }
 
 fn not_locked(imported: &Imported) -> Error {
-    let region = conformance::abi::Rect::default();
-    imported.lock_region(usage::CPU, region).err().expect("locked, and no CPU could make sense of it")
+    imported.lock_region(usage::CPU, Rect::default()).err().expect("locked, and no CPU could make sense of it")
 }
 
 #[test]
@@ -355,4 +355,40 @@ fn vendors_types_of_the_reference_soc_are_got_set_listed_and_bounded() {
         known.map(|one| one.is_settable == 1)
     };
     assert_eq!((settable(c"arm.graphics.ArmMetadataType"), settable(soc)), (Some(false), Some(true)));
+}
+
+/// `strict_cpu_usage` from a board's file through the compiler, the service and the handle to a client's lock. The mapper warns on
+/// standard error: the locks are made by a process of their own.
+#[test]
+fn a_policy_s_strict_cpu_usage_refuses_the_lock_that_is_else_taken_with_a_warning() {
+    const STRICT: &str = "DMAHEAP_TEST_STRICT_CPU_USAGE";
+    if let Ok(strict) = std::env::var(STRICT) {
+        return lock_without_cpu_usage(strict == "true");
+    }
+    for (strict, warnings) in [("true", 0), ("false", 1)] {
+        let name = "a_policy_s_strict_cpu_usage_refuses_the_lock_that_is_else_taken_with_a_warning";
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        let output = child.args(["--exact", name, "--nocapture"]).env(STRICT, strict).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{said}");
+        let warned = said.lines().filter(|line| line.contains("allocated without CPU usage (GPU_TEXTURE)"));
+        assert_eq!(warned.count(), warnings, "strict_cpu_usage = {strict}: {said}");
+    }
+}
+
+/// Two locks of a buffer for the GPU, and one of a buffer for the CPU.
+fn lock_without_cpu_usage(strict: bool) {
+    let generic = include_str!("../../../heaps-config/profiles/generic.toml");
+    let text = generic.replace("\n[limits]", &format!("\nstrict_cpu_usage = {strict}\n[limits]"));
+    let board = Board::of(Source::text("board", text, heaps_host::Format::Toml), Heaps::of_this_machine());
+    assert_eq!(board.policy.strict_cpu_usage, strict);
+    let (_keeper, subject) = subject(&board);
+    let allocated = |usage| subject.allocator.one(&Descriptor::of(Format::RGBA_8888.value(), 64, 64).usage(usage));
+    let (drawn, read) = (allocated(usage::GPU_TEXTURE), allocated(usage::CPU));
+    let (drawn, read) = (drawn.import(subject.mapper), read.import(subject.mapper));
+    drop(read.lock(usage::CPU));
+    for _ in 0..2 {
+        let locked = drawn.lock_region(usage::CPU, Rect::default());
+        assert_eq!(locked.err(), strict.then_some(Error::BAD_VALUE));
+    }
 }
