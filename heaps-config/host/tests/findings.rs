@@ -73,7 +73,7 @@ fn syntax_names_the_line() {
     assert_eq!(bad.findings.first().map(|located| located.line), Some(2));
 }
 
-/// A word processor's quotation mark is none of TOML's. Places are those of the character, from 1.
+/// TOML does not know a word processor's quotation mark. Places are those of the character, from 1.
 #[test]
 fn syntax_names_the_character_where_none_may_be() {
     for (text, line, column) in [

@@ -95,7 +95,7 @@ impl Table {
     /// Calls `with` on the buffer of a handle. The buffer is not dropped before `with` returns, however long it waits.
     ///
     /// # Errors
-    /// `NotImported` for an address that is none of an imported handle, and when the buffer was freed meanwhile; what `with`
+    /// `NotImported` for an address at which there is no imported handle, and when the buffer was freed meanwhile; what `with`
     /// says.
     #[inline]
     pub fn with<T>(&self, address: usize, with: impl FnOnce(&Buffer) -> Result<T, Error>) -> Result<T, Error> {

@@ -319,7 +319,8 @@ fn below(release: &Release) -> Result<String> {
 pub fn check(root: &Path, release: &Release, target: &Path) -> Result<Report> {
     let mut cargo = this_cargo();
     cargo.arg("check");
-    compile(cargo, root, release, release.name, &target.join("tree-build"))
+    let workspace = write(root, release, &folder(root, release.name))?;
+    compile(cargo, root, &workspace, release.name, &target.join("tree-build"))
 }
 
 fn this_cargo() -> Command {
@@ -345,17 +346,16 @@ pub fn check_by_compiler(root: &Path, release: &Release, version: &str, target: 
     }
     let name = format!("{} by rustc {version}", release.name);
     // Of what lies below the tree's crates, which nobody pins, it takes versions for this compiler; an old Cargo knows no such care.
-    let folder = folder(root, &name);
-    write(root, release, &folder)?;
+    let workspace = write(root, release, &folder(root, &name))?;
+    let folder = &workspace.folder;
     let mut lock = this_cargo();
     lock.args(["metadata", "--format-version", "1"]).env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback");
-    let output = lock.current_dir(&folder).output().context("cargo metadata")?;
+    let output = lock.current_dir(folder).output().context("cargo metadata")?;
     ensure!(output.status.success(), "{}: {}", folder.display(), String::from_utf8_lossy(&output.stderr).trim());
-    // Else it looks for one in the folders above, and finds ours, with keys that an older clippy has not.
-    fs::write(folder.join("clippy.toml"), "")?;
+    // It would look in the folders above a manifest that a Cargo above has named, too.
     let mut clippy = rustup();
     clippy.args(["cargo", "clippy"]).env("CLIPPY_CONF_DIR", folder.canonicalize()?);
-    compile(clippy, root, release, &name, &target.join(format!("tree-build-{version}")))
+    compile(clippy, root, &workspace, &name, &target.join(format!("tree-build-{version}")))
 }
 
 /// Below the root that is checked, so that what is built of the tree's crates serves every copy of the project.
@@ -363,14 +363,13 @@ fn folder(root: &Path, name: &str) -> PathBuf {
     root.join("target").join("aosp-tree").join(name.replace(' ', "-"))
 }
 
-fn compile(mut cargo: Command, root: &Path, release: &Release, name: &str, build: &Path) -> Result<Report> {
-    let folder = folder(root, name);
-    let workspace = write(root, release, &folder)?;
+fn compile(mut cargo: Command, root: &Path, workspace: &Workspace, name: &str, build: &Path) -> Result<Report> {
+    let folder = &workspace.folder;
     let manifest = folder.join("Cargo.toml");
     let output = cargo
         .args(["--workspace", "--lib", "--bins", "--tests", "--message-format=json", "--target-dir"])
         .arg(build)
-        .current_dir(&folder)
+        .current_dir(folder)
         .env_remove("RUSTFLAGS")
         .output()
         .context("cargo")?;

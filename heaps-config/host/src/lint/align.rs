@@ -82,14 +82,14 @@ fn first_key(align: &Alignment, are: impl Fn(&[Ask]) -> bool) -> Option<&'static
 
 /// The key with which a small picture can no longer be laid out.
 fn impossible(align: &Alignment, policy: &Policy) -> Option<&'static str> {
-    forms(align, policy).iter().find_map(|form| {
-        let fits = |asks: &[Ask]| {
-            let mut needs = Needs::NONE;
-            needs.apply(asks, align.combine)?;
-            form.measure(64, 64, 1, &needs)
-        };
-        first_key(align, |asks| fits(asks).is_none())
-    })
+    forms(align, policy).iter().find_map(|form| first_key(align, |asks| layer_bytes(form, align, asks, 64).is_none()))
+}
+
+/// Bytes of so many pixels each way with some of the entry's wishes; `None` where they cannot be laid out.
+fn layer_bytes(form: &Form<'_>, align: &Alignment, asks: &[Ask], side: u32) -> Option<u64> {
+    let mut needs = Needs::NONE;
+    needs.apply(asks, align.combine)?;
+    form.measure(side, side, 1, &needs).map(|measured| measured.layer_bytes)
 }
 
 /// Reports alignments with which one pixel has more bytes than a request may, of all that they name. Of what something was said already,
@@ -101,14 +101,9 @@ pub(super) fn without_room(policy: &Policy, findings: &mut Vec<Finding>) {
         if findings.iter().any(|said| said.path == path || said.path.parent().as_ref() == Some(&path)) {
             continue;
         }
-        let bytes = |form: &Form<'_>, asks: &[Ask]| {
-            let mut needs = Needs::NONE;
-            needs.apply(asks, align.combine)?;
-            form.measure(1, 1, 1, &needs).map(|measured| measured.layer_bytes)
-        };
-        let beyond = |asks: &[Ask]| {
-            forms(align, policy).iter().all(|form| bytes(form, asks).map_or(true, |bytes| bytes > limit))
-        };
+        let forms = forms(align, policy);
+        let fits = |form, asks: &[Ask]| layer_bytes(form, align, asks, 1).is_some_and(|bytes| bytes <= limit);
+        let beyond = |asks: &[Ask]| !forms.iter().any(|form| fits(form, asks));
         let Some(key) = first_key(align, beyond) else { continue };
         let message = format!("align \"{}\" has one pixel take more than any request may: all are refused", align.name);
         let finding = Finding::new(Code::AlignImpossible, path.key(key), message);

@@ -176,12 +176,12 @@ fn never_served(reach: &Reach, policy: &Policy, format: &VendorFormat, own: &[Re
     let mut refused = None;
     for (_, region) in taking {
         let region = space.intersect(region, &asked)?;
-        for (at, _) in serving(policy) {
-            if reach.taken(at, &region, &[]) != Left::Nothing {
-                return Some(false);
-            }
+        if serving(policy).any(|(at, _)| reach.taken(at, &region, &[]) != Left::Nothing) {
+            return Some(false);
         }
-        refused = Some(!region.is_empty()).filter(|yes| *yes).or(refused);
+        if !region.is_empty() {
+            refused = Some(true);
+        }
     }
     refused
 }

@@ -1,5 +1,6 @@
 //! Too little of something: memory, file descriptors, the kernel's good will.
 
+use gralloc_client::Allocation;
 use gralloc_dmabuf::uapi;
 use service_tests::client::{assert_distinct, blob, rgba, Client, Failure, NO_RESOURCES, UNSUPPORTED};
 use service_tests::helper::Fault;
@@ -66,6 +67,18 @@ fn request_larger_than_memory_can_never_succeed_and_asks_no_kernel() -> Verdict 
     Ok(())
 }
 
+/// Allocates one buffer after the other until one is refused, which has to be before there are so many.
+fn until_refused(client: &Client, bytes: i32, too_many: usize) -> (Vec<Allocation>, Failure) {
+    let mut kept = Vec::new();
+    loop {
+        match client.allocate(&blob("fill", bytes), 1) {
+            Ok(allocation) => kept.push(allocation),
+            Err(failure) => return (kept, failure),
+        }
+        assert!(kept.len() < too_many, "{} buffers of {bytes} bytes were given out", kept.len());
+    }
+}
+
 fn memory_is_used_up_to_the_reserve_and_no_further() -> Verdict {
     // In a guest nobody else takes memory meanwhile.
     kernel_heaps()?;
@@ -79,14 +92,8 @@ fn memory_is_used_up_to_the_reserve_and_no_further() -> Verdict {
     let client = service.connect();
     let still = Still::of(&service);
     let kills = oom_kills();
-    let mut kept = Vec::new();
-    let failure = loop {
-        match client.allocate(&blob("fill", 8 << 20), 1) {
-            Ok(allocation) => kept.push(allocation),
-            Err(failure) => break failure,
-        }
-        assert!(kept.len() < 64, "twice what may be used has been given out");
-    };
+    // Beyond that twice what may be used would be given out.
+    let (kept, failure) = until_refused(&client, 8 << 20, 64);
     assert_eq!(failure.error(), NO_RESOURCES);
     assert!(kept.len() > 16, "{} buffers of 8 MiB of {} MiB: {failure:?}", kept.len(), usable / MIB);
     assert!(client.supports(&blob("fill", 8 << 20)), "what only memory stands against is supported");
@@ -292,14 +299,8 @@ fn charged_service_with_a_budget_below_its_memory_max_refuses() -> Verdict {
     let group = Bounded::of(96 * MIB)?;
     let service = charged_service("budget = \"64MiB\"", &group);
     let client = service.connect();
-    let mut kept = Vec::new();
-    let failure = loop {
-        match client.allocate(&blob("charged", 4 << 20), 1) {
-            Ok(allocation) => kept.push(allocation),
-            Err(failure) => break failure,
-        }
-        assert!(kept.len() < 17, "more than the budget was given out");
-    };
+    // Beyond that more than the budget would be given out.
+    let (kept, failure) = until_refused(&client, 4 << 20, 17);
     assert_eq!(failure.error(), NO_RESOURCES);
     let given = u64::try_from(kept.len()).unwrap() * 4 * MIB;
     assert!(given >= 56 * MIB, "{given} bytes of a budget of 64 MiB: {failure:?}");

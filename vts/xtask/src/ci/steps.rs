@@ -123,7 +123,7 @@ pub(super) fn models(context: &Context) -> Result<Finding> {
     Ok(Finding::Passed(format!(": {} under loom", checked::models(context, checked::MODEL)?)))
 }
 
-/// The handle under miri; all that `cargo xtask miri` does takes too long here.
+/// The handle and the place of a buffer under miri; all that `cargo xtask miri` does takes too long here.
 pub(super) fn miri(context: &Context) -> Result<Finding> {
     if let Err(why) = toolchain::ensure(context, toolchain::NIGHTLY, &checked::MIRI_COMPONENTS) {
         return Ok(Finding::Skipped(why));

@@ -22,7 +22,7 @@ pub(super) const LIMIT: Duration = Duration::from_secs(4800);
 /// The package whose promises are tried by this program.
 const HARNESS: &str = "vm_harness";
 /// Where they lie in the guest.
-const FOLDER: &str = "/vendor/tests";
+pub(super) const FOLDER: &str = "/vendor/tests";
 
 /// The test program that sees faults noticed, the suite that has to notice them, a faulty mapper, and where they lie.
 const MUTANTS: &str = "mutants";

@@ -7,7 +7,7 @@ use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
 use vm_harness::rootfs::SERVICE_PATH;
 
-use super::guest::{control, end, run_program, LIMIT};
+use super::guest::{control, end, run_program, FOLDER, LIMIT};
 use crate::context::Context;
 use crate::guest_options::{MachineArgs, Prepared};
 use crate::report::{Outcome, Report, Verdict, GUEST};
@@ -21,8 +21,7 @@ const SERVICE: &str = "allocator-service-v3";
 /// Where tests learn of V2's.
 const SERVICE_V2_VARIABLE: &str = "ALLOCATOR_SERVICE_V2";
 
-/// Where the tests of both versions, each in its own folder, and the other service lie in the guest.
-const FOLDER: &str = "/vendor/tests";
+/// Where the other service lies in the guest, and the folders of the tests of both versions.
 const SERVICE_V2: &str = "/vendor/tests/service-v2";
 const V2: &str = "v2";
 const V3: &str = "v3";
@@ -49,11 +48,9 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, report: &mut Report)
     let of_v3 = slim(v3.program(PACKAGES[0], SERVICE)?, V3)?;
     let mut files =
         tests(&v3, V3)?.into_iter().map(|(to, from)| Ok((to, slim(from, V3)?))).collect::<Result<Vec<_>>>()?;
-    let v2 = build_tests(
-        &context.workspace,
-        &["service_tests", "conformance", "gralloc_server", "gralloc_mapper", "heapctl"].map(str::to_owned),
-        &context.progress,
-    )?;
+    let packages = [&PACKAGES[..], &service::PARTS].concat();
+    let packages: Vec<String> = packages.into_iter().map(str::to_owned).collect();
+    let v2 = build_tests(&context.workspace, &packages, &context.progress)?;
     for (to, from) in tests(&v2, V2)? {
         files.push((to, slim(from, V2)?));
     }
