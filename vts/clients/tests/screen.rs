@@ -116,7 +116,7 @@ fn hostile_cameras_are_refused_and_the_next_one_is_served() {
     let display = place.display(&["--cameras", &cameras]);
     let socket = place.path("display.sock");
     for (reason, attack) in attacks {
-        let connection = Connection::open(FilePath::new(&socket), Duration::from_secs(10)).unwrap();
+        let connection = Connection::open(FilePath::new(&socket), Duration::from_secs(60)).unwrap();
         assert_eq!(next(&connection), Message::Welcome { width: 1280, height: 720 });
         attack(&place, &connection);
         match next(&connection) {

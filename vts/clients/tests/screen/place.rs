@@ -72,7 +72,7 @@ impl Place {
 
     /// The service counts no buffer of the clients' any more: every reference is gone, the kernel's too.
     pub(crate) fn nothing_is_left(&self) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let dump: Value = serde_json::from_str(&self.service.connection().dump(&["--json"]).unwrap()).unwrap();
             let left: Vec<_> = dump["buffers"].as_array().unwrap().iter().filter(|buffer| is_ours(buffer)).collect();

@@ -1,5 +1,6 @@
 //! The play: the display first, then one camera after the other; what they and the service tell about it.
 
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::context::Context;
 const LIMIT: Duration = Duration::from_secs(1200);
 /// Where the cameras find the display.
 const SOCKET: &str = "/tmp/display.sock";
+/// What the display says once it listens there.
+const LISTENS: &str = "cameras connect at";
 /// What the last camera wrote last, in the out folder.
 pub(super) const LAST_FRAME: &str = "camera-xr24.ppm";
 
@@ -143,8 +146,18 @@ pub(super) fn run(context: &Context, guest: &Guest, play: Play) -> Result<Told> 
     let display = play.command("surfaceflinger", display).user(display_identity()).limit(LIMIT);
     thread::scope(|scope| {
         let job = guest.start(&display)?;
-        let shown = scope.spawn(move || job.wait_lines(|_, line| say("display", line)));
-        let played = cameras_in_turn(context, guest, play);
+        let (listens, heard) = channel();
+        let shown = scope.spawn(move || {
+            job.wait_lines(move |_, line| {
+                say("display", line);
+                if line.contains(LISTENS) {
+                    let _ = listens.send(());
+                }
+            })
+        });
+        // Its end hangs up.
+        let listening = heard.recv().context("the display ended before it listened");
+        let played = listening.and_then(|()| cameras_in_turn(context, guest, play));
         // Also after a failure: it would wait for the next camera.
         let stopped = guest.capture(&GuestCommand::new(["killall", "-TERM", "display"]).limit(LIMIT));
         let end = shown.join().map_err(|_| anyhow::anyhow!("the display's reader panicked"))??;
