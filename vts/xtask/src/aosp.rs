@@ -34,27 +34,27 @@ pub(crate) struct SoongArgs {
     every_compiler: bool,
 }
 
-/// One command: the checks of `aosp_check` that it runs, and what the machine has to have for them.
+/// One command: what `aosp_check` is asked for, and what the machine has to have for it.
 #[derive(Clone, Copy)]
 pub(crate) struct Check {
-    checks: &'static [&'static str],
-    /// For the last of them.
-    arguments: &'static [&'static str],
+    /// Each a check's name and its options.
+    checks: &'static [&'static [&'static str]],
     needs: &'static [Need],
 }
 
 /// Every Android.bp against files, manifests and what a tree offers; the dumps of our AIDL; the modules compiled as each release would; what init,
 /// VINTF and SELinux read.
 pub(crate) const SOONG: Check =
-    Check { checks: &["soong", "aidl", "declarations", "tree"], arguments: &[], needs: &[Need::Linker] };
+    Check { checks: &[&["soong"], &["aidl"], &["declarations"], &["tree"]], needs: &[Need::Linker] };
 /// The same by every release's own compiler.
-const SOONG_BY_ALL: Check = Check { arguments: &["--every-compiler"], ..SOONG };
+const SOONG_BY_ALL: Check =
+    Check { checks: &[&["soong"], &["aidl"], &["declarations"], &["tree", "--every-compiler"]], ..SOONG };
 /// The device's crates for Android's targets, and the mapper's exports.
-pub(crate) const ANDROID: Check = Check { checks: &["android"], arguments: &[], needs: &[Need::Linker, Need::DpkgDeb] };
+pub(crate) const ANDROID: Check = Check { checks: &[&["android"]], needs: &[Need::Linker, Need::DpkgDeb] };
 /// The same for phones alone.
-pub(crate) const ANDROID_PHONE: Check = Check { arguments: &["--only", "aarch64-linux-android"], ..ANDROID };
+pub(crate) const ANDROID_PHONE: Check = Check { checks: &[&["android", "--only", "aarch64-linux-android"]], ..ANDROID };
 /// The SELinux rules, compiled, and their labels.
-pub(crate) const SEPOLICY: Check = Check { checks: &["sepolicy"], arguments: &[], needs: &SELINUX };
+pub(crate) const SEPOLICY: Check = Check { checks: &[&["sepolicy"]], needs: &SELINUX };
 
 /// Runs a command.
 pub(crate) fn run(check: Check, args: &Args) -> Result<ExitCode> {
@@ -95,7 +95,7 @@ fn all(context: &Context, check: Check, args: &Args) -> Result<()> {
     ensure(check.needs, &context.cache(), &context.progress)?;
     let root = args.root.as_ref().unwrap_or(&context.workspace);
     let mut results = Vec::new();
-    for name in check.checks {
+    for arguments in check.checks {
         let mut command = Command::new(cargo());
         command.args(["run", "--quiet", "--manifest-path"]).arg(context.workspace.join("Cargo.toml"));
         command.args(["-p", "aosp_check", "--", "--root"]).arg(root);
@@ -103,7 +103,7 @@ fn all(context: &Context, check: Check, args: &Args) -> Result<()> {
         if args.json {
             command.arg("--json");
         }
-        results.push(run_visible(command.arg(name).args(check.arguments)));
+        results.push(run_visible(command.args(*arguments)));
     }
     results.into_iter().try_for_each(|result| Ok(result?))
 }
