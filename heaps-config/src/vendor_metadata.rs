@@ -5,8 +5,9 @@ use crate::document::{Document, VendorMetadataDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::names::Names;
 use crate::policy::{VendorContent, VendorMetadata};
+use gralloc_buffer::handle::MAX_AREA_BYTES;
 use gralloc_buffer::metadata::vendor::{
-    area_bytes, table_bytes, Computed, Encoding, Framing, MAX_AREA_BYTES, MAX_ENTRIES, MAX_TYPE_BYTES, MAX_VALUE_BYTES,
+    area_bytes, table_bytes, Computed, Encoding, Framing, MAX_ENTRIES, MAX_TYPE_BYTES, MAX_VALUE_BYTES,
 };
 use gralloc_buffer::metadata::STANDARD_NAME;
 

@@ -17,11 +17,11 @@ pub use trace::Tracer;
 
 use crate::error::{Refusal, Unsupported};
 use crate::request::Request;
-use gralloc_buffer::handle::BufferInfo;
+use gralloc_buffer::handle::{BufferInfo, Digest};
 use gralloc_buffer::layout::afbc::Headers;
 use gralloc_buffer::layout::compression::NO_MODIFIER;
 use gralloc_buffer::layout::{Area, Compression, Planes, Shapes, MAX_PLANES};
-use gralloc_buffer::metadata::vendor::{digest, Digest};
+use gralloc_buffer::metadata::vendor::digest;
 use gralloc_buffer::{BufferName, Descriptor, Usage};
 use heaps_config::condition::Subject;
 use heaps_config::policy::{Compress, Heap, HeapId, HeapSet, Initialise, Policy, Rule};

@@ -40,3 +40,12 @@ pub const INTS: usize = 108;
 pub const MAGIC: i32 = i32::from_le_bytes(*b"dmah");
 /// The second int.
 pub const VERSION: i32 = 3;
+
+/// The area of the vendor's types of metadata ([`crate::metadata::vendor`]) is a multiple of this, in bytes: the reserved region
+/// behind it starts on a page of the smallest kind.
+pub const AREA_ALIGN_BYTES: u64 = 4096;
+/// Largest area, in bytes.
+pub const MAX_AREA_BYTES: u64 = 4 * AREA_ALIGN_BYTES;
+
+/// What a handle holds of the table in that area: the first 128 bits of its SHA-256; zero for none.
+pub type Digest = [u32; 4];

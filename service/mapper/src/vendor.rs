@@ -6,8 +6,8 @@
 
 use crate::error::Error;
 use crate::memory::Memory;
-use gralloc_buffer::handle::BufferInfo;
-use gralloc_buffer::metadata::vendor::{Digest, Table};
+use gralloc_buffer::handle::{BufferInfo, Digest};
+use gralloc_buffer::metadata::vendor::Table;
 use gralloc_buffer::METADATA_BYTES;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

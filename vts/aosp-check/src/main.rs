@@ -49,6 +49,9 @@ struct Tree {
     /// By the own compiler of each release, and its clippy, not by the oldest alone
     #[arg(long)]
     every_compiler: bool,
+    /// Print the versions of the compilers that --every-compiler takes, a line each, and check nothing
+    #[arg(long, conflicts_with = "every_compiler")]
+    compilers: bool,
 }
 
 #[derive(clap::Args)]
@@ -111,7 +114,11 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<ExitCode> {
     let report = match &args.check {
         Check::Soong => soong::check(&args.root)?,
-        Check::Tree(Tree { every_compiler }) => trees(args, *every_compiler)?,
+        Check::Tree(Tree { compilers: true, .. }) => {
+            compilers(true).iter().for_each(|(_, rustc)| println!("{rustc}"));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Check::Tree(Tree { every_compiler, .. }) => trees(args, *every_compiler)?,
         Check::Sepolicy(Sepolicy { policy: Some(policy), out: Some(out), guest: true, without, .. }) => {
             let written = sepolicy::for_guest(&args.root, policy, out, without.as_deref())?;
             written.iter().for_each(|file| println!("{}", file.display()));
@@ -166,19 +173,23 @@ fn trees(args: &Args, every_compiler: bool) -> Result<Report> {
     for release in RELEASES {
         report.merge(tree::check(&args.root, release, &args.target)?);
     }
-    // One release for each compiler: the first that has it. The lowest release's code by one that is older yet.
-    let mut compilers: Vec<(&Release, &str)> = Vec::new();
+    for (release, rustc) in compilers(every_compiler) {
+        report.merge(tree::check_by_compiler(&args.root, release, rustc, &args.target)?);
+    }
+    Ok(report)
+}
+
+/// The oldest compiler, which reads the lowest release's code, or all of them, each for the first release that has it.
+fn compilers(every: bool) -> Vec<(&'static Release, &'static str)> {
     let oldest = RELEASES.first().map(|lowest| (lowest, OLDEST_RUSTC));
-    let own = RELEASES.iter().map(|release| (release, release.rustc)).filter(|_| every_compiler);
+    let own = RELEASES.iter().map(|release| (release, release.rustc)).filter(|_| every);
+    let mut compilers: Vec<(&Release, &str)> = Vec::new();
     for (release, rustc) in oldest.into_iter().chain(own) {
         if !compilers.iter().any(|(_, seen)| *seen == rustc) {
             compilers.push((release, rustc));
         }
     }
-    for (release, rustc) in compilers {
-        report.merge(tree::check_by_compiler(&args.root, release, rustc, &args.target)?);
-    }
-    Ok(report)
+    compilers
 }
 
 /// As in the oldest release: what it lacks, nobody has.

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args as ClapArgs;
 use vm_harness::binaries::cargo;
 use vm_harness::prerequisites::{ensure, Need, SELINUX};
-use vm_harness::progress::run_visible;
+use vm_harness::progress::{run_captured, run_visible};
 
 use crate::context::Context;
 use crate::toolchain;
@@ -66,7 +66,8 @@ pub(crate) fn run(check: Check, args: &Args) -> Result<ExitCode> {
 pub(crate) fn run_soong(args: &SoongArgs) -> Result<ExitCode> {
     if args.every_compiler {
         let context = Context::new(args.all.json)?;
-        for version in toolchain::OF_RELEASES {
+        let versions = run_captured(aosp_check(&context, &args.all).args(["tree", "--compilers"]))?;
+        for version in String::from_utf8(versions)?.lines() {
             // Without it the check leaves one of its parts out, and says so.
             if let Err(why) = toolchain::ensure(&context, version, &toolchain::LINTS) {
                 context.progress.step(why);
@@ -93,17 +94,22 @@ fn folder(context: &Context) -> PathBuf {
 /// Runs all checks of a command, the later ones also when an earlier one finds something.
 fn all(context: &Context, check: Check, args: &Args) -> Result<()> {
     ensure(check.needs, &context.cache(), &context.progress)?;
-    let root = args.root.as_ref().unwrap_or(&context.workspace);
     let mut results = Vec::new();
     for arguments in check.checks {
-        let mut command = Command::new(cargo());
-        command.args(["run", "--quiet", "--manifest-path"]).arg(context.workspace.join("Cargo.toml"));
-        command.args(["-p", "aosp_check", "--", "--root"]).arg(root);
-        command.arg("--target").arg(folder(context));
-        if args.json {
-            command.arg("--json");
-        }
+        let mut command = aosp_check(context, args);
         results.push(run_visible(command.args(*arguments)));
     }
     results.into_iter().try_for_each(|result| Ok(result?))
+}
+
+/// The program, with what all of its checks take.
+fn aosp_check(context: &Context, args: &Args) -> Command {
+    let mut command = Command::new(cargo());
+    command.args(["run", "--quiet", "--manifest-path"]).arg(context.workspace.join("Cargo.toml"));
+    command.args(["-p", "aosp_check", "--", "--root"]).arg(args.root.as_ref().unwrap_or(&context.workspace));
+    command.arg("--target").arg(folder(context));
+    if args.json {
+        command.arg("--json");
+    }
+    command
 }

@@ -9,8 +9,8 @@ use crate::context::Context;
 
 /// As rustup calls it.
 pub(crate) const NIGHTLY: &str = "nightly";
-/// The compilers of the Android releases, the oldest first: base 15's, of the two qprs of 15, of 16, 16 QPR2 and 17.
-pub(crate) const OF_RELEASES: [&str; 5] = ["1.78.0", "1.81.0", "1.83.0", "1.88.0", "1.93.1"];
+/// The oldest that device crates must be content with: base 15's.
+pub(crate) const OLDEST: &str = "1.78.0";
 /// What Soong runs beside one.
 pub(crate) const LINTS: [&str; 1] = ["clippy"];
 

@@ -4,13 +4,10 @@ use crate::handle::encode::{
     BODY_FIRST, CACHED, COLUMNS, COMPRESSED, CONTIGUOUS, FLAGS, NOT_MAPPABLE, PROTECTED, STRICT_CPU_USAGE,
     VENDOR_FORMAT,
 };
-use crate::handle::BufferInfo;
-use crate::handle::HandleError;
-use crate::handle::{FDS, INTS, MAGIC, VERSION};
+use crate::handle::{BufferInfo, Digest, HandleError, AREA_ALIGN_BYTES, FDS, INTS, MAGIC, MAX_AREA_BYTES, VERSION};
 use crate::layout::compression::{NO_MODIFIER, TYPE_NAME_BYTES};
 use crate::layout::shape::{Component, Components};
 use crate::layout::{Area, ComponentKind, Compression, Form, Plane, PlaneShape, Planes, Shapes, TypeName, MAX_PLANES};
-use crate::metadata::vendor::{Digest, AREA_ALIGN_BYTES, MAX_AREA_BYTES};
 use crate::name::NAME_BYTES;
 use crate::METADATA_BYTES;
 use crate::{BufferName, Layout, PixelFormat, Usage};

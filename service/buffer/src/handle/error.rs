@@ -1,8 +1,7 @@
 //! Why a handle is refused.
 
-use crate::handle::{FDS, INTS, MAGIC, VERSION};
+use crate::handle::{AREA_ALIGN_BYTES, FDS, INTS, MAGIC, MAX_AREA_BYTES, VERSION};
 use crate::layout::LayoutError;
-use crate::metadata::vendor::{AREA_ALIGN_BYTES, MAX_AREA_BYTES};
 use crate::METADATA_BYTES;
 use crate::{Layout, PixelFormat};
 use std::fmt;

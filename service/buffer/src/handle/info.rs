@@ -1,8 +1,7 @@
 //! What a handle says, decoded.
 
-use crate::handle::HandleError;
+use crate::handle::{Digest, HandleError};
 use crate::layout::{shape, Compression, DrmFormat, PlaneShape, Planes, Shapes};
-use crate::metadata::vendor::Digest;
 use crate::METADATA_BYTES;
 use crate::{BufferName, Layout, PixelFormat, Usage};
 use std::fmt;

@@ -37,13 +37,6 @@ pub const MAX_TYPE_BYTES: usize = 64;
 pub const MAX_ENTRIES: usize = 64;
 /// Longest value that is stored or constant, in bytes.
 pub const MAX_VALUE_BYTES: usize = 1024;
-/// The area is a multiple of this, in bytes: the reserved region behind it starts on a page of the smallest kind.
-pub const AREA_ALIGN_BYTES: u64 = 4096;
-/// Largest area, in bytes.
-pub const MAX_AREA_BYTES: u64 = 4 * AREA_ALIGN_BYTES;
-
-/// What a handle holds of its buffer's table; zero for none.
-pub type Digest = [u32; 4];
 
 macro_rules! listed {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $id:literal, $word:literal;)* }) => {

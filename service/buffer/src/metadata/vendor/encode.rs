@@ -1,7 +1,8 @@
 //! What the service writes: a table, and the area that it begins.
 
 use super::table::{cell_at, COMPUTED, CONSTANT, STORED};
-use super::{Computed, Encoding, Framing, AREA_ALIGN_BYTES};
+use super::{Computed, Encoding, Framing};
+use crate::handle::AREA_ALIGN_BYTES;
 use crate::sync::{AtomicU32, Ordering};
 
 /// A type as the service hands it out.

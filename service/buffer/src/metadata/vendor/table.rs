@@ -1,7 +1,8 @@
 //! A table of the vendor's types, decoded from bytes that anybody may have written.
 
 use super::sha256::sha256;
-use super::{Computed, Digest, Encoding, Framing, MAX_AREA_BYTES, MAX_ENTRIES, MAX_TYPE_BYTES, MAX_VALUE_BYTES};
+use super::{Computed, Encoding, Framing, MAX_ENTRIES, MAX_TYPE_BYTES, MAX_VALUE_BYTES};
+use crate::handle::{Digest, MAX_AREA_BYTES};
 use crate::metadata::cell::Cell;
 use crate::metadata::wire::Reader;
 use crate::sync::{AtomicU32, Ordering};
