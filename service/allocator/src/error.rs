@@ -223,6 +223,11 @@ pub enum Internal {
 }
 
 impl Refusal {
+    /// Usage and format do not go together, for this reason.
+    pub(crate) fn combination(reason: impl Into<Cow<'static, str>>) -> Refusal {
+        Unsupported::Combination(reason.into()).into()
+    }
+
     /// True when a budget is used up: a release that happened but is not yet booked may make room.
     pub fn is_budget(&self) -> bool {
         matches!(

@@ -204,9 +204,9 @@ pub fn traced<'p>(
     };
     if let Some(entry) = plan.resolved.compress {
         if plan.resolved.modifier(request.height).is_none() {
-            return Err(Unsupported::Combination(COLUMN_TOO_LONG.into()).into());
+            return Err(Refusal::combination(COLUMN_TOO_LONG));
         }
-        plan.headers(entry).map_err(|reason| Unsupported::Combination(reason.into()))?;
+        plan.headers(entry).map_err(Refusal::combination)?;
     }
     Ok(plan)
 }

@@ -112,7 +112,7 @@ pub fn candidates(
         true => "PROTECTED: the rule that takes it names no protected heap",
         false => "the rule that takes it names only protected heaps; PROTECTED is not set",
     };
-    Err(Unsupported::Combination(reason.into()).into())
+    Err(Refusal::combination(reason))
 }
 
 /// Checks that shared metadata of this size has a heap.

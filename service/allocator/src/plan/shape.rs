@@ -126,7 +126,7 @@ pub fn compress<'p>(
     match resolved.vendor {
         Some(own) if !own.linear => {
             let reason = "a format without a linear form, and no [[compress]] takes it with this usage";
-            Err(Unsupported::Combination(reason.into()).into())
+            Err(Refusal::combination(reason))
         }
         _ => Ok(resolved),
     }
@@ -145,9 +145,7 @@ pub fn check(request: &Request, resolved: &Resolved<'_>) -> Result<(), Refusal> 
             return refuse("a width and a height that are the multiples which its [[format]] says");
         }
         if !own.mappable && request.usage.cpu() {
-            return Err(
-                Unsupported::Combination("CPU_READ or CPU_WRITE of a format that the CPU does not map".into()).into()
-            );
+            return Err(Refusal::combination("CPU_READ or CPU_WRITE of a format that the CPU does not map"));
         }
     }
     if let Err(needs) = layout.accepts(request.width, request.height) {
@@ -157,7 +155,7 @@ pub fn check(request: &Request, resolved: &Resolved<'_>) -> Result<(), Refusal> 
         return refuse("a layer count of 1");
     }
     match contradiction(request) {
-        Some(reason) => Err(Unsupported::Combination(reason.into()).into()),
+        Some(reason) => Err(Refusal::combination(reason)),
         None => Ok(()),
     }
 }

@@ -45,21 +45,21 @@ pub fn measure<'p>(
     }
     let measured = if fits { lay_out(request, resolved, &needs) } else { None };
     measured.ok_or_else(|| match without_odd(request, resolved, policy) {
-        Some(_) => excluded(request, resolved, policy).into(),
+        Some(_) => excluded(request, resolved, policy),
         None => too_large(None, &policy.limits),
     })
 }
 
 /// Names the alignments that exclude one another: whoever reads the log has no explanation.
 #[cold]
-fn excluded(request: &Request, resolved: &Resolved<'_>, policy: &Policy) -> Unsupported {
+fn excluded(request: &Request, resolved: &Resolved<'_>, policy: &Policy) -> Refusal {
     let subject = resolved.subject(request);
     let applied: Vec<&Alignment> = policy.alignments.iter().filter(|align| align.when.holds(subject)).collect();
     let exclusive = exclusive(&applied, |needs| lay_out(request, resolved, needs).is_some());
     let names: Vec<String> = exclusive.iter().map(|align| format!("\"{}\"", align.name)).collect();
     let names = names.join(" and ");
     let why = format!("no stride is every multiple of [[align]] {names}: an odd one excludes another");
-    Unsupported::Combination(why.into())
+    Refusal::combination(why)
 }
 
 /// The fewest of these alignments with which no layer `fits`, in their order; none where all fit together.
@@ -134,7 +134,7 @@ pub fn limit(sizes: &Sizes, policy: &Policy) -> Result<(), Refusal> {
 /// `Unsupported::Combination` for a line or a plane that 31 bits cannot count.
 pub fn narrow(measured: &Measured<'_>) -> Result<Arrangement, Refusal> {
     let reason = "a stride beyond 2147483647 bytes: AllocationResult.stride is a 32-bit int";
-    measured.narrow().ok_or_else(|| Unsupported::Combination(reason.into()).into())
+    measured.narrow().ok_or_else(|| Refusal::combination(reason))
 }
 
 /// `bytes` rounded up to the largest page; `None` beyond 64 bits.
