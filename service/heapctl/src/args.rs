@@ -310,9 +310,9 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) heap_dir: Option<PathBuf>,
 
-    /// The size of the device's pages, bytes (`getconf PAGE_SIZE` there): what budgets are charged by
-    #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = page_size)]
-    pub(crate) page_size: u64,
+    /// The size of the device's pages, bytes (`getconf PAGE_SIZE` there): what budgets are charged by [default: this machine's]
+    #[arg(long, value_name = "BYTES", value_parser = page_size)]
+    pub(crate) page_size: Option<u64>,
 
     /// Draw the planes and the padding to scale
     #[arg(long, value_name = "FILE")]

@@ -4,6 +4,7 @@ use super::Example;
 use crate::expect::{explain_line, summary};
 use crate::lint::region::{Cube, Region, Space, Witness};
 use gralloc_allocator::explain::admitted;
+use gralloc_allocator::plan::size::PAGE_BYTES;
 use gralloc_allocator::{plan, Plan, Refusal, Unsupported};
 use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::layout::Planes;
@@ -143,7 +144,7 @@ pub(super) fn within<'r>(
 pub(super) fn counted(before: &Policy, after: &Policy, descriptor: &Descriptor, count: i32) -> Option<Example> {
     let answer = |policy| {
         let refusal = match plan(descriptor, policy, HeapSet::ALL) {
-            Ok(plan) => admitted(&plan, descriptor, count, policy, HeapSet::ALL).err(),
+            Ok(plan) => admitted(&plan, descriptor, count, policy, HeapSet::ALL, PAGE_BYTES).err(),
             Err(refusal) => Some(refusal),
         };
         refusal.map_or_else(|| "allocated".to_owned(), |refusal| summary(policy, &Err(refusal)))

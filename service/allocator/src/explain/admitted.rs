@@ -3,15 +3,14 @@
 use crate::allocate::{allocate, Resources};
 use crate::error::Refusal;
 use crate::ledger::{Client, Ledger};
-use crate::plan::size::PAGE_BYTES;
 use crate::plan::Plan;
 use crate::ports::{HeapBackend, HeapFailure, MemoryGauge};
 use gralloc_buffer::{BufferName, Descriptor};
 use heaps_config::policy::{HeapId, HeapSet, Policy};
 use std::sync::Arc;
 
-/// What allocate2 says to a call for `count` planned buffers on an idle device with these heaps and memory without end. Goes
-/// through the service's own code, with heaps that give nothing but their word.
+/// What allocate2 says to a call for `count` planned buffers on an idle device with these heaps, pages of so many bytes and memory
+/// without end. Goes through the service's own code, with heaps that give nothing but their word.
 ///
 /// # Errors
 /// The refusal that the client would see.
@@ -21,8 +20,9 @@ pub fn admitted(
     count: i32,
     policy: &Policy,
     present: HeapSet,
+    page_bytes: u64,
 ) -> Result<(), Refusal> {
-    let ledger = Ledger::new(Arc::new(policy.clone()), PAGE_BYTES);
+    let ledger = Ledger::new(Arc::new(policy.clone()), page_bytes);
     let dry = Dry(present);
     let settle = &|| ();
     let resources = Resources { heaps: &dry, ledger: &ledger, gauge: &dry, settle, policy, now_ms: 0 };

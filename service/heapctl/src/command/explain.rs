@@ -92,7 +92,7 @@ fn explained<'p>(
     let descriptor = request::descriptor(asked, &loaded.policy.vendor_usage, &loaded.policy.formats)?;
     let explanation = explain(&descriptor, &loaded.policy, present);
     let count = asked.count;
-    let page_bytes = args.page_size;
+    let page_bytes = args.page_size.unwrap_or_else(gralloc_heaps::memory::page_bytes);
     let answer = Ok(());
     let mut case = Case { loaded, descriptor, count, page_bytes, present, present_from, notes, explanation, answer };
     case.answer = counted(&case);
@@ -160,7 +160,7 @@ fn heap_id(name: &str, policy: &Policy) -> Result<HeapId> {
 /// The plan's refusal, or what admission says of the count.
 fn counted(case: &Case<'_>) -> Result<(), Refusal> {
     let plan = case.explanation.outcome.as_ref().map_err(Clone::clone)?;
-    admitted(plan, &case.descriptor, case.count, case.policy(), case.present)
+    admitted(plan, &case.descriptor, case.count, case.policy(), case.present, case.page_bytes)
 }
 
 fn draw(case: &Case<'_>, file: &Path, out: &Output) -> Result<()> {

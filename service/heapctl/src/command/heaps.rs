@@ -55,8 +55,11 @@ fn to_text(report: &HeapReport, policy: &Policy, source: &str, trouble: &[String
             state.state.word().to_owned(),
             kind(heap).join(", "),
             limits(heap),
-            // Empty where it has none or the kernel does not tell.
-            state.region.map_or(String::new(), |region| region.to_string()),
+            match state.region {
+                Some(region) => region.to_string(),
+                None if heap.contiguous && state.node.is_some() => "unknown".to_owned(),
+                None => String::new(),
+            },
             users(policy, state.id).join(", "),
         ]);
     }

@@ -4,7 +4,27 @@ use crate::run::{run, run_json, Run};
 use crate::{file, BAD};
 use serde_json::{json, Value};
 use std::fs;
+use std::process::Command;
 use tempfile::tempdir;
+
+/// A policy in which a buffer's pixels and its metadata come from one heap with little room.
+const BUDGET_OF_64_KIB: &str = r#"
+schema = 1
+name = "small"
+[limits]
+request = "1MiB"
+reserve = "1MiB"
+buffers_per_request = 32
+[metadata]
+heap = "system"
+[[heap]]
+name = "system"
+nodes = ["system"]
+budget = "64KiB"
+[[rule]]
+name = "all"
+heaps = ["system"]
+"#;
 
 const CAMERA: &[&str] = &[
     "explain",
@@ -114,6 +134,22 @@ fn explain_tells_what_is_charged_with_pages_of_each_size() {
     }
     let Run { status, err, .. } = run(&[&request[..], &["--page-size", "8192"]].concat());
     assert!(status == 2 && err.contains("16384"), "{err}");
+    // Not said, they are this machine's.
+    let here = Command::new("getconf").arg("PAGE_SIZE").output().unwrap();
+    let here: u64 = String::from_utf8(here.stdout).unwrap().trim().parse().unwrap();
+    assert_eq!(run_json(&[&request[..], &["--json"]].concat()).1["page_bytes"], json!(here));
+}
+
+/// The service charges whole pages of its kernel, and so does the answer that is foretold.
+#[test]
+fn explain_of_a_count_refuses_by_the_pages_that_it_is_told_of() {
+    let (_folder, policy) = file(BUDGET_OF_64_KIB, "small.toml");
+    let request = ["explain", "--policy", &policy, "--all-heaps", "--format", "BLOB", "--size", "100x1"];
+    for (size, count, status) in [("4k", "8", 0), ("4k", "9", 1), ("16k", "2", 0), ("16k", "3", 1), ("64k", "1", 1)] {
+        let more = ["--usage", "CPU_READ_OFTEN", "--count", count, "--page-size", size];
+        let Run { status: said, out, .. } = run(&[&request[..], &more].concat());
+        assert_eq!(said, status, "{count} in pages of {size}: {out}");
+    }
 }
 
 #[test]
