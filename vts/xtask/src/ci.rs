@@ -62,10 +62,14 @@ const ARM64_16K: Other = Other::Arm64(Pages::Large);
 /// What Android 17's kernels are made of.
 const NEWER: Other = Other::Newer("6.18");
 
+/// The newest kernel charges heap memory to the service where it is told to, which it is not by itself.
+const CHARGED: [&str; 7] =
+    ["test", "--guest", "--kernel", "archive:newest", "--append", "dma_heap.mem_accounting=Y", "charged"];
+
 /// Name, when, what it uses that others use too, and what runs. The longest begin: what is short fills the gaps.
 type Entry = (&'static str, When, Uses, Run);
 
-const STEPS: [Entry; 33] = [
+const STEPS: [Entry; 38] = [
     ("lock", Always, Uses::Nothing, Here(steps::lock)),
     ("format", Always, Uses::Nothing, Here(steps::format)),
     ("layers", Always, Uses::Nothing, Here(layers::check)),
@@ -80,7 +84,12 @@ const STEPS: [Entry; 33] = [
     ("guest-arm64-4k-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(ARM64_4K))),
     ("guest-newer-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(NEWER))),
     ("guest-newest-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(Other::Newer("newest")))),
+    ("guest-newest-charged", Nightly, Uses::Guest, Command(&CHARGED)),
     ("guest-full-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(Other::Full))),
+    ("demo-newer", Nightly, Uses::Guest, Command(&["demo", "--kernel", "archive:6.18"])),
+    ("demo-newest", Nightly, Uses::Guest, Command(&["demo", "--kernel", "archive:newest"])),
+    ("demo-arm64-4k", Nightly, Uses::Guest, Command(&["demo", "--arch", "arm64", "--pages", "4k"])),
+    ("demo-arm64-16k", Nightly, Uses::Guest, Command(&["demo", "--arch", "arm64", "--pages", "16k"])),
     ("lints", Always, Uses::Build, Here(steps::lints)),
     ("selinux", Always, Uses::Guest, InGuest(steps::selinux)),
     ("features", Always, Uses::Build, Here(steps::features)),

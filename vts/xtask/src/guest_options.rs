@@ -60,9 +60,6 @@ pub(crate) enum Other {
     Arm64(Pages),
 }
 
-/// Has the newest kernel charge heap memory to the service, which it does not by itself: so both ways are run.
-const CHARGED: &str = "dma_heap.mem_accounting=Y";
-
 /// Options of the emulated machine.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Machine")]
@@ -110,11 +107,7 @@ impl MachineArgs {
             Other::Newer(series) => (ArchName::X86_64, None, Some(format!("{}{series}", archive::WORD))),
             Other::Arm64(pages) => (ArchName::Arm64, Some(pages), None),
         };
-        let append = match other {
-            Other::Newer(archive::NEWEST) => format!("{} {CHARGED}", self.append).trim_start().to_owned(),
-            _ => self.append.clone(),
-        };
-        Self { arch, pages, kernel: kernel.map(Into::into), modules: None, append, ..self.clone() }
+        Self { arch, pages, kernel: kernel.map(Into::into), modules: None, ..self.clone() }
     }
 
     /// As arguments of another process of this program.

@@ -72,26 +72,6 @@ impl Report {
         format!("{passed} passed, {failed} failed, {} skipped", self.skipped().len())
     }
 
-    /// What came of the tests on each kernel, as a table in Markdown; none when no guest ran.
-    pub(crate) fn kernels(&self) -> Option<String> {
-        let mut rows: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
-        for outcome in &self.outcomes {
-            let kernel = outcome.place.strip_prefix(GUEST).and_then(|place| Some(place.split_once(USER)?.0));
-            let Some(kernel) = kernel else { continue };
-            let [passed, failed, skipped] = rows.entry(kernel).or_default();
-            *match outcome.verdict {
-                Verdict::Passed => passed,
-                Verdict::Failed => failed,
-                Verdict::Skipped(_) => skipped,
-            } += 1;
-        }
-        let line = |(kernel, [passed, failed, skipped]): (&str, [usize; 3])| {
-            format!("| {kernel} | {passed} | {failed} | {skipped} |\n")
-        };
-        let head = "| kernel | passed | failed | skipped |\n|---|---|---|---|\n";
-        (!rows.is_empty()).then(|| head.to_owned() + &rows.into_iter().map(line).collect::<String>())
-    }
-
     /// The tests that ran nowhere, each once, with the reason.
     fn skipped(&self) -> Vec<(&Outcome, &str)> {
         let mut seen: BTreeSet<_> = self
@@ -109,6 +89,26 @@ impl Report {
         }
         skipped
     }
+}
+
+/// What came of the tests in guests, a row for each kernel and step, as a table in Markdown; none when no guest ran.
+pub(crate) fn kernels<'a>(steps: impl Iterator<Item = (&'a str, &'a [Outcome])>) -> Option<String> {
+    let mut rows: BTreeMap<(&str, &str), [usize; 3]> = BTreeMap::new();
+    for (step, outcome) in steps.flat_map(|(step, outcomes)| outcomes.iter().map(move |outcome| (step, outcome))) {
+        let kernel = outcome.place.strip_prefix(GUEST).and_then(|place| Some(place.split_once(USER)?.0));
+        let Some(kernel) = kernel else { continue };
+        let [passed, failed, skipped] = rows.entry((kernel, step)).or_default();
+        *match outcome.verdict {
+            Verdict::Passed => passed,
+            Verdict::Failed => failed,
+            Verdict::Skipped(_) => skipped,
+        } += 1;
+    }
+    let line = |((kernel, step), [passed, failed, skipped]): ((&str, &str), [usize; 3])| {
+        format!("| {kernel} | {step} | {passed} | {failed} | {skipped} |\n")
+    };
+    let head = "| kernel | step | passed | failed | skipped |\n|---|---|---|---|---|\n";
+    (!rows.is_empty()).then(|| head.to_owned() + &rows.into_iter().map(line).collect::<String>())
 }
 
 #[cfg(test)]
@@ -136,20 +136,22 @@ mod tests {
         assert!(report.has_failures());
         assert_eq!(report.failed_and_skipped(), ["failed: p a (guest)", "skipped: p c (native): no CMA"]);
         assert_eq!(report.counts(), "2 passed, 1 failed, 1 skipped");
-        assert_eq!(report.kernels(), None);
+        assert_eq!(kernels([("native", report.outcomes.as_slice())].into_iter()), None);
     }
 
     #[test]
-    fn table_has_a_row_for_each_kernel_whoever_the_tests_ran_as() {
-        let mut report = Report::default();
-        report.add(vec![
+    fn table_has_a_row_for_each_kernel_and_step_whoever_the_tests_ran_as() {
+        let with_4k = [
             outcome("native", "a", Verdict::Passed),
             outcome("guest 6.12 (x86_64, pages of 4 KiB) as uid 0", "a", Verdict::Passed),
             outcome("guest 6.12 (x86_64, pages of 4 KiB) as uid 1000", "a", Verdict::Failed),
-            outcome("guest 6.12-16k (aarch64, pages of 16 KiB) as uid 0", "a", Verdict::Skipped("no".to_owned())),
-        ]);
-        let rows =
-            "| 6.12 (x86_64, pages of 4 KiB) | 1 | 1 | 0 |\n| 6.12-16k (aarch64, pages of 16 KiB) | 0 | 0 | 1 |\n";
-        assert!(report.kernels().unwrap().ends_with(rows));
+        ];
+        let with_16k =
+            [outcome("guest 6.12-16k (aarch64, pages of 16 KiB) as uid 0", "a", Verdict::Skipped("no".to_owned()))];
+        let steps = [("guest", &with_4k[..]), ("guest-v3", &with_4k[1..2]), ("guest-arm64-16k", &with_16k)];
+        let rows = "| 6.12 (x86_64, pages of 4 KiB) | guest | 1 | 1 | 0 |\n\
+                    | 6.12 (x86_64, pages of 4 KiB) | guest-v3 | 1 | 0 | 0 |\n\
+                    | 6.12-16k (aarch64, pages of 16 KiB) | guest-arm64-16k | 0 | 0 | 1 |\n";
+        assert!(kernels(steps.into_iter()).unwrap().ends_with(rows));
     }
 }

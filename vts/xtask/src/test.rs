@@ -13,10 +13,11 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
 use vm_harness::prerequisites::{ensure, Need};
+use vm_harness::progress::run_captured;
 
 use crate::context::Context;
 use crate::guest_options::{MachineArgs, Other};
-use crate::report::{Outcome, Report};
+use crate::report::{kernels, Outcome, Report};
 use crate::schedule::{self, Done, Finding, Step, Uses};
 
 /// What the tests run, on both sides.
@@ -150,8 +151,9 @@ pub(crate) fn finish(context: &Context, done: &[Done]) -> Result<ExitCode> {
         }
     }
     report.failed_and_skipped().iter().for_each(|line| println!("{line}"));
-    if let Some(kernels) = report.kernels() {
+    if let Some(rows) = kernels(done.iter().map(|done| (done.name, done.outcomes.as_slice()))) {
         let path = context.target.join("logs/kernels.md");
+        let kernels = format!("{}\n\n{rows}", this_run()?);
         std::fs::write(&path, &kernels).with_context(|| path.display().to_string())?;
         println!("\n{kernels}\nwritten to {}", path.display());
     }
@@ -159,6 +161,13 @@ pub(crate) fn finish(context: &Context, done: &[Done]) -> Result<ExitCode> {
     println!("{}", report.counts());
     let failed = report.has_failures() || done.iter().any(Done::failed);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What was asked for and when: a table of a part of the tests does not pass for one of all.
+fn this_run() -> Result<String> {
+    let date = run_captured(Command::new("date").args(["--utc", "+%F"]))?;
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    Ok(format!("`cargo xtask {}`, {}", words.join(" "), String::from_utf8_lossy(&date).trim()))
 }
 
 /// Busy loops, stopped at the end.
