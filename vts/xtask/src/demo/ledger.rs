@@ -114,14 +114,14 @@ impl Sample {
         found
     }
 
-    /// One page: what the smallest metadata object of the kernel's list has.
+    /// What the smallest metadata object of the kernel's list has: one page. None is there while no buffer lives.
     fn metadata_bytes(&self) -> u64 {
         self.kernel
             .iter()
             .filter(|known| known.name == "gralloc-metadata")
             .map(|known| known.bytes)
             .min()
-            .unwrap_or(4096)
+            .unwrap_or_default()
     }
 }
 
