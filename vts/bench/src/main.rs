@@ -37,6 +37,12 @@ struct Args {
     /// The compiled policy that row `plan` plans with
     #[arg(long, value_name = "FILE", default_value = "/vendor/etc/gralloc/heaps.json")]
     policy: PathBuf,
+    /// The mapper's library that row `mapper-load` loads
+    #[arg(long, value_name = "FILE", default_value = "/vendor/lib64/hw/mapper.dmaheap.so")]
+    mapper: PathBuf,
+    /// The library with nothing in it that it is compared with: bench_empty's
+    #[arg(long, value_name = "FILE", default_value = "/vendor/lib64/hw/empty.so")]
+    empty: PathBuf,
     /// Print no table
     #[arg(long, short)]
     quiet: bool,
@@ -44,11 +50,16 @@ struct Args {
     #[arg(long, value_enum)]
     part: Option<Part>,
     /// What the bare service does besides the ioctl, for a profile by addition; each includes those before
-    #[arg(long, value_enum, value_name = "STEPS", default_value = "none")]
+    #[arg(long, value_enum, value_name = "STEPS", default_value = "watch")]
     bare_steps: Steps,
     /// Serve as the bare service that ours is compared with (started by the program itself)
     #[arg(long, hide = true, value_name = "NAME")]
     bare: Option<String>,
+    /// Load a library, and import a buffer through it (started by the program itself)
+    #[arg(long, hide = true, value_name = "FILE")]
+    load: Option<PathBuf>,
+    #[arg(long, hide = true, requires = "load")]
+    imports: bool,
     /// Serve as one of several processes that measure at once (started by the program itself)
     #[arg(long, hide = true)]
     worker: bool,
@@ -98,7 +109,16 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
-    let options = Options { heap: args.heap.clone(), policy: args.policy.clone(), steps: args.bare_steps };
+    let options = Options {
+        heap: args.heap.clone(),
+        policy: args.policy.clone(),
+        steps: args.bare_steps,
+        mapper: args.mapper.clone(),
+        empty: args.empty.clone(),
+    };
+    if let Some(library) = &args.load {
+        return measure::load_and_tell(library, &options.heap, args.imports);
+    }
     if let Some(name) = &args.bare {
         return measure::serve_barely(name, &options.heap, options.steps);
     }

@@ -7,7 +7,9 @@
 
 mod allocation;
 mod bare;
+mod busy;
 mod dump;
+mod load;
 mod mapper;
 mod marks;
 mod parallel;
@@ -19,6 +21,7 @@ mod service;
 use allocation::Allocations;
 use anyhow::{Context as _, Result};
 use bare::BareService;
+use busy::Busy;
 use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{BufferDescriptorInfo, Connection, DescriptorBuilder};
 use parallel::{Crowd, Workers};
@@ -28,6 +31,7 @@ use vts_bench::rows::{self, Row};
 use vts_bench::samples::{RowSamples, Sample};
 
 pub(crate) use bare::{serve_barely, Steps};
+pub(crate) use load::load_and_tell;
 pub(crate) use parallel::{serve_as_worker, Asked};
 pub(crate) use pooled::{hammer, serve};
 
@@ -43,9 +47,9 @@ pub(crate) enum Kind {
     Raw,
     /// A call that does nothing.
     Ping,
-    /// A binder service around the ioctl that does nothing else: for comparison.
+    /// A binder service around the ioctl, or a library, that does nothing else.
     Bare,
-    /// The service with the pool off, where ours has it on.
+    /// The same service without what ours has here.
     Plain,
 }
 
@@ -77,6 +81,10 @@ pub(crate) struct Options {
     pub(crate) policy: PathBuf,
     /// What the bare service does.
     pub(crate) steps: Steps,
+    /// The mapper's library.
+    pub(crate) mapper: PathBuf,
+    /// One with nothing in it.
+    pub(crate) empty: PathBuf,
 }
 
 /// A run.
@@ -98,7 +106,6 @@ impl Bench {
         if row.alone {
             let samples = match row {
                 row if row == &rows::PLAN => plan::samples(&self.options.policy, rounds)?,
-                row if row == &rows::TRACE_OFF => marks::off(rounds),
                 row if row == &rows::PLAN_LARGE => plan::large::samples(rounds)?,
                 _ => mapper::gets(rounds)?,
             };
@@ -124,6 +131,9 @@ impl Bench {
             }
             row if row == &rows::RSS_LIVE => service::resident_with(connect()?, rows::LIVE_BUFFERS, rounds)?,
             row if row == &rows::RSS_30K => service::resident_with(connect()?, rows::MANY_BUFFERS, rounds)?,
+            row if row == &rows::TRACE_OFF => marks::off(rounds)?,
+            row if row == &rows::MAPPER_LOAD => load::samples(&self.options, rounds, load::Loaded::micros)?,
+            row if row == &rows::MAPPER_DIRTY => load::samples(&self.options, rounds, load::Loaded::dirty)?,
             row if row == &rows::SCAN_30K => scan::samples(&self.options.heap, rounds)?,
             row if row == &rows::DUMP_10K => interleave(&mut dump::Dumps::new()?, rounds)?,
             row if row == &rows::DUMP_10K_BESIDE => dump::beside(rounds)?,
@@ -131,6 +141,7 @@ impl Bench {
             row if row == &rows::LOCK_UNLOCK => interleave(&mut mapper::Locks::new(&self.options.heap)?, rounds)?,
             row => {
                 self.start_bare()?;
+                let _busy = (row == &rows::BATCH_BESIDE).then(Busy::start).transpose()?;
                 interleave(&mut self.allocations(row)?, rounds)?
             }
         };
@@ -150,7 +161,7 @@ impl Bench {
             row if row == &rows::COLD_1080P => (full_hd(), 1),
             row if row == &rows::COLD_4K => (picture(3840, 2160), 1),
             row if row == &rows::COLD_4KIB => (page(), 1),
-            row if row == &rows::BATCH => (full_hd(), rows::BATCH_BUFFERS),
+            row if row == &rows::BATCH || row == &rows::BATCH_BESIDE => (full_hd(), rows::BATCH_BUFFERS),
             other => anyhow::bail!("nothing measures row {}", other.name),
         };
         Allocations::new(connect()?, &self.options.heap, wire, count, 1)?.with_bare()

@@ -36,14 +36,7 @@ pub fn svg(samples: &Samples) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" \
          font-family=\"Noto Sans, sans-serif\" font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    text(
-        &mut out,
-        20.0,
-        28.0,
-        "start",
-        "16",
-        "The service, and what nobody can beat: one raw ioctl and one ping, or what the row says",
-    );
+    text(&mut out, 20.0, 28.0, "start", "16", "The service, and what nobody can beat: what the row says");
     let about = format!(
         "Linux {}, {} processors. Thick: half of the samples; thin: 90 of 100; tick: median. Dashed: must be reached.",
         samples.machine.kernel, samples.machine.processors
@@ -64,11 +57,16 @@ fn spread(samples: &RowSamples) -> Option<Spread> {
     let floor = match row.floor {
         Floor::RatioLimit(most) => Some(most),
         Floor::RatioRaw(most) if row.limit == Limit::Raw => Some(most),
-        Floor::RatioRaw(_) | Floor::Tail(_) | Floor::Median(_) | Floor::Most(_) | Floor::Told => None,
+        Floor::RatioRaw(_) | Floor::Tail(_) | Floor::Median(_) | Floor::Most(_) | Floor::AboveBare(_) | Floor::Told => {
+            None
+        }
     };
     let ours = samples.samples.iter().map(|sample| sample.ours / unit).collect();
     let limit = limits.iter().map(|limit| limit / unit).collect();
-    let bare = samples.samples.iter().filter_map(|sample| Some(sample.bare? / unit)).collect();
+    let bare = match row.limit {
+        Limit::Bare => Vec::new(),
+        _ => samples.samples.iter().filter_map(|sample| Some(sample.bare? / unit)).collect(),
+    };
     Some(Spread { name: row.name.to_owned(), ours, limit, bare, floor })
 }
 

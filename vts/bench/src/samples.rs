@@ -53,10 +53,10 @@ pub struct Sample {
     /// A call that does nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ping: Option<f64>,
-    /// A binder service that does nothing but the ioctl.
+    /// A binder service, or a library, that does nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bare: Option<f64>,
-    /// The same service with the pool off, or left alone.
+    /// The same service with the pool off, left alone, or without marks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain: Option<f64>,
 }
@@ -66,7 +66,6 @@ impl Sample {
     pub fn limit(&self, limit: Limit) -> Option<f64> {
         match limit {
             Limit::RawAndPing => Some(self.raw? + self.ping?),
-            Limit::Ping => self.ping,
             Limit::Raw => self.raw,
             Limit::Plain => self.plain,
             Limit::Bare => self.bare,

@@ -1,6 +1,6 @@
 //! What the samples of a row say: percentiles, and ratios made round by round.
 
-use crate::rows::{shown, Floor, Row};
+use crate::rows::{shown, Floor, Limit, Row};
 use crate::samples::{RowSamples, Sample};
 use serde::Serialize;
 
@@ -29,7 +29,8 @@ pub struct Summary {
     pub tail_limit: Option<f64>,
     /// Half of the bare service's took at most this.
     pub bare_p50: Option<f64>,
-    /// Median over the rounds of the bare service's ÷ limit: what a service that does nothing else reaches.
+    /// Median over the rounds of the bare service's ÷ limit: what a service that does nothing else reaches. `None` where it is
+    /// the limit.
     pub bare_ratio_limit: Option<f64>,
 }
 
@@ -61,7 +62,10 @@ impl Summary {
             ratio_limit: limit.as_deref().and_then(|limit| median_ratio(&ours, limit)),
             tail_limit: limit.as_deref().and_then(|limit| Some(percentile(&ours, 99.0)? / percentile(limit, 99.0)?)),
             bare_p50: bare.as_deref().and_then(|bare| percentile(bare, 50.0)),
-            bare_ratio_limit: bare.zip(limit).and_then(|(bare, limit)| median_ratio(&bare, &limit)),
+            bare_ratio_limit: bare
+                .filter(|_| row.limit != Limit::Bare)
+                .zip(limit)
+                .and_then(|(bare, limit)| median_ratio(&bare, &limit)),
         })
     }
 
@@ -73,6 +77,10 @@ impl Summary {
             Floor::Tail(most) => (self.tail_limit, most, format!("p99 ÷ limit's ≤ {most}")),
             Floor::Median(most) => (Some(self.p50), most, format!("p50 ≤ {most} {}", shown(row.unit))),
             Floor::Most(most) => (Some(self.p99), most, format!("≤ {most} {}", shown(row.unit))),
+            Floor::AboveBare(most) => {
+                let above = self.bare_p50.map(|bare| self.p50 - bare);
+                (above, most, format!("p50 − bare's ≤ {most} {}", shown(row.unit)))
+            }
             Floor::Told => return None,
         };
         Some(Verdict { met: value.is_some_and(|value| value <= most), floor })
@@ -99,7 +107,7 @@ pub fn percentile(values: &[f64], percent: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{COLD_4KIB, PLAN, RSS, TAIL_1080P};
+    use crate::rows::{COLD_1080P, COLD_4KIB, MAPPER_DIRTY, PLAN, RSS, TAIL_1080P};
 
     fn of(samples: &[(f64, f64, f64)]) -> RowSamples {
         let samples =
@@ -120,11 +128,11 @@ mod tests {
     #[test]
     fn ratios_are_made_round_by_round() {
         // The machine was ten times slower in the second and third round; the ratio does not see it.
-        let summary =
-            Summary::of(&COLD_4KIB, &of(&[(12.0, 5.0, 5.0), (120.0, 50.0, 50.0), (140.0, 50.0, 50.0)])).unwrap();
-        assert_eq!((summary.n, summary.p50, summary.raw_p50, summary.ping_p50), (3, 120.0, Some(50.0), Some(50.0)));
-        assert_eq!((summary.ratio_raw, summary.ratio_limit), (Some(2.4), Some(1.2)));
-        assert!(summary.verdict(&COLD_4KIB).unwrap().met);
+        let rounds = of(&[(10.4, 5.0, 5.0), (104.0, 50.0, 50.0), (140.0, 50.0, 50.0)]);
+        let summary = Summary::of(&COLD_1080P, &rounds).unwrap();
+        assert_eq!((summary.n, summary.p50, summary.raw_p50, summary.ping_p50), (3, 104.0, Some(50.0), Some(50.0)));
+        assert_eq!((summary.ratio_raw, summary.ratio_limit), (Some(2.08), Some(1.04)));
+        assert!(summary.verdict(&COLD_1080P).unwrap().met);
     }
 
     #[test]
@@ -147,8 +155,19 @@ mod tests {
         for key in ["raw_p50", "ping_p50", "ratio_raw", "ratio_limit"] {
             assert!(json[key].is_null(), "{key}");
         }
-        assert!(Summary::of(&RSS, &alone(4096.0)).unwrap().verdict(&RSS).unwrap().met);
+        assert!(Summary::of(&RSS, &alone(2560.0)).unwrap().verdict(&RSS).unwrap().met);
         assert_eq!(Summary::of(&RSS, &RowSamples { row: String::new(), samples: Vec::new() }), None);
+    }
+
+    #[test]
+    fn bare_as_the_limit_is_shown_once_and_what_is_above_it_is_judged() {
+        let beside = |ours, bare| Sample { bare: Some(bare), ..Sample::alone(ours) };
+        let samples = |ours| RowSamples { row: String::new(), samples: vec![beside(ours, 100.0); 3] };
+        let summary = Summary::of(&COLD_4KIB, &samples(110.0)).unwrap();
+        assert_eq!((summary.ratio_limit, summary.bare_p50, summary.bare_ratio_limit), (Some(1.1), Some(100.0), None));
+        for (ours, met) in [(164.0, true), (168.0, false)] {
+            assert_eq!(Summary::of(&MAPPER_DIRTY, &samples(ours)).unwrap().verdict(&MAPPER_DIRTY).unwrap().met, met);
+        }
     }
 
     #[test]

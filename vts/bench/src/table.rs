@@ -4,8 +4,20 @@ use crate::rows::{row, shown};
 use crate::summary::Summary;
 use std::fmt::Write as _;
 
-const HEADERS: [&str; 11] =
-    ["row", "n", "unit", "p50", "p99", "raw p50", "ping p50", "÷ raw", "÷ limit", "bare ÷ limit", "must reach"];
+const HEADERS: [&str; 12] = [
+    "row",
+    "n",
+    "unit",
+    "p50",
+    "p99",
+    "raw p50",
+    "ping p50",
+    "bare p50",
+    "÷ raw",
+    "÷ limit",
+    "bare ÷ limit",
+    "must reach",
+];
 
 /// The rows in lines, and what is met and missed.
 pub fn table(summaries: &[Summary]) -> String {
@@ -31,6 +43,7 @@ pub fn table(summaries: &[Summary]) -> String {
             number(Some(summary.p99)),
             number(summary.raw_p50),
             number(summary.ping_p50),
+            number(summary.bare_p50),
             ratio(summary.ratio_raw),
             ratio(summary.ratio_limit),
             ratio(summary.bare_ratio_limit),
@@ -58,8 +71,8 @@ fn ratio(value: Option<f64>) -> String {
 }
 
 /// Columns two spaces apart; the first, the unit and the last to the left, numbers to the right.
-fn aligned(lines: &[[String; 11]]) -> String {
-    let mut widths = [0; 11];
+fn aligned(lines: &[[String; 12]]) -> String {
+    let mut widths = [0; 12];
     for line in lines {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = cell.chars().count().max(*width);
@@ -70,7 +83,7 @@ fn aligned(lines: &[[String; 11]]) -> String {
         let mut out = String::new();
         for ((column, cell), width) in line.iter().enumerate().zip(widths) {
             let _ = match column {
-                0 | 2 | 10 => write!(out, "{cell:<width$}  "),
+                0 | 2 | 11 => write!(out, "{cell:<width$}  "),
                 _ => write!(out, "{cell:>width$}  "),
             };
         }
@@ -108,7 +121,9 @@ mod tests {
         assert!(text.contains("÷ limit ≤ 1.05: MISSED"), "{text}");
         assert!(text.ends_with("1 floors met, 1 missed: cold-4k\n"), "{text}");
         assert!(
-            text.contains("cold-1080p  10  µs    10000  12000     9000     500.2  1.100    1.040         1.070"),
+            text.contains(
+                "cold-1080p  10  µs    10000  12000     9000     500.2     10200  1.100    1.040         1.070"
+            ),
             "{text}"
         );
     }

@@ -19,6 +19,10 @@ use crate::service;
 const PACKAGE: &str = "vts_bench";
 /// Its program.
 const PROGRAM: &str = "bench";
+/// The package of the library that the mapper's loading is compared with, its file, and where that lies in the guest.
+const EMPTY: &str = "bench_empty";
+const EMPTY_LIBRARY: &str = "libbench_empty.so";
+const EMPTY_PATH: &str = "/vendor/lib64/hw/empty.so";
 /// Longest run.
 const LIMIT: Duration = Duration::from_secs(1800);
 /// What the benchmark writes its samples to, in the guest's /out.
@@ -52,10 +56,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     );
     let context = Context::new(false)?;
     let out = args.run.out(&context, "bench");
-    let built = service::build(&context, None, SHIPPED_PROFILE, &[PACKAGE])?;
+    let built = service::build(&context, None, SHIPPED_PROFILE, &[PACKAGE, EMPTY])?;
     let compiled = service::compile(&context, &built, args.run.policy())?;
     let policy = without_pool(&compiled, &out)?;
-    let guest = args.run.boot_with(&policy, &built, &context, &out, &[PACKAGE])?;
+    let empty = service::slim(&context, built.library(EMPTY_LIBRARY)?)?;
+    let guest = args.run.boot_with(&policy, &built, &context, &out, &[PACKAGE], &[(EMPTY_PATH, &empty)])?;
     let mut argv = ["bench", "--quiet", "--part", "service", "--out", OUT_DIR].map(str::to_owned).to_vec();
     argv.extend(args.arguments.iter().cloned());
     let status = guest.run(&GuestCommand::new(argv).limit(LIMIT), false)?;

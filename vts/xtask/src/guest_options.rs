@@ -221,7 +221,8 @@ impl RunArgs {
         prepared.boot(context, out)
     }
 
-    /// The same with a policy that was made of the one that was asked for, and with what was built before.
+    /// The same with a policy that was made of the one that was asked for, with what was built before, and with further files by
+    /// their paths in the guest.
     pub(crate) fn boot_with(
         &self,
         policy: &str,
@@ -229,9 +230,11 @@ impl RunArgs {
         context: &Context,
         out: &Path,
         packages: &[&str],
+        files: &[(&str, &Path)],
     ) -> Result<Guest> {
         let mut prepared = Prepared::new(context, &self.machine)?;
         service::add(context, &mut prepared.rootfs, built, policy, packages)?;
+        files.iter().try_for_each(|(path, from)| prepared.rootfs.file(path, from).map(drop))?;
         prepared.boot(context, out)
     }
 }

@@ -43,13 +43,17 @@ pub(crate) fn build(context: &Context, cross: Option<&Cross>, profile: &str, mor
 /// Puts in what was built: the service and the mapper where a device has them, the tool and the programs of `more` packages; and
 /// has the service started with `policy`: a shipped profile's name, or a file in TOML or compiled JSON.
 pub(crate) fn add(context: &Context, rootfs: &mut Rootfs, built: &Built, policy: &str, more: &[&str]) -> Result<()> {
-    let slim = |path: &Path| binaries::stripped(path, &context.cache().join("stripped"));
-    rootfs.file(MAPPER_PATH, &slim(mapper(built)?)?)?;
-    rootfs.service(&slim(program(built)?)?, &compile(context, built, policy)?, &[])?;
+    rootfs.file(MAPPER_PATH, &slim(context, mapper(built)?)?)?;
+    rootfs.service(&slim(context, program(built)?)?, &compile(context, built, policy)?, &[])?;
     for program in built.programs.iter().filter(|it| it.package == HEAPCTL || more.contains(&it.package.as_str())) {
-        rootfs.program(&program.name, &slim(&program.path)?)?;
+        rootfs.program(&program.name, &slim(context, &program.path)?)?;
     }
     Ok(())
+}
+
+/// A file without what only debuggers read, as it goes into a guest.
+pub(crate) fn slim(context: &Context, path: &Path) -> Result<PathBuf> {
+    Ok(binaries::stripped(path, &context.cache().join("stripped"))?)
 }
 
 /// The mapper's library.

@@ -1,5 +1,5 @@
-//! The least that a binder service around the ioctl can be: this program once more, as a service of its own. What it
-//! takes beyond the limit no service can save.
+//! A binder service around the ioctl that does what any allocator must and nothing else: this program once more, as a service
+//! of its own. What it takes no service can save.
 //!
 //! With [`Steps`] it does, one after the other, what the contract and the ledger ask of the allocator besides: a profile
 //! by addition, where a profiler inside an emulated guest changes more than it shows.
@@ -11,12 +11,16 @@ use allocator_aidl::{
 use anyhow::{bail, Context as _, Result};
 use clap::ValueEnum as _;
 use gralloc_dmabuf::ioctl::{dma_buf_set_name, dma_heap_alloc};
+use gralloc_heaps::timer::Timer;
+use gralloc_heaps::wakeup::{Wakeup, GATHER};
+use gralloc_heaps::watch::{ReleaseWatch, Source};
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use rsbinder::hub;
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::process::{Child, Command};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What it is registered as, unless somebody says otherwise.
@@ -27,8 +31,6 @@ const THREADS: u32 = 4;
 const FIND_WAIT: Duration = Duration::from_secs(5);
 const FIND_POLL: Duration = Duration::from_millis(1);
 
-/// Fds that are kept for a watch before they are closed together, as the allocator's maintenance thread does.
-const KEPT: usize = 64;
 /// Ints of the allocator's handle.
 const INTS: usize = gralloc_buffer::handle::INTS;
 
@@ -43,7 +45,7 @@ pub(crate) enum Steps {
     Ints,
     /// The handle has a second fd, of shared metadata (a duplicate here; the allocator takes one that is ready).
     Metadata,
-    /// The service keeps a duplicate of the buffer's fd for a watch and closes it later.
+    /// The buffer is watched for its release, after the reply, as the allocator does.
     Watch,
 }
 
@@ -113,7 +115,7 @@ struct Bare {
     heap: File,
     steps: Steps,
     metadata: OwnedFd,
-    kept: Mutex<Vec<OwnedFd>>,
+    watch: Arc<Watch>,
 }
 
 impl Bare {
@@ -128,17 +130,66 @@ impl Bare {
         }
         let ints = if self.steps >= Steps::Ints { vec![0; INTS] } else { Vec::new() };
         if self.steps >= Steps::Watch {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() >= KEPT {
-                kept.clear();
-            }
-            kept.push(buffer.try_clone().ok()?);
+            self.watch.pending().push(buffer.try_clone().ok()?);
+            self.watch.wakeup.wake_soon();
         }
         let mut fds = vec![parcel_fd(buffer)];
         if self.steps >= Steps::Metadata {
             fds.push(parcel_fd(self.metadata.try_clone().ok()?));
         }
         Some(NativeHandle { fds, ints })
+    }
+}
+
+/// Watches buffers for their release, and does nothing about it.
+struct Watch {
+    pending: Mutex<Vec<OwnedFd>>,
+    wakeup: Wakeup,
+    kernel: ReleaseWatch,
+}
+
+impl Watch {
+    fn new() -> Result<Watch> {
+        let kernel = ReleaseWatch::with(Source::Inotify)?;
+        Ok(Watch { pending: Mutex::default(), wakeup: Wakeup::new()?, kernel })
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps as the allocator's maintenance thread does.
+    fn run(&self) -> Result<()> {
+        loop {
+            self.work()?;
+            let mut slept = Ok(());
+            self.wakeup.sleep(|timer| slept = self.work().and_then(|()| self.wait(timer)));
+            slept?;
+        }
+    }
+
+    fn wait(&self, timer: &Timer) -> Result<()> {
+        let readable = [Some(timer.as_fd()), self.kernel.fd()].into_iter().flatten();
+        let mut fds: Vec<PollFd<'_>> = readable.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        poll(&mut fds, PollTimeout::NONE)?;
+        let woken = fds.first().and_then(|fd| fd.revents()).is_some_and(|events| events.contains(PollFlags::POLLIN));
+        if !woken {
+            timer.wait(Some(GATHER))?;
+        }
+        Ok(())
+    }
+
+    fn work(&self) -> Result<()> {
+        let pending = std::mem::take(&mut *self.pending());
+        for buffer in pending {
+            match self.kernel.add(buffer.as_fd(), 0) {
+                // What is handed out again and again is watched from the first time on.
+                Ok(()) | Err(gralloc_heaps::Error::AlreadyWatched) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.kernel.read_events()?;
+        Ok(())
     }
 }
 
@@ -174,7 +225,17 @@ fn refused() -> Status {
 pub(crate) fn serve_barely(name: &str, heap: &Path, steps: Steps) -> Result<()> {
     let heap = File::open(heap).with_context(|| format!("heap {}", heap.display()))?;
     let metadata = dma_heap_alloc(heap.as_fd(), 1).context("metadata")?;
-    let service = new_allocator(Bare { heap, steps, metadata, kept: Mutex::default() });
+    let watch = Arc::new(Watch::new()?);
+    if steps >= Steps::Watch {
+        let watch = Arc::clone(&watch);
+        std::thread::spawn(move || {
+            if let Err(error) = watch.run() {
+                eprintln!("the bare service's watch: {error:#}");
+                std::process::exit(1);
+            }
+        });
+    }
+    let service = new_allocator(Bare { heap, steps, metadata, watch });
     serve_binder(name, &service, THREADS).context("binder")?;
     Ok(())
 }

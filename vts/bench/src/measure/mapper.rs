@@ -8,12 +8,16 @@ use gralloc_buffer::handle::{encode, BufferInfo};
 use gralloc_buffer::layout::{Plane, Planes};
 use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
 use gralloc_dmabuf::ioctl::dma_heap_alloc;
-use gralloc_dmabuf::{begin_access, end_access, Access};
-use gralloc_mapper::abi::{buffer_handle_t, native_handle_t, AIMapper, AIMapperV5, ARect, AIMAPPER_ERROR_NONE};
+use gralloc_dmabuf::{begin_access, end_access, fd, Access};
+use gralloc_mapper::abi::{
+    buffer_handle_t, native_handle_t, AIMapper, AIMapperV5, AIMapper_Error, ARect, AIMAPPER_ERROR_NONE,
+};
 use gralloc_mapper::AIMapper_loadIMapper;
+use libloading::os::unix::{Library as Opened, RTLD_LOCAL, RTLD_NOW};
+use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, SealFlag};
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
-use nix::unistd::{close, ftruncate};
+use nix::unistd::ftruncate;
 use std::ffi::c_int;
 use std::fs::File;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
@@ -30,10 +34,10 @@ const KINDS: [i64; 4] = [2, 15, 17, 19];
 
 /// The interface.
 #[derive(Clone, Copy)]
-struct Client(&'static AIMapperV5);
+pub(super) struct Client(&'static AIMapperV5);
 
 /// A handle as it comes from an allocator.
-struct RawHandle {
+pub(super) struct RawHandle {
     fds: [OwnedFd; 2],
     words: Vec<c_int>,
 }
@@ -70,10 +74,12 @@ impl Subject for Imports {
                 let buffer = self.client.import(&self.handle)?;
                 self.client.free(buffer)?;
             } else {
-                let pixels = fcntl(pixels.as_raw_fd(), FcntlArg::F_DUPFD_CLOEXEC(3))?;
-                let metadata = fcntl(metadata.as_raw_fd(), FcntlArg::F_DUPFD_CLOEXEC(3))?;
-                close(pixels)?;
-                close(metadata)?;
+                // What tells either from an ordinary file, and the pixels' size from the handle's: no check more, none less.
+                let clones = [fd::clone_from(pixels.as_raw_fd(), 3)?, fd::clone_from(metadata.as_raw_fd(), 3)?];
+                for clone in &clones {
+                    ensure!(fd::offset(clone.as_fd()) == Err(Errno::EINVAL), "the heap gives no dma-bufs");
+                }
+                ensure!(fd::seek_end(clones[0].as_fd())? >= BYTES, "the heap gives too little");
             }
         }
         Ok(start.elapsed())
@@ -166,18 +172,45 @@ fn nanos_a_call(took: Duration) -> f64 {
     took.as_secs_f64() * 1e9 / f64::from(CALLS)
 }
 
+/// A library that was loaded while the program ran.
+pub(super) struct Library(Opened);
+
+/// Loads a library at once and whole, as AOSP loads a mapper (libvndksupport, `android_load_sphal_library`).
+pub(super) fn open(path: &Path) -> Result<Library> {
+    // SAFETY: it is this project's own, and does nothing when it is loaded.
+    let opened = unsafe { Opened::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
+    Ok(Library(opened.with_context(|| path.display().to_string())?))
+}
+
+impl Library {
+    /// The mapper in it. It stays loaded for the process's life.
+    pub(super) fn client(&self) -> Result<Client> {
+        // SAFETY: the interface gives the function this type.
+        let load = unsafe { self.0.get::<Loader>(b"AIMapper_loadIMapper\0") };
+        Client::of(*load.context("no mapper")?)
+    }
+}
+
+/// The function that a mapper is found by.
+type Loader = unsafe extern "C" fn(*mut *mut AIMapper) -> AIMapper_Error;
+
 impl Client {
+    /// The one that is linked in.
     fn load() -> Result<Client> {
+        Client::of(AIMapper_loadIMapper)
+    }
+
+    fn of(load: Loader) -> Result<Client> {
         let mut interface: *mut AIMapper = ptr::null_mut();
         // SAFETY: the loader writes one pointer, to a local.
-        let code = unsafe { AIMapper_loadIMapper(&mut interface) };
+        let code = unsafe { load(&mut interface) };
         ensure!(code == AIMAPPER_ERROR_NONE && !interface.is_null(), "the mapper does not load: {code}");
         // SAFETY: the interface lives as long as the process, and nobody writes it.
         let interface = unsafe { &*interface };
         Ok(Client(&interface.v5))
     }
 
-    fn import(self, raw: &RawHandle) -> Result<buffer_handle_t> {
+    pub(super) fn import(self, raw: &RawHandle) -> Result<buffer_handle_t> {
         let mut imported: buffer_handle_t = ptr::null();
         let words = raw.words.as_ptr().cast::<native_handle_t>();
         // SAFETY: the words are a native_handle_t with as many fds and ints behind it as it says.
@@ -234,7 +267,7 @@ const BYTES: u64 = 64 * 64 * 4;
 const METADATA_BYTES: u64 = 4096;
 
 impl RawHandle {
-    fn from_heap(heap: &Path) -> Result<RawHandle> {
+    pub(super) fn from_heap(heap: &Path) -> Result<RawHandle> {
         let heap = File::open(heap).with_context(|| format!("heap {}", heap.display()))?;
         RawHandle::of([dma_heap_alloc(heap.as_fd(), BYTES)?, dma_heap_alloc(heap.as_fd(), METADATA_BYTES)?])
     }

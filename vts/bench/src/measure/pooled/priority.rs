@@ -1,31 +1,13 @@
 //! A client that must not wait, on a processor that is never idle.
 
 use super::{Extra, Service, POOLED};
+use crate::measure::busy::Busy;
 use crate::measure::parallel::{Asked, Crowd, Workers};
 use crate::measure::{Kind, Options};
 use anyhow::{Context as _, Result};
 use nix::sched::{sched_getaffinity, sched_setaffinity, CpuSet};
 use nix::unistd::Pid;
-use std::process::{Child, Command, Stdio};
 use vts_bench::samples::Sample;
-
-/// Runs until it is let go of.
-struct Busy(Child);
-
-impl Busy {
-    fn start() -> Result<Busy> {
-        let mut command = Command::new("sh");
-        Ok(Busy(command.args(["-c", "while :; do :; done"]).stdin(Stdio::null()).spawn().context("sh")?))
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        // It holds nothing that would not go with it.
-        let _ended_already = self.0.kill();
-        let _reaped = self.0.wait();
-    }
-}
 
 /// Two services, a client in SCHED_FIFO and two busy loops, all on one processor.
 pub(super) fn samples(options: &Options, rounds: usize) -> Result<Vec<Sample>> {
