@@ -34,6 +34,8 @@ pub mod guest;
 #[cfg(feature = "host")]
 pub mod hub;
 #[cfg(feature = "host")]
+mod image;
+#[cfg(feature = "host")]
 pub mod initramfs;
 #[cfg(feature = "host")]
 pub mod job;
