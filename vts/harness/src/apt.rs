@@ -129,6 +129,25 @@ pub fn refresh(progress: &Progress) {
     });
 }
 
+/// Fills a folder that appears only when whole, in the place of an older one. On an error nothing is left.
+///
+/// # Errors
+/// `fill`'s; or the folder cannot be written.
+pub(crate) fn whole(into: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let mut part = into.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let _nothing_left_over = fs::remove_dir_all(&part);
+    let done = fs::create_dir_all(&part).at(part.display()).and_then(|()| fill(&part)).and_then(|()| {
+        let _replaced = fs::remove_dir_all(into);
+        fs::rename(&part, into).at(into.display())
+    });
+    if done.is_err() {
+        let _only_space = fs::remove_dir_all(&part);
+    }
+    done
+}
+
 /// Downloads a package and unpacks it to `into`, which appears only when whole.
 ///
 /// # Errors
@@ -162,28 +181,17 @@ impl Apt {
     pub(crate) fn unpack(&self, packages: &[String], into: &Path, progress: &Progress) -> Result<()> {
         let names = packages.join(", ");
         has_apt(&names)?;
-        let mut work = into.as_os_str().to_owned();
-        work.push(".part");
-        let work = PathBuf::from(work);
-        let _nothing_left_over = fs::remove_dir_all(&work);
         progress.step(format_args!("downloading {names}"));
-        let done = self.unpack_part(packages, &work, progress).and_then(|files| {
-            let _replaced = fs::remove_dir_all(into);
-            fs::rename(&files, into).at(into.display())
-        });
-        let _only_space = fs::remove_dir_all(&work);
-        done.map_err(|error| broken(&names, into, error))
+        whole(into, |part| self.unpack_part(packages, part, progress)).map_err(|error| broken(&names, into, error))
     }
 
-    fn unpack_part(&self, packages: &[String], work: &Path, progress: &Progress) -> Result<PathBuf> {
-        let files = work.join("files");
-        fs::create_dir_all(&files).at(files.display())?;
+    fn unpack_part(&self, packages: &[String], part: &Path, progress: &Progress) -> Result<()> {
         let mut versions = Vec::new();
         for package in packages {
             // As root apt would drop to the user _apt, who cannot write here.
             let download = || {
                 let arguments = ["-q", "-o", "APT::Sandbox::User=root", "download", package];
-                progress.run_logged(self.command("apt-get").args(arguments).current_dir(work))
+                progress.run_logged(self.command("apt-get").args(arguments).current_dir(part))
             };
             if let Err(error) = download() {
                 if is_full(&error) {
@@ -195,13 +203,12 @@ impl Apt {
                 }
                 download()?;
             }
-            let archive = only_deb(work)?;
-            run_captured(Command::new("dpkg-deb").env("LC_ALL", "C").arg("-x").args([&archive, &files]))?;
+            let archive = only_deb(part)?;
+            run_captured(Command::new("dpkg-deb").env("LC_ALL", "C").arg("-x").args([&*archive, part]))?;
             versions.push(run_captured(Command::new("dpkg-deb").arg("-f").arg(&archive).arg("Version"))?);
             fs::remove_file(&archive).at(archive.display())?;
         }
-        fs::write(files.join(VERSION), versions.first().map_or(&[][..], Vec::as_slice)).at(files.display())?;
-        Ok(files)
+        fs::write(part.join(VERSION), versions.first().map_or(&[][..], Vec::as_slice)).at(part.display())
     }
 }
 
@@ -316,5 +323,26 @@ mod tests {
     fn other_errors_stay_as_they_are() {
         let error = broken("x", Path::new("/c/x"), failed("dpkg-deb -x x.deb files", "\n    not a Debian archive"));
         assert!(error.to_string().contains("not a Debian archive"), "{error}");
+    }
+
+    #[test]
+    fn folder_that_is_not_whole_leaves_what_was_there_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let names = || {
+            let entries = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            entries.map(|name| name.into_string().unwrap()).collect::<Vec<_>>()
+        };
+        let into = root.path().join("x-1.2");
+        whole(&into, |part| fs::write(part.join("old"), "").at("old")).unwrap();
+        let error = whole(&into, |part| {
+            fs::write(part.join("half"), "").at("half")?;
+            Err(failed("cp", ""))
+        });
+        assert!(error.unwrap_err().to_string().starts_with("`cp` failed"));
+        assert!(into.join("old").is_file());
+        assert_eq!(names(), ["x-1.2"]);
+        whole(&into, |part| fs::write(part.join("new"), "").at("new")).unwrap();
+        assert!(into.join("new").is_file() && !into.join("old").exists());
+        assert_eq!(names(), ["x-1.2"]);
     }
 }

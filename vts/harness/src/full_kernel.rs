@@ -7,10 +7,11 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{kill_process, Pid, Signal};
 use sha2::{Digest, Sha256};
 
 use crate::apt;
@@ -161,8 +162,9 @@ fn unpack_source(archive: &Path, tree: &Path, progress: &Progress) -> Result<()>
     progress.step("unpacking the kernel's source");
     let _nothing_left_over = fs::remove_dir_all(tree);
     fs::create_dir_all(tree).at(tree.display())?;
-    run_captured(Command::new("tar").args(["-x", "-J", "--strip-components=1", "-C"]).arg(tree).arg("-f").arg(archive))
-        .map(drop)
+    let mut tar = Command::new("tar");
+    tar.args(["-x", "-J", "--strip-components=1", "-C"]).arg(tree).arg("-f").arg(archive).env("LC_ALL", "C");
+    run_captured(&mut tar).map(drop)
 }
 
 /// Lays the fragment over tinyconfig, and sees that all of it is still there afterwards: what depends on something that
@@ -212,6 +214,8 @@ fn make(tree: &Path, recipe: &Recipe, arguments: &[&str]) -> Command {
     // The same image for everybody: no name, host and time of whoever built it.
     command.env("KBUILD_BUILD_USER", "guest").env("KBUILD_BUILD_HOST", "guest");
     command.env("KBUILD_BUILD_TIMESTAMP", "1970-01-01");
+    // By its words a full disk is known. The kernel's Makefile takes LC_ALL from the compiler.
+    command.env("LC_ALL", "C").env("LC_MESSAGES", "C");
     for name in FOREIGN {
         command.env_remove(name);
     }
@@ -226,11 +230,18 @@ fn run_logged(command: &mut Command, log: &Path, mut line: impl FnMut(&str)) -> 
     let errors = file.try_clone().at(log.display())?;
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).spawn().at(what)?;
     let output = child.stdout.take().ok_or_else(|| Error::Protocol("make has no output".to_owned()))?;
-    for text in BufReader::new(output).lines() {
+    let told = BufReader::new(output).lines().try_for_each(|text| {
         let text = text.at(what)?;
         writeln!(file, "{text}").at(log.display())?;
         line(&text);
+        Ok(())
+    });
+    if told.is_err() {
+        // By TERM make ends what it has started, too; the tree is removed next.
+        let _ended_already = kill_process(Pid::from_child(&child), Signal::TERM);
+        let _reaped = child.wait();
     }
+    told?;
     let status = child.wait().at(what)?;
     if status.success() {
         return Ok(());
@@ -245,13 +256,11 @@ fn run_logged(command: &mut Command, log: &Path, mut line: impl FnMut(&str)) -> 
 
 /// Puts image and configuration where the next run finds them; the folder appears only when whole.
 fn keep(tree: &Path, recipe: &Recipe, built: &Path, inputs: &str) -> Result<()> {
-    let part = PathBuf::from(format!("{}.part", built.display()));
-    let _left_over = fs::remove_dir_all(&part);
-    fs::create_dir_all(&part).at(part.display())?;
-    fs::copy(tree.join(recipe.image), part.join(IMAGE)).at(part.display())?;
-    fs::copy(tree.join(".config"), part.join("config")).at(part.display())?;
-    fs::write(part.join("inputs"), inputs).at(part.display())?;
-    fs::rename(&part, built).at(built.display())
+    apt::whole(built, |part| {
+        fs::copy(tree.join(recipe.image), part.join(IMAGE)).at(part.display())?;
+        fs::copy(tree.join(".config"), part.join("config")).at(part.display())?;
+        fs::write(part.join("inputs"), inputs).at(part.display())
+    })
 }
 
 #[cfg(test)]
@@ -291,5 +300,30 @@ mod tests {
         }
         keys.dedup();
         assert_eq!(keys.len(), 3);
+    }
+
+    #[test]
+    fn build_whose_log_cannot_be_written_is_ended_and_a_half_kept_kernel_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let pid = root.path().join("pid");
+        let mut build = Command::new("sh");
+        build.args(["-c", "echo $$ > \"$0\"; echo building; exec sleep 1000"]).arg(&pid);
+        let error = run_logged(&mut build, Path::new("/dev/full"), |_| {}).unwrap_err().to_string();
+        assert!(error.starts_with("/dev/full: No space left on device"), "{error}");
+        let pid = fs::read_to_string(pid).unwrap();
+        assert!(!Path::new("/proc").join(pid.trim()).exists(), "{pid} goes on");
+
+        let built = root.path().join("built");
+        let recipe = Build::X86_64.recipe();
+        keep(root.path(), &recipe, &built, "").unwrap_err();
+        assert!(!built.exists() && !root.path().join("built.part").exists());
+    }
+
+    #[test]
+    fn make_and_its_compilers_say_in_english_that_the_disk_is_full() {
+        let command = make(Path::new("t"), &Build::X86_64.recipe(), &[]);
+        for name in ["LC_ALL", "LC_MESSAGES"] {
+            assert!(command.get_envs().any(|(key, value)| key == name && value.is_some_and(|value| value == "C")));
+        }
     }
 }

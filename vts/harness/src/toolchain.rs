@@ -48,21 +48,18 @@ impl Toolchain {
             return Ok(toolchain);
         }
         apt::refresh(progress);
-        let work = folder.with_extension("part");
-        let _nothing_left_over = fs::remove_dir_all(&work);
-        let merged = work.join("merged");
-        fs::create_dir_all(&merged).at(merged.display())?;
-        for package in packages()? {
-            let unpacked = work.join(&package);
-            apt::unpack(&package, &unpacked, progress)?;
-            if package == SOURCES {
-                only_the_library(&unpacked)?;
+        apt::whole(folder, |part| {
+            for package in packages()? {
+                let unpacked = part.join(&package);
+                apt::unpack(&package, &unpacked, progress)?;
+                if package == SOURCES {
+                    only_the_library(&unpacked)?;
+                }
+                merge(&unpacked, part)?;
             }
-            run_captured(Command::new("cp").arg("-a").arg(unpacked.join("usr")).arg(&merged))?;
-            fs::remove_dir_all(&unpacked).at(unpacked.display())?;
-        }
-        fs::rename(&merged, folder).at(folder.display())?;
-        fs::remove_dir_all(&work).at(work.display())?;
+            Ok(())
+        })
+        .map_err(|error| apt::broken(COMPILER, folder, error))?;
         Ok(toolchain)
     }
 
@@ -120,6 +117,12 @@ fn dependency(package: &str, prefix: &str) -> Result<String> {
     found.ok_or_else(|| Error::Protocol(format!("the package {package} depends on no {prefix}…")))
 }
 
+/// Moves what was unpacked over what was before, as dpkg would.
+fn merge(unpacked: &Path, into: &Path) -> Result<()> {
+    run_captured(Command::new("cp").env("LC_ALL", "C").arg("-a").arg(unpacked.join("usr")).arg(into))?;
+    fs::remove_dir_all(unpacked).at(unpacked.display())
+}
+
 /// Drops what is not the standard library: most of the package.
 fn only_the_library(unpacked: &Path) -> Result<()> {
     let sources = unpacked.join("usr/src");
@@ -132,4 +135,24 @@ fn only_the_library(unpacked: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_merged_over_each_other() {
+        let root = tempfile::tempdir().unwrap();
+        for (package, file) in [("a", "usr/lib/x"), ("b", "usr/lib/y")] {
+            let path = root.path().join(package).join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, package).unwrap();
+            merge(&root.path().join(package), root.path()).unwrap();
+            assert!(!root.path().join(package).exists());
+        }
+        for (file, text) in [("usr/lib/x", "a"), ("usr/lib/y", "b")] {
+            assert_eq!(fs::read_to_string(root.path().join(file)).unwrap(), text);
+        }
+    }
 }
