@@ -9,6 +9,7 @@ use rustix::fs::{flock, FlockOperation};
 
 use crate::arch::Arch;
 use crate::error::{At, Error, Result};
+use crate::prerequisites::{ensure, Need};
 use crate::progress::{on_path, run_captured, Progress};
 
 /// The file beside an unpacked package's own that holds its version.
@@ -21,24 +22,33 @@ const FULL: [&str; 2] = ["No space left on device", "enough free space"];
 const KEYRINGS: [&str; 2] =
     ["/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"];
 
-/// Which apt is asked: the machine's, or one of its own that reads other suites and shares nothing with it but the proxy.
+/// Fetches lists; a list that does not come is an error, which apt-get by itself only warns of.
+const UPDATE: [&str; 4] = ["-q", "-o", "APT::Update::Error-Mode=any", "update"];
+/// What helps where there is no apt, for a PC's guest.
+const ELSEWHERE: &str = "give --kernel PATH and put a static busybox on the PATH";
+
+/// Which apt is asked: the machine's, or one of its own that reads other suites and shares nothing with it but how it
+/// fetches (its proxy).
 #[derive(Debug, Default)]
 pub(crate) struct Apt {
     options: Vec<String>,
+    /// The file that stands for the machine's configuration.
+    configuration: Option<PathBuf>,
+    /// Why not all of its lists came.
+    pub(crate) failed: Option<String>,
 }
 
 impl Apt {
-    /// An apt with its own sources, lists, cache and status below `folder`, for these lines of a `sources.list` after
-    /// `deb [...]`; its lists are fetched. What it downloads is signed by Debian's keys.
+    /// An apt with its own sources, lists, cache and status in the folder `name` of the cache, for these lines of a
+    /// `sources.list` after `deb [...]`; its lists are fetched. What it downloads is signed by Debian's keys.
     ///
     /// # Errors
-    /// No apt, no keys of Debian's, or the folder cannot be written.
-    pub(crate) fn isolated(folder: &Path, suites: &[&str], arch: Arch, progress: &Progress) -> Result<Self> {
-        has_apt("the archive's list of packages")?;
-        let keys = KEYRINGS.iter().find(|keys| Path::new(keys).is_file()).ok_or_else(|| Error::Missing {
-            what: "Debian's keys, by which its list of packages is known to be its own".to_owned(),
-            remedy: "apt-get install debian-archive-keyring".to_owned(),
-        })?;
+    /// No apt, no keys of Debian's and no way to install them, or the folder cannot be written.
+    pub(crate) fn isolated(cache: &Path, name: &str, suites: &[&str], arch: Arch, progress: &Progress) -> Result<Self> {
+        has_apt("the archive's list of packages", ELSEWHERE)?;
+        ensure(&[Need::DebianKeys], cache, progress)?;
+        let keys = keys().unwrap_or_default();
+        let folder = cache.join(name);
         for below in ["lists/partial", "cache/archives/partial"] {
             let path = folder.join(below);
             fs::create_dir_all(&path).at(path.display())?;
@@ -47,7 +57,9 @@ impl Apt {
         let line =
             |suite: &&str| format!("deb [arch={} target=Packages lang=none signed-by={keys}] {suite}\n", arch.debian());
         let sources: String = suites.iter().map(line).collect();
-        for (name, text) in [("sources.list", sources.as_str()), ("status", "")] {
+        let fetching = run_captured(Command::new("apt-config").args(["dump", "Acquire"]).env("LC_ALL", "C"))?;
+        let configuration = configuration(&String::from_utf8_lossy(&fetching));
+        for (name, text) in [("sources.list", &*sources), ("status", ""), ("apt.conf", &*configuration)] {
             let path = folder.join(name);
             fs::write(&path, text).at(path.display())?;
         }
@@ -66,17 +78,31 @@ impl Apt {
             format!("APT::Architectures={}", arch.debian()),
             "APT::Sandbox::User=root".to_owned(),
         ];
-        let apt = Self { options: options.into_iter().flat_map(|option| ["-o".to_owned(), option]).collect() };
+        let mut apt = Self {
+            options: options.into_iter().flat_map(|option| ["-o".to_owned(), option]).collect(),
+            configuration: Some(folder.join("apt.conf")),
+            failed: None,
+        };
         progress.step(format_args!("fetching Debian's package lists for {arch}"));
-        if let Err(error) = progress.run_logged(apt.command("apt-get").args(["-q", "update"])) {
-            progress.step(format_args!("going on with the lists that came: {}", said(&error)));
-        }
+        apt.failed = apt.update(progress).err();
         Ok(apt)
+    }
+
+    /// Fetches the lists. An error is in apt-get's words, and was said: the old lists serve.
+    fn update(&self, progress: &Progress) -> std::result::Result<(), String> {
+        progress.run_logged(self.command("apt-get").args(UPDATE)).map_err(|error| {
+            let why = said(&error);
+            progress.step(format_args!("going on with the package lists that are here: {why}"));
+            why
+        })
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.args(&self.options).env("LC_ALL", "C");
+        if let Some(path) = &self.configuration {
+            command.env("APT_CONFIG", path);
+        }
         command
     }
 
@@ -99,9 +125,15 @@ impl Apt {
     }
 }
 
-/// Names of all packages that the machine's apt knows with this prefix; empty where there is no apt.
-pub fn names(prefix: &str) -> Vec<String> {
-    Apt::default().names(prefix)
+/// A configuration without the machine's own files, and so without its hooks and its choice of a release, but for what
+/// `apt-config dump Acquire` says of fetching.
+fn configuration(fetching: &str) -> String {
+    format!("Dir::Etc::parts \"/dev/null\";\nDir::Etc::main \"/dev/null\";\n{fetching}")
+}
+
+/// Debian's own keys, where the machine has them.
+pub(crate) fn keys() -> Option<&'static str> {
+    KEYRINGS.into_iter().find(|keys| Path::new(keys).is_file())
 }
 
 /// Keeps other runs out of a folder of the cache until what is answered is dropped.
@@ -123,9 +155,7 @@ pub fn refresh(progress: &Progress) {
     }
     ONCE.call_once(|| {
         progress.step("fetching the package lists");
-        if let Err(error) = progress.run_logged(Command::new("apt-get").args(["-q", "update"])) {
-            progress.step(format_args!("going on with the package lists that are here: {error}"));
-        }
+        let _said = Apt::default().update(progress);
     });
 }
 
@@ -161,8 +191,15 @@ pub fn unpack(package: &str, into: &Path, progress: &Progress) -> Result<()> {
 /// # Errors
 /// As [`unpack`].
 pub(crate) fn unpack_foreign(package: &str, arch: Arch, into: &Path, progress: &Progress) -> Result<()> {
-    let folder = into.parent().unwrap_or(into).join(format!("apt-{}", arch.debian()));
-    Apt::isolated(&folder, &[OLDEST], arch, progress)?.unpack(&[package.to_owned()], into, progress)
+    has_apt(package, &foreign(package, arch, into))?;
+    let cache = into.parent().unwrap_or(into);
+    let name = format!("apt-{}", arch.debian());
+    Apt::isolated(cache, &name, &[OLDEST], arch, progress)?.unpack(&[package.to_owned()], into, progress)
+}
+
+/// What helps where there is no apt: nothing of the machine's own is for another processor.
+fn foreign(package: &str, arch: Arch, into: &Path) -> String {
+    format!("unpack Debian's {package} for {arch} to {}", into.display())
 }
 
 /// The same for packages that belong together, over each other as dpkg would. The version kept is the first one's.
@@ -180,7 +217,7 @@ impl Apt {
     /// As [`unpack`]; a broken download and a full disk in one sentence.
     pub(crate) fn unpack(&self, packages: &[String], into: &Path, progress: &Progress) -> Result<()> {
         let names = packages.join(", ");
-        has_apt(&names)?;
+        has_apt(&names, ELSEWHERE)?;
         progress.step(format_args!("downloading {names}"));
         whole(into, |part| self.unpack_part(packages, part, progress)).map_err(|error| broken(&names, into, error))
     }
@@ -212,14 +249,13 @@ impl Apt {
     }
 }
 
-fn has_apt(what: &str) -> Result<()> {
+fn has_apt(what: &str, elsewhere: &str) -> Result<()> {
     if on_path("apt-get") && on_path("dpkg-deb") {
         return Ok(());
     }
     Err(Error::Missing {
         what: format!("apt-get and dpkg-deb, with which {what} is fetched and unpacked"),
-        remedy: "use a Debian-like machine; elsewhere give --kernel PATH and put a static busybox on the PATH"
-            .to_owned(),
+        remedy: format!("use a Debian-like machine; elsewhere {elsewhere}"),
     })
 }
 
@@ -344,5 +380,38 @@ mod tests {
         whole(&into, |part| fs::write(part.join("new"), "").at("new")).unwrap();
         assert!(into.join("new").is_file() && !into.join("old").exists());
         assert_eq!(names(), ["x-1.2"]);
+    }
+
+    #[test]
+    fn apt_of_its_own_runs_no_hooks_of_the_machine_and_says_which_list_did_not_come() {
+        if !on_path("apt-get") || !on_path("dpkg-deb") || keys().is_none() {
+            println!("SKIP: no apt, or no keys of Debian's");
+            return;
+        }
+        let cache = tempfile::tempdir().unwrap();
+        let progress = Progress::new(true).logged(cache.path().join("log")).unwrap();
+        let suites = ["file:/nowhere sid main"];
+        let apt = Apt::isolated(cache.path(), "apt", &suites, Arch::Arm64, &progress).unwrap();
+        assert!(apt.failed.as_ref().unwrap().contains("file:/nowhere sid"), "{apt:?}");
+        let dump = run_captured(apt.command("apt-config").arg("dump")).unwrap();
+        let dump = String::from_utf8_lossy(&dump);
+        assert!(dump.contains("APT::Architecture \"arm64\"") && dump.contains("Dir::Etc::parts \"/dev/null\""));
+        assert!(!dump.contains("Invoke") && !dump.contains("Default-Release"), "{dump}");
+        // What the machine says of fetching is there as it is.
+        let fetching = |apt: &Apt| run_captured(apt.command("apt-config").args(["dump", "Acquire"])).unwrap();
+        assert_eq!(fetching(&apt), fetching(&Apt::default()));
+        // By itself apt-get only warns of a server that does not answer.
+        let line = format!("deb [signed-by={}] http://127.0.0.1:9/debian sid main\n", keys().unwrap());
+        fs::write(cache.path().join("apt/sources.list"), line).unwrap();
+        let mut apt = apt;
+        apt.options.extend(["-o", "Acquire::Retries=0"].map(str::to_owned));
+        let error = apt.update(&progress).unwrap_err();
+        assert!(error.starts_with("Failed to fetch http://127.0.0.1:9/debian"), "{error}");
+    }
+
+    #[test]
+    fn without_apt_a_foreign_package_is_not_looked_for_on_the_path() {
+        let said = foreign("busybox-static", Arch::Arm64, Path::new("/c/busybox-static-arm64"));
+        assert_eq!(said, "unpack Debian's busybox-static for arm64 to /c/busybox-static-arm64");
     }
 }

@@ -42,16 +42,29 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// No such series: the error names those that are there. No apt, no list.
-pub(crate) fn find(series: &str, folder: &Path, progress: &Progress) -> Result<(Apt, Found)> {
-    let apt = Apt::isolated(&folder.join("apt"), &SUITES, Arch::X86_64, progress)?;
+pub(crate) fn find(series: &str, cache: &Path, progress: &Progress) -> Result<(Apt, Found)> {
+    let apt = Apt::isolated(cache, "kernel/apt", &SUITES, Arch::X86_64, progress)?;
+    let found = choose(series, &records(&apt)?, apt.failed.as_deref())?;
+    Ok((apt, found))
+}
+
+/// All kernels that an apt can fetch, newest first.
+///
+/// # Errors
+/// apt-cache's.
+pub(crate) fn newest_first(apt: &Apt) -> Result<Vec<Found>> {
+    Ok(kernels(&records(apt)?))
+}
+
+/// What an apt's lists say of kernels and of what they are split into.
+fn records(apt: &Apt) -> Result<String> {
     let names = candidates(apt.names(PREFIX));
     let cores = names.iter().map(|name| name.trim_start_matches(PREFIX));
     let parts: BTreeSet<String> = PARTS.iter().flat_map(|prefix| apt.names(prefix)).collect();
     let parts =
         cores.flat_map(|core| PARTS.map(|prefix| format!("{prefix}{core}"))).filter(|name| parts.contains(name));
     let wanted: Vec<String> = parts.chain(names.iter().cloned()).collect();
-    let found = choose(series, &apt.records(&wanted)?)?;
-    Ok((apt, found))
+    apt.records(&wanted)
 }
 
 /// A series that can be asked for: `newest`, or numbers with dots.
@@ -59,7 +72,9 @@ pub(crate) fn find(series: &str, folder: &Path, progress: &Progress) -> Result<(
 /// # Errors
 /// Anything else.
 pub(crate) fn check(series: &str) -> Result<()> {
-    let numbers = series.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    // `parse` takes a sign.
+    let number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse::<u32>().is_ok();
+    let numbers = series.split('.').all(number);
     if numbers || series == NEWEST {
         return Ok(());
     }
@@ -72,14 +87,21 @@ struct Record<'a> {
     package: &'a str,
     version: &'a str,
     depends: &'a str,
+    /// Known to dpkg alone: nothing has it to be fetched.
+    only_installed: bool,
 }
 
-/// Chooses from the words of a `Packages` file.
-fn choose(series: &str, packages: &str) -> Result<Found> {
-    check(series)?;
-    let records: Vec<Record<'_>> = packages.split("\n\n").map(record).collect();
+/// The kernels in the words of a `Packages` file, newest first.
+fn kernels(packages: &str) -> Vec<Found> {
+    let records: Vec<Record<'_>> = packages.split("\n\n").map(record).filter(|record| !record.only_installed).collect();
     let images = candidates(records.iter().map(|record| record.package.to_owned()).collect());
-    let whole: Vec<Found> = images.into_iter().filter_map(|name| found(name, &records)).collect();
+    images.into_iter().filter_map(|name| found(name, &records)).collect()
+}
+
+/// Chooses from the words of a `Packages` file; `failed` says why not all of them came.
+fn choose(series: &str, packages: &str, failed: Option<&str>) -> Result<Found> {
+    check(series)?;
+    let whole = kernels(packages);
     let asked: Vec<u64> = series.split('.').filter_map(|part| part.parse().ok()).collect();
     // They come newest first.
     let answer = whole.iter().find(|found| version(&found.name).starts_with(&asked));
@@ -92,11 +114,18 @@ fn choose(series: &str, packages: &str) -> Result<Found> {
             }
         }
         let problem = if known.is_empty() {
-            "no kernel is in the lists that came; is the network there?".to_owned()
+            "no kernel is in the lists that came".to_owned()
         } else {
             format!("Debian's archive has none of that series, but of {}", known.join(", "))
         };
-        Error::Kernel { kernel: format!("{WORD}{series}"), problem }
+        let kernel = format!("{WORD}{series}");
+        match failed {
+            None => Error::Kernel { kernel, problem },
+            Some(why) => Error::Package {
+                names: format!("kernel {kernel}"),
+                problem: format!("{problem}; not all of its lists came: {why}"),
+            },
+        }
     })
 }
 
@@ -108,6 +137,8 @@ fn record(stanza: &str) -> Record<'_> {
             "Package" => record.package = value,
             "Version" => record.version = value,
             "Depends" => record.depends = value,
+            // A line of dpkg's, which stands in no archive's list.
+            "Status" => record.only_installed = true,
             _ => {}
         }
     }
@@ -182,27 +213,27 @@ Version: 7.10.0-1
 
     #[test]
     fn one_piece_package_is_taken_alone_the_newest_of_its_series_by_number() {
-        let found = choose("6.18", PACKAGES).unwrap();
+        let found = choose("6.18", PACKAGES, None).unwrap();
         assert_eq!(found.name, "linux-image-6.18.15+deb13-amd64");
         assert_eq!(found.packages, ["linux-image-6.18.15+deb13-amd64=6.18.15-1~bpo13+1"]);
-        assert_eq!(choose("6.18.5", PACKAGES).unwrap().name, "linux-image-6.18.5+deb13-amd64");
-        assert_eq!(choose("6", PACKAGES).unwrap().name, "linux-image-6.18.15+deb13-amd64");
+        assert_eq!(choose("6.18.5", PACKAGES, None).unwrap().name, "linux-image-6.18.5+deb13-amd64");
+        assert_eq!(choose("6", PACKAGES, None).unwrap().name, "linux-image-6.18.15+deb13-amd64");
     }
 
     #[test]
     fn split_package_is_its_three_parts_and_newest_is_the_newest_that_is_whole() {
-        let found = choose("newest", PACKAGES).unwrap();
+        let found = choose("newest", PACKAGES, None).unwrap();
         assert_eq!(found.name, "linux-image-7.2.1+deb13-amd64");
         let parts =
             ["linux-binary", "linux-modules", "linux-base"].map(|part| format!("{part}-7.2.1+deb13-amd64=7.2.1-1"));
         assert_eq!(found.packages, parts);
-        assert_eq!(choose("7.2", PACKAGES).unwrap(), found);
+        assert_eq!(choose("7.2", PACKAGES, None).unwrap(), found);
     }
 
     #[test]
     fn series_that_is_not_there_or_not_whole_is_answered_with_those_that_are() {
         for series in ["6.1", "7.10", "8"] {
-            let error = choose(series, PACKAGES).unwrap_err().to_string();
+            let error = choose(series, PACKAGES, None).unwrap_err().to_string();
             let expected =
                 format!("kernel archive:{series}: Debian's archive has none of that series, but of 7.2, 6.18, 6.12");
             assert_eq!(error, expected);
@@ -212,15 +243,40 @@ Version: 7.10.0-1
     #[test]
     fn empty_lists_are_told_from_a_missing_series() {
         for nothing in ["", "\n\n", "Package: bash\nVersion: 5\n"] {
-            let error = choose("6.18", nothing).unwrap_err().to_string();
-            assert!(error.ends_with("no kernel is in the lists that came; is the network there?"), "{error}");
+            let error = choose("6.18", nothing, None).unwrap_err().to_string();
+            assert_eq!(error, "kernel archive:6.18: no kernel is in the lists that came");
         }
     }
 
     #[test]
+    fn lists_that_did_not_come_are_said_with_apts_reason() {
+        for (packages, problem) in [
+            ("", "no kernel is in the lists that came"),
+            (PACKAGES, "Debian's archive has none of that series, but of 7.2, 6.18, 6.12"),
+        ] {
+            let error = choose("6.1", packages, Some("Failed to fetch http://x")).unwrap_err();
+            assert!(matches!(error, Error::Package { .. }), "{error:?}");
+            let expected =
+                format!("kernel archive:6.1: {problem}; not all of its lists came: Failed to fetch http://x");
+            assert_eq!(error.to_string(), expected);
+        }
+        assert!(choose("6.18", PACKAGES, Some("Failed to fetch http://x")).is_ok());
+    }
+
+    #[test]
+    fn kernel_that_only_dpkg_knows_is_none() {
+        let installed = "Package: linux-image-7.9.1+deb14-amd64\nStatus: install ok installed\nVersion: 7.9.1-1\n\n";
+        let names: Vec<String> =
+            kernels(&format!("{installed}{PACKAGES}")).into_iter().map(|found| found.name).collect();
+        assert_eq!(names, kernels(PACKAGES).into_iter().map(|found| found.name).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn what_is_no_series_is_refused_with_what_would_do() {
-        for bad in ["", "six", "6.", ".6", "6..18", "6.18-rc1", "../x", "6/18", "Newest", " 6"] {
-            let error = choose(bad, PACKAGES).unwrap_err().to_string();
+        for bad in
+            ["", "six", "6.", ".6", "6..18", "6.18-rc1", "../x", "6/18", "Newest", " 6", "+6", "99999999999999999999"]
+        {
+            let error = choose(bad, PACKAGES, None).unwrap_err().to_string();
             assert!(
                 error.ends_with("write archive:newest or a series in numbers, for example archive:6.18"),
                 "{error}"

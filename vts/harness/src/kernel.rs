@@ -6,10 +6,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::apt;
+use crate::apt::{self, Apt};
 use crate::arch::Arch;
-use crate::archive;
+use crate::archive::{self, Found, NEWEST};
 use crate::error::{At, Error, Result};
 use crate::image::image_release;
 use crate::progress::Progress;
@@ -18,6 +19,8 @@ pub(crate) const PREFIX: &str = "linux-image-";
 /// What a package's configuration must say `y` or `m` to.
 const REQUIRED: [(&str, &str); 2] =
     [("CONFIG_ANDROID_BINDER_IPC", "binder"), ("CONFIG_DMABUF_HEAPS_SYSTEM", "dma-buf heaps")];
+/// How long what was the newest serves before a newer one is looked for.
+const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many packages, newest first, are tried before giving up.
 const TRIES: usize = 4;
 /// Where packages have their modules: the second since the merged /usr.
@@ -43,54 +46,30 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The archive's newest suitable kernel, from the cache when it has one.
+    /// The newest suitable kernel that the machine's apt knows, from the cache when it has one.
     ///
     /// # Errors
     /// No suitable package, no network at the first time, or the cache cannot be written.
     pub fn from_archive(cache: &Path, progress: &Progress) -> Result<Self> {
         let folder = cache.join("kernel");
-        let choice = folder.join("chosen");
-        if let Ok(name) = fs::read_to_string(&choice) {
-            if let Ok(kernel) = Self::from_unpacked(&folder.join(name.trim())) {
-                progress.step(format_args!("kernel {} (cached)", kernel.release));
-                return Ok(kernel);
-            }
-        }
         fs::create_dir_all(&folder).at(folder.display())?;
-        apt::refresh(progress);
-        let mut refused = Vec::new();
-        for package in candidates(apt::names(PREFIX)).into_iter().take(TRIES) {
-            let unpacked = folder.join(&package);
-            let kernel = apt::unpack(&package, &unpacked, progress)
-                .and_then(|()| Self::from_unpacked(&unpacked))
-                .and_then(|kernel| {
-                    check_config(&unpacked, &kernel)?;
-                    Ok(kernel)
-                });
-            match kernel {
-                Ok(kernel) => {
-                    fs::write(&choice, &package).at(choice.display())?;
-                    progress.step(format_args!("kernel {}", kernel.release));
-                    return Ok(kernel);
-                }
-                Err(error) => {
-                    progress.step(format_args!("not {package}: {error}"));
-                    let _nothing_unpacked = fs::remove_dir_all(&unpacked);
-                    refused.push(package);
-                }
-            }
+        let _one_at_a_time = apt::lock(&folder)?;
+        let choice = folder.join("chosen");
+        if let Some(kernel) = remembered(&choice) {
+            progress.step(format_args!("kernel {} (cached)", kernel.release));
+            return Ok(kernel);
         }
-        Err(Error::Kernel {
-            kernel: format!("{PREFIX}*-amd64"),
-            problem: if refused.is_empty() {
-                "apt knows no such package; run `apt-get update`, or give a kernel with --kernel PATH".to_owned()
-            } else {
-                format!("none of {} serves; give a kernel with --kernel PATH", refused.join(", "))
-            },
-        })
+        apt::refresh(progress);
+        let apt = Apt::default();
+        let found = archive::newest_first(&apt)?;
+        let (found, kernel) = first_suitable(&found, progress, |found| Self::fetched(&apt, found, &folder, progress))?;
+        fs::write(&choice, &found.name).at(choice.display())?;
+        progress.step(format_args!("kernel {}", kernel.release));
+        Ok(kernel)
     }
 
     /// The newest kernel of a series in Debian's archive (`6.18`, `newest`), from the cache when it has one of the series.
+    /// The newest of all is looked for anew after a day; where the archive is out of reach the cached one serves.
     ///
     /// # Errors
     /// No such series, or its newest lacks what guests need; no network at the first time, or the cache cannot be written.
@@ -100,25 +79,39 @@ impl Kernel {
         fs::create_dir_all(&folder).at(folder.display())?;
         let _one_at_a_time = apt::lock(&folder)?;
         let choice = folder.join(format!("chosen-{series}"));
-        if let Ok(name) = fs::read_to_string(&choice) {
-            if let Ok(kernel) = Self::from_unpacked(&folder.join(name.trim())) {
-                progress.step(format_args!("kernel {} (cached)", kernel.release));
-                return Ok(kernel);
-            }
+        let kept = remembered(&choice);
+        if let Some(kernel) = kept.as_ref().filter(|_| series != NEWEST || is_fresh(&choice)) {
+            progress.step(format_args!("kernel {} (cached)", kernel.release));
+            return Ok(kernel.clone());
         }
-        let (apt, found) = archive::find(series, &folder, progress)?;
-        let unpacked = folder.join(&found.name);
-        let kernel = match Self::from_unpacked(&unpacked) {
-            Ok(kernel) => kernel,
-            Err(_) => {
-                apt.unpack(&found.packages, &unpacked, progress)?;
-                Self::from_unpacked(&unpacked)?
+        let new = archive::find(series, cache, progress).and_then(|(apt, found)| {
+            if let Some(why) = apt.failed.clone().filter(|_| kept.is_some()) {
+                let names = format!("kernel {}{series}", archive::WORD);
+                return Err(Error::Package { names, problem: format!("not all lists came: {why}") });
             }
-        };
-        check_config(&unpacked, &kernel)?;
-        fs::write(&choice, &found.name).at(choice.display())?;
+            let kernel = Self::fetched(&apt, &found, &folder, progress)?;
+            fs::write(&choice, &found.name).at(choice.display())?;
+            Ok(kernel)
+        });
+        let kernel = or_kept(new, kept, progress)?;
         progress.step(format_args!("kernel {}", kernel.release));
         Ok(kernel)
+    }
+
+    /// These packages' kernel, which has what guests need: unpacked before, or now.
+    fn fetched(apt: &Apt, found: &Found, folder: &Path, progress: &Progress) -> Result<Self> {
+        let unpacked = folder.join(&found.name);
+        let unpack = |_| {
+            apt.unpack(&found.packages, &unpacked, progress)?;
+            Self::from_unpacked(&unpacked)
+        };
+        let kernel = Self::from_unpacked(&unpacked)
+            .or_else(unpack)
+            .and_then(|kernel| check_config(&unpacked, &kernel).map(|()| kernel));
+        if kernel.is_err() {
+            let _only_space = fs::remove_dir_all(&unpacked);
+        }
+        kernel
     }
 
     /// A kernel the user names: a bzImage, or the folder of an unpacked package, or its `lib/modules/RELEASE` where that
@@ -181,6 +174,61 @@ impl Kernel {
     }
 }
 
+/// The kernel that a file beside it names, where it is there.
+fn remembered(choice: &Path) -> Option<Kernel> {
+    let name = fs::read_to_string(choice).ok()?;
+    Kernel::from_unpacked(&choice.with_file_name(name.trim())).ok()
+}
+
+/// Whether that was written within the last day.
+fn is_fresh(choice: &Path) -> bool {
+    let written = fs::metadata(choice).and_then(|file| file.modified());
+    written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age < FRESH))
+}
+
+/// A failure of network, disk or machine: another kernel would meet it too.
+fn is_out_of_reach(error: &Error) -> bool {
+    matches!(error, Error::Package { .. } | Error::Missing { .. })
+}
+
+/// The first kernel that serves, of the newest few.
+fn first_suitable<'f>(
+    found: &'f [Found],
+    progress: &Progress,
+    mut fetched: impl FnMut(&Found) -> Result<Kernel>,
+) -> Result<(&'f Found, Kernel)> {
+    let mut refused = Vec::new();
+    for found in found.iter().take(TRIES) {
+        match fetched(found) {
+            Ok(kernel) => return Ok((found, kernel)),
+            Err(error) if is_out_of_reach(&error) => return Err(error),
+            Err(error) => {
+                progress.step(format_args!("not {}: {error}", found.name));
+                refused.push(found.name.as_str());
+            }
+        }
+    }
+    Err(Error::Kernel {
+        kernel: format!("{PREFIX}*-amd64"),
+        problem: if refused.is_empty() {
+            "apt knows no such package; run `apt-get update`, or give a kernel with --kernel PATH".to_owned()
+        } else {
+            format!("none of {} serves; give a kernel with --kernel PATH", refused.join(", "))
+        },
+    })
+}
+
+/// The new kernel, or where the archive is out of reach the one that was kept.
+fn or_kept(new: Result<Kernel>, kept: Option<Kernel>, progress: &Progress) -> Result<Kernel> {
+    match (new, kept) {
+        (Err(error), Some(kept)) if is_out_of_reach(&error) => {
+            progress.step(format_args!("no newer kernel than the cached one was to be had: {error}"));
+            Ok(kept)
+        }
+        (new, _) => new,
+    }
+}
+
 /// The image in an unpacked package, or in a `lib/modules/RELEASE`.
 fn image_in(root: &Path) -> Option<PathBuf> {
     let entries =
@@ -190,10 +238,17 @@ fn image_in(root: &Path) -> Option<PathBuf> {
     entries("boot").find(named).or_else(|| split.chain([root.join("vmlinuz")]).find(|path| path.is_file()))
 }
 
-/// The numbers of a release or of a package's name, most significant first.
+/// The numbers of a release or of a package's name, most significant first. Linux has three: `7.4+deb14` is 7.4.0.
 pub(crate) fn version(name: &str) -> Vec<u64> {
-    let digits = name.trim_start_matches(PREFIX).split(|c: char| !c.is_ascii_digit());
-    digits.filter_map(|part| part.parse().ok()).collect()
+    let name = name.trim_start_matches(PREFIX);
+    let (linux, debian) = name.split_at(name.find(['+', '-']).unwrap_or(name.len()));
+    let numbers = |text: &str| -> Vec<u64> {
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+    };
+    let mut version = numbers(linux);
+    version.resize(version.len().max(3), 0);
+    version.extend(numbers(debian));
+    version
 }
 
 /// Full-flavour packages, newest first; a signed one before its unsigned twin, which holds the same code.
@@ -204,9 +259,10 @@ pub(crate) fn candidates(mut names: Vec<String>) -> Vec<String> {
         let flavour = core.trim_start_matches(|c: char| c != '-');
         let major = version(name).first().copied().unwrap_or(0);
         let flavour = flavour.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
-        // `6.12-amd64` is a meta package: it holds no kernel.
-        let dots = core.split('-').next().unwrap_or_default().matches('.').count();
-        major >= 6 && dots >= 2 && flavour == "amd64"
+        // `6.12-amd64` is a meta package: it holds no kernel. `7.4+deb14-amd64` is none.
+        let release = core.split('-').next().unwrap_or_default();
+        let whole = release.contains('+') || release.matches('.').count() >= 2;
+        major >= 6 && whole && flavour == "amd64"
     });
     names.sort_by(|a, b| version(b).cmp(&version(a)).then(a.len().cmp(&b.len())));
     let mut seen: Vec<String> = Vec::new();
@@ -335,16 +391,75 @@ mod tests {
             "linux-image-6.12.99+deb12-amd64",
             "linux-image-6.16.3+deb13-amd64-unsigned",
             "linux-image-5.10.0-9-amd64",
+            "linux-image-7.4+deb14-amd64",
+            "linux-image-7.4.1+deb14-amd64",
         ];
         let got = candidates(names.map(str::to_owned).to_vec());
         assert_eq!(
             got,
             [
+                "linux-image-7.4.1+deb14-amd64",
+                "linux-image-7.4+deb14-amd64",
                 "linux-image-6.16.3+deb13-amd64-unsigned",
                 "linux-image-6.12.117+deb12-amd64",
                 "linux-image-6.12.99+deb12-amd64",
                 "linux-image-6.1.0-56-amd64",
             ]
         );
+    }
+
+    fn found(name: &str) -> Found {
+        Found { name: name.to_owned(), packages: vec![name.to_owned()] }
+    }
+
+    #[test]
+    fn unfit_kernels_are_passed_over_and_a_broken_download_ends_the_search() {
+        let quiet = Progress::new(true);
+        let all = ["linux-image-9", "linux-image-8", "linux-image-7"].map(found);
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), &[("vmlinuz", &bzimage("7.3.4+x "))]);
+        let unfit = |kernel: &str| Error::Kernel { kernel: kernel.to_owned(), problem: "built without".to_owned() };
+        let got = first_suitable(&all, &quiet, |found| match found.name.as_str() {
+            "linux-image-9" => Err(unfit("9")),
+            _ => Kernel::from_path(root.path(), None),
+        });
+        assert_eq!(got.unwrap().0.name, "linux-image-8");
+        let mut asked = 0;
+        let error = first_suitable(&all, &quiet, |found| {
+            asked += 1;
+            Err(Error::Package { names: found.name.clone(), problem: "the disk is full".to_owned() })
+        });
+        assert_eq!((error.unwrap_err().to_string().as_str(), asked), ("linux-image-9: the disk is full", 1));
+        let error = first_suitable(&all, &quiet, |found| Err(unfit(&found.name))).unwrap_err().to_string();
+        assert!(error.contains("none of linux-image-9, linux-image-8, linux-image-7 serves"), "{error}");
+        let error = first_suitable(&[], &quiet, |found| Err(unfit(&found.name))).unwrap_err().to_string();
+        assert!(error.contains("apt knows no such package"), "{error}");
+    }
+
+    #[test]
+    fn newest_kernel_is_kept_for_a_day_and_longer_where_the_archive_is_out_of_reach() {
+        let quiet = Progress::new(true);
+        let cache = tempfile::tempdir().unwrap();
+        let choice = cache.path().join("kernel/chosen-newest");
+        let files: [(&str, &[u8]); 2] =
+            [("kernel/chosen-newest", b"p\n"), ("kernel/p/boot/vmlinuz-7.3.4+x", &bzimage("7.3.4+x "))];
+        write(cache.path(), &files);
+        // As the cache has them: nothing is asked.
+        assert_eq!(Kernel::from_series(NEWEST, cache.path(), &quiet).unwrap().release, "7.3.4+x");
+        fs::rename(&choice, cache.path().join("kernel/chosen-7")).unwrap();
+        let old = fs::File::create(&choice).unwrap();
+        old.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        assert!(!is_fresh(&choice) && is_fresh(&cache.path().join("kernel/chosen-7")));
+        assert!(!is_fresh(Path::new("/nowhere")));
+        let old = fs::File::open(cache.path().join("kernel/chosen-7")).unwrap();
+        old.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(Kernel::from_series("7", cache.path(), &quiet).unwrap().release, "7.3.4+x");
+
+        let kept = || remembered(&cache.path().join("kernel/chosen-7"));
+        let broken = || Error::Package { names: "p".to_owned(), problem: "no network".to_owned() };
+        assert_eq!(or_kept(Err(broken()), kept(), &quiet).unwrap().release, "7.3.4+x");
+        assert!(or_kept(Err(broken()), None, &quiet).is_err());
+        let unfit = Error::Kernel { kernel: "8".to_owned(), problem: "built without".to_owned() };
+        assert!(or_kept(Err(unfit), kept(), &quiet).is_err());
     }
 }

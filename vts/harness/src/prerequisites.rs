@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::apt;
 use crate::arch::{Arch, Target, ARM64, I686};
 use crate::error::{Error, Result};
 use crate::packages;
@@ -30,6 +31,8 @@ pub enum Need {
     Libclang,
     /// `ldd`, `dpkg-deb` and `apt-get` style tools for unpacking packages.
     DpkgDeb,
+    /// The keys that Debian's archive is signed with.
+    DebianKeys,
     /// make, and the tools that the kernel's own build calls.
     Make,
     /// bc.
@@ -70,6 +73,7 @@ impl Need {
             Self::Arm64Libc => ("the C library of arm64 programs", "libc6-dev-arm64-cross"),
             Self::Libclang => ("libclang.so, with which the kernel's headers are read", "libclang-dev"),
             Self::DpkgDeb => ("dpkg-deb, with which the kernel package is unpacked", "dpkg"),
+            Self::DebianKeys => ("Debian's keys, by which its package lists are known", "debian-archive-keyring"),
             Self::Checkpolicy => ("checkpolicy, which compiles the SELinux rules", "checkpolicy"),
             Self::Secilc => ("secilc, which compiles the SELinux rules as Android's build does", "secilc"),
             Self::M4 => ("m4, which expands the SELinux rules", "m4"),
@@ -103,6 +107,7 @@ impl Need {
             Self::Arm64Libc => finds_libc(&ARM64),
             Self::Libclang => libclang_present(),
             Self::DpkgDeb => on_path("dpkg-deb"),
+            Self::DebianKeys => apt::keys().is_some(),
             Self::Checkpolicy => on_path("checkpolicy"),
             Self::Secilc => on_path("secilc"),
             Self::M4 => on_path("m4"),
