@@ -121,8 +121,12 @@ impl Kernel {
     /// # Errors
     /// It is no kernel image that a guest can boot.
     pub fn from_path(path: &Path, modules: Option<&Path>) -> Result<Self> {
+        let refused = |problem: String| Error::Kernel { kernel: path.display().to_string(), problem };
         if path.is_dir() {
-            return Self::from_unpacked(path);
+            return match modules {
+                None => Self::from_unpacked(path),
+                Some(_) => Err(refused("a folder has its own modules; --modules goes with an image".to_owned())),
+            };
         }
         let (arch, release) = image_release(path)?;
         let parent = path.parent().unwrap_or(Path::new("."));
@@ -134,10 +138,7 @@ impl Kernel {
             parent.join("lib/modules").join(&release),
         ];
         if let Some(modules) = modules.filter(|modules| !modules.is_dir()) {
-            return Err(Error::Kernel {
-                kernel: path.display().to_string(),
-                problem: format!("{} is no folder", modules.display()),
-            });
+            return Err(refused(format!("{} is no folder", modules.display())));
         }
         let modules =
             modules.map(Path::to_owned).or(within).or_else(|| beside.into_iter().find(|folder| folder.is_dir()));
@@ -461,5 +462,14 @@ mod tests {
         assert!(or_kept(Err(broken()), None, &quiet).is_err());
         let unfit = Error::Kernel { kernel: "8".to_owned(), problem: "built without".to_owned() };
         assert!(or_kept(Err(unfit), kept(), &quiet).is_err());
+    }
+
+    #[test]
+    fn modules_are_not_given_with_a_folder() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), &[("vmlinuz", &bzimage("7.3.4+x ")), ("kernel/a.ko", b"")]);
+        let error = Kernel::from_path(root.path(), Some(root.path())).unwrap_err().to_string();
+        assert!(error.ends_with("a folder has its own modules; --modules goes with an image"), "{error}");
+        assert!(Kernel::from_path(&root.path().join("vmlinuz"), Some(root.path())).is_ok());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{bail, ensure, Result};
+use anyhow::{ensure, Result};
 use clap::{Args, ValueEnum};
 use vm_harness::arch::{Arch, Cross, ARM64};
 use vm_harness::archive;
@@ -12,6 +12,7 @@ use vm_harness::guest::Guest;
 use vm_harness::kernel::Kernel;
 use vm_harness::machine::{Accel, Options};
 use vm_harness::prerequisites::{self, Need};
+use vm_harness::protocol::GuestFacts;
 use vm_harness::rootfs::Rootfs;
 
 use crate::aosp;
@@ -49,6 +50,25 @@ pub(crate) enum Pages {
     Large,
 }
 
+impl Pages {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Small => "4k",
+            Self::Large => "16k",
+        }
+    }
+
+    /// Refuses a kernel that turned out to have others.
+    fn check(self, kernel: &GuestFacts) -> Result<()> {
+        let asked = match self {
+            Self::Small => 4 << 10,
+            Self::Large => 16 << 10,
+        };
+        ensure!(kernel.page_bytes == asked, "--pages {}: the kernel is {}", self.word(), kernel.kernel());
+        Ok(())
+    }
+}
+
 /// A machine that the gate runs beside the one that it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Other {
@@ -67,7 +87,7 @@ pub(crate) struct MachineArgs {
     /// The guest's processor; programs for another than the host's are cross-built
     #[arg(long, value_enum, default_value = "x86-64")]
     arch: ArchName,
-    /// How large the pages of the arm64 kernel are [default: 4k]
+    /// How large the pages of the arm64 kernel are; one of --kernel PATH is refused where its own are others [default: 4k]
     #[arg(long, value_enum)]
     pages: Option<Pages>,
     /// Another kernel: a bzImage, or the folder of an unpacked kernel package; or "archive:6.18", the newest of that
@@ -77,7 +97,7 @@ pub(crate) struct MachineArgs {
     /// no heaps, "full"]
     #[arg(long, value_name = "full|archive:SERIES|PATH")]
     kernel: Option<PathBuf>,
-    /// The modules of --kernel (its lib/modules/RELEASE), where they are not found beside it
+    /// The modules of --kernel IMAGE (its lib/modules/RELEASE), where they are not found beside it
     #[arg(long, value_name = "DIR", requires = "kernel")]
     modules: Option<PathBuf>,
     /// Emulation or virtualisation
@@ -125,10 +145,7 @@ impl MachineArgs {
             format!("--smp={}", self.smp),
             format!("--append={}", self.append),
         ];
-        let pages = self.pages.map(|pages| match pages {
-            Pages::Small => "--pages=4k".to_owned(),
-            Pages::Large => "--pages=16k".to_owned(),
-        });
+        let pages = self.pages.map(|pages| format!("--pages={}", pages.word()));
         let paths = path("kernel", &self.kernel).into_iter().chain(path("modules", &self.modules));
         paths.chain(pages).chain(always).collect()
     }
@@ -140,11 +157,22 @@ impl MachineArgs {
         }
     }
 
-    /// The kernel, found or built.
-    fn kernel(&self, context: &Context) -> Result<Kernel> {
-        let (cache, progress) = (context.cache(), &context.progress);
+    /// Refuses options that say nothing of this kernel.
+    fn check(&self) -> Result<()> {
         let arm64 = self.arch == ArchName::Arm64;
         ensure!(arm64 || self.pages.is_none(), "--pages: a PC's are 4 KiB; give --arch arm64 with it");
+        let Some(kernel) = self.kernel.as_deref().and_then(Path::to_str) else { return Ok(()) };
+        let series = kernel.starts_with(archive::WORD);
+        ensure!(!(series && arm64), "--kernel {kernel}: Debian's arm64 kernels have no dma-buf heaps");
+        let own = series || kernel == full_kernel::NAME;
+        ensure!(!own || self.modules.is_none(), "--modules goes with --kernel IMAGE; {kernel} has its own");
+        Ok(())
+    }
+
+    /// The kernel, found or built.
+    fn kernel(&self, context: &Context) -> Result<Kernel> {
+        self.check()?;
+        let (cache, progress) = (context.cache(), &context.progress);
         let full = |path: &Path| path == Path::new(full_kernel::NAME);
         let Some(path) = self.kernel.as_deref().filter(|path| !full(path)) else {
             let build = match (self.arch, self.pages) {
@@ -156,7 +184,6 @@ impl MachineArgs {
             return Ok(full_kernel::get(build, &cache, progress)?);
         };
         Ok(match path.to_str().and_then(|text| text.strip_prefix(archive::WORD)) {
-            Some(_) if arm64 => bail!("--kernel {}: Debian's arm64 kernels have no dma-buf heaps", path.display()),
             Some(series) => Kernel::from_series(series, &cache, progress)?,
             None => Kernel::from_path(path, self.modules.as_deref())?,
         })
@@ -248,6 +275,7 @@ pub(crate) struct Prepared {
     /// How programs for it are built, where it is not as the host.
     pub(crate) cross: Option<Cross>,
     options: Options,
+    pages: Option<Pages>,
 }
 
 impl Prepared {
@@ -265,12 +293,17 @@ impl Prepared {
             Arch::Arm64 => Some(Cross::get(&ARM64, &aosp::android_toolchain(context), &context.target, progress)?),
         };
         let rootfs = Rootfs::base(&context.workspace, &cache, &kernel, cross.as_ref(), progress)?;
-        Ok(Self { kernel, rootfs, cross, options: machine.options() })
+        Ok(Self { kernel, rootfs, cross, options: machine.options(), pages: machine.pages })
     }
 
     /// Boots; pictures that commands ask for go to `out`.
     pub(crate) fn boot(&mut self, context: &Context, out: &Path) -> Result<Guest> {
-        Ok(Guest::boot(&self.kernel, &mut self.rootfs, &self.options, &context.cache(), out, &context.progress)?)
+        let (cache, progress) = (context.cache(), &context.progress);
+        let guest = Guest::boot(&self.kernel, &mut self.rootfs, &self.options, &cache, out, progress)?;
+        if let Some(pages) = self.pages {
+            pages.check(guest.facts())?;
+        }
+        Ok(guest)
     }
 }
 
@@ -308,5 +341,34 @@ mod tests {
         let given = Command::parse_from(given).machine;
         let read = Command::parse_from(std::iter::once("x".to_owned()).chain(given.arguments())).machine;
         assert_eq!(format!("{given:?}"), format!("{read:?}"));
+    }
+
+    #[test]
+    fn option_that_says_nothing_of_the_kernel_is_refused() {
+        let refused = |arguments: &[&str]| {
+            let machine = Command::parse_from(["x"].iter().chain(arguments)).machine;
+            machine.check().err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        for kernel in ["archive:6.18", "full"] {
+            let said = refused(&["--kernel", kernel, "--modules", "m"]);
+            assert_eq!(said, format!("--modules goes with --kernel IMAGE; {kernel} has its own"));
+            assert_eq!(refused(&["--kernel", kernel]), "");
+        }
+        assert_eq!(refused(&["--kernel", "bzImage", "--modules", "m"]), "");
+        assert!(refused(&["--pages", "16k"]).ends_with("give --arch arm64 with it"));
+        assert!(refused(&["--arch", "arm64", "--kernel", "archive:newest"]).ends_with("have no dma-buf heaps"));
+    }
+
+    #[test]
+    fn kernel_with_other_pages_than_asked_for_is_refused() {
+        let kernel = |page_bytes| GuestFacts {
+            release: "6.12.1".to_owned(),
+            machine: "aarch64".to_owned(),
+            page_bytes,
+            ..GuestFacts::default()
+        };
+        assert!(Pages::Small.check(&kernel(4 << 10)).is_ok() && Pages::Large.check(&kernel(16 << 10)).is_ok());
+        let error = Pages::Large.check(&kernel(4 << 10)).unwrap_err().to_string();
+        assert_eq!(error, "--pages 16k: the kernel is 6.12.1 (aarch64, pages of 4 KiB)");
     }
 }
