@@ -74,7 +74,11 @@ impl Summary {
         let (value, most, floor) = match row.floor {
             Floor::RatioLimit(most) => (self.ratio_limit, most, format!("÷ limit ≤ {most}")),
             Floor::RatioRaw(most) => (self.ratio_raw, most, format!("÷ raw ≤ {most}")),
-            Floor::Tail(most) => (self.tail_limit, most, format!("p99 ÷ limit's ≤ {most}")),
+            // The table's own columns have the medians' quotient.
+            Floor::Tail(most) => {
+                let quotient = self.tail_limit.map_or("none".to_owned(), |quotient| format!("{quotient:.3}"));
+                (self.tail_limit, most, format!("p99 ÷ limit's {quotient} ≤ {most}"))
+            }
             Floor::Median(most) => (Some(self.p50), most, format!("p50 ≤ {most} {}", shown(row.unit))),
             Floor::Most(most) => (Some(self.p99), most, format!("≤ {most} {}", shown(row.unit))),
             Floor::AboveBare(most) => {
