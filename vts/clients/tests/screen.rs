@@ -23,9 +23,9 @@ use service_tests::place::{contiguous_heap, CONTIGUOUS_NAMES};
 use service_tests::policy::{heap, rule, PolicyText};
 use service_tests::service::Options;
 use service_tests::suite::Skip;
+use service_tests::SOON;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path as FilePath;
-use std::time::Duration;
 use vts_clients::buffer::Buffer;
 use vts_clients::link::{Connection, Message, Path};
 use vts_clients::service::Request;
@@ -116,7 +116,7 @@ fn hostile_cameras_are_refused_and_the_next_one_is_served() {
     let display = place.display(&["--cameras", &cameras]);
     let socket = place.path("display.sock");
     for (reason, attack) in attacks {
-        let connection = Connection::open(FilePath::new(&socket), Duration::from_secs(60)).unwrap();
+        let connection = Connection::open(FilePath::new(&socket), SOON).unwrap();
         assert_eq!(next(&connection), Message::Welcome { width: 1280, height: 720 });
         attack(&place, &connection);
         match next(&connection) {

@@ -2,9 +2,9 @@
 
 use crate::program::Program;
 use serde_json::Value;
+use service_tests::{wait_for, SOON};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use vts_clients::service::{Service, ServiceArgs};
 
@@ -72,16 +72,13 @@ impl Place {
 
     /// The service counts no buffer of the clients' any more: every reference is gone, the kernel's too.
     pub(crate) fn nothing_is_left(&self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
+        let mut left = Vec::new();
+        let nothing = wait_for(SOON, || {
             let dump: Value = serde_json::from_str(&self.service.connection().dump(&["--json"]).unwrap()).unwrap();
-            let left: Vec<_> = dump["buffers"].as_array().unwrap().iter().filter(|buffer| is_ours(buffer)).collect();
-            if left.is_empty() {
-                return;
-            }
-            assert!(Instant::now() < deadline, "left behind: {left:?}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            left = dump["buffers"].as_array().unwrap().iter().filter(|buffer| is_ours(buffer)).cloned().collect();
+            left.is_empty().then_some(())
+        });
+        assert!(nothing.is_some(), "left behind: {left:?}");
     }
 }
 

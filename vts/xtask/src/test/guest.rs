@@ -168,7 +168,7 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, rep
     let has = |program: &&TestProgram| suites.iter().any(|suite| suite.includes(program));
     let programs: Vec<&TestProgram> = built.tests.iter().filter(has).collect();
     for program in &programs {
-        let slim = binaries::stripped(&program.path, &context.cache().join("stripped"))?;
+        let slim = service::slim(context, &program.path)?;
         prepared.rootfs.file(&in_guest(program), &slim)?;
     }
     let out = context.cache().join("out");
@@ -209,7 +209,7 @@ fn put_faults(context: &Context, prepared: &mut Prepared, built: &Built) -> Resu
     let suite = built.program(service::CONFORMANCE, SUITE)?;
     for file in [suite, service::mapper(built)?, built.library(BROKEN_MAPPER)?] {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let slim = binaries::stripped(file, &context.cache().join("stripped"))?;
+        let slim = service::slim(context, file)?;
         prepared.rootfs.file(&format!("{FAULTS}/{name}"), &slim)?;
     }
     Ok(())
