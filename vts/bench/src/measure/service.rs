@@ -2,7 +2,7 @@
 
 use anyhow::{ensure, Context as _, Result};
 use gralloc_client::{Allocation, Connection};
-use nix::sys::resource::{setrlimit, Resource};
+use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use std::fs;
 use std::path::{Path, PathBuf};
 use vts_bench::samples::Sample;
@@ -25,9 +25,15 @@ pub(crate) fn resident_with(connection: Connection, buffers: u32, rounds: usize)
     (0..rounds).map(|_| resident()).collect()
 }
 
-/// Raises the limit of fds: two a buffer, and some of the process's own.
+/// Raises the limit of fds where it is too low: two a buffer, and some of the process's own. It is never lowered: a process
+/// that may open no file gets no buffer either, and binder only says that the reply failed.
 pub(super) fn allow_fds(buffers: u32) -> Result<()> {
-    setrlimit(Resource::RLIMIT_NOFILE, u64::from(buffers) * 3, u64::from(buffers) * 3).context("more fds")
+    let needed = u64::from(buffers) * 3;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("the limit of fds")?;
+    if soft >= needed {
+        return Ok(());
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, needed, needed.max(hard)).with_context(|| format!("{needed} fds"))
 }
 
 /// So many buffers of a page.
