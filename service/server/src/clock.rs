@@ -19,6 +19,11 @@ impl Clock {
 
     /// The same in milliseconds.
     pub fn now_ms(self) -> u64 {
-        u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX)
+        millis(self.now())
     }
+}
+
+/// A time of this clock in milliseconds.
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

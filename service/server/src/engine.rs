@@ -1,7 +1,7 @@
 //! Serves requests: a descriptor in, handles out. Without binder, and without what is done beside requests
 //! ([`crate::maintenance`]).
 
-use crate::clock::Clock;
+use crate::clock::{millis, Clock};
 use crate::ids::BufferIds;
 use crate::latency::{micros, Slow, Times};
 use crate::marks;
@@ -26,7 +26,6 @@ use log::warn;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// One buffer, ready to travel.
 pub struct Handle {
@@ -191,21 +190,28 @@ impl Engine {
     }
 
     fn try_allocate(&self, descriptor: &Descriptor, count: i32, client: Client) -> Result<Grant, Refusal> {
-        let asked = Instant::now();
+        let asked = self.clock.now();
         let plan = self.plan(descriptor)?;
-        let planned = asked.elapsed();
+        let planned = self.clock.now();
         self.releases.admit(self.policy.limits.without_release_watch)?;
-        let parts = Parts::begin(&self.pool);
-        let Batch { buffers, reservation } = self.allocate_planned(&plan, descriptor, count, client, &parts)?;
-        let given = asked.elapsed();
+        let parts = Parts::begin(&self.pool, self.clock);
+        let Batch { buffers, reservation } =
+            self.allocate_planned(&plan, descriptor, count, client, millis(planned), &parts)?;
+        let given = self.clock.now();
         let first_heap = buffers.first().map(|first| first.heap);
-        let grant = self.reply(&plan, descriptor, buffers, reservation)?;
+        let grant = self.reply(&plan, descriptor, buffers, reservation, millis(given))?;
+        self.pool.refill_soon();
         self.stats.count_rule(plan.rule);
         if let Some(heap) = first_heap {
-            let total = asked.elapsed();
-            let (ioctl, reply) = (parts.ioctl(), total.saturating_sub(given));
-            let admission = given.saturating_sub(planned).saturating_sub(ioctl);
-            let times = Times { total, plan: planned, admission, ioctl, reply };
+            let answered = self.clock.now();
+            let ioctl = parts.ioctl(given);
+            let times = Times {
+                total: answered.saturating_sub(asked),
+                plan: planned.saturating_sub(asked),
+                admission: given.saturating_sub(planned).saturating_sub(ioctl),
+                ioctl,
+                reply: answered.saturating_sub(given),
+            };
             let &Descriptor { name, width, height, layer_count: layers, format, usage, reserved_size, .. } = descriptor;
             self.count_served(&Slow {
                 times,
@@ -222,7 +228,7 @@ impl Engine {
                 usage,
                 reserved_bytes: reserved_size,
                 client,
-                answered_ms: self.now_ms(),
+                answered_ms: millis(answered),
             });
         }
         Ok(grant)
@@ -240,6 +246,7 @@ impl Engine {
         descriptor: &Descriptor,
         buffers: Vec<Allocated<OwnedFd>>,
         reservation: Reservation<'_>,
+        born_ms: u64,
     ) -> Result<Grant, Refusal> {
         let _slice = trace::slice("reply");
         let stride = i32::try_from(plan.stride).map_err(|_| Internal::Stride(plan.stride))?;
@@ -247,7 +254,7 @@ impl Engine {
             if trace::is_on() { buffers.iter().map(|buffer| buffer.heap).collect() } else { Vec::new() };
         heaps.dedup();
         let handles = self.handles(plan, descriptor, buffers)?;
-        self.hold(plan, descriptor, &handles, reservation)?;
+        self.hold(plan, descriptor, &handles, reservation, born_ms)?;
         heaps.into_iter().for_each(|heap| marks::live_bytes(&self.ledger, heap));
         Ok(Grant { stride, handles })
     }
@@ -273,6 +280,7 @@ impl Engine {
         descriptor: &Descriptor,
         count: i32,
         client: Client,
+        now_ms: u64,
         parts: &Parts<'_, Backend>,
     ) -> Result<Batch<'e, OwnedFd>, Refusal> {
         let resources = Resources {
@@ -281,7 +289,7 @@ impl Engine {
             heaps: parts,
             gauge: &self.gauge,
             settle: &|| parts.wait_for_releases(|| self.releases.settle(Asker::Client(client.uid))),
-            now_ms: self.now_ms(),
+            now_ms,
         };
         let allocate = || allocate(plan, count, &descriptor.name, client, &resources);
         let allocate = || self.beside_others(plan, count, allocate);
@@ -342,9 +350,10 @@ impl Engine {
         descriptor: &Descriptor,
         handles: &[Handle],
         reservation: Reservation<'_>,
+        born_ms: u64,
     ) -> Result<(), Refusal> {
         let parts = tracker::parts(plan.request.reserved_bytes);
-        let (name, format, born_ms) = (descriptor.name, descriptor.format, self.now_ms());
+        let (name, format) = (descriptor.name, descriptor.format);
         let about = About { name, usage: plan.request.usage, format, born_ms, parts };
         let ids = handles.iter().map(|handle| handle.info.id);
         let Some(tracker) = self.releases.tracker() else {

@@ -1,5 +1,6 @@
 //! Times the parts of a request (admission, ioctls) and marks them in the kernel's trace.
 
+use crate::clock::{millis, Clock};
 use crate::pool::Pool;
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_buffer::BufferName;
@@ -7,34 +8,41 @@ use gralloc_heaps::trace::{self, Slice};
 use heaps_config::policy::{HeapId, HeapSet};
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// One request's.
 pub(crate) struct Parts<'p, H> {
     pool: &'p Pool<H>,
+    clock: Clock,
     /// Open until the first heap is asked.
     admission: Cell<Option<Slice>>,
-    ioctl: Cell<Duration>,
+    /// When the first heap was asked, later by what was waited for releases since.
+    asked_at: Cell<Option<Duration>>,
     release_wait: Cell<Duration>,
     pool_hits: Cell<u32>,
 }
 
 impl<H: HeapBackend<Buffer = OwnedFd>> Parts<'_, H> {
     /// Admission begins.
-    pub(crate) fn begin(pool: &Pool<H>) -> Parts<'_, H> {
-        let (ioctl, release_wait, pool_hits) = (Cell::default(), Cell::default(), Cell::default());
-        Parts { pool, admission: Cell::new(Some(trace::slice("admission"))), ioctl, release_wait, pool_hits }
+    pub(crate) fn begin(pool: &Pool<H>, clock: Clock) -> Parts<'_, H> {
+        let admission = Cell::new(Some(trace::slice("admission")));
+        let (asked_at, release_wait, pool_hits) = (Cell::default(), Cell::default(), Cell::default());
+        Parts { pool, clock, admission, asked_at, release_wait, pool_hits }
     }
 
     /// Waits until releases are booked.
     pub(crate) fn wait_for_releases(&self, wait: impl FnOnce()) {
         let _slice = trace::slice("wait for releases");
-        measured(&self.release_wait, wait);
+        let begun = self.clock.now();
+        wait();
+        let waited = self.clock.now().saturating_sub(begun);
+        self.release_wait.set(self.release_wait.get().saturating_add(waited));
+        self.asked_at.set(self.asked_at.get().map(|at| at.saturating_add(waited)));
     }
 
-    /// What heaps took so far.
-    pub(crate) fn ioctl(&self) -> Duration {
-        self.ioctl.get()
+    /// What heaps took, from the first that was asked to this time, at which the last had answered.
+    pub(crate) fn ioctl(&self, answered: Duration) -> Duration {
+        self.asked_at.get().map_or(Duration::ZERO, |asked| answered.saturating_sub(asked))
     }
 
     /// The wait for releases so far.
@@ -47,10 +55,13 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Parts<'_, H> {
         self.pool_hits.get()
     }
 
-    fn ask<T>(&self, ask: impl FnOnce() -> T) -> T {
+    /// Asks a heap, which is told the time. A read of the clock is a system call where the processor's counter is of no use.
+    fn ask<T>(&self, ask: impl FnOnce(u64) -> T) -> T {
         drop(self.admission.take());
         let _slice = trace::slice("ioctl");
-        measured(&self.ioctl, ask)
+        let now = self.clock.now();
+        self.asked_at.set(self.asked_at.get().or(Some(now)));
+        ask(millis(now))
     }
 }
 
@@ -62,23 +73,17 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Parts<'_, H> {
     }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        let (buffer, ready) = self.ask(|| self.pool.obtain(heap, bytes, name))?;
+        let (buffer, ready) = self.ask(|now_ms| self.pool.obtain(heap, bytes, name, now_ms))?;
         self.pool_hits.set(self.pool_hits.get().saturating_add(u32::from(ready)));
         Ok(buffer)
     }
 
     fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        self.ask(|| self.pool.allocate_metadata(heap, bytes, name))
+        let _slice = trace::slice("ioctl");
+        self.pool.allocate_metadata(heap, bytes, name)
     }
 
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
         self.pool.rename(buffer, name);
     }
-}
-
-fn measured<T>(sum: &Cell<Duration>, run: impl FnOnce() -> T) -> T {
-    let begun = Instant::now();
-    let result = run();
-    sum.set(sum.get().saturating_add(begun.elapsed()));
-    result
 }

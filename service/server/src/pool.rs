@@ -85,6 +85,12 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
         }
     }
 
+    /// A request took what is to be made again. Called at its end: a timer that is set on its way runs out before a slow
+    /// machine has replied, and the thread that fills then takes the processor from the reply.
+    pub fn refill_soon(&self) {
+        self.wakeup.wake_soon();
+    }
+
     /// What pixels to make now; [`Pool::end_fill`] has to follow.
     pub fn begin_fill(&self, gauge: &impl MemoryGauge) -> Option<PoolKey> {
         self.pixels.as_ref()?.begin_fill(self.clock.now_ms(), gauge)
@@ -126,12 +132,18 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
         self.pixels.as_ref().map(pool::Pool::statistics)
     }
 
-    /// Pixels, and whether they were ready.
+    /// Pixels at this time of the service's clock, and whether they were ready.
     ///
     /// # Errors
     /// As [`HeapBackend::allocate`].
-    pub fn obtain(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<(OwnedFd, bool), HeapFailure> {
-        if let Some(buffer) = self.take(heap, bytes) {
+    pub fn obtain(
+        &self,
+        heap: HeapId,
+        bytes: u64,
+        name: &BufferName,
+        now_ms: u64,
+    ) -> Result<(OwnedFd, bool), HeapFailure> {
+        if let Some(buffer) = self.take(heap, bytes, now_ms) {
             self.heaps.rename(&buffer, name);
             return Ok((buffer, true));
         }
@@ -150,14 +162,12 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
     }
 
     /// A ready buffer for a request, and evidence of a stream. The next is made at once for a request that has to wait, as its
-    /// client is busy for as long as the kernel zeroes; after the reply for one that does not.
-    fn take(&self, heap: HeapId, bytes: u64) -> Option<OwnedFd> {
-        let taken = self.pixels.as_ref()?.take(self.key(heap, bytes)?, self.clock.now_ms());
+    /// client is busy for as long as the kernel zeroes; after the reply for one that does not, by [`Pool::refill_soon`].
+    fn take(&self, heap: HeapId, bytes: u64, now_ms: u64) -> Option<OwnedFd> {
+        let taken = self.pixels.as_ref()?.take(self.key(heap, bytes)?, now_ms);
         self.mark_bytes();
-        match (taken.wants, &taken.buffer) {
-            (true, Some(_)) => self.wakeup.wake_soon(),
-            (true, None) => self.wakeup.wake_now(),
-            (false, _) => {}
+        if taken.wants && taken.buffer.is_none() {
+            self.wakeup.wake_now();
         }
         taken.buffer
     }
@@ -231,13 +241,12 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Pool<H> {
     }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        self.obtain(heap, bytes, name).map(|(buffer, _)| buffer)
+        self.obtain(heap, bytes, name, self.clock.now_ms()).map(|(buffer, _)| buffer)
     }
 
     fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         if heap == self.policy.metadata_heap && bytes == self.policy.metadata_bytes() {
             let ready = self.metadata().ready.pop();
-            self.wakeup.wake_soon();
             if let Some(buffer) = ready {
                 return Ok(buffer);
             }
