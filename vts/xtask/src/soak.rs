@@ -13,6 +13,7 @@ use vm_harness::command::GuestCommand;
 use vm_harness::protocol::OUT_DIR;
 
 use crate::context::Context;
+use crate::demo::TRACE_VARIABLE;
 use crate::guest_options::RunArgs;
 
 /// The package of the load.
@@ -33,6 +34,9 @@ pub(crate) struct Args {
     /// What the load is drawn from
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// The service and the mappers mark their work, and the kernel's trace is on and off by turns, a minute each
+    #[arg(long)]
+    trace: bool,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -57,15 +61,19 @@ struct Second {
     lost: u64,
     clients_killed: u64,
     service_killed: u64,
+    /// The kernel's trace was on.
+    traced: bool,
 }
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
     let out = args.run.out(&context, "soak");
-    let guest = args.run.boot(&context, &out, &[PACKAGE])?;
+    let run = if args.trace { args.run.with_word(&format!("{TRACE_VARIABLE}=1")) } else { args.run.clone() };
+    let guest = run.boot(&context, &out, &[PACKAGE])?;
     let (seconds, seed) = ((args.minutes * 60).to_string(), args.seed.to_string());
-    let argv = ["soak", "--seconds", &seconds, "--seed", &seed].map(str::to_owned);
+    let mut argv = ["soak", "--seconds", &seconds, "--seed", &seed].map(str::to_owned).to_vec();
+    argv.extend(args.trace.then(|| "--trace".to_owned()));
     // A slow machine's seconds are longer than seconds.
     let limit = Duration::from_secs(args.minutes * 120 + 300);
     let status = guest.run(&GuestCommand::new(argv).limit(limit), false)?;

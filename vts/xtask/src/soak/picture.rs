@@ -1,4 +1,4 @@
-//! The plots: one panel a figure, over the seconds; a dashed line where another service begins.
+//! The plots: one panel a figure, over the seconds; a dashed line where another service begins, shaded while the trace was on.
 
 use std::fmt::Write as _;
 
@@ -35,6 +35,15 @@ pub(super) fn svg(seconds: &[Second]) -> String {
                 Some((x(second.second), f64::from(u32::try_from(figure(second)?).unwrap_or(u32::MAX))))
             })
             .collect();
+        for [from, to] in traced(seconds) {
+            let (from, to) = (x(from), x(to));
+            let _ = writeln!(
+                out,
+                "<rect x=\"{from:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{PLOT}\" fill=\"#fff4d6\"/>",
+                top + 30.0,
+                to - from
+            );
+        }
         panel(&mut out, top, title, &points);
         for pair in seconds.windows(2) {
             let [before, after] = pair else { continue };
@@ -56,6 +65,15 @@ pub(super) fn svg(seconds: &[Second]) -> String {
          font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{out}</svg>\n",
         top + 20.0
     )
+}
+
+/// From when to when the trace was on.
+fn traced(seconds: &[Second]) -> Vec<[f64; 2]> {
+    let turns = seconds.chunk_by(|one, next| one.traced == next.traced).filter_map(|turn| {
+        let (first, last) = (turn.first()?, turn.last()?);
+        first.traced.then_some([first.second, last.second])
+    });
+    turns.collect()
 }
 
 /// One figure, from zero to its most.
@@ -87,7 +105,7 @@ pub(super) fn html(summary: &str, checks: &[Check], picture: &str) -> String {
     let checks: String = checks.iter().map(|check| format!("<li>{check}</li>\n")).collect();
     format!(
         "<!doctype html>\n<meta charset=\"utf-8\">\n<title>Soak</title>\n<h1>Soak</h1>\n<p>{summary}</p>\n\
-         <ul>\n{checks}</ul>\n<p>Dashed: the service was killed and started again.</p>\n{picture}"
+         <ul>\n{checks}</ul>\n<p>Dashed: the service was killed and started again. Shaded: the kernel's trace was on.</p>\n{picture}"
     )
 }
 
@@ -98,8 +116,10 @@ mod tests {
     #[test]
     fn picture_has_every_panel_and_a_line_for_a_restart() {
         let second = |pid, second| Second { pid, second, rss_kib: 2000, ..Second::default() };
-        let picture = svg(&[second(1, 1.0), second(1, 2.0), second(2, 3.0)]);
+        let traced = |pid, at| Second { traced: true, ..second(pid, at) };
+        let picture = svg(&[second(1, 1.0), traced(1, 2.0), traced(2, 3.0), second(2, 4.0), traced(2, 5.0)]);
         assert_eq!(picture.matches("<polyline").count(), FIGURES.len());
+        assert_eq!(picture.matches("fill=\"#fff4d6\"").count(), 2 * FIGURES.len(), "two turns");
         assert_eq!(picture.matches("stroke-dasharray").count(), FIGURES.len());
     }
 }

@@ -61,9 +61,11 @@ pub(super) fn summary(seconds: &[Second]) -> String {
     let sum = |of: fn(&Second) -> u64| seconds.iter().map(of).sum::<u64>();
     let most = |of: fn(&Second) -> u64| seconds.iter().map(of).max().unwrap_or(0);
     let p99: Vec<u64> = seconds.iter().filter_map(|second| second.p99_us).collect();
+    let traced = seconds.iter().filter(|second| second.traced).count();
     format!(
-        "{} calls served, {} refused, {} lost with a service; {} clients and the service {} times killed; \
+        "{} s, {traced} of them traced: {} calls served, {} refused, {} lost with a service; {} clients and the service {} times killed; \
          each second's p99 {} us in the median, {} us at most; at most {} MiB live, {} KiB of memory, {} fds",
+        seconds.last().map_or(0.0, |second| second.second).round(),
         sum(|second| second.calls),
         sum(|second| second.refused),
         sum(|second| second.lost),

@@ -4,9 +4,9 @@
 mod client;
 mod statistics;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -32,6 +32,9 @@ struct Args {
     /// Where the lines go
     #[arg(long, default_value = "/out/soak.jsonl")]
     out: PathBuf,
+    /// Have the kernel's trace on and off by turns, a minute each
+    #[arg(long)]
+    trace: bool,
     /// Be one of the clients (started by the program itself)
     #[arg(long, hide = true)]
     client: Option<Kind>,
@@ -41,6 +44,10 @@ struct Args {
 const CLIENTS: [Kind; 6] = [Kind::Windows, Kind::Windows, Kind::Camera, Kind::Video, Kind::Screenshots, Kind::Greedy];
 /// Seconds without load before and after.
 const QUIET: u32 = 5;
+/// Seconds that the trace is on, then off.
+const TURN: u64 = 60;
+/// Whether the kernel's trace records: while it does not, it takes no mark.
+const RECORDS: &str = "/sys/kernel/tracing/tracing_on";
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -63,6 +70,7 @@ fn run(args: &Args) -> Result<()> {
     let (sender, events) = std::sync::mpsc::channel();
     let sampler = Sampler::new(events);
     let mut counts = Counts::default();
+    record(false)?;
     restart_service()?;
     sampler.first_call()?;
     for _ in 0..QUIET {
@@ -77,6 +85,11 @@ fn run(args: &Args) -> Result<()> {
         due += Duration::from_secs(1);
         thread::sleep(due.saturating_duration_since(Instant::now()));
         writeln!(out, "{}", sampler.second("load", &counts)?)?;
+        let recorded = args.trace && (begin.elapsed().as_secs() / TURN).is_multiple_of(2);
+        if counts.traced != recorded {
+            record(recorded)?;
+            counts.traced = recorded;
+        }
         // The service is restarted in the middle third alone: before and after it one instance has time to grow.
         let third = args.seconds / 3;
         if (third..2 * third).contains(&begin.elapsed().as_secs()) && random.below(12) == 0 {
@@ -95,6 +108,8 @@ fn run(args: &Args) -> Result<()> {
         progress(begin.elapsed().as_secs(), args.seconds);
     }
     clients.iter_mut().try_for_each(|(_, child)| end(child))?;
+    record(false)?;
+    counts.traced = false;
     for _ in 0..QUIET {
         thread::sleep(Duration::from_secs(1));
         writeln!(out, "{}", sampler.second("after", &counts)?)?;
@@ -106,6 +121,14 @@ fn progress(second: u64, of: u64) {
     if second.is_multiple_of(30) {
         eprintln!("soak: {second} of {of} s");
     }
+}
+
+/// Turns the kernel's trace on or off; a kernel without one has none to turn off.
+fn record(on: bool) -> Result<()> {
+    if !on && !Path::new(RECORDS).exists() {
+        return Ok(());
+    }
+    fs::write(RECORDS, if on { "1" } else { "0" }).with_context(|| RECORDS.to_owned())
 }
 
 fn restart_service() -> Result<()> {

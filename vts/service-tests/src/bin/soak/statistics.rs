@@ -10,11 +10,12 @@ use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{Connection, DescriptorBuilder, Transport};
 use serde_json::{json, Value};
 
-/// What was killed so far.
+/// What was killed so far, and whether the trace is on.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) clients_killed: u32,
     pub(crate) service_killed: u32,
+    pub(crate) traced: bool,
 }
 
 /// Takes a sample each second.
@@ -64,6 +65,7 @@ impl Sampler {
             "lost": count("lost"),
             "clients_killed": counts.clients_killed,
             "service_killed": counts.service_killed,
+            "traced": counts.traced,
         }))
     }
 }
