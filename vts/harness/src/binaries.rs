@@ -111,6 +111,15 @@ pub fn build(workspace: &Path, packages: &[&str], profile: &str, progress: &Prog
     run(command, progress)
 }
 
+/// Builds a program for this machine as a build of the workspace's tests does. What all other programs share with it then has
+/// the same features, and is not built once more; the examples are there for that alone, and need what tests need.
+///
+/// # Errors
+/// The build fails.
+pub fn build_as_tests_do(workspace: &Path, program: &str, progress: &Progress) -> Result<Built> {
+    run(cargo_in(workspace, &["build", "--workspace", "--examples", "--bin", program]), progress)
+}
+
 /// Builds the tests of the workspace or of some packages as `cargo test` does, and with them the programs and shared
 /// libraries of every package that has integration tests.
 ///
@@ -159,21 +168,15 @@ impl Cross {
         command
     }
 
-    /// Builds programs and shared libraries of some packages, and the tests of others.
+    /// Builds the tests of some packages, and with them the programs and shared libraries of every one that has integration
+    /// tests. All at once: what programs and tests share then has the same features, and is built once.
     ///
     /// # Errors
     /// The build fails.
-    pub fn build(&self, workspace: &Path, packages: &[&str], tested: &[&str], progress: &Progress) -> Result<Built> {
-        let mut built = self.build_programs(workspace, packages, &["--profile", "dev"], progress)?;
+    pub fn build_tests(&self, workspace: &Path, packages: &[&str], progress: &Progress) -> Result<Built> {
         let mut command = self.cargo(workspace, "test");
-        command.args(MESSAGES).arg("--no-run").args(tested.iter().flat_map(|package| ["-p", package]));
-        let more = run(command, progress)?;
-        let programs: Vec<_> = more.programs.into_iter().filter(|it| !built.programs.contains(it)).collect();
-        let libraries: Vec<_> = more.libraries.into_iter().filter(|it| !built.libraries.contains(it)).collect();
-        built.programs.extend(programs);
-        built.libraries.extend(libraries);
-        built.tests = more.tests;
-        Ok(built)
+        command.args(MESSAGES).arg("--no-run").args(packages.iter().flat_map(|package| ["-p", package]));
+        run(command, progress)
     }
 
     /// Builds programs and shared libraries of some packages with further arguments for Cargo.

@@ -21,14 +21,10 @@ use tempfile::TempDir;
 /// The name of the service's program where it is installed.
 const PROGRAM: &str = "android.hardware.graphics.allocator-service.dmaheap";
 
-/// What Cargo builds of the service of V2.
-const V2: &[&str] = &["-p", "gralloc_server", "--bins"];
-/// What it builds of the service that speaks what the tests are built for.
-const OURS: &[&str] = if cfg!(feature = "v3") {
-    &["-p", "service_tests", "--features", "v3", "--bin", "allocator-service-v3"]
-} else {
-    V2
-};
+/// The program of V2 that Cargo builds.
+const V2: &str = "gralloc_server";
+/// The one that speaks what the tests are built for.
+const OURS: &str = if cfg!(feature = "v3") { "allocator-service-v3" } else { V2 };
 
 /// The service's program: what `ALLOCATOR_SERVICE` names, or what Cargo builds, so that it is never an old one.
 pub fn program() -> &'static Path {
@@ -45,11 +41,16 @@ pub fn program_of_v2() -> PathBuf {
     std::env::var_os("ALLOCATOR_SERVICE_V2").map_or_else(|| build(V2).unwrap(), PathBuf::from)
 }
 
-fn build(what: &[&str]) -> Result<PathBuf, String> {
+/// Of the whole workspace, and beside something that needs what tests need: its dependencies then have the features that they
+/// have everywhere else, and are not built once more.
+fn build(name: &str) -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--message-format", "json"]).args(what);
+    build.args(["build", "--workspace", "--examples", "--quiet", "--message-format", "json", "--bin", name]);
+    if name != V2 {
+        build.args(["--features", "service_tests/v3,conformance/v3"]);
+    }
     let output = build.arg("--manifest-path").arg(manifest).stderr(Stdio::inherit()).output();
     let output = output.map_err(|error| format!("cargo: {error}"))?;
     if !output.status.success() {
@@ -58,7 +59,7 @@ fn build(what: &[&str]) -> Result<PathBuf, String> {
     let messages = String::from_utf8_lossy(&output.stdout);
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let mut programs = artifacts.filter_map(|artifact| Some(PathBuf::from(artifact.get("executable")?.as_str()?)));
-    programs.next().ok_or_else(|| "Cargo built no program".to_owned())
+    programs.find(|path| path.ends_with(name)).ok_or_else(|| format!("Cargo built no {name}"))
 }
 
 /// A service that answers: where, and which process it is.

@@ -81,7 +81,7 @@ pub(crate) fn compile(context: &Context, built: &Built, policy: &str) -> Result<
     let tool = match built.is_for_host {
         true => built.program(HEAPCTL, HEAPCTL)?,
         false => {
-            built_here = binaries::build(&context.workspace, &[HEAPCTL], "dev", &context.progress)?;
+            built_here = binaries::build_as_tests_do(&context.workspace, HEAPCTL, &context.progress)?;
             built_here.program(HEAPCTL, HEAPCTL)?
         }
     };

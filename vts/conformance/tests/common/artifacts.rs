@@ -5,19 +5,25 @@ use std::process::{Command, Stdio};
 
 /// The file of the project's mapper.
 pub(crate) fn mapper() -> PathBuf {
-    let files = build(&["-p", "gralloc_mapper", "--lib"]);
-    let mut libraries = files.into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "so"));
-    libraries.next().expect("Cargo built no library; GRALLOC_MAPPER may name one instead")
+    named("libgralloc_mapper.so", &build(&[]))
 }
 
-/// Builds and returns every file that came of it.
-pub(crate) fn build(what: &[&str]) -> Vec<PathBuf> {
+/// That of these files which has this name.
+pub(crate) fn named(name: &str, files: &[PathBuf]) -> PathBuf {
+    let found = files.iter().find(|path| path.file_name().is_some_and(|file| file == name));
+    found.unwrap_or_else(|| panic!("Cargo built no {name}")).clone()
+}
+
+/// Builds the libraries and the examples, and returns every file that came of it. Of the whole workspace: its dependencies then
+/// have the features that they have everywhere else, and are not built once more.
+pub(crate) fn build(features: &[&str]) -> Vec<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--message-format", "json"]).args(what).arg("--manifest-path").arg(manifest);
+    build.args(["build", "--workspace", "--lib", "--examples", "--quiet", "--message-format", "json"]);
+    build.args(features).arg("--manifest-path").arg(manifest);
     let output = build.stderr(Stdio::inherit()).output().expect("cargo");
-    assert!(output.status.success(), "cargo build {what:?}: {}", output.status);
+    assert!(output.status.success(), "cargo build: {}", output.status);
     let text = String::from_utf8(output.stdout).unwrap();
     let messages = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let files = |message: serde_json::Value| -> Vec<PathBuf> {

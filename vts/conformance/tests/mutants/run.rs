@@ -58,17 +58,12 @@ impl Built {
                     .map(|name| folder.join(name));
             return Built { suite, mapper, broken_mapper, broken_allocator };
         }
-        let features: &[&str] = if cfg!(feature = "v3") { &["--features", "v3"] } else { &[] };
-        let examples = artifacts::build(&[&["-p", "conformance", "--examples"], features].concat());
-        let find = |name: &str| {
-            let mut found = examples.iter().filter(|path| path.file_name().is_some_and(|file| file == name));
-            found.next().unwrap_or_else(|| panic!("Cargo built no {name}")).clone()
-        };
+        let built = artifacts::build(if cfg!(feature = "v3") { &["--features", "conformance/v3"] } else { &[] });
         Built {
             suite: env!("CARGO_BIN_EXE_gralloc-conformance").into(),
-            mapper: artifacts::mapper(),
-            broken_mapper: find("libbroken_mapper.so"),
-            broken_allocator: find("broken_allocator"),
+            mapper: artifacts::named("libgralloc_mapper.so", &built),
+            broken_mapper: artifacts::named("libbroken_mapper.so", &built),
+            broken_allocator: artifacts::named("broken_allocator", &built),
         }
     }
 }

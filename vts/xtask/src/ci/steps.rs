@@ -83,12 +83,15 @@ pub(super) fn features(context: &Context) -> Result<Finding> {
         run(context, &["clippy", "-p", &package.name, "--no-default-features", "--", "-D", "warnings"])?;
         seen.push(package.name.to_string());
     }
-    run(context, &["test", "--quiet", "-p", "allocator_aidl", "--features", "v3"])?;
+    // Of the whole workspace, so that what is not ours has the features with which the native tests built it.
+    let test = |features: &str, tests: &[&str]| {
+        run(context, &[&["test", "--quiet", "--workspace", "--features", features], tests].concat())
+    };
+    test("allocator_aidl/v3", &["--test", "wire", "--test", "socket"])?;
     for version in ["common_v6", "common_v7"] {
-        run(context, &["test", "--quiet", "-p", "gralloc_allocator", "--features", version, "--test", "refusals"])?;
+        test(&format!("gralloc_allocator/{version}"), &["--test", "refusals"])?;
     }
-    // The service of V3, started: its answers, and a V3 client at the service of V2; and what the suite makes of it. Of the whole
-    // workspace, so that what is not ours has the features with which the native tests built it.
+    // The service of V3, started: its answers, and a V3 client at the service of V2; and what the suite makes of it.
     let v3 = "service_tests/v3,conformance/v3";
     let selected = [
         ("service", "answers::socket::"),
@@ -98,7 +101,7 @@ pub(super) fn features(context: &Context) -> Result<Finding> {
         ("mutants", "views"),
     ];
     for (target, tests) in selected {
-        run(context, &["test", "--quiet", "--workspace", "--features", v3, "--test", target, "--", tests])?;
+        test(v3, &["--test", target, "--", tests])?;
     }
     Ok(Finding::Passed(format!(": {} without features; the answers of V3, common V6 and common V7", seen.join(", "))))
 }

@@ -1,5 +1,6 @@
 //! Tests in a guest, on a real kernel with the service up: which test programs, as which user, with which programs beside.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -158,10 +159,10 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, rep
         // All of the workspace's, as the native tests: what both run is built once.
         None => binaries::build_tests(&context.workspace, &[], &context.progress)?,
         Some(cross) => {
-            let programs = [&service::PARTS, started.as_slice()].concat();
-            let mut tested: Vec<&str> = suites.iter().map(|suite| suite.package).collect();
-            tested.dedup();
-            cross.build(&context.workspace, &programs, &tested, &context.progress)?
+            let tested = suites.iter().map(|suite| suite.package);
+            let packages: BTreeSet<&str> = service::PARTS.into_iter().chain(tested).chain(started.clone()).collect();
+            let packages: Vec<&str> = packages.into_iter().collect();
+            cross.build_tests(&context.workspace, &packages, &context.progress)?
         }
     };
     service::add(context, &mut prepared.rootfs, &built, "generic", &started)?;

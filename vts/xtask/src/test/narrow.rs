@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use vm_harness::arch::{Cross, I686};
-use vm_harness::binaries;
+use vm_harness::binaries::{self, TestProgram};
 use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
 use vm_harness::prerequisites::{ensure, Need};
@@ -28,7 +28,8 @@ const TESTED: [&str; 2] = ["gralloc_buffer", service::MAPPER];
 const RUN: [&str; 6] = ["golden", "metadata_golden", "clients", "foreign", "hostile", "locking"];
 /// Where programs of this width lie in the guest.
 const FOLDER: &str = "/vendor/tests32";
-/// The suite.
+/// The suite's program, and where it lies.
+const PROGRAM: &str = "gralloc-conformance";
 const SUITE: &str = "/vendor/tests32/gralloc-conformance";
 /// The suite of the service's width.
 const WIDE_SUITE: &str = "/vendor/tests/gralloc-conformance";
@@ -44,8 +45,11 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, whole: bool, report:
     let mut prepared = Prepared::new(context, machine)?;
     context.progress.step("building 32-bit clients");
     let cross = Cross::get(&I686, &aosp::android_toolchain(context), &context.target, &context.progress)?;
-    let packages = [service::MAPPER, service::CONFORMANCE];
-    let narrow = cross.build(&context.workspace, &packages, &TESTED, &context.progress)?;
+    // All at once: what the suite and the tests share then has the same features, and is built once.
+    let packages = [&TESTED, [service::CONFORMANCE].as_slice()].concat();
+    let tests = if whole { vec!["--tests"] } else { RUN.iter().flat_map(|test| ["--test", test]).collect() };
+    let targets = [&["--bin", PROGRAM], tests.as_slice()].concat();
+    let narrow = cross.build_programs(&context.workspace, &packages, &targets, &context.progress)?;
     context.progress.step("building the 64-bit service and suite");
     let wide = binaries::build_tests(&context.workspace, &[], &context.progress)?;
     service::add(context, &mut prepared.rootfs, &wide, "generic", &[])?;
@@ -55,11 +59,11 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, whole: bool, report:
         let slim = binaries::stripped(from, &cache.join("stripped").join(path.replace('/', "-")))?;
         Ok(prepared.rootfs.file(path, &slim)?)
     };
-    let program = "gralloc-conformance";
     put(NARROW_MAPPER_PATH, service::mapper(&narrow)?)?;
-    put(SUITE, narrow.program(service::CONFORMANCE, program)?)?;
-    put(WIDE_SUITE, wide.program(service::CONFORMANCE, program).context("the 64-bit suite")?)?;
-    let tests: Vec<_> = narrow.tests.iter().filter(|test| runs(&test.target, whole)).collect();
+    put(SUITE, narrow.program(service::CONFORMANCE, PROGRAM)?)?;
+    put(WIDE_SUITE, wide.program(service::CONFORMANCE, PROGRAM).context("the 64-bit suite")?)?;
+    let runs = |test: &&TestProgram| TESTED.contains(&test.package.as_str()) && runs(&test.target, whole);
+    let tests: Vec<_> = narrow.tests.iter().filter(runs).collect();
     let path = |package: &str, target: &str| format!("{FOLDER}/{package}-{target}");
     tests.iter().try_for_each(|test| put(&path(&test.package, &test.target), &test.path))?;
 
