@@ -68,7 +68,7 @@ impl Asks<'_> {
     }
 
     fn multiple(&mut self, key: &str, value: Option<u32>, ask: fn(u32) -> Ask) {
-        self.all.extend(value.map(|value| ask(multiple(value, &self.path.key(key), self.findings))));
+        self.all.extend(value.map(|value| ask(multiple(value, self.path.place(key), self.findings))));
     }
 
     fn amount(&mut self, value: Option<u32>, ask: fn(u32) -> Ask) {
@@ -85,7 +85,7 @@ impl Asks<'_> {
 
     /// For every plane; the last of a list goes for those behind it.
     fn each(&mut self, key: &str, value: Option<&PerPlane>, is_multiple: bool, ask: fn(u8, u32) -> Ask) {
-        let path = self.path.key(key);
+        let place = self.path.place(key);
         let list: &[u32] = match value {
             None => return,
             Some(PerPlane::All(value)) => std::slice::from_ref(value),
@@ -93,11 +93,11 @@ impl Asks<'_> {
         };
         let Some(last) = list.last().filter(|_| list.len() <= MAX_PLANES) else {
             let message = format!("{} numbers for the planes of a format", list.len());
-            self.bad(path, &message, "allowed: a number, or an array of 1 to 4, one for each plane");
+            self.bad(place.path(), &message, "allowed: a number, or an array of 1 to 4, one for each plane");
             return;
         };
         if let Some(zero) = list.iter().find(|value| is_multiple && **value == 0) {
-            multiple(*zero, &path, self.findings);
+            multiple(*zero, place, self.findings);
             return;
         }
         for plane in 0..4u8 {

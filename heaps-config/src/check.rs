@@ -71,11 +71,10 @@ fn heaps(document: &Document, findings: &mut Vec<Finding>) {
     }
     for (at, heap) in document.heaps.iter().enumerate() {
         let path = KeyPath::item("heap", at);
-        let nodes = path.key("nodes");
+        let nodes = path.place("nodes");
         if heap.nodes.is_empty() {
             let help = "leave `nodes` out when the node has the heap's own name";
-            findings
-                .push(Finding::new(Code::BadValue, nodes.clone(), "a heap needs at least one node name").help(help));
+            findings.push(Finding::new(Code::BadValue, nodes.path(), "a heap needs at least one node name").help(help));
         }
         for (index, node) in heap.nodes.iter().enumerate().filter(|(_, node)| !node.is_empty()) {
             // A node name becomes a path below /dev/dma_heap: it must not lead out of it.
@@ -83,11 +82,11 @@ fn heaps(document: &Document, findings: &mut Vec<Finding>) {
             if leads_out {
                 let message = format!("\"{}\" is not the name of a node", node.escape_default());
                 let help = "the name alone, as `ls /dev/dma_heap` shows it, without a path";
-                findings.push(Finding::new(Code::BadValue, nodes.index(index), message).help(help));
+                findings.push(Finding::new(Code::BadValue, nodes.item(index).path(), message).help(help));
             }
             if heap.nodes.iter().take(index).any(|earlier| earlier == node) {
                 let message = format!("\"{node}\" is in the list already");
-                findings.push(Finding::new(Code::RepeatedItem, nodes.index(index), message));
+                findings.push(Finding::new(Code::RepeatedItem, nodes.item(index).path(), message));
             }
         }
         for (key, value) in [("max_buffer", heap.max_buffer), ("budget", heap.budget)] {
@@ -211,8 +210,9 @@ fn protected_nodes(document: &Document, findings: &mut Vec<Finding>) {
         document.heaps.iter().position(gives)
     };
     for (at, heap) in document.heaps.iter().enumerate().filter(|(_, heap)| heap.protected) {
+        let path = KeyPath::item("heap", at);
         for (index, node) in heap.nodes.iter().enumerate().filter(|(_, node)| !node.is_empty()) {
-            let path = KeyPath::item("heap", at).key("nodes").index(index);
+            let path = || path.place("nodes").item(index).path();
             let other = ordinary(node);
             let why = match other.and_then(|other| document.heaps.get(other)) {
                 Some(other) => format!("heap \"{}\" gives ordinary memory from it", other.name),
@@ -222,7 +222,7 @@ fn protected_nodes(document: &Document, findings: &mut Vec<Finding>) {
                 },
             };
             let message = format!("\"{}\" is protected, and its node \"{node}\" is not: {why}", heap.name);
-            let finding = Finding::new(Code::ProtectedNode, path, message);
+            let finding = Finding::new(Code::ProtectedNode, path(), message);
             let finding =
                 finding.help("only nodes of protected memory; where none of them exists the request is refused");
             findings.push(match other {

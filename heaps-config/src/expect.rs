@@ -52,13 +52,13 @@ fn resolve_one(
     names: &Names,
     findings: &mut Vec<Finding>,
 ) -> Expectation {
-    let format = names.plain_format(&expect.format, &path.key("format"), findings);
-    let usage = names.usage(&expect.usage, &path.key("usage"), findings);
+    let format = names.plain_format(&expect.format, path.place("format"), findings);
+    let usage = names.usage(&expect.usage, path.place("usage"), findings);
     let everything = Names::all_heaps(document);
     let present = match &expect.present {
         None => everything,
         Some(listed) => {
-            names.heaps(listed, &path.key("present"), findings).into_iter().fold(HeapSet::default(), HeapSet::with)
+            names.heaps(listed, path.place("present"), findings).into_iter().fold(HeapSet::default(), HeapSet::with)
         }
     };
     if let Some(rule) = &expect.rule {
@@ -89,8 +89,8 @@ fn resolve_one(
             options,
         },
         present,
-        heaps: expect.heaps.as_ref().map(|listed| names.heaps(listed, &path.key("heaps"), findings)),
-        heap: expect.heap.as_ref().and_then(|heap| names.heap(heap, &path.key("heap"), findings)),
+        heaps: expect.heaps.as_ref().map(|listed| names.heaps(listed, path.place("heaps"), findings)),
+        heap: expect.heap.as_ref().and_then(|heap| names.heap(heap, path.place("heap"), findings)),
         rule: expect.rule.clone(),
         refused: expect.refused.clone(),
         stride: expect.stride,

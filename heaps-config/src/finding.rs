@@ -36,8 +36,14 @@ impl KeyPath {
         self.step(Step::Index(index))
     }
 
+    /// The place of a key in this table.
+    pub(crate) fn place<'p>(&'p self, key: &'p str) -> Place<'p> {
+        Place { table: self, key, index: None }
+    }
+
     fn step(&self, step: Step) -> KeyPath {
-        let mut steps = self.0.clone();
+        let mut steps = Vec::with_capacity(self.0.len().saturating_add(1));
+        steps.extend_from_slice(&self.0);
         steps.push(step);
         KeyPath(steps)
     }
@@ -51,6 +57,31 @@ impl KeyPath {
     pub fn parent(&self) -> Option<KeyPath> {
         let (_, rest) = self.0.split_last()?;
         Some(KeyPath(rest.to_vec()))
+    }
+}
+
+/// Where a value is: a key of a table, or an item of the array there. The service reads its policy at start, and nearly always
+/// nothing is wrong with it, so a path is put together only where there is something to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'p> {
+    table: &'p KeyPath,
+    key: &'p str,
+    index: Option<usize>,
+}
+
+impl<'p> Place<'p> {
+    /// The place of an item of the array that is here.
+    pub(crate) fn item(self, index: usize) -> Place<'p> {
+        Place { index: Some(index), ..self }
+    }
+
+    /// The path to it.
+    pub(crate) fn path(self) -> KeyPath {
+        let path = self.table.key(self.key);
+        match self.index {
+            Some(index) => path.index(index),
+            None => path,
+        }
     }
 }
 

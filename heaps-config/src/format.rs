@@ -132,7 +132,7 @@ fn one(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> VendorFo
     let (fourcc, modifier) = drm(&doc.fourcc, doc.modifier, Code::VendorFormat, path, findings);
     check_modifier(modifier, path, findings);
     let (layout, shapes) = planes(doc, path, findings);
-    let mut multiple = |key: &str, value: Option<u32>| multiple(value.unwrap_or(1), &path.key(key), findings);
+    let mut multiple = |key: &str, value: Option<u32>| multiple(value.unwrap_or(1), path.place(key), findings);
     VendorFormat {
         width_multiple: multiple("width_multiple", doc.width_multiple),
         height_multiple: multiple("height_multiple", doc.height_multiple),

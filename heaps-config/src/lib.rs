@@ -104,6 +104,10 @@ pub struct Validated {
 pub fn validate(tree: &Tree) -> Validated {
     let mut findings = Vec::new();
     let document = Document::read(tree, &mut findings);
+    judge(document, findings)
+}
+
+fn judge(document: Document, mut findings: Vec<Finding>) -> Validated {
     let policy = resolve::resolve(&document, &mut findings);
     check::check(&document, &policy, &mut findings);
     pool::check(&document, &mut findings);
@@ -133,7 +137,10 @@ pub fn parse_json(text: &str) -> Result<Tree, ConfigError> {
 /// # Errors
 /// What is wrong, with line and column or with the path of the key and what would be allowed.
 pub fn from_json(text: &str) -> Result<Policy, ConfigError> {
-    let validated = validate(&parse_json(text)?);
+    let mut findings = Vec::new();
+    // The tree ends here: the service keeps what its heap has once been large enough for.
+    let document = Document::read(&parse_json(text)?, &mut findings);
+    let validated = judge(document, findings);
     if !validated.loadable {
         return Err(ConfigError::Refused(validated.findings));
     }

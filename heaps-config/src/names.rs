@@ -2,7 +2,7 @@
 
 use crate::code::Code;
 use crate::document::{ConditionDoc, Document};
-use crate::finding::{Finding, KeyPath};
+use crate::finding::{Finding, KeyPath, Place};
 use crate::policy::{Condition, HeapId, HeapSet, LayoutName, Term};
 use gralloc_buffer::{wire_int, Layout, PixelFormat, Usage};
 use std::collections::BTreeMap;
@@ -36,26 +36,27 @@ impl Names {
     fn collect_vendor(&mut self, document: &Document, findings: &mut Vec<Finding>) {
         let section = KeyPath::ROOT.key("vendor_usage");
         for (name, bit) in &document.vendor_usage {
-            let path = section.key(name);
+            let place = section.place(name);
             if Usage::from_name(name).is_some() {
                 let message = format!("\"{name}\" is a name of BufferUsage itself");
-                findings.push(Finding::new(Code::DuplicateName, path.clone(), message).about_key());
+                findings.push(Finding::new(Code::DuplicateName, place.path(), message).about_key());
             }
             let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
             if !name.starts_with(|c: char| c.is_ascii_uppercase()) || !name.chars().all(upper) {
                 let message = format!("\"{}\" is not written like a usage", name.escape_default());
-                let finding = Finding::new(Code::BadValue, path.clone(), message);
+                let finding = Finding::new(Code::BadValue, place.path(), message);
                 findings.push(finding.help("allowed: A to Z, 0 to 9 and _, a letter first").about_key());
             }
             let usage = u32::try_from(*bit).ok().and_then(|bit| 1u64.checked_shl(bit)).map(Usage);
             let Some(usage) = usage.filter(|usage| Usage::VENDOR.contains(*usage)) else {
                 let message = format!("bit {bit} is not the vendor's to define");
-                findings.push(Finding::new(Code::VendorBit, path, message).help("allowed: 28 to 31 and 48 to 63"));
+                findings
+                    .push(Finding::new(Code::VendorBit, place.path(), message).help("allowed: 28 to 31 and 48 to 63"));
                 continue;
             };
             if let Some((other, _)) = self.vendor.iter().find(|(_, known)| **known == usage) {
                 let message = format!("bit {bit} has two names");
-                let finding = Finding::new(Code::VendorBit, path, message);
+                let finding = Finding::new(Code::VendorBit, place.path(), message);
                 findings.push(finding.related(section.key(other), "the other name"));
                 continue;
             }
@@ -64,20 +65,21 @@ impl Names {
     }
 
     fn collect_groups(&mut self, document: &Document, findings: &mut Vec<Finding>) {
+        let section = KeyPath::ROOT.key("format_group");
         for (name, formats) in &document.format_group {
-            let path = KeyPath::ROOT.key("format_group").key(name);
+            let place = section.place(name);
             if self.format(name).is_some() {
                 let message = format!("\"{name}\" is a format itself");
-                findings.push(Finding::new(Code::DuplicateName, path.clone(), message).about_key());
+                findings.push(Finding::new(Code::DuplicateName, place.path(), message).about_key());
             }
             if formats.is_empty() {
-                findings.push(Finding::new(Code::BadValue, path.clone(), "a group needs at least one format"));
+                findings.push(Finding::new(Code::BadValue, place.path(), "a group needs at least one format"));
             }
             let mut group = Vec::new();
             for (at, format) in formats.iter().enumerate() {
-                match self.layout_alone(format, &path.index(at)) {
+                match self.layout_alone(format, place.item(at)) {
                     Some(finding) => findings.push(finding),
-                    None => group.extend(self.plain_format(format, &path.index(at), findings)),
+                    None => group.extend(self.plain_format(format, place.item(at), findings)),
                 }
             }
             self.groups.insert(name.clone(), group);
@@ -95,35 +97,40 @@ impl Names {
     }
 
     /// The finding for a layout's name in a list of formats, where no format is called so.
-    fn layout_alone(&self, name: &str, path: &KeyPath) -> Option<Finding> {
+    fn layout_alone(&self, name: &str, place: Place<'_>) -> Option<Finding> {
         Layout::from_name(name).filter(|_| self.format(name).is_none())?;
         let message = format!("\"{name}\" is a layout, and no format");
-        Some(Finding::new(Code::UnknownFormat, path.clone(), message).help("write it in `layouts`"))
+        Some(Finding::new(Code::UnknownFormat, place.path(), message).help("write it in `layouts`"))
     }
 
     /// One format, no group. An empty name is one that was reported already.
-    pub(crate) fn plain_format(&self, name: &str, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<PixelFormat> {
+    pub(crate) fn plain_format(
+        &self,
+        name: &str,
+        place: Place<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<PixelFormat> {
         let found = self.format(name);
         if found.is_none() && !name.is_empty() {
-            findings.push(Finding::unknown(Code::UnknownFormat, path.clone(), "format", name, self.format_names()));
+            findings.push(Finding::unknown(Code::UnknownFormat, place.path(), "format", name, self.format_names()));
         }
         found
     }
 
     /// When something applies.
     pub(crate) fn condition(&self, when: &ConditionDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Condition {
-        let mut all_of = self.terms(&when.all_of, &path.key("all_of"), findings);
+        let mut all_of = self.terms(&when.all_of, path.place("all_of"), findings);
         if let Some(exactly) = &when.exactly {
-            let value = self.usage(exactly, &path.key("exactly"), findings);
+            let value = self.usage(exactly, path.place("exactly"), findings);
             all_of.push(Term::Equals { mask: Usage(u64::MAX), value });
         }
         Condition {
             all_of: all_of.into(),
-            any_of: self.terms(&when.any_of, &path.key("any_of"), findings).into(),
-            none_of: self.terms(&when.none_of, &path.key("none_of"), findings).into(),
-            formats: self.formats(&when.formats, &path.key("formats"), findings),
-            not_formats: self.formats(&when.not_formats, &path.key("not_formats"), findings),
-            layouts: self.layouts(&when.layouts, &path.key("layouts"), findings),
+            any_of: self.terms(&when.any_of, path.place("any_of"), findings).into(),
+            none_of: self.terms(&when.none_of, path.place("none_of"), findings).into(),
+            formats: self.formats(&when.formats, path.place("formats"), findings),
+            not_formats: self.formats(&when.not_formats, path.place("not_formats"), findings),
+            layouts: self.layouts(&when.layouts, path.place("layouts"), findings),
             compressed: when.compressed,
             min_bytes: when.min_size,
             max_bytes: when.max_size,
@@ -142,10 +149,10 @@ impl Names {
     }
 
     /// Layouts, formats of one layout, and groups of these, each once.
-    pub(crate) fn layouts(&self, names: &[String], path: &KeyPath, findings: &mut Vec<Finding>) -> Vec<LayoutName> {
+    pub(crate) fn layouts(&self, names: &[String], place: Place<'_>, findings: &mut Vec<Finding>) -> Vec<LayoutName> {
         let mut layouts: Vec<LayoutName> = Vec::new();
         for (at, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            let here = path.index(at);
+            let here = place.item(at);
             let of = |format: &PixelFormat| match format {
                 PixelFormat::Vendor(value) => Some(LayoutName::Vendor(*value)),
                 format => Layout::of(*format).map(LayoutName::Table),
@@ -157,16 +164,20 @@ impl Names {
                 (None, None, None) => {
                     let all = Layout::ALL.iter().map(|layout| layout.name().to_owned());
                     let allowed = self.groups.keys().cloned().chain(self.format_names()).chain(all);
-                    findings.push(Finding::unknown(Code::UnknownLayout, here, "layout", name, allowed));
+                    findings.push(Finding::unknown(Code::UnknownLayout, here.path(), "layout", name, allowed));
                     continue;
                 }
             };
             if group.is_empty() {
                 let message = format!("\"{name}\" is no layout: a flexible format becomes one");
-                findings.push(Finding::new(Code::UnknownLayout, here.clone(), message));
+                findings.push(Finding::new(Code::UnknownLayout, here.path(), message));
             }
             if !group.is_empty() && group.iter().all(|layout| layouts.contains(layout)) {
-                findings.push(Finding::new(Code::RepeatedItem, here, format!("\"{name}\" is in the list already")));
+                findings.push(Finding::new(
+                    Code::RepeatedItem,
+                    here.path(),
+                    format!("\"{name}\" is in the list already"),
+                ));
             }
             layouts.extend(group.into_iter().filter(|layout| !layouts.contains(layout)).collect::<Vec<_>>());
         }
@@ -174,18 +185,18 @@ impl Names {
     }
 
     /// Formats and groups, expanded, each once.
-    pub(crate) fn formats(&self, names: &[String], path: &KeyPath, findings: &mut Vec<Finding>) -> Vec<PixelFormat> {
+    pub(crate) fn formats(&self, names: &[String], place: Place<'_>, findings: &mut Vec<Finding>) -> Vec<PixelFormat> {
         let mut formats: Vec<PixelFormat> = Vec::new();
         for (at, name) in names.iter().enumerate() {
-            let here = path.index(at);
+            let here = place.item(at);
             let group = match self.groups.get(name) {
                 Some(group) => group.clone(),
                 None if self.format(name).is_some() => self.format(name).into_iter().collect(),
                 None if name.is_empty() => continue,
                 None => {
                     let allowed = self.groups.keys().cloned().chain(self.format_names());
-                    let unknown = || Finding::unknown(Code::UnknownFormat, here.clone(), "format", name, allowed);
-                    findings.push(self.layout_alone(name, &here).unwrap_or_else(unknown));
+                    let unknown = || Finding::unknown(Code::UnknownFormat, here.path(), "format", name, allowed);
+                    findings.push(self.layout_alone(name, here).unwrap_or_else(unknown));
                     continue;
                 }
             };
@@ -198,25 +209,29 @@ impl Names {
             }
             if formats.len() == before && !known_bad {
                 let message = format!("\"{name}\" is in the list already");
-                findings.push(Finding::new(Code::RepeatedItem, here, message));
+                findings.push(Finding::new(Code::RepeatedItem, here.path(), message));
             }
         }
         formats
     }
 
     /// Usage names as tests.
-    pub(crate) fn terms(&self, names: &[String], path: &KeyPath, findings: &mut Vec<Finding>) -> Vec<Term> {
+    pub(crate) fn terms(&self, names: &[String], place: Place<'_>, findings: &mut Vec<Finding>) -> Vec<Term> {
         let mut terms: Vec<Term> = Vec::new();
         for (at, name) in names.iter().enumerate() {
-            let here = path.index(at);
+            let here = place.item(at);
             let Some(term) = self.term(name) else {
                 if !name.is_empty() {
-                    findings.push(Finding::unknown(Code::UnknownUsage, here, "usage", name, self.usage_names()));
+                    findings.push(Finding::unknown(Code::UnknownUsage, here.path(), "usage", name, self.usage_names()));
                 }
                 continue;
             };
             if terms.contains(&term) {
-                findings.push(Finding::new(Code::RepeatedItem, here, format!("\"{name}\" is in the list already")));
+                findings.push(Finding::new(
+                    Code::RepeatedItem,
+                    here.path(),
+                    format!("\"{name}\" is in the list already"),
+                ));
             }
             terms.push(term);
         }
@@ -224,7 +239,7 @@ impl Names {
     }
 
     /// Usage names as the bits of one request. Values of one CPU field add up to what AIDL's constants do.
-    pub(crate) fn usage(&self, names: &[String], path: &KeyPath, findings: &mut Vec<Finding>) -> Usage {
+    pub(crate) fn usage(&self, names: &[String], place: Place<'_>, findings: &mut Vec<Finding>) -> Usage {
         let mut all = Usage::NONE;
         for (at, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             let known = Usage::from_name(name).or_else(|| self.vendor.get(name).copied());
@@ -232,7 +247,7 @@ impl Names {
                 Some(usage) => all = all | usage,
                 None => {
                     let names = self.usage_names().filter(|name| !MASKS.contains(name));
-                    findings.push(Finding::unknown(Code::UnknownUsage, path.index(at), "usage", name, names));
+                    findings.push(Finding::unknown(Code::UnknownUsage, place.item(at).path(), "usage", name, names));
                 }
             }
         }
@@ -259,13 +274,17 @@ impl Names {
     }
 
     /// Heap names as ids.
-    pub(crate) fn heaps(&self, names: &[String], path: &KeyPath, findings: &mut Vec<Finding>) -> Vec<HeapId> {
+    pub(crate) fn heaps(&self, names: &[String], place: Place<'_>, findings: &mut Vec<Finding>) -> Vec<HeapId> {
         let mut ids: Vec<HeapId> = Vec::new();
         for (at, name) in names.iter().enumerate() {
-            let here = path.index(at);
-            let Some(id) = self.heap(name, &here, findings) else { continue };
+            let here = place.item(at);
+            let Some(id) = self.heap(name, here, findings) else { continue };
             if ids.contains(&id) {
-                findings.push(Finding::new(Code::RepeatedItem, here, format!("\"{name}\" is in the list already")));
+                findings.push(Finding::new(
+                    Code::RepeatedItem,
+                    here.path(),
+                    format!("\"{name}\" is in the list already"),
+                ));
                 continue;
             }
             ids.push(id);
@@ -279,10 +298,10 @@ impl Names {
     }
 
     /// One heap's id.
-    pub(crate) fn heap(&self, name: &str, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<HeapId> {
+    pub(crate) fn heap(&self, name: &str, place: Place<'_>, findings: &mut Vec<Finding>) -> Option<HeapId> {
         let index = self.heaps.iter().position(|known| known == name && !name.is_empty());
         if index.is_none() && !name.is_empty() {
-            findings.push(Finding::unknown(Code::UnknownHeap, path.clone(), "heap", name, self.heaps.iter().cloned()));
+            findings.push(Finding::unknown(Code::UnknownHeap, place.path(), "heap", name, self.heaps.iter().cloned()));
         }
         Some(HeapId(u8::try_from(index?).ok()?))
     }

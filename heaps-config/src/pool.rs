@@ -25,8 +25,8 @@ pub(crate) fn resolve(document: &Document, names: &Names, findings: &mut Vec<Fin
 }
 
 fn resolve_ready(entry: &ReadyDoc, path: &KeyPath, names: &Names, findings: &mut Vec<Finding>) -> ReadyEntry {
-    let format = names.plain_format(&entry.format, &path.key("format"), findings);
-    let usage = names.usage(&entry.usage, &path.key("usage"), findings);
+    let format = names.plain_format(&entry.format, path.place("format"), findings);
+    let usage = names.usage(&entry.usage, path.place("usage"), findings);
     // What does not fit is refused with the rest of the descriptor, below.
     let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     ReadyEntry {

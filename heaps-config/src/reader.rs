@@ -2,8 +2,11 @@
 //! also the list of what the section may hold.
 
 use crate::code::Code;
-use crate::finding::{Finding, KeyPath};
+use crate::finding::{Finding, KeyPath, Place};
 use crate::tree::Tree;
+
+/// About as many keys as a section may have: room for them is made once.
+const MOST_KEYS: usize = 32;
 
 /// One table being read.
 pub(crate) struct Table<'t> {
@@ -22,7 +25,7 @@ impl<'t> Table<'t> {
                 &[]
             }
         };
-        Table { entries, path, asked: Vec::new() }
+        Table { entries, path, asked: Vec::with_capacity(MOST_KEYS) }
     }
 
     /// An empty table, for a section that is absent.
@@ -58,7 +61,7 @@ impl<'t> Table<'t> {
 
     pub(crate) fn text(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<String> {
         let value = self.get(key)?;
-        text(value, &self.path.key(key), findings)
+        text(value, self.path.place(key), findings)
     }
 
     /// A name: required, and not empty.
@@ -85,7 +88,7 @@ impl<'t> Table<'t> {
 
     pub(crate) fn integer(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<i64> {
         let value = self.get(key)?;
-        integer(value, &self.path.key(key), findings)
+        integer(value, self.path.place(key), findings)
     }
 
     /// A number that fits 32 bits.
@@ -117,33 +120,31 @@ impl<'t> Table<'t> {
 
     /// A size: bytes as a number, or a string with a unit.
     pub(crate) fn bytes(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<u64> {
-        let path = self.path.key(key);
         let parsed = match self.get(key)? {
             Tree::Integer(value) => u64::try_from(*value).map_err(|_| format!("{value} is negative")),
             Tree::Text(text) => crate::bytes::parse(text),
             other => {
-                findings.push(wrong_type(path, "a size", other).help(crate::bytes::ALLOWED));
+                findings.push(wrong_type(self.path.key(key), "a size", other).help(crate::bytes::ALLOWED));
                 return None;
             }
         };
         match parsed {
             Ok(bytes) => Some(bytes),
             Err(why) => {
-                findings.push(Finding::new(Code::BadValue, path, why).help(crate::bytes::ALLOWED));
+                findings.push(Finding::new(Code::BadValue, self.path.key(key), why).help(crate::bytes::ALLOWED));
                 None
             }
         }
     }
 
-    /// The items of an array with their paths; an absent key has none.
-    pub(crate) fn list(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Vec<(KeyPath, &'t Tree)> {
-        let path = self.path.key(key);
+    /// The items of an array; an absent key has none.
+    pub(crate) fn list(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> &'t [Tree] {
         match self.get(key) {
-            None => Vec::new(),
-            Some(Tree::List(items)) => items.iter().enumerate().map(|(at, item)| (path.index(at), item)).collect(),
+            None => &[],
+            Some(Tree::List(items)) => items,
             Some(other) => {
-                findings.push(wrong_type(path, "an array", other));
-                Vec::new()
+                findings.push(wrong_type(self.path.key(key), "an array", other));
+                &[]
             }
         }
     }
@@ -156,8 +157,8 @@ impl<'t> Table<'t> {
         read: fn(&mut Table<'_>, &mut Vec<Finding>) -> T,
     ) -> Vec<T> {
         let mut entries = Vec::new();
-        for (path, item) in self.list(key, findings) {
-            let mut table = Table::new(item, path, findings);
+        for (at, item) in self.list(key, findings).iter().enumerate() {
+            let mut table = Table::new(item, self.path.place(key).item(at).path(), findings);
             entries.push(read(&mut table, findings));
             table.finish(findings);
         }
@@ -173,12 +174,13 @@ impl<'t> Table<'t> {
         if !matches!(given, Tree::List(_)) {
             return Some(vec![String::new()]);
         }
-        Some(items.into_iter().map(|(path, item)| listed_name(item, &path, findings)).collect())
+        let place = self.path.place(key);
+        Some(items.iter().enumerate().map(|(at, item)| listed_name(item, place.item(at), findings)).collect())
     }
 
     /// Ends the reading: reports every key that nobody asked for.
     pub(crate) fn finish(self, findings: &mut Vec<Finding>) {
-        let mut allowed = self.asked.clone();
+        let mut allowed = self.asked;
         allowed.dedup();
         for (key, _) in self.entries {
             if !allowed.contains(&key.as_str()) {
@@ -190,11 +192,11 @@ impl<'t> Table<'t> {
     }
 }
 
-pub(crate) fn text(value: &Tree, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<String> {
+pub(crate) fn text(value: &Tree, place: Place<'_>, findings: &mut Vec<Finding>) -> Option<String> {
     match value {
         Tree::Text(text) => Some(text.clone()),
         other => {
-            findings.push(wrong_type(path.clone(), "a string", other));
+            findings.push(wrong_type(place.path(), "a string", other));
             None
         }
     }
@@ -202,28 +204,28 @@ pub(crate) fn text(value: &Tree, path: &KeyPath, findings: &mut Vec<Finding>) ->
 
 /// One name of a list. An empty one is refused: left out, it would be a condition or a heap that is silently missing.
 /// What comes back empty was reported.
-pub(crate) fn listed_name(item: &Tree, path: &KeyPath, findings: &mut Vec<Finding>) -> String {
-    let name = text(item, path, findings);
+pub(crate) fn listed_name(item: &Tree, place: Place<'_>, findings: &mut Vec<Finding>) -> String {
+    let name = text(item, place, findings);
     if name.as_deref() == Some("") {
-        findings.push(Finding::new(Code::BadValue, path.clone(), "an empty name").help("take it out of the list"));
+        findings.push(Finding::new(Code::BadValue, place.path(), "an empty name").help("take it out of the list"));
     }
     name.unwrap_or_default()
 }
 
-pub(crate) fn integer(value: &Tree, path: &KeyPath, findings: &mut Vec<Finding>) -> Option<i64> {
+pub(crate) fn integer(value: &Tree, place: Place<'_>, findings: &mut Vec<Finding>) -> Option<i64> {
     match value {
         Tree::Integer(value) => Some(*value),
         other => {
-            findings.push(wrong_type(path.clone(), "a number", other));
+            findings.push(wrong_type(place.path(), "a number", other));
             None
         }
     }
 }
 
 /// Of which something is a multiple.
-pub(crate) fn multiple(value: u32, path: &KeyPath, findings: &mut Vec<Finding>) -> u32 {
+pub(crate) fn multiple(value: u32, place: Place<'_>, findings: &mut Vec<Finding>) -> u32 {
     if value == 0 {
-        let finding = Finding::new(Code::BadValue, path.clone(), "nothing is a multiple of 0");
+        let finding = Finding::new(Code::BadValue, place.path(), "nothing is a multiple of 0");
         findings.push(finding.help("1 asks nothing"));
     }
     value.max(1)

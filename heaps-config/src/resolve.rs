@@ -28,7 +28,7 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
     let (vendor_metadata, vendor_metadata_bytes) = crate::vendor_metadata::resolve(document, &names, findings);
     let twins = resolve_twins(document, &names, findings);
     let limits = &document.limits;
-    let metadata_path = KeyPath::ROOT.key("metadata").key("heap");
+    let metadata = KeyPath::ROOT.key("metadata");
     let vendor = document.vendor_usage.iter().filter_map(|(name, bit)| {
         let bit = 1u64.checked_shl(u32::try_from(*bit).ok()?).map(Usage)?;
         Some(VendorUsage { name: name.clone(), bit })
@@ -65,7 +65,7 @@ pub(crate) fn resolve(document: &Document, findings: &mut Vec<Finding>) -> Polic
             buffers_per_request: limits.buffers_per_request,
             without_release_watch: limits.without_release_watch,
         },
-        metadata_heap: names.heap(&document.metadata.heap, &metadata_path, findings).unwrap_or(HeapId(0)),
+        metadata_heap: names.heap(&document.metadata.heap, metadata.place("heap"), findings).unwrap_or(HeapId(0)),
         pool: crate::pool::resolve(document, &names, findings),
     }
 }
@@ -78,7 +78,7 @@ fn items<D, T>(documents: &[D], section: &str, mut resolve: impl FnMut(&D, KeyPa
 fn resolve_twins(document: &Document, names: &Names, findings: &mut Vec<Finding>) -> Vec<Option<HeapId>> {
     items(&document.heaps, "heap", |heap, path| {
         let twin = heap.uncached_twin.as_deref()?;
-        names.heap(twin, &path.key("uncached_twin"), findings)
+        names.heap(twin, path.place("uncached_twin"), findings)
     })
 }
 
@@ -90,10 +90,10 @@ fn resolve_rule(
     findings: &mut Vec<Finding>,
 ) -> Rule {
     let when = names.condition(&rule.when, path, findings);
-    let heaps_path = path.key("heaps");
-    let heaps = names.heaps(rule.heaps.as_deref().unwrap_or_default(), &heaps_path, findings);
-    let cached_path = path.key("cached_when");
-    let cached_when = names.terms(rule.cached_when.as_deref().unwrap_or_default(), &cached_path, findings);
+    let heaps_place = path.place("heaps");
+    let heaps = names.heaps(rule.heaps.as_deref().unwrap_or_default(), heaps_place, findings);
+    let cached_place = path.place("cached_when");
+    let cached_when = names.terms(rule.cached_when.as_deref().unwrap_or_default(), cached_place, findings);
     let mut uncached = Vec::new();
     if rule.cached_when.is_some() {
         for heap in &heaps {
@@ -106,7 +106,7 @@ fn resolve_rule(
         }
         if uncached == heaps && !heaps.is_empty() {
             let message = "none of the rule's heaps has an `uncached_twin` that it does not list itself";
-            findings.push(Finding::new(Code::UnusedTwins, cached_path.clone(), message));
+            findings.push(Finding::new(Code::UnusedTwins, cached_place.path(), message));
         }
     }
     let action = match (&rule.heaps, &rule.deny) {
@@ -115,7 +115,7 @@ fn resolve_rule(
         (Some(_), Some(_)) => {
             let message = "a rule either names heaps or denies, not both";
             findings.push(
-                Finding::new(Code::RuleAction, path.key("deny"), message).related(heaps_path.clone(), "the heaps"),
+                Finding::new(Code::RuleAction, path.key("deny"), message).related(heaps_place.path(), "the heaps"),
             );
             Action::Deny(String::new())
         }
@@ -128,7 +128,7 @@ fn resolve_rule(
     };
     if rule.heaps.as_ref().is_some_and(Vec::is_empty) {
         let help = "to refuse what the rule takes, write deny = \"reason\"";
-        findings.push(Finding::new(Code::BadValue, heaps_path, "no heaps").help(help));
+        findings.push(Finding::new(Code::BadValue, heaps_place.path(), "no heaps").help(help));
     }
     if rule.deny.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
         findings.push(Finding::new(Code::BadValue, path.key("deny"), "the reason is empty: clients' logs show it"));
@@ -136,7 +136,7 @@ fn resolve_rule(
     if rule.deny.is_some() && rule.cached_when.is_some() {
         findings.push(Finding::new(
             Code::RuleAction,
-            cached_path,
+            cached_place.path(),
             "a rule that denies has no heaps to choose twins of",
         ));
     }
@@ -150,8 +150,8 @@ fn resolve_format(
     formats: &[VendorFormat],
     findings: &mut Vec<Finding>,
 ) -> Resolution {
-    let format_path = path.key("format");
-    let format = names.plain_format(&doc.format, &format_path, findings);
+    let format_place = path.place("format");
+    let format = names.plain_format(&doc.format, format_place, findings);
     let layout = names.layout(&doc.to);
     let flexible = match format {
         Some(flexible @ (PixelFormat::Ycbcr420_888 | PixelFormat::RawOpaque | PixelFormat::ImplementationDefined)) => {
@@ -161,7 +161,7 @@ fn resolve_format(
         Some(_) => {
             let message = format!("{} is one layout already: there is nothing to resolve", doc.format);
             let help = "allowed: IMPLEMENTATION_DEFINED, YCBCR_420_888, RAW_OPAQUE";
-            findings.push(Finding::new(Code::BadValue, format_path, message).help(help));
+            findings.push(Finding::new(Code::BadValue, format_place.path(), message).help(help));
             None
         }
     };

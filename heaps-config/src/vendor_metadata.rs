@@ -77,16 +77,16 @@ fn one(doc: &VendorMetadataDoc, path: &KeyPath, names: &Names, findings: &mut Ve
 }
 
 fn check_type(doc: &VendorMetadataDoc, path: &KeyPath, findings: &mut Vec<Finding>) {
-    let path = path.key("type");
+    let place = path.place("type");
     let name = &doc.type_name;
     if name.len() > MAX_TYPE_BYTES || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let finding = Finding::new(Code::BadValue, path, "not the name of a type");
+        let finding = Finding::new(Code::BadValue, place.path(), "not the name of a type");
         let help =
             format!("allowed: at most {MAX_TYPE_BYTES} letters, digits and signs, such as \"vendor.acme.Metadata\"");
         findings.push(finding.help(help));
     } else if name == STANDARD_NAME {
         let message = "the standard types are served already, and mean what AIDL says";
-        findings.push(Finding::new(Code::VendorMetadata, path, message));
+        findings.push(Finding::new(Code::VendorMetadata, place.path(), message));
     }
 }
 

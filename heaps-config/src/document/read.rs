@@ -194,7 +194,7 @@ fn read_pool(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> Option<PoolDoc
 fn read_numbers(top: &mut Table<'_>, section: &'static str, findings: &mut Vec<Finding>) -> BTreeMap<String, i64> {
     let table = subtable(top, section, findings);
     let path = table.path().clone();
-    let number = |(name, value): (&str, &Tree)| Some((name.to_owned(), integer(value, &path.key(name), findings)?));
+    let number = |(name, value): (&str, &Tree)| Some((name.to_owned(), integer(value, path.place(name), findings)?));
     table.entries().filter_map(number).collect()
 }
 
@@ -202,14 +202,14 @@ fn read_format_groups(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> BTree
     let table = subtable(top, "format_group", findings);
     let mut groups = BTreeMap::new();
     for (name, value) in table.entries() {
-        let path = table.path().key(name);
+        let place = table.path().place(name);
         if let Tree::List(items) = value {
             let formats = items.iter().enumerate();
-            let formats = formats.map(|(at, item)| listed_name(item, &path.index(at), findings)).collect();
+            let formats = formats.map(|(at, item)| listed_name(item, place.item(at), findings)).collect();
             groups.insert(name.to_owned(), formats);
         } else {
             let message = format!("a group takes an array of format names, not {}", value.kind());
-            findings.push(Finding::new(Code::WrongType, path, message));
+            findings.push(Finding::new(Code::WrongType, place.path(), message));
         }
     }
     groups
@@ -221,8 +221,9 @@ fn read_option(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> OptionDoc 
         let finding = Finding::new(Code::BadValue, table.path().key("values"), "no values");
         findings.push(finding.help("leave it out to accept any value; without the [[option]] all are refused"));
     }
-    let values = table.list("values", findings);
-    let values = values.into_iter().filter_map(|(path, item)| integer(item, &path, findings)).collect();
+    let values = table.list("values", findings).iter().enumerate();
+    let place = table.path().place("values");
+    let values = values.filter_map(|(at, item)| integer(item, place.item(at), findings)).collect();
     OptionDoc { name, values }
 }
 

@@ -125,12 +125,13 @@ fn per_plane(table: &mut Table<'_>, key: &'static str, findings: &mut Vec<Findin
 /// Numbers that fit 32 bits.
 pub(super) fn numbers(table: &mut Table<'_>, key: &'static str, findings: &mut Vec<Finding>) -> Vec<u32> {
     let mut all = Vec::new();
-    for (path, item) in table.list(key, findings) {
-        let Some(value) = integer(item, &path, findings) else { continue };
+    for (at, item) in table.list(key, findings).iter().enumerate() {
+        let place = table.path().place(key).item(at);
+        let Some(value) = integer(item, place, findings) else { continue };
         match u32::try_from(value) {
             Ok(value) => all.push(value),
             Err(_) => {
-                let finding = Finding::new(Code::BadValue, path, format!("{value} is out of range"));
+                let finding = Finding::new(Code::BadValue, place.path(), format!("{value} is out of range"));
                 findings.push(finding.help("allowed: 0 to 4294967295"));
             }
         }
