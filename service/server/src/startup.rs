@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// Largest policy file that is read: a hundred times the largest profile.
 const MAX_POLICY_BYTES: u64 = 4 << 20;
 
+/// Room for a policy as they are: one that is longer is read in several goes.
+const USUAL_POLICY_BYTES: usize = 16 << 10;
+
 /// The real-time priority of AOSP's allocators, the lowest but one: a compositor that waits for a buffer misses a frame.
 const FIFO_PRIORITY: i32 = 2;
 
@@ -29,7 +32,7 @@ const FIFO_PRIORITY: i32 = 2;
 pub fn load_policy(path: &Path) -> Result<Policy> {
     let name = path.display();
     // By what is read, not by what the file system says of its size: a device or a pipe says 0.
-    let mut text = String::new();
+    let mut text = String::with_capacity(USUAL_POLICY_BYTES);
     let file = File::open(path).with_context(|| format!("policy {name}"))?;
     let most = MAX_POLICY_BYTES.saturating_add(1);
     file.take(most).read_to_string(&mut text).with_context(|| format!("policy {name}"))?;
