@@ -12,8 +12,9 @@ pub struct Stats {
     requests: AtomicU64,
     /// One counter a rule, in the policy's order.
     rules: Vec<AtomicU64>,
-    /// How long requests took, by heap, in the policy's order. Their locks are held for arithmetic.
-    latencies: Vec<Mutex<HeapLatency>>,
+    /// How long requests took, by heap, in the policy's order; made with a heap's first request, as a policy names many heaps that
+    /// no machine has all of, and one's histograms take 7 KiB. Their locks are held for arithmetic.
+    latencies: Vec<Mutex<Option<Box<HeapLatency>>>>,
     slowest: Slowest,
     /// Few and rare: a lock is good enough.
     refusals: Mutex<BTreeMap<&'static str, u64>>,
@@ -59,7 +60,7 @@ impl Stats {
     /// A request was served.
     pub fn count_served(&self, request: &Slow) {
         if let Some(latency) = self.latencies.get(usize::from(request.heap.0)) {
-            lock(latency).record(&request.times, request.answered_ms);
+            lock(latency).get_or_insert_with(Box::default).record(&request.times, request.answered_ms);
         }
         self.slowest.record(request);
     }
@@ -76,11 +77,16 @@ impl Stats {
         Counts {
             requests: self.requests.load(Ordering::Relaxed),
             rules: self.rules.iter().map(|counter| counter.load(Ordering::Relaxed)).collect(),
-            latencies: self.latencies.iter().map(|latency| lock(latency).read(now_ms)).collect(),
+            latencies: self.latencies.iter().map(|latency| read(latency, now_ms)).collect(),
             slowest: self.slowest.read(now_ms),
             refusals: lock(&self.refusals).clone(),
         }
     }
+}
+
+/// A heap's latency since the start, and over the last minute: nothing where it was not asked for.
+fn read(latency: &Mutex<Option<Box<HeapLatency>>>, now_ms: u64) -> (Latency, Latency) {
+    lock(latency).as_ref().map_or_else(Default::default, |latency| latency.read(now_ms))
 }
 
 /// What a lock guards is whole whoever held it last: nothing that can panic runs under it.
