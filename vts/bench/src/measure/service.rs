@@ -10,12 +10,13 @@ use vts_bench::samples::Sample;
 /// The end of the service's path.
 const PROGRAM: &str = "android.hardware.graphics.allocator-service.dmaheap";
 
-/// Its resident memory in KiB: `VmRSS` of proc(5)'s status.
+/// Its resident memory in KiB, counted page by page. proc(5) calls `VmRSS` of status inaccurate: each processor keeps a part of that
+/// sum to itself.
 pub(crate) fn resident() -> Result<Sample> {
-    let path = process()?.join("status");
-    let status = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-    let resident = resident.with_context(|| format!("{}: no VmRSS", path.display()))?;
+    let path = process()?.join("smaps_rollup");
+    let account = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let resident = account.lines().find_map(|line| line.strip_prefix("Rss:")?.trim().strip_suffix(" kB"));
+    let resident = resident.with_context(|| format!("{}: no Rss", path.display()))?;
     Ok(Sample::alone(resident.trim().parse()?))
 }
 
