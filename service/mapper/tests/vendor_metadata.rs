@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::ffi::{c_void, CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::null;
-use std::sync::Once;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 const AIDL: Framing = Framing { header: true, counted: true };
 const RAW: Framing = Framing { header: false, counted: false };
@@ -89,11 +89,19 @@ fn listed(client: Client) -> BTreeMap<(CString, i64), bool> {
 
 #[test]
 fn types_of_a_buffer_are_got_set_listed_and_seen_by_another_import() {
+    let _tables = tables();
     LISTED.call_once(types_are_listed);
 }
 
 /// The list of types is the process's, and so is its bound: who fills it comes after who looks for a type of its own there.
 static LISTED: Once = Once::new();
+
+/// Whoever lists the types holds every table that lives for that long, so a test that needs one to be gone runs beside none.
+static TABLES: Mutex<()> = Mutex::new(());
+
+fn tables() -> MutexGuard<'static, ()> {
+    TABLES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn types_are_listed() {
     let client = client();
@@ -159,6 +167,7 @@ fn buffer_without_types_has_none_though_another_has() {
 /// Another client overwrites the table: before an import it costs that import the types, after one nothing at all.
 #[test]
 fn table_overwritten_before_an_import_is_none_and_after_it_changes_nothing() {
+    let _tables = tables();
     let client = client();
     let name = c"vendor.acme.Attacked";
     let table = table_bytes(types("vendor.acme.Attacked").into_iter());
@@ -189,6 +198,7 @@ fn table_overwritten_before_an_import_is_none_and_after_it_changes_nothing() {
 /// A table of an attacker's own, in a handle of its own: its hash is right, and no more than its own buffer is wrong.
 #[test]
 fn forged_tables_fill_no_list_beyond_its_bound() {
+    let _tables = tables();
     LISTED.call_once(types_are_listed);
     let client = client();
     for round in 0..12 {
