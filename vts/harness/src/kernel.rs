@@ -4,9 +4,10 @@
 //! `linux-image-6.1.0-56-amd64`, and the same with `-unsigned`. Cloud and rt flavours are passed over: they lack the
 //! camera and display drivers.
 
+mod choice;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::apt::{self, Apt};
 use crate::arch::Arch;
@@ -15,12 +16,12 @@ use crate::error::{At, Error, Result};
 use crate::image::image_release;
 use crate::progress::Progress;
 
+use choice::{is_out_of_reach, Choice};
+
 pub(crate) const PREFIX: &str = "linux-image-";
 /// What a package's configuration must say `y` or `m` to.
 const REQUIRED: [(&str, &str); 2] =
     [("CONFIG_ANDROID_BINDER_IPC", "binder"), ("CONFIG_DMABUF_HEAPS_SYSTEM", "dma-buf heaps")];
-/// How long what was the newest serves before a newer one is looked for.
-const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many packages, newest first, are tried before giving up.
 const TRIES: usize = 4;
 /// Where packages have their modules: the second since the merged /usr.
@@ -46,7 +47,8 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The newest suitable kernel that the machine's apt knows, from the cache when it has one.
+    /// The newest suitable kernel that the machine's apt knows, from the cache when it has one. After a day what apt knows then is
+    /// looked at, by lists that are only fetched the first time: where it has nothing newer, the cached one serves.
     ///
     /// # Errors
     /// No suitable package, no network at the first time, or the cache cannot be written.
@@ -54,16 +56,33 @@ impl Kernel {
         let folder = cache.join("kernel");
         fs::create_dir_all(&folder).at(folder.display())?;
         let _one_at_a_time = apt::lock(&folder)?;
-        let choice = folder.join("chosen");
-        if let Some(kernel) = remembered(&choice) {
+        let choice = Choice::of(&folder, None);
+        if let Some(kernel) = choice.fresh() {
             progress.step(format_args!("kernel {} (cached)", kernel.release));
-            return Ok(kernel);
+            return Ok(kernel.clone());
         }
-        apt::refresh(progress);
+        if choice.kept().is_none() {
+            apt::refresh(progress);
+        }
         let apt = Apt::default();
-        let found = archive::newest_first(&apt)?;
-        let (found, kernel) = first_suitable(&found, progress, |found| Self::fetched(&apt, found, &folder, progress))?;
-        fs::write(&choice, &found.name).at(choice.display())?;
+        let new = archive::newest_first(&apt).and_then(|found| {
+            let newer = choice.newer(found);
+            if let Some(kept) = choice.kept().filter(|_| newer.is_empty()) {
+                return Ok(kept.clone());
+            }
+            let (found, kernel) =
+                first_suitable(&newer, progress, |found| Self::fetched(&apt, found, &folder, progress))?;
+            Ok((found.name.clone(), kernel))
+        });
+        let new = match (new, choice.kept()) {
+            // What is newer and does not serve is passed over, as the first time.
+            (Err(error), Some(kept)) if !is_out_of_reach(&error) => {
+                progress.step(format_args!("no newer kernel than the cached one: {error}"));
+                Ok(kept.clone())
+            }
+            (new, _) => new,
+        };
+        let kernel = choice.new_or_kept(new, progress)?;
         progress.step(format_args!("kernel {}", kernel.release));
         Ok(kernel)
     }
@@ -78,22 +97,21 @@ impl Kernel {
         let folder = cache.join("kernel");
         fs::create_dir_all(&folder).at(folder.display())?;
         let _one_at_a_time = apt::lock(&folder)?;
-        let choice = folder.join(format!("chosen-{series}"));
-        let kept = remembered(&choice);
-        if let Some(kernel) = kept.as_ref().filter(|_| series != NEWEST || is_fresh(&choice)) {
+        let choice = Choice::of(&folder, Some(series));
+        let kept = choice.kept().map(|(_, kernel)| kernel).filter(|_| series != NEWEST);
+        if let Some(kernel) = kept.or_else(|| choice.fresh()) {
             progress.step(format_args!("kernel {} (cached)", kernel.release));
             return Ok(kernel.clone());
         }
         let new = archive::find(series, cache, progress).and_then(|(apt, found)| {
-            if let Some(why) = apt.failed.clone().filter(|_| kept.is_some()) {
+            if let Some(why) = apt.failed.clone().filter(|_| choice.kept().is_some()) {
                 let names = format!("kernel {}{series}", archive::WORD);
                 return Err(Error::Package { names, problem: format!("not all lists came: {why}") });
             }
             let kernel = Self::fetched(&apt, &found, &folder, progress)?;
-            fs::write(&choice, &found.name).at(choice.display())?;
-            Ok(kernel)
+            Ok((found.name, kernel))
         });
-        let kernel = or_kept(new, kept, progress)?;
+        let kernel = choice.new_or_kept(new, progress)?;
         progress.step(format_args!("kernel {}", kernel.release));
         Ok(kernel)
     }
@@ -175,23 +193,6 @@ impl Kernel {
     }
 }
 
-/// The kernel that a file beside it names, where it is there.
-fn remembered(choice: &Path) -> Option<Kernel> {
-    let name = fs::read_to_string(choice).ok()?;
-    Kernel::from_unpacked(&choice.with_file_name(name.trim())).ok()
-}
-
-/// Whether that was written within the last day.
-fn is_fresh(choice: &Path) -> bool {
-    let written = fs::metadata(choice).and_then(|file| file.modified());
-    written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age < FRESH))
-}
-
-/// A failure of network, disk or machine: another kernel would meet it too.
-fn is_out_of_reach(error: &Error) -> bool {
-    matches!(error, Error::Package { .. } | Error::Missing { .. })
-}
-
 /// The first kernel that serves, of the newest few.
 fn first_suitable<'f>(
     found: &'f [Found],
@@ -217,17 +218,6 @@ fn first_suitable<'f>(
             format!("none of {} serves; give a kernel with --kernel PATH", refused.join(", "))
         },
     })
-}
-
-/// The new kernel, or where the archive is out of reach the one that was kept.
-fn or_kept(new: Result<Kernel>, kept: Option<Kernel>, progress: &Progress) -> Result<Kernel> {
-    match (new, kept) {
-        (Err(error), Some(kept)) if is_out_of_reach(&error) => {
-            progress.step(format_args!("no newer kernel than the cached one was to be had: {error}"));
-            Ok(kept)
-        }
-        (new, _) => new,
-    }
 }
 
 /// The image in an unpacked package, or in a `lib/modules/RELEASE`.
@@ -438,30 +428,18 @@ mod tests {
     }
 
     #[test]
-    fn newest_kernel_is_kept_for_a_day_and_longer_where_the_archive_is_out_of_reach() {
-        let quiet = Progress::new(true);
-        let cache = tempfile::tempdir().unwrap();
-        let choice = cache.path().join("kernel/chosen-newest");
-        let files: [(&str, &[u8]); 2] =
-            [("kernel/chosen-newest", b"p\n"), ("kernel/p/boot/vmlinuz-7.3.4+x", &bzimage("7.3.4+x "))];
+    fn what_was_chosen_before_is_taken_without_a_question() {
+        let (quiet, cache) = (Progress::new(true), tempfile::tempdir().unwrap());
+        let image = bzimage("7.3.4+x ");
+        let mut files: Vec<(&str, &[u8])> = vec![("kernel/p/boot/vmlinuz-7.3.4+x", &image)];
+        files.extend(["kernel/chosen", "kernel/chosen-7", "kernel/chosen-newest"].map(|choice| (choice, &b"p\n"[..])));
         write(cache.path(), &files);
-        // As the cache has them: nothing is asked.
+        assert_eq!(Kernel::from_archive(cache.path(), &quiet).unwrap().release, "7.3.4+x");
         assert_eq!(Kernel::from_series(NEWEST, cache.path(), &quiet).unwrap().release, "7.3.4+x");
-        fs::rename(&choice, cache.path().join("kernel/chosen-7")).unwrap();
-        let old = fs::File::create(&choice).unwrap();
-        old.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
-        assert!(!is_fresh(&choice) && is_fresh(&cache.path().join("kernel/chosen-7")));
-        assert!(!is_fresh(Path::new("/nowhere")));
+        // A series stays what it was.
         let old = fs::File::open(cache.path().join("kernel/chosen-7")).unwrap();
         old.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!(Kernel::from_series("7", cache.path(), &quiet).unwrap().release, "7.3.4+x");
-
-        let kept = || remembered(&cache.path().join("kernel/chosen-7"));
-        let broken = || Error::Package { names: "p".to_owned(), problem: "no network".to_owned() };
-        assert_eq!(or_kept(Err(broken()), kept(), &quiet).unwrap().release, "7.3.4+x");
-        assert!(or_kept(Err(broken()), None, &quiet).is_err());
-        let unfit = Error::Kernel { kernel: "8".to_owned(), problem: "built without".to_owned() };
-        assert!(or_kept(Err(unfit), kept(), &quiet).is_err());
     }
 
     #[test]
