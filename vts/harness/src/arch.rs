@@ -54,6 +54,11 @@ impl Arch {
     }
 }
 
+/// The name under which Debian has this machine's own libraries: `x86_64-linux-gnu`.
+pub(crate) fn multiarch() -> String {
+    format!("{}-linux-gnu", std::env::consts::ARCH)
+}
+
 /// What programs are built for, where that is not the host.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Target {

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::apt;
+use crate::arch::multiarch;
 use crate::error::{At, Error, Result};
 use crate::progress::{run_captured, Progress};
 
@@ -171,7 +172,7 @@ impl Apt for System {
 /// QEMU looks relative to where it lies.
 fn wrap_programs(root: &Path, into: &Path) -> Result<()> {
     fs::create_dir_all(into).at(into.display())?;
-    let libraries = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"].map(|folder| root.join(folder));
+    let libraries = ["usr/lib", "lib"].map(|folder| root.join(folder).join(multiarch()));
     let libraries = libraries.map(|folder| folder.display().to_string()).join(":");
     for folder in ["bin", "sbin", "usr/bin", "usr/sbin"] {
         let Ok(entries) = fs::read_dir(root.join(folder)) else { continue };
@@ -296,6 +297,7 @@ mod tests {
         wrap_programs(&root, &bin).unwrap();
         let said = run_captured(Command::new(bin.join("tool")).arg("a b")).unwrap();
         let said = String::from_utf8(said).unwrap();
-        assert!(said.contains("root/usr/lib/x86_64-linux-gnu:") && said.ends_with(" a b\n"), "{said}");
+        let libraries = format!("root/usr/lib/{}:", multiarch());
+        assert!(said.contains(&libraries) && said.ends_with(" a b\n"), "{said}");
     }
 }

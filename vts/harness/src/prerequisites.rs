@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::apt;
-use crate::arch::{Arch, Target, ARM64, I686};
+use crate::arch::{multiarch, Arch, Target, ARM64, I686};
 use crate::error::{Error, Result};
 use crate::packages;
 use crate::progress::{on_path, Progress};
@@ -194,7 +194,7 @@ fn libclang_present() -> bool {
             .filter(|e| e.file_name().to_string_lossy().starts_with("llvm"))
             .any(|e| has(&e.path().join("lib")))
     });
-    llvm.unwrap_or(false) || has(Path::new("/usr/lib/x86_64-linux-gnu")) || has(Path::new("/usr/lib64"))
+    llvm.unwrap_or(false) || has(&Path::new("/usr/lib").join(multiarch())) || has(Path::new("/usr/lib64"))
 }
 
 #[cfg(test)]
