@@ -80,7 +80,7 @@ impl Planes {
     }
 
     /// Adds a plane; `None` when there is no room.
-    fn push(&mut self, plane: Plane) -> Option<()> {
+    pub(crate) fn push(&mut self, plane: Plane) -> Option<()> {
         *self.planes.get_mut(usize::from(self.len))? = plane;
         self.len = self.len.checked_add(1)?;
         Some(())

@@ -19,9 +19,8 @@ mod common;
 
 use common::*;
 use gralloc_dmabuf::mmap::{Mapping, Protection};
-use gralloc_dmabuf::{begin_access, end_access, Access};
-use nix::fcntl::{fcntl, FcntlArg};
-use nix::unistd::close;
+use gralloc_dmabuf::{begin_access, end_access, fd, Access};
+use nix::sys::statfs::fstatfs;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::os::fd::{AsFd, AsRawFd};
@@ -158,27 +157,39 @@ fn measure(source: Source, rows: &mut Vec<Row>) {
     let [pixels, metadata] = [0, 1].map(|index: usize| raw_handle.fds[index].as_raw_fd());
     let name = |row: &str| format!("{row} {source:?}");
 
-    let mut dup_close = || {
-        let clones = [pixels, metadata].map(|fd| fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(3)).unwrap());
-        clones.into_iter().for_each(|fd| close(fd).unwrap());
+    // The same calls, those of the checks too.
+    let mut same_calls = || {
+        let clones = [pixels, metadata].map(|number| fd::clone_from(number, 3).unwrap());
+        for clone in &clones {
+            let at = fd::offset(clone.as_fd());
+            assert_eq!(at.is_ok(), source == Source::Memfd);
+            if source == Source::Memfd {
+                fd::seals(clone.as_fd()).unwrap();
+                fstatfs(clone.as_fd()).unwrap();
+                fd::seek_end(clone.as_fd()).unwrap();
+            }
+        }
+        if source != Source::Memfd {
+            fd::seek_end(clones[0].as_fd()).unwrap();
+        }
     };
     let import_free = || {
         let buffer = client.try_import(raw_handle.as_ptr()).unwrap();
         assert_eq!(client.free(buffer), 0);
     };
-    rows.push(row(name("import-free"), Some(1.5), import_free, Some(&mut dup_close)));
+    rows.push(row(name("import-free"), Some(1.25), import_free, Some(&mut same_calls)));
 
     let buffer = client.import(&raw_handle);
     client.lock(buffer).unwrap();
     assert_eq!(client.unlock(buffer), 0);
-    let fd = raw_handle.fds[0].as_fd();
+    let pixels = raw_handle.fds[0].as_fd();
     let lock_unlock = || {
         client.lock(buffer).unwrap();
         client.unlock(buffer);
     };
     let mut brackets = || {
-        begin_access(fd, Access::ReadWrite).unwrap();
-        end_access(fd, Access::ReadWrite).unwrap();
+        begin_access(pixels, Access::ReadWrite).unwrap();
+        end_access(pixels, Access::ReadWrite).unwrap();
     };
     let compare = source != Source::Memfd;
     let bare: Option<&mut dyn FnMut()> = if compare { Some(&mut brackets) } else { None };
@@ -186,7 +197,7 @@ fn measure(source: Source, rows: &mut Vec<Row>) {
 
     // What an unlock that unmapped would cost the next lock.
     let map = || {
-        let mapping = Mapping::new(fd, 15360, Protection::ReadWrite).unwrap();
+        let mapping = Mapping::new(pixels, 15360, Protection::ReadWrite).unwrap();
         unsafe { mapping.as_ptr().write_volatile(1) };
     };
     rows.push(row(name("map-touch-unmap"), None, map, None));

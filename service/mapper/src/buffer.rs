@@ -5,15 +5,15 @@ use crate::error::Error;
 use crate::fence;
 use crate::lock::Locks;
 use crate::memory::{Kind, Memory};
-use crate::vendor::{index, Tables};
-use gralloc_buffer::handle::{BufferInfo, BUFFER_FD, FDS, METADATA_FD};
+use crate::vendor::index;
+use gralloc_buffer::handle::{BufferInfo, FDS};
 use gralloc_buffer::metadata::vendor::Table;
 use gralloc_buffer::metadata::{SharedPage, PAGE_WORDS};
 use gralloc_buffer::Usage;
 use gralloc_buffer::METADATA_BYTES;
 use gralloc_dmabuf as dmabuf;
 use gralloc_dmabuf::Access;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,16 +35,9 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Takes over the clones of a handle's fds.
-    ///
-    /// # Errors
-    /// `NotMemory` when one of them is not what the handle says, `Exhausted` or `Kernel` when a vendor's metadata cannot be
-    /// read; both are closed.
-    pub fn new(info: BufferInfo, pixels: OwnedFd, metadata: OwnedFd, tables: &Tables) -> Result<Buffer, Error> {
-        let pixels = Memory::new(pixels, BUFFER_FD, info.buffer_bytes)?;
-        let metadata = Memory::new(metadata, METADATA_FD, info.metadata_bytes)?;
-        let vendor = tables.of(&info, &metadata)?;
-        Ok(Buffer { info, locks: Locks::default(), pixels, metadata, vendor, warned: AtomicBool::new(false) })
+    /// One of memory that is as large as the handle says, and with the vendor's types of metadata that it has.
+    pub fn new(info: &BufferInfo, pixels: Memory, metadata: Memory, vendor: Option<Arc<Table>>) -> Buffer {
+        Buffer { info: *info, locks: Locks::default(), pixels, metadata, vendor, warned: AtomicBool::new(false) }
     }
 
     /// What it is.

@@ -41,16 +41,18 @@ impl<T> Counted<T> {
         Counted { word: AtomicU32::new(0), value: UnsafeCell::new(None) }
     }
 
-    /// Puts a value into an empty place; false, and the value is dropped, when it is not empty.
+    /// Puts the value that `make` makes into an empty place; false, and nothing is made, when it is not empty.
+    ///
+    /// Made once its place is known: it is not small, and each step on the way there would copy it.
     #[must_use]
-    pub(crate) fn put(&self, value: T) -> bool {
+    pub(crate) fn put(&self, make: impl FnOnce() -> T) -> bool {
         let claim = |now: u32| (now & (LIVE | FULL) == 0).then_some((now | FULL).wrapping_add(1));
         if self.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, claim).is_err() {
             return false;
         }
         // SAFETY: this thread alone took the word from empty to full. Nobody reads before it is live, nobody else writes
         // while it is full and this one is counted.
-        self.value.with_mut(|place| unsafe { place.write(Some(value)) });
+        self.value.with_mut(|place| unsafe { place.write(Some(make())) });
         // Live, and counted no more.
         self.word.fetch_add(LIVE.wrapping_sub(1), Ordering::Release);
         true
@@ -184,31 +186,31 @@ mod tests {
         let dropped = || drops.load(Ordering::Relaxed);
         assert!(!place.is_live() && !place.end(|_| unreachable!()));
         assert_eq!(place.with(|_: &Value| 1, || 0, |_| unreachable!()), 0);
-        assert!(place.put(Value(1, Arc::clone(&drops))));
+        assert!(place.put(|| Value(1, Arc::clone(&drops))));
         assert_eq!(place.with(|value| value.0, || 0, |_| unreachable!()), 1);
-        assert!(!place.put(Value(2, Arc::clone(&drops))), "it is full");
-        assert_eq!(dropped(), 1, "the second one");
+        assert!(!place.put(|| unreachable!("it is full")));
+        assert_eq!(dropped(), 0);
         let mut emptied = 0;
         let inside = place.with(
             |value| {
                 assert!(place.end(|_| unreachable!("somebody is inside")));
                 assert!(!place.is_live() && !place.end(|_| unreachable!()));
                 assert_eq!(place.with(|_| 1, || 0, |_| unreachable!()), 0);
-                assert!(!place.put(Value(3, Arc::clone(&drops))), "it is not empty yet");
-                assert_eq!((value.0, dropped()), (1, 2), "dropped under a call");
+                assert!(!place.put(|| unreachable!("it is not empty yet")));
+                assert_eq!((value.0, dropped()), (1, 0), "dropped under a call");
                 1
             },
             || 0,
             |ended| {
-                assert_eq!(dropped(), 2, "dropped before the last to leave has a word");
+                assert_eq!(dropped(), 0, "dropped before the last to leave has a word");
                 drop(ended);
                 emptied = dropped();
             },
         );
-        assert_eq!((inside, emptied, dropped()), (0, 3, 3));
-        assert!(place.put(Value(4, Arc::clone(&drops))));
+        assert_eq!((inside, emptied, dropped()), (0, 1, 1));
+        assert!(place.put(|| Value(4, Arc::clone(&drops))));
         assert!(place.end(|ended| drop(ended)));
-        assert_eq!((emptied, dropped()), (3, 4));
+        assert_eq!((emptied, dropped()), (1, 2));
     }
 
     #[test]
@@ -218,7 +220,7 @@ mod tests {
             emptied.fetch_add(1, Ordering::Relaxed);
         };
         for round in 1..=if cfg!(miri) { 3 } else { 20 } {
-            assert!(place.put(Value(7, Arc::clone(&drops))));
+            assert!(place.put(|| Value(7, Arc::clone(&drops))));
             let ended: usize = std::thread::scope(|scope| {
                 let thread = |_| {
                     scope.spawn(|| {

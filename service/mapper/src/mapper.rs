@@ -47,10 +47,7 @@ impl Mapper {
         clone: impl FnMut(usize) -> Result<OwnedFd, Error>,
     ) -> Result<&HandleMemory, Error> {
         let _slice = trace::slice("mapper import");
-        let buffer = import::import(raw, clone, &self.tables)?;
-        // The decoder holds that there are as many.
-        let ints: &[i32; INTS] = raw.ints.try_into().map_err(|_| Error::NotAHandle("another number of ints"))?;
-        self.table.insert(buffer, ints)
+        import::import(raw, clone, &self.tables, &self.table)
     }
 
     /// Frees an imported buffer, locked or not: access to it ends, its memory is unmapped, its fds are closed. While

@@ -40,8 +40,8 @@ pub struct Memory {
     mapping: OnceLock<Mapping>,
     fd: OwnedFd,
     kind: Kind,
-    /// Asked for once: it never changes.
-    size: OnceLock<u64>,
+    /// It never changes. `None` of a single page's dma-buf, which the import need not ask.
+    size: Option<u64>,
     index: usize,
 }
 
@@ -52,7 +52,7 @@ impl Memory {
     /// `NotMemory` for anything else, closed again.
     pub fn new(fd: OwnedFd, index: usize, needed: u64) -> Result<Memory, Error> {
         let (kind, size) = check(fd.as_fd(), needed).map_err(|what| Error::NotMemory { index, what })?;
-        Ok(Memory { mapping: OnceLock::new(), fd, kind, size: size.map_or_else(OnceLock::new, OnceLock::from), index })
+        Ok(Memory { mapping: OnceLock::new(), fd, kind, size, index })
     }
 
     /// What kind it is.
@@ -70,12 +70,9 @@ impl Memory {
     /// # Errors
     /// `Kernel`: none that a checked fd can have.
     pub fn size(&self) -> Result<u64, Error> {
-        match self.size.get() {
-            Some(size) => Ok(*size),
-            None => {
-                let size = dmabuf::size(self.fd())?;
-                Ok(*self.size.get_or_init(|| size))
-            }
+        match self.size {
+            Some(size) => Ok(size),
+            None => Ok(dmabuf::size(self.fd())?),
         }
     }
 

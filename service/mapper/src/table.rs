@@ -76,17 +76,22 @@ impl Table {
         Table { chunks: [NO_CHUNK; CHUNKS], free: Mutex::new(VecDeque::new()) }
     }
 
-    /// Takes a buffer in and makes a handle for it.
+    /// Takes in the buffer that `make` makes, whose fds are these, and makes a handle for it.
     ///
     /// # Errors
-    /// `Exhausted` without memory for more slots; the buffer is dropped.
-    pub fn insert(&self, buffer: Buffer, ints: &[i32; INTS]) -> Result<&HandleMemory, Error> {
+    /// `Exhausted` without memory for more slots; nothing is made then.
+    pub fn insert(
+        &self,
+        fds: [i32; FDS],
+        ints: &[i32; INTS],
+        make: impl FnOnce() -> Buffer,
+    ) -> Result<&HandleMemory, Error> {
         let (chunk, index) = self.reserve().ok_or(Error::Exhausted(Errno::ENOMEM))?;
         let slot = self.chunks.get(chunk).and_then(OnceLock::get).and_then(|slots| slots.get(index));
         let slot = slot.ok_or(Error::Exhausted(Errno::ENOMEM))?;
-        slot.handle.fill(buffer.raw_fds(), ints);
+        slot.handle.fill(fds, ints);
         // The queue had its place, so it is empty.
-        if !slot.buffer.put(buffer) {
+        if !slot.buffer.put(make) {
             return Err(Error::Exhausted(Errno::ENOMEM));
         }
         Ok(&slot.handle)

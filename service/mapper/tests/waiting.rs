@@ -12,11 +12,12 @@
 mod common;
 
 use common::*;
-use gralloc_buffer::handle::{encode, INTS};
+use gralloc_buffer::handle::{encode, BUFFER_FD, METADATA_FD};
 use gralloc_mapper::buffer::Buffer;
+use gralloc_mapper::memory::Memory;
 use gralloc_mapper::table::{address_of, Table};
-use gralloc_mapper::vendor::Tables;
 use gralloc_mapper::Error;
+use std::os::fd::AsRawFd;
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,14 +31,12 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn buffer() -> Buffer {
-    let info = rgba();
-    Buffer::new(info, sealed_memfd(info.buffer_bytes), sealed_memfd(info.metadata_bytes), &Tables::new()).unwrap()
-}
-
 fn insert(table: &Table) -> usize {
-    let ints: [i32; INTS] = encode(&rgba());
-    address_of(table.insert(buffer(), &ints).unwrap())
+    let info = rgba();
+    let memory = |index, bytes| Memory::new(sealed_memfd(bytes), index, bytes).unwrap();
+    let (pixels, metadata) = (memory(BUFFER_FD, info.buffer_bytes), memory(METADATA_FD, info.metadata_bytes));
+    let fds = [&pixels, &metadata].map(|memory| memory.fd().as_raw_fd());
+    address_of(table.insert(fds, &encode(&info), || Buffer::new(&info, pixels, metadata, None)).unwrap())
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub fn decode(raw: RawHandle<'_>) -> Result<BufferInfo, HandleError> {
     let (shapes, rest) = rest.split_at(SHAPE_INTS);
     let own = read_shapes(shapes)?;
     let shapes = shapes_of(layout, &own)?;
-    check_kind(format, layout, shapes, own != Shapes::NONE && compression.is_none())?;
+    check_kind(format, layout, shapes, !own.as_slice().is_empty() && compression.is_none())?;
     if (modifier, fourcc) != (0, layout.fourcc()) && is_plain(format, compression.is_some()) {
         return Err(HandleError::Modifier(modifier));
     }
@@ -61,7 +61,7 @@ pub fn decode(raw: RawHandle<'_>) -> Result<BufferInfo, HandleError> {
     if modifier != 0 && (fourcc == 0) != (modifier == NO_MODIFIER) {
         return Err(HandleError::Modifier(modifier));
     }
-    let form = Form { shapes, contract: layout.form().contract };
+    let form = Form { shapes, contract: layout.contract() };
     let stride = word(stride);
     match &compression {
         Some(compression) => {
@@ -264,24 +264,23 @@ fn read_planes(count: i32, ints: &[i32]) -> Result<Planes, HandleError> {
     let bad = HandleError::PlaneCount(count);
     let used = usize::try_from(count).ok().filter(|count| *count <= MAX_PLANES).ok_or(bad)?;
     let (used, unused) = ints.split_at(4 * used);
-    if unused.iter().any(|int| *int != 0) {
+    if !is_zero(unused) {
         return Err(HandleError::UnusedPlane);
     }
-    let mut planes = [Plane::default(); MAX_PLANES];
-    let mut filled = 0;
-    for (plane, four) in planes.iter_mut().zip(used.chunks_exact(4)) {
+    let mut planes = Planes::default();
+    for four in used.chunks_exact(4) {
         if let &[low, high, stride, lines] = four {
-            *plane = Plane { offset_bytes: long(low, high), stride_bytes: word(stride), lines: word(lines) };
-            filled += 1;
+            let plane = Plane { offset_bytes: long(low, high), stride_bytes: word(stride), lines: word(lines) };
+            planes.push(plane).ok_or(bad)?;
         }
     }
-    planes.get(..filled).and_then(Planes::from_slice).ok_or(bad)
+    Ok(planes)
 }
 
 /// What a compressed buffer's ints say; those of others are zero, and those of planes that are not there.
 fn read_compression(ints: &[i32], flags: u32, planes: usize) -> Result<Option<Compression>, HandleError> {
     if flags & COMPRESSED == 0 {
-        return match ints.iter().all(|int| *int == 0) {
+        return match is_zero(ints) {
             true => Ok(None),
             false => Err(HandleError::Compression("ints of a compression in a buffer that has none")),
         };
@@ -316,10 +315,10 @@ fn read_compression(ints: &[i32], flags: u32, planes: usize) -> Result<Option<Co
 
 /// The planes' own shapes, each sound in itself; behind the last there is nothing.
 fn read_shapes(ints: &[i32]) -> Result<Shapes, HandleError> {
-    if ints.iter().all(|int| *int == 0) {
+    if is_zero(ints) {
         return Ok(Shapes::NONE);
     }
-    let used = ints.chunks_exact(3).take_while(|three| three.iter().any(|int| *int != 0)).count();
+    let used = ints.chunks_exact(3).take_while(|three| !is_zero(three)).count();
     if ints.iter().skip(3 * used).any(|int| *int != 0) {
         return Err(HandleError::UnusedPlane);
     }
@@ -388,6 +387,11 @@ fn bytes_of<const N: usize>(ints: &[i32]) -> [u8; N] {
         four.copy_from_slice(&int.to_le_bytes());
     }
     wire
+}
+
+/// Without an early end, so that several are compared at a time.
+fn is_zero(ints: &[i32]) -> bool {
+    ints.iter().fold(0, |any, int| any | int) == 0
 }
 
 fn word(int: i32) -> u32 {

@@ -74,17 +74,21 @@ const CONTRACT_STRIDE_PIXELS: u32 = 16;
 impl Layout {
     /// The same as the arithmetic takes it. `Vendor` has no planes here: they are the policy's.
     pub const fn form(self) -> Form<'static> {
+        Form { shapes: self.shapes(), contract: self.contract() }
+    }
+
+    /// What its definition fixes.
+    pub const fn contract(self) -> Contract {
         let stride_pixels = match self {
             Layout::Yv12 | Layout::Raw16 | Layout::Y8 | Layout::Y16 => CONTRACT_STRIDE_PIXELS,
             _ => 0,
         };
-        let contract = Contract {
+        Contract {
             fixed_height: self.has_fixed_height(),
             fixed_stride: self.has_fixed_stride(),
             stride_pixels,
             yv12: matches!(self, Layout::Yv12),
-        };
-        Form { shapes: self.shapes(), contract }
+        }
     }
 
     /// Bits of the first plane that a pixel takes on average.

@@ -72,13 +72,13 @@ impl Drop for Value {
 /// Drops what was ended and puts the next value into its place.
 fn next(place: &Counted<Value>, ended: Ended<'_, Value>, drops: &Arc<Counter>) {
     drop(ended);
-    assert!(place.put(Value(2, Arc::clone(drops))), "emptied, and not empty");
+    assert!(place.put(|| Value(2, Arc::clone(drops))), "emptied, and not empty");
 }
 
 /// Two calls beside an end; whoever emptied the place puts the next value there, which one of the calls may find.
 fn calls_beside_an_end() {
     let (place, drops) = (Arc::new(Counted::new()), Arc::new(Counter::new(0)));
-    assert!(place.put(Value(1, Arc::clone(&drops))));
+    assert!(place.put(|| Value(1, Arc::clone(&drops))));
     let call = |place: &Counted<Value>, drops: &Arc<Counter>| {
         let seen = place.with(|value| value.0, || 0, |ended| next(place, ended, drops));
         assert!(seen <= 2, "{seen}");
@@ -129,7 +129,7 @@ fn model_counted_ended_by_two_one_of_them_is_told_no() {
     builder.preemption_bound = Some(3);
     builder.check(|| {
         let (place, drops) = (Arc::new(Counted::new()), Arc::new(Counter::new(0)));
-        assert!(place.put(Value(1, Arc::clone(&drops))));
+        assert!(place.put(|| Value(1, Arc::clone(&drops))));
         let other = thread::spawn({
             let place = Arc::clone(&place);
             move || place.end(|ended| drop(ended))
