@@ -11,7 +11,7 @@ pub(crate) fn mapper() -> PathBuf {
 /// That of these files which has this name.
 pub(crate) fn named(name: &str, files: &[PathBuf]) -> PathBuf {
     let found = files.iter().find(|path| path.file_name().is_some_and(|file| file == name));
-    found.unwrap_or_else(|| panic!("Cargo built no {name}")).clone()
+    found.cloned().ok_or_else(|| format!("Cargo built no {name}")).unwrap()
 }
 
 /// Builds the libraries and the examples, and returns every file that came of it. Of the whole workspace: its dependencies then

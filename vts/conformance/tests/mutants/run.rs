@@ -61,7 +61,7 @@ impl Built {
         let built = artifacts::build(if cfg!(feature = "v3") { &["--features", "conformance/v3"] } else { &[] });
         Built {
             suite: env!("CARGO_BIN_EXE_gralloc-conformance").into(),
-            mapper: artifacts::named("libgralloc_mapper.so", &built),
+            mapper: artifacts::mapper(),
             broken_mapper: artifacts::named("libbroken_mapper.so", &built),
             broken_allocator: artifacts::named("broken_allocator", &built),
         }
