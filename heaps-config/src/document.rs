@@ -1,7 +1,7 @@
 //! The document as it is written, names still names: the schema of a policy, in TOML and JSON alike.
 //!
 //! Reading never stops at the first mistake. Serializing gives the canonical JSON: keys in this file's order, sizes in
-//! bytes, defaults left out, so that the same policy gives the same bytes.
+//! bytes, parts of the memory as written, defaults left out, so that the same policy gives the same bytes.
 
 mod expect;
 mod read;
@@ -13,7 +13,7 @@ pub use shape::{AlignDoc, CompressDoc, FormatDoc, GridDoc, PerPlane, PlaneDoc};
 
 pub use expect::ExpectDoc;
 
-use crate::policy::WithoutReleaseWatch;
+use crate::policy::{Bound, WithoutReleaseWatch};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -121,7 +121,7 @@ pub struct PoolDoc {
     /// False turns all of it off. Default: true.
     pub enabled: bool,
     /// Most bytes ready at once.
-    pub total: u64,
+    pub total: Bound,
     /// Fill ahead of streams. Default: true.
     pub streams: bool,
     /// Seconds that a buffer stays without being asked for.
@@ -184,7 +184,7 @@ pub struct HeapDoc {
     pub budget: Option<u64>,
     /// Most bytes of it kept ready.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pool: Option<u64>,
+    pub pool: Option<Bound>,
 }
 
 impl HeapDoc {

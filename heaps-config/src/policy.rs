@@ -1,12 +1,16 @@
 //! The policy after validation: names resolved to indices, tests to masks. Never changed once it is loaded.
 
+mod pool;
+
 pub use crate::condition::{Condition, LayoutName, Term, Terms};
+pub use pool::{Bound, Memory, PoolBounds, PoolPolicy, ReadyEntry, LEAST_OF_MACHINE, MOST_READY};
+
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::layout::Layout;
 use gralloc_buffer::layout::{Ask, Blocks, Combine, Contract, Form, Needs, PlaneShape, Shapes, TypeName};
 use gralloc_buffer::metadata::vendor::{Computed, Encoding, Framing, NewContent, NewEntry};
 use gralloc_buffer::usage::Usage;
-use gralloc_buffer::{Descriptor, METADATA_BYTES};
+use gralloc_buffer::METADATA_BYTES;
 use serde::Serialize;
 
 /// Most heaps in one policy: a [`HeapSet`] is one word.
@@ -70,6 +74,13 @@ pub struct Heap {
     pub max_buffer_bytes: Option<u64>,
     /// Most bytes in use at once; `None` for no limit of its own.
     pub budget_bytes: Option<u64>,
+}
+
+impl Heap {
+    /// Its memory is a region or a carve-out of its own, and so no measure of it is the machine's.
+    pub fn has_own_memory(&self) -> bool {
+        self.contiguous || !self.system_memory
+    }
 }
 
 /// What a rule does with a request that it takes.
@@ -323,42 +334,6 @@ impl WithoutReleaseWatch {
             WithoutReleaseWatch::Refuse => "refuse",
         }
     }
-}
-
-/// Most buffers ready at once: each is an fd of the service.
-pub const MOST_READY: u32 = 64;
-
-/// Buffers kept ready before they are asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolPolicy {
-    /// Most bytes ready at once.
-    pub total_bytes: u64,
-    /// Most bytes ready of each heap, by its index; 0 for none of it.
-    pub heap_bytes: Vec<u64>,
-    /// Fill ahead of streams that are recognised by their first buffer.
-    pub streams: bool,
-    /// How long a buffer that nobody asks for stays, in milliseconds.
-    pub idle_ms: u64,
-    /// What is kept ready whatever was asked for.
-    pub ready: Vec<ReadyEntry>,
-}
-
-impl PoolPolicy {
-    /// Most bytes ready of one heap.
-    pub fn heap_bytes(&self, heap: HeapId) -> u64 {
-        self.heap_bytes.get(usize::from(heap.0)).copied().unwrap_or(0)
-    }
-}
-
-/// Buffers of one descriptor that are kept ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadyEntry {
-    /// The policy's name for it.
-    pub name: String,
-    /// What will be asked for.
-    pub descriptor: Descriptor,
-    /// How many.
-    pub count: u32,
 }
 
 /// A vendor usage bit, by name.

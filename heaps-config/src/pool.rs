@@ -4,7 +4,7 @@ use crate::code::Code;
 use crate::document::{Document, ReadyDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::names::Names;
-use crate::policy::{PoolPolicy, ReadyEntry};
+use crate::policy::{Bound, PoolPolicy, ReadyEntry};
 use gralloc_buffer::Descriptor;
 use gralloc_buffer::{BufferName, PixelFormat};
 
@@ -14,10 +14,10 @@ pub(crate) fn resolve(document: &Document, names: &Names, findings: &mut Vec<Fin
     let ready: Vec<ReadyEntry> = document.ready.iter().enumerate().map(ready).collect();
     let pool = document.pool.as_ref().filter(|pool| pool.enabled)?;
     // Protected memory is scarce and its use tells who watches what: none is kept unless the policy says so.
-    let heap_bytes = document.heaps.iter().map(|heap| heap.pool.unwrap_or(if heap.protected { 0 } else { pool.total }));
+    let unsaid = |protected: bool| if protected { Bound::Bytes(0) } else { pool.total };
     Some(PoolPolicy {
-        total_bytes: pool.total,
-        heap_bytes: heap_bytes.collect(),
+        total: pool.total,
+        heaps: document.heaps.iter().map(|heap| heap.pool.unwrap_or_else(|| unsaid(heap.protected))).collect(),
         streams: pool.streams,
         idle_ms: u64::from(pool.idle_seconds).saturating_mul(1000),
         ready,
@@ -45,14 +45,22 @@ fn resolve_ready(entry: &ReadyDoc, path: &KeyPath, names: &Names, findings: &mut
     }
 }
 
-/// What says something about a pool needs one.
+/// What says something about a pool needs one, and a part needs a whole.
 pub(crate) fn check(document: &Document, findings: &mut Vec<Finding>) {
     if document.pool.is_none() {
         let sections = (!document.ready.is_empty()).then(|| KeyPath::item("ready", 0));
         let heaps = document.heaps.iter().enumerate().filter(|(_, heap)| heap.pool.is_some());
         for path in sections.into_iter().chain(heaps.map(|(at, _)| KeyPath::item("heap", at).key("pool"))) {
             let finding = Finding::new(Code::PoolUnused, path, "without [pool] nothing is kept ready");
-            findings.push(finding.help("[pool] with total = \"64MiB\""));
+            findings.push(finding.help("[pool] with total = \"6%\""));
+        }
+    }
+    for (at, heap) in document.heaps.iter().enumerate() {
+        let own_memory = heap.contiguous || !heap.is_system_memory();
+        if own_memory && heap.budget.is_none() && matches!(heap.pool, Some(Bound::Percent(_))) {
+            let message = "a part of a region of which nothing is said here: where the kernel does not tell its size, none is kept";
+            let finding = Finding::new(Code::PoolUnused, KeyPath::item("heap", at).key("pool"), message);
+            findings.push(finding.help("say its `budget`, or a size"));
         }
     }
 }

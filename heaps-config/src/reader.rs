@@ -3,6 +3,7 @@
 
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath, Place};
+use crate::policy::Bound;
 use crate::tree::Tree;
 
 /// About as many keys as a section may have: room for them is made once.
@@ -120,18 +121,36 @@ impl<'t> Table<'t> {
 
     /// A size: bytes as a number, or a string with a unit.
     pub(crate) fn bytes(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<u64> {
+        self.sized(key, ("a size", crate::bytes::ALLOWED), |bytes| bytes, crate::bytes::parse, findings)
+    }
+
+    /// A size, or a part of the memory that there is.
+    pub(crate) fn bound(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> Option<Bound> {
+        let says = ("a size or a part of the memory", crate::bytes::BOUND_ALLOWED);
+        self.sized(key, says, Bound::Bytes, crate::bytes::parse_bound, findings)
+    }
+
+    /// What is written as a number or a string; `says` is what it takes, and what is allowed.
+    fn sized<T>(
+        &mut self,
+        key: &'static str,
+        says: (&str, &str),
+        of_number: impl FnOnce(u64) -> T,
+        of_text: impl FnOnce(&str) -> Result<T, String>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<T> {
         let parsed = match self.get(key)? {
-            Tree::Integer(value) => u64::try_from(*value).map_err(|_| format!("{value} is negative")),
-            Tree::Text(text) => crate::bytes::parse(text),
+            Tree::Integer(value) => u64::try_from(*value).map(of_number).map_err(|_| format!("{value} is negative")),
+            Tree::Text(text) => of_text(text),
             other => {
-                findings.push(wrong_type(self.path.key(key), "a size", other).help(crate::bytes::ALLOWED));
+                findings.push(wrong_type(self.path.key(key), says.0, other).help(says.1));
                 return None;
             }
         };
         match parsed {
-            Ok(bytes) => Some(bytes),
+            Ok(value) => Some(value),
             Err(why) => {
-                findings.push(Finding::new(Code::BadValue, self.path.key(key), why).help(crate::bytes::ALLOWED));
+                findings.push(Finding::new(Code::BadValue, self.path.key(key), why).help(says.1));
                 None
             }
         }

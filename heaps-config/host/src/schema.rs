@@ -140,7 +140,9 @@ fn scalar(kind: &str, at: At<'_>) -> Value {
     match kind {
         "true or false" => json!({ "type": "boolean" }),
         "a number" => json!({ "type": "integer" }),
-        "a size" => json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }] }),
+        "a size" | "a size or a part of the memory" => {
+            json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }] })
+        }
         "a string" => match names(at) {
             names if names.is_empty() => json!({ "type": "string" }),
             // The policy's own names are known to itself alone.

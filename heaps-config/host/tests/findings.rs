@@ -1679,6 +1679,13 @@ fn limits_that_contradict_each_other() {
 fn pool_s_keys_say_what_they_take() {
     let pool = |lines: &str| with(&format!("[pool]\n{lines}"));
     only(&pool("total = \"0\" #!"), Code::BadValue, "pool.total");
+    only(&pool("total = \"0%\" #!"), Code::BadValue, "pool.total");
+    only(&pool("total = \"101%\" #!"), Code::BadValue, "pool.total");
+    only(&pool("total = \"5 %\" #!"), Code::BadValue, "pool.total");
+    for float in ["0.05", "nan", "-inf"] {
+        only(&pool(&format!("total = {float} #!")), Code::WrongType, "pool.total");
+    }
+    assert!(lint_text(&pool("total = \"6%\"")).findings.is_empty());
     only(&pool("total = \"64MiB\"\nidle_seconds = 0 #!"), Code::BadValue, "pool.idle_seconds");
     only(&pool("total = \"64MiB\"\nidle_seconds = 3601 #!"), Code::BadValue, "pool.idle_seconds");
     only(&pool("total = \"64MiB\"\nenabled = \"no\" #!"), Code::WrongType, "pool.enabled");
@@ -1688,6 +1695,17 @@ fn pool_s_keys_say_what_they_take() {
     let without = lint_text(&with("[pool]\nenabled = true"));
     assert!(without.findings.iter().all(|found| found.finding.code == Code::MissingKey), "{}", without.render(false));
     assert_eq!(without.findings.len(), 1);
+}
+
+#[test]
+fn part_of_a_region_of_which_nothing_is_said_may_be_none() {
+    let heap = |lines: &str| {
+        instead("name = \"system\"", &format!("name = \"system\"\ncontiguous = true\n{lines}"))
+            + "\n[pool]\ntotal = \"6%\""
+    };
+    only(&heap("pool = \"6%\" #!"), Code::PoolUnused, "heap[0].pool");
+    assert!(lint_text(&heap("budget = \"64MiB\"\npool = \"6%\"")).findings.is_empty());
+    assert!(lint_text(&heap("pool = \"6MiB\"")).findings.is_empty());
 }
 
 #[test]

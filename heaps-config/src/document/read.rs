@@ -8,7 +8,7 @@ use super::{
 };
 use crate::code::Code;
 use crate::finding::{Finding, KeyPath};
-use crate::policy::{WithoutReleaseWatch, MOST_READY};
+use crate::policy::{Bound, WithoutReleaseWatch, MOST_READY};
 use crate::reader::{integer, listed_name, Table};
 use crate::tree::Tree;
 use std::collections::BTreeMap;
@@ -173,12 +173,12 @@ fn read_pool(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> Option<PoolDoc
     top.get("pool")?;
     let mut table = subtable(top, "pool", findings);
     let enabled = table.flag("enabled", findings).unwrap_or(true);
-    let total = table.bytes("total", findings);
+    let total = table.bound("total", findings);
     let streams = table.flag("streams", findings).unwrap_or(true);
     let idle_seconds = table.number("idle_seconds", findings).unwrap_or(DEFAULT_IDLE_SECONDS);
-    table.require(&[("total", "\"64MiB\"")], findings);
+    table.require(&[("total", "\"6%\"")], findings);
     let path = table.path().clone();
-    if total == Some(0) {
+    if total.is_some_and(Bound::is_nothing) {
         let finding = Finding::new(Code::BadValue, path.key("total"), "0 bytes: nothing could be kept ready");
         findings.push(finding.help("enabled = false turns the pool off"));
     }
@@ -187,7 +187,7 @@ fn read_pool(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> Option<PoolDoc
         findings.push(Finding::new(Code::BadValue, path.key("idle_seconds"), message).help("allowed: 1 to 3600"));
     }
     table.finish(findings);
-    Some(PoolDoc { enabled, total: total.unwrap_or_default(), streams, idle_seconds })
+    Some(PoolDoc { enabled, total: total.unwrap_or(Bound::Bytes(0)), streams, idle_seconds })
 }
 
 /// A section of any names, each of a number.
@@ -243,7 +243,7 @@ fn read_heap(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> HeapDoc {
         uncached_twin,
         max_buffer: table.bytes("max_buffer", findings),
         budget: table.bytes("budget", findings),
-        pool: table.bytes("pool", findings),
+        pool: table.bound("pool", findings),
         name,
     }
 }

@@ -32,10 +32,12 @@ pub(crate) fn any_tree() -> impl Strategy<Value = Tree> {
         "values",
         "uncached_twin",
         "max_buffer",
+        "pool",
+        "total",
         "stride_bytes",
         "x",
     ];
-    let words = ["system", "NV12", "YV12", "PROTECTED", "4KiB", "99999999999GiB", "", "\u{0}", "ä"];
+    let words = ["system", "NV12", "YV12", "PROTECTED", "4KiB", "99999999999GiB", "6%", "0%", "", "\u{0}", "ä"];
     let leaf = prop_oneof![
         any::<bool>().prop_map(Tree::Bool),
         any::<i64>().prop_map(Tree::Integer),

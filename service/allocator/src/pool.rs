@@ -23,7 +23,7 @@ mod streams;
 
 use crate::ledger::Ledger;
 use crate::ports::{HeapFailure, MemoryGauge};
-use heaps_config::policy::{HeapId, PoolPolicy};
+use heaps_config::policy::{HeapId, PoolBounds};
 #[cfg(all(test, loom))]
 use loom::sync::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
@@ -102,8 +102,8 @@ pub struct Taken<B> {
 
 impl<B> Pool<B> {
     /// An empty one.
-    pub fn new(policy: PoolPolicy, ledger: Arc<Ledger>, now_ms: u64) -> Pool<B> {
-        Pool { streams: Mutex::new(Streams::new(policy, now_ms)), ledger }
+    pub fn new(bounds: PoolBounds, ledger: Arc<Ledger>, now_ms: u64) -> Pool<B> {
+        Pool { streams: Mutex::new(Streams::new(bounds, now_ms)), ledger }
     }
 
     /// Sets what is kept ready whatever is asked for, in the policy's order. Replaces what was set before.

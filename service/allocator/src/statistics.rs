@@ -114,6 +114,8 @@ pub struct PoolReport {
     pub pool: PoolStatistics,
     /// Most bytes that are kept ready.
     pub limit_bytes: u64,
+    /// Of how much memory that is which part, for people; empty where the policy says bytes.
+    pub limit_means: String,
     /// `psi`, or `MemAvailable` where the kernel tells of no pressure.
     pub pressure_seen_through: String,
 }

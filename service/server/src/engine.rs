@@ -20,7 +20,7 @@ use gralloc_buffer::Descriptor;
 use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::watch::Source;
 use gralloc_heaps::{content, sched, trace, Backend, MemInfo};
-use heaps_config::policy::HeapId;
+use heaps_config::policy::{HeapId, PoolBounds};
 use heaps_config::Policy;
 use log::warn;
 use std::os::fd::{AsFd, OwnedFd};
@@ -80,17 +80,19 @@ pub struct Setup {
     pub pressure_events: bool,
     /// The kernel's page size.
     pub page_bytes: u64,
+    /// What the policy's pool comes to on this machine; `None` for no pool.
+    pub pool: Option<PoolBounds>,
 }
 
 impl Engine {
     /// Puts the parts together. [`Engine::start_release_watch`] is still to be called.
     pub fn new(policy: Arc<Policy>, heaps: Backend, gauge: MemInfo, setup: Setup) -> Engine {
-        let Setup { wakeup, release_sources, pressure_events, page_bytes } = setup;
+        let Setup { wakeup, release_sources, pressure_events, page_bytes, pool } = setup;
         let clock = Clock::start();
         let ledger = Arc::new(Ledger::new(Arc::clone(&policy), page_bytes));
         let shared = (Arc::clone(&policy), Arc::clone(&ledger), Arc::clone(&wakeup));
         Engine {
-            pool: Arc::new(Pool::new(heaps, shared.0, shared.1, shared.2, clock, page_bytes)),
+            pool: Arc::new(Pool::new(heaps, shared.0, pool, shared.1, shared.2, clock, page_bytes)),
             releases: Releases::new(release_sources, Arc::clone(&ledger), wakeup, clock),
             stats: Stats::new(&policy),
             ids: BufferIds::default(),
@@ -125,7 +127,7 @@ impl Engine {
 
     /// Where memory pressure is seen, for the dump; `None` without a pool.
     pub fn pressure_source(&self) -> Option<&'static str> {
-        self.policy.pool.as_ref()?;
+        self.pool.bounds()?;
         Some(if self.pressure_events { "psi" } else { "MemAvailable" })
     }
 

@@ -44,6 +44,7 @@ fn run(args: &Args) -> Result<()> {
         for line in startup::describe(&report) {
             println!("{line}");
         }
+        println!("{}", startup::describe_pool(&engine));
         return startup::judge(&report, engine.policy());
     }
     match &args.transport {

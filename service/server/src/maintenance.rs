@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::filler::Filler;
 use gralloc_allocator::plan;
 use gralloc_allocator::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
+use gralloc_allocator::statistics::size;
 use gralloc_buffer::BufferName;
 use gralloc_heaps::wakeup::{Wakeup, GATHER};
 use gralloc_heaps::MemoryPressure;
@@ -52,7 +53,7 @@ impl Maintenance {
     /// # Errors
     /// No thread to be had.
     pub fn spawn(engine: Arc<Engine>, wakeup: Arc<Wakeup>, pressure: Option<MemoryPressure>) -> io::Result<()> {
-        let filler = match engine.policy().pool {
+        let filler = match engine.pool().bounds() {
             Some(_) => Some(Filler::spawn(Arc::clone(&wakeup))?),
             None => None,
         };
@@ -150,6 +151,12 @@ impl Maintenance {
             }
         }
         self.engine.pool().keep_ready(&entries);
+        // With bounds in bytes lint says it; what a part of the memory comes to is known here alone.
+        let of_entry = |(_, bytes, count): &(HeapId, u64, u32)| bytes.saturating_mul(u64::from(*count));
+        let listed = entries.iter().map(of_entry).fold(0, u64::saturating_add);
+        if let Some(most) = self.engine.pool().bounds().map(|bounds| bounds.total_bytes).filter(|most| *most < listed) {
+            warn!("[[ready]] lists {}, and at most {} are kept ready", size(listed), size(most));
+        }
     }
 
     /// The kernel told of pressure.

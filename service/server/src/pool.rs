@@ -19,7 +19,7 @@ use gralloc_allocator::pool::{self, Cause, PoolKey, PoolStatistics, HOLD_OFF_MS}
 use gralloc_allocator::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
 use gralloc_buffer::BufferName;
 use gralloc_heaps::wakeup::Wakeup;
-use heaps_config::policy::{HeapId, HeapSet, Policy};
+use heaps_config::policy::{HeapId, HeapSet, Policy, PoolBounds};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,6 +31,7 @@ const METADATA_PAGES: usize = 32;
 pub struct Pool<H> {
     heaps: Arc<H>,
     policy: Arc<Policy>,
+    bounds: Option<PoolBounds>,
     pixels: Option<pool::Pool<OwnedFd>>,
     metadata: Mutex<Metadata>,
     metadata_name: BufferName,
@@ -47,24 +48,30 @@ struct Metadata {
 }
 
 impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
-    /// An empty one. `wakeup` wakes whoever fills it.
+    /// An empty one, for pixels within these bounds; without them for none. `wakeup` wakes whoever fills it.
     pub fn new(
         heaps: H,
         policy: Arc<Policy>,
+        bounds: Option<PoolBounds>,
         ledger: Arc<Ledger>,
         wakeup: Arc<Wakeup>,
         clock: Clock,
         page_bytes: u64,
     ) -> Pool<H> {
-        let pixels = policy.pool.clone().map(|pool| pool::Pool::new(pool, ledger, clock.now_ms()));
+        let pixels = bounds.clone().map(|bounds| pool::Pool::new(bounds, ledger, clock.now_ms()));
         let metadata_name = BufferName::from_text("gralloc-metadata");
         let heaps = Arc::new(heaps);
-        Pool { heaps, policy, pixels, metadata: Mutex::default(), metadata_name, wakeup, clock, page_bytes }
+        Pool { heaps, policy, bounds, pixels, metadata: Mutex::default(), metadata_name, wakeup, clock, page_bytes }
     }
 
     /// The heaps themselves.
     pub fn heaps(&self) -> &Arc<H> {
         &self.heaps
+    }
+
+    /// What bounds the pixels; `None` without a pool.
+    pub fn bounds(&self) -> Option<&PoolBounds> {
+        self.bounds.as_ref()
     }
 
     /// Sets what pixels are kept ready: heap and bytes of one, and how many.

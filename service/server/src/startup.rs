@@ -7,8 +7,11 @@ use crate::maintenance::Maintenance;
 use crate::threads;
 use allocator_aidl::serve_binder;
 use anyhow::{Context, Result};
+use gralloc_allocator::ports::MemoryGauge;
+use gralloc_allocator::statistics::size;
 use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::{trace, Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure, NodeState};
+use heaps_config::policy::{Bound, HeapId, Memory, PoolBounds};
 use heaps_config::Policy;
 use log::{info, warn};
 use std::fs::File;
@@ -62,19 +65,24 @@ pub fn engine(args: &Args) -> Result<Arc<Engine>> {
     let policy = Arc::new(load_policy(&args.policy)?);
     info!("policy \"{}\" from {}", policy.name, args.policy.display());
     let heaps = open_heaps(args, &policy)?;
-    for line in describe(&heaps.describe()) {
+    let report = heaps.describe();
+    for line in describe(&report) {
         info!("{line}");
     }
     let wakeup = Arc::new(Wakeup::new().context("the maintenance thread's timer")?);
     let pressure = policy.pool.as_ref().and_then(|_| memory_pressure());
     let gauge = MemInfo::new().context("the memory figure")?;
+    let page_bytes = gralloc_heaps::memory::page_bytes();
+    let pool = pool_bounds(&policy, &report, gauge.total_bytes(), page_bytes);
     let setup = Setup {
         wakeup: Arc::clone(&wakeup),
         release_sources: args.release_sources.clone(),
         pressure_events: pressure.is_some(),
-        page_bytes: gralloc_heaps::memory::page_bytes(),
+        page_bytes,
+        pool,
     };
     let engine = Arc::new(Engine::new(policy, heaps, gauge, setup));
+    info!("{}", describe_pool(&engine));
     engine.start_release_watch();
     Maintenance::spawn(Arc::clone(&engine), wakeup, pressure).context("the maintenance thread")?;
     Ok(engine)
@@ -92,6 +100,12 @@ pub fn serve_over_binder(engine: &Arc<Engine>, name: &str) -> Result<()> {
     }
     serve_binder(name, &service, threads::SERVING).context("binder")?;
     Ok(())
+}
+
+/// What the policy's pool comes to, with this much memory and these heaps.
+fn pool_bounds(policy: &Policy, report: &HeapReport, total_bytes: Option<u64>, page_bytes: u64) -> Option<PoolBounds> {
+    let region = |id: HeapId| Some(report.heaps.iter().find(|heap| heap.id == id)?.region?.bytes);
+    policy.pool_bounds(&Memory { total_bytes, page_bytes, region_bytes: &region })
 }
 
 fn memory_pressure() -> Option<MemoryPressure> {
@@ -127,6 +141,33 @@ pub fn describe(report: &HeapReport) -> Vec<String> {
     lines
 }
 
+/// What may be kept ready, in a line for the log and for `--check`.
+pub fn describe_pool(engine: &Engine) -> String {
+    most_ready(engine.policy(), engine.pool().bounds(), engine.gauge().total_bytes())
+}
+
+/// Of all, and of each heap with a bound of its own.
+fn most_ready(policy: &Policy, bounds: Option<&PoolBounds>, memory_bytes: Option<u64>) -> String {
+    let (Some(pool), Some(bounds)) = (&policy.pool, bounds) else { return "pool: off".to_owned() };
+    let part = part_of(pool.total, memory_bytes).map_or_else(String::new, |part| format!(", {part}"));
+    let mut line = format!("pool: at most {} are kept ready{part}", size(bounds.total_bytes));
+    for (id, heap) in policy.heap_ids() {
+        let bytes = bounds.heap_bytes(id);
+        if bytes != bounds.total_bytes {
+            line.push_str(&format!("; of {} {}", heap.name, if bytes == 0 { "none".to_owned() } else { size(bytes) }));
+        }
+    }
+    line
+}
+
+/// What a part of the machine's memory is of, for people; `None` for a bound in bytes.
+pub(crate) fn part_of(bound: Bound, memory_bytes: Option<u64>) -> Option<String> {
+    match bound {
+        Bound::Bytes(_) => None,
+        Bound::Percent(_) => Some(format!("{bound} of {}", memory_bytes.map_or("unknown memory".to_owned(), size))),
+    }
+}
+
 /// What `--check` finds wrong: without metadata there is no buffer.
 ///
 /// # Errors
@@ -142,6 +183,29 @@ pub fn judge(report: &HeapReport, policy: &Policy) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use heaps_config::policy::PoolPolicy;
+
+    fn with_pool(total: Bound, heaps: Vec<Bound>) -> Policy {
+        let pool = PoolPolicy { total, heaps, streams: true, idle_ms: 1000, ready: Vec::new() };
+        Policy { pool: Some(pool), ..crate::tests::policy() }
+    }
+
+    fn said(policy: &Policy, total_bytes: Option<u64>) -> String {
+        let bounds = policy.pool_bounds(&Memory { total_bytes, page_bytes: 4096, region_bytes: &|_| None });
+        most_ready(policy, bounds.as_ref(), total_bytes)
+    }
+
+    #[test]
+    fn pool_is_said_with_what_it_comes_to_and_of_which_heaps_otherwise() {
+        let part = |percent| vec![Bound::Percent(percent); 2];
+        let of_2_gib = said(&with_pool(Bound::Percent(6), part(6)), Some(2 << 30));
+        assert_eq!(of_2_gib, "pool: at most 122.8 MiB are kept ready, 6% of 2.0 GiB; of carveout none");
+        let bytes = with_pool(Bound::Bytes(64 << 20), vec![Bound::Bytes(64 << 20), Bound::Bytes(8 << 20)]);
+        assert_eq!(said(&bytes, None), "pool: at most 64.0 MiB are kept ready; of carveout 8.0 MiB");
+        let unknown = said(&with_pool(Bound::Percent(6), part(6)), None);
+        assert_eq!(unknown, "pool: at most 0 B are kept ready, 6% of unknown memory");
+        assert_eq!(said(&crate::tests::policy(), Some(2 << 30)), "pool: off");
+    }
 
     #[test]
     fn policy_without_an_end_is_refused_at_its_bound() {

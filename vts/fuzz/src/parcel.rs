@@ -45,6 +45,7 @@ fn service() -> &'static Service {
             release_sources: Source::ALL.to_vec(),
             pressure_events: false,
             page_bytes: 4096,
+            pool: None,
         };
         let engine = Arc::new(Engine::new(policy, heaps, MemInfo::new().unwrap(), setup));
         engine.start_release_watch();

@@ -1,5 +1,6 @@
 //! The kernel's own list of dma-bufs, in debugfs.
 
+use crate::{wait_for, SOON};
 use std::os::fd::AsFd;
 
 /// How many dma-bufs the kernel has, and their bytes.
@@ -23,6 +24,13 @@ pub fn census() -> Option<Census> {
 /// Counts what services keep ready.
 pub fn ready() -> Option<Census> {
     count(|name| name == READY)
+}
+
+/// Waits until nothing is kept ready, so that no service gives memory back meanwhile: the guest's own does when nobody has asked
+/// it for half a minute.
+pub fn wait_until_nothing_is_ready() {
+    let nothing = || ready().is_none_or(|ready| ready.count == 0).then_some(());
+    assert!(wait_for(3 * SOON, nothing).is_some(), "what is ready stays: {:?}", ready());
 }
 
 /// Lines of dma_buf_debug_show (drivers/dma-buf/dma-buf.c): size, flags, mode, count, exporter, inode and name, tabs between

@@ -51,7 +51,10 @@ pub(super) fn limits(before: &Policy, after: &Policy, differences: &mut Vec<Diff
     let where_told = ": it matters where the kernel does not tell of releases";
     differ("without_release_watch", was.to_owned(), is.to_owned(), None, where_told);
     if before.pool != after.pool {
-        let what = "what is kept ready is another: the same answers, sooner or later";
+        let most = |policy: &Policy| policy.pool.as_ref().map_or("off".to_owned(), |pool| pool.total.to_string());
+        let (was, is) = (most(before), most(after));
+        let bound = if was == is { String::new() } else { format!(" (at most {was}, then {is})") };
+        let what = format!("what is kept ready is another{bound}: the same answers, sooner or later");
         let pool = Some(KeyPath::ROOT.key("pool"));
         differences.push(said(Cause::Limit, what, pool.clone(), pool));
     }

@@ -2,10 +2,12 @@
 
 use gralloc_allocator::plan;
 use gralloc_allocator::pool::SMALLEST_BYTES;
-use heaps_config::policy::{HeapSet, Policy};
+use heaps_config::policy::{Bound, HeapSet, Policy};
+use heaps_config::show_bytes as show;
 use heaps_config::{Code, Finding, KeyPath};
 
-/// Reports entries of `[[ready]]` that are refused, too small or too many.
+/// Reports entries of `[[ready]]` that are refused, too small or too many. What a part of the memory holds, the machine knows:
+/// there the service says it.
 pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
     let Some(pool) = &policy.pool else { return };
     let mut sum = 0u64;
@@ -20,7 +22,8 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
             }
         };
         let Some(heap) = planned.candidates_in_order().next() else { continue };
-        let share = pool.heap_bytes(heap);
+        let beyond = |bytes: u64, bound: Bound| matches!(bound, Bound::Bytes(most) if bytes > most);
+        let share = pool.of_heap(heap);
         let bytes = planned.bytes.saturating_mul(u64::from(entry.count));
         sum = sum.saturating_add(bytes);
         let name = policy.heap_name(heap);
@@ -29,10 +32,10 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
                 "{} bytes are allocated as fast as handed out: nothing below {SMALLEST_BYTES} is kept",
                 planned.bytes
             )
-        } else if bytes > share {
-            format!("{bytes} bytes of heap \"{name}\", of which at most {share} are kept ready")
-        } else if sum > pool.total_bytes {
-            format!("{sum} bytes with the entries before, and at most {} are kept ready", pool.total_bytes)
+        } else if beyond(bytes, share) {
+            format!("{} of heap \"{name}\", of which at most {share} are kept ready", show(bytes))
+        } else if beyond(sum, pool.total) {
+            format!("{} with the entries before, and at most {} are kept ready", show(sum), pool.total)
         } else {
             continue;
         };

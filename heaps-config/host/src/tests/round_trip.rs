@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::{lint, Format, Source};
-use heaps_config::policy::WithoutReleaseWatch;
+use heaps_config::policy::{Bound, WithoutReleaseWatch};
 use heaps_config::{
     AlignDoc, CompressDoc, ConditionDoc, Document, FormatDoc, GridDoc, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc,
     PerPlane, PlaneDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, VendorMetadataDoc, SCHEMA,
@@ -26,6 +26,10 @@ fn size() -> impl Strategy<Value = u64> {
     1..u64::MAX / 2
 }
 
+fn bound() -> impl Strategy<Value = Bound> {
+    prop_oneof![size().prop_map(Bound::Bytes), (1..=100u8).prop_map(Bound::Percent)]
+}
+
 fn condition(sizes: bool, formats: bool) -> impl Strategy<Value = ConditionDoc> {
     let lists = (names(), names(), names(), of(names()), names(), names(), names());
     (lists, of(size()), of(size()), of(any::<bool>())).prop_map(move |(lists, min_size, max_size, compressed)| {
@@ -38,7 +42,7 @@ fn condition(sizes: bool, formats: bool) -> impl Strategy<Value = ConditionDoc> 
 }
 
 fn heap() -> impl Strategy<Value = HeapDoc> {
-    (name(), vec(name(), 1..4), any::<([bool; 3], Option<bool>)>(), of(name()), of(size()), of(size()), of(size()))
+    (name(), vec(name(), 1..4), any::<([bool; 3], Option<bool>)>(), of(name()), of(size()), of(size()), of(bound()))
         .prop_map(
             |(
                 name,
@@ -226,7 +230,7 @@ fn resolve() -> impl Strategy<Value = ResolveDoc> {
 }
 
 fn pool() -> impl Strategy<Value = PoolDoc> {
-    (any::<[bool; 2]>(), size(), 1..3600u32).prop_map(|([enabled, streams], total, idle_seconds)| PoolDoc {
+    (any::<[bool; 2]>(), bound(), 1..3600u32).prop_map(|([enabled, streams], total, idle_seconds)| PoolDoc {
         enabled,
         total,
         streams,

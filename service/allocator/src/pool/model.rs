@@ -66,8 +66,7 @@ impl Service {
         let mut policy = policy();
         policy.limits.total_bytes = Some(total);
         let ledger = Arc::new(Ledger::new(Arc::new(policy), 4096));
-        let kept =
-            PoolPolicy { total_bytes: total, heap_bytes: vec![total], streams: true, idle_ms: 1000, ready: vec![] };
+        let kept = PoolBounds { total_bytes: total, heap_bytes: vec![total], streams: true, idle_ms: 1000 };
         let pool = Pool::new(kept, Arc::clone(&ledger), 0);
         let service = Service { pool, ledger, machine: Machine::new(), total };
         service.pool.keep_ready(&[(FRAME, 2)], 0);

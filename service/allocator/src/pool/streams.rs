@@ -10,7 +10,7 @@
 mod keys;
 
 use super::{Cause, PoolKey, PoolStatistics, HOLD_OFF_MS, MOST_AHEAD, QUIET_MS, SMALLEST_BYTES, TRUST};
-use heaps_config::policy::{HeapId, PoolPolicy, MOST_READY};
+use heaps_config::policy::{HeapId, PoolBounds, MOST_READY};
 use keys::{Keys, Known};
 
 /// What to fill next, and what must go first.
@@ -25,7 +25,7 @@ pub(super) struct Fill<B> {
 /// The buffers that are ready.
 #[derive(Debug)]
 pub(super) struct Streams<B> {
-    policy: PoolPolicy,
+    bounds: PoolBounds,
     keys: Keys<B>,
     statistics: PoolStatistics,
     /// Bytes that are being filled right now.
@@ -41,9 +41,9 @@ pub(super) struct Streams<B> {
 
 impl<B> Streams<B> {
     /// An empty pool. What `ready` entries ask for comes through [`Streams::keep_ready`].
-    pub(super) fn new(policy: PoolPolicy, now_ms: u64) -> Streams<B> {
+    pub(super) fn new(bounds: PoolBounds, now_ms: u64) -> Streams<B> {
         Streams {
-            policy,
+            bounds,
             keys: Keys::default(),
             statistics: PoolStatistics::default(),
             filling_bytes: 0,
@@ -71,7 +71,7 @@ impl<B> Streams<B> {
         if !self.worth_keeping(key) {
             return None;
         }
-        let idle_ms = self.policy.idle_ms;
+        let idle_ms = self.bounds.idle_ms;
         let known = self.keys.entry(key, now_ms);
         // After a pause it is a new stream: the evidence of the last one has gone.
         let again = now_ms.saturating_sub(known.asked_ms) <= idle_ms;
@@ -168,7 +168,7 @@ impl<B> Streams<B> {
     /// Takes out what nobody asked for within the policy's idle time: a stream's when the stream has ended, kept entries
     /// when nobody asks for anything at all. They come back with the next request of any key.
     pub(super) fn drop_idle(&mut self, now_ms: u64) -> Vec<(PoolKey, B)> {
-        let idle_ms = self.policy.idle_ms;
+        let idle_ms = self.bounds.idle_ms;
         let all_idle = self.active_ms.map_or(true, |active| now_ms.saturating_sub(active) >= idle_ms);
         if all_idle {
             self.active_ms = None;
@@ -203,9 +203,9 @@ impl<B> Streams<B> {
         }
         let with_buffers = self.keys.all().filter(|known| !known.ready.is_empty());
         let ages =
-            with_buffers.map(|known| now_ms.saturating_sub(known.asked_ms)).filter(|age| *age < self.policy.idle_ms);
+            with_buffers.map(|known| now_ms.saturating_sub(known.asked_ms)).filter(|age| *age < self.bounds.idle_ms);
         let all = self.active_ms.map_or(0, |active| now_ms.saturating_sub(active));
-        let idle = ages.chain([all]).map(|age| self.policy.idle_ms.saturating_sub(age)).min();
+        let idle = ages.chain([all]).map(|age| self.bounds.idle_ms.saturating_sub(age)).min();
         held.into_iter().chain(idle).min()
     }
 
@@ -222,7 +222,7 @@ impl<B> Streams<B> {
     }
 
     fn worth_keeping(&self, key: PoolKey) -> bool {
-        let most = self.policy.heap_bytes(key.heap).min(self.policy.total_bytes);
+        let most = self.bounds.heap_bytes(key.heap).min(self.bounds.total_bytes);
         key.bytes >= SMALLEST_BYTES && key.bytes <= most
     }
 
@@ -238,7 +238,7 @@ impl<B> Streams<B> {
 
     /// How many of a key should be ready.
     fn target(&self, known: &Known<B>, now_ms: u64) -> u32 {
-        let runs = self.policy.streams && now_ms.saturating_sub(known.asked_ms) < self.policy.idle_ms;
+        let runs = self.bounds.streams && now_ms.saturating_sub(known.asked_ms) < self.bounds.idle_ms;
         let believed = if self.untaken >= TRUST { known.asked.saturating_sub(1) } else { known.asked };
         let ahead = if runs { believed.min(MOST_AHEAD) } else { 0 };
         ahead.max(known.kept)
@@ -262,8 +262,8 @@ impl<B> Streams<B> {
         let all = self.statistics.ready_bytes.saturating_add(self.filling_bytes).saturating_add(key.bytes);
         let of_heap = self.keys.all().filter(|known| known.key.heap == key.heap);
         let heap = of_heap.map(Known::supply_bytes).fold(key.bytes, u64::saturating_add);
-        let heap_bytes = self.policy.heap_bytes(key.heap);
-        (all.saturating_sub(self.policy.total_bytes), heap.saturating_sub(heap_bytes))
+        let heap_bytes = self.bounds.heap_bytes(key.heap);
+        (all.saturating_sub(self.bounds.total_bytes), heap.saturating_sub(heap_bytes))
     }
 
     fn make_room_for(&mut self, key: PoolKey, now_ms: u64) -> Vec<(PoolKey, B)> {

@@ -23,7 +23,7 @@ fn pool_of(all: u64, each: Option<u64>, kept: &[(PoolKey, u32)]) -> (Pool<u32>, 
     policy.heaps.iter_mut().for_each(|heap| heap.budget_bytes = each.map(|frames| frames * FRAME.bytes));
     let ledger = Arc::new(Ledger::new(Arc::new(policy), 4096));
     let heap_bytes = vec![total_bytes; 2];
-    let pool = PoolPolicy { total_bytes, heap_bytes, streams: true, idle_ms: 1000, ready: vec![] };
+    let pool = PoolBounds { total_bytes, heap_bytes, streams: true, idle_ms: 1000 };
     let pool = Pool::new(pool, Arc::clone(&ledger), 0);
     pool.keep_ready(kept, 0);
     (pool, ledger)

@@ -55,8 +55,10 @@ fn view(dump: &Snapshot, out: &Output) -> String {
     let mut part = |title: &str, rows: String| text.push_str(&format!("\n{}\n{rows}", out.strong(title)));
     part("heaps", table(&heap_rows(now)));
     part("clients", table(&client_rows(now)));
-    if let Some(pool) = now.pool.as_ref().map(|pool| &pool.pool) {
-        part("pool", format!("{} hits, {} misses, {} ready\n", pool.hits, pool.misses, size(pool.ready_bytes)));
+    if let Some(report) = &now.pool {
+        let (pool, most) = (&report.pool, size(report.limit_bytes));
+        let ready = size(pool.ready_bytes);
+        part("pool", format!("{} hits, {} misses, {ready} of {most} ready\n", pool.hits, pool.misses));
     }
     if !now.refusals.is_empty() {
         part("refusals", now.refusals.iter().map(|(cause, count)| format!("{count:>6}  {cause}\n")).collect());

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::latency::{micros, Histogram, Latency, Slow, PARTS};
+use crate::startup::part_of;
 use gralloc_allocator::ledger::{Account, ClientAccount};
 use gralloc_allocator::ports::MemoryGauge;
 use gralloc_allocator::statistics::{
@@ -77,7 +78,8 @@ pub(super) fn statistics(engine: &Engine) -> Statistics {
 fn pool(engine: &Engine) -> Option<PoolReport> {
     Some(PoolReport {
         pool: engine.pool().statistics()?,
-        limit_bytes: engine.policy().pool.as_ref()?.total_bytes,
+        limit_bytes: engine.pool().bounds()?.total_bytes,
+        limit_means: part_of(engine.policy().pool.as_ref()?.total, engine.gauge().total_bytes()).unwrap_or_default(),
         pressure_seen_through: engine.pressure_source()?.to_owned(),
     })
 }

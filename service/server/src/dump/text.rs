@@ -78,9 +78,10 @@ fn pool(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     let Some(pool) = &dump.pool else { return writeln!(out, "pool: off") };
     let counted = &pool.pool;
     let (ready, most) = (size(counted.ready_bytes), size(counted.high_water_bytes));
+    let means = if pool.limit_means.is_empty() { String::new() } else { format!(" ({})", pool.limit_means) };
     writeln!(
         out,
-        "pool: {} ready, {ready} of {}, {most} at most; {} hits, {} misses, {} filled; given back: {} idle, \
+        "pool: {} ready, {ready} of {}{means}, {most} at most; {} hits, {} misses, {} filled; given back: {} idle, \
         {} under pressure (seen through {}), {} for room",
         counted.ready_buffers,
         size(pool.limit_bytes),

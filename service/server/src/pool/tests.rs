@@ -6,7 +6,7 @@
 use super::*;
 use crate::tests::failure;
 use gralloc_buffer::METADATA_BYTES;
-use heaps_config::policy::PoolPolicy;
+use heaps_config::policy::PoolBounds;
 use nix::libc;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 use std::sync::Mutex;
@@ -48,15 +48,12 @@ impl MemoryGauge for Unknown {
 
 /// Two frames of each heap are ready, and all pages of metadata.
 fn pool() -> Pool<Heaps> {
-    let mut policy = crate::tests::policy();
     let bytes = 64 * FRAME;
-    let ready =
-        PoolPolicy { total_bytes: bytes, heap_bytes: vec![bytes; 2], streams: false, idle_ms: 60_000, ready: vec![] };
-    policy.pool = Some(ready);
-    let policy = Arc::new(policy);
+    let bounds = PoolBounds { total_bytes: bytes, heap_bytes: vec![bytes; 2], streams: false, idle_ms: 60_000 };
+    let policy = Arc::new(crate::tests::policy());
     let ledger = Arc::new(Ledger::new(Arc::clone(&policy), 4096));
     let wakeup = Arc::new(Wakeup::new().unwrap());
-    let pool = Pool::new(Heaps::default(), policy, ledger, wakeup, Clock::start(), 4096);
+    let pool = Pool::new(Heaps::default(), policy, Some(bounds), ledger, wakeup, Clock::start(), 4096);
     pool.keep_ready(&[(SYSTEM, FRAME, 2), (CARVEOUT, FRAME, 2)]);
     while let Some(key) = pool.begin_fill(&Unknown) {
         pool.end_fill(key, pool.heaps.allocate(key.heap, key.bytes, &name()));

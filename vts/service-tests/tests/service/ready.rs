@@ -3,11 +3,11 @@
 use gralloc_client::Buffer;
 use gralloc_dmabuf::mmap::{Mapping, Protection};
 use service_tests::client::{blob, Client};
-use service_tests::dmabufs::{census, ready, Census};
+use service_tests::dmabufs::{census, ready, wait_until_nothing_is_ready, Census};
 use service_tests::place::{has_kernel_heaps, kernel_heaps};
 use service_tests::policy::PolicyText;
 use service_tests::pressure::{without_pressure_events, Presser};
-use service_tests::process::{available_bytes, fds, oom_kills, thread_names};
+use service_tests::process::{available_bytes, fds, oom_kills, thread_names, total_bytes};
 use service_tests::service::{Options, Service};
 use service_tests::suite::{Test, Verdict};
 use service_tests::{tests, wait_for, SOON};
@@ -26,6 +26,7 @@ pub(crate) fn tests() -> Vec<Test> {
         pool_off_keeps_nothing_and_starts_no_thread_timer_or_trigger,
         statistics_and_dump_say_the_same_of_the_pool,
         killed_service_leaves_no_ready_buffer,
+        part_of_the_memory_is_told_with_what_it_comes_to,
     ]
 }
 
@@ -144,8 +145,9 @@ fn budget_of_all_is_the_clients_to_use_up() -> Verdict {
 }
 
 fn memory_reserve_is_reached_through_what_was_ready() -> Verdict {
-    // In a guest nobody else takes memory meanwhile.
+    // In a guest nobody else takes memory meanwhile, or gives it back.
     kernel_heaps()?;
+    wait_until_nothing_is_ready();
     let reserve = available_bytes().saturating_sub(192 << 20) >> 20;
     let kills = oom_kills();
     // Twice the reserve must stay free beside what is ready: nothing is filled here, and nothing stands in the way.
@@ -182,8 +184,9 @@ fn real_memory_pressure_empties_the_pool() -> Verdict {
 }
 
 fn without_pressure_events_the_memory_figure_empties_the_pool() -> Verdict {
-    // In a guest nobody else takes memory meanwhile.
+    // In a guest nobody else takes memory meanwhile, or gives it back.
     kernel_heaps()?;
+    wait_until_nothing_is_ready();
     let available = available_bytes();
     // Filled while twice the reserve is free, which it is; given back below one and a half.
     let limits = format!("reserve = \"{}MiB\"", (available / 3) >> 20);
@@ -257,5 +260,32 @@ fn killed_service_leaves_no_ready_buffer() -> Verdict {
     let no_more = |now: Option<Census>| now.map(|now| now.bytes) <= before.0.map(|before| before.bytes);
     let gone = wait_for(SOON, || (no_more(ready()) && census() == before.1).then_some(()));
     assert!(gone.is_some(), "the kernel had {before:?} and has {:?}", (ready(), census()));
+    Ok(())
+}
+
+fn part_of_the_memory_is_told_with_what_it_comes_to() -> Verdict {
+    let bounds = |total: &str| format!("[pool]\ntotal = \"{total}\"\n");
+    let policy = |total: &str| PolicyText { more: bounds(total), ..PolicyText::default() };
+    let service = Service::start(&policy("50%"), &Options::default());
+    let pool = service.dump().0["pool"].clone();
+    let limit = pool["limit_bytes"].as_u64().unwrap();
+    // In whole pages, of 16 KiB at most.
+    let half = total_bytes() / 2;
+    assert!(limit <= half && half - limit < 16 << 10, "{limit} of {half}");
+    let means = pool["limit_means"].as_str().unwrap();
+    assert!(means.starts_with("50% of "), "{means}");
+    assert!(service.connect().dump(&[]).contains(&format!(" ({means}), ")), "{means}");
+    assert!(service.log().contains(&format!("are kept ready, {means}")), "{}", service.log());
+    let options = Options { arguments: vec!["--check".to_owned()], ..Options::default() };
+    let check = |policy: &PolicyText| String::from_utf8(Service::run(Some(&policy.json()), &options).stdout).unwrap();
+    let told = check(&policy("50%"));
+    assert!(told.lines().any(|line| line.starts_with("pool: at most ") && line.contains(means)), "{told}");
+    assert!(check(&PolicyText::default()).lines().any(|line| line == "pool: off"));
+    let refused = Service::run(Some(&policy("101%").json()), &options);
+    let words = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{words}");
+    for word in ["policy.json", "pool.total", "\"101%\"", "\"1%\" to \"100%\""] {
+        assert!(words.contains(word), "{word}: {words}");
+    }
     Ok(())
 }

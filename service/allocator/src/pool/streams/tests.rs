@@ -8,18 +8,12 @@ const CAMERA: HeapId = HeapId(1);
 const FRAME: PoolKey = PoolKey { heap: SYSTEM, bytes: 8 * MIB };
 const STILL: PoolKey = PoolKey { heap: CAMERA, bytes: 16 * MIB };
 
-fn policy() -> PoolPolicy {
-    PoolPolicy {
-        total_bytes: 64 * MIB,
-        heap_bytes: vec![64 * MIB, 32 * MIB],
-        streams: true,
-        idle_ms: 30_000,
-        ready: vec![],
-    }
+fn bounds() -> PoolBounds {
+    PoolBounds { total_bytes: 64 * MIB, heap_bytes: vec![64 * MIB, 32 * MIB], streams: true, idle_ms: 30_000 }
 }
 
 fn streams() -> Streams<u32> {
-    Streams::new(policy(), 0)
+    Streams::new(bounds(), 0)
 }
 
 /// Fills all that is wanted; says what.
@@ -54,7 +48,7 @@ fn a_stream_s_first_buffers_have_one_two_three_filled_ahead() {
 
 #[test]
 fn streams_off_only_kept_entries_are_filled() {
-    let mut streams = Streams::new(PoolPolicy { streams: false, ..policy() }, 0);
+    let mut streams = Streams::new(PoolBounds { streams: false, ..bounds() }, 0);
     streams.take(FRAME, 0);
     assert!(!streams.wants(0));
     streams.keep_ready(&[(FRAME, 2)], 0);
@@ -73,7 +67,7 @@ fn bounds_of_all_and_of_the_heap_are_not_passed() {
     let stills: usize = streams.contents().filter(|(key, _)| key.heap == CAMERA).map(|(_, count)| count).sum();
     assert!(stills <= 2, "32 MiB of that heap");
     // Being filled counts too.
-    let mut streams = Streams::<u32>::new(policy(), 0);
+    let mut streams = Streams::<u32>::new(bounds(), 0);
     streams.keep_ready(&[(STILL, 100)], 0);
     assert!(streams.next(0).is_some() && streams.next(0).is_some());
     assert!(streams.next(0).is_none());
@@ -82,14 +76,14 @@ fn bounds_of_all_and_of_the_heap_are_not_passed() {
 #[test]
 fn more_buffers_than_fds_are_worth_not_filled() {
     let mut streams =
-        Streams::<u32>::new(PoolPolicy { total_bytes: u64::MAX, heap_bytes: vec![u64::MAX], ..policy() }, 0);
+        Streams::<u32>::new(PoolBounds { total_bytes: u64::MAX, heap_bytes: vec![u64::MAX], ..bounds() }, 0);
     streams.keep_ready(&[(PoolKey { heap: SYSTEM, bytes: MIB }, 1000)], 0);
     assert_eq!(fill(&mut streams, 0).len(), usize::try_from(MOST_READY).unwrap());
 }
 
 #[test]
 fn small_ones_too_large_ones_and_heaps_without_a_share_never_kept() {
-    let mut streams = Streams::<u32>::new(PoolPolicy { heap_bytes: vec![64 * MIB, 0], ..policy() }, 0);
+    let mut streams = Streams::<u32>::new(PoolBounds { heap_bytes: vec![64 * MIB, 0], ..bounds() }, 0);
     for key in [
         PoolKey { heap: SYSTEM, bytes: 4096 },
         PoolKey { heap: SYSTEM, bytes: 65 * MIB },
@@ -226,7 +220,7 @@ fn streams_that_end_leave_the_next_one_believed() {
 #[cfg_attr(miri, ignore = "tens of thousands of steps take miri an hour")]
 fn ever_new_sizes_are_not_remembered_for_ever() {
     let mut streams =
-        Streams::<u32>::new(PoolPolicy { total_bytes: u64::MAX, heap_bytes: vec![u64::MAX], ..policy() }, 0);
+        Streams::<u32>::new(PoolBounds { total_bytes: u64::MAX, heap_bytes: vec![u64::MAX], ..bounds() }, 0);
     for pages in 0..10_000 {
         streams.take(PoolKey { heap: SYSTEM, bytes: MIB + pages * 4096 }, pages);
     }
