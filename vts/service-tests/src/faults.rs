@@ -31,6 +31,9 @@ pub enum Copies {
     All,
 }
 
+/// Threads of the service that serve nobody, the pool's where the policy has one.
+pub const SERVE_NOBODY: &[&str] = &["maintenance", "pool-fill"];
+
 /// One process whose threads fail.
 pub struct Faults {
     tasks: PathBuf,

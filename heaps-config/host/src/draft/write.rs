@@ -336,6 +336,11 @@ total = "2GiB"              # all that everybody holds
 reserve = "128MiB"          # of MemAvailable, stays free
 buffers_per_request = 32    # two fds each, and a reply over a unix socket carries 64
 
+# Buffers are filled ahead of streams, and given back when nobody asks or memory runs short. Of protected heaps none are, of a
+# region of its own the same part of its `budget`, or of what the kernel tells of it.
+[pool]
+total = "6%"                # of the machine's memory, ready at once, at most
+
 # Every client maps its buffers' metadata, apps too, and the system heap is the one that SELinux lets all of them use.
 [metadata]
 heap = "system"

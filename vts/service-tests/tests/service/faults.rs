@@ -2,7 +2,7 @@
 
 use gralloc_client::Transport;
 use service_tests::client::{rgba, Client, Failure, NO_RESOURCES};
-use service_tests::faults::{forgets_callers, in_time, Copies, Faults};
+use service_tests::faults::{forgets_callers, in_time, Copies, Faults, SERVE_NOBODY};
 use service_tests::helper::hold;
 use service_tests::place::kernel_heaps;
 use service_tests::service::{Service, Subject};
@@ -19,8 +19,6 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// Threads that serve nobody.
-const SPARED: &[&str] = &["maintenance"];
 /// A call has fewer points than this, or it would never end.
 const MOST: u32 = 2_000;
 /// So many calls without a fault in a row: N is beyond the last point, whichever thread served.
@@ -38,7 +36,7 @@ fn every_failure_point_of_an_allocation_answers_and_leaves_nothing_over_the_sock
 }
 
 fn sweep(subject: &Subject) -> Verdict {
-    let faults = Faults::in_process(subject.pid(), SPARED, Copies::OfTheHeap)?;
+    let faults = Faults::in_process(subject.pid(), SERVE_NOBODY, Copies::OfTheHeap)?;
     let client = subject.connect();
     client.one(&rgba("warm", SIDE, SIDE));
     let still = Still::of(subject);

@@ -4,7 +4,7 @@
 use gralloc_client::Transport;
 use service_tests::client::{rgba, Client, Failure};
 use service_tests::dmabufs::census;
-use service_tests::faults::{forgets_callers, in_time, Copies, Faults};
+use service_tests::faults::{forgets_callers, in_time, Copies, Faults, SERVE_NOBODY};
 use service_tests::own_binder::OwnBinder;
 use service_tests::process::thread_names;
 use service_tests::service::Subject;
@@ -72,7 +72,7 @@ fn binder_calls_lost_to_a_thread_are_told_and_the_next_is_served() -> Verdict {
         go_on(&mut service, nth);
         let subject = service.subject();
         let client = subject.connect();
-        let faults = Faults::in_process(subject.pid(), &["maintenance"], Copies::All)?;
+        let faults = Faults::in_process(subject.pid(), SERVE_NOBODY, Copies::All)?;
         let (answer, fate) = faults.at(nth, || call(&client));
         let Some(answer) = answer else {
             let log = service.log();

@@ -3,6 +3,7 @@
 use gralloc_client::Allocation;
 use gralloc_dmabuf::uapi;
 use service_tests::client::{assert_distinct, blob, rgba, Client, Failure, NO_RESOURCES, UNSUPPORTED};
+use service_tests::dmabufs::wait_until_nothing_is_ready;
 use service_tests::helper::Fault;
 use service_tests::place::{has_kernel_heaps, kernel_heaps, SYSTEM_HEAP};
 use service_tests::policy::{heap, PolicyText};
@@ -80,8 +81,9 @@ fn until_refused(client: &Client, bytes: i32, too_many: usize) -> (Vec<Allocatio
 }
 
 fn memory_is_used_up_to_the_reserve_and_no_further() -> Verdict {
-    // In a guest nobody else takes memory meanwhile.
+    // In a guest nobody else takes memory meanwhile, or gives it back.
     kernel_heaps()?;
+    wait_until_nothing_is_ready();
     let usable = 256 * MIB;
     let reserve = available_bytes().saturating_sub(usable);
     let policy = PolicyText {

@@ -110,6 +110,8 @@ fn run(args: &Args) -> Result<()> {
     clients.iter_mut().try_for_each(|(_, child)| end(child))?;
     record(false)?;
     counts.traced = false;
+    // At rest is who has nothing ready for streams that have ended.
+    sampler.wait_until_nothing_is_ready()?;
     for _ in 0..QUIET {
         thread::sleep(Duration::from_secs(1));
         writeln!(out, "{}", sampler.second("after", &counts)?)?;

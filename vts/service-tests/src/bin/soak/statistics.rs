@@ -3,9 +3,10 @@
 use std::fs;
 use std::process::Command;
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{ensure, Context as _, Result};
 use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{Connection, DescriptorBuilder, Transport};
 use serde_json::{json, Value};
@@ -17,6 +18,9 @@ pub(crate) struct Counts {
     pub(crate) service_killed: u32,
     pub(crate) traced: bool,
 }
+
+/// Watchdog of a pool that gives back: several times the `idle_seconds` of the shipped policies.
+const IDLE_WATCHDOG: Duration = Duration::from_secs(180);
 
 /// Takes a sample each second.
 pub(crate) struct Sampler {
@@ -38,11 +42,27 @@ impl Sampler {
         Ok(())
     }
 
+    /// Waits until the pool, where there is one, has given back what nobody asks for.
+    pub(crate) fn wait_until_nothing_is_ready(&self) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            let ready = dump()?.pointer("/pool/ready_buffers").and_then(Value::as_u64).unwrap_or(0);
+            if ready == 0 {
+                return Ok(());
+            }
+            ensure!(
+                begin.elapsed() < IDLE_WATCHDOG,
+                "{ready} buffers are ready, and nobody has asked for {IDLE_WATCHDOG:?}"
+            );
+            thread::sleep(Duration::from_secs(1));
+        }
+    }
+
     /// A sample, and the calls since the last one.
     pub(crate) fn second(&self, phase: &str, counts: &Counts) -> Result<Value> {
         let output = Command::new("vmctl").args(["service", "pid"]).output().context("vmctl")?;
         let pid = String::from_utf8(output.stdout)?.trim().to_owned();
-        let dump: Value = serde_json::from_str(&Connection::open(&Transport::Binder)?.dump(&["--json"])?)?;
+        let dump = dump()?;
         let refusals = dump.get("refusals").and_then(Value::as_object);
         let refusals: u64 = refusals.map_or(0, |causes| causes.values().filter_map(Value::as_u64).sum());
         let lines: Vec<String> = self.calls.try_iter().collect();
@@ -68,6 +88,10 @@ impl Sampler {
             "traced": counts.traced,
         }))
     }
+}
+
+fn dump() -> Result<Value> {
+    Ok(serde_json::from_str(&Connection::open(&Transport::Binder)?.dump(&["--json"])?)?)
 }
 
 fn part(sorted: &[u64], hundredths: usize) -> Option<u64> {
