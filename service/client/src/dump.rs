@@ -9,9 +9,13 @@ use nix::unistd::pipe2;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::string::FromUtf8Error;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// What is read at once: as much as a pipe holds, so that writer and reader take turns as seldom as they can.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// More than any dump; a service that goes on beyond is cut off.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -39,7 +43,7 @@ pub(crate) fn dump(allocator: &Strong<dyn IAllocator>, args: &[&str], wait: Dura
 
 fn read_within(mut pipe: File, start: Instant, wait: Duration) -> Result<String, ClientError> {
     let mut text = Vec::new();
-    let mut chunk = [0; 16 * 1024];
+    let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let left = wait.saturating_sub(start.elapsed());
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
@@ -52,7 +56,9 @@ fn read_within(mut pipe: File, start: Instant, wait: Duration) -> Result<String,
         }
         let got = pipe.read(&mut chunk).map_err(ClientError::Dump)?;
         if got == 0 {
-            return Ok(String::from_utf8_lossy(&text).into_owned());
+            // UTF-8 as a rule, and then it is not copied.
+            let lossy = |error: FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
+            return Ok(String::from_utf8(text).unwrap_or_else(lossy));
         }
         text.extend_from_slice(chunk.get(..got).unwrap_or(&[]));
         if text.len() > MAX_BYTES {

@@ -12,6 +12,9 @@ use vts_bench::samples::Sample;
 /// Requests of a round at most.
 const REQUESTS: usize = 100;
 
+/// Written at once by the limit, as by the service: as much as a pipe holds.
+const PIPE_BYTES: usize = 64 * 1024;
+
 /// A dump in JSON, and as many bytes through a pipe.
 pub(crate) struct Dumps {
     connection: Connection,
@@ -45,7 +48,7 @@ impl Subject for Dumps {
             let mut copy = Vec::with_capacity(self.text.len());
             thread::scope(|scope| {
                 scope.spawn(|| {
-                    let written = write.write_all(self.text.as_bytes());
+                    let written = self.text.as_bytes().chunks(PIPE_BYTES).try_for_each(|chunk| write.write_all(chunk));
                     drop(write);
                     written
                 });
