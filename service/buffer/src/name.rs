@@ -49,10 +49,8 @@ impl BufferName {
 /// Escaped: printable ASCII as it is, everything else as `\xNN`, so that a name cannot forge a line of a log.
 impl fmt::Display for BufferName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.bytes() {
-            fmt::Display::fmt(&std::ascii::escape_default(*byte), f)?;
-        }
-        Ok(())
+        // Runs of what needs no escape are written at once.
+        fmt::Display::fmt(&self.bytes().escape_ascii(), f)
     }
 }
 

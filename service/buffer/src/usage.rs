@@ -144,26 +144,19 @@ impl Usage {
         Usage(self.0 & !known)
     }
 
-    /// The AIDL names of the bits that are set; what has no name is written as a hexadecimal remainder.
+    /// What [`Usage`] is written as, a word each.
     pub fn names(self) -> Vec<String> {
-        let mut names = Vec::new();
-        let mut rest = self.0;
-        for (name, value) in Self::CPU_VALUES {
-            if self.cpu_read() == *value || self.cpu_write() == *value {
-                names.push((*name).to_owned());
-                rest &= !value.0;
-            }
+        if self.is_empty() {
+            return Vec::new();
         }
-        for (name, flag) in Self::FLAGS {
-            if self.contains(*flag) {
-                names.push((*name).to_owned());
-                rest &= !flag.0;
-            }
-        }
-        if rest != 0 {
-            names.push(format!("{rest:#x}"));
-        }
-        names
+        self.to_string().split('|').map(str::to_owned).collect()
+    }
+
+    /// The AIDL names of the bits that are set, each with its bits.
+    fn named(self) -> impl Iterator<Item = (&'static str, Usage)> {
+        let values =
+            Self::CPU_VALUES.iter().filter(move |(_, value)| self.cpu_read() == *value || self.cpu_write() == *value);
+        values.chain(Self::FLAGS.iter().filter(move |(_, flag)| self.contains(*flag))).copied()
     }
 
     /// The usage of one AIDL name; `None` when AIDL has no such name. Vendor names are the policy's.
@@ -205,11 +198,41 @@ impl fmt::Debug for Usage {
     }
 }
 
+/// The AIDL names of the bits that are set, with `|` between them; what has no name is a hexadecimal remainder.
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
             return f.write_str("NONE");
         }
-        f.write_str(&self.names().join("|"))
+        let (mut rest, mut between) = (*self, "");
+        for (name, bits) in self.named() {
+            f.write_str(between)?;
+            f.write_str(name)?;
+            rest = rest & !bits;
+            between = "|";
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        write!(f, "{between}{:#x}", rest.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_is_written_in_names_and_what_has_none_as_a_number() {
+        let cases = [
+            (0x33, "CPU_READ_OFTEN|CPU_WRITE_OFTEN"),
+            (0x1_0000_0122, "CPU_READ_RARELY|CPU_WRITE_RARELY|GPU_TEXTURE|FRONT_BUFFER"),
+            (0x8000_0000_0000_4001, "PROTECTED|0x8000000000000001"),
+            (0x14, "0x14"),
+        ];
+        for (bits, text) in cases {
+            assert_eq!((Usage(bits).to_string().as_str(), Usage(bits).names().join("|").as_str()), (text, text));
+        }
+        assert_eq!((Usage::NONE.to_string().as_str(), Usage::NONE.names().len()), ("NONE", 0));
     }
 }
