@@ -260,24 +260,24 @@ pub struct ClientStatistics {
     pub account: Account,
 }
 
-/// A live buffer.
+/// A live buffer. `T` is a text: a `String` where it is kept, and where it is written at once something that can be written.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct BufferStatistics {
+pub struct BufferStatistics<T = String> {
     /// The id in its handle.
     pub id: u64,
     /// The client's name for it; what is not printable ASCII is escaped.
-    pub name: String,
+    pub name: T,
     /// The heap that gave it.
-    pub heap: String,
+    pub heap: T,
     /// Pixels and shared metadata, whole pages.
     pub bytes: u64,
     /// Usage as asked, in words.
-    pub usage: String,
+    pub usage: T,
     /// Usage as asked, in bits.
     pub usage_bits: u64,
     /// Format as asked: AIDL's name or the policy's, else the number.
-    pub format: String,
+    pub format: T,
     /// Format as asked, as on the wire. 0, which is no format, where a service does not tell it.
     pub format_value: i32,
     /// Who asked; others may hold it by now.

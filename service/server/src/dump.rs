@@ -6,6 +6,7 @@
 mod buffers;
 mod collect;
 mod options;
+mod pretty;
 mod text;
 
 pub use buffers::Buffers;
@@ -14,6 +15,8 @@ pub use options::DumpOptions;
 use crate::engine::Engine;
 use crate::threads::{Held, Holder};
 use gralloc_allocator::statistics::{BufferStatistics, Dump, Statistics};
+use pretty::Pretty;
+use serde::Serialize as _;
 use std::io::{self, BufWriter, Write};
 
 /// What is written to the reader's pipe at once: as much as a pipe holds.
@@ -44,7 +47,8 @@ pub fn write_of(
     let leaks = options.older_than_ms.map(|age_ms| buffers.leaks(age_ms));
     let dump = Dump { statistics, processes: buffers.processes(), buffers, leaks };
     if options.json {
-        serde_json::to_writer_pretty(&mut out, &dump).map_err(io::Error::from)?;
+        let mut json = serde_json::Serializer::with_formatter(&mut out, Pretty::default());
+        dump.serialize(&mut json).map_err(io::Error::from)?;
         writeln!(out)?;
     } else {
         text::write(&dump, options.buffers, &mut out)?;

@@ -6,7 +6,9 @@
 
 use gralloc_allocator::ledger::{About, Client, Ledger, Sizes};
 use gralloc_allocator::ports::MemoryGauge;
-use gralloc_allocator::statistics::{BufferStatistics, Dump, Statistics};
+use gralloc_allocator::statistics::{
+    BufferStatistics, Dump, HeapStatistics, LatencyStatistics, PartStatistics, Statistics,
+};
 use gralloc_buffer::{BufferName, Usage};
 use gralloc_server::dump::{write_of, Buffers, DumpOptions};
 use heaps_config::Policy;
@@ -142,9 +144,15 @@ fn pages_follow_one_another_and_what_is_written_reads_back() {
 
     let mut json = Vec::new();
     let options = DumpOptions { json: true, older_than_ms: Some(0), ..DumpOptions::default() };
-    let statistics = Statistics { policy: "generic".to_owned(), requests: 7, ..Statistics::default() };
+    let latency = LatencyStatistics { buckets: vec![1, 2], ..LatencyStatistics::default() };
+    let parts = vec![PartStatistics { latency, ..PartStatistics::default() }, PartStatistics::default()];
+    let heaps = vec![HeapStatistics { parts, ..HeapStatistics::default() }];
+    let statistics = Statistics { policy: "generic".to_owned(), requests: 7, heaps, ..Statistics::default() };
     write_of(statistics, buffers, options, &mut json).unwrap();
     let dump: Dump<Vec<BufferStatistics>> = serde_json::from_slice(&json).unwrap();
+    let mut as_serde_json_has_it = serde_json::to_vec_pretty(&dump).unwrap();
+    as_serde_json_has_it.push(b'\n');
+    assert_eq!(json, as_serde_json_has_it);
     assert_eq!((dump.statistics.policy.as_str(), dump.statistics.requests), ("generic", 7));
     assert_eq!(dump.buffers.iter().map(|buffer| buffer.id).collect::<Vec<_>>(), seen);
     assert_eq!(dump.leaks.unwrap().groups[0].buffers, 1_000);

@@ -3,9 +3,11 @@
 
 use gralloc_allocator::ledger::{Entry, Ledger};
 use gralloc_allocator::statistics::{BufferStatistics, LeakGroup, Leaks, ProcessStatistics};
+use gralloc_buffer::{BufferName, Usage};
 use heaps_config::Policy;
-use serde::ser::{Serialize, Serializer};
+use serde::ser::{Serialize, SerializeSeq, Serializer};
 use std::collections::{BTreeMap, BinaryHeap};
+use std::fmt;
 
 /// Most clients and names that the leak view tells apart, and processes.
 const MAX_GROUPS: usize = 1024;
@@ -24,19 +26,30 @@ pub struct Buffers<'a> {
 /// As a sequence, made while it is written.
 impl Serialize for Buffers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.all())
+        let mut lines = serializer.serialize_seq(None)?;
+        for entry in self.entries() {
+            lines.serialize_element(&self.line::<Text<'_>>(&entry))?;
+        }
+        lines.end()
     }
+}
+
+/// A text of a line, made while it is written: no buffer's line takes memory of its own.
+pub(super) enum Text<'a> {
+    /// A heap's or a format's.
+    Name(&'a str),
+    /// A client's name for a buffer.
+    Buffer(&'a BufferName),
+    /// In words.
+    Usage(Usage),
+    /// The number of a format that has no name.
+    Format(i32),
 }
 
 /// Ordered by id, for the bounded heap of a page.
 struct ById(Entry);
 
 impl<'a> Buffers<'a> {
-    /// All that are alive, oldest first.
-    pub fn all(self) -> impl Iterator<Item = BufferStatistics> + 'a {
-        self.entries().map(move |entry| self.line(&entry))
-    }
-
     /// At most `most` of those that are at least so old and whose id is above `after_id`, by id: the lowest, so that the last
     /// one's id asks for what follows. Ids rise, and no two buffers have the same.
     pub fn page(self, older_than_ms: u64, after_id: u64, most: usize) -> Vec<BufferStatistics> {
@@ -52,7 +65,7 @@ impl<'a> Buffers<'a> {
 
     /// The leak view of those that are at least so old.
     pub fn leaks(self, older_than_ms: u64) -> Leaks {
-        leaks(self.all(), older_than_ms)
+        leaks(self.entries().map(|entry| self.line(&entry)), older_than_ms)
     }
 
     /// Who asked for them.
@@ -75,7 +88,8 @@ impl<'a> Buffers<'a> {
         processes
     }
 
-    fn entries(self) -> impl Iterator<Item = Entry> + 'a {
+    /// All that are alive, oldest first.
+    pub(super) fn entries(self) -> impl Iterator<Item = Entry> + 'a {
         self.ledger.buffers()
     }
 
@@ -83,23 +97,53 @@ impl<'a> Buffers<'a> {
         self.now_ms.saturating_sub(entry.born_ms)
     }
 
-    fn line(self, entry: &Entry) -> BufferStatistics {
+    /// What is told of a buffer.
+    pub(super) fn line<'e, T: From<Text<'e>>>(self, entry: &'e Entry) -> BufferStatistics<T>
+    where
+        'a: 'e,
+    {
         let format = self.policy.format_at(entry.format).unwrap_or(0);
         let format_name = self.policy.format_of_value(format);
         BufferStatistics {
             id: entry.id,
-            name: entry.name.to_string(),
-            heap: self.policy.heap_name(entry.heap).to_owned(),
+            name: Text::Buffer(&entry.name).into(),
+            heap: Text::Name(self.policy.heap_name(entry.heap)).into(),
             bytes: entry.bytes,
-            usage: entry.usage.to_string(),
+            usage: Text::Usage(entry.usage).into(),
             usage_bits: entry.usage.0,
-            format: format_name.map_or_else(|| format!("{format:#x}"), str::to_owned),
+            format: format_name.map_or(Text::Format(format), Text::Name).into(),
             format_value: format,
             uid: entry.uid,
             pid: entry.pid,
             age_ms: self.age_ms(entry),
             inode: entry.inode,
         }
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Text::Name(name) => fmt::Display::fmt(name, f),
+            Text::Buffer(name) => fmt::Display::fmt(name, f),
+            Text::Usage(usage) => fmt::Display::fmt(usage, f),
+            Text::Format(value) => write!(f, "{value:#x}"),
+        }
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Text::Name(name) => serializer.serialize_str(name),
+            text => serializer.collect_str(text),
+        }
+    }
+}
+
+impl From<Text<'_>> for String {
+    fn from(text: Text<'_>) -> String {
+        text.to_string()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The dump for people.
 
+use super::buffers::Text;
 use super::Buffers;
 use gralloc_allocator::statistics::{
     size, Account, BufferStatistics, Dump, LatencyStatistics, Leaks, ProcessStatistics, Statistics,
@@ -208,7 +209,8 @@ fn write_processes(processes: &[ProcessStatistics], out: &mut dyn Write) -> io::
 fn write_buffers(buffers: Buffers<'_>, most: usize, live: u64, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nlive buffers, oldest first")?;
     let mut listed: u64 = 0;
-    for buffer in buffers.all().take(most) {
+    for entry in buffers.entries().take(most) {
+        let buffer: BufferStatistics<Text<'_>> = buffers.line(&entry);
         let BufferStatistics { id, heap, uid, pid, usage, format, name, .. } = &buffer;
         let (bytes, age) = (size(buffer.bytes), buffer.age_ms / 1000);
         writeln!(
