@@ -10,7 +10,8 @@
 //! - [`fd`]: system calls whose names in nix change from version to version.
 //! - [`trace`]: marks in the kernel's trace.
 //!
-//! Unsafe code is in [`ioctl`], [`mmap`](mod@mmap) and [`fd`], one operation a block.
+//! Unsafe code is in [`ioctl`], [`mmap`](mod@mmap), [`fd`] and, on Android, in what asks libc for atrace's switch, one operation
+//! a block.
 
 #![deny(unsafe_code)]
 

@@ -2,7 +2,8 @@
 //! scheduler's and the drivers' own events.
 //!
 //! Off, a mark costs one load and a branch. [`start_if_asked`] turns them on for this process where [`VARIABLE`] is set; it is
-//! asked once, when a program or library starts. On, each mark is one write(2) to tracefs' `trace_marker`, of one line:
+//! asked once, when a program or library starts. On Android [`follow`] turns them on and off with atrace's own switch. On, each
+//! mark is one write(2) to tracefs' `trace_marker`, of one line:
 //!
 //! | line | is |
 //! |---|---|
@@ -12,6 +13,12 @@
 //!
 //! Source: linux v6.12, `Documentation/trace/ftrace.rst` (trace_marker); AOSP `system/core/libcutils/trace-dev.inc` (android-15)
 //! for the lines.
+
+// The tests have a libc with properties of their own.
+#[cfg(any(target_os = "android", test))]
+mod atrace;
+#[cfg(any(target_os = "android", test))]
+mod switch;
 
 use std::fmt::{self, Display};
 use std::fs::{File, OpenOptions};
@@ -29,6 +36,8 @@ const MARKERS: [&str; 2] = ["/sys/kernel/tracing/trace_marker", "/sys/kernel/deb
 const LINE_BYTES: usize = 1024;
 
 static ON: AtomicBool = AtomicBool::new(false);
+/// [`VARIABLE`] turned them on, for the process's whole life.
+static STAY_ON: AtomicBool = AtomicBool::new(false);
 static MARKER: OnceLock<File> = OnceLock::new();
 
 /// Turns marks on where [`VARIABLE`] says so; true when they are on.
@@ -40,7 +49,45 @@ pub fn start_if_asked() -> Result<bool, (&'static str, io::Error)> {
         return Ok(is_on());
     }
     start(open()?);
+    STAY_ON.store(true, Ordering::Relaxed);
     Ok(true)
+}
+
+/// Turns marks on or off where atrace's switch for graphics was turned since the last call; true when that turned them on. To be
+/// called where a request begins: while nobody turns the switch, it costs one call of libc's, which loads a number. Nothing
+/// on another system than Android, and nothing where [`VARIABLE`] has turned them on.
+#[inline]
+pub fn follow() -> bool {
+    atrace::follow()
+}
+
+/// Nobody else has the switch.
+#[cfg(not(any(target_os = "android", test)))]
+mod atrace {
+    #[inline]
+    pub(super) fn follow() -> bool {
+        false
+    }
+}
+
+/// Does what the switch says; true when marks were off and are on. The file is opened the first time that it says on: a process that is
+/// never traced has none open.
+#[cfg(any(target_os = "android", test))]
+fn turn(on: bool) -> bool {
+    if STAY_ON.load(Ordering::Relaxed) {
+        return false;
+    }
+    if on && MARKER.get().is_none() {
+        match open() {
+            Ok(marker) => {
+                MARKER.get_or_init(|| marker);
+            }
+            Err((path, error)) => log::warn!("nothing is marked in the kernel's trace: {path}: {error}"),
+        }
+    }
+    let were_on = is_on();
+    set_on(on);
+    !were_on && is_on()
 }
 
 /// The kernel's file for marks.
@@ -130,6 +177,7 @@ fn mark(line: &fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use super::atrace::bionic::set_property;
     use super::*;
     use std::io::{Read, Seek};
 
@@ -152,8 +200,22 @@ mod tests {
             counter("live bytes", 1);
             // It was begun while marks were on, and ends.
         }
-        set_on(true);
+        // As atrace's switch is turned: there is none, there is one, graphics, graphics and more, all but graphics.
+        assert_eq!((follow(), follow(), is_on()), (false, false, false));
+        set_property("0x0");
+        assert_eq!((follow(), is_on()), (false, false));
+        set_property("0x2");
+        assert_eq!((is_on(), follow(), follow(), is_on()), (false, true, false, true));
+        set_property("0x402");
+        assert_eq!((follow(), is_on()), (false, true));
         instant(format_args!("{}", "x".repeat(5000)));
+        set_property("0x400");
+        assert_eq!((follow(), is_on()), (false, false));
+        // Where the environment has turned them on, the switch has no say.
+        STAY_ON.store(true, Ordering::Relaxed);
+        set_on(true);
+        set_property("0");
+        assert_eq!((follow(), is_on()), (false, true));
         set_on(false);
         drop(slice("after"));
         let mut text = String::new();

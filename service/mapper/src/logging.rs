@@ -16,7 +16,8 @@ pub(crate) fn start() {
     }
 }
 
-/// Marks calls in the kernel's trace, where the environment says so. (On Android libui marks each of its calls of a mapper
+/// Marks calls in the kernel's trace, where the environment says so; on Android also while atrace traces graphics, which each
+/// import and each lock looks for. (There libui marks each of its calls of a mapper
 /// itself: AOSP android-15, `frameworks/native/libs/ui/GraphicBufferMapper.cpp`.)
 pub(crate) fn start_trace() {
     if let Err((path, error)) = gralloc_dmabuf::trace::start_if_asked() {

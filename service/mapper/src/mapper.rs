@@ -46,6 +46,7 @@ impl Mapper {
         raw: RawHandle<'_>,
         clone: impl FnMut(usize) -> Result<OwnedFd, Error>,
     ) -> Result<&HandleMemory, Error> {
+        trace::follow();
         let _slice = trace::slice("mapper import");
         import::import(raw, clone, &self.tables, &self.table)
     }
@@ -75,6 +76,7 @@ impl Mapper {
     /// `TooManyLocks`.
     #[inline]
     pub fn lock(&self, address: usize, usage: u64, region: ARect, fence: Option<OwnedFd>) -> Result<*mut u8, Error> {
+        trace::follow();
         let _slice = trace::slice("mapper lock");
         if let Some(fence) = fence {
             self.wait(address, usage, region, fence)?;

@@ -182,6 +182,7 @@ impl Engine {
     /// # Errors
     /// Every refusal, counted by cause; nothing is left behind.
     pub fn allocate(&self, descriptor: &Descriptor, count: i32, client: Client) -> Result<Grant, Refusal> {
+        self.follow_trace();
         let _slice = trace::slice("allocate2");
         self.stats.count_request();
         self.try_allocate(descriptor, count, client).inspect_err(|refusal| {
@@ -189,6 +190,15 @@ impl Engine {
             self.stats.count_refusal(refusal);
             self.ledger.count_refusal(client.uid);
         })
+    }
+
+    /// Marks what follows in the kernel's trace, or does so no longer, as Android's switch says now; and every counter's value
+    /// where it has just been turned on.
+    pub fn follow_trace(&self) {
+        if trace::follow() {
+            marks::all_live_bytes(&self.ledger);
+            self.pool.mark_bytes();
+        }
     }
 
     fn try_allocate(&self, descriptor: &Descriptor, count: i32, client: Client) -> Result<Grant, Refusal> {

@@ -85,6 +85,7 @@ impl Maintenance {
 
     /// Does all that there is to do now.
     fn work(&mut self) {
+        self.engine.follow_trace();
         self.look_for_heaps();
         self.engine.start_release_watch();
         if let Some(tracker) = self.engine.releases().tracker() {

@@ -1,5 +1,6 @@
 //! What the service marks in the kernel's trace beside its slices: live bytes by heap and the pool's bytes as counters,
-//! releases and refusals as instants. Off, each costs a load and a branch.
+//! releases and refusals as instants. Off, each costs a load and a branch. Whether they are on is asked before a request and before
+//! the maintenance thread's work ([`crate::engine::Engine::follow_trace`]).
 
 use gralloc_allocator::ledger::{Client, Entry, Ledger};
 use gralloc_allocator::pool::Pool;
@@ -17,10 +18,19 @@ pub fn live_bytes(ledger: &Ledger, heap: HeapId) {
     if !trace::is_on() {
         return;
     }
+    let metadata = ledger.policy().metadata_heap;
+    count(ledger, [Some(heap), Some(metadata).filter(|metadata| *metadata != heap)].into_iter().flatten());
+}
+
+/// The live bytes of every heap: marks have just been turned on, and a heap that nothing changes has its value in the trace too.
+pub fn all_live_bytes(ledger: &Ledger) {
+    count(ledger, ledger.policy().heap_ids().map(|(heap, _)| heap));
+}
+
+fn count(ledger: &Ledger, heaps: impl Iterator<Item = HeapId>) {
     let policy = ledger.policy();
-    let metadata = policy.metadata_heap;
     let _order = ORDER.lock().unwrap_or_else(PoisonError::into_inner);
-    for heap in [Some(heap), Some(metadata).filter(|metadata| *metadata != heap)].into_iter().flatten() {
+    for heap in heaps {
         trace::counter(format_args!("live bytes of {}", policy.heap_name(heap)), ledger.live_bytes(heap));
     }
 }

@@ -162,7 +162,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
     }
 
     /// Marks what is ready in the kernel's trace.
-    fn mark_bytes(&self) {
+    pub(crate) fn mark_bytes(&self) {
         if let Some(pixels) = &self.pixels {
             marks::pool_bytes(pixels);
         }

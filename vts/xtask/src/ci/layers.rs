@@ -46,6 +46,7 @@ const RULES: &[Rule] = &[
             "service/dmabuf/src/fd.rs",
             "service/dmabuf/src/ioctl.rs",
             "service/dmabuf/src/mmap.rs",
+            "service/dmabuf/src/trace/atrace.rs",
             "service/heaps/src/sched.rs",
             "service/mapper/src/abi.rs",
             "service/mapper/src/counted.rs",
@@ -56,7 +57,7 @@ const RULES: &[Rule] = &[
             "service/mapper/src/entry/metadata.rs",
             "service/mapper/src/entry",
         ],
-        why: "unsafe code lives in the dma-buf's ioctls, system calls and mapping, in the scheduling of threads, in the mapper's C entry and in the place of a buffer that is freed under calls",
+        why: "unsafe code lives in the dma-buf's ioctls, system calls and mapping, in the question for atrace's switch, in the scheduling of threads, in the mapper's C entry and in the place of a buffer that is freed under calls",
     },
     Rule {
         folders: &["service", "heaps-config", "aidl"],
