@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{bail, Result};
 use clap::Args as ClapArgs;
+use vm_harness::archive;
 use vm_harness::prerequisites::ensure;
 
 use crate::context::Context;
@@ -62,9 +63,11 @@ const ARM64_16K: Other = Other::Arm64(Pages::Large);
 /// What Android 17's kernels are made of.
 const NEWER: Other = Other::Newer("6.18");
 
+/// The newest there is.
+const NEWEST: Other = Other::Newer(archive::NEWEST);
+
 /// The newest kernel charges heap memory to the service where it is told to, which it is not by itself.
-const CHARGED: [&str; 7] =
-    ["test", "--guest", "--kernel", "archive:newest", "--append", "dma_heap.mem_accounting=Y", "charged"];
+const CHARGED: test::Place = test::Place::Named(NEWEST, "dma_heap.mem_accounting=Y", "charged");
 
 /// Name, when, what it uses that others use too, and what runs. The longest begin: what is short fills the gaps.
 type Entry = (&'static str, When, Uses, Run);
@@ -83,8 +86,8 @@ const STEPS: [Entry; 38] = [
     ("guest-arm64-16k-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(ARM64_16K))),
     ("guest-arm64-4k-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(ARM64_4K))),
     ("guest-newer-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(NEWER))),
-    ("guest-newest-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(Other::Newer("newest")))),
-    ("guest-newest-charged", Nightly, Uses::Guest, Command(&CHARGED)),
+    ("guest-newest-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(NEWEST))),
+    ("guest-newest-charged", Nightly, Uses::Guest, Tests(CHARGED)),
     ("guest-full-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(Other::Full))),
     ("demo-newer", Nightly, Uses::Guest, Command(&["demo", "--kernel", "archive:6.18"])),
     ("demo-newest", Nightly, Uses::Guest, Command(&["demo", "--kernel", "archive:newest"])),
@@ -141,13 +144,20 @@ fn run_steps(machine: &MachineArgs, whole: bool, chosen: impl Fn(&str, When) -> 
     let mut arguments = machine.arguments();
     arguments.extend(whole.then(|| "--whole".to_owned()));
     let context = Context::new(false)?;
-    ensure(&test::NEEDS, &context.cache(), &context.progress)?;
-    let steps = STEPS.into_iter().filter(|(name, when, ..)| chosen(name, *when));
+    let steps: Vec<Entry> = STEPS.into_iter().filter(|(name, when, ..)| chosen(name, *when)).collect();
+    // Another machine's step sees to what that takes.
+    let given = steps.iter().any(|(.., run)| match run {
+        InGuest(_) => true,
+        Tests(place) => place.is_on_the_given(),
+        Here(_) | Command(_) => false,
+    });
+    let guest = if given { machine.needs() } else { &[] };
+    ensure(&[&test::NEEDS, guest].concat(), &context.cache(), &context.progress)?;
     let step = |(name, _, uses, run): Entry| {
         let live = matches!(run, Tests(_));
         Step { name, uses, arguments: arguments.clone(), live }
     };
-    let steps = steps.map(step).collect();
+    let steps = steps.into_iter().map(step).collect();
     test::finish(&context, &schedule::run(&context, steps))
 }
 

@@ -120,6 +120,16 @@ impl MachineArgs {
         self.arch == ArchName::X86_64 && self.kernel.as_deref() != Some(Path::new(full_kernel::NAME))
     }
 
+    /// What the host has to have for it.
+    pub(crate) fn needs(&self) -> &'static [Need] {
+        self.arch().needs()
+    }
+
+    /// The same with another word on the kernel's command line.
+    pub(crate) fn with_word(&self, word: &str) -> Self {
+        Self { append: format!("{} {word}", self.append), ..self.clone() }
+    }
+
     /// Another machine of the same size.
     pub(crate) fn on(&self, other: Other) -> Self {
         let (arch, pages, kernel) = match other {
@@ -231,8 +241,7 @@ impl RunArgs {
 
     /// The same with another word on the kernel's command line.
     pub(crate) fn with_word(&self, word: &str) -> Self {
-        let append = format!("{} {word}", self.machine.append);
-        Self { machine: MachineArgs { append, ..self.machine.clone() }, ..self.clone() }
+        Self { machine: self.machine.with_word(word), ..self.clone() }
     }
 
     /// The folder of what this command leaves.
@@ -284,7 +293,7 @@ impl Prepared {
         let (cache, progress) = (context.cache(), &context.progress);
         let arch = machine.arch();
         prerequisites::ensure(&[Need::Linker], &cache, progress)?;
-        prerequisites::ensure(arch.needs(), &cache, progress)?;
+        prerequisites::ensure(machine.needs(), &cache, progress)?;
         let kernel = machine.kernel(context)?;
         let image = kernel.arch;
         ensure!(image == arch, "{}: an image for {image}; that goes with --arch {image}", kernel.image.display());

@@ -45,6 +45,11 @@ impl Report {
         self.outcomes.extend(outcomes);
     }
 
+    /// Whether no test ran.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.outcomes.is_empty()
+    }
+
     /// Whether any test failed.
     pub(crate) fn has_failures(&self) -> bool {
         self.outcomes.iter().any(|outcome| outcome.verdict == Verdict::Failed)

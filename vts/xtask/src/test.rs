@@ -20,9 +20,9 @@ use crate::guest_options::{MachineArgs, Other};
 use crate::report::{kernels, Outcome, Report};
 use crate::schedule::{self, Done, Finding, Step, Uses};
 
-/// What the tests run, on both sides.
-pub(crate) const NEEDS: [Need; 7] =
-    [Need::Linker, Need::Libclang, Need::Checkpolicy, Need::Secilc, Need::M4, Need::SelinuxUtils, Need::Qemu];
+/// What the tests run, on both sides, beside what the guest's machine takes.
+pub(crate) const NEEDS: [Need; 6] =
+    [Need::Linker, Need::Libclang, Need::Checkpolicy, Need::Secilc, Need::M4, Need::SelinuxUtils];
 /// How many busy loops `--stress` starts.
 const BUSY_LOOPS: usize = 2;
 
@@ -92,14 +92,25 @@ pub(crate) enum Place {
     NarrowGuest,
     /// In the guest that was asked for, IAllocator V3 and common V7.
     NewerVersions,
+    /// On another machine, with this word on the kernel's command line: the tests whose names contain this.
+    Named(Other, &'static str, &'static str),
+}
+
+impl Place {
+    /// Whether it is on the machine that was asked for.
+    pub(crate) fn is_on_the_given(self) -> bool {
+        match self {
+            Self::Guest | Self::NarrowGuest | Self::NewerVersions => true,
+            Self::Native | Self::CoreOn(_) | Self::AllOn(_) | Self::Named(..) => false,
+        }
+    }
 }
 
 /// Runs them; the exit code is 1 when any failed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    let native_alone = |need: &Need| !args.native || *need != Need::Qemu;
-    let needs: Vec<Need> = NEEDS.into_iter().filter(native_alone).collect();
-    ensure(&needs, &context.cache(), &context.progress)?;
+    let guest: &[Need] = if args.native { &[] } else { args.choice.machine.needs() };
+    ensure(&[&NEEDS, guest].concat(), &context.cache(), &context.progress)?;
     let step = |name, uses| Step { name, uses, arguments: args.choice.arguments(), live: true };
     let mut steps = Vec::new();
     if !args.native {
@@ -128,6 +139,9 @@ pub(crate) fn run_place(
         Place::Guest => guest::run(context, &choice.machine, choice, &mut report),
         Place::CoreOn(other) => guest::run_core(context, &choice.machine.on(other), &mut report),
         Place::AllOn(other) => guest::run(context, &choice.machine.on(other), choice, &mut report),
+        Place::Named(other, word, name) => {
+            guest::run_named(context, &choice.machine.on(other).with_word(word), name, &mut report)
+        }
         Place::NewerVersions => newer_versions::run(context, &choice.machine, &mut report),
         Place::NarrowGuest => narrow::run(context, &choice.machine, choice.whole, &mut report),
     };

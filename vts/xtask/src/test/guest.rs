@@ -146,6 +146,15 @@ pub(super) fn run_core(context: &Context, machine: &MachineArgs, report: &mut Re
     run(context, machine, &choice, report)
 }
 
+/// The tests whose names contain this in such a machine; one at least.
+pub(super) fn run_named(context: &Context, machine: &MachineArgs, name: &str, report: &mut Report) -> Result<()> {
+    let filter = Some(name.to_owned());
+    let choice = Choice { packages: Vec::new(), filter, core: false, whole: false, machine: machine.clone() };
+    run(context, machine, &choice, report)?;
+    anyhow::ensure!(!report.is_empty(), "no test has {name} in its name");
+    Ok(())
+}
+
 /// Boots one guest and runs all suites in it.
 pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, report: &mut Report) -> Result<()> {
     let suites: Vec<&Suite> = SUITES.iter().filter(|suite| choice.has(suite.package)).collect();
