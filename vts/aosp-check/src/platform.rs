@@ -4,6 +4,8 @@
 //! `cargo_pkg_version`, `features`, `vendor_available`; `hardware/interfaces/graphics/Android.bp`. A version that a
 //! release's later updates moved is that of the release itself.
 
+pub use vm_harness::toolchain::{OLDEST_RUSTC, RUST_VERSION};
+
 /// An Android release.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Release {
@@ -104,13 +106,6 @@ const QPR2: usize = 2;
 pub(crate) const SIXTEEN: usize = 3;
 pub(crate) const SIXTEEN_QPR2: usize = 4;
 const SEVENTEEN: usize = 5;
-
-/// The oldest compiler that the device's code has to be content with: base 15's (`android-15.0.0_r1` to `_r5`), older than any that
-/// [`RELEASES`] have.
-pub const OLDEST_RUSTC: &str = "1.78.0";
-
-/// The same for manifests.
-pub const RUST_VERSION: &str = "1.78";
 
 /// Where a module may be linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

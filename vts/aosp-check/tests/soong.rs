@@ -289,7 +289,7 @@ fn the_release_below_the_lowest_lacks_what_the_release_watch_needs() {
         config: &[("gralloc_dmaheap", "graphics_common", "v5")],
         graphics_common: "V5",
         instead: &[],
-        rustc: "1.78.0",
+        rustc: OLDEST_RUSTC,
     };
     let report = compiled_in(&Copy::shared(), &base);
     finding(&report, "inotify");
@@ -348,7 +348,7 @@ fn with_code_by_the_oldest_compiler(file: &str, code: &str) -> Option<Report> {
     let report = tree::check_by_compiler(copy.root(), &RELEASES[0], OLDEST_RUSTC, &build).unwrap();
     if let [skipped] = &report.skipped[..] {
         println!("SKIP: {skipped}");
-        assert!(skipped.contains("rustup toolchain install 1.78.0"), "{skipped}");
+        assert!(skipped.contains(&format!("rustup toolchain install {OLDEST_RUSTC}")), "{skipped}");
         return None;
     }
     Some(report)
@@ -362,7 +362,8 @@ fn a_construct_that_the_oldest_compiler_lacks_is_found() {
     let Some(report) = with_code_by_the_oldest_compiler(file, code) else { return };
     let found = finding(&report, "associated type bounds are unstable");
     assert!(
-        found.place.file.ends_with(file) && found.message.starts_with("Android 15-qpr1 by rustc 1.78.0: "),
+        found.place.file.ends_with(file)
+            && found.message.starts_with(&format!("Android 15-qpr1 by rustc {OLDEST_RUSTC}: ")),
         "{found}"
     );
 }

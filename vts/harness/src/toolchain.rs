@@ -14,6 +14,12 @@ use crate::binaries::cargo;
 use crate::error::{At, Error, Result};
 use crate::progress::{run_captured, Progress};
 
+/// The oldest compiler that the device's code has to be content with: base Android 15's (`android-15.0.0_r1` to `_r5`), older than any
+/// that the releases have for which it is built.
+pub const OLDEST_RUSTC: &str = "1.78.0";
+/// The same as manifests say it.
+pub const RUST_VERSION: &str = "1.78";
+
 /// Debian packages the compiler of its browsers apart from its own: the newest Rust that the archive has.
 const COMPILER: &str = "rustc-web";
 const SOURCES: &str = "rust-web-src";
@@ -140,6 +146,11 @@ fn only_the_library(unpacked: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn manifests_and_the_oldest_compiler_say_the_same_version() {
+        assert_eq!(OLDEST_RUSTC.rsplit_once('.'), Some((RUST_VERSION, "0")));
+    }
 
     #[test]
     fn packages_are_merged_over_each_other() {

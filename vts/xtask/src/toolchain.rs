@@ -9,8 +9,6 @@ use crate::context::Context;
 
 /// As rustup calls it.
 pub(crate) const NIGHTLY: &str = "nightly";
-/// The oldest that device crates must be content with: base 15's.
-pub(crate) const OLDEST: &str = "1.78.0";
 /// What Soong runs beside one.
 pub(crate) const LINTS: [&str; 1] = ["clippy"];
 

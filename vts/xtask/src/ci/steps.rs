@@ -7,6 +7,7 @@ use cargo_metadata::{MetadataCommand, Package};
 use vm_harness::binaries::cargo;
 use vm_harness::full_kernel::{self, Build};
 use vm_harness::progress::{run_captured, run_visible};
+use vm_harness::toolchain::{OLDEST_RUSTC, RUST_VERSION};
 
 use super::layers;
 use crate::aosp;
@@ -16,11 +17,6 @@ use crate::guest_options::MachineArgs;
 use crate::schedule::{self, Finding};
 use crate::selinux;
 use crate::toolchain;
-
-/// The compiler that device crates must be content with: base 15's. With `rust-version` in the manifest, clippy's
-/// `incompatible_msrv` refuses what came later to the standard library, and Cargo refuses dependencies that ask for more; what
-/// came later to the language the step `soong` finds with that very compiler.
-const DEVICE_RUST: &str = "1.78";
 
 /// Another command of this program, as a step. One that cannot run here says `SKIPPED: why`, and ends well.
 pub(super) fn command(_: &Context, arguments: &[&str]) -> Result<Finding> {
@@ -57,12 +53,18 @@ pub(super) fn format(context: &Context) -> Result<Finding> {
     Ok(Finding::Passed(String::new()))
 }
 
-/// clippy over everything, and the manifests that its `incompatible_msrv` goes by.
+/// clippy over everything, and the manifests of the device's crates: by their `rust-version` its `incompatible_msrv` refuses what came
+/// later to the standard library, and Cargo dependencies that ask for more. What came later to the language the step `soong` finds with
+/// that very compiler.
 pub(super) fn lints(context: &Context) -> Result<Finding> {
     for package in packages(context)? {
         if layers::DEVICE.contains(&package.name.as_str()) {
             let version = package.rust_version.as_ref().map(|version| format!("{}.{}", version.major, version.minor));
-            ensure!(version.as_deref() == Some(DEVICE_RUST), "{}: rust-version has to be {DEVICE_RUST}", package.name);
+            ensure!(
+                version.as_deref() == Some(RUST_VERSION),
+                "{}: rust-version has to be {RUST_VERSION}",
+                package.name
+            );
             ensure!(
                 !package.targets.iter().any(|target| target.is_custom_build()),
                 "{}: a device crate has no build.rs",
@@ -72,7 +74,7 @@ pub(super) fn lints(context: &Context) -> Result<Finding> {
     }
     let deny = ["-D", "warnings", "-D", "clippy::incompatible_msrv"];
     run(context, &[&["clippy", "--workspace", "--all-targets", "--all-features", "--"], deny.as_slice()].concat())?;
-    Ok(Finding::Passed(format!("; device crates are content with Rust {DEVICE_RUST}")))
+    Ok(Finding::Passed(format!("; device crates are content with Rust {RUST_VERSION}")))
 }
 
 /// Every package that has features, without them: the lints saw all of them. And what builds of IAllocator V3, of common V6 and of
@@ -140,14 +142,14 @@ pub(super) fn miri(context: &Context) -> Result<Finding> {
 /// What Soong reads.
 pub(super) fn soong(context: &Context) -> Result<Finding> {
     // Without it the check leaves one of its parts out, and says so.
-    let oldest = toolchain::ensure(context, toolchain::OLDEST, &toolchain::LINTS);
+    let oldest = toolchain::ensure(context, OLDEST_RUSTC, &toolchain::LINTS);
     aosp::step(context, aosp::SOONG)?;
     Ok(read_by(oldest))
 }
 
 /// What the table says of Soong's modules, by whether the oldest compiler could read them, too.
 fn read_by(oldest: Result<(), String>) -> Finding {
-    Finding::Passed(oldest.err().map_or_else(String::new, |why| format!("; not with rustc {DEVICE_RUST}: {why}")))
+    Finding::Passed(oldest.err().map_or_else(String::new, |why| format!("; not with rustc {RUST_VERSION}: {why}")))
 }
 
 /// The SELinux rules.
@@ -181,7 +183,7 @@ mod tests {
     #[test]
     fn without_the_oldest_compiler_the_step_s_word_says_so() {
         assert_eq!(read_by(Ok(())), Finding::Passed(String::new()));
-        let word = format!("; not with rustc {DEVICE_RUST}: no rustup");
+        let word = format!("; not with rustc {RUST_VERSION}: no rustup");
         assert_eq!(read_by(Err("no rustup".to_owned())), Finding::Passed(word));
     }
 }
