@@ -8,7 +8,7 @@ use crate::summary::percentile;
 use std::fmt::Write as _;
 
 const WIDTH: f64 = 960.0;
-const LEFT: f64 = 150.0;
+const LEFT: f64 = 190.0;
 const RIGHT: f64 = 40.0;
 const TOP: f64 = 70.0;
 const ROW_HEIGHT: f64 = 64.0;
