@@ -177,7 +177,7 @@ pub struct LatencyStatistics {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PartStatistics {
-    /// `admission`: budgets and memory, and all else between the plan and the reply that is not a heap's. `ioctl`: the heaps,
+    /// `admission`: budgets and memory, from the plan to the first heap that is asked. `ioctl`: from there to the last one's answer,
     /// or what was kept ready of them. `reply`: handles, the account and the release watch; the binder library's own work
     /// is in no figure.
     pub part: String,

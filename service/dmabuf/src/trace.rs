@@ -24,6 +24,8 @@ use std::fmt::{self, Display};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(any(target_os = "android", test))]
+use std::sync::Once;
 use std::sync::OnceLock;
 
 /// The environment's variable that turns marks on: `1`.
@@ -82,7 +84,10 @@ fn turn(on: bool) -> bool {
             Ok(marker) => {
                 MARKER.get_or_init(|| marker);
             }
-            Err((path, error)) => log::warn!("nothing is marked in the kernel's trace: {path}: {error}"),
+            Err((path, error)) => {
+                static WARNED: Once = Once::new();
+                WARNED.call_once(|| log::warn!("nothing is marked in the kernel's trace: {path}: {error}"));
+            }
         }
     }
     let were_on = is_on();

@@ -212,7 +212,6 @@ impl Engine {
         let given = self.clock.now();
         let first_heap = buffers.first().map(|first| first.heap);
         let grant = self.reply(&plan, descriptor, buffers, reservation, millis(given))?;
-        self.pool.refill_soon();
         self.stats.count_rule(plan.rule);
         if let Some(heap) = first_heap {
             let answered = self.clock.now();

@@ -1,4 +1,4 @@
-//! Times the parts of a request (admission, ioctls) and marks them in the kernel's trace.
+//! What a request asks of the heaps: how long they took, how often the pool had it ready, marked in the kernel's trace.
 
 use crate::clock::{millis, Clock};
 use crate::pool::Pool;
@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-/// One request's.
+/// One request's. At its end it has made again what it took of what was ready.
 pub(crate) struct Parts<'p, H> {
     pool: &'p Pool<H>,
     clock: Clock,
@@ -40,7 +40,8 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Parts<'_, H> {
         self.asked_at.set(self.asked_at.get().map(|at| at.saturating_add(waited)));
     }
 
-    /// What heaps took, from the first that was asked to this time, at which the last had answered.
+    /// What heaps took, from the first that was asked to this time, at which the last had answered; with what is done between
+    /// two of them.
     pub(crate) fn ioctl(&self, answered: Duration) -> Duration {
         self.asked_at.get().map_or(Duration::ZERO, |asked| answered.saturating_sub(asked))
     }
@@ -62,6 +63,15 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Parts<'_, H> {
         let now = self.clock.now();
         self.asked_at.set(self.asked_at.get().or(Some(now)));
         ask(millis(now))
+    }
+}
+
+impl<H> Drop for Parts<'_, H> {
+    /// Also of a request that was refused after it took something. One that was refused before asks nobody to wake.
+    fn drop(&mut self) {
+        if self.asked_at.get().is_some() {
+            self.pool.refill_soon();
+        }
     }
 }
 

@@ -47,6 +47,14 @@ struct Metadata {
     held_until_ms: u64,
 }
 
+impl<H> Pool<H> {
+    /// A request took what is to be made again. Called at its end: a timer that is set on its way runs out before a slow
+    /// machine has replied, and the thread that fills then takes the processor from the reply.
+    pub fn refill_soon(&self) {
+        self.wakeup.wake_soon();
+    }
+}
+
 impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
     /// An empty one, for pixels within these bounds; without them for none. `wakeup` wakes whoever fills it.
     pub fn new(
@@ -90,12 +98,6 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
                 Err(_) => return,
             }
         }
-    }
-
-    /// A request took what is to be made again. Called at its end: a timer that is set on its way runs out before a slow
-    /// machine has replied, and the thread that fills then takes the processor from the reply.
-    pub fn refill_soon(&self) {
-        self.wakeup.wake_soon();
     }
 
     /// What pixels to make now; [`Pool::end_fill`] has to follow.

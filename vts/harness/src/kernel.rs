@@ -28,7 +28,7 @@ const TRIES: usize = 4;
 const MODULES: [&str; 2] = ["lib/modules", "usr/lib/modules"];
 /// From this release on cirrus shows no more than 800x600, and bochs takes dma-bufs of others.
 const BOCHS_SINCE: [u64; 2] = [6, 17];
-/// As arguments of QEMU, with the one mode of the camera's that it has not by itself.
+/// As arguments of QEMU, with 1280x720, which the camera has and bochs does not offer by itself.
 const BOCHS: [&str; 2] = ["-device", "bochs-display,xres=1280,yres=720"];
 
 /// A kernel to boot.

@@ -50,8 +50,8 @@ impl Switch {
     }
 }
 
-/// The tags in the property's value, a number as strtoull(3) reads it: atrace writes `0x…`, people do not always. What is none
-/// has none on, as for libcutils (AOSP `system/core/libcutils/trace-dev.inc`, `atrace_get_property`).
+/// The tags in the property's value, a number as strtoull(3) reads it: atrace writes `0x…`, people do not always. A value
+/// that is no number turns no tag on, as for libcutils (AOSP `system/core/libcutils/trace-dev.inc`, `atrace_get_property`).
 pub(super) fn read(value: &[u8]) -> u64 {
     let (digits, radix) = match value {
         [b'0', b'x' | b'X', digits @ ..] => (digits, 16),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::parts::Parts;
 use crate::tests::failure;
 use gralloc_buffer::METADATA_BYTES;
 use heaps_config::policy::PoolBounds;
@@ -120,4 +121,18 @@ fn pressure_takes_metadata_too_and_no_page_is_made_for_a_while() {
     assert_eq!(ready_of(&pool), (2, 0), "a carve-out's memory is its own");
     assert!(pool.allocate_metadata(SYSTEM, METADATA_BYTES, &name()).is_ok(), "from the heap itself");
     assert!(!pool.relieve(), "nothing was left");
+}
+
+#[test]
+fn request_that_took_something_wakes_who_refills_at_its_end_whether_or_not_it_was_served() {
+    let pool = pool();
+    let parts = Parts::begin(&pool, pool.clock);
+    assert!(parts.allocate(SYSTEM, FRAME, &name()).is_ok());
+    assert_eq!(parts.pool_hits(), 1);
+    *pool.heaps.0.lock().unwrap() = Some((SYSTEM, libc::ENOMEM));
+    assert!(parts.allocate(SYSTEM, 3 * FRAME, &name()).is_ok(), "after what was ready is given back");
+    pool.wakeup.sleep(|timer| {
+        drop(parts);
+        timer.wait(None).unwrap();
+    });
 }

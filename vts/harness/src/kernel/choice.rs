@@ -72,7 +72,7 @@ impl Choice {
         }
     }
 
-    /// Writes down a package's name, and removes the packages that no choice names any more.
+    /// Writes down a package's name, and removes the packages that no choice names any more; none where one cannot be read.
     fn take(&self, name: &str) -> Result<()> {
         fs::write(&self.file, name).at(self.file.display())?;
         let folder = self.file.parent().unwrap_or(Path::new("."));
@@ -83,7 +83,8 @@ impl Choice {
             if name.starts_with(PREFIX) {
                 packages.push((name, entry.path()));
             } else if name.starts_with(NAME) {
-                chosen.extend(name_in(&entry.path()));
+                let file = entry.path();
+                chosen.push(fs::read_to_string(&file).at(file.display())?.trim().to_owned());
             }
         }
         for (_, path) in packages.iter().filter(|(name, _)| !chosen.contains(name)) {

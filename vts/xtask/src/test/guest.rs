@@ -207,7 +207,8 @@ pub(super) fn run(context: &Context, machine: &MachineArgs, choice: &Choice, rep
 /// Ends a guest, whose service has to have outlived every test.
 pub(super) fn end(context: &Context, guest: Guest, report: &mut Report) -> Result<()> {
     let lost = guest.lost();
-    report.add(lost.iter().map(|what| service_lost(what)).collect());
+    let place = format!("{GUEST}{} as uid {}", guest.facts().kernel(), service_identity().uid);
+    report.add(lost.iter().map(|what| service_lost(&place, what)).collect());
     if report.has_failures() {
         context.progress.step(format_args!("guest's logs: {}", guest.keep_logs().display()));
     }
@@ -230,10 +231,10 @@ fn in_guest(program: &TestProgram) -> String {
 }
 
 /// The guest's service has to outlive every test.
-fn service_lost(what: &str) -> Outcome {
+fn service_lost(place: &str, what: &str) -> Outcome {
     Outcome {
         program: "guest".to_owned(),
-        place: "guest".to_owned(),
+        place: place.to_owned(),
         test: what.to_owned(),
         verdict: crate::report::Verdict::Failed,
     }
