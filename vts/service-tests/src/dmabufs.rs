@@ -2,6 +2,7 @@
 
 use crate::{wait_for, SOON};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 /// How many dma-bufs the kernel has, and their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,10 +16,34 @@ pub struct Census {
 /// The name of a buffer that a service keeps ready and that is nobody's yet.
 pub const READY: &str = "gralloc-ready";
 
-/// Counts the kernel's dma-bufs, without those that services keep ready: these come and go by themselves. `None` where
-/// debugfs has no list (no dma-bufs, or not root).
+/// The name of a page of metadata: a buffer's, or one that a service keeps for its next request.
+pub const METADATA: &str = "gralloc-metadata";
+
+/// Counts the kernel's dma-bufs, without those that services keep ready, pixels and pages of metadata: these come and go by
+/// themselves, go when memory runs short and come again with a request. `None` where debugfs has no list (no dma-bufs, or not
+/// root).
 pub fn census() -> Option<Census> {
-    count(|name| name != READY)
+    let all = count(|name| name != READY)?;
+    let kept = kept_metadata();
+    Some(Census { count: all.count.saturating_sub(kept.count), bytes: all.bytes.saturating_sub(kept.bytes) })
+}
+
+/// Pages of metadata that are open in services, the processes that have a heap's node open: a buffer's are in its clients alone.
+fn kept_metadata() -> Census {
+    let mut kept = Census { count: 0, bytes: 0 };
+    for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        // No process, or one that has ended.
+        let Ok(fds) = std::fs::read_dir(process.path().join("fd")) else { continue };
+        let fds = fds.flatten().filter_map(|fd| Some((fd.path(), std::fs::read_link(fd.path()).ok()?)));
+        let fds: Vec<(PathBuf, PathBuf)> = fds.collect();
+        if fds.iter().any(|(_, target)| target.starts_with("/dev/dma_heap")) {
+            for (fd, _) in fds.iter().filter(|(_, target)| target.to_string_lossy().contains(METADATA)) {
+                kept.count += 1;
+                kept.bytes += std::fs::metadata(fd).map_or(0, |file| file.len());
+            }
+        }
+    }
+    kept
 }
 
 /// Counts what services keep ready.

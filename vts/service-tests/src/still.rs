@@ -1,6 +1,6 @@
 //! That nothing is left behind: fds, dma-bufs and memory at a quiet moment, and again afterwards.
 
-use crate::dmabufs::{census, Census, READY};
+use crate::dmabufs::{census, Census, METADATA, READY};
 use crate::process::{fds, own_fds, private_bytes};
 use crate::service::Subject;
 use crate::{wait_for, SOON};
@@ -74,6 +74,16 @@ impl<'s> Still<'s> {
     }
 }
 
+/// How many pages of metadata a service keeps for its next requests at most.
+const METADATA_PAGES: usize = 32;
+
+/// Takes a service's pages of metadata out of what it holds, as [`census`] does. More than it ever keeps are a left-over.
+fn without_metadata(held: &mut BTreeMap<i32, String>) {
+    let pages = held.iter().filter(|(_, target)| target.contains(METADATA)).map(|(fd, _)| *fd).take(METADATA_PAGES);
+    let pages: Vec<i32> = pages.collect();
+    held.retain(|fd, _| !pages.contains(fd));
+}
+
 impl Moment {
     fn now(subject: &Subject) -> Moment {
         let targets = |fds: BTreeMap<i32, String>| {
@@ -84,6 +94,7 @@ impl Moment {
         let mut held = fds(subject.pid());
         // What the pool keeps ready comes and goes by itself; it is nobody's left-over.
         held.retain(|_, target| !target.contains(READY));
+        without_metadata(&mut held);
         let buffers = census();
         Moment { service: targets(held), client: targets(own_fds()), buffers }
     }

@@ -10,6 +10,7 @@ use anyhow::{ensure, Context as _, Result};
 use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{Connection, DescriptorBuilder, Transport};
 use serde_json::{json, Value};
+use service_tests::dmabufs::{METADATA, READY};
 
 /// What was killed so far, and whether the trace is on.
 #[derive(Default)]
@@ -69,13 +70,14 @@ impl Sampler {
         let mut times: Vec<u64> = lines.iter().filter_map(|line| line.parse().ok()).collect();
         times.sort_unstable();
         let count = |word: &str| lines.iter().filter(|line| *line == word).count();
+        let (fds, ready) = fds(&pid)?;
         Ok(json!({
             "phase": phase,
             "second": self.begin.elapsed().as_secs_f64(),
             "pid": pid.parse::<u32>().context("the service does not run")?,
             "rss_kib": rss_kib(&pid)?,
-            "fds": fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
-            "dma_bufs": dma_bufs(),
+            "fds": fds,
+            "dma_bufs": dma_bufs().map(|all| all.saturating_sub(ready)),
             "live_bytes": dump.pointer("/all/live_bytes").and_then(Value::as_u64).context("no live_bytes in the dump")?,
             "service_refusals": refusals,
             "calls": times.len(),
@@ -96,6 +98,17 @@ fn dump() -> Result<Value> {
 
 fn part(sorted: &[u64], hundredths: usize) -> Option<u64> {
     sorted.get(sorted.len() * hundredths / 100).copied()
+}
+
+/// Fds of a process, and beside them those of buffers that a service keeps ready: these go when memory runs short, and come again.
+fn fds(pid: &str) -> Result<(u64, u64)> {
+    let (mut fds, mut ready) = (0, 0);
+    for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
+        // One that was closed meanwhile leads nowhere.
+        let target = fs::read_link(entry?.path()).unwrap_or_default().display().to_string();
+        *if [METADATA, READY].iter().any(|name| target.contains(name)) { &mut ready } else { &mut fds } += 1;
+    }
+    Ok((fds, ready))
 }
 
 fn rss_kib(pid: &str) -> Result<u64> {
