@@ -2,7 +2,9 @@
 //!
 //! Watches are IN_ONESHOT: the kernel takes a watch down with its first event, so the buffer's inode does not outlive its
 //! memory. It does so also when the event queue is full and the event is dropped; that is why a comparison with fdinfo
-//! after an overflow finds exactly the buffers that are gone (`inotify_handle_inode_event`, v6.12).
+//! after an overflow finds exactly the buffers that are gone (`inotify_handle_inode_event`, v6.12). One thing it does not find:
+//! where the kernel has no memory for the event itself, it says that events were dropped and leaves the watch, so that such a
+//! buffer stays on the account until the service ends. It takes some hundred bytes, which kernels find unless told to fail.
 
 use super::{fdinfo, hex_field, shrink, Released, Tag};
 use crate::error::Error;
