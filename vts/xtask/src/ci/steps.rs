@@ -161,7 +161,7 @@ pub(super) fn sepolicy(context: &Context) -> Result<Finding> {
 /// The SELinux rules, enforced in a guest.
 pub(super) fn selinux(context: &Context, machine: &MachineArgs) -> Result<Finding> {
     selinux::step(context, machine)?;
-    Ok(Finding::Passed(": the demo without a denial, an app with its two".to_owned()))
+    Ok(Finding::Passed(": the demo without a denial, an app with its three".to_owned()))
 }
 
 /// The device's crates for phones.
