@@ -1,8 +1,8 @@
 //! The kernel's own list of dma-bufs, in debugfs.
 
+use crate::process::fds_in;
 use crate::{wait_for, SOON};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 
 /// How many dma-bufs the kernel has, and their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +32,11 @@ pub fn census() -> Option<Census> {
 fn kept_metadata() -> Census {
     let mut kept = Census { count: 0, bytes: 0 };
     for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        // No process, or one that has ended.
-        let Ok(fds) = std::fs::read_dir(process.path().join("fd")) else { continue };
-        let fds = fds.flatten().filter_map(|fd| Some((fd.path(), std::fs::read_link(fd.path()).ok()?)));
-        let fds: Vec<(PathBuf, PathBuf)> = fds.collect();
-        if fds.iter().any(|(_, target)| target.starts_with("/dev/dma_heap")) {
-            for (fd, _) in fds.iter().filter(|(_, target)| target.to_string_lossy().contains(METADATA)) {
+        let Ok(fds) = fds_in(&process.path()) else { continue };
+        if fds.values().any(|target| target.starts_with("/dev/dma_heap")) {
+            for (fd, _) in fds.iter().filter(|(_, target)| target.contains(METADATA)) {
                 kept.count += 1;
-                kept.bytes += std::fs::metadata(fd).map_or(0, |file| file.len());
+                kept.bytes += std::fs::metadata(process.path().join(format!("fd/{fd}"))).map_or(0, |file| file.len());
             }
         }
     }

@@ -3,17 +3,27 @@
 use procfs::process::Process;
 use rustix::process::{getrlimit, prlimit, Pid, Resource, Rlimit};
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 
 /// The open fds of a process and where they lead, as /proc shows them.
 pub fn fds(pid: i32) -> BTreeMap<i32, String> {
+    fds_in(Path::new(&format!("/proc/{pid}"))).unwrap()
+}
+
+/// The same of a process's folder in /proc.
+///
+/// # Errors
+/// It is none, or the process has ended.
+pub fn fds_in(process: &Path) -> io::Result<BTreeMap<i32, String>> {
     let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
+    for entry in std::fs::read_dir(process.join("fd"))?.flatten() {
         let number = entry.file_name().to_string_lossy().parse().unwrap();
         // One that is closed meanwhile is not open.
         let Ok(target) = std::fs::read_link(entry.path()) else { continue };
         found.insert(number, target.display().to_string());
     }
-    found
+    Ok(found)
 }
 
 /// This process's open fds, without the one that listing them takes.

@@ -26,7 +26,7 @@ impl Choice {
     /// What was chosen in the folder for a series, or for none.
     pub(super) fn of(folder: &Path, series: Option<&str>) -> Self {
         let file = folder.join(series.map_or_else(|| NAME.to_owned(), |series| format!("{NAME}-{series}")));
-        let kept = name_in(&file).and_then(|name| {
+        let kept = name_in(&file).ok().and_then(|name| {
             let kernel = Kernel::from_unpacked(&folder.join(&name)).ok()?;
             Some((name, kernel))
         });
@@ -83,8 +83,7 @@ impl Choice {
             if name.starts_with(PREFIX) {
                 packages.push((name, entry.path()));
             } else if name.starts_with(NAME) {
-                let file = entry.path();
-                chosen.push(fs::read_to_string(&file).at(file.display())?.trim().to_owned());
+                chosen.push(name_in(&entry.path())?);
             }
         }
         for (_, path) in packages.iter().filter(|(name, _)| !chosen.contains(name)) {
@@ -94,8 +93,8 @@ impl Choice {
     }
 }
 
-fn name_in(file: &Path) -> Option<String> {
-    fs::read_to_string(file).ok().map(|name| name.trim().to_owned())
+fn name_in(file: &Path) -> Result<String> {
+    Ok(fs::read_to_string(file).at(file.display())?.trim().to_owned())
 }
 
 /// A failure of network, disk or machine: another kernel would meet it too.

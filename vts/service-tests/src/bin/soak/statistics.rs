@@ -1,6 +1,7 @@
 //! The service's statistics at one moment: from /proc, debugfs, its own dump, and its clients.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::Receiver;
 use std::thread;
@@ -11,6 +12,7 @@ use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{Connection, DescriptorBuilder, Transport};
 use serde_json::{json, Value};
 use service_tests::dmabufs::{METADATA, READY};
+use service_tests::process::fds_in;
 
 /// What was killed so far, and whether the trace is on.
 #[derive(Default)]
@@ -70,14 +72,16 @@ impl Sampler {
         let mut times: Vec<u64> = lines.iter().filter_map(|line| line.parse().ok()).collect();
         times.sort_unstable();
         let count = |word: &str| lines.iter().filter(|line| *line == word).count();
-        let (fds, ready) = fds(&pid)?;
+        let process = Path::new("/proc").join(&pid);
+        let (ready, fds): (Vec<String>, Vec<String>) =
+            fds_in(&process)?.into_values().partition(|target| is_kept_ready(target));
         Ok(json!({
             "phase": phase,
             "second": self.begin.elapsed().as_secs_f64(),
             "pid": pid.parse::<u32>().context("the service does not run")?,
             "rss_kib": rss_kib(&pid)?,
-            "fds": fds,
-            "dma_bufs": dma_bufs().map(|all| all.saturating_sub(ready)),
+            "fds": fds.len(),
+            "dma_bufs": dma_bufs().map(|all| all.saturating_sub(u64::try_from(ready.len()).unwrap_or(0))),
             "live_bytes": dump.pointer("/all/live_bytes").and_then(Value::as_u64).context("no live_bytes in the dump")?,
             "service_refusals": refusals,
             "calls": times.len(),
@@ -100,15 +104,9 @@ fn part(sorted: &[u64], hundredths: usize) -> Option<u64> {
     sorted.get(sorted.len() * hundredths / 100).copied()
 }
 
-/// Fds of a process, and beside them those of buffers that a service keeps ready: these go when memory runs short, and come again.
-fn fds(pid: &str) -> Result<(u64, u64)> {
-    let (mut fds, mut ready) = (0, 0);
-    for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
-        // One that was closed meanwhile leads nowhere.
-        let target = fs::read_link(entry?.path()).unwrap_or_default().display().to_string();
-        *if [METADATA, READY].iter().any(|name| target.contains(name)) { &mut ready } else { &mut fds } += 1;
-    }
-    Ok((fds, ready))
+/// Of what a service has open, what it keeps for its next requests: that goes when memory runs short, and comes again.
+fn is_kept_ready(target: &str) -> bool {
+    [METADATA, READY].iter().any(|name| target.contains(name))
 }
 
 fn rss_kib(pid: &str) -> Result<u64> {
