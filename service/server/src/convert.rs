@@ -68,6 +68,7 @@ pub fn statistics(statistics: Statistics) -> aidl::AllocatorStatistics {
         accounting: _,
         accounting_means: _,
         problems: _,
+        scan_pending: _,
         watches: _,
         limits: _,
         rules: _,

@@ -64,10 +64,10 @@ pub(crate) fn hold_thread(engine: &Engine) -> io::Result<Held<'_>> {
     engine.releases().threads().hold(Holder::Dump).ok_or_else(|| io::ErrorKind::WouldBlock.into())
 }
 
-/// Everything of this moment but the single buffers, all releases that have happened booked.
+/// Everything of this moment but the single buffers, all releases that have happened booked, or said not to be.
 pub(crate) fn statistics(engine: &Engine) -> Statistics {
-    engine.settle();
-    collect::statistics(engine)
+    let settled = engine.settle();
+    collect::statistics(engine, settled)
 }
 
 /// One page of the single buffers: see [`Buffers::page`].

@@ -167,8 +167,8 @@ impl Engine {
     }
 
     /// Books releases that have happened, before statistics are read: see [`Tracker::settle`].
-    pub fn settle(&self) {
-        self.releases.settle(Asker::Statistics);
+    pub fn settle(&self) -> bool {
+        self.releases.settle(Asker::Statistics)
     }
 
     /// `isSupported`: true exactly when the plan stands, given the heaps that exist now, and the machine has the memory.
@@ -299,7 +299,10 @@ impl Engine {
             ledger: &self.ledger,
             heaps: parts,
             gauge: &self.gauge,
-            settle: &|| parts.wait_for_releases(|| self.releases.settle(Asker::Client(client.uid))),
+            settle: &|| {
+                // In time or not: what is booked by then decides.
+                parts.wait_for_releases(|| self.releases.settle(Asker::Client(client.uid)));
+            },
             now_ms,
         };
         let allocate = || allocate(plan, count, &descriptor.name, client, &resources);

@@ -31,7 +31,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Parts<'_, H> {
     }
 
     /// Waits until releases are booked.
-    pub(crate) fn wait_for_releases(&self, wait: impl FnOnce()) {
+    pub(crate) fn wait_for_releases(&self, wait: impl FnOnce() -> bool) {
         let _slice = trace::slice("wait for releases");
         let begun = self.clock.now();
         wait();

@@ -130,11 +130,9 @@ impl Releases {
         self.tracker.get()
     }
 
-    /// Books releases that have happened: see [`Tracker::settle`].
-    pub fn settle(&self, asker: Asker) {
-        if let Some(tracker) = self.tracker.get() {
-            tracker.settle(asker);
-        }
+    /// Books releases that have happened: see [`Tracker::settle`]. Nothing is booked, or missing, before it runs.
+    pub fn settle(&self, asker: Asker) -> bool {
+        self.tracker.get().map_or(true, |tracker| tracker.settle(asker))
     }
 
     /// So many buffers were given out without a watch.

@@ -164,15 +164,15 @@ impl Tracker {
     }
 
     /// Books every release that happened before the call, as far as events tell of them; of the rest those that a scan finds,
-    /// if this thread may wait for one.
-    pub fn settle(&self, asker: Asker) {
+    /// if this thread may wait for one. False when there was none in time.
+    pub fn settle(&self, asker: Asker) -> bool {
         if self.watch.fd().is_some() {
             self.book_events();
             if self.watch.to_scan() == 0 {
-                return;
+                return true;
             }
         }
-        self.scans.wait(asker, (self.timeout)(asker), || self.wakeup.wake_now());
+        self.scans.wait(asker, (self.timeout)(asker), || self.wakeup.wake_now())
     }
 
     /// What the maintenance thread does: adds the watches that wait, reads events, scans when that is due.

@@ -1,6 +1,7 @@
 //! What the service's own dump says, as JSON.
 
 use crate::client::Client;
+use crate::{wait_for, SOON};
 use serde_json::Value;
 
 /// One dump.
@@ -8,10 +9,14 @@ use serde_json::Value;
 pub struct Dump(pub Value);
 
 impl Dump {
-    /// Takes one.
+    /// Takes one in which all releases are booked: on a busy machine one may come before its scan, and says so.
     pub fn of(client: &Client) -> Dump {
-        let text = client.dump(&["--json"]);
-        Dump(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}")))
+        let taken = || {
+            let text = client.dump(&["--json"]);
+            let dump: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+            (dump["scan_pending"] == false).then_some(Dump(dump))
+        };
+        wait_for(SOON, taken).expect("a dump that is no older than a scan")
     }
 
     /// A number at a path of keys such as `/all/live_bytes`; 0 when the last key is absent.

@@ -16,7 +16,8 @@ use heaps_config::policy::{Limits, Rule};
 use heaps_config::Policy;
 use std::iter::repeat;
 
-pub(super) fn statistics(engine: &Engine) -> Statistics {
+/// `settled`: all releases that have happened are booked.
+pub(super) fn statistics(engine: &Engine, settled: bool) -> Statistics {
     let policy = engine.policy();
     let snapshot = engine.ledger().statistics();
     let now_ms = engine.now_ms();
@@ -61,6 +62,7 @@ pub(super) fn statistics(engine: &Engine) -> Statistics {
         releases_seen_through: watches.first().map(|watch| watch.source.clone()),
         watches,
         untracked_buffers: engine.releases().untracked(),
+        scan_pending: !settled,
         requests: counts.requests,
         refusals: counts.refusals.into_iter().map(|(cause, count)| (cause.to_owned(), count)).collect(),
         memory: MemoryStatistics { available_bytes, reserve_bytes },

@@ -53,6 +53,12 @@ fn releases(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     if dump.untracked_buffers > 0 {
         writeln!(out, "! untracked buffers may live and are in no live statistics: they could not be watched")?;
     }
+    if dump.scan_pending {
+        writeln!(
+            out,
+            "! no scan of the watched buffers came in time: what was released last is still counted as live"
+        )?;
+    }
     Ok(())
 }
 

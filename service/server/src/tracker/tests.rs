@@ -93,8 +93,9 @@ fn thread_that_asks_at_a_budget_scans_nothing_itself() {
     let kept = request(&tracker, 1).unwrap();
     tracker.tend();
     drop(kept);
-    // Nobody maintains: the one that asks is refused by the account of before, after its timeout.
+    // Nobody maintains: the one that asks is refused by the account of before, after its timeout, and a dump says so.
     assert!(request(&tracker, 1).is_err());
+    assert!(!tracker.settle(Asker::Statistics));
     assert_eq!(tracker.watch.to_scan(), 1, "it has not scanned");
     tracker.tend();
     assert!(request(&tracker, 1).is_ok());

@@ -61,6 +61,14 @@ fn pixels(client: &Client, count: usize) -> Vec<OwnedFd> {
     kept
 }
 
+/// Pixels of so many buffers of a page in the place of others that were let go. Who asks for them waits for the scan that sees
+/// those go, and is refused where a busy machine has that take longer than anybody is kept waiting: that client asks again.
+fn granted(client: &Client, name: &str, count: i32) -> Vec<OwnedFd> {
+    let granted = wait_for(SOON, || client.allocate(&blob(name, 4096), count).ok());
+    let buffers = granted.expect("the place of what was let go").buffers;
+    buffers.into_iter().map(|buffer| buffer.pixels).collect()
+}
+
 fn resident_bytes(service: &Service) -> u64 {
     Process::new(service.pid()).unwrap().status().unwrap().vmrss.unwrap() * 1024
 }
@@ -110,9 +118,7 @@ fn ten_thousand_buffers_are_accounted_for_one_by_one() -> Verdict {
     }
     assert_eq!(client.refusal(&blob("one more", 4096), 1).error(), NO_RESOURCES);
     drop(kept.swap_remove(MANY / 2));
-    // Where releases are found by a scan, a release is learnt of after it.
-    let one_more = wait_for(SOON, || client.allocate(&blob("one more", 4096), 1).ok());
-    kept.extend(one_more.expect("the place of the buffer that was let go").buffers.into_iter().map(|one| one.pixels));
+    kept.extend(granted(&client, "one more", 1));
     assert_eq!(client.refusal(&blob("two more", 4096), 1).error(), NO_RESOURCES);
     drop(kept);
     let dump = service.dump();
@@ -201,7 +207,7 @@ fn epoll_takes_what_inotify_has_no_watch_for() -> Verdict {
     for at in [199, 0, 100] {
         assert_eq!(client.refusal(&blob("more", 4096), 1).error(), NO_RESOURCES);
         drop(kept.swap_remove(at));
-        kept.push(client.one(&blob("more", 4096)).pixels);
+        kept.extend(granted(&client, "more", 1));
     }
     drop(kept);
     assert_eq!(service.dump().number("/all/live_bytes"), 0);
@@ -254,14 +260,12 @@ fn epoll_alone_frees_a_budget_at_the_last_reference() -> Verdict {
         assert_eq!(client.refusal(&blob("eleventh", 4096), 1).error(), NO_RESOURCES);
         let mut holder = service_tests::helper::hold(kept.pop().unwrap());
         drop(kept);
-        // Nine are free at once, the tenth when the other process goes. Who asks meanwhile waits for the scan that sees it, and is
-        // refused where a slow machine has that take longer than anybody is kept waiting: that client asks again.
-        let granted = |name, count| wait_for(SOON, || client.allocate(&blob(name, 4096), count).ok()).unwrap();
-        let beside = granted("beside", 9);
+        // Nine are free at once, the tenth when the other process goes.
+        let beside = granted(&client, "beside", 9);
         assert_eq!(client.refusal(&blob("tenth", 4096), 1).error(), NO_RESOURCES);
         holder.kill().unwrap();
         holder.wait().unwrap();
-        drop((beside, granted("tenth", 1)));
+        drop((beside, granted(&client, "tenth", 1)));
     }
     still.assert_nothing_left();
     assert_eq!(service.dump().number("/all/live_bytes"), 0);
