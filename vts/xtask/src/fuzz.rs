@@ -18,6 +18,8 @@ use crate::toolchain;
 
 /// The targets of `fuzz_targets`.
 const TARGETS: [&str; 7] = ["plan", "policy", "handle", "metadata", "import", "parcel", "calls"];
+/// Which of them the program in vts/fuzz/libfuzzer runs.
+const TARGET: &str = "FUZZ_TARGET";
 /// How the targets are built: a profile of vts/fuzz/libfuzzer/Cargo.toml.
 const PROFILE: &str = "release";
 /// Longest input. Metadata, the longest that is real, stays below.
@@ -107,7 +109,7 @@ fn fuzz_all(context: &Context, targets: &[String], seconds: u64, pack: bool) -> 
     )?;
     let inputs = context.target.join("fuzz/inputs");
     fuzz_inputs(context, &["unpack".as_ref(), inputs.as_os_str()])?;
-    let programs = built.join(format!("{}-unknown-linux-gnu/{PROFILE}", std::env::consts::ARCH));
+    let program = built.join(format!("{}-unknown-linux-gnu/{PROFILE}/fuzz_libfuzzer", std::env::consts::ARCH));
     let one = |target: &String| {
         let folders = Folders {
             work: context.target.join("fuzz/corpus").join(target),
@@ -115,11 +117,10 @@ fn fuzz_all(context: &Context, targets: &[String], seconds: u64, pack: bool) -> 
             kept: inputs.join("kept").join(target),
             seeds: inputs.join("seeds"),
         };
-        let program = programs.join(format!("fuzz-{target}"));
         let run = fuzz(context, target, &program, &folders, seconds)?;
         if pack && run.passed {
             let small = context.target.join("fuzz/small").join(target);
-            smallest(&program, &folders, &small)?;
+            smallest(target, &program, &folders, &small)?;
             fuzz_inputs(context, &["pack".as_ref(), target.as_ref(), small.as_os_str()])?;
         }
         Ok(run)
@@ -154,6 +155,7 @@ fn fuzz(context: &Context, target: &str, program: &Path, folders: &Folders, seco
     context.progress.step(format_args!("fuzzing {target} for {seconds} s"));
     let before = children_seconds()?;
     let mut child = Command::new(program)
+        .env(TARGET, target)
         .args([format!("-max_total_time={seconds}"), format!("-max_len={MAX_BYTES}")])
         // The service and the mapper log what they refuse; libFuzzer's own words still come out.
         .args(["-close_fd_mask=2", "-print_final_stats=1", "-rss_limit_mb=3000"])
@@ -185,12 +187,13 @@ fn children_seconds() -> Result<f64> {
 }
 
 /// Leaves the smallest set with the same coverage in `small`.
-fn smallest(program: &Path, folders: &Folders, small: &Path) -> Result<()> {
+fn smallest(target: &str, program: &Path, folders: &Folders, small: &Path) -> Result<()> {
     let Folders { work, kept, seeds, .. } = folders;
     let _may_be_absent = std::fs::remove_dir_all(small);
     std::fs::create_dir_all(small).with_context(|| small.display().to_string())?;
     run_visible(
         Command::new(program)
+            .env(TARGET, target)
             .args(["-merge=1", "-max_len=1024", "-close_fd_mask=2"])
             .arg(small)
             .args([work, kept, seeds]),

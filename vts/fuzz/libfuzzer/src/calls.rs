@@ -1,5 +1,0 @@
-//! libFuzzer around `fuzz_targets::calls`.
-
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::calls(bytes));
