@@ -74,7 +74,9 @@ fn hold_then_release_returns_to_zero_and_keeps_the_high_water_mark() {
     // 100 bytes are a page, its metadata another.
     assert_eq!(snapshot.all.account.live_bytes, 2 * PAGE);
     assert_eq!(snapshot.heaps[0].live_bytes, 2 * PAGE, "both are in this heap");
-    assert_eq!(ledger.buffers().count(), 1);
+    assert_eq!((ledger.live_bytes(SYSTEM), ledger.live_bytes(CAMERA)), (2 * PAGE, 0));
+    ledger.note_inode(ticket, 5);
+    assert_eq!(ledger.buffers().map(|entry| entry.inode).collect::<Vec<_>>(), [short_inode(5)]);
     ledger.release(ticket);
     ledger.release(ticket);
     let snapshot = ledger.statistics();
@@ -83,6 +85,22 @@ fn hold_then_release_returns_to_zero_and_keeps_the_high_water_mark() {
     assert_eq!(snapshot.all.account.high_water_bytes, 2 * PAGE);
     assert_eq!(snapshot.all.account.total_buffers, 1);
     assert_eq!(ledger.buffers().count(), 0);
+}
+
+#[test]
+fn heaps_hold_when_empty_what_their_budgets_hold_to_the_page() {
+    let mut policy = policy();
+    policy.heaps[1].budget_bytes = Some(4 * PAGE);
+    let holds = |policy: &Policy, heap, bytes, count| {
+        Ledger::new(Arc::new(policy.clone()), PAGE).holds_when_empty([heap].into_iter(), sizes(bytes, count))
+    };
+    assert!(holds(&policy, CAMERA, PAGE, 4) && !holds(&policy, CAMERA, PAGE, 5) && holds(&policy, SYSTEM, PAGE, 5));
+    // The metadata's own heap: a page each, in all that the heap gives.
+    policy.heaps[0].budget_bytes = Some(4 * PAGE);
+    assert!(holds(&policy, CAMERA, PAGE, 4), "its metadata uses the other's budget up");
+    assert!(holds(&policy, SYSTEM, PAGE, 2) && !holds(&policy, SYSTEM, PAGE, 3));
+    policy.heaps[0].budget_bytes = Some(3 * PAGE);
+    assert!(!holds(&policy, CAMERA, PAGE, 4), "there is no room for its metadata");
 }
 
 #[test]

@@ -30,6 +30,16 @@ fn carve_out_with_room_gives_although_the_machine_is_short_of_memory() {
 }
 
 #[test]
+fn metadata_in_a_carve_out_too_asks_nothing_of_the_machines_memory() {
+    let mut policy = Policy::clone(ledger().policy());
+    policy.heaps[0].system_memory = false;
+    let ledger = Ledger::new(Arc::new(policy), PAGE);
+    let none = gauge(0);
+    hold_in(&ledger, CAMERA, MIB, &none).unwrap();
+    assert_eq!(none.reads.get(), 0);
+}
+
+#[test]
 fn metadata_beside_a_carve_out_still_asks() {
     let ledger = ledger();
     let refused = hold_in(&ledger, CAMERA, 16 * MIB, &gauge(8 * MIB + PAGE - 1)).unwrap_err();
