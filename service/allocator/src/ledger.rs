@@ -419,7 +419,7 @@ impl Reservation<'_> {
                 pid,
                 usage,
                 born_ms,
-                name,
+                name: name.bytes().into(),
                 format,
                 parts,
                 inode: 0,

@@ -49,7 +49,7 @@ pub fn released(ledger: &Ledger, entry: &Entry) {
     if !trace::is_on() {
         return;
     }
-    let Entry { id, heap, bytes, uid, name, .. } = entry;
+    let (Entry { id, heap, bytes, uid, .. }, name) = (entry, entry.shown_name());
     let heap_name = ledger.policy().heap_name(*heap);
     trace::instant(format_args!("released id={id:#x} heap={heap_name} bytes={bytes} uid={uid} name={name}"));
     live_bytes(ledger, *heap);

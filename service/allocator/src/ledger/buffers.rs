@@ -2,9 +2,9 @@
 
 use super::{BufferKey, MAX_TRACKED};
 use gralloc_buffer::usage::Usage;
-use gralloc_buffer::BufferName;
 use heaps_config::policy::HeapId;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Bound;
 
 /// A held buffer: what [`super::Ledger::release`] is told. Tickets are counted up, so that the ticket of a buffer that was
@@ -43,8 +43,9 @@ pub struct Entry {
     pub usage: Usage,
     /// Milliseconds of the service's clock when it was given out.
     pub born_ms: u64,
-    /// The client's name for it.
-    pub name: BufferName,
+    /// The client's name for it: hostile bytes, without their terminator. As long as they are: most are far shorter than they
+    /// may be.
+    pub name: Box<[u8]>,
     /// The requested format: `Policy::format_at`.
     pub format: u16,
     /// Releases that are still to come before it counts as gone.
@@ -63,6 +64,11 @@ impl Entry {
     /// Bytes in the metadata heap: the shared metadata with the reserved region.
     pub fn metadata_bytes(&self) -> u64 {
         self.bytes.saturating_sub(self.heap_bytes)
+    }
+
+    /// The name escaped, as [`gralloc_buffer::BufferName`] is shown.
+    pub fn shown_name(&self) -> impl fmt::Display + '_ {
+        self.name.escape_ascii()
     }
 }
 
@@ -139,7 +145,7 @@ mod tests {
             pid: i32::MIN,
             usage: Usage(1 << 63 | 1),
             born_ms: u64::MAX,
-            name: BufferName::from_text("frame"),
+            name: (*b"frame").into(),
             format: u16::MAX,
             parts,
             inode: 0,

@@ -3,7 +3,7 @@
 
 use gralloc_allocator::ledger::{Entry, Ledger};
 use gralloc_allocator::statistics::{BufferStatistics, LeakGroup, Leaks, ProcessStatistics};
-use gralloc_buffer::{BufferName, Usage};
+use gralloc_buffer::Usage;
 use heaps_config::Policy;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use std::collections::{BTreeMap, BinaryHeap};
@@ -38,8 +38,8 @@ impl Serialize for Buffers<'_> {
 pub(super) enum Text<'a> {
     /// A heap's or a format's.
     Name(&'a str),
-    /// A client's name for a buffer.
-    Buffer(&'a BufferName),
+    /// The client's name for a buffer.
+    Buffer(&'a Entry),
     /// In words.
     Usage(Usage),
     /// The number of a format that has no name.
@@ -106,7 +106,7 @@ impl<'a> Buffers<'a> {
         let format_name = self.policy.format_of_value(format);
         BufferStatistics {
             id: entry.id,
-            name: Text::Buffer(&entry.name).into(),
+            name: Text::Buffer(entry).into(),
             heap: Text::Name(self.policy.heap_name(entry.heap)).into(),
             bytes: entry.bytes,
             usage: Text::Usage(entry.usage).into(),
@@ -125,7 +125,7 @@ impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Text::Name(name) => fmt::Display::fmt(name, f),
-            Text::Buffer(name) => fmt::Display::fmt(name, f),
+            Text::Buffer(entry) => fmt::Display::fmt(&entry.shown_name(), f),
             Text::Usage(usage) => fmt::Display::fmt(usage, f),
             Text::Format(value) => write!(f, "{value:#x}"),
         }
