@@ -55,7 +55,7 @@ pub(super) const GROUPS: &[Group] = &[
         name: "handle",
         files: &["service/buffer/src/handle/decode.rs", "service/buffer/src/handle/fields.rs"],
         packages: &["gralloc_buffer"],
-        tests: &["--lib", "--test=golden", "--test=properties"],
+        tests: &["--lib", "--test=golden", "--test=properties", "--test=vendor_handles"],
     },
     Group {
         name: "import",
