@@ -92,7 +92,8 @@ fn what_is_no_yuv_420_of_8_bits_is_no_ycbcr_420_888() {
         assert_eq!(decoded(&vendors), Ok(vendors));
     };
     let alone = plane(&[part(Cb, 0, 8)], 1, 2, 2);
-    let packed = PlaneShape { components: Components::new(&[part(Y, 0, -1)]), group_samples: 4, group_bytes: 5, ..luma() };
+    let packed =
+        PlaneShape { components: Components::new(&[part(Y, 0, -1)]), group_samples: 4, group_bytes: 5, ..luma() };
     wrong(Layout::Vendor, &[luma()]);
     wrong(Layout::Vendor, &[alone, chroma()]);
     wrong(Layout::Vendor, &[plane(&[part(Y, 0, 10)], 2, 1, 1), chroma()]);
@@ -134,4 +135,55 @@ fn sizes_that_a_layout_cannot_have_and_counts_of_layers_that_no_int_holds_are_re
         let refused = decoded(&BufferInfo { layers, buffer_bytes, ..raw });
         assert_eq!(refused, Err(HandleError::Bytes { layers, layer_bytes: raw.layer_bytes, buffer_bytes }));
     }
+}
+
+/// Where a handle's ints have the first plane's shape: behind 26 of the buffer, 16 of planes and 18 of a compression.
+const SHAPES: usize = 60;
+
+/// The handle of a picture in these planes with some of the first shape's three ints changed.
+fn with_shape(own: &[PlaneShape], change: impl FnOnce(&mut [i32])) -> Result<BufferInfo, HandleError> {
+    let mut ints = encode(&info(VENDORS, Layout::Vendor, own));
+    change(&mut ints[SHAPES..]);
+    decode(RawHandle { num_fds: 2, ints: &ints })
+}
+
+#[test]
+fn component_lies_in_sixteen_bits_of_its_shape() {
+    // Kind, then the offset from the fourth bit on, then the size less one from the eleventh on: `handle::fields` says so.
+    let own = [plane(&[part(Cb, 0, 8), part(Cr, 8, 8), part(Y, 16, 16), part(ComponentKind::A, 40, 3)], 6, 1, 1)];
+    let info = info(VENDORS, Layout::Vendor, &own);
+    let ints = encode(&info);
+    let half = |kind: u32, offset: u32, size: u32| kind | offset << 4 | (size - 1) << 11;
+    let two = |low: u32, high: u32| i32::from_ne_bytes((low | high << 16).to_ne_bytes());
+    let expected =
+        [i32::from_le_bytes([1, 1, 1, 6]), two(half(2, 0, 8), half(3, 8, 8)), two(half(1, 16, 16), half(8, 40, 3))];
+    assert_eq!(ints[SHAPES..SHAPES + 3], expected);
+    assert_eq!(decoded(&info), Ok(info));
+    // The longest, and the last that 7 bits hold.
+    let wide = [plane(&[part(Y, 0, 32), part(Cb, 127, 1)], 16, 1, 1)];
+    let wide = self::info(VENDORS, Layout::Vendor, &wide);
+    assert_eq!(decoded(&wide), Ok(wide));
+}
+
+#[test]
+fn shapes_that_no_policy_states_are_refused_for_what_is_wrong_with_them() {
+    let two = [plane(&[part(Cb, 0, 8), part(Cr, 8, 8)], 2, 1, 1)];
+    let packed =
+        PlaneShape { components: Components::new(&[part(Y, 0, -1)]), group_samples: 4, group_bytes: 5, ..luma() };
+    let packed_handle = info(VENDORS, Layout::Vendor, &[packed]);
+    assert_eq!(decoded(&packed_handle), Ok(packed_handle));
+    let wrong = |own: &[PlaneShape], change: fn(&mut [i32]), why| {
+        assert_eq!(with_shape(own, change), Err(HandleError::Shapes(why)));
+    };
+    let gap = "a gap between components";
+    wrong(&two, |ints| ints[1] &= !0xffff, gap);
+    wrong(&two, |ints| (ints[1], ints[2]) = (ints[1] & 0xffff, ints[1]), gap);
+    wrong(&two, |ints| (ints[1], ints[2]) = (ints[1] & 0xffff, ints[1] & !0xffff), gap);
+    wrong(&two, |ints| ints[1] &= !0xf, "a component without a kind");
+    wrong(&two, |ints| ints[1] |= 0xf, "a component of no known kind");
+    wrong(&[packed], |ints| ints[1] |= 1 << 11, "a packed component of a size");
+    wrong(&two, |ints| ints[1] = 0, "at least one component in every plane");
+    wrong(&two, |ints| ints[0] &= !0xff, "a subsampling of 1, 2 or 4 each way");
+    let behind = with_shape(&two, |ints| ints[8] = 1);
+    assert_eq!(behind, Err(HandleError::UnusedPlane));
 }

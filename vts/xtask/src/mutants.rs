@@ -90,9 +90,11 @@ fn run_group(context: &Context, program: &Path, selected: &Selected) -> Result<R
         .current_dir(&context.workspace)
         .arg("mutants")
         .args(files.iter().flat_map(|file| ["--file", file]))
-        .args(group.packages.iter().flat_map(|package| ["--test-package", package]))
-        // For the build as well, so that other tests are not built.
-        .args(["--locked"].iter().chain(group.tests).map(|argument| format!("--cargo-arg={argument}")))
+        // A mutant is built with its own package's tests, so that one that does not compile is told from one that a test catches;
+        // the others, which may be of another package, are built when they are run.
+        .args(["--locked", "--lib"].map(|argument| format!("--cargo-arg={argument}")))
+        .args(group.packages.iter().map(|package| format!("--cargo-test-arg=--package={package}")))
+        .args(group.tests.iter().map(|test| format!("--cargo-test-arg=--test={test}")))
         .arg("--output")
         .arg(&output)
         // Dependencies are built once for all copies.
