@@ -9,7 +9,7 @@ pub use fault::Fault;
 use role::{for_transport, helper, GROUP, HARM, ROLE, SEED, SOCKET, TRANSPORT};
 
 use crate::client::{rgba, Client, Failure, NO_RESOURCES};
-use crate::random::Random;
+use fastrand::Rng;
 use gralloc_client::{Allocation, Transport};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -237,7 +237,7 @@ impl Drop for Wanderer {
 
 fn wander() {
     let seed = std::env::var(SEED).unwrap();
-    let mut random = Random::of(seed.parse().unwrap());
+    let mut random = Rng::with_seed(seed.parse().unwrap());
     let mut kept: VecDeque<Allocation> = VecDeque::new();
     // Its test kills it long before; should the test have died, it ends by itself.
     let start = Instant::now();
@@ -247,16 +247,16 @@ fn wander() {
             continue;
         };
         loop {
-            let side = |random: &mut Random| i32::try_from(16 + random.below(500)).unwrap();
+            let side = |random: &mut Rng| random.i32(16..516);
             let info = rgba("wander", side(&mut random), side(&mut random));
-            match client.allocate(&info, i32::try_from(1 + random.below(4)).unwrap()) {
+            match client.allocate(&info, random.i32(1..=4)) {
                 Ok(allocation) => kept.push_back(allocation),
                 Err(Failure::Refused { error: NO_RESOURCES, .. }) => kept.clear(),
                 Err(Failure::Refused { error, words }) => panic!("refused with {error}: {words}"),
                 Err(Failure::Call(_)) => break,
             }
             // Now and then all at once, as when a window closes.
-            let most = if random.below(20) == 0 { 0 } else { 8 };
+            let most = if random.u64(..20) == 0 { 0 } else { 8 };
             while kept.len() > most {
                 kept.pop_front();
             }

@@ -42,7 +42,6 @@ pub mod place;
 pub mod policy;
 pub mod pressure;
 pub mod process;
-pub mod random;
 pub mod service;
 pub mod still;
 pub mod suite;

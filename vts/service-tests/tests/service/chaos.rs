@@ -1,12 +1,12 @@
 //! SIGKILL at random points: of clients in the middle of whatever they do, and of the guest's service.
 
+use fastrand::Rng;
 use gralloc_client::Transport;
 use service_tests::client::{rgba, Client, Failure};
 use service_tests::dmabufs::{census, Census};
 use service_tests::good::SetAtEnd;
 use service_tests::helper::Wanderer;
 use service_tests::own_binder::{needs_vmctl, vmctl};
-use service_tests::random::Random;
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Test, Verdict};
@@ -69,7 +69,7 @@ fn well_behaved(done: &AtomicBool) -> String {
 
 /// Kills clients and starts others, for so long and at least once; the service too, now and then, if asked to.
 fn kill_at_random(
-    random: &mut Random,
+    random: &mut Rng,
     clients: &mut Vec<Wanderer>,
     transport: &Transport,
     time: Duration,
@@ -77,17 +77,17 @@ fn kill_at_random(
 ) -> (u32, u32) {
     let (start, mut kills) = (Instant::now(), (0, 0));
     while start.elapsed() < time || kills.0 == 0 || (service && kills.1 == 0) {
-        thread::sleep(Duration::from_micros(random.below(150_000)));
-        if service && random.below(8) == 0 {
+        thread::sleep(Duration::from_micros(random.u64(..150_000)));
+        if service && random.u64(..8) == 0 {
             vmctl("kill");
             // Clients find no service for a while.
-            thread::sleep(Duration::from_millis(random.below(100)));
+            thread::sleep(Duration::from_millis(random.u64(..100)));
             vmctl("start");
             kills.1 += 1;
         } else {
-            let victim = usize::try_from(random.below(u64::try_from(clients.len()).unwrap())).unwrap();
+            let victim = random.usize(..clients.len());
             clients.swap_remove(victim).kill();
-            clients.push(Wanderer::start(transport, random.next()));
+            clients.push(Wanderer::start(transport, random.u64(..)));
             kills.0 += 1;
         }
     }
@@ -103,12 +103,12 @@ fn assert_left_buffer_is_seen(subject: &Subject, before: Option<Census>) {
     assert!(gone.is_some(), "a buffer that is gone is still seen: {before:?} before, {:?} now", census());
 }
 
-fn start_clients(random: &mut Random, transport: &Transport) -> Vec<Wanderer> {
-    (0..CLIENTS).map(|_| Wanderer::start(transport, random.next())).collect()
+fn start_clients(random: &mut Rng, transport: &Transport) -> Vec<Wanderer> {
+    (0..CLIENTS).map(|_| Wanderer::start(transport, random.u64(..))).collect()
 }
 
 /// Clients are killed for so long; their service outlives them all, and they leave it nothing.
-pub(crate) fn clients_killed_leave_nothing(subject: &Subject, random: &mut Random, time: Duration) {
+pub(crate) fn clients_killed_leave_nothing(subject: &Subject, random: &mut Rng, time: Duration) {
     let still = Still::of(subject);
     let mut clients = start_clients(random, subject.transport());
     // However slow the machine is, some of them have buffers when they are killed.
@@ -125,7 +125,7 @@ pub(crate) fn clients_killed_leave_nothing(subject: &Subject, random: &mut Rando
 
 fn socket_clients_killed_at_random_leave_nothing() -> Verdict {
     let seed = seed();
-    clients_killed_leave_nothing(&Service::plain(), &mut Random::of(seed), chaos_time() / 4);
+    clients_killed_leave_nothing(&Service::plain(), &mut Rng::with_seed(seed), chaos_time() / 4);
     Ok(())
 }
 
@@ -141,7 +141,7 @@ fn seed() -> u64 {
 fn binder_clients_and_service_killed_at_random_leave_nothing() -> Verdict {
     Subject::running()?;
     needs_vmctl()?;
-    let mut random = Random::of(seed());
+    let mut random = Rng::with_seed(seed());
     // A new service at rest before, against a new service at rest afterwards.
     let first = fresh_service();
     drop(Still::of(&first));

@@ -1,13 +1,13 @@
 //! Clients that mean harm beyond single bad requests: readers that stop reading, parcels that are no calls, floods of
 //! refusals. Beside each a client that behaves, whose calls go on.
 
+use fastrand::Rng;
 use gralloc_client::{Connection, Transport};
 use rsbinder::{ParcelFileDescriptor, SIBinder, Status, StatusCode, DUMP_TRANSACTION};
 use service_tests::client::{rgba, Client};
 use service_tests::good::beside;
 use service_tests::helper::RemoteClient;
 use service_tests::process::leave_few_fds;
-use service_tests::random::Random;
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
 use service_tests::suite::{Test, Verdict};
@@ -124,7 +124,7 @@ fn parcels_cut_oversized_and_garbled_are_answered_and_the_rest_served(subject: &
     let transport = subject.transport().clone();
     let still = Still::of(subject);
     beside(subject, || {
-        let mut random = Random::of(SEED);
+        let mut random = Rng::with_seed(SEED);
         for round in 0..rounds {
             // A socket's service may end a connection that speaks nonsense: the next one is new.
             let Ok(connection) = Connection::open(&transport) else { continue };
@@ -132,20 +132,20 @@ fn parcels_cut_oversized_and_garbled_are_answered_and_the_rest_served(subject: &
             let length = match round % 5 {
                 0 => 0,
                 1 => 40_000,
-                _ => random.next() % 80,
+                _ => random.u64(..80),
             };
             // The first words of a good call, then anything: the parser gets further.
             let head = [1, 188, 128];
-            let mut words: Vec<i32> = head.into_iter().take(usize::try_from(random.next() % 4).unwrap()).collect();
+            let mut words: Vec<i32> = head.into_iter().take(random.usize(..4)).collect();
             words.extend((0..length).map(|_| {
-                let word = random.next();
+                let word = random.u64(..);
                 let low = i32::from_le_bytes([word.to_le_bytes()[0], 0, 0, 0]);
                 [low, i32::MAX, i32::MIN, -1, i32::from_le_bytes(word.to_le_bytes()[..4].try_into().unwrap())]
                     [usize::try_from(word >> 40).unwrap() % 5]
             }));
             // Methods 1 to 4, one that is none, and the ones that every binder has but for the dump.
             let codes = [1, 2, 3, 4, 5, 0x00ff_ffff, 0x00ff_fffe, u32::from_be_bytes(*b"_NTF")];
-            let code = codes[usize::try_from(random.next() % 8).unwrap()];
+            let code = codes[random.usize(..8)];
             send_words(&binder, code, round % 3 != 0, &words);
         }
     });

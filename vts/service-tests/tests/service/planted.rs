@@ -2,10 +2,10 @@
 //! service and does one harm. The test that shows the defence has to fail then, and to say what of.
 
 use crate::{bad_input, budgets, chaos, crowd, dumping, names, shortage};
+use fastrand::Rng;
 use service_tests::mutant::{unescaped, Harm, Mutant};
 use service_tests::place::root;
 use service_tests::policy::PolicyText;
-use service_tests::random::Random;
 use service_tests::service::{Options, Service};
 use service_tests::suite::{Test, Verdict};
 use service_tests::{tests, with_few_asks};
@@ -52,7 +52,7 @@ fn holds_until(harm: Harm, words: &str, test: impl Fn(&Mutant)) -> Verdict {
 
 fn service_that_keeps_an_fd_of_each_killed_client_is_seen() -> Verdict {
     const TIME: Duration = Duration::from_secs(2);
-    let seed = || Random::of(7);
+    let seed = || Rng::with_seed(7);
     holds_until(Harm::KeepsAnFdOfEachClient, "the clients are gone, their buffers are not", |mutant| {
         chaos::clients_killed_leave_nothing(mutant, &mut seed(), TIME);
     })

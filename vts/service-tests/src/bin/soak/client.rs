@@ -6,9 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use fastrand::Rng;
 use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{Allocation, ClientError, Connection, DescriptorBuilder, Transport};
-use service_tests::random::Random;
 
 /// What a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -69,7 +69,7 @@ const GREEDY_SIZES: [(i32, i32); 4] = [(8192, 8192), (8192, 8192), (0, 480), (i3
 
 /// Goes on until it is killed.
 pub(crate) fn run(kind: Kind, seed: u64) -> Result<()> {
-    let mut random = Random::of(seed);
+    let mut random = Rng::with_seed(seed);
     let mut kept: VecDeque<Allocation> = VecDeque::new();
     let habit = kind.habit();
     loop {
@@ -79,8 +79,8 @@ pub(crate) fn run(kind: Kind, seed: u64) -> Result<()> {
         };
         while one(&connection, kind, &habit, &mut random, &mut kept)? {
             // Now and then everything closes.
-            let most = if random.below(6) == 0 { 0 } else { habit.kept };
-            thread::sleep(Duration::from_millis(habit.wait_ms.0 + random.below(habit.wait_ms.1 - habit.wait_ms.0)));
+            let most = if random.u64(..6) == 0 { 0 } else { habit.kept };
+            thread::sleep(Duration::from_millis(habit.wait_ms.0 + random.u64(..habit.wait_ms.1 - habit.wait_ms.0)));
             while kept.len() > most {
                 kept.pop_front();
             }
@@ -93,12 +93,11 @@ fn one(
     connection: &Connection,
     kind: Kind,
     habit: &Habit,
-    random: &mut Random,
+    random: &mut Rng,
     kept: &mut VecDeque<Allocation>,
 ) -> Result<bool> {
     let sizes = if kind == Kind::Greedy { GREEDY_SIZES } else { SIZES };
-    let (width, height) =
-        usize::try_from(random.below(4)).ok().and_then(|at| sizes.get(at)).copied().unwrap_or((64, 64));
+    let (width, height) = random.choice(sizes.iter().copied()).unwrap_or((64, 64));
     let descriptor = DescriptorBuilder::new(kind.name(), width, height, habit.format, habit.usage).build();
     let begin = Instant::now();
     match connection.allocate(&descriptor, habit.count) {

@@ -14,7 +14,7 @@ use std::{io, thread};
 
 use anyhow::{ensure, Context as _, Result};
 use clap::Parser;
-use service_tests::random::Random;
+use fastrand::Rng;
 
 use client::Kind;
 use statistics::{Counts, Sampler};
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
-    let mut random = Random::of(args.seed);
+    let mut random = Rng::with_seed(args.seed);
     let mut out = File::create(&args.out).with_context(|| args.out.display().to_string())?;
     let (sender, events) = std::sync::mpsc::channel();
     let sampler = Sampler::new(events);
@@ -78,7 +78,7 @@ fn run(args: &Args) -> Result<()> {
         writeln!(out, "{}", sampler.second("before", &counts)?)?;
     }
     let mut clients: Vec<(Kind, Child)> =
-        CLIENTS.iter().map(|kind| Ok((*kind, start(*kind, random.next(), &sender)?))).collect::<Result<_>>()?;
+        CLIENTS.iter().map(|kind| Ok((*kind, start(*kind, random.u64(..), &sender)?))).collect::<Result<_>>()?;
     let begin = Instant::now();
     let mut due = begin;
     while begin.elapsed().as_secs() < args.seconds {
@@ -92,15 +92,15 @@ fn run(args: &Args) -> Result<()> {
         }
         // The service is restarted in the middle third alone: before and after it one instance has time to grow.
         let third = args.seconds / 3;
-        if (third..2 * third).contains(&begin.elapsed().as_secs()) && random.below(12) == 0 {
+        if (third..2 * third).contains(&begin.elapsed().as_secs()) && random.u64(..12) == 0 {
             restart_service()?;
             counts.service_killed += 1;
         }
-        if random.below(4) == 0 {
-            let victim = usize::try_from(random.below(u64::try_from(CLIENTS.len())?))?;
+        if random.u64(..4) == 0 {
+            let victim = random.usize(..CLIENTS.len());
             let (kind, child) = clients.get_mut(victim).context("no such client")?;
             end(child)?;
-            *child = start(*kind, random.next(), &sender)?;
+            *child = start(*kind, random.u64(..), &sender)?;
             counts.clients_killed += 1;
         }
         // A slow second is not caught up with.
