@@ -4,7 +4,7 @@
 // Tests: a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
-use gralloc_buffer::handle::{decode, encode, BufferInfo, HandleError, RawHandle};
+use gralloc_buffer::handle::{decode, encode, fields, BufferInfo, HandleError, RawHandle};
 use gralloc_buffer::layout::shape::{part, Components};
 use gralloc_buffer::layout::{Component, ComponentKind, Form, LayoutError, Needs, PlaneShape, Shapes};
 use gralloc_buffer::METADATA_BYTES;
@@ -159,6 +159,11 @@ fn component_lies_in_sixteen_bits_of_its_shape() {
         [i32::from_le_bytes([1, 1, 1, 6]), two(half(2, 0, 8), half(3, 8, 8)), two(half(1, 16, 16), half(8, 40, 3))];
     assert_eq!(ints[SHAPES..SHAPES + 3], expected);
     assert_eq!(decoded(&info), Ok(info));
+    let described = fields(&ints).into_iter().find(|field| field.value.contains("pixels a sample")).unwrap();
+    assert_eq!(
+        described.value,
+        "1x1 pixels a sample, 1 samples in 6 bytes, [CB at bit 0 (8), CR at bit 8 (8), Y at bit 16 (16), A at bit 40 (3)]"
+    );
     // The longest, and the last that 7 bits hold.
     let wide = [plane(&[part(Y, 0, 32), part(Cb, 127, 1)], 16, 1, 1)];
     let wide = self::info(VENDORS, Layout::Vendor, &wide);
