@@ -125,6 +125,17 @@ fn number_that_aidl_names_is_no_vendors_and_a_vendors_is_meant_as_one() {
 }
 
 #[test]
+fn sizes_are_those_that_the_contract_names() {
+    for layout in [Layout::Raw10, Layout::Raw12, Layout::Raw14] {
+        let takes = [(64, 16), (62, 16), (64, 15)].map(|(width, height)| layout.accepts(width, height).is_ok());
+        assert_eq!(takes, [true, false, false], "{layout:?}");
+    }
+    let takes = |layout: Layout, width, height| layout.accepts(width, height).is_ok();
+    assert!(takes(Layout::Raw16, 62, 16) && !takes(Layout::Raw16, 63, 16) && !takes(Layout::Raw16, 62, 15));
+    assert!(takes(Layout::Blob, 63, 1) && !takes(Layout::Blob, 63, 2) && takes(Layout::Nv12, 63, 15));
+}
+
+#[test]
 fn sizes_that_a_layout_cannot_have_and_counts_of_layers_that_no_int_holds_are_refused() {
     let raw = info(PixelFormat::Raw10, Layout::Raw10, &[]);
     assert_eq!(decoded(&raw), Ok(raw));
