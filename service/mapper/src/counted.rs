@@ -185,7 +185,7 @@ mod tests {
         let (drops, place) = (Arc::new(AtomicUsize::new(0)), Counted::new());
         let dropped = || drops.load(Ordering::Relaxed);
         assert!(!place.is_live() && !place.end(|_| unreachable!()));
-        assert_eq!(place.with(|_: &Value| 1, || 0, |_| unreachable!()), 0);
+        assert_eq!(place.with(|_: &Value| unreachable!("empty"), || 0, |_| unreachable!()), 0);
         assert!(place.put(|| Value(1, Arc::clone(&drops))));
         assert_eq!(place.with(|value| value.0, || 0, |_| unreachable!()), 1);
         assert!(!place.put(|| unreachable!("it is full")));
@@ -195,7 +195,7 @@ mod tests {
             |value| {
                 assert!(place.end(|_| unreachable!("somebody is inside")));
                 assert!(!place.is_live() && !place.end(|_| unreachable!()));
-                assert_eq!(place.with(|_| 1, || 0, |_| unreachable!()), 0);
+                assert_eq!(place.with(|_| unreachable!("nobody comes in any more"), || 0, |_| unreachable!()), 0);
                 assert!(!place.put(|| unreachable!("it is not empty yet")));
                 assert_eq!((value.0, dropped()), (1, 0), "dropped under a call");
                 1
