@@ -102,3 +102,14 @@ fn try_one(layout: Layout, width: u32, height: u32, needs: &Needs) -> bool {
     layout.check(&planes, layer_bytes, width, height).unwrap_or_else(|error| panic!("{}: {error}", at()));
     true
 }
+
+#[test]
+fn stride_is_an_odd_multiple_of_as_many_pixels_as_are_asked_for() {
+    let needs = Needs { odd_stride_pixels: 64, ..Needs::NONE };
+    let stride = |width| {
+        let measured = Layout::Rgba8888.measure(width, 2, 1, &needs).unwrap().narrow().unwrap();
+        measured.planes.as_slice().first().unwrap().stride_bytes
+    };
+    // 64 pixels are 256 bytes.
+    assert_eq!([64, 65, 128, 192, 193].map(stride), [256, 768, 768, 768, 1280]);
+}

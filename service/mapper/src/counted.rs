@@ -186,7 +186,7 @@ mod tests {
         let dropped = || drops.load(Ordering::Relaxed);
         assert!(!place.is_live() && !place.end(|_| unreachable!()));
         assert_eq!(place.with(|_: &Value| unreachable!("empty"), || 0, |_| unreachable!()), 0);
-        assert!(place.put(|| Value(1, Arc::clone(&drops))));
+        assert!(place.put(|| Value(1, Arc::clone(&drops))) && place.is_live());
         assert_eq!(place.with(|value| value.0, || 0, |_| unreachable!()), 1);
         assert!(!place.put(|| unreachable!("it is full")));
         assert_eq!(dropped(), 0);

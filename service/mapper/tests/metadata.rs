@@ -64,6 +64,16 @@ fn getters_by_name_and_by_number_say_the_same_in_any_room() {
 }
 
 #[test]
+fn allocation_size_is_what_the_kernel_holds() {
+    const ALLOCATION_SIZE: i64 = 10;
+    let (client, info) = (client(), rgba());
+    let buffer = client.import(&Raw::new(Source::Memfd, &info));
+    let whole = client.get(buffer, ALLOCATION_SIZE).unwrap();
+    assert!(whole.ends_with(&(info.buffer_bytes + info.metadata_bytes).to_le_bytes()), "{whole:?}");
+    assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);
+}
+
+#[test]
 fn types_unknown_unsupported() {
     let client = client();
     let buffer = client.import(&Raw::new(Source::Memfd, &rgba()));

@@ -61,13 +61,13 @@ pub(super) const GROUPS: &[Group] = &[
         name: "import",
         files: &["service/mapper/src/table.rs", "service/mapper/src/counted.rs", "service/mapper/src/import.rs"],
         packages: &["gralloc_mapper"],
-        tests: &["hostile", "foreign", "model", "threads", "waiting"],
+        tests: &["hostile", "foreign", "metadata", "model", "threads", "waiting"],
     },
     Group {
         name: "mapper",
         files: &["service/mapper/src/buffer.rs", "service/mapper/src/lock.rs", "service/mapper/src/memory.rs"],
         packages: &["gralloc_mapper"],
-        tests: &["hostile", "foreign", "locking", "metadata"],
+        tests: &["hostile", "foreign", "lock_log", "locking", "metadata", "vendor_metadata"],
     },
     Group {
         name: "layout",
