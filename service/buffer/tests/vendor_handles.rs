@@ -195,6 +195,8 @@ fn shapes_that_no_policy_states_are_refused_for_what_is_wrong_with_them() {
     wrong(&two, |ints| ints[1] &= !0xffff, gap);
     wrong(&two, |ints| (ints[1], ints[2]) = (ints[1] & 0xffff, ints[1]), gap);
     wrong(&two, |ints| (ints[1], ints[2]) = (ints[1] & 0xffff, ints[1] & !0xffff), gap);
+    let three = [plane(&[part(Cb, 0, 8), part(Cr, 8, 8), part(Y, 16, 8)], 3, 1, 1)];
+    wrong(&three, |ints| ints[2] <<= 16, gap);
     wrong(&two, |ints| ints[1] &= !0xf, "a component without a kind");
     wrong(&two, |ints| ints[1] |= 0xf, "a component of no known kind");
     wrong(&[packed], |ints| ints[1] |= 1 << 11, "a packed component of a size");

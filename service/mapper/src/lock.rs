@@ -69,8 +69,12 @@ mod tests {
         locks.add(Access::Read).unwrap();
         locks.add(Access::Write).unwrap();
         assert_eq!(locks.held(), Some(Access::ReadWrite));
-        assert_eq!(locks.remove(), Ok(Access::ReadWrite));
-        assert_eq!(locks.remove(), Ok(Access::ReadWrite));
+        // What is locked for already stays so.
+        locks.add(Access::Read).unwrap();
+        assert_eq!(locks.held(), Some(Access::ReadWrite));
+        for _ in 0..3 {
+            assert_eq!(locks.remove(), Ok(Access::ReadWrite));
+        }
         assert_eq!(locks.remove(), Err(Error::NotLocked));
         locks.add(Access::Read).unwrap();
         assert_eq!(locks.held(), Some(Access::Read));
