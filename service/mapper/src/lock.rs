@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const COUNT: u64 = 0xffff_ffff;
 const READ: u64 = 1 << 32;
 const WRITE: u64 = 1 << 33;
+const BOTH: u64 = READ | WRITE;
 
 /// The locks of one import. They nest, and an unlock does not say which lock it ends: so what they are for is kept for
 /// all together, until the last one ends.
@@ -23,7 +24,7 @@ impl Locks {
         let bits = match access {
             Access::Read => READ,
             Access::Write => WRITE,
-            Access::ReadWrite => READ | WRITE,
+            Access::ReadWrite => BOTH,
         };
         let more = |now: u64| (now & COUNT != COUNT).then_some((now | bits).wrapping_add(1));
         self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).map(drop).map_err(|_| Error::TooManyLocks)
