@@ -113,3 +113,13 @@ fn stride_is_an_odd_multiple_of_as_many_pixels_as_are_asked_for() {
     // 64 pixels are 256 bytes.
     assert_eq!([64, 65, 128, 192, 193].map(stride), [256, 768, 768, 768, 1280]);
 }
+
+#[test]
+fn lines_of_a_plane_with_a_multiple_of_its_own_follow_from_its_share_or_its_own_samples() {
+    let mut needs = Needs { height_lines: 100, added_lines: 3, ..Needs::NONE };
+    needs.planes.iter_mut().for_each(|plane| plane.lines = 32);
+    let measured = Layout::Nv12.measure(64, 1080, 1, &needs).unwrap().narrow().unwrap();
+    let lines: Vec<u32> = measured.planes.as_slice().iter().map(|plane| plane.lines).collect();
+    // Luma: 1100 and 3, to 32. Chroma: its own 540, to 32, and half of 3.
+    assert_eq!(lines, [1120, 546]);
+}

@@ -75,8 +75,8 @@ fn hold_then_release_returns_to_zero_and_keeps_the_high_water_mark() {
     assert_eq!(snapshot.all.account.live_bytes, 2 * PAGE);
     assert_eq!(snapshot.heaps[0].live_bytes, 2 * PAGE, "both are in this heap");
     assert_eq!((ledger.live_bytes(SYSTEM), ledger.live_bytes(CAMERA)), (2 * PAGE, 0));
-    ledger.note_inode(ticket, 5);
-    assert_eq!(ledger.buffers().map(|entry| entry.inode).collect::<Vec<_>>(), [short_inode(5)]);
+    ledger.note_inode(ticket, 7 << 32 | 5);
+    assert_eq!(ledger.buffers().map(|entry| entry.inode).collect::<Vec<_>>(), [5]);
     ledger.release(ticket);
     ledger.release(ticket);
     let snapshot = ledger.statistics();

@@ -80,7 +80,9 @@ fn two_heaps() -> (Pool<u32>, Arc<Ledger>) {
 #[test]
 fn idle_buffers_and_drained_ones_leave_no_charge() {
     let (pool, ledger) = two_heaps();
+    assert_eq!(pool.due_in_ms(400), Some(600));
     pool.drop_idle(5_000);
+    assert_eq!(pool.due_in_ms(5_000), None);
     assert_eq!((pool.statistics().dropped_idle, ledger.statistics().pooled), (4, vec![0, 0]));
     let (pool, ledger) = two_heaps();
     assert!(pool.drain(Cause::Room, |heap| heap == HeapId(1), 0));
@@ -115,5 +117,6 @@ fn fill_that_the_account_refuses_asks_no_heap_and_pauses() {
     let _held = ledger.reserve(Client { uid: 10_001, pid: 1 }, sizes, HEAP, 0, &Unknown).unwrap();
     assert!(!fill(&pool, |_| panic!("no room")));
     assert!(!fill(&pool, |_| panic!("not again at once")));
+    assert!(pool.due_in_ms(0).is_some_and(|pause| pause > 1));
     assert_eq!(ledger.statistics().pooled[0], 0);
 }
