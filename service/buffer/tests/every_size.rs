@@ -10,8 +10,8 @@
 // A size that does not hold must stop the test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use gralloc_buffer::layout::Needs;
-use gralloc_buffer::layout::{Arrangement, Layout};
+use gralloc_buffer::layout::needs::{Fraction, PerBlock};
+use gralloc_buffer::layout::{Arrangement, Layout, Needs};
 use std::ops::RangeInclusive;
 
 /// To this many pixels each way every size is tried; a power of two.
@@ -122,4 +122,18 @@ fn lines_of_a_plane_with_a_multiple_of_its_own_follow_from_its_share_or_its_own_
     let lines: Vec<u32> = measured.planes.as_slice().iter().map(|plane| plane.lines).collect();
     // Luma: 1100 and 3, to 32. Chroma: its own 540, to 32, and half of 3.
     assert_eq!(lines, [1120, 546]);
+}
+
+#[test]
+fn tail_is_the_sum_of_what_is_asked_for_and_no_less_than_the_least() {
+    let bytes = |needs: &Needs| Layout::Nv12.measure(64, 32, 1, needs).unwrap().narrow().unwrap().layer_bytes;
+    let half = Fraction { parts: 1, of: 2 };
+    let mut needs = Needs { tail_bytes: 5, tail_lines: 2, tail_of_luma: half, ..Needs::NONE };
+    needs.tail_blocks[1] = PerBlock { width: 16, height: 8, bytes: 3 };
+    // Planes, bytes, two lines, half of luma, 4 by 4 blocks.
+    let sum = 3072 + 5 + 2 * 64 + 1024 + 16 * 3;
+    assert_eq!(bytes(&needs), sum);
+    assert_eq!(bytes(&Needs { tail_least: 1204, ..needs }), sum);
+    assert_eq!(bytes(&Needs { tail_least: 2000, ..needs }), 3072 + 2000);
+    assert_eq!(bytes(&Needs::NONE), 3072);
 }

@@ -133,6 +133,12 @@ fn sizes_are_those_that_the_contract_names() {
     let takes = |layout: Layout, width, height| layout.accepts(width, height).is_ok();
     assert!(takes(Layout::Raw16, 62, 16) && !takes(Layout::Raw16, 63, 16) && !takes(Layout::Raw16, 62, 15));
     assert!(takes(Layout::Blob, 63, 1) && !takes(Layout::Blob, 63, 2) && takes(Layout::Nv12, 63, 15));
+    let BufferInfo { planes, layer_bytes, .. } = info(YUV, Layout::Nv12, &[]);
+    assert_eq!(Layout::Nv12.check(&planes, layer_bytes, 64, 16), Ok(()));
+    for (width, height) in [(0, 16), (64, 0), (1 << 31, 16), (64, 1 << 31)] {
+        let refused = Layout::Nv12.check(&planes, layer_bytes, width, height);
+        assert!(matches!(refused, Err(LayoutError::Size(_))), "{width}x{height}: {refused:?}");
+    }
 }
 
 #[test]
