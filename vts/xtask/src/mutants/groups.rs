@@ -72,8 +72,8 @@ pub(super) const GROUPS: &[Group] = &[
     Group {
         name: "layout",
         files: &["service/buffer/src/layout/check.rs", "service/buffer/src/layout/arrange.rs"],
-        packages: &["gralloc_buffer", "gralloc_allocator"],
-        tests: &["every_size", "vendor_handles", "layouts", "hostile_planes", "shapes"],
+        packages: &["gralloc_buffer"],
+        tests: &["every_size", "forged_blocks", "golden", "properties", "vendor_handles"],
     },
     Group {
         name: "records",
