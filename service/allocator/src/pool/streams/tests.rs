@@ -47,6 +47,15 @@ fn a_stream_s_first_buffers_have_one_two_three_filled_ahead() {
 }
 
 #[test]
+fn a_stream_is_filled_until_its_pause_is_over_and_before_what_was_listed_later() {
+    let mut streams = streams();
+    streams.take(FRAME, 0);
+    assert!(streams.wants(29_999) && !streams.wants(30_000));
+    streams.keep_ready(&[(STILL, 1)], 10);
+    assert_eq!(fill(&mut streams, 20), [FRAME, STILL]);
+}
+
+#[test]
 fn streams_off_only_kept_entries_are_filled() {
     let mut streams = Streams::new(PoolBounds { streams: false, ..bounds() }, 0);
     streams.take(FRAME, 0);
