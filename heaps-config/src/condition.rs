@@ -248,3 +248,38 @@ impl Condition {
         self.max_bytes.filter(|most| bytes.is_some_and(|bytes| bytes > *most))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All terms about three bits.
+    fn terms() -> impl Iterator<Item = Term> + Clone {
+        let equals = (0..64).map(|bits| Term::Equals { mask: Usage(bits >> 3), value: Usage(bits & bits >> 3 & 7) });
+        equals.chain((1..8).map(|bits| Term::Any(Usage(bits))))
+    }
+
+    fn says_what_its_terms_say(list: &[Term]) {
+        let folded = Terms::from(list.to_vec());
+        for usage in (0..8).map(Usage) {
+            assert_eq!(folded.all_hold(usage), list.iter().all(|term| term.holds(usage)), "{list:?} of {usage:?}");
+            assert_eq!(folded.any_holds(usage), list.iter().any(|term| term.holds(usage)), "{list:?} of {usage:?}");
+        }
+    }
+
+    #[test]
+    fn terms_that_are_folded_say_what_each_of_them_says() {
+        says_what_its_terms_say(&[]);
+        for one in terms() {
+            says_what_its_terms_say(&[one]);
+            for two in terms() {
+                says_what_its_terms_say(&[one, two]);
+                for three in
+                    [Term::Equals { mask: Usage(2), value: Usage(0) }, Term::Any(Usage(3)), Term::Any(Usage(4))]
+                {
+                    says_what_its_terms_say(&[one, two, three]);
+                }
+            }
+        }
+    }
+}
