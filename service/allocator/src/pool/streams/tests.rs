@@ -189,6 +189,29 @@ fn a_new_stream_takes_the_room_of_one_that_went_quiet() {
 }
 
 #[test]
+fn a_heap_s_bound_is_kept_by_its_own_streams_and_only_for_what_was_asked_for_later() {
+    let key = |heap, mib| PoolKey { heap, bytes: mib * MIB };
+    let (older, quiet, new) = (key(SYSTEM, 8), key(CAMERA, 20), key(CAMERA, 16));
+    let filled = || {
+        let mut streams = streams();
+        streams.take(older, 0);
+        streams.take(quiet, 10);
+        assert_eq!(fill(&mut streams, 10).len(), 2);
+        streams
+    };
+    let mut asked = filled();
+    asked.take(new, 5_000);
+    let next = asked.next(5_000).unwrap();
+    assert_eq!((next.key, next.evicted), (new, vec![(quiet, 1)]));
+    let mut listed = filled();
+    listed.keep_ready(&[(new, 1)], 5_000);
+    assert!(!listed.wants(5_000), "nobody has asked for it");
+    let mut at_once = filled();
+    at_once.take(new, 10);
+    assert!(!at_once.wants(5_000), "asked for as late as the other");
+}
+
+#[test]
 fn guesses_that_nobody_takes_make_it_wait_for_a_second_request() {
     let mut streams = streams();
     let single = |streams: &mut Streams<u32>, mib: u64, now_ms| {
