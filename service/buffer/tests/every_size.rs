@@ -137,3 +137,29 @@ fn tail_is_the_sum_of_what_is_asked_for_and_no_less_than_the_least() {
     assert_eq!(bytes(&Needs { tail_least: 2000, ..needs }), 3072 + 2000);
     assert_eq!(bytes(&Needs::NONE), 3072);
 }
+
+#[test]
+fn what_a_contract_fixes_no_policy_changes_and_the_rest_it_does() {
+    let needs = Needs { stride_pixels: 16, height_lines: 32, ..Needs::NONE };
+    let measured = |layout: Layout, width, height, needs: &Needs| {
+        let arrangement = layout.measure(width, height, 1, needs).unwrap().narrow().unwrap();
+        let planes: Vec<(u64, u32, u32)> = arrangement
+            .planes
+            .as_slice()
+            .iter()
+            .map(|plane| (plane.offset_bytes, plane.stride_bytes, plane.lines))
+            .collect();
+        (planes, arrangement.layer_bytes)
+    };
+    assert_eq!(measured(Layout::Rgba8888, 17, 3, &needs), (vec![(0, 128, 32)], 4096));
+    assert_eq!(measured(Layout::Y8, 64, 17, &needs), (vec![(0, 64, 17)], 64 * 17));
+    assert_eq!(measured(Layout::Blob, 100, 1, &needs), (vec![(0, 100, 1)], 100));
+    // Chroma at a multiple of its own; YV12's planes stand close, and the last alone may be followed by something.
+    let mut own = Needs::NONE;
+    own.planes.iter_mut().for_each(|plane| (plane.start_bytes, plane.size_bytes) = (4096, 640));
+    assert_eq!(measured(Layout::Nv12, 64, 16, &own), (vec![(0, 64, 16), (4096, 64, 8)], 4096 + 640));
+    assert_eq!(
+        measured(Layout::Yv12, 64, 16, &own),
+        (vec![(0, 64, 16), (1024, 32, 8), (1024 + 256, 32, 8)], 1024 + 256 + 640)
+    );
+}
