@@ -4,16 +4,16 @@
 // A broken promise is a panic.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use fastrand::Rng;
 use fuzz_targets::{calls, granted, handle, import, metadata, parcel, plan, policy, seeds};
-use service_tests::random::Random;
 use service_tests::sample;
 
-fn below(random: &mut Random, end: usize) -> usize {
-    usize::try_from(random.below(end.max(1).try_into().unwrap())).unwrap()
+fn below(random: &mut Rng, end: usize) -> usize {
+    random.usize(..end.max(1))
 }
 
 /// Bytes changed, cut, repeated or set to what is often an edge.
-fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
+fn mutate(random: &mut Rng, bytes: &mut Vec<u8>) {
     for _ in 0..below(random, 4) {
         let at = below(random, bytes.len());
         match below(random, 6) {
@@ -25,7 +25,7 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
                 *byte = match choice {
                     3 => [0, 1, 0x7f, 0x80, 0xff][below(random, 5)],
                     4 => *byte ^ 1 << below(random, 8),
-                    _ => u8::try_from(random.next() & 0xff).unwrap(),
+                    _ => random.u8(..),
                 };
             }
         }
@@ -33,7 +33,7 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
 }
 
 fn run(target: fn(&[u8]), rounds: usize) {
-    let mut random = Random::of(1);
+    let mut random = Rng::with_seed(1);
     let seeds = seeds();
     for seed in &seeds {
         target(seed);
@@ -68,10 +68,10 @@ fn descriptors_mutated_are_refused_or_planned_within_bounds() {
 /// From a policy to what a client decodes, over policies of anybody's.
 #[test]
 fn policies_generated_plan_what_travels_in_a_handle_whole() {
-    let mut random = Random::of(2);
+    let mut random = Rng::with_seed(2);
     let (mut all, mut compressed, mut formats, mut metadata) = (0, 0, 0, 0);
     for _ in 0..3_000 / sample() {
-        let mut bytes: Vec<u8> = (0..600).map(|_| u8::try_from(random.next() >> 24 & 0xff).unwrap()).collect();
+        let mut bytes: Vec<u8> = (0..600).map(|_| random.u8(..)).collect();
         // A generated policy, all heaps.
         bytes[..2].copy_from_slice(&[0, 0xff]);
         let granted = granted(&bytes);
