@@ -15,7 +15,6 @@
 //! - [`policy`]: policies to start from.
 //! - [`helper`]: this program again, as another process: another user, a holder of buffers, a crowd.
 //! - [`mutant`]: a service with one defence taken out, for the tests that have to notice.
-//! - [`random`]: numbers from a seed.
 //! - [`place`]: what this machine has, and the reason to skip a test for what it has not.
 //! - [`suite`]: names, order, skips.
 //!
