@@ -103,13 +103,15 @@ fn try_one(layout: Layout, width: u32, height: u32, needs: &Needs) -> bool {
     true
 }
 
+/// One layer.
+fn arranged(layout: Layout, width: u32, height: u32, needs: &Needs) -> Arrangement {
+    layout.measure(width, height, 1, needs).unwrap().narrow().unwrap()
+}
+
 #[test]
 fn stride_is_an_odd_multiple_of_as_many_pixels_as_are_asked_for() {
     let needs = Needs { odd_stride_pixels: 64, ..Needs::NONE };
-    let stride = |width| {
-        let measured = Layout::Rgba8888.measure(width, 2, 1, &needs).unwrap().narrow().unwrap();
-        measured.planes.as_slice().first().unwrap().stride_bytes
-    };
+    let stride = |width| arranged(Layout::Rgba8888, width, 2, &needs).planes.as_slice().first().unwrap().stride_bytes;
     // 64 pixels are 256 bytes.
     assert_eq!([64, 65, 128, 192, 193].map(stride), [256, 768, 768, 768, 1280]);
 }
@@ -118,15 +120,15 @@ fn stride_is_an_odd_multiple_of_as_many_pixels_as_are_asked_for() {
 fn lines_of_a_plane_with_a_multiple_of_its_own_follow_from_its_share_or_its_own_samples() {
     let mut needs = Needs { height_lines: 100, added_lines: 3, ..Needs::NONE };
     needs.planes.iter_mut().for_each(|plane| plane.lines = 32);
-    let measured = Layout::Nv12.measure(64, 1080, 1, &needs).unwrap().narrow().unwrap();
-    let lines: Vec<u32> = measured.planes.as_slice().iter().map(|plane| plane.lines).collect();
+    let lines: Vec<u32> =
+        arranged(Layout::Nv12, 64, 1080, &needs).planes.as_slice().iter().map(|plane| plane.lines).collect();
     // Luma: 1100 and 3, to 32. Chroma: its own 540, to 32, and half of 3.
     assert_eq!(lines, [1120, 546]);
 }
 
 #[test]
 fn tail_is_the_sum_of_what_is_asked_for_and_no_less_than_the_least() {
-    let bytes = |needs: &Needs| Layout::Nv12.measure(64, 32, 1, needs).unwrap().narrow().unwrap().layer_bytes;
+    let bytes = |needs: &Needs| arranged(Layout::Nv12, 64, 32, needs).layer_bytes;
     let half = Fraction { parts: 1, of: 2 };
     let mut needs = Needs { tail_bytes: 5, tail_lines: 2, tail_of_luma: half, ..Needs::NONE };
     needs.tail_blocks[1] = PerBlock { width: 16, height: 8, bytes: 3 };
@@ -142,14 +144,9 @@ fn tail_is_the_sum_of_what_is_asked_for_and_no_less_than_the_least() {
 fn what_a_contract_fixes_no_policy_changes_and_the_rest_it_does() {
     let needs = Needs { stride_pixels: 16, height_lines: 32, ..Needs::NONE };
     let measured = |layout: Layout, width, height, needs: &Needs| {
-        let arrangement = layout.measure(width, height, 1, needs).unwrap().narrow().unwrap();
-        let planes: Vec<(u64, u32, u32)> = arrangement
-            .planes
-            .as_slice()
-            .iter()
-            .map(|plane| (plane.offset_bytes, plane.stride_bytes, plane.lines))
-            .collect();
-        (planes, arrangement.layer_bytes)
+        let Arrangement { planes, layer_bytes, .. } = arranged(layout, width, height, needs);
+        let planes = planes.as_slice().iter().map(|plane| (plane.offset_bytes, plane.stride_bytes, plane.lines));
+        (planes.collect::<Vec<_>>(), layer_bytes)
     };
     assert_eq!(measured(Layout::Rgba8888, 17, 3, &needs), (vec![(0, 128, 32)], 4096));
     assert_eq!(measured(Layout::Y8, 64, 17, &needs), (vec![(0, 64, 17)], 64 * 17));

@@ -299,10 +299,8 @@ impl Engine {
             ledger: &self.ledger,
             heaps: parts,
             gauge: &self.gauge,
-            settle: &|| {
-                // In time or not: what is booked by then decides.
-                parts.wait_for_releases(|| self.releases.settle(Asker::Client(client.uid)));
-            },
+            // In time or not: what is booked by then decides.
+            settle: &|| parts.wait_for_releases(|| self.releases.settle(Asker::Client(client.uid))),
             now_ms,
         };
         let allocate = || allocate(plan, count, &descriptor.name, client, &resources);

@@ -2,13 +2,14 @@
 
 #![no_main]
 
+use fuzz_targets::{Target, TARGETS};
 use std::sync::OnceLock;
 
-static TARGET: OnceLock<fn(&[u8])> = OnceLock::new();
+static TARGET: OnceLock<Target> = OnceLock::new();
 
-fn named() -> fn(&[u8]) {
+fn named() -> Target {
     let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
-    let found = fuzz_targets::TARGETS.iter().find(|(target, _)| *target == name);
+    let found = TARGETS.iter().find(|(target, _)| *target == name);
     found.unwrap_or_else(|| panic!("FUZZ_TARGET={name}: no such target")).1
 }
 
