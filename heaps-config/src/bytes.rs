@@ -1,6 +1,43 @@
 //! Sizes as people write them: `4096`, `"64 KiB"`, `"256MiB"`, `"2GiB"`; and parts of the memory that there is, `"6%"`.
 
-use crate::policy::Bound;
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// A bound as a policy says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// So many bytes.
+    Bytes(u64),
+    /// So many hundredths of the memory that there is, 1 to 100.
+    Percent(u8),
+}
+
+impl Bound {
+    /// True for no bytes at all, whatever the memory.
+    pub const fn is_nothing(self) -> bool {
+        matches!(self, Bound::Bytes(0))
+    }
+}
+
+/// For people: `64 MiB`, `6%`.
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bound::Bytes(bytes) => f.write_str(&show(*bytes)),
+            Bound::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+/// As a policy has it: a number, or `"6%"`.
+impl Serialize for Bound {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Bound::Bytes(bytes) => serializer.serialize_u64(*bytes),
+            Bound::Percent(_) => serializer.collect_str(self),
+        }
+    }
+}
 
 /// What a size may be, for messages.
 pub(crate) const ALLOWED: &str = "allowed: bytes as a number, or a string such as \"64KiB\", \"256MiB\", \"2GiB\"";

@@ -1,7 +1,24 @@
 //! The kinds of findings: a stable word, a severity, and an explanation for people.
 
-use crate::finding::Severity;
 use std::fmt;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// The policy is not accepted.
+    Error,
+    /// The policy works, and most likely not as meant.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        })
+    }
+}
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $word:literal, $severity:ident, $text:literal;)*) => {
@@ -52,7 +69,7 @@ codes! {
     ProtectedNode = "protected-node", Error, "A protected heap whose nodes include one of ordinary memory: where its own node is absent, protected content would land in that memory, and the service, which knows nodes by name alone, could not tell.";
     OrdinaryNode = "ordinary-node", Warning, "A heap that is not called protected has a node that is known as protected: what ordinary requests get there, neither the CPU nor most devices can touch.";
     UncachedNode = "uncached-node", Warning, "What `cached` says and what is known of the heap's node differ. Clients flush caches by that word: where it is wrong they flush for nothing, or see stale pixels.";
-    SystemMemory = "system-memory", Warning, "A heap of system memory is said to be no part of MemAvailable: no reserve would be kept free when it is allocated from.";
+    SystemMemory = "system-memory", Warning, "What `system_memory` says, or leaves unsaid, and what is known of the heap's nodes differ. Of system memory that is said to be no part of MemAvailable no reserve would be kept free; a carve-out that is taken for a part of it would be refused where the machine is short of memory, of which it takes none.";
     ProtectedLeak = "protected-leak", Error, "A PROTECTED request could be served from a heap that is not protected.";
     ProtectedUndecided = "protected-undecided", Error, "The policy has protected heaps and its rules are too intricate to decide whether protected content could reach an ordinary one.";
     MetadataHeap = "metadata-heap", Error, "Shared metadata is mapped by every client: its heap must be cached and not protected.";

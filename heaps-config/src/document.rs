@@ -5,7 +5,6 @@
 
 mod expect;
 mod read;
-mod read_condition;
 mod read_shape;
 mod shape;
 

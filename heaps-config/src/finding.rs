@@ -1,5 +1,6 @@
 //! What is wrong with a policy, and where: shared by TOML (which adds file, line and column) and JSON.
 
+use crate::code::{Code, Severity};
 use std::fmt;
 
 /// One step of a [`KeyPath`].
@@ -107,24 +108,6 @@ impl fmt::Display for KeyPath {
     }
 }
 
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Severity {
-    /// The policy is not accepted.
-    Error,
-    /// The policy works, and most likely not as meant.
-    Warning,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        })
-    }
-}
-
 /// Which part of a path's line a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -138,7 +121,7 @@ pub enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What kind; gives the severity and the stable word.
-    pub code: crate::Code,
+    pub code: Code,
     /// Where.
     pub path: KeyPath,
     /// Key or value of that path.
@@ -157,7 +140,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding about a value.
-    pub fn new(code: crate::Code, path: KeyPath, message: impl Into<String>) -> Finding {
+    pub fn new(code: Code, path: KeyPath, message: impl Into<String>) -> Finding {
         Finding {
             code,
             path,
@@ -172,7 +155,7 @@ impl Finding {
 
     /// A finding about a name that is none of `allowed`.
     pub fn unknown<S: Into<String>>(
-        code: crate::Code,
+        code: Code,
         path: KeyPath,
         what: &str,
         name: &str,
@@ -186,7 +169,7 @@ impl Finding {
 
     /// A finding about a word that is none of `allowed`.
     pub(crate) fn no_word(path: KeyPath, word: &str, allowed: impl IntoIterator<Item = &'static str>) -> Finding {
-        let mut finding = Finding::new(crate::Code::BadValue, path, format!("\"{}\"", word.escape_default()));
+        let mut finding = Finding::new(Code::BadValue, path, format!("\"{}\"", word.escape_default()));
         finding.allowed = allowed.into_iter().map(str::to_owned).collect();
         finding
     }

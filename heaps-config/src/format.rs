@@ -98,7 +98,8 @@ fn check_flags(document: &Document, formats: &[VendorFormat], findings: &mut Vec
                     findings.push(Finding::unknown(Code::VendorFormat, path, "format flag", name, names));
                 }
                 Some((_, flag)) if format.value & flag != *flag => {
-                    let message = format!("{:#x} has not all bits of \"{name}\", which is {flag:#x}", format.value);
+                    let message =
+                        format!("{:#x} does not have all bits of \"{name}\", which is {flag:#x}", format.value);
                     findings.push(Finding::new(Code::VendorFormat, path, message));
                 }
                 Some(_) => {}

@@ -30,13 +30,13 @@ mod vendor_metadata;
 
 pub use bytes::show as show_bytes;
 pub use check::{FDS_PER_BUFFER, FDS_PER_REPLY};
-pub use code::Code;
+pub use code::{Code, Severity};
 pub use document::{
     AlignDoc, CompressDoc, ConditionDoc, Document, ExpectDoc, FormatDoc, GridDoc, HeapDoc, LimitsDoc, MetadataDoc,
     OptionDoc, PerPlane, PlaneDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, VendorMetadataDoc, SCHEMA,
 };
 pub use expect::Expectation;
-pub use finding::{Finding, KeyPath, Part, Severity, Step};
+pub use finding::{Finding, KeyPath, Part, Step};
 pub use policy::Policy;
 pub use tree::Tree;
 
@@ -90,7 +90,7 @@ impl fmt::Display for ConfigError {
 pub struct Validated {
     /// As written.
     pub document: Document,
-    /// As the core wants it; for use only when no finding is an error.
+    /// As the service wants it; for use only when no finding is an error.
     pub policy: Policy,
     /// What is expected of single requests.
     pub expectations: Vec<Expectation>,

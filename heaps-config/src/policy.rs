@@ -2,8 +2,9 @@
 
 mod pool;
 
+pub use crate::bytes::Bound;
 pub use crate::condition::{Condition, LayoutName, Term, Terms};
-pub use pool::{Bound, Memory, PoolBounds, PoolPolicy, ReadyEntry, LEAST_OF_MACHINE, MOST_READY};
+pub use pool::{Memory, PoolBounds, PoolPolicy, ReadyEntry, LEAST_OF_MACHINE, MOST_READY};
 
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::layout::Layout;
@@ -21,7 +22,7 @@ pub const MAX_HEAPS: usize = 64;
 pub const MAX_FORMATS: usize = 256;
 
 /// A heap's index in [`Policy::heaps`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct HeapId(pub u8);
 
 /// A set of heaps, such as those that this kernel has.
@@ -295,8 +296,8 @@ pub struct AcceptedOption {
     pub values: Vec<i64>,
 }
 
-/// Bounds on what may be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Bounds on what may be asked for. By default nothing may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Limits {
     /// Bytes of one request, all its buffers together.
     pub request_bytes: u64,
@@ -345,8 +346,8 @@ pub struct VendorUsage {
     pub bit: Usage,
 }
 
-/// A whole policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A whole policy. By default it has no heap and no rule, and refuses everything.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Policy {
     /// The profile's name.
     pub name: String,

@@ -8,7 +8,7 @@ use crate::policy::{Bound, PoolPolicy, ReadyEntry};
 use gralloc_buffer::Descriptor;
 use gralloc_buffer::{BufferName, PixelFormat};
 
-/// The pool as the core wants it; `None` when it is off.
+/// The pool as the service wants it; `None` when it is off.
 pub(crate) fn resolve(document: &Document, names: &Names, findings: &mut Vec<Finding>) -> Option<PoolPolicy> {
     let ready = |(at, entry): (usize, &ReadyDoc)| resolve_ready(entry, &KeyPath::item("ready", at), names, findings);
     let ready: Vec<ReadyEntry> = document.ready.iter().enumerate().map(ready).collect();

@@ -1,4 +1,4 @@
-//! Names become indices and masks: a [`Document`] becomes the core's [`Policy`].
+//! Names become indices and masks: a [`Document`] becomes the service's [`Policy`].
 
 use crate::code::Code;
 use crate::document::{Document, ResolveDoc, RuleDoc};

@@ -36,8 +36,8 @@ pub fn may_not(message: &str) -> Status {
     Status::from((ExceptionCode::Security, message))
 }
 
-/// An exception `EX_ILLEGAL_STATE`: not now, perhaps later.
-pub fn busy(message: &str) -> Status {
+/// An exception `EX_ILLEGAL_STATE`: the service cannot, as it is now.
+pub fn illegal_state(message: &str) -> Status {
     Status::from((ExceptionCode::IllegalState, message))
 }
 

@@ -19,7 +19,7 @@
 //! | [`parcel_fd`], [`into_fd`] | `From<OwnedFd>` | through `File` on 14 |
 //! | [`calling_uid`], [`calling_pid`], [`calling_identity`] | free functions | `ThreadState` |
 //! | [`IAllocatorStatistics`] and its parcelables | our own interface, `rsbinder-aidl` | `vendor.dmaheap.graphics.allocator-V1-rust` |
-//! | [`new_statistics`], [`set_extension`], [`may_not`], [`busy`] | | `Binder::set_extension` of the native object |
+//! | [`new_statistics`], [`set_extension`], [`may_not`], [`illegal_state`] | | `Binder::set_extension` of the native object |
 //! | [`serve_binder`] | `ProcessState::init` | static `ProcessState` |
 //! | [`SocketServer`], [`SocketOptions`] | libbinder RPC over a unix socket | `bind` answers [`ServeError::NoSocketHere`] |
 //! | [`find_allocator`], [`driver_node`], [`FindError`] | `ProcessState::init`, `hub` | `check_interface` |
@@ -82,8 +82,8 @@ pub use own::RefusalStatistics::RefusalStatistics;
 pub use rsbinder::{BinderResult, Interface, ParcelFileDescriptor, Status, StatusCode, Strong};
 
 pub use adapter::{
-    busy, calling_identity, calling_pid, calling_uid, into_fd, may_not, new_allocator, new_statistics, parcel_fd,
-    service_specific, set_extension,
+    calling_identity, calling_pid, calling_uid, illegal_state, into_fd, may_not, new_allocator, new_statistics,
+    parcel_fd, service_specific, set_extension,
 };
 pub use client::{allocator_behind, driver_node, dump_into, failure, find_allocator, ping, statistics_of};
 pub use error::{Failure, FindError, ServeError};

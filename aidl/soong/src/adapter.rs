@@ -38,8 +38,8 @@ pub fn may_not(message: &str) -> Status {
     Status::new_exception(ExceptionCode::SECURITY, Some(&message))
 }
 
-/// An exception `EX_ILLEGAL_STATE`: not now, perhaps later.
-pub fn busy(message: &str) -> Status {
+/// An exception `EX_ILLEGAL_STATE`: the service cannot, as it is now.
+pub fn illegal_state(message: &str) -> Status {
     let message = CString::new(message).unwrap_or_default();
     Status::new_exception(ExceptionCode::ILLEGAL_STATE, Some(&message))
 }

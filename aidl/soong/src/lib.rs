@@ -3,7 +3,7 @@
 //!
 //! It has the name and the surface of `aidl/rsbinder`, whose table says what both offer and what a caller may rely
 //! on. The service is written against that surface; the build graph picks the crate. Written for the shapes of Android 15-qpr1
-//! to 17; what 14 would need is in `docs/android14.md`.
+//! to 17; what 14 would need is in `docs/porting.md`.
 //!
 //! # Invariants
 //! Nothing here looks into a request or decides anything about one. The interface is VINTF-stable; the caller's security
@@ -45,7 +45,7 @@ pub use own::RefusalStatistics::RefusalStatistics;
 pub use binder::{Interface, ParcelFileDescriptor, Result as BinderResult, Status, StatusCode, Strong};
 
 pub use adapter::{
-    busy, calling_identity, calling_pid, calling_uid, into_fd, may_not, new_allocator, new_statistics, parcel_fd,
+    calling_identity, calling_pid, calling_uid, illegal_state, into_fd, may_not, new_allocator, new_statistics, parcel_fd,
     service_specific, set_extension,
 };
 #[doc(hidden)]

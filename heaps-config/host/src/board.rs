@@ -15,13 +15,45 @@ mod ueventd;
 
 pub use contexts::platform_type;
 pub use facts::{Access, Facts, LabelKind, SYSTEM};
-pub use kind::FileKind;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// The longest file that is read, in bytes. The label files of a whole device are a tenth of it.
 pub const MAX_FILE_BYTES: usize = 4 << 20;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// `ls -1 /dev/dma_heap`.
+    Names,
+    /// `ls -l` or `ls -lZ`.
+    Listing,
+    /// A `ueventd*.rc`.
+    Ueventd,
+    /// SELinux labels of files.
+    FileContexts,
+    /// A VINTF manifest or a fragment of one.
+    Manifest,
+    /// Services for init.
+    Init,
+    /// The service's own dump in JSON.
+    Dump,
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FileKind::Names => "a list of names",
+            FileKind::Listing => "a listing of the nodes",
+            FileKind::Ueventd => "lines for ueventd",
+            FileKind::FileContexts => "SELinux labels",
+            FileKind::Manifest => "a VINTF manifest",
+            FileKind::Init => "services for init",
+            FileKind::Dump => "a dump of the service",
+        })
+    }
+}
 
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

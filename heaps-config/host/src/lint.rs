@@ -8,7 +8,6 @@ mod contradiction;
 mod flexible;
 mod fourcc;
 mod ignored;
-mod like;
 mod limits;
 mod modifier;
 mod must;
@@ -48,7 +47,7 @@ pub fn lint_tree(tree: &Tree) -> Validated {
     align::check(document, policy, &mut more);
     together::check(policy, &mut more);
     ignored::check(document, policy, &mut more);
-    like::check(policy, &mut more);
+    align::check_like(policy, &mut more);
     fourcc::check(policy, &mut more);
     nodes::check(document, &mut more);
     compress::check(policy, reach.as_ref(), &mut more);

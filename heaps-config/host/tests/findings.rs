@@ -158,7 +158,9 @@ fn bad_values() {
     only(&instead("\"256MiB\"", "0 #!"), Code::BadValue, "limits.request");
     only(&instead("= 32", "= 0 #!"), Code::BadValue, "limits.buffers_per_request");
     only(&instead("= 32", "= 99999999999 #!"), Code::BadValue, "limits.buffers_per_request");
-    only(&instead("name = \"test\"", "name = \"\" #!"), Code::BadValue, "name");
+    for name in ["", " test", "te\\\"st", "te\\u0007st"] {
+        only(&instead("name = \"test\"", &format!("name = \"{name}\" #!")), Code::BadValue, "name");
+    }
     only(&instead("heaps = [\"system\"]", "heaps = [] #!"), Code::BadValue, "rule[1].heaps");
     only(&instead("deny = \"no protected heap\"", "deny = \" \" #!"), Code::BadValue, "rule[0].deny");
     only(&with("[[heap]]\nname = \"x\"\nnodes = [] #!"), Code::BadValue, "heap[1].nodes");
@@ -270,9 +272,13 @@ fn unknown_heap_has_the_nearest() {
 
 #[test]
 fn at_most_64_heaps() {
-    let heaps: String =
-        (0..64).map(|n| format!("[[heap]] {}\nname = \"h{n}\"\n", if n == 63 { "#!" } else { "" })).collect();
-    only(&with(&heaps), Code::TooManyHeaps, "heap[64]");
+    // Beside `system`.
+    let heaps = |count: usize| -> String {
+        (0..count).map(|n| format!("[[heap]] {}\nname = \"h{n}\"\n", if n == 63 { "#!" } else { "" })).collect()
+    };
+    only(&with(&heaps(64)), Code::TooManyHeaps, "heap[64]");
+    let most = lint_text(&with(&heaps(63)));
+    assert!(most.loadable().is_some(), "{}", most.render(false));
 }
 
 #[test]
@@ -395,7 +401,9 @@ fn protected_heap_has_no_node_that_is_known_to_be_ordinary() {
         "heap-codecmm",
     ] {
         let text = with_rules(&format!("{SECURE}nodes = [\"qcom,secure-pixel\", \"{node}\"] #!\n{rules}"));
-        only(&text, Code::ProtectedNode, "heap[1].nodes[1]");
+        let found = only(&text, Code::ProtectedNode, "heap[1].nodes[1]");
+        let why = if node == "qcom,display" { "until a driver is told to lend a buffer" } else { "ordinary memory (" };
+        assert!(found.finding.message.contains(why), "{node}: {}", found.finding.message);
     }
     for node in ["mtk_svp_page-uncached", "protected,secure-video", "system-secure-vframe-secure", "of-nobody"] {
         assert!(
@@ -1411,6 +1419,10 @@ fn alignments_keep_to_the_formats_definition() {
 
 #[test]
 fn an_alignment_that_makes_small_buffers_too_large_for_vts() {
+    // Twice a buffer's 16,384 bytes of pixels is too many, a page less is not.
+    only(&with("[[align]] #!\nname = \"a\"\nsize_bytes = 32768"), Code::AlignBreaksFormat, "align[0]");
+    let fits = lint_text(&with("[[align]]\nname = \"a\"\nsize_bytes = 28672"));
+    assert!(fits.findings.is_empty(), "{}", fits.render(false));
     let found = only(&with("[[align]] #!\nname = \"a\"\nsize_bytes = 65536"), Code::AlignBreaksFormat, "align[0]");
     assert!(found.finding.message.contains("65536 bytes, and VTS wants fewer than 32768"), "{found:?}");
 }
@@ -1464,6 +1476,16 @@ fn what_every_device_must_allocate() {
     assert!(found.finding.message.contains("CAMERA_OUTPUT"), "{found:?}");
     let found = only(&instead("\"256MiB\"", "\"4MiB\" #!"), Code::MustAllocate, "limits.request");
     assert!(found.finding.message.contains("1920x1080"), "{found:?}");
+    // An alignment is blamed for what it does alone.
+    let aligned = format!("{text}\n[[align]]\nname = \"a\"\nstride_bytes = 64\n");
+    only(&aligned, Code::MustAllocate, "rule[1]");
+    // Two rules that refuse are two findings.
+    let deny = |format: &str| format!("[[rule]]\nname = \"{format}\"\nformats = [\"{format}\"]\ndeny = \"no\"\n");
+    let rest = "[[rule]]\nname = \"rest\"\n";
+    let two = lint_text(&instead(rest, &format!("{}{}{rest}", deny("YV12"), deny("BLOB"))));
+    let found: Vec<_> = two.findings.iter().map(|found| (found.finding.code, found.finding.path.to_string())).collect();
+    let expected = ["rule[1].deny", "rule[2].deny"].map(|path| (Code::MustAllocate, path.to_owned()));
+    assert_eq!(found, expected, "{}", two.render(false));
 }
 
 #[test]
@@ -1620,6 +1642,29 @@ fn an_ordinary_heap_of_system_memory_is_part_of_what_the_reserve_keeps() {
     );
     assert!(lint_text(&heap("nodes = [\"carve-out\"]\nsystem_memory = false")).findings.is_empty());
     assert!(lint_text(&heap("system_memory = true")).findings.is_empty());
+}
+
+#[test]
+fn a_heap_whose_nodes_are_called_carve_outs_says_whether_it_is_system_memory() {
+    let rest = "[[rule]]\nname = \"rest\"\nheaps = [\"system\"]";
+    let protected = |what: &str| format!("[[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\n{what}\n");
+    let camera = |lines: &str| {
+        let heap = format!("[[heap]]\nname = \"camera\"\n{lines}\n{}", protected("deny = \"no\""));
+        let rule = "[[rule]]\nname = \"camera\"\nall_of = [\"CAMERA_OUTPUT\"]\nheaps = [\"camera\"]\n";
+        with_rules(&format!("{heap}{rule}{rest}"))
+    };
+    for node in ["carveout_camera@a7000000", "camera-carve-out", "carve_out"] {
+        let unsaid = camera(&format!("nodes = [\"{node}\"] #!"));
+        let found = only(&unsaid, Code::SystemMemory, "heap[1].nodes");
+        assert!(found.finding.message.contains("is a carve-out by its node's name"), "{found:?}");
+        for said in ["false", "true"] {
+            assert!(lint_text(&camera(&format!("nodes = [\"{node}\"]\nsystem_memory = {said}"))).findings.is_empty());
+        }
+    }
+    // Where one of its nodes may be CMA, nothing is known.
+    assert!(lint_text(&camera("nodes = [\"carveout\", \"camera\"]")).findings.is_empty());
+    let secure = format!("{SECURE}nodes = [\"carveout\"]\n{}{rest}", protected("heaps = [\"secure\"]"));
+    assert!(lint_text(&with_rules(&secure)).findings.is_empty());
 }
 
 #[test]

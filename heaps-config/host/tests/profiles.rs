@@ -8,7 +8,7 @@ use common::{plan, Asked};
 use gralloc_buffer::{Layout, PixelFormat};
 use heaps_config::policy::HeapSet;
 use heaps_config::Policy;
-use heaps_host::{lint, profile, PROFILES};
+use heaps_host::{draft, lint, profile, Format, Source, PROFILES};
 
 #[test]
 fn every_profile_lints_without_a_finding() {
@@ -24,7 +24,7 @@ fn every_profile_compiles_to_json_that_gives_the_same_policy_and_the_same_bytes(
         let linted = lint(profile(name).unwrap());
         let json = linted.compile().unwrap();
         assert_eq!(heaps_config::from_json(&json).unwrap(), *linted.policy().unwrap(), "{name}");
-        let again = lint(heaps_host::Source::text("again.json", json.clone(), heaps_host::Format::Json));
+        let again = lint(Source::text("again.json", json.clone(), Format::Json));
         assert_eq!(again.compile().unwrap(), json, "{name}");
     }
 }
@@ -88,6 +88,23 @@ fn profiles_resolve_the_flexible_formats() {
         assert_eq!(layout("YCBCR_420_888", "VIDEO_DECODER"), Layout::Nv12, "{name}");
         assert!(matches!(layout("YCBCR_420_888", CPU), Layout::Nv12 | Layout::Nv21), "{name}");
         assert_eq!(layout("RAW_OPAQUE", "CAMERA_OUTPUT"), Layout::Raw16, "{name}");
+    }
+}
+
+/// A draft's group is of all formats that there are, and a shipped profile is written by hand: a new format is asked for there.
+#[test]
+fn profiles_have_the_rgb_formats_that_a_draft_has() {
+    let group = |source: Source| {
+        let linted = lint(source);
+        let mut names = linted.document().unwrap().format_group["RGB"].clone();
+        names.sort();
+        names
+    };
+    let drafted = draft("drafted", ["system"]).unwrap();
+    let drafted = group(Source::text("drafted.toml", drafted, Format::Toml));
+    assert!(drafted.len() >= 18 && !drafted.iter().any(|name| name == "RGB_888" || name == "YV12"), "{drafted:?}");
+    for (name, _) in PROFILES {
+        assert_eq!(group(profile(name).unwrap()), drafted, "{name}");
     }
 }
 

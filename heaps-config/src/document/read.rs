@@ -1,7 +1,6 @@
 //! Reads a [`Document`]: section by section, each function the list of what its section may hold.
 
-use super::read_condition::{read_condition, Scope};
-use super::read_shape::{read_align, read_compress, read_format};
+use super::read_shape::{read_align, read_compress, read_condition, read_format, Scope};
 use super::{
     Document, HeapDoc, LimitsDoc, MetadataDoc, OptionDoc, PoolDoc, ReadyDoc, ResolveDoc, RuleDoc, VendorMetadataDoc,
     SCHEMA,

@@ -1,7 +1,7 @@
 //! Reads the sections of [`super::shape`].
 
-use super::read_condition::{read_condition, Scope};
 use super::shape::{AlignDoc, CompressDoc, FormatDoc, GridDoc, PerPlane, PlaneDoc};
+use super::ConditionDoc;
 use crate::code::Code;
 use crate::finding::Finding;
 use crate::reader::{integer, wrong_type, Table};
@@ -137,4 +137,33 @@ pub(super) fn numbers(table: &mut Table<'_>, key: &'static str, findings: &mut V
         }
     }
     all
+}
+
+/// What a section's conditions may test.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Scope {
+    Everything,
+    Shape,
+    Usage,
+}
+
+pub(super) fn read_condition(table: &mut Table<'_>, scope: Scope, findings: &mut Vec<Finding>) -> ConditionDoc {
+    let mut when = ConditionDoc {
+        all_of: table.texts("all_of", findings).unwrap_or_default(),
+        any_of: table.texts("any_of", findings).unwrap_or_default(),
+        none_of: table.texts("none_of", findings).unwrap_or_default(),
+        exactly: table.texts("exactly", findings),
+        ..ConditionDoc::default()
+    };
+    if scope != Scope::Usage {
+        when.formats = table.texts("formats", findings).unwrap_or_default();
+        when.not_formats = table.texts("not_formats", findings).unwrap_or_default();
+        when.layouts = table.texts("layouts", findings).unwrap_or_default();
+        when.compressed = table.flag("compressed", findings);
+    }
+    if scope == Scope::Everything {
+        when.min_size = table.bytes("min_size", findings);
+        when.max_size = table.bytes("max_size", findings);
+    }
+    when
 }

@@ -1,9 +1,8 @@
 //! Buffers kept ready: what a policy says of them, and what its bounds come to on a machine.
 
 use super::{Heap, HeapId, Policy};
+use crate::bytes::Bound;
 use gralloc_buffer::Descriptor;
-use serde::{Serialize, Serializer};
-use std::fmt;
 
 /// Most buffers ready at once: each is an fd of the service.
 pub const MOST_READY: u32 = 64;
@@ -11,42 +10,6 @@ pub const MOST_READY: u32 = 64;
 /// What a part of the machine's memory comes to at least: two frames of 1920 × 1080 in NV12. With less, a small machine would run
 /// a thread that keeps nothing of what a camera asks for.
 pub const LEAST_OF_MACHINE: u64 = 8 << 20;
-
-/// A bound as a policy says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// So many bytes.
-    Bytes(u64),
-    /// So many hundredths of the memory that there is, 1 to 100.
-    Percent(u8),
-}
-
-impl Bound {
-    /// True for no bytes at all, whatever the memory.
-    pub const fn is_nothing(self) -> bool {
-        matches!(self, Bound::Bytes(0))
-    }
-}
-
-/// For people: `64 MiB`, `6%`.
-impl fmt::Display for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Bound::Bytes(bytes) => f.write_str(&crate::show_bytes(*bytes)),
-            Bound::Percent(percent) => write!(f, "{percent}%"),
-        }
-    }
-}
-
-/// As a policy has it: a number, or `"6%"`.
-impl Serialize for Bound {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Bound::Bytes(bytes) => serializer.serialize_u64(*bytes),
-            Bound::Percent(_) => serializer.collect_str(self),
-        }
-    }
-}
 
 /// Buffers kept ready before they are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

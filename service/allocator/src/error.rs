@@ -1,8 +1,9 @@
 //! Why a request was refused. One enum with values; `server/status` turns it into an `AllocationError`.
 //!
 //! The kinds answer one question: could the same request ever succeed, with this policy and these heaps? Never:
-//! [`Unsupported`]. Perhaps later: [`Shortage`]. `isSupported` answers for one buffer, so it is false exactly when
-//! `allocate2` of one buffer is [`Malformed`] or [`Unsupported`].
+//! [`Unsupported`]. Perhaps later: [`Shortage`]. `isSupported` answers for one buffer, and is false where the plan, or the machine's
+//! memory, makes it [`Malformed`] or [`Unsupported`]; what the kernel alone knows ([`Unsupported::BeyondAddresses`]) `allocate2` learns
+//! when it asks it.
 
 use gralloc_buffer::dataspace::DATASPACE_OPTION;
 use gralloc_buffer::usage::Usage;
@@ -10,7 +11,7 @@ use heaps_config::policy::HeapId;
 use std::borrow::Cow;
 use std::fmt;
 
-/// A refusal, by the `AllocationError` that the client will see.
+/// A refusal, by the `AllocationError` that the client will see, or by its exception.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// `BAD_DESCRIPTOR` (0): the descriptor contradicts itself or the AIDL contract.
@@ -19,8 +20,8 @@ pub enum Refusal {
     Unsupported(Unsupported),
     /// `NO_RESOURCES` (1): the same request may succeed later.
     Shortage(Shortage),
-    /// `NO_RESOURCES` (1), as well: the service broke an invariant of its own. `UNSUPPORTED` would be a promise about every
-    /// later try, `BAD_DESCRIPTOR` would blame the client; neither is known.
+    /// `EX_ILLEGAL_STATE`: the service broke an invariant of its own. `UNSUPPORTED` would be a promise about every later try,
+    /// `BAD_DESCRIPTOR` would blame the client, `NO_RESOURCES` would have it wait for memory.
     Internal(Internal),
 }
 

@@ -13,10 +13,8 @@ pub use areas::{Area, AreaKind};
 pub use steps::StepNote;
 
 use crate::error::Refusal;
-use crate::plan::heaps::Verdict;
-use crate::plan::shape::Resolved;
-use crate::plan::size::{lay_out, Sizes};
-use crate::plan::{traced, Plan, Tracer};
+use crate::plan::size::lay_out;
+use crate::plan::{traced, Plan, Resolved, Sizes, Tracer, Verdict};
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
 use gralloc_buffer::layout::compression::NO_MODIFIER;

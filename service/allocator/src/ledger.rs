@@ -128,9 +128,9 @@ impl Ledger {
         self.lock().note_inode(ticket, short_inode(inode));
     }
 
-    /// Stops tracking a buffer whose release cannot be observed.
-    pub fn forget(&self, ticket: Ticket) {
-        self.lock().release(ticket, true);
+    /// Stops tracking a buffer whose release cannot be observed, and answers with it.
+    pub fn forget(&self, ticket: Ticket) -> Option<Box<Entry>> {
+        self.lock().release(ticket, true)
     }
 
     /// Admits a buffer that is to be kept ready: beside all that clients hold, within the budgets, and with twice the
@@ -326,7 +326,7 @@ pub struct About {
     pub format: i32,
     /// Milliseconds of the service's clock.
     pub born_ms: u64,
-    /// How often [`Ledger::release`] will be called for each of them before it has gone: once for each part that can live
+    /// How often [`Ledger::release`] will be called for each of them before it counts as released: once for each part that can live
     /// on without the others. With 0 they only grow the totals: bytes whose release nobody sees cannot be held against a
     /// budget.
     pub parts: u8,
@@ -404,6 +404,8 @@ impl Reservation<'_> {
         let Client { uid, pid } = self.client;
         let About { name, usage, format, born_ms, parts } = *about;
         let format = self.ledger.policy.place_of_format(format);
+        // Before the lock, and one for all of them.
+        let name: Arc<[u8]> = name.bytes().into();
         let mut tickets = Vec::with_capacity(if parts > 0 { self.heaps.len() } else { 0 });
         let mut ids = ids;
         let mut state = self.ledger.lock();
@@ -419,7 +421,7 @@ impl Reservation<'_> {
                 pid,
                 usage,
                 born_ms,
-                name: name.bytes().into(),
+                name: Arc::clone(&name),
                 format,
                 parts,
                 inode: 0,

@@ -12,8 +12,7 @@ pub mod size;
 pub mod trace;
 pub mod vendor;
 
-pub use shape::Resolved;
-pub use trace::Tracer;
+pub use trace::{Resolved, Sizes, Tracer, Verdict};
 
 use crate::error::{Refusal, Unsupported};
 use crate::request::Request;
@@ -158,8 +157,8 @@ impl<'p> Plan<'p> {
 /// Plans one descriptor. `present` is the set of heaps that this kernel has.
 ///
 /// # Errors
-/// A refusal that will be the same at every try with this policy and these heaps: `isSupported` is exactly
-/// `plan(..).is_ok()`.
+/// A refusal that will be the same at every try with this policy and these heaps. `isSupported` asks
+/// [`machine_holds`](crate::allocate::machine_holds) besides, which knows how much memory the machine has.
 pub fn plan<'p>(descriptor: &Descriptor, policy: &'p Policy, present: HeapSet) -> Result<Plan<'p>, Refusal> {
     traced(descriptor, policy, present, &mut ())
 }

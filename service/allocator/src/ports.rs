@@ -1,4 +1,4 @@
-//! What the core asks of the world: heaps to allocate from and a figure of the memory left.
+//! What the allocator asks of the world: heaps to allocate from and a figure of the memory left.
 //!
 //! Kernel nodes, stand-ins and test doubles implement these.
 

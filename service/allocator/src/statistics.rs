@@ -7,8 +7,11 @@
 //!
 //! Bytes are bytes, ages milliseconds. What a reader's service does not tell is 0 or empty.
 
+mod leaks;
+
 pub use crate::ledger::Account;
 pub use crate::pool::PoolStatistics;
+pub use leaks::{milliseconds, LeakGroup, Leaks, MAX_GROUPS, TIMES};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -308,39 +311,25 @@ pub struct ProcessStatistics {
     pub oldest_ms: u64,
 }
 
-/// Buffers that are older than they should be, by who asked for them and under which name.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// The sum of processes that are not listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Leaks {
-    /// How old they are at least.
-    pub older_than_ms: u64,
-    /// Most bytes first.
-    pub groups: Vec<LeakGroup>,
-    /// Buffers of further clients and names: the oldest make the groups.
-    pub further_buffers: u64,
-}
-
-/// Old buffers of one client and one name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LeakGroup {
-    /// Who asked.
-    pub uid: u32,
-    /// Its name for them.
-    pub name: String,
+pub struct FurtherProcesses {
     /// How many.
+    pub processes: u64,
+    /// Their live buffers.
     pub buffers: u64,
-    /// Their bytes.
+    /// The bytes of these.
     pub bytes: u64,
-    /// The age of the oldest.
-    pub oldest_ms: u64,
 }
 
 /// The dump as JSON. `B` is a sequence of [`BufferStatistics`], oldest first: a `Vec` where it is read, and where it is
 /// written a sequence that is made meanwhile, so that no more than a few buffers are held at a time.
 ///
-/// The statistics are of one moment. The buffers are read after it, a few at a time, so they and the sums above may differ by
-/// what was given out or released meanwhile.
+/// It is read in parts, one after the other, while the service serves. Of one moment each: the accounts (`all`, heaps' and clients'
+/// live, peak and total figures); what was counted (requests, refusals, rules, latencies, slowest); the pool; the machine's memory. The
+/// buffers, and with them processes and leaks, are read last, a few at a time: each that lives throughout is there once, one that was
+/// given out or released meanwhile may be or not.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dump<B> {
@@ -349,11 +338,16 @@ pub struct Dump<B> {
     pub statistics: Statistics,
     /// Who asked for them: most bytes first, at most 1,024 processes.
     pub processes: Vec<ProcessStatistics>,
+    /// What further processes hold.
+    pub further_processes: FurtherProcesses,
     /// The single buffers.
     pub buffers: B,
     /// Present when it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaks: Option<Leaks>,
+    /// An argument that the service knows, and the value of it that it does not understand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_understood: Vec<String>,
 }
 
 /// One line: what it took and of which parts, then what was asked, in the words that `heapctl explain --log` reads.

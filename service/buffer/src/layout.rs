@@ -24,7 +24,7 @@ pub mod shape;
 pub use arrange::Arrangement;
 pub use blocks::{Blocks, Grid};
 pub use check::LayoutError;
-pub use compression::{Area, Compression, DrmFormat, TypeName};
+pub use compression::{Compression, DrmFormat, TypeName};
 pub use form::{Contract, Form};
 pub use needs::{Ask, Combine, Needs, Step};
 pub use shape::{Component, ComponentKind, Components, PlaneShape, Shapes};
@@ -84,6 +84,34 @@ impl Planes {
         *self.planes.get_mut(usize::from(self.len))? = plane;
         self.len = self.len.checked_add(1)?;
         Some(())
+    }
+}
+
+/// Bytes of a compressed plane, from its offset on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Area {
+    /// What describes the blocks; 0 where there is none, or it is a plane of its own.
+    pub header_bytes: u32,
+    /// The blocks.
+    pub body_bytes: u32,
+}
+
+impl Area {
+    /// Both.
+    pub const fn bytes(&self) -> u64 {
+        // Widening, which `u64::from` cannot do in a const fn.
+        #[allow(clippy::as_conversions)]
+        {
+            self.header_bytes as u64 + self.body_bytes as u64
+        }
+    }
+
+    /// Bytes from the plane's offset to its header and to its body.
+    pub fn places(&self, body_first: bool) -> (u64, u64) {
+        match body_first {
+            true => (self.body_bytes.into(), 0),
+            false => (0, self.header_bytes.into()),
+        }
     }
 }
 

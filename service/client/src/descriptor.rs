@@ -49,7 +49,7 @@ impl DescriptorBuilder {
         self
     }
 
-    /// The descriptor, as the core knows it.
+    /// The descriptor, as the service knows it.
     pub fn descriptor(self) -> Descriptor {
         self.0
     }

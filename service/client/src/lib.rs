@@ -19,6 +19,8 @@
 //! deadline for a call, there a service that hangs keeps its caller. The handles that come back are decoded as if a
 //! stranger had written them. Nothing is copied between the call and what the caller gets.
 
+#![forbid(unsafe_code)]
+
 mod allocation;
 mod connection;
 mod descriptor;

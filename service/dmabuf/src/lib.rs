@@ -2,7 +2,7 @@
 //! on no crate of this project.
 //!
 //! From the ABI outwards:
-//! - [`uapi`]: ioctl numbers and argument structs, by hand, each citing its header; the tests of `uapi_bindgen` hold them
+//! - [`uapi`]: ioctl numbers and argument structs, by hand, each citing its header; the tests of `abi_bindgen` hold them
 //!   against the system's own headers.
 //! - [`ioctl`]: one function an ioctl, borrowed fds in, owned fds out.
 //! - [`identity`], [`size`], [`begin_access`] …: one dma-buf: its inode, its size, its name, CPU access brackets.

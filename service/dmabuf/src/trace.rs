@@ -8,8 +8,10 @@
 //! | line | is |
 //! |---|---|
 //! | `B\|PID\|NAME`, `E\|PID` | a slice of this thread begins; the innermost ends |
-//! | `C\|PID\|NAME\|VALUE` | a counter's value from here on |
+//! | `C\|PID\|NAME\|VALUE` | a counter's value from here on, 63 bits |
 //! | `I\|PID\|NAME` | an instant of this thread |
+//!
+//! Readers end a counter's and an instant's name at the next `|` (google/perfetto, `systrace_parser.h`): one in a name is written `\x7c`.
 //!
 //! Source: linux v6.12, `Documentation/trace/ftrace.rst` (trace_marker); AOSP `system/core/libcutils/trace-dev.inc` (android-15)
 //! for the lines.
@@ -149,11 +151,12 @@ impl Drop for Slice {
     }
 }
 
-/// A counter has this value. A name has no `|` in it.
+/// A counter has this value.
 #[inline]
 pub fn counter(name: impl Display, value: u64) {
     if is_on() {
-        mark(&format_args!("C|{}|{name}|{value}", std::process::id()));
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        mark(&format_args!("C|{}|{}|{value}", std::process::id(), Field(name)));
     }
 }
 
@@ -161,7 +164,30 @@ pub fn counter(name: impl Display, value: u64) {
 #[inline]
 pub fn instant(what: fmt::Arguments<'_>) {
     if is_on() {
-        mark(&format_args!("I|{}|{what}", std::process::id()));
+        mark(&format_args!("I|{}|{}", std::process::id(), Field(what)));
+    }
+}
+
+/// A name with no `|` in it.
+struct Field<T>(T);
+
+impl<T: Display> Display for Field<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::write(&mut WithoutBars(f), format_args!("{}", self.0))
+    }
+}
+
+struct WithoutBars<'f, 'a>(&'f mut fmt::Formatter<'a>);
+
+impl fmt::Write for WithoutBars<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for (at, part) in text.split('|').enumerate() {
+            if at > 0 {
+                self.0.write_str("\\x7c")?;
+            }
+            self.0.write_str(part)?;
+        }
+        Ok(())
     }
 }
 
@@ -199,8 +225,8 @@ mod tests {
         {
             let _outer = slice("outer");
             drop(slice("inner"));
-            counter("live bytes", 4096);
-            instant(format_args!("released id={:#x}", 7));
+            counter("live|bytes", u64::MAX);
+            instant(format_args!("released id={:#x} name=a|b", 7));
             set_on(false);
             counter("live bytes", 1);
             // It was begun while marks were on, and ends.
@@ -228,7 +254,14 @@ mod tests {
         read.read_to_string(&mut text).unwrap();
         let pid = std::process::id();
         let lines: Vec<&str> = text.lines().collect();
-        let marks = ["B|P|outer", "B|P|inner", "E|P", "C|P|live bytes|4096", "I|P|released id=0x7", "E|P"];
+        let marks = [
+            "B|P|outer",
+            "B|P|inner",
+            "E|P",
+            "C|P|live\\x7cbytes|9223372036854775807",
+            "I|P|released id=0x7 name=a\\x7cb",
+            "E|P",
+        ];
         assert_eq!(lines[..6], marks.map(|mark| mark.replace('P', &pid.to_string())));
         assert_eq!((lines.len(), lines[6].len(), text.ends_with("x\n")), (7, LINE_BYTES - 1, true));
     }

@@ -1,6 +1,6 @@
 //! The kernel's ABI: ioctl numbers and argument structs of dma-heaps, dma-bufs and udmabuf.
 //!
-//! Written by hand so that a device build needs no headers; the tests of `uapi_bindgen` compare every number, size and
+//! Written by hand so that a device build needs no headers; the tests of `abi_bindgen` compare every number, size and
 //! offset with the system's headers. Source: linux v6.12, `include/uapi/linux/{dma-heap,dma-buf,udmabuf}.h`;
 //! names are the headers' own. All structs are the same for 32-bit and 64-bit processes: pointers travel as u64.
 

@@ -6,6 +6,8 @@
 
 mod args;
 mod command;
+#[cfg(feature = "client")]
+mod dumps;
 mod input;
 mod output;
 mod policy;
@@ -75,6 +77,11 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
         let message = error.render().to_string();
         let message = message.trim().trim_start_matches("error: ").to_owned();
         output::Output { json, colour: false }.error(&anyhow::Error::msg(message));
+        return ExitCode::from(2);
+    }
+    if error.use_stderr() && std::env::args_os().any(|argument| argument.to_string_lossy().contains(char::is_control)) {
+        // It quotes them. Without colours, as those would be taken out, too.
+        eprint!("{}", output::plain(&error.render().to_string()));
         return ExitCode::from(2);
     }
     error.exit()

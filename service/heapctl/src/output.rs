@@ -1,7 +1,15 @@
 //! What every command prints with: text for people, one JSON value for scripts.
 
+#[cfg(any(feature = "client", feature = "host"))]
+use anyhow::{Context, Result};
 use serde_json::{json, Value};
-use std::io::Write;
+#[cfg(any(feature = "client", feature = "host"))]
+use std::fs::{self, File, OpenOptions};
+#[cfg(any(feature = "client", feature = "host"))]
+use std::io::BufWriter;
+use std::io::{self, Write};
+#[cfg(any(feature = "client", feature = "host"))]
+use std::path::{Path, PathBuf};
 
 /// How a command ended, when it could do its work at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +31,7 @@ pub(crate) struct Output {
 impl Output {
     /// Prints text as it is. A reader that went away (`| head`) is no error.
     pub(crate) fn text(&self, text: &str) {
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        let _ = io::stdout().write_all(text.as_bytes());
     }
 
     /// Prints one JSON value.
@@ -34,7 +42,7 @@ impl Output {
     /// Says something beside the result, on standard error.
     pub(crate) fn notes(&self, notes: &[String]) {
         for note in notes.iter().filter(|_| !self.json) {
-            eprintln!("heapctl: note: {note}");
+            eprintln!("heapctl: note: {}", plain(note));
         }
     }
 
@@ -44,7 +52,7 @@ impl Output {
         if self.json {
             self.json(&json!({ "ok": false, "error": message }));
         } else {
-            eprintln!("heapctl: {message}");
+            eprintln!("heapctl: {}", plain(&message));
         }
     }
 
@@ -56,6 +64,47 @@ impl Output {
             text.to_owned()
         }
     }
+}
+
+/// Lines for a terminal: what they quote, such as a file's name, may hold what a terminal obeys.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && !"\n\t".contains(c), "?")
+}
+
+/// Where a file is, or would be.
+#[cfg(any(feature = "client", feature = "host"))]
+pub(crate) fn place(file: &Path) -> io::Result<PathBuf> {
+    if let Ok(there) = file.canonicalize() {
+        return Ok(there);
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(folder.canonicalize()?.join(file.file_name().ok_or(io::ErrorKind::InvalidInput)?))
+}
+
+/// Writes beside the file and renames, so that nobody reads half of it and what was there stays if this fails.
+#[cfg(any(feature = "client", feature = "host"))]
+pub(crate) fn replace(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    let into = |file: File| {
+        let mut to = BufWriter::new(file);
+        write(&mut to)?;
+        to.flush()
+    };
+    let replaced = || {
+        // Such as /dev/stdout: a name that has to stay what it is.
+        if fs::metadata(file).is_ok_and(|there| !there.is_file()) {
+            return into(OpenOptions::new().write(true).open(file)?);
+        }
+        let target = place(file)?;
+        let mut name = target.clone().into_os_string();
+        name.push(format!(".{}", std::process::id()));
+        let beside = PathBuf::from(name);
+        let written = File::create_new(&beside).and_then(into).and_then(|()| fs::rename(&beside, &target));
+        if written.is_err() {
+            let _ = fs::remove_file(&beside);
+        }
+        written
+    };
+    replaced().with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Rows with aligned columns, the first one the headings.
@@ -95,4 +144,26 @@ pub(crate) fn markup(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(all(test, any(feature = "client", feature = "host")))]
+mod tests {
+    // A failed unwrap is a failed test.
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_was_there_stays_when_writing_fails_and_nothing_lies_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("page");
+        replace(&file, |to| to.write_all(b"first")).unwrap();
+        let failed = replace(&file, |to| to.write_all(b"half").and(Err(io::Error::other("full"))));
+        let message = format!("{:#}", failed.unwrap_err());
+        assert!(message.contains("page: full"), "{message}");
+        assert_eq!(fs::read(&file).unwrap(), b"first");
+        replace(&file, |to| to.write_all(b"second")).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"second");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
 }

@@ -10,14 +10,16 @@ mod explain;
 mod pasted;
 #[path = "cli/policies.rs"]
 mod policies;
-#[path = "cli/run.rs"]
-mod run;
+#[path = "cli/recorded.rs"]
+mod recorded;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/service.rs"]
 mod service;
 
-use run::{run, run_json, Run};
 use serde_json::{json, Value};
 use std::fs;
+use std::process::{Command, Stdio};
 use tempfile::tempdir;
 
 const BAD: &str =
@@ -241,4 +243,36 @@ fn heaps_tells_what_is_there_and_what_is_in_the_way() {
     let Run { status, out, .. } = run(&["heaps", "--policy", "generic", "--heap-dir", &nodes]);
     assert_eq!(status, 1);
     assert!(out.contains("nothing can be allocated"), "{out}");
+}
+
+/// What it did.
+pub(crate) struct Run {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// Runs heapctl with these arguments and nothing from the environment that could change its answer.
+pub(crate) fn run(arguments: &[&str]) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_heapctl"))
+        .args(arguments)
+        .env_remove("GRALLOC_ALLOCATOR")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Run {
+        status: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// The same with `--json` among the arguments: one value, whatever happens.
+pub(crate) fn run_json(arguments: &[&str]) -> (i32, Value) {
+    let Run { status, out, err } = run(arguments);
+    match serde_json::from_str(&out) {
+        Ok(value) => (status, value),
+        Err(error) => panic!("{arguments:?}: {error}: {out}{err}"),
+    }
 }

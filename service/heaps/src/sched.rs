@@ -64,11 +64,11 @@ fn set_scheduler(policy: libc::c_int, priority: i32) -> Result<(), Error> {
     Errno::result(answer).map(drop).map_err(Error::call("sched_setscheduler"))
 }
 
-/// Moves the calling thread to the lowest rank of the normal class. Not SCHED_IDLE: on a busy machine a thread of that
+/// Gives the calling thread the highest nice value, the lowest priority of the normal class. Not SCHED_IDLE: on a busy machine a thread of that
 /// class may not run at all, and what it was to prepare would come too late; this one has a small share for certain.
 ///
 /// # Errors
-/// `Call` with what setpriority(2) says; lowering one's own rank needs no privilege.
+/// `Call` with what setpriority(2) says; raising one's own nice value needs no privilege.
 pub fn set_background() -> Result<(), Error> {
     const LOWEST: libc::c_int = 19;
     // SAFETY: setpriority(2) takes three numbers; 0 is the calling thread (sched(7): a nice value is a thread's own).

@@ -5,7 +5,7 @@
 //! them work is found out by trying ([`ReleaseWatch::choose`]):
 //! - inotify: an event. dma-bufs send IN_CLOSE at their last reference until Linux 6.13; from 6.14 on, files of pseudo file
 //!   systems send nothing (`alloc_file_pseudo`, `fs/file_table.c`). memfds send IN_DELETE_SELF everywhere.
-//!   [`ReleaseWatch::read_events`] reads what has come, and costs next to nothing when nothing has.
+//!   [`ReleaseWatch::read_events`] reads the events that are there, and costs next to nothing when there are none.
 //! - epoll: no event, but its fdinfo lists what is still there: an epoll item goes with its file and holds no reference to
 //!   it (`eventpoll_release`, `fs/eventpoll.c`). [`ReleaseWatch::scan`] reads the whole list, so it costs time in
 //!   proportion to what lives. Works on every kernel, for what can be polled: dma-bufs, not memfds. When to scan is the

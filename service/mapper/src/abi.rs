@@ -1,6 +1,6 @@
 //! The C types of the interface, under the names that the C header gives them.
 //!
-//! `include/dmaheap_mapper.h` is the same in C; the tests of `mapper_bindgen` compare the two through bindgen, a test through
+//! `include/dmaheap_mapper.h` is the same in C; the tests of `abi_bindgen` compare the two through bindgen, a test through
 //! the C compiler. Sources: AOSP `hardware/interfaces/graphics/mapper/stable-c/include/.../IMapper.h`,
 //! `system/core/libcutils/include/cutils/native_handle.h`, `frameworks/native/include/android/rect.h`.
 

@@ -90,7 +90,7 @@ fn limited(
     Err(Error::FenceTimeout)
 }
 
-/// The events that have come before the deadline; `None` when there were none.
+/// The events before the deadline; `None` when there were none.
 fn poll_until(fd: BorrowedFd<'_>, events: PollFlags, deadline: Instant) -> nix::Result<Option<PollFlags>> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -1,4 +1,4 @@
-//! The AIDL methods, three lines each. AIDL's types stop here: what the service decides, it decides in the core.
+//! The AIDL methods of the allocator and of its extension, and the dump. AIDL's types stop here: what is decided, the engine decides.
 
 use crate::dump;
 use crate::engine::Engine;
@@ -96,7 +96,7 @@ fn hold_thread(engine: &Engine) -> BinderResult<Held<'_>> {
         return Err(allocator_aidl::may_not("statistics name other clients' buffers: root, system and shell may ask"));
     }
     dump::hold_thread(engine)
-        .map_err(|_| allocator_aidl::busy("other dumps and statistics are being written: ask again"))
+        .map_err(|_| allocator_aidl::illegal_state("other dumps and statistics are being written: ask again"))
 }
 
 fn caller() -> Client {

@@ -1,4 +1,4 @@
-//! Wire types in and out: the only place that knows both AIDL's structs and the core's.
+//! Wire types in and out: the only place that knows both AIDL's structs and the allocator's.
 
 use crate::engine::{Grant, Handle};
 use allocator_aidl as aidl;
@@ -11,7 +11,7 @@ use gralloc_buffer::handle::encode;
 use gralloc_buffer::BufferName;
 use gralloc_buffer::{Descriptor, DescriptorOption};
 
-/// The descriptor as the core reads it; nothing is judged here.
+/// The descriptor as the allocator reads it; nothing is judged here.
 pub fn descriptor(wire: &BufferDescriptorInfo) -> Descriptor {
     let option = |option: &ExtendableType| DescriptorOption { name: option.name.clone(), value: option.value };
     Descriptor {

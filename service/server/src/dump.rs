@@ -15,6 +15,7 @@ pub use options::DumpOptions;
 use crate::engine::Engine;
 use crate::threads::{Held, Holder};
 use gralloc_allocator::statistics::{BufferStatistics, Dump, Statistics};
+use options::OLDER_THAN;
 use pretty::Pretty;
 use serde::Serialize as _;
 use std::io::{self, BufWriter, Write};
@@ -40,12 +41,15 @@ pub fn write(engine: &Engine, out: &mut dyn Write, args: &[String]) -> io::Resul
 pub fn write_of(
     statistics: Statistics,
     buffers: Buffers<'_>,
-    options: DumpOptions,
+    options: DumpOptions<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
     let leaks = options.older_than_ms.map(|age_ms| buffers.leaks(age_ms));
-    let dump = Dump { statistics, processes: buffers.processes(), buffers, leaks };
+    let (processes, further_processes) = buffers.processes();
+    let not_understood =
+        options.not_understood.iter().flat_map(|value| [OLDER_THAN, *value]).map(str::to_owned).collect();
+    let dump = Dump { statistics, processes, further_processes, buffers, leaks, not_understood };
     if options.json {
         let mut json = serde_json::Serializer::with_formatter(&mut out, Pretty::default());
         dump.serialize(&mut json).map_err(io::Error::from)?;

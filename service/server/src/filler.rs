@@ -1,8 +1,8 @@
 //! The thread that makes the pool's ioctls, and does nothing else.
 //!
-//! The kernel zeroes a buffer of tens of megabytes in tens of milliseconds, and at the lowest rank, which this work has, in
+//! The kernel zeroes a buffer of tens of megabytes in tens of milliseconds, and at nice 19, which this work has, in
 //! far more on a busy machine. Were it the maintenance thread that waits for it, releases would be seen so much later, and a
-//! thread cannot lower its rank for one call: to raise it again needs CAP_SYS_NICE. So the maintenance thread decides and
+//! thread cannot raise its nice value for one call: to lower it again needs CAP_SYS_NICE. So the maintenance thread decides and
 //! keeps the account and finds the heap's open node, and this one makes the call with it: it takes no lock that a request
 //! could wait for.
 
@@ -36,7 +36,7 @@ impl Filler {
         let (results, given) = channel();
         thread::Builder::new().name("pool-fill".to_owned()).spawn(move || {
             if let Err(error) = sched::set_background() {
-                warn!("the pool is filled at the rank of everybody else: {error}");
+                warn!("the pool is filled at the nice value of everybody else: {error}");
             }
             for (key, make) in queue {
                 if results.send((key, make())).is_err() {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn start_makes_it_at_the_lowest_rank_and_wakes_a_thread_that_keeps_its_own() {
+    fn start_makes_it_at_nice_19_and_wakes_a_thread_that_keeps_its_own() {
         let wakeup = Arc::new(Wakeup::new().unwrap());
         let before = nice();
         let mut filler = Filler::spawn(Arc::clone(&wakeup)).unwrap();

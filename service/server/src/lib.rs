@@ -1,9 +1,11 @@
 //! The allocator service: everything between a binder transaction and `gralloc_allocator`.
 //!
-//! One request: [`adapter`] (the AIDL methods, three lines each) → [`convert`] (wire types in and out) →
+//! One request: [`adapter`] (the AIDL methods) → [`convert`] (wire types in and out) →
 //! [`engine`] (plan, admission, allocation, the handle) → [`tracker`] (learns when the buffer dies). Failures leave
 //! through [`status`], one match. Beside requests, [`maintenance`] books releases and has what is kept ready in the [`pool`]
 //! filled. [`dump`] prints what [`stats`] and the ledger counted; [`marks`] puts it into the kernel's trace.
+
+#![forbid(unsafe_code)]
 
 pub mod access;
 pub mod adapter;

@@ -1,5 +1,7 @@
 //! The allocator service's process: arguments, logging, the engine, the transport.
 
+#![forbid(unsafe_code)]
+
 use allocator_aidl::{SocketOptions, SocketServer, ALLOCATOR_INSTANCE};
 use anyhow::{Context, Result};
 use gralloc_server::args::{self, Args, Command, Transport};

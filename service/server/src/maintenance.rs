@@ -107,7 +107,7 @@ impl Maintenance {
             return;
         }
         let Some(key) = pool.begin_fill(self.engine.gauge()) else { return };
-        // Found here, under a lock that requests take too: the filler, at its rank, would hold it for long.
+        // Found here, under a lock that requests take too: the filler, at nice 19, would hold it for long.
         let (heaps, heap) = (Arc::clone(pool.heaps()), pool.heaps().open_heap(key.heap));
         if !filler.start(key, move || heaps.allocate_from(&heap, key.bytes, &BufferName::from_text("gralloc-ready"))) {
             pool.end_fill(key, Err(no_filler()));

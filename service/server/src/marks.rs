@@ -1,5 +1,5 @@
 //! What the service marks in the kernel's trace beside its slices: live bytes by heap and the pool's bytes as counters,
-//! releases and refusals as instants. Off, each costs a load and a branch. Whether they are on is asked before a request and before
+//! releases, refusals and buffers that could not be watched as instants. Off, each costs a load and a branch. Whether they are on is asked before a request and before
 //! the maintenance thread's work ([`crate::engine::Engine::follow_trace`]).
 
 use gralloc_allocator::ledger::{Client, Entry, Ledger};
@@ -10,7 +10,8 @@ use gralloc_heaps::trace;
 use heaps_config::policy::HeapId;
 use std::sync::{Mutex, PoisonError};
 
-/// Held while a counter is read and marked, so that the last mark is the last value. Taken by nobody while marks are off.
+/// Held while a counter is read and marked, so that the last mark is the last value: over the write to `trace_marker`, which copies into
+/// the kernel's ring and waits for nobody. Taken by nobody while marks are off.
 static ORDER: Mutex<()> = Mutex::new(());
 
 /// A heap's live bytes, and those of the metadata's heap, as the account has them now.
@@ -44,14 +45,14 @@ pub fn pool_bytes<B>(pool: &Pool<B>) {
     trace::counter("pool bytes", pool.statistics().ready_bytes);
 }
 
-/// A buffer's last reference went.
-pub fn released(ledger: &Ledger, entry: &Entry) {
+/// A buffer left the account: its last reference went (`released`), or nobody will learn when it does (`untracked`).
+pub fn gone(word: &str, ledger: &Ledger, entry: &Entry) {
     if !trace::is_on() {
         return;
     }
     let (Entry { id, heap, bytes, uid, .. }, name) = (entry, entry.shown_name());
     let heap_name = ledger.policy().heap_name(*heap);
-    trace::instant(format_args!("released id={id:#x} heap={heap_name} bytes={bytes} uid={uid} name={name}"));
+    trace::instant(format_args!("{word} id={id:#x} heap={heap_name} bytes={bytes} uid={uid} name={name}"));
     live_bytes(ledger, *heap);
 }
 

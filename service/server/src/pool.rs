@@ -6,7 +6,8 @@
 //!
 //! Every buffer has a page of shared metadata from one heap, and no client should wait for that second allocation. These
 //! pages are no entry of the pool of pixels: they are there without `[pool]` in the policy, are no guess at a stream that may
-//! end, and at 128 KiB are in nobody's account.
+//! end, and are in nobody's account: as many as one request may need, 128 KiB with pages of 4 KiB, 512 KiB with 16 KiB, and up to
+//! five times that where the policy has a vendor's types of metadata.
 //!
 //! What is ready gives way: all that a heap has when that heap runs out of memory, everything when the service runs out of
 //! file descriptors, and all in heaps of system memory when `MemAvailable` runs low or the kernel tells of pressure. A heap that
@@ -17,9 +18,10 @@ use crate::marks;
 use gralloc_allocator::ledger::Ledger;
 use gralloc_allocator::pool::{self, Cause, PoolKey, PoolStatistics, HOLD_OFF_MS};
 use gralloc_allocator::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
+use gralloc_allocator::statistics::size;
 use gralloc_buffer::BufferName;
 use gralloc_heaps::wakeup::Wakeup;
-use heaps_config::policy::{HeapId, HeapSet, Policy, PoolBounds};
+use heaps_config::policy::{Bound, HeapId, HeapSet, Policy, PoolBounds};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -265,6 +267,14 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Pool<H> {
 
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
         self.heaps.rename(buffer, name);
+    }
+}
+
+/// What a part of the machine's memory is of, for people; `None` for a bound in bytes.
+pub(crate) fn part_of(bound: Bound, memory_bytes: Option<u64>) -> Option<String> {
+    match bound {
+        Bound::Bytes(_) => None,
+        Bound::Percent(_) => Some(format!("{bound} of {}", memory_bytes.map_or("unknown memory".to_owned(), size))),
     }
 }
 

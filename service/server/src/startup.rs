@@ -4,6 +4,7 @@ use crate::adapter;
 use crate::args::Args;
 use crate::engine::{Engine, Setup};
 use crate::maintenance::Maintenance;
+use crate::pool::part_of;
 use crate::threads;
 use allocator_aidl::serve_binder;
 use anyhow::{Context, Result};
@@ -11,7 +12,7 @@ use gralloc_allocator::ports::MemoryGauge;
 use gralloc_allocator::statistics::size;
 use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::{trace, Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure, NodeState};
-use heaps_config::policy::{Bound, HeapId, Memory, PoolBounds};
+use heaps_config::policy::{HeapId, Memory, PoolBounds};
 use heaps_config::Policy;
 use log::{info, warn};
 use std::fs::File;
@@ -160,14 +161,6 @@ fn most_ready(policy: &Policy, bounds: Option<&PoolBounds>, memory_bytes: Option
     line
 }
 
-/// What a part of the machine's memory is of, for people; `None` for a bound in bytes.
-pub(crate) fn part_of(bound: Bound, memory_bytes: Option<u64>) -> Option<String> {
-    match bound {
-        Bound::Bytes(_) => None,
-        Bound::Percent(_) => Some(format!("{bound} of {}", memory_bytes.map_or("unknown memory".to_owned(), size))),
-    }
-}
-
 /// What `--check` finds wrong: without metadata there is no buffer.
 ///
 /// # Errors
@@ -183,7 +176,7 @@ pub fn judge(report: &HeapReport, policy: &Policy) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heaps_config::policy::PoolPolicy;
+    use heaps_config::policy::{Bound, PoolPolicy};
 
     fn with_pool(total: Bound, heaps: Vec<Bound>) -> Policy {
         let pool = PoolPolicy { total, heaps, streams: true, idle_ms: 1000, ready: Vec::new() };

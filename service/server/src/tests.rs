@@ -17,31 +17,13 @@ pub(crate) fn policy() -> Policy {
         budget_bytes: None,
         system_memory,
     };
-    let limits = Limits {
-        request_bytes: 1 << 30,
-        client_bytes: None,
-        total_bytes: None,
-        reserve_bytes: 0,
-        buffers_per_request: 32,
-        without_release_watch: heaps_config::policy::WithoutReleaseWatch::Serve,
-    };
+    let limits = Limits { request_bytes: 1 << 30, buffers_per_request: 32, ..Limits::default() };
     Policy {
         name: "test".to_owned(),
         heaps: vec![heap("system", true), heap("carveout", false)],
-        rules: Vec::new(),
-        alignments: Vec::new(),
-        resolutions: Vec::new(),
-        compressions: Vec::new(),
-        formats: Vec::new(),
-        strict_cpu_usage: false,
-        graphics_common: None,
-        vendor_usage: Vec::new(),
-        vendor_metadata: Vec::new(),
-        vendor_metadata_bytes: 0,
-        options: Vec::new(),
         limits,
         metadata_heap: HeapId(0),
-        pool: None,
+        ..Policy::default()
     }
 }
 

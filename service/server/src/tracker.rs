@@ -158,7 +158,7 @@ impl Tracker {
     }
 
     /// Buffers that could not be watched, since the start. They are in no live figure; of those whose reserved region alone
-    /// could not be, that region is not when the pixels have gone.
+    /// could not be, that region is not when the pixels are released.
     pub fn untracked(&self) -> u64 {
         self.untracked.load(Ordering::Relaxed)
     }
@@ -199,7 +199,7 @@ impl Tracker {
         match read {
             Ok(released) => {
                 let gone = released.tags.into_iter().filter_map(|tag| self.ledger.release(Ticket::from_number(tag)));
-                gone.for_each(|entry| marks::released(&self.ledger, &entry));
+                gone.for_each(|entry| marks::gone("released", &self.ledger, &entry));
             }
             Err(error) => error!("releases are not seen: {error}"),
         }
@@ -208,7 +208,9 @@ impl Tracker {
     /// A buffer whose release cannot be observed must not stay charged for ever: it is tracked no more, and counted.
     fn add(&self, ticket: Ticket, Duplicates { buffer, reserved }: &Duplicates) {
         if let Err(error) = self.watch.add(buffer.as_fd(), ticket.number()) {
-            self.ledger.forget(ticket);
+            if let Some(entry) = self.ledger.forget(ticket) {
+                marks::gone("untracked", &self.ledger, &entry);
+            }
             return self.count_untracked(&error);
         }
         if let Ok(identity) = gralloc_heaps::identity(buffer.as_fd()) {

@@ -156,4 +156,11 @@ fn pages_follow_one_another_and_what_is_written_reads_back() {
     assert_eq!((dump.statistics.policy.as_str(), dump.statistics.requests), ("generic", 7));
     assert_eq!(dump.buffers.iter().map(|buffer| buffer.id).collect::<Vec<_>>(), seen);
     assert_eq!(dump.leaks.unwrap().groups[0].buffers, 1_000);
+    assert!(dump.not_understood.is_empty());
+
+    let mut text = Vec::new();
+    let options = DumpOptions { not_understood: Some("a\n"), ..DumpOptions::default() };
+    write_of(Statistics::default(), buffers, options, &mut text).unwrap();
+    let wanted = "! --older-than \"a\\n\" was not understood: a whole number with ms, s, m or h, such as 60s\n";
+    assert!(text.starts_with(wanted.as_bytes()), "{}", String::from_utf8_lossy(&text));
 }

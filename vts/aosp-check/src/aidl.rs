@@ -6,7 +6,6 @@
 //! one is never written again.
 
 pub mod dump;
-mod tokens;
 
 use crate::bp::{self, Blueprints, Module};
 use crate::platform::RUST_STUBS;

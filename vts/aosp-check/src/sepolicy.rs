@@ -7,12 +7,12 @@
 
 mod compile;
 pub mod generate;
-mod guest;
 mod labels;
 
 use crate::report::{Place, Report};
-use anyhow::{bail, Context, Result};
-use generate::{Generated, Labels, Owner};
+use anyhow::{bail, ensure, Context, Result};
+use compile::{Work, BASE, GUEST};
+use generate::{Generated, Labels, Owner, LABELS};
 use heaps_config::nodes::{Kind, Node};
 use heaps_config::Document;
 use heaps_host::board::{platform_type, Board, Facts, FileKind, LabelKind, SYSTEM};
@@ -22,7 +22,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use compile::{missing_tools, PACKAGES};
-pub use guest::for_guest;
 
 /// The rules of every device.
 pub const VENDOR: &str = "sepolicy/vendor";
@@ -120,7 +119,7 @@ pub fn check_board(root: &Path, here: &Path, policy: &Path, own: &BoardFiles<'_>
     let generated = generate::of(&profile.document, &labels).map_err(anyhow::Error::msg)?;
     // The project as it would be with this policy in it.
     let folder = tempfile::tempdir()?;
-    for part in [compile::BASE, VENDOR] {
+    for part in [BASE, VENDOR] {
         let to = folder.path().join(part);
         fs::create_dir_all(to.parent().context("a folder's parent")?)?;
         std::os::unix::fs::symlink(root.join(part), &to).with_context(|| to.display().to_string())?;
@@ -326,4 +325,32 @@ fn strangers(root: &Path, profiles: &[Profile], report: &mut Report) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The compiled rules' file for a guest.
+const BINARY: &str = "policy.bin";
+
+/// The rules and labels that a guest of `cargo xtask selinux` enforces: those of a device, and what the guest has instead of Android.
+///
+/// Writes both for the device of one policy; without the project's rules that have a text in them, if one is given.
+///
+/// # Errors
+/// A policy that lint refuses, rules that do not compile, labels that the rules do not know, a text that no rule has.
+pub fn for_guest(root: &Path, policy: &Path, out: &Path, without: Option<&str>) -> Result<Vec<PathBuf>> {
+    let profile = read_policy(root, policy)?;
+    let mut work = Work::new(root, &profile, &[GUEST])?;
+    if let Some(text) = without {
+        ensure!(work.leave_out(text) > 0, "--without {text}: no rule in {} has it", VENDOR);
+    }
+    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let (binary, merged) = (out.join(BINARY), out.join(LABELS));
+    fs::copy(work.binary()?, &binary).with_context(|| binary.display().to_string())?;
+    fs::write(&merged, labels::merge(root, &profile, &[BASE, GUEST])).with_context(|| merged.display().to_string())?;
+    let valid = labels::valid(&merged, &binary)?;
+    // The check leaves a compiled form beside it.
+    let _only_space = fs::remove_file(merged.with_extension("bin"));
+    if let Err(words) = valid {
+        bail!("sefcontext_compile refuses {}: {words}", merged.display());
+    }
+    Ok(vec![binary, merged])
 }

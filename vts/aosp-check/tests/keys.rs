@@ -88,10 +88,10 @@ const FAULTS: &[Fault<'_>] = &[
         "libgralloc_buffer: srcs has to be a list of strings",
     ),
     fault(
-        "vts/mapper-abi/Android.bp",
+        "vts/abi/Android.bp",
         "    rustlibs: [\"libgralloc_mapper\"],\n",
         "    rustlibs: \"libgralloc_mapper\",\n",
-        "libmapper_bindgen: rustlibs has to be a list of strings",
+        "libabi_bindgen: rustlibs has to be a list of strings",
     ),
     fault(
         "service/buffer/Android.bp",

@@ -61,14 +61,14 @@ const FAULTS: &[Fault<'_>] = &[
     ),
     fault("service/server/Android.bp", "allocator-service.dmaheap.rc", "allocator.rc", "init_rc names allocator.rc"),
     fault(
-        "vts/uapi/Android.bp",
-        "wrapper_src: \"wrapper.h\"",
-        "wrapper_src: \"gone.h\"",
-        "wrapper_src names gone.h, and there is no such file",
+        "vts/abi/Android.bp",
+        "wrapper_src: \"wrapper.hpp\"",
+        "wrapper_src: \"gone.hpp\"",
+        "wrapper_src names gone.hpp, and there is no such file",
     ),
-    fault("vts/uapi/Android.bp", "    wrapper_src: \"wrapper.h\",\n", "", "libuapi_bindgen: no wrapper_src"),
+    fault("vts/abi/Android.bp", "    wrapper_src: \"wrapper.hpp\",\n", "", "libabi_bindgen: no wrapper_src"),
     fault(
-        "vts/mapper-abi/Android.bp",
+        "vts/abi/Android.bp",
         "    rustlibs: [\"libgralloc_mapper\"],\n",
         "",
         "rustlibs lacks libgralloc_mapper; Cargo links gralloc_mapper",
@@ -176,9 +176,9 @@ const FAULTS: &[Fault<'_>] = &[
     ),
     // What bpfmt would tear apart.
     fault(
-        "vts/uapi/Android.bp",
-        "\"--allowlist-var=(value|size|offset)_.*\",",
-        "\"--allowlist-var\",\n        \"(value|size|offset)_.*\",",
+        "vts/abi/Android.bp",
+        "\"--allowlist-var=(value|size|align|offset)_.*\",",
+        "\"--allowlist-var\",\n        \"(value|size|align|offset)_.*\",",
         "so write --flag=value",
     ),
     // What a tree offers.
@@ -276,7 +276,7 @@ fn a_callback_of_another_signature_than_the_header_s_is_found() {
     );
     let report = compiled(&copy);
     let found = finding(&report, "mismatched types");
-    assert!(found.place.file.ends_with("vts/mapper-abi/tests/abi.rs"), "{found}");
+    assert!(found.place.file.ends_with("vts/abi/tests/abi/main.rs"), "{found}");
 }
 
 /// Base 15 builds nix without inotify: the lowest release is the one after it.

@@ -7,7 +7,6 @@
 
 mod allocation;
 mod bare;
-mod busy;
 mod dump;
 mod load;
 mod mapper;
@@ -21,10 +20,9 @@ mod service;
 use allocation::Allocations;
 use anyhow::{Context as _, Result};
 use bare::BareService;
-use busy::Busy;
 use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{BufferDescriptorInfo, Connection, DescriptorBuilder};
-use parallel::{Crowd, Workers};
+use parallel::{Busy, Crowd, Workers};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use vts_bench::rows::{self, Row};
@@ -106,7 +104,7 @@ impl Bench {
         if row.alone {
             let samples = match row {
                 row if row == &rows::PLAN => plan::samples(&self.options.policy, rounds)?,
-                row if row == &rows::PLAN_LARGE => plan::large::samples(rounds)?,
+                row if row == &rows::PLAN_LARGE => plan::large_samples(rounds)?,
                 _ => mapper::gets(rounds)?,
             };
             return Ok(RowSamples { row: row.name.to_owned(), samples });

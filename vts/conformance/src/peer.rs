@@ -3,7 +3,6 @@
 //! The process is this program again, or another build of it. Orders and answers are packets of text over a socket pair; fds travel beside an
 //! order. An order that the peer cannot follow ends it, and the test that gave it.
 
-mod hex;
 mod orders;
 
 pub use orders::serve;
@@ -82,7 +81,7 @@ impl Peer {
     /// # Errors
     /// Its mapper's.
     pub fn get(&self, buffer: PeerBuffer, kind: Standard) -> Result<Vec<u8>, Error> {
-        result(&self.ask(&format!("get {} {}", buffer.0, kind.0), &[])).map(hex::from_hex)
+        result(&self.ask(&format!("get {} {}", buffer.0, kind.0), &[])).map(from_hex)
     }
 
     /// Has it set a standard value.
@@ -90,7 +89,7 @@ impl Peer {
     /// # Errors
     /// Its mapper's.
     pub fn set(&self, buffer: PeerBuffer, kind: Standard, bytes: &[u8]) -> Result<(), Error> {
-        let order = format!("set {} {} {}", buffer.0, kind.0, hex::to_hex(bytes));
+        let order = format!("set {} {} {}", buffer.0, kind.0, to_hex(bytes));
         result(&self.ask(&order, &[])).map(drop)
     }
 
@@ -114,7 +113,7 @@ impl Peer {
 
     /// Has it set two values in turn so many times, beside what happens here; [`Peer::wait`] waits for the end.
     pub fn start_setting(&self, buffer: PeerBuffer, kind: Standard, values: &[Vec<u8>; 2], rounds: u32) {
-        let [a, b] = values.each_ref().map(|value| hex::to_hex(value));
+        let [a, b] = values.each_ref().map(|value| to_hex(value));
         self.tell(&format!("churn {} {} {rounds} {a} {b}", buffer.0, kind.0), &[]);
     }
 
@@ -131,7 +130,7 @@ impl Peer {
     /// # Errors
     /// Its mapper's.
     pub fn read_region(&self, buffer: PeerBuffer) -> Result<Vec<u8>, Error> {
-        result(&self.ask(&format!("region {}", buffer.0), &[])).map(hex::from_hex)
+        result(&self.ask(&format!("region {}", buffer.0), &[])).map(from_hex)
     }
 
     /// Has it fill the whole reserved region with one byte.
@@ -168,4 +167,29 @@ fn result(answer: &str) -> Result<&str, Error> {
 
 fn first_words(order: &str) -> &str {
     order.char_indices().nth(60).map_or(order, |(end, _)| order.split_at(end).0)
+}
+
+/// Bytes in an order or an answer: hexadecimal digits.
+fn to_hex(bytes: &[u8]) -> String {
+    // A dash, so that no bytes at all are a word, too.
+    std::iter::once("-".to_owned()).chain(bytes.iter().map(|byte| format!("{byte:02x}"))).collect()
+}
+
+/// The bytes again.
+fn from_hex(text: &str) -> Vec<u8> {
+    let digits = text.strip_prefix('-').expect("bytes as hexadecimal digits");
+    let pairs = digits.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(&String::from_utf8_lossy(pair), 16).expect("hexadecimal digits")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_back_from_their_digits() {
+        for bytes in [vec![], vec![0], vec![0xff, 0x01, 0xa0]] {
+            assert_eq!(from_hex(&to_hex(&bytes)), bytes);
+        }
+    }
 }

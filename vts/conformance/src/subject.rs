@@ -129,11 +129,6 @@ impl Subject {
         self.target.vts
     }
 
-    /// A new connection to the allocator; fails the test when there is none.
-    pub fn reconnect(&self) -> Allocator {
-        Allocator::new(Connection::open(&self.target.transport).unwrap_or_else(|error| panic!("{error}")))
-    }
-
     /// One buffer, allocated and imported.
     pub fn import(&self, descriptor: &Descriptor) -> (Buffer, Imported) {
         let buffer = self.allocator.one(descriptor);

@@ -1,15 +1,13 @@
 //! Runs the tests in order, each in a process of its own.
 
 mod alone;
-mod table;
 
 use crate::case::{Skip, Test, Verdict};
 use crate::options::Options;
 use crate::subject::{with_shared, Target};
 use conformance_trials::{Ended, Failed};
+use std::fmt::Write as _;
 use std::process::ExitCode;
-
-pub use table::row;
 
 /// Runs what the command line says.
 pub fn run(options: &Options) -> ExitCode {
@@ -20,7 +18,7 @@ pub fn run(options: &Options) -> ExitCode {
     }
     tests.retain(|test| options.only.is_empty() || options.only.iter().any(|name| name == test.name));
     if options.table {
-        print!("{}", table::markdown(&tests));
+        print!("{}", markdown(&tests));
         return ExitCode::SUCCESS;
     }
     if options.run.list {
@@ -100,4 +98,18 @@ fn run_one(tests: &[Test], name: &str, target: &Target) -> ExitCode {
             ExitCode::from(alone::SKIPPED)
         }
     }
+}
+
+/// One line of a table.
+pub fn row(cells: &[&str]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// The tests as a table for people.
+fn markdown(tests: &[Test]) -> String {
+    let mut text = row(&["test", "demand"]) + &row(&["---", "---"]);
+    for test in tests {
+        let _ = write!(text, "{}", row(&[&format!("`{}`", test.name), test.demand]));
+    }
+    text
 }

@@ -7,7 +7,6 @@
 #[allow(dead_code)]
 mod common;
 
-use common::artifacts;
 use common::keeper::own_service;
 use gralloc_buffer::metadata::{explain, StandardMetadata};
 use std::process::Command;
@@ -26,7 +25,7 @@ fn dump_prints_each_standard_type_once_with_bytes_that_decode() {
     let service = own_service();
     let output = Command::new(env!("CARGO_BIN_EXE_gralloc-conformance"))
         .args(["--dump", "--allocator", &service.transport(), "--mapper"])
-        .arg(artifacts::mapper())
+        .arg(common::mapper())
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -44,7 +43,7 @@ fn dump_prints_each_standard_type_once_with_bytes_that_decode() {
 fn dump_without_an_allocator_is_an_error_and_prints_nothing() {
     let output = Command::new(env!("CARGO_BIN_EXE_gralloc-conformance"))
         .args(["--dump", "--allocator", "unix:/nonexistent/socket", "--mapper"])
-        .arg(artifacts::mapper())
+        .arg(common::mapper())
         .output()
         .unwrap();
     assert!(!output.status.success());

@@ -4,7 +4,7 @@
 //!
 //! The faults are made by `examples/broken_mapper` and `examples/broken_allocator`, in front of this project's own mapper
 //! and service. What each one must at least fail stands in `mutants/mapper.rs`, `mutants/allocator.rs` and, for a build of IAllocator
-//! V3, `mutants/views.rs`.
+//! V3, in [`views`].
 
 // Tests: a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -18,8 +18,6 @@ mod coverage;
 mod mapper;
 #[path = "mutants/run.rs"]
 mod run;
-#[path = "mutants/views.rs"]
-mod views;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use run::{Built, Comparison, Kind};
@@ -92,4 +90,25 @@ fn main() -> ExitCode {
     trials.extend(mapper::MUTANTS.iter().map(|mutant| trial(Kind::Mapper, mutant)));
     trials.extend(allocator::MUTANTS.iter().map(|mutant| trial(Kind::Allocator, mutant)));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A pair that has buffers of two views, and its faults: the allocator `makes-views`, with the mapper of version 6 that is named.
+/// `promises-views` is an allocator that has none.
+mod views {
+    use super::Mutant;
+
+    const VIEWS: &[&str] = &["mapper::GetBaseView", "mapper::ImportViewBuffer", "mapper::GetMultiViewInfo"];
+
+    pub(crate) const MUTANTS: &[Mutant] = &[
+        Mutant::new("promises-views", VIEWS),
+        Mutant::new("views-backwards", &["mapper::GetMultiViewInfo"]),
+        Mutant::new("base-view-is-the-second", &["mapper::GetBaseView", "mapper::ImportViewBuffer"]),
+        Mutant::new("imports-no-view", &["mapper::ImportViewBuffer"]),
+    ];
+
+    /// No fault: the tests pass.
+    pub(crate) const OBEDIENT: &[Mutant] = &[Mutant::new("has-views", VIEWS)];
+
+    /// Over this project's own service of V3, which makes no such buffers.
+    pub(crate) const WITHOUT: &[(Mutant, &str)] = &[(Mutant::new("has-views", VIEWS), "isMultiViewSupported is false")];
 }

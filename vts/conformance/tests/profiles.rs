@@ -10,7 +10,7 @@
 mod common;
 
 use clap::Parser;
-use common::{artifacts, keeper};
+use common::keeper;
 use conformance::abi::{Error, Rect};
 use conformance::allocator::Buffer;
 use conformance::descriptor::Descriptor;
@@ -158,7 +158,7 @@ impl Told {
 
 fn subject(board: &Board) -> (keeper::Keeper, Subject) {
     let keeper = keeper::of_policy(board.json.clone(), board.heaps);
-    let mapper = artifacts::mapper();
+    let mapper = common::mapper();
     let options = ["profiles", "--allocator", &keeper.transport(), "--mapper", mapper.to_str().unwrap()];
     let subject = Target::find(&Options::parse_from(options)).unwrap().open().unwrap();
     (keeper, subject)

@@ -9,7 +9,6 @@
 #[allow(dead_code)]
 mod common;
 
-use common::artifacts;
 use common::keeper::{own_service, service_of, Keeper};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -37,7 +36,7 @@ fn run(service: &Keeper, vts: &str) -> [BTreeSet<String>; 2] {
 fn run_group(service: &Keeper, vts: &str, group: &str) -> [BTreeSet<String>; 2] {
     let mut suite = Command::new(env!("CARGO_BIN_EXE_gralloc-conformance"));
     suite.env_remove("GRALLOC_NO_SKIP").args(["--color", "never", "--in-process", "--vts", vts]);
-    suite.arg("--allocator").arg(service.transport()).arg("--mapper").arg(artifacts::mapper()).arg(group);
+    suite.arg("--allocator").arg(service.transport()).arg("--mapper").arg(common::mapper()).arg(group);
     let output = suite.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("test result: "), "{text}\n{}", String::from_utf8_lossy(&output.stderr));

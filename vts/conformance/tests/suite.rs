@@ -8,7 +8,6 @@
 mod common;
 
 use clap::Parser;
-use common::artifacts;
 use common::keeper::own_service;
 use conformance::options::Options;
 use conformance::{peer, suite};
@@ -32,7 +31,7 @@ fn main() -> ExitCode {
         options.allocator = Some(keeper.transport().parse().expect("a transport"));
         options.restart = Some(options.restart.unwrap_or_else(|| keeper.restart_command()));
         if options.named_mapper().is_none() {
-            options.mapper = Some(artifacts::mapper());
+            options.mapper = Some(common::mapper());
         }
         own = Some(keeper);
     }

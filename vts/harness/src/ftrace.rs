@@ -3,7 +3,8 @@
 //! A line is `COMM-PID (TGID) [CPU] FLAGS TIME: tracing_mark_write: MARK` (linux v6.12, `kernel/trace/trace_output.c`; the
 //! function's name where a version writes another: `print`; the group where `record-tgid` is on). Marks are what systrace and
 //! Perfetto read: `B|PID|NAME`, `E|PID`, `C|PID|NAME|VALUE`, `I|PID|NAME`. A line is taken here where Perfetto's reader takes it
-//! (google/perfetto, `systrace_line_tokenizer.cc`), which has no room for more than five flags.
+//! (google/perfetto, `systrace_line_tokenizer.cc`), which has no room for more than five flags, and a mark is read as its
+//! `systrace_parser.h` reads it: a counter's and an instant's name end at the next `|`.
 
 use std::collections::BTreeMap;
 
@@ -199,10 +200,10 @@ fn kind(mark: &str) -> Option<Kind> {
         ("B", Some(name)) => Some(Kind::Begin(name.to_owned())),
         ("E", _) => Some(Kind::End),
         ("C", Some(counted)) => {
-            let (name, value) = counted.rsplit_once('|')?;
+            let (name, value) = counted.split_once('|')?;
             Some(Kind::Counter(name.to_owned(), value.trim().parse().ok()?))
         }
-        ("I", Some(what)) => Some(Kind::Instant(what.to_owned())),
+        ("I", Some(what)) => Some(Kind::Instant(what.split('|').next().unwrap_or_default().to_owned())),
         _ => None,
     }
 }
@@ -234,7 +235,7 @@ mod tests {
         let paths: Vec<(&str, u64)> =
             slices.iter().map(|slice| (slice.path.as_str(), slice.end_us - slice.begin_us)).collect();
         assert_eq!(paths, [("allocate2/plan", 10), ("allocate2", 50)]);
-        assert_eq!(slices[1].instants, ["served heap=system name=a|b"]);
+        assert_eq!(slices[1].instants, ["served heap=system name=a"]);
         assert_eq!(value(&slices[1].instants[0], "heap"), Some("system"));
         assert_eq!(trace.counters(), BTreeMap::from([("live bytes of system", 0)]));
         assert_eq!(trace.instants("served").count(), 1);

@@ -1,17 +1,60 @@
 //! Commands that run in a guest.
 
+use std::io::Write;
 use std::sync::mpsc::{channel, Receiver};
 use std::time::Duration;
 
-use crate::command::{print, Captured, GuestCommand};
 use crate::error::Result;
 use crate::guest::Guest;
-use crate::protocol::{Run, Status, Stream, ToGuest};
+use crate::protocol::{Identity, Run, Status, Stream, ToGuest};
 use crate::session::JobEvent;
 use crate::terminal;
 
 /// What a command's own limit is exceeded by before the guest counts as hung.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// A command for [`crate::guest::Guest::start`].
+#[derive(Debug, Clone, Default)]
+pub struct GuestCommand {
+    /// Program and arguments; the program is looked for in /data, /vendor/bin, /vendor/bin/hw and /bin.
+    pub argv: Vec<String>,
+    /// Further environment.
+    pub env: Vec<(String, String)>,
+    /// Who it runs as.
+    pub identity: Identity,
+    /// Longest run; killed then, with [`Status::TimedOut`].
+    pub limit: Option<Duration>,
+}
+
+impl GuestCommand {
+    /// A command of root's without a limit.
+    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
+        Self { argv: argv.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// The same, as another user.
+    pub fn user(mut self, identity: Identity) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// The same, with a time limit.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+}
+
+/// A command's end and all its output.
+#[derive(Debug, Clone)]
+pub struct Captured {
+    /// How it ended.
+    pub status: Status,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+}
 
 impl Guest {
     /// Starts a command; several may run at the same time.
@@ -112,4 +155,18 @@ impl Job<'_> {
             }
         }
     }
+}
+
+/// Puts a command's output on ours.
+fn print(stream: Stream, bytes: &[u8]) {
+    // A closed pipe ends the reader, not the run.
+    let _ = match stream {
+        Stream::Stdout => write_flushed(&mut std::io::stdout().lock(), bytes),
+        Stream::Stderr => write_flushed(&mut std::io::stderr().lock(), bytes),
+    };
+}
+
+fn write_flushed(to: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
+    to.write_all(bytes)?;
+    to.flush()
 }

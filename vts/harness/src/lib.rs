@@ -22,8 +22,6 @@ pub mod archive;
 #[cfg(feature = "host")]
 pub mod binaries;
 #[cfg(feature = "host")]
-pub mod command;
-#[cfg(feature = "host")]
 pub mod error;
 #[cfg(feature = "host")]
 pub mod ftrace;

@@ -18,9 +18,9 @@ pub enum Need {
     /// A C compiler, to link.
     Linker,
     /// A C compiler for 32-bit programs, to link them.
-    NarrowLinker,
+    Linker32,
     /// The C library that they are linked to.
-    NarrowLibc,
+    Libc32,
     /// The emulator of arm64 machines.
     QemuArm64,
     /// A C compiler for arm64 programs, to link them and to build their kernel.
@@ -66,8 +66,8 @@ impl Need {
         match self {
             Self::Qemu => ("qemu-system-x86_64, the emulator that guests run in", "qemu-system-x86"),
             Self::Linker => ("cc, the linker", "gcc"),
-            Self::NarrowLinker => ("i686-linux-gnu-gcc, which links 32-bit clients", "gcc-i686-linux-gnu"),
-            Self::NarrowLibc => ("the C library of 32-bit clients", "libc6-dev-i386-cross"),
+            Self::Linker32 => ("i686-linux-gnu-gcc, which links 32-bit clients", "gcc-i686-linux-gnu"),
+            Self::Libc32 => ("the C library of 32-bit clients", "libc6-dev-i386-cross"),
             Self::QemuArm64 => ("qemu-system-aarch64, the emulator that arm64 guests run in", "qemu-system-arm"),
             Self::Arm64Linker => ("aarch64-linux-gnu-gcc, which links arm64 programs", "gcc-aarch64-linux-gnu"),
             Self::Arm64Libc => ("the C library of arm64 programs", "libc6-dev-arm64-cross"),
@@ -101,8 +101,8 @@ impl Need {
             Self::Qemu => on_path(Arch::X86_64.qemu()),
             Self::QemuArm64 => on_path(Arch::Arm64.qemu()),
             Self::Linker => on_path("cc"),
-            Self::NarrowLinker => on_path(I686.linker),
-            Self::NarrowLibc => finds_libc(&I686),
+            Self::Linker32 => on_path(I686.linker),
+            Self::Libc32 => finds_libc(&I686),
             Self::Arm64Linker => on_path(ARM64.linker),
             Self::Arm64Libc => finds_libc(&ARM64),
             Self::Libclang => libclang_present(),

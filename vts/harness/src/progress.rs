@@ -79,11 +79,6 @@ impl Progress {
         format!("{end}\n  log: {}", log.display())
     }
 
-    /// Whether it prints nothing.
-    pub fn is_quiet(&self) -> bool {
-        self.quiet
-    }
-
     /// Says what is done next, or what has just come out.
     pub fn step(&self, text: impl std::fmt::Display) {
         if !self.quiet {

@@ -47,7 +47,7 @@ pub const SERVICE_PATH: &str = "/vendor/bin/hw/android.hardware.graphics.allocat
 /// Where the mapper lies in the guest, as on a device.
 pub const MAPPER_PATH: &str = "/vendor/lib64/hw/mapper.dmaheap.so";
 /// And where the one for 32-bit clients does.
-pub const NARROW_MAPPER_PATH: &str = "/vendor/lib/hw/mapper.dmaheap.so";
+pub const MAPPER_32_PATH: &str = "/vendor/lib/hw/mapper.dmaheap.so";
 /// Where the service's policy lies in the guest: where the service looks by itself.
 pub const POLICY_PATH: &str = "/vendor/etc/gralloc/heaps.json";
 /// Where the SELinux policy lies in the guest, when it enforces one.

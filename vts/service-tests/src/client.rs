@@ -2,6 +2,7 @@
 //! what comes back.
 
 use crate::suite::Skip;
+use crate::{wait_for, SOON};
 use allocator_aidl::{BufferDescriptorInfo, ExtendableType, IAllocator, IAllocatorStatistics};
 use allocator_aidl::{ParcelFileDescriptor, Status, Strong};
 use gralloc_buffer::{PixelFormat, Usage};
@@ -72,6 +73,13 @@ impl Client {
     pub fn one(&self, info: &BufferDescriptorInfo) -> Buffer {
         let mut allocation = self.allocate(info, 1).unwrap_or_else(|failure| panic!("{failure:?} for {info:?}"));
         allocation.buffers.remove(0)
+    }
+
+    /// Buffers in the place of others that were let go. Who asks for them waits for the scan that sees those go, and is refused where
+    /// a busy machine has that take longer than anybody is kept waiting: that client asks again.
+    pub fn granted(&self, info: &BufferDescriptorInfo, count: i32) -> Vec<Buffer> {
+        let granted = wait_for(SOON, || self.allocate(info, count).ok());
+        granted.expect("the place of what was let go").buffers
     }
 
     /// `isSupported`.

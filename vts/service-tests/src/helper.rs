@@ -1,12 +1,9 @@
 //! This program again, as another process: another user, a holder of buffers, a crowd, a service whose system calls fail
-//! ([`Fault`]).
+//! ([`Fault`]). Its role and what it needs travel in the environment.
 
 mod fault;
-pub(crate) mod role;
 
 pub use fault::Fault;
-
-use role::{for_transport, helper, GROUP, HARM, ROLE, SEED, SOCKET, TRANSPORT};
 
 use crate::client::{rgba, Client, Failure, NO_RESOURCES};
 use fastrand::Rng;
@@ -16,9 +13,21 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, ExitCode, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+/// Says which helper this process is.
+const ROLE: &str = "SERVICE_TESTS_HELPER";
+/// The transport that a helper connects through.
+const TRANSPORT: &str = "SERVICE_TESTS_TRANSPORT";
+/// The control group to be pressed in.
+const GROUP: &str = "SERVICE_TESTS_GROUP";
+/// The harm that a mutant does.
+const HARM: &str = "SERVICE_TESTS_HARM";
+/// Where a mutant serves.
+const SOCKET: &str = "SERVICE_TESTS_SOCKET";
+/// What a wanderer draws from.
+const SEED: &str = "SERVICE_TESTS_SEED";
 /// A helper whose test has died ends by itself.
 const LIFETIME: Duration = Duration::from_secs(600);
 
@@ -286,4 +295,28 @@ fn use_memory() {
     }
     std::thread::sleep(LIFETIME);
     drop(std::hint::black_box(held));
+}
+
+/// This program in a role.
+fn helper(role: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.env(ROLE, role);
+    command
+}
+
+/// Tells it where the service is.
+fn for_transport(command: &mut Command, transport: &Transport) {
+    let transport = match transport {
+        Transport::Socket(path) => path.display().to_string(),
+        Transport::Binder => "binder".to_owned(),
+    };
+    command.env(TRANSPORT, transport);
+}
+
+/// What starts a process that stands before the service behind `transport` and does harm.
+pub(crate) fn mutant_command(transport: &Transport, harm: &str, socket: &Path) -> Command {
+    let mut command = helper("mutant");
+    for_transport(&mut command, transport);
+    command.env(HARM, harm).env(SOCKET, socket);
+    command
 }

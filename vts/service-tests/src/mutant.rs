@@ -2,7 +2,7 @@
 //! defence have to fail here.
 
 use crate::client::Client;
-use crate::helper::role::mutant_command;
+use crate::helper::mutant_command;
 use crate::service::{Service, Subject};
 use crate::{wait_for, SOON};
 use allocator_aidl::{

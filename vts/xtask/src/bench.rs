@@ -8,7 +8,7 @@ use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
 use vm_harness::arch::Arch;
 use vm_harness::binaries::{cargo, SHIPPED_PROFILE};
-use vm_harness::command::GuestCommand;
+use vm_harness::job::GuestCommand;
 use vm_harness::protocol::OUT_DIR;
 
 use crate::context::Context;

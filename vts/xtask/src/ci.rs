@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: the one gate, at a desk and in CI; `cargo xtask nightly`: the same with the whole of what it samples.
 
-mod deny;
+mod cycles;
 mod layers;
 mod steps;
 
@@ -81,7 +81,7 @@ const STEPS: [Entry; 38] = [
     ("kernel", Always, Uses::Nothing, Here(steps::kernel)),
     ("guest-arm64-16k", Gate, Uses::Guest, Tests(test::Place::CoreOn(ARM64_16K))),
     ("guest-newer", Gate, Uses::Guest, Tests(test::Place::CoreOn(NEWER))),
-    ("guest-32-bit", Always, Uses::Guest, Tests(test::Place::NarrowGuest)),
+    ("guest-32-bit", Always, Uses::Guest, Tests(test::Place::Guest32Bit)),
     ("guest-v3", Nightly, Uses::Guest, Tests(test::Place::NewerVersions)),
     ("guest-arm64-16k-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(ARM64_16K))),
     ("guest-arm64-4k-all", Nightly, Uses::Guest, Tests(test::Place::AllOn(ARM64_4K))),
@@ -104,8 +104,8 @@ const STEPS: [Entry; 38] = [
     ("android-all", Nightly, Uses::Nothing, Command(&["android-check"])),
     ("miri", Gate, Uses::Nothing, Here(steps::miri)),
     ("models", Always, Uses::Nothing, Here(steps::models)),
-    ("licences", Always, Uses::Nothing, Here(deny::policy)),
-    ("advisories", Always, Uses::Nothing, Here(deny::advisories)),
+    ("licences", Always, Uses::Nothing, Here(steps::licences)),
+    ("advisories", Always, Uses::Nothing, Here(steps::advisories)),
     ("mutants", Nightly, Uses::Nothing, Command(&["mutants"])),
     ("fuzz", Nightly, Uses::Nothing, Command(&["fuzz", "--seconds", "600"])),
     ("miri-all", Nightly, Uses::Nothing, Command(&["miri"])),

@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::guest_options::RunArgs;
 use crate::service;
 use checks::Checks;
-pub(crate) use clients::{Play, Told, TRACE_VARIABLE};
+pub(crate) use clients::{Run, Told, TRACE_VARIABLE};
 
 /// Show a camera's frames on a screen, through buffers that the service allocated
 ///
@@ -48,16 +48,16 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let out = args.run.out(&context, "demo");
     forget_last(&out)?;
     let guest = args.run.boot(&context, &out, &[service::CLIENTS])?;
-    let (told, checks) = play(&context, &guest, &out, Play::WHOLE)?;
+    let (told, checks) = run_in(&context, &guest, &out, Run::WHOLE)?;
     let buffers = table::rows(&told);
     let good = finish(&context, &guest, args, &told, &checks, &buffers, &out)?;
     guest.power_off()?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The play and what has to hold of it, in a guest with the service up and the clients in it.
-pub(crate) fn play(context: &Context, guest: &Guest, out: &Path, play: Play) -> Result<(Told, Checks)> {
-    let told = clients::run(context, guest, play)?;
+/// The run and what has to hold of it, in a guest with the service up and the clients in it.
+pub(crate) fn run_in(context: &Context, guest: &Guest, out: &Path, run: Run) -> Result<(Told, Checks)> {
+    let told = clients::run(context, guest, run)?;
     guest.fetch(OUT_DIR, out)?;
     let mut checks = Checks::of_clients(&told);
     checks.of_service(&told, guest);

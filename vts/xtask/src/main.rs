@@ -17,7 +17,6 @@ mod service;
 mod soak;
 mod test;
 mod toolchain;
-mod tools;
 mod trace;
 mod vm;
 

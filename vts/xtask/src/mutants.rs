@@ -15,7 +15,7 @@ use clap::Args as ClapArgs;
 use serde::Deserialize;
 
 use crate::context::Context;
-use crate::tools;
+use crate::toolchain;
 use groups::Selected;
 
 const VERSION: &str = "27.1.0";
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// cargo-mutants.
 fn program(context: &Context) -> Result<PathBuf> {
-    tools::program(context, "cargo-mutants", VERSION)
+    toolchain::plugin(context, "cargo-mutants", VERSION)
 }
 
 fn run_groups(context: &Context, program: &Path, selected: &[Selected]) -> Result<Vec<Ran>> {

@@ -1,4 +1,4 @@
-//! `cargo xtask selinux`: the demo's play with SELinux enforcing, and what an app's domain may not do.
+//! `cargo xtask selinux`: the demo with SELinux enforcing, and what an app's domain may not do.
 
 mod attempts;
 mod denials;
@@ -10,23 +10,23 @@ use std::time::Duration;
 use anyhow::{ensure, Result};
 use clap::Args as ClapArgs;
 use vm_harness::binaries::{self, cargo};
-use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
+use vm_harness::job::GuestCommand;
 use vm_harness::prerequisites::{self, SELINUX};
 use vm_harness::progress::run_captured;
 use vm_harness::rootfs::SERVICE_PATH;
 
 use crate::context::Context;
 use crate::demo::checks::Checks;
-use crate::demo::{self, Play};
+use crate::demo::{self, Run};
 use crate::guest_options::{MachineArgs, Prepared};
 use crate::service;
 use denials::{summary, Denial, Log};
 
-/// Play the demo with SELinux enforcing, and see what an app's domain is refused
+/// Run the demo with SELinux enforcing, and see what an app's domain is refused
 ///
 /// Boots a guest that enforces sepolicy/ over the project's base policy with Android's names: the service runs as uid 1000 in
-/// hal_graphics_allocator_default, the display in surfaceflinger, the cameras in cameraserver. The demo's play has to
+/// hal_graphics_allocator_default, the display in surfaceflinger, the cameras in cameraserver. The demo has to
 /// work without one denial. Then an app's domain tries what it must not: to open a vendor's heap, to start the service's
 /// program, to register an allocator. At last a fault is planted: without our rule for the camera's heap, the service has to be
 /// refused, and this command has to see it.
@@ -94,14 +94,14 @@ fn acts(context: &Context, guest: &Guest, out: &Path) -> Result<bool> {
     let mut log = Log::default();
     let mut checks = Checks::default();
     domains(guest, &mut checks)?;
-    let (_, played) = demo::play(context, guest, out, Play::IN_DOMAINS)?;
-    if !played.all_ok() {
-        println!("{played}");
+    let (_, ran) = demo::run_in(context, guest, out, Run::IN_DOMAINS)?;
+    if !ran.all_ok() {
+        println!("{ran}");
     }
-    let detail = format!("{} of {} of the demo's checks", played.held(), played.len());
-    checks.note("demo", "cameras, buffers and display work", played.all_ok(), detail);
-    let of_play = log.new_denials(guest)?;
-    judge(&mut checks, "demo", &of_play);
+    let detail = format!("{} of {} of the demo's checks", ran.held(), ran.len());
+    checks.note("demo", "cameras, buffers and display work", ran.all_ok(), detail);
+    let of_demo = log.new_denials(guest)?;
+    judge(&mut checks, "demo", &of_demo);
     context.progress.step("an app's attempts");
     attempts::an_app_may(guest, &mut checks)?;
     judge(&mut checks, "app", &log.new_denials(guest)?);
@@ -111,7 +111,7 @@ fn acts(context: &Context, guest: &Guest, out: &Path) -> Result<bool> {
     context.progress.step(format_args!("a planted fault: no rule for {HEAP_RULE}"));
     let of_fault = plant(guest, &mut log, &mut checks)?;
     println!();
-    for (when, denials) in [("the demo", &of_play), ("the app's attempts", &of_app), ("the planted fault", &of_fault)] {
+    for (when, denials) in [("the demo", &of_demo), ("the app's attempts", &of_app), ("the planted fault", &of_fault)] {
         println!("denials of {when}: {}", denials.len());
         denials.iter().for_each(|denial| println!("    {denial}"));
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
 use serde::Deserialize;
-use vm_harness::command::GuestCommand;
+use vm_harness::job::GuestCommand;
 use vm_harness::protocol::OUT_DIR;
 
 use crate::context::Context;

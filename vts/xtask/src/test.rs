@@ -3,10 +3,10 @@
 mod guest;
 mod harness;
 mod libtest;
-mod narrow;
 mod native;
 mod newer_versions;
 mod program;
+mod thirty_two_bit;
 
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -89,7 +89,7 @@ pub(crate) enum Place {
     /// On another machine, all.
     AllOn(Other),
     /// In the guest that was asked for, 32-bit clients.
-    NarrowGuest,
+    Guest32Bit,
     /// In the guest that was asked for, IAllocator V3 and common V7.
     NewerVersions,
     /// On another machine, with this word on the kernel's command line: the tests whose names contain this.
@@ -100,7 +100,7 @@ impl Place {
     /// Whether it is on the machine that was asked for.
     pub(crate) fn is_on_the_given(self) -> bool {
         match self {
-            Self::Guest | Self::NarrowGuest | Self::NewerVersions => true,
+            Self::Guest | Self::Guest32Bit | Self::NewerVersions => true,
             Self::Native | Self::CoreOn(_) | Self::AllOn(_) | Self::Named(..) => false,
         }
     }
@@ -131,7 +131,7 @@ pub(crate) fn run_place(
     outcomes: &mut Vec<Outcome>,
 ) -> Result<Finding> {
     let mut report = Report::default();
-    if place == Place::NarrowGuest && !choice.machine.runs_i686() {
+    if place == Place::Guest32Bit && !choice.machine.runs_i686() {
         return Ok(Finding::Skipped("this kernel runs no programs of 32-bit PCs".to_owned()));
     }
     let ran = match place {
@@ -143,7 +143,7 @@ pub(crate) fn run_place(
             guest::run_named(context, &choice.machine.on(other).with_word(word), name, &mut report)
         }
         Place::NewerVersions => newer_versions::run(context, &choice.machine, &mut report),
-        Place::NarrowGuest => narrow::run(context, &choice.machine, choice.whole, &mut report),
+        Place::Guest32Bit => thirty_two_bit::run(context, &choice.machine, choice.whole, &mut report),
     };
     let (word, failed) = (report.counts(), report.has_failures());
     // What was run is told even when the rest could not be.

@@ -1,9 +1,11 @@
 //! Compilers beside the machine's own: the nightly one that sanitizers, miri and libFuzzer take, and those of the Android
-//! releases. Found, or installed with rustup and said.
+//! releases. Found, or installed with rustup and said. And Cargo's plugins that the commands call.
 
+use std::path::PathBuf;
 use std::process::Command;
 
-use vm_harness::progress::run_captured;
+use vm_harness::binaries;
+use vm_harness::progress::{on_path, run_captured};
 
 use crate::context::Context;
 
@@ -50,4 +52,30 @@ pub(crate) fn cargo() -> Command {
     // Cargo sets them for what it runs, and they would outrank the toolchain that is asked for.
     command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").arg(format!("+{NIGHTLY}"));
     command
+}
+
+/// Cargo's plugin of this name, from the PATH or built once into Cargo's target folder, and that is said.
+pub(crate) fn plugin(context: &Context, name: &str, version: &str) -> anyhow::Result<PathBuf> {
+    if on_path(name) {
+        return Ok(name.into());
+    }
+    let _turn = context.turn(name)?;
+    let root = context.target.join("tools").join(format!("{name}-{version}"));
+    let program = root.join("bin").join(name);
+    if program.is_file() {
+        return Ok(program);
+    }
+    context.progress.step(format_args!("missing: {name}; building its version {version} (once)"));
+    let build = root.join("build");
+    // Unoptimised: it works for seconds and would build for minutes longer.
+    context.progress.run_logged(
+        Command::new(binaries::cargo())
+            .args(["install", name, "--locked", "--debug", "--version", version, "--root"])
+            .arg(&root)
+            .arg("--target-dir")
+            .arg(&build)
+            .env("CARGO_PROFILE_DEV_DEBUG", "false"),
+    )?;
+    let _only_space = std::fs::remove_dir_all(build);
+    Ok(program)
 }

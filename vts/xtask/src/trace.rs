@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
 use serde_json::json;
-use vm_harness::command::GuestCommand;
 use vm_harness::ftrace::Trace;
 use vm_harness::guest::Guest;
+use vm_harness::job::GuestCommand;
 
 use crate::context::Context;
-use crate::demo::{self, Play, TRACE_VARIABLE};
+use crate::demo::{self, Run, TRACE_VARIABLE};
 use crate::guest_options::RunArgs;
 use crate::service;
 
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     // (linux v6.12, Documentation/admin-guide/kernel-parameters.rst), and the service has it from there.
     let guest = args.run.with_word(&format!("{TRACE_VARIABLE}=1")).boot(&context, &out, &[service::CLIENTS])?;
     shell(&guest, START)?;
-    let (told, mut checks) = demo::play(&context, &guest, &out, Play::MARKED)?;
+    let (told, mut checks) = demo::run_in(&context, &guest, &out, Run::MARKED)?;
     shell(&guest, STOP)?;
     context.progress.step("reading the trace");
     guest.fetch(FOLDER, &out)?;

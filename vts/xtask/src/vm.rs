@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{bail, Result};
 use clap::Args as ClapArgs;
 use vm_harness::binaries::GUEST_PROFILE;
-use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
+use vm_harness::job::GuestCommand;
 use vm_harness::protocol::{Identity, Status, OUT_DIR};
 
 use crate::context::Context;

@@ -1,40 +1,6 @@
 //! Which kind a file is of, by what is in it.
 
-use super::{error, is_name, lines, BoardError, MAX_FILE_BYTES};
-use std::fmt;
-
-/// What a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// `ls -1 /dev/dma_heap`.
-    Names,
-    /// `ls -l` or `ls -lZ`.
-    Listing,
-    /// A `ueventd*.rc`.
-    Ueventd,
-    /// SELinux labels of files.
-    FileContexts,
-    /// A VINTF manifest or a fragment of one.
-    Manifest,
-    /// Services for init.
-    Init,
-    /// The service's own dump in JSON.
-    Dump,
-}
-
-impl fmt::Display for FileKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            FileKind::Names => "a list of names",
-            FileKind::Listing => "a listing of the nodes",
-            FileKind::Ueventd => "lines for ueventd",
-            FileKind::FileContexts => "SELinux labels",
-            FileKind::Manifest => "a VINTF manifest",
-            FileKind::Init => "services for init",
-            FileKind::Dump => "a dump of the service",
-        })
-    }
-}
+use super::{error, is_name, lines, BoardError, FileKind, MAX_FILE_BYTES};
 
 /// The bytes as text.
 pub(super) fn text<'b>(name: &str, bytes: &'b [u8]) -> Result<&'b str, BoardError> {

@@ -1,6 +1,8 @@
 //! The text: each choice with its reason beside it.
 
 use super::classify::{Heaps, OpenKind, Twins};
+use gralloc_buffer::layout::ComponentKind;
+use gralloc_buffer::{Layout, PixelFormat};
 use heaps_config::nodes::{Kind, Node, KNOWN};
 use std::collections::BTreeMap;
 
@@ -95,6 +97,8 @@ impl Text {
         self.line(&format!("\nschema = 1\nname = \"{name}\""));
         self.line("description = \"Drafted from the list of heaps; not yet reviewed\"");
         self.0.push_str(LIMITS);
+        self.0.push_str(&rgb());
+        self.0.push_str(HEAPS);
     }
 
     fn heaps(&mut self, heaps: &Heaps<'_>) {
@@ -346,14 +350,21 @@ total = "6%"                # of the machine's memory, ready at once, at most
 heap = "system"
 
 [format_group]
-RGB = [
-    "RGBA_8888", "RGBX_8888", "BGRA_8888", "RGB_565", "RGBA_1010102", "RGBA_FP16", "RGBA_10101010",
-    "R_8", "R_16_UINT", "RG_1616_UINT", "BGRA_1010102", "BGRX_1010102", "R_12_UINT", "R_14_UINT", "RG_1212_UINT",
-    "RG_1414_UINT", "RGBA_12121212_UINT", "RGBA_14141414_UINT",
-]
-
-# ---- Heaps: `nodes` are names under /dev/dma_heap, the first that exists is taken ----
 "#;
+
+/// Formats of one plane whose pixels a line of 64 bytes holds a whole number of, as the shipped profiles' group of this name.
+fn rgb() -> String {
+    let is_rgb = |format: &&PixelFormat| {
+        let Some(layout) = Layout::of(**format) else { return false };
+        let [plane] = layout.shapes() else { return false };
+        plane.components.iter().any(|part| part.kind == ComponentKind::R) && layout.bits_per_pixel().is_power_of_two()
+    };
+    let names: Vec<&str> = PixelFormat::ALL.iter().filter(is_rgb).map(|format| format.name()).collect();
+    let lines = names.chunks(6).map(|names| format!("    \"{}\",\n", names.join("\", \"")));
+    format!("RGB = [\n{}]\n", lines.collect::<String>())
+}
+
+const HEAPS: &str = "\n# ---- Heaps: `nodes` are names under /dev/dma_heap, the first that exists is taken ----\n";
 
 /// What the shipped profiles refuse for the same reason.
 const CONTESTED: &str = r#"# No layout of these passes every snapshot of AOSP's VTS (docs/porting.md, step 6). A VTS skips a format that is refused.

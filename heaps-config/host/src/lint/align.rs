@@ -1,10 +1,10 @@
-//! Alignments that ask for nothing, or for what a format's definition rules out.
+//! Alignments that ask for nothing, or for what a format's definition rules out, or that a format slips past.
 
 use super::contradiction::contradiction;
 use gralloc_buffer::layout::{Ask, Contract, Form, Needs};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
 use heaps_config::condition::Subject;
-use heaps_config::policy::{Alignment, Condition, LayoutName, Policy, Resolution, Term};
+use heaps_config::policy::{Alignment, Condition, LayoutName, Policy, Resolution, Term, VendorFormat};
 use heaps_config::Code;
 use heaps_config::Document;
 use heaps_config::{Finding, KeyPath};
@@ -74,7 +74,7 @@ fn forms<'p>(align: &Alignment, policy: &'p Policy) -> Vec<Form<'p>> {
     forms
 }
 
-/// The first of the entry's wishes with which some of them are such.
+/// The first of the entry's asks with which some of them are such.
 fn first_key(align: &Alignment, are: impl Fn(&[Ask]) -> bool) -> Option<&'static str> {
     let asks = (1..=align.asks.len()).filter_map(|count| align.asks.get(..count)).find(|asks| are(asks))?;
     asks.last().map(|ask| ask.key())
@@ -85,7 +85,7 @@ fn impossible(align: &Alignment, policy: &Policy) -> Option<&'static str> {
     forms(align, policy).iter().find_map(|form| first_key(align, |asks| layer_bytes(form, align, asks, 64).is_none()))
 }
 
-/// Bytes of so many pixels each way with some of the entry's wishes; `None` where they cannot be laid out.
+/// Bytes of so many pixels each way with some of the entry's asks; `None` where they cannot be laid out.
 fn layer_bytes(form: &Form<'_>, align: &Alignment, asks: &[Ask], side: u32) -> Option<u64> {
     let mut needs = Needs::NONE;
     needs.apply(asks, align.combine)?;
@@ -139,6 +139,44 @@ fn slipped(align: &Alignment, policy: &Policy, path: &KeyPath, findings: &mut Ve
     let finding = Finding::new(Code::AlignSlipped, path.key("formats"), message);
     let finding = finding.help("`layouts` in place of `formats` asks what the format became");
     findings.push(finding.related(KeyPath::item("resolve", at).key("to"), "the resolution"));
+}
+
+/// Reports vendor's formats that no alignment names, though one names their layout: a condition on a layout does not take formats that
+/// are `like` it, for a vendor says it of formats with rules of their own as well.
+pub(super) fn check_like(policy: &Policy, findings: &mut Vec<Finding>) {
+    let formats = policy.formats.iter().enumerate();
+    for (at, format) in formats.filter(|(_, format)| format.linear && format.layout != Layout::Vendor) {
+        if policy.alignments.iter().any(|align| thinks_of(align, format)) {
+            continue;
+        }
+        let of_layout = |align: &Alignment| {
+            let layouts = align.when.formats.iter().filter_map(|format| Layout::of(*format));
+            let named = align.when.layouts.contains(&LayoutName::Table(format.layout));
+            align.when.compressed != Some(true) && (named || layouts.into_iter().any(|layout| layout == format.layout))
+        };
+        let Some(index) = policy.alignments.iter().position(of_layout) else { continue };
+        let align = policy.alignments.get(index).map_or("?", |align| align.name.as_str());
+        let layout = format.layout.name();
+        let message = format!(
+            "format \"{}\" is like {layout}, and slips past align \"{align}\", which is for {layout} by name",
+            format.name
+        );
+        let finding = Finding::new(Code::AlignSlipped, KeyPath::item("format", at).key("like"), message);
+        let finding = finding.help(format!(
+            "list {} in the `layouts` of what it needs; in `not_formats` where it needs nothing",
+            format.name
+        ));
+        findings.push(finding.related(KeyPath::item("align", index), "the alignment"));
+    }
+}
+
+/// Whether somebody thought of the format here.
+fn thinks_of(align: &Alignment, format: &VendorFormat) -> bool {
+    let own = PixelFormat::Vendor(format.value);
+    let when = &align.when;
+    when.layouts.contains(&LayoutName::Vendor(format.value))
+        || when.formats.contains(&own)
+        || when.not_formats.contains(&own)
 }
 
 /// A usage that both conditions take, by their flags; `None` where none is found.

@@ -1,7 +1,7 @@
 //! Compressions that can never apply, or whose areas have no place.
 
 use super::afbc::{of_afbc, Named};
-use super::contradiction::contradiction;
+use super::contradiction::{contradiction, cpu_key};
 use super::fourcc;
 use super::modifier::{differs, is_no_lines};
 use super::reach::{in_order, Entries, Reach};
@@ -212,20 +212,6 @@ fn unmapped(reach: &Reach, policy: &Policy, at: usize) -> Option<Finding> {
     );
     let help = "none_of = [\"CPU_READ_MASK\", \"CPU_WRITE_MASK\"], and a [[resolve]] behind it for the CPU";
     Some(Finding::new(Code::CompressUnmapped, KeyPath::item("resolve", at).key("to"), message).help(help))
-}
-
-/// The key that asks for CPU access: alone, or as one of those of which one has to hold.
-pub(super) fn cpu_key(when: &Condition) -> Option<&'static str> {
-    let cpu = |term: &Term| match term {
-        Term::Equals { value, .. } => value.cpu(),
-        Term::Any(mask) => (Usage::CPU_READ_MASK | Usage::CPU_WRITE_MASK).contains(*mask),
-    };
-    let exactly = |term: &&Term| matches!(term, Term::Equals { mask: Usage(u64::MAX), .. });
-    match when.all_of.iter().find(|term| cpu(term)) {
-        Some(term) if exactly(&term) => Some("exactly"),
-        Some(_) => Some("all_of"),
-        None => when.any_of.iter().any(cpu).then_some("any_of"),
-    }
 }
 
 /// What the entry names: layouts, else formats with what the flexible ones of them become. Nothing where it is for all.

@@ -52,6 +52,20 @@ pub(super) fn contradiction(when: &Condition) -> Option<String> {
     None
 }
 
+/// The key that asks for CPU access: alone, or as one of those of which one has to hold.
+pub(super) fn cpu_key(when: &Condition) -> Option<&'static str> {
+    let cpu = |term: &Term| match term {
+        Term::Equals { value, .. } => value.cpu(),
+        Term::Any(mask) => (Usage::CPU_READ_MASK | Usage::CPU_WRITE_MASK).contains(*mask),
+    };
+    let exactly = |term: &&Term| matches!(term, Term::Equals { mask: Usage(u64::MAX), .. });
+    match when.all_of.iter().find(|term| cpu(term)) {
+        Some(term) if exactly(&term) => Some("exactly"),
+        Some(_) => Some("all_of"),
+        None => when.any_of.iter().any(cpu).then_some("any_of"),
+    }
+}
+
 /// True for two different values of one field.
 fn exclude(a: Term, b: Term) -> bool {
     match (a, b) {

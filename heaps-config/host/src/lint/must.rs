@@ -152,10 +152,10 @@ fn align_at_fault(must: &Must, refusal: &Refusal, policy: &Policy) -> Option<Key
         return None;
     }
     let applies = |(_, align): &(usize, &Alignment)| align.when.holds(Subject::new(must.usage(), must.format));
-    let wishes = policy.alignments.iter().enumerate().filter(applies).flat_map(|(at, align)| {
+    let asked = policy.alignments.iter().enumerate().filter(applies).flat_map(|(at, align)| {
         align.asks.iter().map(move |ask| (KeyPath::item("align", at).key(ask.key()), ask.number()))
     });
-    wishes.max_by_key(|(_, value)| *value).map(|(path, _)| path)
+    asked.max_by_key(|(_, value)| *value).map(|(path, _)| path)
 }
 
 /// The entry that refuses.
@@ -166,7 +166,6 @@ fn cause(refusal: &Refusal, policy: &Policy) -> KeyPath {
     };
     match refusal {
         Refusal::Unsupported(Unsupported::Denied { rule, .. }) => rule_of(rule).key("deny"),
-        Refusal::Unsupported(Unsupported::HeapsAbsent { rule }) => rule_of(rule).key("heaps"),
         Refusal::Unsupported(Unsupported::NoRule) => KeyPath::item("rule", policy.rules.len().saturating_sub(1)),
         Refusal::Unsupported(Unsupported::Format { .. }) => KeyPath::ROOT.key("resolve"),
         Refusal::Unsupported(Unsupported::RequestTooLarge { .. }) => KeyPath::ROOT.key("limits").key("request"),

@@ -22,7 +22,26 @@ pub(super) fn check(document: &Document, findings: &mut Vec<Finding>) {
                 findings.push(Finding::new(Code::UncachedNode, path.index(index), message).help(help));
             }
         }
+        if let Some(finding) = unsaid_carve_out(at, heap) {
+            findings.push(finding);
+        }
     }
+}
+
+/// What the names of vendors' nodes call a region that is reserved at boot. Whether its pages are the kernel's meanwhile (CMA) or nobody's
+/// no table of names tells, and the default is that they are.
+const CARVE_OUT: [&str; 3] = ["carveout", "carve-out", "carve_out"];
+
+/// A heap whose nodes are carve-outs by their names, and which does not say whether its memory is part of MemAvailable.
+fn unsaid_carve_out(at: usize, heap: &HeapDoc) -> Option<Finding> {
+    let is_carve_out = |name: &String| CARVE_OUT.iter().any(|word| name.contains(word));
+    if heap.system_memory.is_some() || heap.nodes.is_empty() || !heap.nodes.iter().all(is_carve_out) {
+        return None;
+    }
+    let message =
+        format!("\"{}\" is a carve-out by its node's name, and is taken for a part of MemAvailable", heap.name);
+    let help = "system_memory = false where the memory is reserved at boot; true where it is CMA";
+    Some(Finding::new(Code::SystemMemory, KeyPath::item("heap", at).key("nodes"), message).help(help))
 }
 
 /// Where `cached` and the node's name differ. That a name says nothing is known to mean cached of the kernel's own heaps alone.

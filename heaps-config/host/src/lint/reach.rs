@@ -6,8 +6,7 @@
 //! protected content that is half covered sends the rest to ordinary heaps, so neither is a matter for a guess. The test
 //! `rule_that_several_earlier_rules_take_together` (`tests/findings.rs`) has that case, and one byte beside it.
 
-use super::compress::cpu_key;
-use super::contradiction::contradiction;
+use super::contradiction::{contradiction, cpu_key};
 use super::region::{Cube, Left, Region, Space, Witness};
 use heaps_config::policy::{Condition, Policy};
 use heaps_config::show_bytes as show;

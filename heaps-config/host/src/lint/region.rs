@@ -87,7 +87,7 @@ impl Space {
         Cube { usage: low_bits(self.usage_bits()), formats, sizes: low_bits(self.starts.len()) }
     }
 
-    /// Every request that the core does not refuse for its usage alone, whatever the policy: `PROTECTED` never goes
+    /// Every request that the allocator does not refuse for its usage alone, whatever the policy: `PROTECTED` never goes
     /// with the CPU, and there are no mipmaps (`plan::shape`).
     pub(crate) fn sensible(&self) -> Option<Region> {
         let protected = Term::Any(Usage::PROTECTED);

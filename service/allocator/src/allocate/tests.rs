@@ -8,7 +8,7 @@ use crate::request::Request;
 use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::layout::{Layout, Planes};
 use gralloc_buffer::usage::Usage;
-use heaps_config::policy::{Action, Condition, Heap, HeapSet, Limits, Rule, WithoutReleaseWatch};
+use heaps_config::policy::{Action, Condition, Heap, HeapSet, Limits, Rule};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -33,26 +33,9 @@ pub(crate) fn policy() -> Policy {
             when: Condition::default(),
             action: Action::Heaps { heaps: vec![HeapId(1), HeapId(0)], uncached: Vec::new(), cached_when: Vec::new() },
         }],
-        alignments: Vec::new(),
-        resolutions: Vec::new(),
-        compressions: Vec::new(),
-        formats: Vec::new(),
-        strict_cpu_usage: false,
-        graphics_common: None,
-        vendor_usage: Vec::new(),
-        vendor_metadata: Vec::new(),
-        vendor_metadata_bytes: 0,
-        options: Vec::new(),
-        limits: Limits {
-            request_bytes: 1 << 30,
-            client_bytes: None,
-            total_bytes: None,
-            reserve_bytes: 0,
-            buffers_per_request: 32,
-            without_release_watch: WithoutReleaseWatch::Serve,
-        },
+        limits: Limits { request_bytes: 1 << 30, buffers_per_request: 32, ..Limits::default() },
         metadata_heap: HeapId(0),
-        pool: None,
+        ..Policy::default()
     }
 }
 
@@ -273,15 +256,15 @@ fn full_heap_whose_buffer_has_gone_gives_the_memory_itself() {
 }
 
 #[test]
-fn full_heap_falls_back_after_one_look_at_releases() {
+fn full_heap_falls_back_after_one_scan_for_releases() {
     let (policy, ledger, ticket) = full_first_heap();
-    let looks = std::cell::Cell::new(0);
-    let look = |_: &Ledger| looks.set(looks.get() + 1);
-    assert_eq!(run_settling(&Heaps::default(), &policy, &ledger, 3, look).unwrap(), vec![HeapId(0); 3]);
-    assert_eq!(looks.get(), 1, "one look a request, however many buffers");
+    let scans = std::cell::Cell::new(0);
+    let scan = |_: &Ledger| scans.set(scans.get() + 1);
+    assert_eq!(run_settling(&Heaps::default(), &policy, &ledger, 3, scan).unwrap(), vec![HeapId(0); 3]);
+    assert_eq!(scans.get(), 1, "one scan a request, however many buffers");
     ledger.release(ticket);
-    assert_eq!(run_settling(&Heaps::default(), &policy, &ledger, 1, look).unwrap(), vec![HeapId(1)]);
-    assert_eq!(looks.get(), 1, "no budget was in the way");
+    assert_eq!(run_settling(&Heaps::default(), &policy, &ledger, 1, scan).unwrap(), vec![HeapId(1)]);
+    assert_eq!(scans.get(), 1, "no budget was in the way");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What lies where in a layer, from its first byte to its last.
 
-use crate::plan::shape::Resolved;
+use crate::plan::Resolved;
 use gralloc_buffer::layout::arrange::Measured;
 use gralloc_buffer::layout::Arrangement;
 

@@ -1,7 +1,7 @@
 //! How a layer was laid out: each step of the order in which it is done, what it did, and what asked for it.
 
 use super::{figures, Change};
-use crate::plan::shape::Resolved;
+use crate::plan::Resolved;
 use crate::request::Request;
 use gralloc_buffer::layout::blocks::{Body, Grid, GridSizes, TwoFields};
 use gralloc_buffer::layout::{Ask, Combine, Needs, Step};
@@ -32,7 +32,7 @@ pub(super) fn of(request: &Request, resolved: &Resolved<'_>, applied: &[Alignmen
     let mut notes = resolved.compress.map(|entry| blocks(request, resolved, entry)).unwrap_or_default();
     // Of a compressed buffer the alignments say the end alone.
     let first = if resolved.compress.is_some() { Step::Tail } else { Step::Width };
-    let asked = heeded(applied);
+    let asked = counted(applied);
     let mut before = figures(request, resolved, Some(&Needs::NONE));
     for step in Step::ALL.into_iter().filter(|step| *step >= first) {
         let after = figures(request, resolved, together(asked.iter().filter(|it| it.ask.step() <= step)).as_ref());
@@ -47,7 +47,7 @@ pub(super) fn of(request: &Request, resolved: &Resolved<'_>, applied: &[Alignmen
 }
 
 /// What is asked and counts: nothing that a later alignment replaces, and of a maximum only the most.
-fn heeded(applied: &[Alignment]) -> Vec<Asked<'_>> {
+fn counted(applied: &[Alignment]) -> Vec<Asked<'_>> {
     let mut all: Vec<Asked<'_>> = Vec::new();
     for by in applied {
         if by.combine == Combine::Replace {

@@ -1,6 +1,6 @@
 //! A policy's terms in the words in which it is written.
 
-use crate::plan::heaps::Verdict;
+use crate::plan::Verdict;
 use crate::request::Request;
 use gralloc_buffer::metadata::vendor::Encoding;
 use gralloc_buffer::usage::Usage;

@@ -6,6 +6,7 @@ use heaps_config::policy::HeapId;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
+use std::sync::Arc;
 
 /// A held buffer: what [`super::Ledger::release`] is told. Tickets are counted up, so that the ticket of a buffer that was
 /// released belongs to no other: the count begins again after 2^32 buffers, and then passes over those that still live.
@@ -44,8 +45,8 @@ pub struct Entry {
     /// Milliseconds of the service's clock when it was given out.
     pub born_ms: u64,
     /// The client's name for it: hostile bytes, without their terminator. As long as they are: most are far shorter than they
-    /// may be.
-    pub name: Box<[u8]>,
+    /// may be. Shared, so that a reader's copy asks for no memory while the ledger is locked.
+    pub name: Arc<[u8]>,
     /// The requested format: `Policy::format_at`.
     pub format: u16,
     /// Releases that are still to come before it counts as gone.

@@ -5,31 +5,11 @@
 //! depth.
 
 use crate::error::{Refusal, Unsupported};
-use crate::plan::size::{self, Sizes};
-use crate::plan::Tracer;
+use crate::plan::size;
+use crate::plan::trace::{Sizes, Tracer, Verdict};
 use crate::request::Request;
 use gralloc_buffer::usage::Usage;
 use heaps_config::policy::{Action, Heap, HeapId, HeapSet, Policy, Rule};
-
-/// What a rule's heap is to a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It can give the buffer.
-    Takes,
-    /// The policy has no heap of this index.
-    Unknown,
-    /// The request is protected and the heap is not.
-    NotProtected,
-    /// The heap is protected and the request is not.
-    Protected,
-    /// This kernel does not have it.
-    Absent,
-    /// It gives no buffer of this size, ever.
-    TooSmall {
-        /// The largest that it gives, in bytes.
-        limit: u64,
-    },
-}
 
 /// The rule's list of heaps for this usage: the one with uncached twins, or the one as written.
 ///

@@ -1,66 +1,17 @@
 //! What a format becomes, and which usages it can have.
 //!
-//! The combinations that are refused here are those that AOSP's own front door refuses
+//! The combinations that are refused here are those that AOSP's NDK refuses
 //! (`frameworks/native/libs/nativewindow/AHardwareBuffer.cpp`, `AHardwareBuffer_isValidDescription`): camera and codec
-//! come to the allocator without passing it.
+//! come to the allocator without it.
 
 use crate::error::{Malformed, Refusal, Unsupported};
-use crate::plan::Tracer;
+use crate::plan::trace::{Resolved, Tracer};
 use crate::request::Request;
 use gralloc_buffer::format::PixelFormat;
-use gralloc_buffer::layout::Form;
 use gralloc_buffer::layout::Layout;
 use gralloc_buffer::usage::Usage;
 use heaps_config::condition::Subject;
-use heaps_config::policy::{Compress, LayoutName, Policy, VendorFormat};
-
-/// What a format became.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resolved<'p> {
-    /// The layout.
-    pub layout: Layout,
-    /// The vendor's format that it is, of which the layout is a part.
-    pub vendor: Option<&'p VendorFormat>,
-    /// Index in `Policy::resolutions`, for a flexible format.
-    pub resolution: Option<usize>,
-    /// How it is compressed or tiled; `None` for lines one after the other.
-    pub compress: Option<&'p Compress>,
-}
-
-/// From this bit on a modifier holds its vendor (`fourcc_mod_code` of `drm_fourcc.h`).
-const VENDOR_BIT: u32 = 56;
-
-impl<'p> Resolved<'p> {
-    /// What conditions call it.
-    pub fn name(&self) -> LayoutName {
-        LayoutName::of(self.layout, self.vendor)
-    }
-
-    /// The `DRM_FORMAT_*` code: of the compression, the vendor's format, or the layout.
-    pub fn fourcc(&self) -> u32 {
-        let own = || self.vendor.map_or(self.layout.fourcc(), |format| format.fourcc);
-        self.compress.map_or_else(own, |entry| entry.fourcc)
-    }
-
-    /// The `DRM_FORMAT_MOD_*` value, likewise; `None` where it has to hold the lines of a column and they are too many.
-    pub fn modifier(&self, height: u32) -> Option<u64> {
-        let Some(entry) = self.compress else { return Some(self.vendor.map_or(0, |format| format.modifier)) };
-        let Some(bit) = entry.modifier_lines_at else { return Some(entry.modifier) };
-        let lines = self.form().column_lines(&entry.blocks, height)?;
-        let place = lines.checked_shl(bit).filter(|place| place.checked_shr(bit) == Some(lines));
-        place.filter(|place| place >> VENDOR_BIT == 0).map(|place| entry.modifier | place)
-    }
-
-    /// As the layout arithmetic takes it.
-    pub fn form(&self) -> Form<'p> {
-        self.vendor.map_or_else(|| self.layout.form(), VendorFormat::form)
-    }
-
-    /// What conditions are asked about a request that became this.
-    pub fn subject(&self, request: &Request) -> Subject {
-        Subject { layout: Some(self.name()), compressed: Some(self.compress.is_some()), ..request.into() }
-    }
-}
+use heaps_config::policy::{LayoutName, Policy};
 
 /// Finds the format's layout: its own, or for a flexible format the first resolution whose condition holds.
 ///

@@ -5,8 +5,7 @@
 //! [`PAGE_BYTES`], the largest, so that what passes here passes there on an idle device.
 
 use crate::error::{Refusal, Unsupported};
-use crate::plan::shape::Resolved;
-use crate::plan::Tracer;
+use crate::plan::trace::{Resolved, Sizes, Tracer};
 use crate::request::Request;
 use gralloc_buffer::layout::arrange::Measured;
 use gralloc_buffer::layout::{Arrangement, Ask, Needs};
@@ -14,15 +13,6 @@ use heaps_config::policy::{Alignment, Limits, Policy};
 
 /// The largest page that Android runs with (4 KiB and, from 15 on, 16 KiB).
 pub const PAGE_BYTES: u64 = 16 * 1024;
-
-/// Bytes of one buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// The pixels, all layers.
-    pub bytes: u64,
-    /// Shared metadata and reserved region.
-    pub metadata_bytes: u64,
-}
 
 /// Lays out one layer with every alignment that applies.
 ///

@@ -12,7 +12,7 @@ use gralloc_buffer::{BufferName, Descriptor};
 use gralloc_buffer::{Layout, PixelFormat, Usage};
 use heaps_config::policy::{
     AcceptedOption, Action, Alignment, Compress, Condition, Heap, HeapId, HeapSet, Limits, Policy, Resolution, Rule,
-    Term, VendorUsage, WithoutReleaseWatch,
+    Term, VendorUsage,
 };
 
 pub const KIB: u64 = 1 << 10;
@@ -98,34 +98,21 @@ pub fn policy() -> Policy {
             Heap { cached: false, ..heap("system-uncached") },
         ],
         rules: vec![rule("protected", with(Usage::PROTECTED), &[SECURE]), rule("all", always(), &[SYSTEM])],
-        alignments: vec![],
         resolutions: vec![
             resolution(PixelFormat::Ycbcr420_888, always(), Layout::Nv12),
             resolution(PixelFormat::ImplementationDefined, with(Usage::GPU_RENDER_TARGET), Layout::Rgba8888),
             resolution(PixelFormat::ImplementationDefined, always(), Layout::Nv12),
             resolution(PixelFormat::RawOpaque, always(), Layout::Raw16),
         ],
-        compressions: Vec::new(),
-        formats: Vec::new(),
-        strict_cpu_usage: false,
         graphics_common: Some(7),
         vendor_usage: vec![VendorUsage { name: "VENDOR_ISP".to_owned(), bit: VENDOR_BIT }],
-        vendor_metadata: Vec::new(),
-        vendor_metadata_bytes: 0,
         options: vec![
             AcceptedOption { name: "test.any".to_owned(), values: vec![] },
             AcceptedOption { name: "test.one".to_owned(), values: vec![1] },
         ],
-        limits: Limits {
-            request_bytes: GIB,
-            client_bytes: None,
-            total_bytes: None,
-            reserve_bytes: 0,
-            buffers_per_request: 64,
-            without_release_watch: WithoutReleaseWatch::Serve,
-        },
+        limits: Limits { request_bytes: GIB, buffers_per_request: 64, ..Limits::default() },
         metadata_heap: SYSTEM,
-        pool: None,
+        ..Policy::default()
     }
 }
 

@@ -3,7 +3,7 @@
 //! How large these are is a policy's to compute (`blocks`); what travels in a handle are the bytes. Nothing here is believed
 //! until [`Compression::check`] has looked at it.
 
-use super::{check::check_size, LayoutError, Plane, Planes, MAX_PLANES};
+use super::{check::check_size, Area, LayoutError, Plane, Planes, MAX_PLANES};
 use std::fmt;
 
 /// `DRM_FORMAT_MOD_INVALID`: there is a layout, and no modifier that says it.
@@ -80,34 +80,6 @@ impl fmt::Display for TypeName {
 impl fmt::Debug for TypeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{self}\"")
-    }
-}
-
-/// Bytes of a compressed plane, from its offset on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Area {
-    /// What describes the blocks; 0 where there is none, or it is a plane of its own.
-    pub header_bytes: u32,
-    /// The blocks.
-    pub body_bytes: u32,
-}
-
-impl Area {
-    /// Both.
-    pub const fn bytes(&self) -> u64 {
-        // Widening, which `u64::from` cannot do in a const fn.
-        #[allow(clippy::as_conversions)]
-        {
-            self.header_bytes as u64 + self.body_bytes as u64
-        }
-    }
-
-    /// Bytes from the plane's offset to its header and to its body.
-    pub fn places(&self, body_first: bool) -> (u64, u64) {
-        match body_first {
-            true => (self.body_bytes.into(), 0),
-            false => (0, self.header_bytes.into()),
-        }
     }
 }
 

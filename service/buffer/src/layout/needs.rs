@@ -3,14 +3,11 @@
 //! Alignments are applied in the policy's order, each in its own way ([`Combine`]). What they add up to is one [`Needs`], which
 //! `arrange` then follows in an order of its own, whatever the order of the alignments.
 
-mod multiple;
-mod part;
-mod step;
+mod amounts;
 
 use super::MAX_PLANES;
-pub(super) use multiple::{common_divisor, common_multiple, common_odd};
-pub use part::{Fraction, PerBlock, MAX_TAIL_BLOCKS};
-pub use step::Step;
+pub(super) use amounts::{common_divisor, common_multiple, common_odd};
+pub use amounts::{Fraction, PerBlock, Step, MAX_TAIL_BLOCKS};
 
 /// How what an alignment asks meets what was asked before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

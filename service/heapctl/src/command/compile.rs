@@ -2,9 +2,9 @@
 
 use crate::args::CompileArgs;
 use crate::command::lint;
-use crate::output::{Output, Status};
+use crate::output::{replace, Output, Status};
 use crate::policy;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use heaps_host::expect;
 use serde_json::json;
 use std::path::Path;
@@ -41,7 +41,8 @@ pub(crate) fn run(args: &CompileArgs, out: &Output) -> Result<Status> {
         out.text(&compiled);
         return Ok(Status::Done);
     }
-    write(&args.output, &compiled)?;
+    // A service never reads half a policy.
+    replace(&args.output, |to| to.write_all(compiled.as_bytes()))?;
     if out.json {
         let file = args.output.display().to_string();
         out.json(&json!({ "ok": true, "output": file, "bytes": compiled.len(), "lint": linted.to_json() }));
@@ -49,15 +50,4 @@ pub(crate) fn run(args: &CompileArgs, out: &Output) -> Result<Status> {
         eprintln!("{}: compiled to {} ({} bytes)", linted.source.name, args.output.display(), compiled.len());
     }
     Ok(Status::Done)
-}
-
-/// Writes beside the file and renames, so that a service never reads half a policy.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    written.with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,33 +1,79 @@
 //! `heapctl leaks`: buffers that are old, or what grows.
 
+mod growth;
+
 use crate::args::LeaksArgs;
+use crate::dumps::Dumps;
+use crate::input;
 use crate::output::{table, Output, Status};
 use crate::snapshot::{self, ask, connect, Snapshot};
-use anyhow::{ensure, Result};
-use gralloc_allocator::statistics::{size, LeakGroup};
+use anyhow::{ensure, Context, Result};
+use gralloc_allocator::statistics::{size, LeakGroup, Leaks, Statistics};
+use growth::{Growth, Watch, FEWEST_OF_PART};
 use serde_json::{json, Value};
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-
-/// Fewest samples: three for each third of the time.
-const FEWEST: u64 = 9;
 
 /// Exit status 1 when there are some.
 pub(crate) fn run(args: &LeaksArgs, out: &Output) -> Result<Status> {
     if args.watch {
         return watch(args, out);
     }
-    let dump = ask(&connect(args.transport.transport())?, Some(&args.older_than))?;
-    let leaks = snapshot::read(&dump)?.leaks.unwrap_or_default().groups;
-    if out.json {
-        out.json(dump.get("leaks").unwrap_or(&Value::Null));
-    } else if leaks.is_empty() {
-        out.text(&format!("no buffer is older than {}\n", args.older_than));
-    } else {
-        out.text(&table(&leak_rows(&leaks)));
+    let Snapshot { statistics: now, leaks, .. } = old(args)?;
+    let Leaks { older_than_ms, groups, further_buffers } = leaks.unwrap_or_default();
+    let mut notes = doubts(now.scan_pending, now.untracked_buffers);
+    if further_buffers > 0 {
+        notes.push(format!("{further_buffers} old buffers of further clients and names are not shown"));
     }
-    Ok(if leaks.is_empty() { Status::Done } else { Status::Refused })
+    out.notes(&notes);
+    if out.json {
+        out.json(&json!({
+            "older_than_ms": older_than_ms,
+            "groups": groups,
+            "further_buffers": further_buffers,
+            "scan_pending": now.scan_pending,
+            "untracked_buffers": now.untracked_buffers,
+        }));
+    } else if groups.is_empty() {
+        out.text(&format!("no buffer is older than {:?}\n", Duration::from_millis(args.older_than)));
+    } else {
+        out.text(&table(&leak_rows(&groups)));
+    }
+    Ok(if groups.is_empty() { Status::Done } else { Status::Refused })
+}
+
+/// A dump with its leak view.
+fn old(args: &LeaksArgs) -> Result<Snapshot> {
+    let Some(file) = &args.from else {
+        let dump = snapshot::read(&ask(&connect(args.transport.transport())?, Some(args.older_than))?)?;
+        sees_releases(&dump.statistics)?;
+        return Ok(dump);
+    };
+    let (_, dump) = Dumps::open(file)?.last(Some(args.older_than))?;
+    sees_releases(&dump.statistics).with_context(|| input::name(file))?;
+    Ok(dump)
+}
+
+/// A service that does not see releases knows of no live buffer, whatever there is.
+fn sees_releases(statistics: &Statistics) -> Result<()> {
+    ensure!(
+        statistics.releases_seen_through.is_some(),
+        "the service does not see releases: it does not know which buffers are alive, so nobody can tell what leaks"
+    );
+    Ok(())
+}
+
+/// What may be otherwise than the dumps say.
+fn doubts(scan_pending: bool, untracked_buffers: u64) -> Vec<String> {
+    let mut notes = Vec::new();
+    if scan_pending {
+        notes.push("no scan came in time: what was released last is still counted as live".to_owned());
+    }
+    if untracked_buffers > 0 {
+        notes.push(format!("{untracked_buffers} buffers could not be watched: they may live, and are not counted"));
+    }
+    notes
 }
 
 /// Old buffers in rows.
@@ -41,132 +87,72 @@ pub(crate) fn leak_rows(leaks: &[LeakGroup]) -> Vec<[String; 5]> {
 }
 
 fn watch(args: &LeaksArgs, out: &Output) -> Result<Status> {
-    let time = Duration::from_secs(args.seconds);
-    let most = args.seconds.saturating_mul(1000).checked_div(args.interval).unwrap_or(0);
-    ensure!(
-        most >= FEWEST,
-        "--seconds {} and --interval {} make {most} samples, and {FEWEST} are needed to tell what grows",
-        args.seconds,
-        args.interval
-    );
-    let connection = connect(args.transport.transport())?;
-    out.notes(&[format!("watching for {} s", args.seconds)]);
-    let start = Instant::now();
-    let mut samples = Vec::new();
-    loop {
-        samples.push(Sample::of(&snapshot::read(&ask(&connection, None)?)?));
-        if start.elapsed() >= time {
-            break;
-        }
-        sleep(Duration::from_millis(args.interval).min(time.saturating_sub(start.elapsed())));
-    }
-    let growing = growing(&samples);
+    let watch = match &args.from {
+        Some(file) => recorded(file)?,
+        None => live(args, out)?,
+    };
+    let growing = watch.growing()?;
+    let (samples, seconds) = (watch.samples(), watch.total_ms / 1000);
+    out.notes(&doubts(watch.scan_pending, watch.untracked_buffers));
     if out.json {
         let list: Vec<Value> = growing.iter().map(Growth::json).collect();
-        out.json(&json!({ "ok": list.is_empty(), "seconds": args.seconds, "samples": samples.len(), "growing": list }));
+        out.json(&json!({
+            "ok": list.is_empty(),
+            "seconds": seconds,
+            "samples": samples,
+            "growing": list,
+            "scan_pending": watch.scan_pending,
+            "untracked_buffers": watch.untracked_buffers,
+        }));
     } else if growing.is_empty() {
-        out.text(&format!("nothing grows: {} samples over {} s\n", samples.len(), args.seconds));
+        out.text(&format!("nothing grows: {samples} samples over {seconds} s\n"));
     } else {
         out.text(&table(&growth_rows(&growing)));
     }
     Ok(if growing.is_empty() { Status::Done } else { Status::Refused })
 }
 
-/// Buffers and bytes of each client and name at a time.
-struct Sample {
-    at_ms: u64,
-    held: BTreeMap<(u32, String), (u64, u64)>,
-}
-
-impl Sample {
-    fn of(snapshot: &Snapshot) -> Sample {
-        let mut held: BTreeMap<(u32, String), (u64, u64)> = BTreeMap::new();
-        for buffer in &snapshot.buffers {
-            let (buffers, bytes) = held.entry((buffer.uid, buffer.name.clone())).or_default();
-            *buffers = buffers.saturating_add(1);
-            *bytes = bytes.saturating_add(buffer.bytes);
+fn live(args: &LeaksArgs, out: &Output) -> Result<Watch> {
+    let time = Duration::from_secs(args.seconds);
+    let most = args.seconds.saturating_mul(1000).checked_div(args.interval).unwrap_or(0);
+    let fewest = FEWEST_OF_PART.saturating_mul(3);
+    ensure!(
+        most >= fewest,
+        "--seconds {} and --interval {} make {most} samples, and {fewest} are needed to tell what grows",
+        args.seconds,
+        args.interval
+    );
+    let connection = connect(args.transport.transport())?;
+    out.notes(&[format!("watching for {} s", args.seconds)]);
+    let start = Instant::now();
+    let mut watch = Watch::over(args.seconds.saturating_mul(1000));
+    loop {
+        let dump = ask(&connection, None)
+            .with_context(|| format!("no answer after {} samples, so nobody can tell what grows", watch.samples()))?;
+        watch.take(&snapshot::read(&dump)?)?;
+        if start.elapsed() >= time {
+            return Ok(watch);
         }
-        Sample { at_ms: snapshot.statistics.uptime_ms, held }
+        sleep(Duration::from_millis(args.interval).min(time.saturating_sub(start.elapsed())));
     }
 }
 
-/// What grows.
-#[derive(Debug, PartialEq)]
-struct Growth {
-    uid: u32,
-    name: String,
-    /// In the first sample and in the last.
-    buffers: (u64, u64),
-    /// The same.
-    bytes: (u64, u64),
-    /// Bytes a second.
-    slope: f64,
-}
-
-impl Growth {
-    fn json(&self) -> Value {
-        json!({
-            "uid": self.uid,
-            "name": self.name,
-            "buffers_before": self.buffers.0,
-            "buffers": self.buffers.1,
-            "bytes_before": self.bytes.0,
-            "bytes": self.bytes.1,
-            "bytes_per_second": self.slope,
-        })
-    }
-}
-
-/// Steepest first.
-fn growing(samples: &[Sample]) -> Vec<Growth> {
-    let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Vec::new() };
-    let mut found = Vec::new();
-    // What is not there at the end does not grow.
-    for ((uid, name), now) in &last.held {
-        let key = (*uid, name.clone());
-        let at = |sample: &Sample| sample.held.get(&key).copied().unwrap_or_default();
-        let third = samples.len().div_ceil(3).max(1);
-        let least = samples.chunks(third).map(|part| part.iter().map(|sample| at(sample).1).min().unwrap_or(0));
-        let least: Vec<u64> = least.collect();
-        if least.len() == 3 && least.windows(2).all(|pair| matches!(pair, [before, after] if before < after)) {
-            let before = at(first);
-            let points = samples.iter().map(|sample| (seconds(first, sample), float(at(sample).1)));
-            let slope = slope(&points.collect::<Vec<_>>());
-            let (buffers, bytes) = ((before.0, now.0), (before.1, now.1));
-            found.push(Growth { uid: *uid, name: name.clone(), buffers, bytes, slope });
-        }
-    }
-    found.sort_by(|a, b| b.slope.total_cmp(&a.slope));
-    found
-}
-
-fn seconds(first: &Sample, sample: &Sample) -> f64 {
-    Duration::from_millis(sample.at_ms.saturating_sub(first.at_ms)).as_secs_f64()
-}
-
-/// Of the line with the least squares.
-fn slope(points: &[(f64, f64)]) -> f64 {
-    let mean =
-        |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / float(u64::try_from(points.len()).unwrap_or(1));
-    let (x, y) = (mean(&mut points.iter().map(|point| point.0)), mean(&mut points.iter().map(|point| point.1)));
-    let spread: f64 = points.iter().map(|point| (point.0 - x) * (point.0 - x)).sum();
-    let common: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
-    if spread > 0.0 {
-        common / spread
-    } else {
-        0.0
-    }
-}
-
-/// Bytes fit 53 bits.
-#[allow(clippy::as_conversions)] // There is no other way from u64 to f64.
-fn float(value: u64) -> f64 {
-    value as f64
+/// Twice through: where the time is cut is known from its first and last dump.
+fn recorded(file: &Path) -> Result<Watch> {
+    let dumps = Dumps::open(file)?;
+    let (_, last) = dumps.last(None)?;
+    let mut watch: Option<Watch> = None;
+    dumps.each(|place, dump| {
+        let dump = snapshot::read(&dump).with_context(|| place.to_owned())?;
+        let total_ms = last.statistics.uptime_ms.saturating_sub(dump.statistics.uptime_ms);
+        watch.get_or_insert_with(|| Watch::over(total_ms)).take(&dump).with_context(|| place.to_owned())
+    })?;
+    watch.with_context(|| input::name(file))
 }
 
 fn growth_rows(growing: &[Growth]) -> Vec<[String; 5]> {
     let row = |growth: &Growth| {
-        let Growth { uid, name, buffers, bytes, slope } = growth;
+        let Growth { uid, name, buffers, bytes, slope, .. } = growth;
         let slope = format!("{:.1} KiB/s", slope / 1024.0);
         let [buffers, bytes] =
             [format!("{} to {}", buffers.0, buffers.1), format!("{} to {}", size(bytes.0), size(bytes.1))];
@@ -174,45 +160,4 @@ fn growth_rows(growing: &[Growth]) -> Vec<[String; 5]> {
     };
     let head = ["uid", "buffers", "bytes", "slope", "name"].map(str::to_owned);
     [head].into_iter().chain(growing.iter().map(row)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    // A failed unwrap is a failed test.
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
-    use super::*;
-
-    /// Samples a second apart.
-    fn samples(series: &[(&str, &[u64])]) -> Vec<Sample> {
-        let of = |at: usize| {
-            let held = series.iter().filter(|(_, pages)| pages[at] > 0);
-            let held = held.map(|(name, pages)| ((7, (*name).to_owned()), (pages[at], pages[at] * 4096)));
-            Sample { at_ms: 1000 * u64::try_from(at).unwrap(), held: held.collect() }
-        };
-        (0..series[0].1.len()).map(of).collect()
-    }
-
-    #[test]
-    fn what_falls_back_to_its_least_does_not_grow_and_what_leaks_slowly_below_a_stream_does() {
-        let found = growing(&samples(&[
-            ("still", &[5, 5, 5, 5, 5, 5, 5, 5, 5]),
-            ("stream", &[0, 8, 0, 8, 0, 8, 0, 8, 8]),
-            ("start", &[0, 0, 0, 8, 8, 8, 8, 8, 8]),
-            ("leak", &[1, 2, 3, 4, 5, 6, 7, 8, 9]),
-            ("leaking stream", &[1, 9, 1, 2, 10, 2, 3, 11, 3]),
-            ("gone", &[1, 2, 3, 4, 5, 6, 7, 8, 0]),
-        ]));
-        let names: Vec<&str> = found.iter().map(|growth| growth.name.as_str()).collect();
-        assert_eq!(names, ["leak", "leaking stream"]);
-        let leak = &found[0];
-        assert_eq!((leak.uid, leak.buffers, leak.bytes), (7, (1, 9), (4096, 36_864)));
-        assert!((leak.slope - 4096.0).abs() < 1e-6, "{}", leak.slope);
-    }
-
-    #[test]
-    fn too_few_samples_tell_nothing() {
-        assert_eq!(growing(&samples(&[("leak", &[1, 2])])), []);
-        assert_eq!(growing(&[]), []);
-    }
 }

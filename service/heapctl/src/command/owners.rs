@@ -2,11 +2,14 @@
 
 use crate::args::OwnersArgs;
 use crate::output::{table, Output, Status};
-use crate::process::{self, Owner};
+use crate::process::{self, Kind, Owner};
 use crate::snapshot::{self, ask, connect};
 use anyhow::{ensure, Context, Result};
 use gralloc_allocator::statistics::size;
 use serde_json::{json, Value};
+
+/// Where a dump's heaps come from when its buffers are memfds.
+const MEMFDS: &str = "memfd_create";
 
 pub(crate) fn run(args: &OwnersArgs, out: &Output) -> Result<Status> {
     let dump = snapshot::read(&ask(&connect(args.transport.transport())?, None)?)?;
@@ -20,7 +23,8 @@ pub(crate) fn run(args: &OwnersArgs, out: &Output) -> Result<Status> {
         return Ok(Status::Refused);
     };
     ensure!(buffer.inode != 0, "the service does not know the inode of buffer {:#x}: it is not watched", args.id);
-    let (owners, closed) = process::owners(buffer.inode).context("/proc")?;
+    let kind = if dump.statistics.heaps_from == MEMFDS { Kind::Memfd } else { Kind::DmaBuf };
+    let (owners, closed) = process::owners(kind, buffer.inode).context("/proc")?;
     if out.json {
         let owners: Vec<Value> = owners.iter().map(owner_json).collect();
         out.json(&json!({ "ok": true, "buffer": buffer, "owners": owners, "processes_not_seen": closed }));
@@ -41,7 +45,7 @@ pub(crate) fn run(args: &OwnersArgs, out: &Output) -> Result<Status> {
         out.notes(&["no process that may be looked into has it open: a driver may, or one on its way".to_owned()]);
     }
     if closed > 0 {
-        out.notes(&[format!("{closed} processes may not be looked into: root sees all")]);
+        out.notes(&[format!("{closed} processes may not, or cannot, be looked into: root sees all")]);
     }
     Ok(Status::Done)
 }

@@ -2,6 +2,7 @@
 
 use crate::args::TopArgs;
 use crate::command::leaks::leak_rows;
+use crate::dumps::Dumps;
 use crate::output::{table, Output, Status};
 use crate::process;
 use crate::snapshot::{self, ask, connect, refused, Snapshot};
@@ -21,16 +22,25 @@ const BAR: u64 = 20;
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
 pub(crate) fn run(args: &TopArgs, out: &Output) -> Result<Status> {
+    if let Some(file) = &args.from {
+        let (dump, snapshot) = Dumps::open(file)?.last(args.older_than)?;
+        if out.json {
+            out.json(&dump);
+        } else {
+            out.text(&view(&snapshot, out, false));
+        }
+        return Ok(Status::Done);
+    }
     let connection = connect(args.transport.transport())?;
     let once = args.once || !std::io::stdout().is_terminal();
     loop {
-        let dump = ask(&connection, args.older_than.as_deref())?;
+        let dump = ask(&connection, args.older_than)?;
         match (out.json, once) {
             (true, true) => out.json(&dump),
             // One value a line: what `report --from` reads.
             (true, false) => out.text(&format!("{dump}\n")),
-            (false, true) => out.text(&view(&snapshot::read(&dump)?, out)),
-            (false, false) => out.text(&format!("{CLEAR}{}", view(&snapshot::read(&dump)?, out))),
+            (false, true) => out.text(&view(&snapshot::read(&dump)?, out, true)),
+            (false, false) => out.text(&format!("{CLEAR}{}", view(&snapshot::read(&dump)?, out, true))),
         }
         if once {
             return Ok(Status::Done);
@@ -39,7 +49,8 @@ pub(crate) fn run(args: &TopArgs, out: &Output) -> Result<Status> {
     }
 }
 
-fn view(dump: &Snapshot, out: &Output) -> String {
+/// `here`: it is of now and of this machine, so that /proc has the commands of its processes.
+fn view(dump: &Snapshot, out: &Output, here: bool) -> String {
     let now = &dump.statistics;
     let available = now.memory.available_bytes.map_or("unknown".to_owned(), size);
     let refused = refused(now);
@@ -50,8 +61,9 @@ fn view(dump: &Snapshot, out: &Output) -> String {
         now.requests
     );
     if now.releases_seen_through.is_none() {
-        text.push_str("the kernel does not say when a buffer dies: live statistics are unknown\n");
+        text.push_str("! releases of buffers are not seen: what is live is unknown\n");
     }
+    now.problems.iter().for_each(|problem| text.push_str(&format!("! {problem}\n")));
     let mut part = |title: &str, rows: String| text.push_str(&format!("\n{}\n{rows}", out.strong(title)));
     part("heaps", table(&heap_rows(now)));
     part("clients", table(&client_rows(now)));
@@ -66,7 +78,7 @@ fn view(dump: &Snapshot, out: &Output) -> String {
     if let Some(leaks) = dump.leaks.as_ref().filter(|leaks| !leaks.groups.is_empty()) {
         part("old buffers", table(&leak_rows(&leaks.groups)));
     }
-    part("processes", table(&process_rows(dump)));
+    part("processes", table(&process_rows(dump, here)));
     part("allocate2", table(&latency_rows(now)));
     let slowest = if now.slowest_last_minute.is_empty() { &now.slowest } else { &now.slowest_last_minute };
     if !slowest.is_empty() {
@@ -153,10 +165,10 @@ fn buffer_rows<'a>(buffers: impl Iterator<Item = &'a BufferStatistics>) -> Vec<[
     [head].into_iter().chain(buffers.take(LINES).map(row)).collect()
 }
 
-fn process_rows(dump: &Snapshot) -> Vec<[String; 6]> {
+fn process_rows(dump: &Snapshot, here: bool) -> Vec<[String; 6]> {
     let row = |process: &ProcessStatistics| {
         let ProcessStatistics { uid, pid, buffers, bytes, oldest_ms } = *process;
-        let command = process::command_of(pid, oldest_ms).unwrap_or("-".to_owned());
+        let command = here.then(|| process::command_of(pid, oldest_ms)).flatten().unwrap_or("-".to_owned());
         let oldest = format!("{} s", oldest_ms / 1000);
         [uid.to_string(), pid.to_string(), buffers.to_string(), size(bytes), oldest, command]
     };

@@ -1,6 +1,6 @@
 //! `heapctl draft`.
 
-use crate::run::{run, run_json, Run};
+use crate::{run, run_json, Run};
 use serde_json::json;
 use std::fs;
 use tempfile::tempdir;

@@ -1,7 +1,7 @@
 //! `heapctl explain` of what people have: lines of logs and dumps, files of requests.
 
 use crate::file;
-use crate::run::{run, run_json, Run};
+use crate::{run, run_json, Run};
 use serde_json::json;
 
 #[test]

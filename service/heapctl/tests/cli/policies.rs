@@ -1,7 +1,7 @@
 //! `heapctl test`, `diff`, `map` and `schema`.
 
-use crate::run::{run, run_json, Run};
 use crate::{file, BAD};
+use crate::{run, run_json, Run};
 use serde_json::{json, Value};
 use std::fs;
 use std::process::{Command, Stdio};

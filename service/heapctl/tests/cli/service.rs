@@ -1,6 +1,6 @@
 //! alloc and dump, against the service itself over its socket, with memfd stand-ins for heaps.
 
-use crate::run::{run, run_json, Run};
+use crate::{run, run_json, Run};
 use allocator_aidl::{SocketOptions, SocketServer};
 use gralloc_heaps::watch::Source;
 use gralloc_heaps::BackendKind;
@@ -8,28 +8,38 @@ use gralloc_server::args::{Args, Transport};
 use gralloc_server::{adapter, startup};
 use serde_json::json;
 use std::fs;
+use std::path::Path;
 
 /// Starts a service on a thread of this process; the folder holds its socket.
 fn service() -> (tempfile::TempDir, String) {
+    service_that_sees_releases_by(Source::ALL.to_vec())
+}
+
+fn service_that_sees_releases_by(release_sources: Vec<Source>) -> (tempfile::TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
-    let policy = dir.path().join("heaps.json");
+    let socket = start(dir.path(), release_sources);
+    (dir, socket)
+}
+
+/// The same with its files in this folder.
+pub(crate) fn start(dir: &Path, release_sources: Vec<Source>) -> String {
+    let policy = dir.join("heaps.json");
     let profile = heaps_host::lint(heaps_host::profile("generic").unwrap());
     fs::write(&policy, profile.compile().unwrap()).unwrap();
-    let socket = dir.path().join("socket");
+    let socket = dir.join("socket");
     let engine = startup::engine(&Args {
         policy,
         transport: Transport::Socket(socket.clone()),
         heaps: BackendKind::Memfd,
         heap_dir: "/nonexistent".into(),
-        release_sources: Source::ALL.to_vec(),
+        release_sources,
         check: false,
         verbose: false,
     });
     let server = SocketServer::bind(&socket, SocketOptions::default()).unwrap();
     let allocator = adapter::binder(&engine.unwrap()).unwrap();
     std::thread::spawn(move || server.serve(&allocator));
-    let socket = socket.to_str().unwrap().to_owned();
-    (dir, socket)
+    socket.to_str().unwrap().to_owned()
 }
 
 #[test]
@@ -258,7 +268,7 @@ fn top_leaks_and_report_show_what_is_held() {
     assert!(status == 1 && out.contains("<held>"), "{out}");
     let (status, value) = run_json(&["leaks", "--socket", &socket, "--older-than", "1h", "--json"]);
     assert_eq!((status, &value["groups"]), (0, &json!([])));
-    assert_eq!(run(&["leaks", "--socket", &socket, "--older-than", "soon"]).status, 2);
+    assert_eq!((&value["scan_pending"], &value["untracked_buffers"]), (&json!(false), &json!(0)));
 
     let (_, dump) = run_json(&["top", "--once", "--socket", &socket, "--json"]);
     parts_add_up(&dump);
@@ -301,6 +311,49 @@ fn top_leaks_and_report_show_what_is_held() {
     drop(holder);
     let (_, value) = run_json(&["top", "--once", "--socket", &socket, "--json"]);
     assert_eq!((&value["all"]["live_buffers"], &value["buffers"]), (&json!(0), &json!([])));
+}
+
+#[test]
+fn tool_and_service_understand_the_same_ages_and_say_what_they_do_not() {
+    let (_dir, socket) = service();
+    let _holder = Holder::start(&socket, "held");
+    for age in ["soon", "+0s", "", "-1s", "18446744073709551615h"] {
+        let argument = format!("--older-than={age}");
+        for command in ["leaks", "top"] {
+            let Run { status, err, .. } = run(&[command, "--socket", &socket, &argument]);
+            assert!(status == 2 && err.contains("--older-than"), "{command} {age}: {status}: {err}");
+        }
+        let connection = gralloc_client::Connection::socket(socket.as_ref()).unwrap();
+        let text = connection.dump(&["-a", "--older-than", age]).unwrap();
+        let first = text.lines().next().unwrap();
+        assert!(first.contains(&format!("--older-than {age:?} was not understood")), "{first}");
+        let dump: serde_json::Value =
+            serde_json::from_str(&connection.dump(&["--json", "--older-than", age]).unwrap()).unwrap();
+        assert_eq!((&dump["not_understood"], dump.get("leaks")), (&json!(["--older-than", age]), None));
+    }
+    for age in ["0", "0s", "0ms", "0m", "0h"] {
+        let (status, found) = run_json(&["leaks", "--socket", &socket, "--older-than", age, "--json"]);
+        assert_eq!((status, &found["groups"][0]["buffers"]), (1, &json!(2)), "{age}");
+    }
+    let (_, dump) = run_json(&["top", "--once", "--socket", &socket, "--json"]);
+    assert_eq!(dump.get("not_understood"), None);
+}
+
+#[test]
+fn leaks_of_a_service_that_sees_no_releases_are_an_error_and_not_all_clear() {
+    let (_dir, socket) = service_that_sees_releases_by(Vec::new());
+    let connection = gralloc_client::Connection::socket(socket.as_ref()).unwrap();
+    let usage = gralloc_buffer::Usage::CPU_READ_OFTEN;
+    let asked =
+        gralloc_client::DescriptorBuilder::new("leak", 64, 64, gralloc_buffer::PixelFormat::Rgba8888, usage).build();
+    let _held = connection.allocate(&asked, 1).unwrap();
+    for how in [&["--older-than", "0s"][..], &["--watch", "--seconds", "1", "--interval", "20"]] {
+        let Run { status, out, err } = run(&[&["leaks", "--socket", &socket], how].concat());
+        assert_eq!((status, out.as_str()), (2, ""), "{err}");
+        assert!(err.contains("does not see releases") && err.contains("nobody can tell"), "{err}");
+    }
+    let (status, said) = run_json(&["leaks", "--socket", &socket, "--older-than", "0s", "--json"]);
+    assert_eq!((status, &said["ok"]), (2, &json!(false)), "{said}");
 }
 
 /// Of each heap, the parts of its requests: as many as there were, and together no longer than the whole.
@@ -346,7 +399,7 @@ fn leaks_watch_finds_what_grows_and_says_so_by_its_exit_status() {
         few.err
     );
     // One more buffer each time that somebody looks at the service: the watch looks more often than that.
-    let connection = gralloc_client::Connection::socket(std::path::Path::new(&socket)).unwrap();
+    let connection = gralloc_client::Connection::socket(Path::new(&socket)).unwrap();
     let usage = gralloc_buffer::Usage::CPU_READ_OFTEN;
     let asked =
         gralloc_client::DescriptorBuilder::new("leak", 64, 64, gralloc_buffer::PixelFormat::Rgba8888, usage).build();
@@ -366,17 +419,4 @@ fn leaks_watch_finds_what_grows_and_says_so_by_its_exit_status() {
         assert!(leak["bytes_per_second"].as_f64().unwrap() > 0.0, "{found}");
         assert_eq!(found["growing"].as_array().unwrap().len(), 1);
     });
-}
-
-#[test]
-fn report_of_a_bad_recording_names_file_and_line() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("samples.jsonl");
-    let (path, page) = (file.to_str().unwrap(), dir.path().join("a.html"));
-    for (text, says) in [("{\"heaps\":[]}\n{\n", ":2: not a dump"), ("[]\n", ":1: not a dump"), ("\n", "no samples")] {
-        fs::write(&file, text).unwrap();
-        let Run { status, err, .. } = run(&["report", "--from", path, "-o", page.to_str().unwrap()]);
-        assert!(status == 2 && err.contains(path) && err.contains(says), "{err}");
-        assert!(!page.exists());
-    }
 }

@@ -1,7 +1,7 @@
 //! A directory of symbolic links to /dev/null plays the kernel's part: a character device that is no heap.
 
 use super::*;
-use heaps_config::policy::{Heap, Limits, WithoutReleaseWatch};
+use heaps_config::policy::{Heap, Limits};
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use std::os::unix::fs::symlink;
 
@@ -25,27 +25,9 @@ fn policy() -> Policy {
     Policy {
         name: "test".to_owned(),
         heaps: vec![heap("first", &["system"]), heap("contiguous", &["reserved", "linux,cma"])],
-        rules: Vec::new(),
-        alignments: Vec::new(),
-        resolutions: Vec::new(),
-        compressions: Vec::new(),
-        formats: Vec::new(),
-        strict_cpu_usage: false,
-        graphics_common: None,
-        vendor_usage: Vec::new(),
-        vendor_metadata: Vec::new(),
-        vendor_metadata_bytes: 0,
-        options: Vec::new(),
-        limits: Limits {
-            request_bytes: u64::MAX,
-            client_bytes: None,
-            total_bytes: None,
-            reserve_bytes: 0,
-            buffers_per_request: 64,
-            without_release_watch: WithoutReleaseWatch::Serve,
-        },
+        limits: Limits { request_bytes: u64::MAX, buffers_per_request: 64, ..Limits::default() },
         metadata_heap: FIRST,
-        pool: None,
+        ..Policy::default()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use gralloc_buffer::BufferName;
 use gralloc_heaps::{Backend, BackendKind};
-use heaps_config::policy::{Heap, HeapId, Limits, Policy, WithoutReleaseWatch};
+use heaps_config::policy::{Heap, HeapId, Limits, Policy};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Command;
 
@@ -40,27 +40,9 @@ pub(crate) fn policy() -> Policy {
             heap("contiguous", &["reserved", "linux,cma", "default_cma_region"]),
             heap("protected", &["vframe-secure"]),
         ],
-        rules: Vec::new(),
-        alignments: Vec::new(),
-        resolutions: Vec::new(),
-        compressions: Vec::new(),
-        formats: Vec::new(),
-        strict_cpu_usage: false,
-        graphics_common: None,
-        vendor_usage: Vec::new(),
-        vendor_metadata: Vec::new(),
-        vendor_metadata_bytes: 0,
-        options: Vec::new(),
-        limits: Limits {
-            request_bytes: u64::MAX,
-            client_bytes: None,
-            total_bytes: None,
-            reserve_bytes: 0,
-            buffers_per_request: 64,
-            without_release_watch: WithoutReleaseWatch::Serve,
-        },
+        limits: Limits { request_bytes: u64::MAX, buffers_per_request: 64, ..Limits::default() },
         metadata_heap: SYSTEM,
-        pool: None,
+        ..Policy::default()
     }
 }
 

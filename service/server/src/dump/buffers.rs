@@ -2,15 +2,12 @@
 //! without it: the memory that this takes does not grow with the number of buffers.
 
 use gralloc_allocator::ledger::{Entry, Ledger};
-use gralloc_allocator::statistics::{BufferStatistics, LeakGroup, Leaks, ProcessStatistics};
+use gralloc_allocator::statistics::{BufferStatistics, FurtherProcesses, Leaks, ProcessStatistics, MAX_GROUPS};
 use gralloc_buffer::Usage;
 use heaps_config::Policy;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
-
-/// Most clients and names that the leak view tells apart, and processes.
-const MAX_GROUPS: usize = 1024;
 
 /// Where the buffers are read.
 #[derive(Clone, Copy)]
@@ -65,27 +62,13 @@ impl<'a> Buffers<'a> {
 
     /// The leak view of those that are at least so old.
     pub fn leaks(self, older_than_ms: u64) -> Leaks {
-        leaks(self.entries().map(|entry| self.line(&entry)), older_than_ms)
+        Leaks::of(self.entries().map(|entry| self.line(&entry)), older_than_ms)
     }
 
-    /// Who asked for them.
-    pub fn processes(self) -> Vec<ProcessStatistics> {
-        let mut processes: BTreeMap<(u32, i32), ProcessStatistics> = BTreeMap::new();
-        for entry in self.entries() {
-            let key = (entry.uid, entry.pid);
-            if processes.len() >= MAX_GROUPS && !processes.contains_key(&key) {
-                continue;
-            }
-            let (uid, pid) = key;
-            let process =
-                processes.entry(key).or_insert(ProcessStatistics { uid, pid, ..ProcessStatistics::default() });
-            process.buffers = process.buffers.saturating_add(1);
-            process.bytes = process.bytes.saturating_add(entry.bytes);
-            process.oldest_ms = self.age_ms(&entry).max(process.oldest_ms);
-        }
-        let mut processes: Vec<ProcessStatistics> = processes.into_values().collect();
-        processes.sort_by_key(|process| std::cmp::Reverse(process.bytes));
-        processes
+    /// Who asked for them, most bytes first, and the sum of those beyond [`MAX_GROUPS`]. All are summed first, for the last one may
+    /// hold the most: there are no more of them than the ledger has buffers.
+    pub fn processes(self) -> (Vec<ProcessStatistics>, FurtherProcesses) {
+        processes(self.entries().map(|entry| (entry.uid, entry.pid, entry.bytes, self.age_ms(&entry))))
     }
 
     /// All that are alive, oldest first.
@@ -147,24 +130,25 @@ impl From<Text<'_>> for String {
     }
 }
 
-fn leaks(buffers: impl Iterator<Item = BufferStatistics>, older_than_ms: u64) -> Leaks {
-    let mut groups: BTreeMap<(u32, String), LeakGroup> = BTreeMap::new();
-    let mut further_buffers: u64 = 0;
-    for buffer in buffers.filter(|buffer| buffer.age_ms >= older_than_ms) {
-        let key = (buffer.uid, buffer.name);
-        if groups.len() >= MAX_GROUPS && !groups.contains_key(&key) {
-            further_buffers = further_buffers.saturating_add(1);
-            continue;
-        }
-        let (uid, name) = key.clone();
-        let group = groups.entry(key).or_insert(LeakGroup { uid, name, ..LeakGroup::default() });
-        group.buffers = group.buffers.saturating_add(1);
-        group.bytes = group.bytes.saturating_add(buffer.bytes);
-        group.oldest_ms = buffer.age_ms.max(group.oldest_ms);
+/// Of uid, pid, bytes and age of each buffer.
+fn processes(buffers: impl Iterator<Item = (u32, i32, u64, u64)>) -> (Vec<ProcessStatistics>, FurtherProcesses) {
+    let mut processes: BTreeMap<(u32, i32), ProcessStatistics> = BTreeMap::new();
+    for (uid, pid, bytes, age_ms) in buffers {
+        let new = || ProcessStatistics { uid, pid, ..ProcessStatistics::default() };
+        let process = processes.entry((uid, pid)).or_insert_with(new);
+        process.buffers = process.buffers.saturating_add(1);
+        process.bytes = process.bytes.saturating_add(bytes);
+        process.oldest_ms = age_ms.max(process.oldest_ms);
     }
-    let mut groups: Vec<LeakGroup> = groups.into_values().collect();
-    groups.sort_by_key(|group| std::cmp::Reverse(group.bytes));
-    Leaks { older_than_ms, groups, further_buffers }
+    let mut processes: Vec<ProcessStatistics> = processes.into_values().collect();
+    processes.sort_by_key(|process| std::cmp::Reverse(process.bytes));
+    let mut further = FurtherProcesses::default();
+    for process in processes.drain(processes.len().min(MAX_GROUPS)..) {
+        further.processes = further.processes.saturating_add(1);
+        further.buffers = further.buffers.saturating_add(process.buffers);
+        further.bytes = further.bytes.saturating_add(process.bytes);
+    }
+    (processes, further)
 }
 
 impl Ord for ById {
@@ -191,23 +175,14 @@ impl Eq for ById {}
 mod tests {
     use super::*;
 
-    fn line(uid: u32, name: &str, bytes: u64, age_ms: u64) -> BufferStatistics {
-        BufferStatistics { name: name.to_owned(), bytes, uid, age_ms, ..BufferStatistics::default() }
-    }
-
+    /// As many as are listed, each with a page, then one with more.
     #[test]
-    fn old_buffers_are_summed_by_client_and_name() {
-        let lines = [line(1, "a", 10, 100), line(1, "a", 10, 300), line(2, "a", 50, 200), line(1, "a", 10, 99)];
-        let group = |uid, buffers, bytes, oldest_ms| LeakGroup { uid, name: "a".to_owned(), buffers, bytes, oldest_ms };
-        let found = leaks(lines.into_iter(), 100);
-        assert_eq!((found.groups, found.further_buffers), (vec![group(2, 1, 50, 200), group(1, 2, 20, 300)], 0));
-    }
-
-    #[test]
-    fn names_beyond_a_bound_are_counted_only() {
-        let lines = (0..2000).map(|number| line(1, &number.to_string(), 1, 1)).chain([line(1, "7", 10, 1)]);
-        let found = leaks(lines, 0);
-        assert_eq!((found.groups.len(), found.further_buffers), (MAX_GROUPS, 2000 - 1024));
-        assert_eq!(found.groups.first().map(|group| (group.name.as_str(), group.bytes)), Some(("7", 11)));
+    fn processes_beyond_what_is_listed_are_summed_and_the_largest_are_listed_whenever_they_came() {
+        let small = (0..i32::try_from(MAX_GROUPS).unwrap()).map(|pid| (7, pid, 4096, 10));
+        let large = [(7, i32::MAX, 8192, 1), (7, i32::MAX, 4096, 2)];
+        let (listed, further) = processes(small.chain(large));
+        let most = listed.first().map(|most| (most.pid, most.buffers, most.bytes, most.oldest_ms));
+        assert_eq!((listed.len(), most), (MAX_GROUPS, Some((i32::MAX, 2, 12_288, 2))));
+        assert_eq!(further, FurtherProcesses { processes: 1, buffers: 1, bytes: 4096 });
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::latency::{micros, Histogram, Latency, Slow, PARTS};
-use crate::startup::part_of;
+use crate::pool::part_of;
 use gralloc_allocator::ledger::{Account, ClientAccount};
 use gralloc_allocator::ports::MemoryGauge;
 use gralloc_allocator::statistics::{

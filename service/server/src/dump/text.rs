@@ -3,7 +3,8 @@
 use super::buffers::Text;
 use super::Buffers;
 use gralloc_allocator::statistics::{
-    size, Account, BufferStatistics, Dump, LatencyStatistics, Leaks, ProcessStatistics, Statistics,
+    size, Account, BufferStatistics, Dump, FurtherProcesses, LatencyStatistics, Leaks, ProcessStatistics, Statistics,
+    TIMES,
 };
 use gralloc_heaps::Accounting;
 use std::io::{self, Write};
@@ -12,9 +13,12 @@ use std::io::{self, Write};
 const LISTED: usize = 64;
 
 pub(super) fn write(dump: &Dump<Buffers<'_>>, all_buffers: bool, out: &mut dyn Write) -> io::Result<()> {
-    let Dump { statistics, processes, buffers: live, leaks } = dump;
+    let Dump { statistics, processes, further_processes, buffers: live, leaks, not_understood } = dump;
+    if let [argument, value] = not_understood.as_slice() {
+        writeln!(out, "! {argument} {value:?} was not understood: {TIMES}")?;
+    }
     summary(statistics, out)?;
-    write_processes(processes, out)?;
+    write_processes(processes, further_processes, out)?;
     if let Some(leaks) = leaks {
         write_leaks(leaks, out)?;
     }
@@ -29,7 +33,8 @@ fn summary(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     }
     match &dump.releases_seen_through {
         Some(_) => releases(dump, out)?,
-        None => writeln!(out, "! the kernel does not say when a buffer dies: live is unknown, budgets bound nothing")?,
+        // Why stands with the heaps' problems.
+        None => writeln!(out, "! releases of buffers are not seen: what is live is unknown")?,
     }
     memory(dump, out)?;
     pool(dump, out)?;
@@ -199,7 +204,7 @@ fn write_leaks(leaks: &Leaks, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_processes(processes: &[ProcessStatistics], out: &mut dyn Write) -> io::Result<()> {
+fn write_processes(processes: &[ProcessStatistics], further: &FurtherProcesses, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nlive buffers by the process that asked")?;
     for ProcessStatistics { uid, pid, buffers, bytes, oldest_ms } in processes.iter().take(LISTED) {
         let (bytes, oldest) = (size(*bytes), oldest_ms / 1000);
@@ -207,7 +212,11 @@ fn write_processes(processes: &[ProcessStatistics], out: &mut dyn Write) -> io::
     }
     let more = processes.len().saturating_sub(LISTED);
     if more > 0 {
-        writeln!(out, "  and {more} more: --json has all")?;
+        writeln!(out, "  and {more} more: see --json")?;
+    }
+    let FurtherProcesses { processes, buffers, bytes } = *further;
+    if processes > 0 {
+        writeln!(out, "  and {processes} smaller ones, which are not listed: {buffers} buffers, {}", size(bytes))?;
     }
     Ok(())
 }

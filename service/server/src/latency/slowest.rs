@@ -1,7 +1,7 @@
 //! The requests that took longest, with what was asked.
 
-use super::recent::{number_at, Recent};
 use super::{micros, Times};
+use super::{number_at, Recent};
 use gralloc_allocator::ledger::Client;
 use gralloc_buffer::BufferName;
 use heaps_config::policy::HeapId;

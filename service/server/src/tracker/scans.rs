@@ -1,6 +1,6 @@
 //! Who waits for a scan of the watched buffers, and when there is one.
 //!
-//! Where the kernel sends no event of a buffer's end (from Linux 6.14 on), that it has gone is found by reading a list of all
+//! Where the kernel sends no event of a buffer's end (from Linux 6.14 on), that it was released is found by reading a list of all
 //! that live. The maintenance thread alone does so. A thread that serves a request neither scans nor sleeps for the next scan:
 //! it waits for one that begins after the question, if few others do, and for a bounded time; else it answers with what the
 //! account says. How many may wait is counted together with the dumps that may be stuck at their readers: [`crate::threads`].

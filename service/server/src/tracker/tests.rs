@@ -5,7 +5,10 @@ use gralloc_allocator::ledger::{About, Client, Sizes};
 use gralloc_allocator::ports::MemoryGauge;
 use gralloc_allocator::Refusal;
 use gralloc_buffer::Usage;
+use gralloc_heaps::trace;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
@@ -66,7 +69,7 @@ fn hold(tracker: &Tracker, uid: u32, parts: u8) -> Result<Ticket, Refusal> {
     Ok(reservation.commit(&about, [7].into_iter())[0])
 }
 
-/// A request as the core makes it: a budget's refusal counts after all releases are booked.
+/// A request as the engine makes it: a budget's refusal counts after all releases are booked.
 fn request(tracker: &Tracker, uid: u32) -> Result<OwnedFd, Refusal> {
     let ticket = hold(tracker, uid, 1).or_else(|_| {
         tracker.settle(Asker::Client(uid));
@@ -160,12 +163,26 @@ fn ticket_of_a_buffer_that_is_watched_in_part_never_becomes_another_buffers() {
     assert_eq!(live(), 0);
 }
 
+/// And the trace says so: its counters end with what the account has.
 #[test]
 fn buffer_whose_pixels_cannot_be_watched_leaves_the_account() {
     let tracker = tracker(None);
-    let tickets = vec![hold(&tracker, 1, 1).unwrap(), hold(&tracker, 1, 2).unwrap()];
+    let mut marks = File::from(memfd());
+    trace::start(marks.try_clone().unwrap());
+    let tickets = vec![hold(&tracker, 4711, 1).unwrap(), hold(&tracker, 4711, 2).unwrap()];
     let duplicates = [None, Some(pipe())].map(|reserved| Duplicates { buffer: memfd(), reserved });
     tracker.watch(duplicates.into(), tickets);
     tracker.tend();
+    trace::set_on(false);
     assert_eq!((tracker.ledger.statistics().all.account.live_buffers, tracker.untracked()), (0, 2));
+    let mut text = String::new();
+    marks.rewind().unwrap();
+    marks.read_to_string(&mut text).unwrap();
+    // Other tests of this process mark as well.
+    let ours: Vec<&str> = text.lines().skip_while(|line| !line.contains("uid=4711")).collect();
+    assert_eq!(
+        ours.iter().filter(|line| line.contains("|untracked id=0x7 heap=system bytes=8192 uid=4711")).count(),
+        2
+    );
+    assert!(ours.iter().any(|line| line.ends_with("|live bytes of system|0")), "{text}");
 }

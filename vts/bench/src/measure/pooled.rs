@@ -5,26 +5,31 @@
 
 mod at_budget;
 mod camera;
-mod idle;
 mod misses;
 mod pair;
-mod priority;
 mod ready;
 mod start;
 
 pub(crate) use at_budget::hammer;
 
-use super::parallel::{Asked, Crowd, Workers};
-use super::{connect_to, interleave, Options};
-use anyhow::{bail, Context as _, Result};
+use super::parallel::{Asked, Busy, Crowd, Workers};
+use super::{camera_frame, connect_to, interleave, Kind, Options};
+use anyhow::{bail, ensure, Context as _, Result};
 use gralloc_client::Connection;
 use gralloc_server::args::Args;
 use gralloc_server::startup;
+use nix::sched::{sched_getaffinity, sched_setaffinity, CpuSet};
+use nix::unistd::Pid;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use vts_bench::rows::{self, Row};
 use vts_bench::samples::Sample;
+
+/// How long nobody asks.
+const IDLE: Duration = Duration::from_secs(60);
+/// How long the first fill may take.
+const FILL_WAIT: Duration = Duration::from_secs(10);
 
 /// The rows that are measured here.
 pub(crate) const ROWS: [Row; 12] = [
@@ -61,10 +66,52 @@ pub(crate) fn samples(row: &Row, options: &Options, rounds: usize) -> Result<Vec
         row if row == &rows::LIVE_30K => interleave(&mut pair::Pair::crowded(options)?, rounds),
         row if row == &rows::AT_BUDGET => at_budget::samples(options, rounds),
         row if row == &rows::START => interleave(&mut start::Starts::new(options)?, rounds),
-        row if row == &rows::PRIORITY => priority::samples(options, rounds),
-        row if row == &rows::IDLE => idle::samples(options, rounds),
+        row if row == &rows::PRIORITY => priority_samples(options, rounds),
+        row if row == &rows::IDLE => idle_samples(options, rounds),
         other => bail!("nothing measures row {}", other.name),
     }
+}
+
+/// A stream of three, then a minute without a request: KiB that are ready.
+fn idle_samples(options: &Options, rounds: usize) -> Result<Vec<Sample>> {
+    let service = Service::start(options, &POOLED)?;
+    let connection = service.connect()?;
+    let mut samples = Vec::new();
+    for _ in 0..rounds {
+        for _ in 0..3 {
+            drop(connection.allocate(&camera_frame(1920, 1080), 1)?);
+        }
+        let start = Instant::now();
+        while pool(&connection)?.readyBytes == 0 {
+            ensure!(start.elapsed() < FILL_WAIT, "nothing is filled");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::sleep(IDLE);
+        let left = u32::try_from(pool(&connection)?.readyBytes / 1024)?;
+        samples.push(Sample::alone(f64::from(left)));
+    }
+    Ok(samples)
+}
+
+/// Two services, a client in SCHED_FIFO and two busy loops, all on one processor.
+fn priority_samples(options: &Options, rounds: usize) -> Result<Vec<Sample>> {
+    let this = Pid::from_raw(0);
+    let all = sched_getaffinity(this)?;
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::count()).find(|cpu| all.is_set(*cpu).unwrap_or(false)).context("a processor")?)?;
+    // Processes that are started have it from this thread.
+    sched_setaffinity(this, &one)?;
+    let started = start_on_one_processor(options);
+    sched_setaffinity(this, &all)?;
+    let (_services, _busy, mut workers) = started?;
+    workers.waits(&[Kind::Ours, Kind::Plain], rounds)
+}
+
+fn start_on_one_processor(options: &Options) -> Result<([Service; 2], [Busy; 2], Workers)> {
+    let [ours, plain] = [Service::start(options, &POOLED)?, Service::start(options, &Extra::default())?];
+    let asked = Asked::Pooled { ours: &ours.name, plain: &plain.name };
+    let workers = Workers::start(options, asked, Crowd { workers: 1, calls: 1, fifo: true })?;
+    Ok(([ours, plain], [Busy::start()?, Busy::start()?], workers))
 }
 
 /// What one of the benchmark's services has beside the machine's policy.

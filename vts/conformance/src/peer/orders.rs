@@ -1,6 +1,6 @@
 //! The peer's side: follows orders until there are no more.
 
-use super::hex::{from_hex, to_hex};
+use super::{from_hex, to_hex};
 use crate::abi::Error;
 use crate::format::Format;
 use crate::handle::RawHandle;

@@ -1,6 +1,6 @@
 //! One run of the suite against one fault.
 
-use crate::common::artifacts;
+use crate::common;
 use crate::common::keeper::{own_service, Keeper};
 use crate::Mutant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,12 +58,12 @@ impl Built {
                     .map(|name| folder.join(name));
             return Built { suite, mapper, broken_mapper, broken_allocator };
         }
-        let built = artifacts::build(if cfg!(feature = "v3") { &["--features", "conformance/v3"] } else { &[] });
+        let built = common::build(if cfg!(feature = "v3") { &["--features", "conformance/v3"] } else { &[] });
         Built {
             suite: env!("CARGO_BIN_EXE_gralloc-conformance").into(),
-            mapper: artifacts::mapper(),
-            broken_mapper: artifacts::named("libbroken_mapper.so", &built),
-            broken_allocator: artifacts::named("broken_allocator", &built),
+            mapper: common::mapper(),
+            broken_mapper: common::named("libbroken_mapper.so", &built),
+            broken_allocator: common::named("broken_allocator", &built),
         }
     }
 }

@@ -61,12 +61,9 @@ fn pixels(client: &Client, count: usize) -> Vec<OwnedFd> {
     kept
 }
 
-/// Pixels of so many buffers of a page in the place of others that were let go. Who asks for them waits for the scan that sees
-/// those go, and is refused where a busy machine has that take longer than anybody is kept waiting: that client asks again.
+/// Pixels of so many buffers of a page in the place of others that were let go.
 fn granted(client: &Client, name: &str, count: i32) -> Vec<OwnedFd> {
-    let granted = wait_for(SOON, || client.allocate(&blob(name, 4096), count).ok());
-    let buffers = granted.expect("the place of what was let go").buffers;
-    buffers.into_iter().map(|buffer| buffer.pixels).collect()
+    client.granted(&blob(name, 4096), count).into_iter().map(|buffer| buffer.pixels).collect()
 }
 
 fn resident_bytes(service: &Service) -> u64 {

@@ -75,9 +75,10 @@ fn marks_nest_and_their_counters_agree_with_the_ledger() -> Verdict {
     let served: Vec<&str> = trace.instants("served").collect();
     let sum = |key: &str| served.iter().map(|served| number(served, key)).sum::<u64>();
     assert_eq!((served.len(), sum("count"), sum("pool_hits")), (8, 16, dump.number("/pool/hits")));
+    // A `|` ends a name for those who read traces.
     assert!(served
         .iter()
-        .all(|served| served.ends_with("name=traced|name") && value(served, "heap") == Some("system")));
+        .all(|served| served.ends_with("name=traced\\x7cname") && value(served, "heap") == Some("system")));
     let refused: Vec<&str> = trace.instants("refused").collect();
     assert_eq!(refused.len(), 1);
     let cause = value(refused[0], "cause").unwrap();

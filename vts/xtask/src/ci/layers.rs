@@ -1,5 +1,5 @@
-//! The layers: words that a folder's code must not contain, which crate may reach which (from `cargo metadata`), and what
-//! stands in no file. Words, since clippy's `disallowed_types` would take a clippy.toml for each crate.
+//! The layers: words that a folder's code must not contain, which crate may reach which (from `cargo metadata`), files of a crate
+//! that name one another in a circle, what stands in no file, and that the tests which documents name are there. Words, since clippy's `disallowed_types` would take a clippy.toml for each crate.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -10,6 +10,7 @@ use anyhow::{ensure, Context as _, Result};
 use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
 use vm_harness::progress::run_captured;
 
+use super::cycles;
 use crate::context::Context;
 use crate::schedule::Finding;
 
@@ -51,10 +52,6 @@ const RULES: &[Rule] = &[
             "service/mapper/src/abi.rs",
             "service/mapper/src/counted.rs",
             "service/mapper/src/entry.rs",
-            "service/mapper/src/entry/access.rs",
-            "service/mapper/src/entry/buffers.rs",
-            "service/mapper/src/entry/edge.rs",
-            "service/mapper/src/entry/metadata.rs",
             "service/mapper/src/entry",
         ],
         why: "unsafe code lives in the dma-buf's ioctls, system calls and mapping, in the question for atrace's switch, in the scheduling of threads, in the mapper's C entry and in the place of a buffer that is freed under calls",
@@ -164,6 +161,18 @@ const DEVICE_DEPENDENCIES: &[&str] = &[
     "serde_json",
 ];
 
+/// Crates whose files name one another one way: those of the device, and the policy's on the host.
+const ONE_WAY: &[&str] = &[
+    "service/allocator/src",
+    "service/buffer/src",
+    "service/dmabuf/src",
+    "service/heaps/src",
+    "service/server/src",
+    "service/mapper/src",
+    "heaps-config/src",
+    "heaps-config/host/src",
+];
+
 /// Lines a file may have without a reason.
 const FILE_LINES: usize = 500;
 /// How the reason begins.
@@ -178,6 +187,8 @@ const LEAKS: &[&str] = &[
 ];
 /// Ends of names of text files.
 const TEXTS: &[&str] = &[".rs", ".toml", ".md", ".aidl", ".bp", ".te", ".rc", ".xml", ".json", "/run", "_contexts"];
+/// Documents that name tests, each of which has to be there.
+const NAME_TESTS: &[&str] = &["SECURITY.md", "THREAT_MODEL.md"];
 
 /// Looks at all of it.
 pub(super) fn check(context: &Context) -> Result<Finding> {
@@ -185,16 +196,30 @@ pub(super) fn check(context: &Context) -> Result<Finding> {
     let files = String::from_utf8(files).context("file names")?;
     let mut problems = Vec::new();
     let mut count = 0_usize;
+    let (mut names, mut documents) = (BTreeSet::new(), Vec::new());
     for name in files.split('\0').filter(|name| TEXTS.iter().any(|end| name.ends_with(end))) {
         // Deleted and not yet committed, or not UTF-8.
         let Ok(text) = fs::read_to_string(context.workspace.join(name)) else { continue };
         count = count.saturating_add(1);
         look_at(name, &text, &mut problems);
+        if name.ends_with(".rs") {
+            names.extend(names_of(&text).map(str::to_owned));
+        } else if NAME_TESTS.contains(&name) {
+            documents.push((name, text));
+        }
+    }
+    for (name, text) in &documents {
+        let unknown = named_tests(text).filter(|(stem, _)| !names.iter().any(|known| known.contains(stem)));
+        problems.extend(unknown.map(|(_, test)| format!("{name}: `{test}`: no test is called so")));
     }
     let manifest = fs::read_to_string(context.workspace.join("Cargo.toml")).context("Cargo.toml")?;
     if !release_checks_overflow(&manifest) {
         let why = "a sum that wraps becomes a buffer that is too small";
         problems.push(format!("Cargo.toml: [profile.release] has to say overflow-checks = true: {why}"));
+    }
+    for folder in ONE_WAY {
+        let circles = cycles::circles(folder, |name| fs::read_to_string(context.workspace.join(name)).ok());
+        problems.extend(circles.iter().map(|files| format!("{} name one another in a circle", files.join(", "))));
     }
     dependencies(&context.workspace, &mut problems)?;
     for problem in &problems {
@@ -242,6 +267,25 @@ fn look_at(name: &str, text: &str, problems: &mut Vec<String>) {
     }
 }
 
+/// The names in a source file that are long enough for a test's: some are functions, some a macro's that makes them.
+fn names_of(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.matches('_').count() > 1)
+}
+
+/// The tests that a document names between backquotes, and what of the name is there: `group::name`, or `beginning_of_a_name_…`.
+fn named_tests(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let quoted = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    quoted.filter_map(|test| {
+        let name = test.rsplit("::").next().unwrap_or_default().trim_start_matches("*_");
+        let stem = name.trim_end_matches('…');
+        let is_name = stem.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        // Other names have fewer words.
+        let words = stem.matches('_').count();
+        (is_name && (words > 3 || name != stem && words > 1)).then_some((stem, test))
+    })
+}
+
 /// The line without its comment. A `//` in a string cuts too much, which only makes the check milder there.
 fn code_of(line: &str) -> &str {
     line.split("//").next().unwrap_or_default()
@@ -257,7 +301,8 @@ fn dependencies(workspace: &Path, problems: &mut Vec<String>) -> Result<()> {
         let normal = package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
         for dependency in normal.filter(|dependency| !DEVICE.contains(&dependency.name.as_str())) {
             if !DEVICE_DEPENDENCIES.contains(&dependency.name.as_str()) {
-                problems.push(format!("{} names {}, which Android's tree has not", package.name, dependency.name));
+                problems
+                    .push(format!("{} names {}, which Android's tree does not have", package.name, dependency.name));
             }
         }
     }
@@ -334,6 +379,15 @@ mod tests {
     fn release_profile_without_overflow_checks_is_seen() {
         assert!(release_checks_overflow("[profile.release]\nlto = true\noverflow-checks = true\n"));
         assert!(!release_checks_overflow("[profile.release]\nlto = true\n[profile.dev]\noverflow-checks = true\n"));
+    }
+
+    #[test]
+    fn tests_that_a_document_names_are_compared_with_the_names_that_there_are() {
+        let named = |text| named_tests(text).map(|(stem, _)| stem.to_owned()).collect::<Vec<_>>();
+        assert_eq!(named("| `names::*_name_that_is_cut_…` in `a/b.rs` |"), ["name_that_is_cut_"]);
+        assert_eq!(named("`buffers_are_read_oldest_first`, `max_user_watches`"), ["buffers_are_read_oldest_first"]);
+        let known: Vec<_> = names_of("fn one_name_of_a_test() {}\n    other_of_a_macro: tested => 1;").collect();
+        assert_eq!(known, ["one_name_of_a_test", "other_of_a_macro"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The steps that are Cargo's own commands.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{ensure, Context as _, Result};
@@ -17,6 +18,8 @@ use crate::guest_options::MachineArgs;
 use crate::schedule::{self, Finding};
 use crate::selinux;
 use crate::toolchain;
+
+const CARGO_DENY: &str = "0.20.2";
 
 /// Another command of this program, as a step. One that cannot run here says `SKIPPED: why`, and ends well.
 pub(super) fn command(_: &Context, arguments: &[&str]) -> Result<Finding> {
@@ -173,6 +176,33 @@ pub(super) fn android(context: &Context) -> Result<Finding> {
 fn packages(context: &Context) -> Result<Vec<Package>> {
     let manifest = context.workspace.join("Cargo.toml");
     Ok(MetadataCommand::new().manifest_path(manifest).no_deps().exec().context("cargo metadata")?.packages)
+}
+
+/// Licences, duplicates and sources: needs no network once the dependencies are here.
+pub(super) fn licences(context: &Context) -> Result<Finding> {
+    let mut command = Command::new(cargo_deny(context)?);
+    command.current_dir(&context.workspace).args(["--workspace", "check", "bans", "licenses", "sources"]);
+    run_visible(&mut command)?;
+    Ok(Finding::Passed(String::new()))
+}
+
+/// Known vulnerabilities, when the database can be reached.
+pub(super) fn advisories(context: &Context) -> Result<Finding> {
+    let program = cargo_deny(context)?;
+    if run_captured(Command::new(&program).current_dir(&context.workspace).args(["fetch", "db"])).is_err() {
+        return Ok(Finding::Skipped(
+            "the advisory database (github.com/RustSec/advisory-db) cannot be fetched".to_owned(),
+        ));
+    }
+    let mut command = Command::new(&program);
+    command.current_dir(&context.workspace).args(["--workspace", "check", "--disable-fetch", "advisories"]);
+    run_visible(&mut command)?;
+    Ok(Finding::Passed(String::new()))
+}
+
+/// What says what the dependencies may be.
+fn cargo_deny(context: &Context) -> Result<PathBuf> {
+    toolchain::plugin(context, "cargo-deny", CARGO_DENY)
 }
 
 #[cfg(test)]

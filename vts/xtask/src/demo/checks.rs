@@ -118,7 +118,7 @@ impl Checks {
     pub(super) fn of_ledger(&mut self, told: &Told) {
         const WHO: &str = "heapctl top";
         // While cameras stream, then two.
-        let streaming = told.play.turns.iter().filter(|turn| turn.sampled).count();
+        let streaming = told.run.turns.iter().filter(|turn| turn.sampled).count();
         let samples = streaming.saturating_add(2);
         self.note(
             WHO,

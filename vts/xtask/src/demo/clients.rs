@@ -1,4 +1,4 @@
-//! The play: the display first, then one camera after the other; what they and the service tell about it.
+//! The run: the display first, then one camera after the other; what they and the service tell about it.
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
 use serde_json::Value;
-use vm_harness::command::{Captured, GuestCommand};
 use vm_harness::guest::Guest;
+use vm_harness::job::{Captured, GuestCommand};
 use vm_harness::protocol::{Identity, Status};
 
 use super::ledger::Sample;
@@ -38,9 +38,9 @@ pub(super) struct Turn {
 /// What a camera's buffers are for when a display draws over them.
 const DRAWN_OVER: &str = "CAMERA_OUTPUT,CPU_READ_OFTEN,CPU_WRITE_OFTEN,COMPOSER_OVERLAY";
 
-/// How it is played.
+/// How it is run.
 #[derive(Clone, Copy)]
-pub(crate) struct Play {
+pub(crate) struct Run {
     /// The cameras', one after the other; the screen shows the last one's last frame in the end.
     pub(super) turns: &'static [Turn],
     /// Whether the display is surfaceflinger and the cameras are cameraserver to SELinux, where the guest enforces it.
@@ -49,9 +49,9 @@ pub(crate) struct Play {
     environment: &'static [(&'static str, &'static str)],
 }
 
-impl Play {
+impl Run {
     /// What `cargo xtask demo` shows.
-    pub(crate) const WHOLE: Play = Play {
+    pub(crate) const WHOLE: Run = Run {
         turns: &[
             Turn { format: "nv12", frames: "30", scanout: false, sampled: false },
             Turn { format: "xr24", frames: "120", scanout: true, sampled: true },
@@ -60,9 +60,9 @@ impl Play {
         environment: &[],
     };
     /// The same in domains.
-    pub(crate) const IN_DOMAINS: Play = Play { own_domains: true, ..Play::WHOLE };
+    pub(crate) const IN_DOMAINS: Run = Run { own_domains: true, ..Run::WHOLE };
     /// A short one, in which mappers mark what they do in the kernel's trace.
-    pub(crate) const MARKED: Play = Play {
+    pub(crate) const MARKED: Run = Run {
         turns: &[Turn { format: "xr24", frames: "30", scanout: true, sampled: false }],
         own_domains: false,
         environment: &[(TRACE_VARIABLE, "1")],
@@ -84,8 +84,8 @@ pub(crate) const TRACE_VARIABLE: &str = "GRALLOC_TRACE";
 
 /// What everybody told.
 pub(crate) struct Told {
-    /// What was played.
-    pub(super) play: Play,
+    /// What was run.
+    pub(super) run: Run,
     /// The display's report.
     pub(super) display: Value,
     /// The cameras' reports, in order, by name.
@@ -138,12 +138,12 @@ fn camera_identity() -> Identity {
     Identity { groups: vec![1006], ..Identity::user(CAMERA_UID) }
 }
 
-/// Plays it.
-pub(super) fn run(context: &Context, guest: &Guest, play: Play) -> Result<Told> {
-    let cameras = play.turns.len().to_string();
+/// Runs it.
+pub(super) fn run(context: &Context, guest: &Guest, run: Run) -> Result<Told> {
+    let cameras = run.turns.len().to_string();
     let display =
         vec!["display", "--listen", SOCKET, "--cameras", &cameras, "--overlay", "--report", "/out/display.json"];
-    let display = play.command("surfaceflinger", display).user(display_identity()).limit(LIMIT);
+    let display = run.command("surfaceflinger", display).user(display_identity()).limit(LIMIT);
     thread::scope(|scope| {
         let job = guest.start(&display)?;
         let (listens, heard) = channel();
@@ -157,24 +157,24 @@ pub(super) fn run(context: &Context, guest: &Guest, play: Play) -> Result<Told> 
         });
         // Its end hangs up.
         let listening = heard.recv().context("the display ended before it listened");
-        let played = listening.and_then(|()| cameras_in_turn(context, guest, play));
+        let ran = listening.and_then(|()| cameras_in_turn(context, guest, run));
         // Also after a failure: it would wait for the next camera.
         let stopped = guest.capture(&GuestCommand::new(["killall", "-TERM", "display"]).limit(LIMIT));
         let end = shown.join().map_err(|_| anyhow::anyhow!("the display's reader panicked"))??;
-        let (mut ends, dump_shown, samples) = played?;
+        let (mut ends, dump_shown, samples) = ran?;
         stopped?;
         ends.push(("display".to_owned(), end));
-        tell(guest, play, ends, dump_shown, samples)
+        tell(guest, run, ends, dump_shown, samples)
     })
 }
 
 /// How the cameras ended, the dump while the last frame is shown, and the samples so far.
-type Played = (Vec<(String, Status)>, Value, Vec<Sample>);
+type Ran = (Vec<(String, Status)>, Value, Vec<Sample>);
 
-fn cameras_in_turn(context: &Context, guest: &Guest, play: Play) -> Result<Played> {
+fn cameras_in_turn(context: &Context, guest: &Guest, run: Run) -> Result<Ran> {
     let mut ends = Vec::new();
     let mut samples = Vec::new();
-    for turn in play.turns {
+    for turn in run.turns {
         let name = format!("camera-{}", turn.format);
         context.progress.step(format_args!("{name}: {} frames into the service's buffers", turn.frames));
         let (report, picture) = (format!("/out/{name}.json"), format!("/out/{name}.ppm"));
@@ -183,7 +183,7 @@ fn cameras_in_turn(context: &Context, guest: &Guest, play: Play) -> Result<Playe
         if turn.scanout {
             argv.extend(["--require-scanout", "--usage", DRAWN_OVER]);
         }
-        let command = play.command("cameraserver", argv).user(camera_identity()).limit(LIMIT);
+        let command = run.command("cameraserver", argv).user(camera_identity()).limit(LIMIT);
         let mut sample = None;
         let end = guest.start(&command)?.wait_lines(|_, line| {
             say(&name, line);
@@ -203,7 +203,7 @@ fn cameras_in_turn(context: &Context, guest: &Guest, play: Play) -> Result<Playe
 
 fn tell(
     guest: &Guest,
-    play: Play,
+    run: Run,
     ends: Vec<(String, Status)>,
     dump_shown: Value,
     mut samples: Vec<Sample>,
@@ -212,7 +212,7 @@ fn tell(
     let dump_after = dump(guest)?;
     let display = read(guest, "/out/display.json")?;
     let mut cameras = Vec::new();
-    for turn in play.turns {
+    for turn in run.turns {
         let name = format!("camera-{}", turn.format);
         let report = read(guest, &format!("/out/{name}.json"))?;
         cameras.push((name, report));
@@ -226,7 +226,7 @@ fn tell(
             foretold.push((request, explained));
         }
     }
-    Ok(Told { play, display, cameras, ends, dump_shown, dump_after, samples, foretold })
+    Ok(Told { run, display, cameras, ends, dump_shown, dump_after, samples, foretold })
 }
 
 fn explain(guest: &Guest, request: &Request) -> Result<Value> {

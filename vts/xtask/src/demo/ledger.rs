@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{bail, ensure, Context as _, Result};
 use serde::Serialize;
 use serde_json::Value;
-use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
+use vm_harness::job::GuestCommand;
 
 /// Longest answer.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -1,9 +1,9 @@
 //! What an app's domain may do, and what it tries in vain.
 
 use anyhow::Result;
-use vm_harness::command::{Captured, GuestCommand};
 use vm_harness::guest::Guest;
 use vm_harness::hub::ALLOCATOR;
+use vm_harness::job::{Captured, GuestCommand};
 use vm_harness::protocol::Identity;
 
 use super::denials::{summary, Denial};

@@ -5,8 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::{ensure, Result};
-use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
+use vm_harness::job::GuestCommand;
 
 /// Longest answer.
 const LIMIT: Duration = Duration::from_secs(120);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use vm_harness::binaries::{self, Built, TestProgram};
-use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
+use vm_harness::job::GuestCommand;
 use vm_harness::protocol::{Identity, Stream};
 use vm_harness::rootfs::{service_identity, SERVICE_PATH};
 

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
-use vm_harness::command::{Captured, GuestCommand};
 use vm_harness::guest::Guest;
+use vm_harness::job::{Captured, GuestCommand};
 use vm_harness::protocol::{Identity, Status};
 use vm_harness::rootfs::service_identity;
 use vm_harness::screen::Picture;

@@ -1,7 +1,6 @@
 //! Reads what a test program prints: libtest's text format, which libtest-mimic shares, or nothing of the kind.
 //!
-//! One reader for both places, since in a guest there is no Cargo. Not cargo-nextest: it keeps the output of tests that pass
-//! to itself, and with it why they were skipped. Not `--format json`: there
+//! One reader for both places, since in a guest there is no Cargo, and so no cargo-nextest. Not `--format json`: there
 //! libtest-mimic leaves out why a test was ignored.
 //!
 //! A test of ours that cannot run where it is says so with a line `SKIP: reason` and ends well; in libtest's words it

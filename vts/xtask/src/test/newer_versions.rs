@@ -3,8 +3,8 @@
 
 use anyhow::{Context as _, Result};
 use vm_harness::binaries::{build_tests, build_tests_with, stripped, Built};
-use vm_harness::command::GuestCommand;
 use vm_harness::guest::Guest;
+use vm_harness::job::GuestCommand;
 use vm_harness::rootfs::SERVICE_PATH;
 
 use super::guest::{control, end, run_program, FOLDER, LIMIT};

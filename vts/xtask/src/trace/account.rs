@@ -184,7 +184,7 @@ mod tests {
      binder:102_1-104     (    102) [000] .....    17.505300: tracing_mark_write: B|102|reply
      binder:102_1-104     (    102) [000] .....    17.505350: tracing_mark_write: C|102|live bytes of system|16384
      binder:102_1-104     (    102) [000] .....    17.505400: tracing_mark_write: E|102
-     binder:102_1-104     (    102) [000] .....    17.505410: tracing_mark_write: I|102|served heap=system bytes=4096 count=2 release_wait_us=0 pool_hits=0 took_us=5290 uid=1047 name=camera|xr24
+     binder:102_1-104     (    102) [000] .....    17.505410: tracing_mark_write: I|102|served heap=system bytes=4096 count=2 release_wait_us=0 pool_hits=0 took_us=5290 uid=1047 name=camera\\x7cxr24
      binder:102_1-104     (    102) [000] .....    17.505420: tracing_mark_write: E|102
            camera-131     (    131) [001] .....    17.600000: tracing_mark_write: B|131|mapper import
            camera-131     (    131) [001] .....    17.600080: tracing_mark_write: E|131
@@ -197,7 +197,7 @@ mod tests {
      binder:102_1-104     (    102) [000] .....    17.700000: tracing_mark_write: B|102|allocate2
      binder:102_1-104     (    102) [000] .....    17.700020: tracing_mark_write: I|102|refused cause=size count=1 uid=1047 name=camera
      binder:102_1-104     (    102) [000] .....    17.700030: tracing_mark_write: E|102
-      maintenance-103     (    102) [001] .....    17.800000: tracing_mark_write: I|102|released id=0x1 heap=system bytes=8192 uid=1047 name=camera|xr24
+      maintenance-103     (    102) [001] .....    17.800000: tracing_mark_write: I|102|released id=0x1 heap=system bytes=8192 uid=1047 name=camera\\x7cxr24
       maintenance-103     (    102) [001] .....    17.800010: tracing_mark_write: C|102|live bytes of system|8192
 ";
 

@@ -7,7 +7,7 @@ import vendor.dmaheap.graphics.allocator.HeapStatistics;
 import vendor.dmaheap.graphics.allocator.PoolStatistics;
 import vendor.dmaheap.graphics.allocator.RefusalStatistics;
 
-/** Everything of one moment. */
+/** Everything but the single buffers. */
 @VintfStability
 parcelable AllocatorStatistics {
     /** The policy's name. */

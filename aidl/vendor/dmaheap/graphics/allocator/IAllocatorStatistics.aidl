@@ -12,7 +12,10 @@ import vendor.dmaheap.graphics.allocator.BufferStatistics;
  */
 @VintfStability
 interface IAllocatorStatistics {
-    /** Everything but the single buffers', of one moment. Releases that have happened are booked before. */
+    /**
+     * Everything but the single buffers'. The accounts are of one moment, and so is what was counted; the two are read one after the
+     * other. Releases that have happened are booked before where the kernel tells of them, or a scan comes within two seconds.
+     */
     AllocatorStatistics getStatistics();
 
     /**

@@ -42,6 +42,8 @@ fn value_set_is_read_until_the_next_or_until_cleared() {
     for seed in 1..50 {
         assert!(CELL.write(&page, 7, &value(seed)));
         assert_eq!(read(&page), Some(value(seed)));
+        // A reader tells by it that there was a set meanwhile, also one that came back to the same slot.
+        assert_eq!(page[CELL.control].load(Ordering::Relaxed) >> 2, seed);
     }
     CELL.clear(&page);
     assert_eq!(read(&page), None);

@@ -63,11 +63,12 @@ fn total(case: &Case<'_>) -> Option<u64> {
     case.explanation.outcome.as_ref().ok()?.total_bytes(u32::try_from(case.count).ok()?)
 }
 
-/// The AllocationError of a refusal, by name and number (`AllocationError.aidl`).
+/// The AllocationError of a refusal, by name and number (`AllocationError.aidl`), or the exception (`binder/Status.h`).
 pub(super) fn error(refusal: &Refusal) -> (&'static str, i32) {
     match refusal {
         Refusal::Malformed(_) => ("BAD_DESCRIPTOR", 0),
-        Refusal::Shortage(_) | Refusal::Internal(_) => ("NO_RESOURCES", 1),
+        Refusal::Shortage(_) => ("NO_RESOURCES", 1),
+        Refusal::Internal(_) => ("EX_ILLEGAL_STATE", -5),
         Refusal::Unsupported(_) => ("UNSUPPORTED", 2),
     }
 }

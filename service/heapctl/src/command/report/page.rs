@@ -1,9 +1,9 @@
 //! The page: inline SVG, two colour schemes, nothing from elsewhere.
 
+use super::recording::{Curve, Group, Life, Recording, MOST_DRAWN, OTHERS};
 use crate::output::markup;
-use crate::snapshot::{refused, Snapshot};
-use gralloc_allocator::statistics::size;
-use gralloc_allocator::statistics::{HeapStatistics, PoolStatistics, Statistics};
+use gralloc_allocator::statistics::{size, Statistics};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -19,90 +19,94 @@ const HEAD: &str = "<!doctype html>
 @media(prefers-color-scheme:dark){:root{--bg:#14171b;--fg:#e4e8ed;--dim:#98a1ab;--line:#343a42;--c0:#6cb2ff;--c1:#f0a35e;--c2:#5fce7d;--c3:#c39bff;--c4:#ff8080;--c5:#56cfe0}}
 body{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;max-width:960px;margin:2em auto;padding:0 1em}
 h1{font-size:1.5em;margin:0}h2{font-size:1.1em;margin:1.8em 0 .4em}p{color:var(--dim);margin:.2em 0}
-svg{width:100%;height:auto}svg text{fill:var(--dim);font-size:12px}.grid{stroke:var(--line)}polyline{fill:none;stroke-width:2;stroke-linejoin:round}
+svg{width:100%;height:auto}svg text{fill:var(--dim);font-size:12px}.grid{stroke:var(--line)}.mark{stroke:var(--dim);stroke-dasharray:4 4}polyline{fill:none;stroke-width:2;stroke-linejoin:round}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{text-align:right;padding:.15em .6em;border-bottom:1px solid var(--line)}td:first-child,th:first-child{text-align:left;padding-left:0}th{color:var(--dim);font-weight:500}
 .key i{display:inline-block;width:1em;height:.25em;margin:0 .4em .2em 1em}.key i:first-child{margin-left:0}
 </style></head><body>
 ";
 
 /// One line of a chart.
-struct Series {
+struct Series<'r> {
     name: String,
-    values: Vec<u64>,
+    curve: Cow<'r, Curve>,
 }
 
-/// The page of these samples, at least one.
-pub(super) fn of(samples: &[Snapshot]) -> String {
-    let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return HEAD.to_owned() };
-    let (first, last) = (&first.statistics, &last.statistics);
+/// The page of a recording.
+pub(super) fn of(recording: &Recording) -> String {
+    let last = &recording.last;
     let mut page = HEAD.to_owned();
-    let seconds = last.uptime_ms.saturating_sub(first.uptime_ms) / 1000;
+    let times = Times::of(recording);
     let _ = write!(
         page,
-        "<h1>Graphics memory</h1><p>policy {}, {} samples over {seconds} s; at the end {} in {} buffers, {} requests since \
+        "<h1>Graphics memory</h1><p>policy {}, {} samples over {} s; at the end {} in {} buffers, {} requests since \
          the service started</p>",
         markup(&last.policy),
-        samples.len(),
+        recording.samples(),
+        times.end / 1000,
         size(last.all.live_bytes),
         last.all.live_buffers,
         last.requests
     );
-    if last.releases_seen_through.is_none() {
-        page.push_str("<p>The kernel does not say when a buffer dies: live statistics are unknown.</p>");
+    if !recording.restarts.is_empty() {
+        let count = recording.restarts.len();
+        let _ = write!(
+            page,
+            "<p>Another service began {count} ×, each time at a dashed line: nobody knows how long there was none.</p>"
+        );
     }
-    let times: Vec<u64> =
-        samples.iter().map(|sample| sample.statistics.uptime_ms.saturating_sub(first.uptime_ms)).collect();
-    chart(&mut page, "Live bytes by heap", &times, &by_heap(samples, |heap| heap.account.live_bytes), 1024, size);
-    chart(&mut page, "Live bytes by client", &times, &by_client(samples), 1024, size);
-    chart(
-        &mut page,
-        "allocate2, 99th percentile since the start, by heap",
-        &times,
-        &by_heap(samples, |heap| heap.latency.p99_us),
-        10,
-        micros,
-    );
-    let mut counts = vec![Series {
-        name: "refusals".to_owned(),
-        values: samples.iter().map(|sample| refused(&sample.statistics)).collect(),
-    }];
+    if last.releases_seen_through.is_none() {
+        page.push_str("<p>Releases of buffers are not seen: what is live is unknown.</p>");
+    }
+    let by_heap = series(recording, &recording.heaps, |heap| heap.clone());
+    chart(&mut page, "Live bytes by heap", &times, &by_heap, 1024, size);
+    let clients = series(recording, &recording.clients, |uid| format!("uid {uid}"));
+    chart(&mut page, "Live bytes by client", &times, &clients, 1024, size);
+    let latency = series(recording, &recording.latency, |heap| heap.clone());
+    chart(&mut page, "allocate2, 99th percentile since the start, by heap", &times, &latency, 10, micros);
+    let count = |name: &str, curve| Series { name: name.to_owned(), curve: Cow::Borrowed(curve) };
+    let mut counts = vec![count("refusals", &recording.refusals)];
     if last.pool.is_some() {
-        let pool = |sample: &Snapshot| sample.statistics.pool.as_ref().map(|pool| pool.pool).unwrap_or_default();
-        let of = |pick: fn(PoolStatistics) -> u64| samples.iter().map(pool).map(pick).collect();
-        counts.push(Series { name: "pool hits".to_owned(), values: of(|pool| pool.hits) });
-        counts.push(Series { name: "pool misses".to_owned(), values: of(|pool| pool.misses) });
+        counts.push(count("pool hits", &recording.pool_hits));
+        counts.push(count("pool misses", &recording.pool_misses));
     }
     chart(&mut page, "Refusals and pool, since the start", &times, &counts, 10, |count| count.to_string());
     heaps(&mut page, last);
-    stayed(&mut page, samples);
+    stayed(&mut page, recording);
     page.push_str("</body></html>\n");
     page
 }
 
-fn by_heap(samples: &[Snapshot], pick: fn(&HeapStatistics) -> u64) -> Vec<Series> {
-    let names: BTreeSet<&str> =
-        samples.iter().flat_map(|s| &s.statistics.heaps).map(|heap| heap.name.as_str()).collect();
-    let at =
-        |sample: &Snapshot, name: &str| sample.statistics.heaps.iter().find(|heap| heap.name == name).map_or(0, pick);
-    let series = |name: &str| Series { name: name.to_owned(), values: samples.iter().map(|s| at(s, name)).collect() };
-    names.into_iter().map(series).collect()
+fn series<'r, K: Ord>(recording: &Recording, group: &'r Group<K>, name: impl Fn(&K) -> String) -> Vec<Series<'r>> {
+    let lines = group.lines(recording.samples()).into_iter();
+    lines.map(|(key, curve)| Series { name: key.map_or(OTHERS.to_owned(), &name), curve }).collect()
 }
 
-fn by_client(samples: &[Snapshot]) -> Vec<Series> {
-    let uids: BTreeSet<u32> = samples.iter().flat_map(|s| &s.statistics.clients).map(|client| client.uid).collect();
-    let at = |sample: &Snapshot, uid: u32| {
-        let clients = &sample.statistics.clients;
-        clients.iter().find(|client| client.uid == uid).map_or(0, |client| client.account.live_bytes)
-    };
-    let series = |uid: u32| Series { name: format!("uid {uid}"), values: samples.iter().map(|s| at(s, uid)).collect() };
-    uids.into_iter().map(series).collect()
+/// Milliseconds since the first sample.
+struct Times {
+    samples: Vec<u64>,
+    restarts: Vec<u64>,
+    /// The last, and not 0.
+    end: u64,
+}
+
+impl Times {
+    fn of(recording: &Recording) -> Times {
+        let first = recording.times.first().copied().unwrap_or(0);
+        let since = |times: &[u64]| times.iter().map(|time| time.saturating_sub(first)).collect::<Vec<_>>();
+        let (samples, restarts) = (since(&recording.times), since(&recording.restarts));
+        let end = samples.last().copied().unwrap_or(0).max(1);
+        Times { samples, restarts, end }
+    }
+
+    fn x(&self, time: u64) -> u64 {
+        scaled(WIDTH, time, self.end).saturating_add(100)
+    }
 }
 
 /// Draws series over time; `base` is what units are apart: 1024 for bytes, 10 for all else.
-fn chart(page: &mut String, title: &str, times: &[u64], series: &[Series], base: u64, show: impl Fn(u64) -> String) {
-    let step = step(series.iter().flat_map(|line| &line.values).copied().max().unwrap_or(0), base);
+fn chart(page: &mut String, title: &str, times: &Times, series: &[Series], base: u64, show: impl Fn(u64) -> String) {
+    let step = step(series.iter().map(|line| line.curve.most).max().unwrap_or(0), base);
     let highest = step.saturating_mul(4);
-    let end = times.last().copied().unwrap_or(0).max(1);
     let _ = write!(page, "<h2>{title}</h2><svg viewBox=\"0 0 930 232\" role=\"img\" aria-label=\"{title}\">");
     for part in 0..=4_u64 {
         let y = HEIGHT.saturating_sub(HEIGHT.saturating_mul(part) / 4).saturating_add(8);
@@ -113,19 +117,24 @@ fn chart(page: &mut String, title: &str, times: &[u64], series: &[Series], base:
             y.saturating_add(4)
         );
         let x = scaled(WIDTH, part, 4).saturating_add(100);
-        let tenths = scaled(end, part, 4) / 100;
+        let tenths = scaled(times.end, part, 4) / 100;
         // In the middle of its mark, the last would not fit.
         let anchor = if part == 4 { "end" } else { "middle" };
         let _ =
             write!(page, "<text x=\"{x}\" y=\"228\" text-anchor=\"{anchor}\">{}.{} s</text>", tenths / 10, tenths % 10);
     }
+    // Each place once: a service that does not stay up leaves more marks than can be told apart.
+    for x in times.restarts.iter().map(|time| times.x(*time)).collect::<BTreeSet<_>>() {
+        let (beside, anchor) = if x > 510 { (x.saturating_sub(4), "end") } else { (x.saturating_add(4), "start") };
+        let _ = write!(
+            page,
+            "<line class=\"mark\" x1=\"{x}\" x2=\"{x}\" y1=\"8\" y2=\"208\"/><text x=\"{beside}\" y=\"20\" text-anchor=\"{anchor}\">another service</text>"
+        );
+    }
     for (line, colour) in series.iter().zip((0..6).cycle()) {
         let _ = write!(page, "<polyline style=\"stroke:var(--c{colour})\" points=\"");
-        for (time, value) in times.iter().zip(&line.values) {
-            let x = scaled(WIDTH, *time, end).saturating_add(100);
-            let y = HEIGHT.saturating_sub(scaled(HEIGHT, *value, highest)).saturating_add(8);
-            let _ = write!(page, "{x},{y} ");
-        }
+        let y = |value| HEIGHT.saturating_sub(scaled(HEIGHT, value, highest)).saturating_add(8);
+        points(page, times.samples.iter().map(|time| times.x(*time)).zip(line.curve.values().map(y)));
         page.push_str("\"/>");
     }
     page.push_str("</svg><p class=\"key\">");
@@ -133,6 +142,30 @@ fn chart(page: &mut String, title: &str, times: &[u64], series: &[Series], base:
         let _ = write!(page, "<i style=\"background:var(--c{colour})\"></i>{}", markup(&line.name));
     }
     page.push_str("</p>");
+    if series.len() > MOST_DRAWN {
+        let _ = write!(page, "<p>The {MOST_DRAWN} with the most are drawn, all else is \"{OTHERS}\".</p>");
+    }
+}
+
+/// Of each column how it begins, its extremes and how it ends: however many samples there are, no more is seen.
+fn points(page: &mut String, points: impl Iterator<Item = (u64, u64)>) {
+    let mut columns: Vec<(u64, [u64; 4])> = Vec::new();
+    for (x, y) in points {
+        match columns.last_mut() {
+            Some((at, [_, least, most, last])) if *at == x => {
+                (*least, *most, *last) = ((*least).min(y), (*most).max(y), y);
+            }
+            _ => columns.push((x, [y; 4])),
+        }
+    }
+    for (x, ys) in columns {
+        let mut before = None;
+        for y in ys {
+            if before.replace(y) != Some(y) {
+                let _ = write!(page, "{x},{y} ");
+            }
+        }
+    }
 }
 
 /// The least round number that, four times, is at least the highest value: 1, 2 or 5 with noughts, of the largest unit.
@@ -189,16 +222,15 @@ fn heaps(page: &mut String, last: &Statistics) {
 }
 
 /// Buffers of the first sample that are still there in the last.
-fn stayed(page: &mut String, samples: &[Snapshot]) {
-    let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return };
-    let before: BTreeSet<u64> = first.buffers.iter().map(|buffer| buffer.id).collect();
-    let stayed = || last.buffers.iter().filter(|buffer| before.contains(&buffer.id));
-    let bytes = stayed().fold(0, |sum: u64, buffer| sum.saturating_add(buffer.bytes));
-    let _ = write!(page, "<h2>Stayed throughout: {} buffers, {}</h2>", stayed().count(), size(bytes));
+fn stayed(page: &mut String, recording: &Recording) {
+    let stayed: Vec<&Life> = recording.lives.iter().filter(|life| life.at_first && life.until_ms.is_none()).collect();
+    let bytes = stayed.iter().fold(0, |sum: u64, life| sum.saturating_add(life.bytes));
+    let _ = write!(page, "<h2>Stayed throughout: {} buffers, {}</h2>", stayed.len(), size(bytes));
     page.push_str("<table><tr><th>name<th>heap<th>bytes<th>uid<th>pid<th>age</tr>");
-    for buffer in stayed().take(LINES) {
-        let (name, heap, bytes) = (markup(&buffer.name), markup(&buffer.heap), size(buffer.bytes));
-        let (uid, pid, age) = (buffer.uid, buffer.pid, buffer.age_ms / 1000);
+    let now_ms = recording.times.last().copied().unwrap_or(0);
+    for life in stayed.into_iter().take(LINES) {
+        let (name, heap, bytes) = (markup(&life.name), markup(&life.heap), size(life.bytes));
+        let (uid, pid, age) = (life.uid, life.pid, now_ms.saturating_sub(life.from_ms) / 1000);
         let _ = write!(page, "<tr><td>{name}<td>{heap}<td>{bytes}<td>{uid}<td>{pid}<td>{age} s</tr>");
     }
     page.push_str("</table>");
@@ -206,7 +238,50 @@ fn stayed(page: &mut String, samples: &[Snapshot]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{micros, step};
+    // A failed unwrap is a failed test.
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use super::super::recording::tests::{recording, restarted};
+    use super::{micros, of, points, step};
+    use crate::snapshot;
+    use serde_json::json;
+
+    #[test]
+    fn another_service_is_a_mark_and_all_points_are_inside() {
+        let page = of(&restarted());
+        assert!(page.contains("4 samples over 2 s"), "{page}");
+        assert!(page.contains("Stayed throughout: 0 buffers"), "{page}");
+        // At 1 s of 2.5 s, in each chart.
+        assert_eq!(page.matches("<line class=\"mark\" x1=\"428\" x2=\"428\" y1=\"8\" y2=\"208\"/>").count(), 4);
+        assert_eq!(page.matches("another service</text>").count(), 4);
+        let lines: Vec<&str> = page.split("points=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert_eq!(lines[0], "100,108 428,8 592,108 920,208 ");
+        for point in lines.iter().flat_map(|line| line.split_whitespace()) {
+            let (x, y) = point.split_once(',').unwrap();
+            let (x, y): (u64, u64) = (x.parse().unwrap(), y.parse().unwrap());
+            assert!((100..=920).contains(&x) && (8..=208).contains(&y), "{point}");
+        }
+    }
+
+    #[test]
+    fn more_than_are_drawn_are_one_line_that_is_said() {
+        let heaps = |count: u64| {
+            let heaps = (0..count).map(|heap| json!({ "name": format!("h{heap}"), "live_bytes": 1 }));
+            of(&recording([snapshot::read(&json!({ "heaps": heaps.collect::<Vec<_>>() })).unwrap()]))
+        };
+        let said = "The 64 with the most are drawn, all else is \"others\".";
+        assert!(!heaps(64).contains(said));
+        let page = heaps(70);
+        // Live bytes and latencies, and refusals.
+        assert_eq!((page.matches(said).count(), page.matches("<polyline").count()), (2, 2 * 65 + 1));
+    }
+
+    #[test]
+    fn column_with_many_points_has_its_extremes() {
+        let mut text = String::new();
+        points(&mut text, (0..1000).map(|at| (100 + at / 500, 50 + at % 500)));
+        assert_eq!(text, "100,50 100,549 101,50 101,549 ");
+    }
 
     #[test]
     fn axis_has_four_round_steps_that_hold_the_highest_value() {

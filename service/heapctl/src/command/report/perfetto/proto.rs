@@ -71,12 +71,6 @@ pub(super) struct TrackEvent {
     pub(super) counter_value: Option<i64>,
 }
 
-impl TrackEvent {
-    pub(super) fn is_begin(&self) -> bool {
-        self.r#type == Some(track_event::Type::SliceBegin.into())
-    }
-}
-
 pub(super) mod track_event {
     use super::Enumeration;
 
@@ -87,6 +81,7 @@ pub(super) mod track_event {
         Unspecified = 0,
         SliceBegin = 1,
         SliceEnd = 2,
+        Instant = 3,
         Counter = 4,
     }
 }

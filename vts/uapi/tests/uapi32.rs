@@ -1,6 +1,0 @@
-//! Compares `gralloc_dmabuf::uapi` with the headers as 32-bit processes see them: no struct may depend on the width.
-
-#[path = "uapi/compare.rs"]
-mod compare;
-
-use uapi_bindgen::as_32_bit as header;
