@@ -117,7 +117,7 @@ impl Ledger {
         Ok(reservation)
     }
 
-    /// A held buffer's last reference was dropped, or that of one of the parts that its [`About`] told of. Tickets of
+    /// A held buffer's last reference was dropped, or that of one of its fds where more than one is watched. Tickets of
     /// buffers that were released are ignored. Answers with the buffer when that was the last.
     pub fn release(&self, ticket: Ticket) -> Option<Box<Entry>> {
         self.lock().release(ticket, false)
@@ -326,10 +326,10 @@ pub struct About {
     pub format: i32,
     /// Milliseconds of the service's clock.
     pub born_ms: u64,
-    /// How often [`Ledger::release`] will be called for each of them before it counts as released: once for each part that can live
-    /// on without the others. With 0 they only grow the totals: bytes whose release nobody sees cannot be held against a
+    /// How often [`Ledger::release`] will be called for each of them before it counts as released: once for each fd whose
+    /// memory can live on without the other's. With 0 they only grow the totals: bytes whose release nobody sees cannot be held against a
     /// budget.
-    pub parts: u8,
+    pub watched_fds: u8,
 }
 
 /// Bytes that were admitted and are not yet in a client's hands. Dropped, it gives them back.
@@ -398,15 +398,15 @@ impl Reservation<'_> {
     }
 
     /// The buffers are the client's now: one id for each heap charge, in their order. Answers with their tickets; with none
-    /// when [`About::parts`] is 0.
+    /// when [`About::watched_fds`] is 0.
     pub fn commit(mut self, about: &About, ids: impl Iterator<Item = BufferKey>) -> Vec<Ticket> {
         let metadata_bytes = self.ledger.pages(self.sizes.metadata_bytes).unwrap_or(u64::MAX);
         let Client { uid, pid } = self.client;
-        let About { name, usage, format, born_ms, parts } = *about;
+        let About { name, usage, format, born_ms, watched_fds } = *about;
         let format = self.ledger.policy.place_of_format(format);
         // Before the lock, and one for all of them.
         let name: Arc<[u8]> = name.bytes().into();
-        let mut tickets = Vec::with_capacity(if parts > 0 { self.heaps.len() } else { 0 });
+        let mut tickets = Vec::with_capacity(if watched_fds > 0 { self.heaps.len() } else { 0 });
         let mut ids = ids;
         let mut state = self.ledger.lock();
         let heaps = self.give_back(&mut state);
@@ -423,7 +423,7 @@ impl Reservation<'_> {
                 born_ms,
                 name: Arc::clone(&name),
                 format,
-                parts,
+                watched_fds,
                 inode: 0,
             }));
         }

@@ -117,7 +117,7 @@ proptest! {
                 Step::End { which, commit } if !requests.is_empty() => {
                     let Request { reservation, charged, .. } = requests.swap_remove(which % requests.len());
                     let name = BufferName::from_text("frame");
-                    let about = About { name, usage: Usage::NONE, born_ms: now_ms, parts: 1, ..About::default() };
+                    let about = About { name, usage: Usage::NONE, born_ms: now_ms, watched_fds: 1, ..About::default() };
                     if commit {
                         let given = reservation.commit(&about, 0..u64::from(charged));
                         prop_assert_eq!(given.len(), usize::try_from(charged).unwrap());

@@ -61,7 +61,7 @@ fn serve(slow: &Slow, ledger: &Ledger, uid: u32) {
         Resources { policy: &policy, ledger, heaps: slow, gauge: slow, settle: &|| slow.wait("settle"), now_ms: 0 };
     let (name, client) = (BufferName::from_text("side by side"), Client { uid, pid: 1 });
     let Batch { reservation, .. } = allocate(&plan, 2, &name, client, &resources).unwrap();
-    let about = About { name, usage: Usage::NONE, born_ms: 0, parts: 1, ..About::default() };
+    let about = About { name, usage: Usage::NONE, born_ms: 0, watched_fds: 1, ..About::default() };
     let tickets = reservation.commit(&about, [1, 2].into_iter());
     assert_eq!(tickets.len(), 2);
     if uid != SLOW {

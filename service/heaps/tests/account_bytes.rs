@@ -65,7 +65,8 @@ fn hold(ledger: &Ledger, number: u16) -> Ticket {
     let mut reservation = ledger.reserve(client, sizes, SYSTEM, 0, &Plenty).unwrap();
     reservation.charge_heap(SYSTEM, page(), 0, &Plenty).unwrap();
     let name = BufferName::from_text(&format!("buffer {number}"));
-    let about = About { name, usage: Usage::CPU_READ_OFTEN, born_ms: number.into(), parts: 1, ..About::default() };
+    let about =
+        About { name, usage: Usage::CPU_READ_OFTEN, born_ms: number.into(), watched_fds: 1, ..About::default() };
     reservation.commit(&about, [u64::from(number)].into_iter()).remove(0)
 }
 

@@ -2,11 +2,11 @@
 //! ([`crate::maintenance`]).
 
 use crate::clock::{millis, Clock};
+use crate::heap_calls::HeapCalls;
 use crate::ids::BufferIds;
 use crate::latency::{micros, Slow, Times};
 use crate::marks;
-use crate::parts::Parts;
-use crate::pool::Pool;
+use crate::pool::PooledHeaps;
 use crate::releases::Releases;
 use crate::stats::Stats;
 use crate::tracker::{self, Asker, Duplicates, Tracker};
@@ -19,12 +19,10 @@ use gralloc_buffer::layout::afbc::Headers;
 use gralloc_buffer::Descriptor;
 use gralloc_heaps::wakeup::Wakeup;
 use gralloc_heaps::watch::Source;
-use gralloc_heaps::{content, sched, trace, Backend, MemInfo};
+use gralloc_heaps::{content, trace, Backend, MemInfo};
 use heaps_config::policy::{HeapId, PoolBounds};
 use heaps_config::Policy;
-use log::warn;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
 /// One buffer, ready to travel.
@@ -58,15 +56,13 @@ pub struct Grant {
 /// What serves requests.
 pub struct Engine {
     policy: Arc<Policy>,
-    pool: Arc<Pool<Backend>>,
+    pool: Arc<PooledHeaps<Backend>>,
     gauge: MemInfo,
     ledger: Arc<Ledger>,
     releases: Releases,
     stats: Stats,
     ids: BufferIds,
     clock: Clock,
-    /// Requests that are with the heaps now.
-    allocating: AtomicUsize,
     pressure_events: bool,
 }
 
@@ -92,11 +88,10 @@ impl Engine {
         let ledger = Arc::new(Ledger::new(Arc::clone(&policy), page_bytes));
         let shared = (Arc::clone(&policy), Arc::clone(&ledger), Arc::clone(&wakeup));
         Engine {
-            pool: Arc::new(Pool::new(heaps, shared.0, pool, shared.1, shared.2, clock, page_bytes)),
+            pool: Arc::new(PooledHeaps::new(heaps, shared.0, pool, shared.1, shared.2, clock, page_bytes)),
             releases: Releases::new(release_sources, Arc::clone(&ledger), wakeup, clock),
             stats: Stats::new(&policy),
             ids: BufferIds::default(),
-            allocating: AtomicUsize::new(0),
             policy,
             gauge,
             ledger,
@@ -121,7 +116,7 @@ impl Engine {
     }
 
     /// What is kept ready of them.
-    pub fn pool(&self) -> &Arc<Pool<Backend>> {
+    pub fn pool(&self) -> &Arc<PooledHeaps<Backend>> {
         &self.pool
     }
 
@@ -206,16 +201,18 @@ impl Engine {
         let plan = self.plan(descriptor)?;
         let planned = self.clock.now();
         self.releases.admit(self.policy.limits.without_release_watch)?;
-        let parts = Parts::begin(&self.pool, self.clock);
+        let buffers = u64::try_from(count).unwrap_or(0);
+        let bytes = plan.bytes.saturating_add(plan.metadata_bytes).saturating_mul(buffers);
+        let calls = HeapCalls::begin(&self.pool, self.clock, bytes);
         let Batch { buffers, reservation } =
-            self.allocate_planned(&plan, descriptor, count, client, millis(planned), &parts)?;
+            self.allocate_planned(&plan, descriptor, count, client, millis(planned), &calls)?;
         let given = self.clock.now();
         let first_heap = buffers.first().map(|first| first.heap);
         let grant = self.reply(&plan, descriptor, buffers, reservation, millis(given))?;
         self.stats.count_rule(plan.rule);
         if let Some(heap) = first_heap {
             let answered = self.clock.now();
-            let ioctl = parts.ioctl(given);
+            let ioctl = calls.ioctl(given);
             let times = Times {
                 total: answered.saturating_sub(asked),
                 plan: planned.saturating_sub(asked),
@@ -226,8 +223,8 @@ impl Engine {
             let &Descriptor { name, width, height, layer_count: layers, format, usage, reserved_size, .. } = descriptor;
             self.count_served(&Slow {
                 times,
-                release_wait: parts.release_wait(),
-                pool_hits: parts.pool_hits(),
+                release_wait: calls.release_wait(),
+                pool_hits: calls.pool_hits(),
                 heap,
                 bytes: plan.bytes,
                 count,
@@ -292,19 +289,18 @@ impl Engine {
         count: i32,
         client: Client,
         now_ms: u64,
-        parts: &Parts<'_, Backend>,
+        calls: &HeapCalls<'_, Backend>,
     ) -> Result<Batch<'e, OwnedFd>, Refusal> {
         let resources = Resources {
             policy: &self.policy,
             ledger: &self.ledger,
-            heaps: parts,
+            heaps: calls,
             gauge: &self.gauge,
             // In time or not: what is booked by then decides.
-            settle: &|| parts.wait_for_releases(|| self.releases.settle(Asker::Client(client.uid))),
+            settle: &|| calls.wait_for_releases(|| self.releases.settle(Asker::Client(client.uid))),
             now_ms,
         };
         let allocate = || allocate(plan, count, &descriptor.name, client, &resources);
-        let allocate = || self.beside_others(plan, count, allocate);
         match allocate() {
             Err(Refusal::Shortage(Shortage::Memory { .. })) if self.pool.make_room_in_system_memory() => allocate(),
             result => result,
@@ -364,45 +360,21 @@ impl Engine {
         reservation: Reservation<'_>,
         born_ms: u64,
     ) -> Result<(), Refusal> {
-        let parts = tracker::parts(plan.request.reserved_bytes);
+        let watched_fds = tracker::watched_fds(plan.request.reserved_bytes);
         let (name, format) = (descriptor.name, descriptor.format);
-        let about = About { name, usage: plan.request.usage, format, born_ms, parts };
+        let about = About { name, usage: plan.request.usage, format, born_ms, watched_fds };
         let ids = handles.iter().map(|handle| handle.info.id);
         let Some(tracker) = self.releases.tracker() else {
-            reservation.commit(&About { parts: 0, ..about }, ids);
+            reservation.commit(&About { watched_fds: 0, ..about }, ids);
             self.releases.count_unwatched(handles.len());
             return Ok(());
         };
         let duplicates = handles.iter().map(|handle| {
-            let reserved = (parts > 1).then(|| handle.metadata.as_fd());
+            let reserved = (watched_fds > 1).then(|| handle.metadata.as_fd());
             Duplicates::of(handle.buffer.as_fd(), reserved)
         });
         let duplicates = duplicates.collect::<Result<Vec<_>, _>>()?;
         tracker.watch(duplicates, reservation.commit(&about, ids));
         Ok(())
-    }
-}
-
-/// From so many bytes on the kernel zeroes for 0.1 to 1 ms or longer: worth two system calls to change class.
-const LONG_BYTES: u64 = 1 << 20;
-
-impl Engine {
-    /// Runs an allocation. A long one that begins while other requests are being served leaves the real-time class: in it,
-    /// this thread would keep a processor from theirs until all is zeroed.
-    fn beside_others<T>(&self, plan: &Plan<'_>, count: i32, allocate: impl FnOnce() -> T) -> T {
-        let others = self.allocating.fetch_add(1, Ordering::Relaxed);
-        let buffers = u64::try_from(count).unwrap_or(0);
-        let bytes = plan.bytes.saturating_add(plan.metadata_bytes).saturating_mul(buffers);
-        let result = if others == 0 || bytes < LONG_BYTES {
-            allocate()
-        } else {
-            let (result, back) = sched::in_normal_class(allocate);
-            if let Err(error) = back {
-                warn!("this thread stays in the normal scheduling class from here on: {error}");
-            }
-            result
-        };
-        self.allocating.fetch_sub(1, Ordering::Relaxed);
-        result
     }
 }

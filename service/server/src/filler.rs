@@ -74,14 +74,12 @@ impl Filler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::failure;
+    use crate::tests::{failure, thread_stat};
     use heaps_config::policy::HeapId;
     use nix::libc::ENOMEM;
 
-    /// Field 19 of proc(5)'s stat, counted after the command's closing bracket (field 2).
     fn nice() -> i32 {
-        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-        stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().parse().unwrap()
+        thread_stat(19)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A [`HeapBackend`] before another one: requests take a ready buffer where there is one and ask the heap where there is none.
 //! Which pixels to keep is decided in [`gralloc_allocator::pool`]; here are the fds and the clock. Pixels that a client has
-//! had never come back: the only way in is [`Pool::end_fill`], right after the kernel zeroed them.
+//! had never come back: the only way in is [`PooledHeaps::end_fill`], right after the kernel zeroed them.
 //!
 //! Every buffer has a page of shared metadata from one heap, and no client should wait for that second allocation. These
 //! pages are no entry of the pool of pixels: they are there without `[pool]` in the policy, are no guess at a stream that may
@@ -20,9 +20,12 @@ use gralloc_allocator::pool::{self, Cause, PoolKey, PoolStatistics, HOLD_OFF_MS}
 use gralloc_allocator::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
 use gralloc_allocator::statistics::size;
 use gralloc_buffer::BufferName;
+use gralloc_heaps::sched;
 use gralloc_heaps::wakeup::Wakeup;
 use heaps_config::policy::{Bound, HeapId, HeapSet, Policy, PoolBounds};
+use log::warn;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,7 +33,7 @@ use std::time::Duration;
 const METADATA_PAGES: usize = 32;
 
 /// Heaps with what is kept ready before them.
-pub struct Pool<H> {
+pub struct PooledHeaps<H> {
     heaps: Arc<H>,
     policy: Arc<Policy>,
     bounds: Option<PoolBounds>,
@@ -40,6 +43,17 @@ pub struct Pool<H> {
     wakeup: Arc<Wakeup>,
     clock: Clock,
     page_bytes: u64,
+    /// Requests that are being served, counted by [`crate::heap_calls`].
+    pub(crate) requests: AtomicUsize,
+}
+
+/// The scheduling class of a thread while the kernel zeroes for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Its own.
+    Own,
+    /// The normal one.
+    Normal,
 }
 
 #[derive(Default)]
@@ -49,7 +63,7 @@ struct Metadata {
     held_until_ms: u64,
 }
 
-impl<H> Pool<H> {
+impl<H> PooledHeaps<H> {
     /// A request took what is to be made again. Called at its end: a timer that is set on its way runs out before a slow
     /// machine has replied, and the thread that fills then takes the processor from the reply.
     pub fn refill_soon(&self) {
@@ -57,7 +71,7 @@ impl<H> Pool<H> {
     }
 }
 
-impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
+impl<H: HeapBackend<Buffer = OwnedFd>> PooledHeaps<H> {
     /// An empty one, for pixels within these bounds; without them for none. `wakeup` wakes whoever fills it.
     pub fn new(
         heaps: H,
@@ -67,11 +81,22 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
         wakeup: Arc<Wakeup>,
         clock: Clock,
         page_bytes: u64,
-    ) -> Pool<H> {
+    ) -> PooledHeaps<H> {
         let pixels = bounds.clone().map(|bounds| pool::Pool::new(bounds, ledger, clock.now_ms()));
         let metadata_name = BufferName::from_text("gralloc-metadata");
-        let heaps = Arc::new(heaps);
-        Pool { heaps, policy, bounds, pixels, metadata: Mutex::default(), metadata_name, wakeup, clock, page_bytes }
+        let (heaps, requests) = (Arc::new(heaps), AtomicUsize::default());
+        PooledHeaps {
+            heaps,
+            policy,
+            bounds,
+            pixels,
+            metadata: Mutex::default(),
+            metadata_name,
+            wakeup,
+            clock,
+            page_bytes,
+            requests,
+        }
     }
 
     /// The heaps themselves.
@@ -102,7 +127,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
         }
     }
 
-    /// What pixels to make now; [`Pool::end_fill`] has to follow.
+    /// What pixels to make now; [`PooledHeaps::end_fill`] has to follow.
     pub fn begin_fill(&self, gauge: &impl MemoryGauge) -> Option<PoolKey> {
         self.pixels.as_ref()?.begin_fill(self.clock.now_ms(), gauge)
     }
@@ -143,7 +168,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
         self.pixels.as_ref().map(pool::Pool::statistics)
     }
 
-    /// Pixels at this time of the service's clock, and whether they were ready.
+    /// Pixels at this time of the service's clock, and whether they were ready. A heap is asked in this class.
     ///
     /// # Errors
     /// As [`HeapBackend::allocate`].
@@ -153,6 +178,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
         bytes: u64,
         name: &BufferName,
         now_ms: u64,
+        class: Class,
     ) -> Result<(OwnedFd, bool), HeapFailure> {
         if let Some(buffer) = self.take(heap, bytes, now_ms) {
             self.heaps.rename(&buffer, name);
@@ -162,7 +188,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
             pixels.make_room(heap);
             marks::pool_bytes(pixels);
         }
-        self.ask(heap, bytes, name).map(|buffer| (buffer, false))
+        self.ask(heap, bytes, name, class).map(|buffer| (buffer, false))
     }
 
     /// Marks what is ready in the kernel's trace.
@@ -173,7 +199,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
     }
 
     /// A ready buffer for a request, and evidence of a stream. The next is made at once for a request that has to wait, as its
-    /// client is busy for as long as the kernel zeroes; after the reply for one that does not, by [`Pool::refill_soon`].
+    /// client is busy for as long as the kernel zeroes; after the reply for one that does not, by [`PooledHeaps::refill_soon`].
     fn take(&self, heap: HeapId, bytes: u64, now_ms: u64) -> Option<OwnedFd> {
         let taken = self.pixels.as_ref()?.take(self.key(heap, bytes)?, now_ms);
         self.mark_bytes();
@@ -184,9 +210,10 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
     }
 
     /// Asks a heap; when it lacks what is ready has, once more after that was given back.
-    fn ask(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        match self.heaps.allocate(heap, bytes, name) {
-            Err(failure) if self.gives_way_to(heap, &failure) => self.heaps.allocate(heap, bytes, name),
+    fn ask(&self, heap: HeapId, bytes: u64, name: &BufferName, class: Class) -> Result<OwnedFd, HeapFailure> {
+        let allocate = || class.run(|| self.heaps.allocate(heap, bytes, name));
+        match allocate() {
+            Err(failure) if self.gives_way_to(heap, &failure) => allocate(),
             result => result,
         }
     }
@@ -231,6 +258,19 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Pool<H> {
     }
 }
 
+impl Class {
+    fn run<T>(self, allocate: impl FnOnce() -> T) -> T {
+        if self == Class::Own {
+            return allocate();
+        }
+        let (result, back) = sched::in_normal_class(allocate);
+        if let Err(error) = back {
+            warn!("this thread stays in the normal scheduling class from here on: {error}");
+        }
+        result
+    }
+}
+
 impl Metadata {
     fn wants(&self, now_ms: u64) -> bool {
         self.ready.len() < METADATA_PAGES && now_ms >= self.held_until_ms
@@ -244,7 +284,7 @@ impl Metadata {
     }
 }
 
-impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Pool<H> {
+impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for PooledHeaps<H> {
     type Buffer = OwnedFd;
 
     fn present(&self) -> HeapSet {
@@ -252,7 +292,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Pool<H> {
     }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        self.obtain(heap, bytes, name, self.clock.now_ms()).map(|(buffer, _)| buffer)
+        self.obtain(heap, bytes, name, self.clock.now_ms(), Class::Own).map(|(buffer, _)| buffer)
     }
 
     fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
@@ -262,7 +302,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Pool<H> {
                 return Ok(buffer);
             }
         }
-        self.ask(heap, bytes, name)
+        self.ask(heap, bytes, name, Class::Own)
     }
 
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {

@@ -36,3 +36,10 @@ pub(crate) fn failure(errno: i32) -> HeapFailure {
     };
     HeapFailure { errno, cause: "refused by the test", kind }
 }
+
+/// A field of this thread's stat, by its number in proc(5), from 3 on.
+pub(crate) fn thread_stat(field: usize) -> i32 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    // Counted after the command's closing bracket (field 2).
+    stat.rsplit(") ").next().unwrap().split(' ').nth(field - 3).unwrap().parse().unwrap()
+}

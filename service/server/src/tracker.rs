@@ -84,9 +84,9 @@ struct Pending {
     duplicates: Duplicates,
 }
 
-/// How many parts of a buffer are watched. A reserved region may be as large as the pixels, so that such a buffer counts as
-/// held until both parts are gone; one page of metadata without the pixels is not worth a second watch.
-pub const fn parts(reserved_bytes: u64) -> u8 {
+/// How many of a buffer's fds are watched. A reserved region may be as large as the pixels, so that such a buffer counts as
+/// held until both are released; one page of metadata without the pixels is not worth a second watch.
+pub const fn watched_fds(reserved_bytes: u64) -> u8 {
     if reserved_bytes > 0 {
         2
     } else {

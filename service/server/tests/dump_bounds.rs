@@ -84,8 +84,13 @@ fn policy() -> Arc<Policy> {
 /// An account of so many buffers whose names are escaped throughout.
 fn ledger(policy: &Arc<Policy>, buffers: u64) -> Ledger {
     let ledger = Ledger::new(Arc::clone(policy), 4096);
-    let about =
-        About { name: BufferName::from_wire(&[1; 128]), usage: Usage::NONE, born_ms: 0, parts: 1, ..About::default() };
+    let about = About {
+        name: BufferName::from_wire(&[1; 128]),
+        usage: Usage::NONE,
+        born_ms: 0,
+        watched_fds: 1,
+        ..About::default()
+    };
     let sizes = Sizes { bytes: 4096, metadata_bytes: 4096, count: 1 };
     let (heap, _) = policy.heap_ids().next().unwrap();
     for id in 1..=buffers {

@@ -164,9 +164,10 @@ fn run_steps(machine: &MachineArgs, whole: bool, chosen: impl Fn(&str, When) -> 
 /// One step in this process: what `cargo xtask step NAME` runs.
 pub(crate) fn run_step(args: &StepArgs) -> Result<ExitCode> {
     let context = Context::new(false)?;
-    let Some((name, .., run)) = STEPS.into_iter().find(|(name, ..)| *name == args.name) else {
+    let Some((name, _, uses, run)) = STEPS.into_iter().find(|(name, ..)| *name == args.name) else {
         bail!("no step {}", args.name);
     };
+    schedule::give_way(uses)?;
     let mut outcomes = Vec::new();
     let finding = match run {
         Here(step) => step(&context),

@@ -189,6 +189,16 @@ fn child(context: &Context, step: &Step) -> Result<StepReport> {
     serde_json::from_slice(&text).with_context(|| report.display().to_string())
 }
 
+/// The step's side: lets guests go first, one of which is what a run waits for in the end. For this process and all that it starts.
+pub(crate) fn give_way(uses: Uses) -> Result<()> {
+    /// A third of the share that a guest has of a processor that both want.
+    const NICE: i32 = 5;
+    if uses != Uses::Guest {
+        rustix::process::nice(NICE).context("nice")?;
+    }
+    Ok(())
+}
+
 /// The step's side: leaves the report where the parent looks for it.
 pub(crate) fn leave(context: &Context, name: &str, finding: Result<Finding>, outcomes: Vec<Outcome>) -> Result<()> {
     let finding = finding.unwrap_or_else(|error| Finding::Failed(format!("{error:#}")));

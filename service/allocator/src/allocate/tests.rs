@@ -243,7 +243,7 @@ fn full_first_heap() -> (Policy, Ledger, Ticket) {
     let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &Plenty).unwrap();
     reservation.charge_heap(HeapId(1), 16_384, 0, &Plenty).unwrap();
     let name = BufferName::from_text("old");
-    let about = About { name, usage: Usage::NONE, born_ms: 0, parts: 1, ..About::default() };
+    let about = About { name, usage: Usage::NONE, born_ms: 0, watched_fds: 1, ..About::default() };
     let ticket = reservation.commit(&about, [7].into_iter())[0];
     (policy, ledger, ticket)
 }
@@ -275,8 +275,13 @@ fn client_budget_whose_buffers_have_gone_is_free() {
     let sizes = Sizes { bytes: 16_384, metadata_bytes: 4_096, count: 1 };
     let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &Plenty).unwrap();
     reservation.charge_heap(HeapId(0), 16_384, 0, &Plenty).unwrap();
-    let about =
-        About { name: BufferName::from_text("old"), usage: Usage::NONE, born_ms: 0, parts: 1, ..About::default() };
+    let about = About {
+        name: BufferName::from_text("old"),
+        usage: Usage::NONE,
+        born_ms: 0,
+        watched_fds: 1,
+        ..About::default()
+    };
     let ticket = reservation.commit(&about, [7].into_iter())[0];
     let refused = run(&Heaps::default(), &policy, &ledger, 1).unwrap_err();
     assert!(matches!(refused, Refusal::Shortage(Shortage::ClientBudget { .. })), "{refused:?}");

@@ -213,7 +213,7 @@ impl State {
     pub(super) fn hold(&mut self, entry: Entry) -> Option<Ticket> {
         let Entry { heap, heap_bytes, bytes, uid, .. } = entry;
         let metadata_bytes = entry.metadata_bytes();
-        let ticket = if entry.parts > 0 { self.buffers.insert(entry) } else { None };
+        let ticket = if entry.watched_fds > 0 { self.buffers.insert(entry) } else { None };
         let live = ticket.is_some();
         if let Some(account) = self.heaps.get_mut(usize::from(heap.0)) {
             account.hold(1, heap_bytes, live);

@@ -49,8 +49,8 @@ pub struct Entry {
     pub name: Arc<[u8]>,
     /// The requested format: `Policy::format_at`.
     pub format: u16,
-    /// Releases that are still to come before it counts as gone.
-    pub parts: u8,
+    /// Fds whose release is still to come before it counts as gone.
+    pub watched_fds: u8,
     /// The lower half of its inode's number, which names it in /proc; 0 until it is known.
     pub inode: u32,
 }
@@ -104,12 +104,12 @@ impl Buffers {
         }
     }
 
-    /// One of a buffer's parts was released; answers with the buffer when it was the last, or when `whole`. A ticket that
+    /// One of a buffer's fds that are watched was released; answers with the buffer when it was the last, or when `whole`. A ticket that
     /// is not in use has no buffer.
     pub(super) fn release(&mut self, ticket: Ticket, whole: bool) -> Option<Box<Entry>> {
         let entry = self.entries.get_mut(&ticket)?;
-        entry.parts = entry.parts.saturating_sub(1);
-        if entry.parts > 0 && !whole {
+        entry.watched_fds = entry.watched_fds.saturating_sub(1);
+        if entry.watched_fds > 0 && !whole {
             return None;
         }
         self.entries.remove(&ticket)
@@ -136,7 +136,7 @@ impl Buffers {
 mod tests {
     use super::*;
 
-    fn entry(id: u64, parts: u8) -> Entry {
+    fn entry(id: u64, watched_fds: u8) -> Entry {
         Entry {
             id,
             heap: HeapId(3),
@@ -148,7 +148,7 @@ mod tests {
             born_ms: u64::MAX,
             name: (*b"frame").into(),
             format: u16::MAX,
-            parts,
+            watched_fds,
             inode: 0,
         }
     }

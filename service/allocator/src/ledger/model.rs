@@ -51,7 +51,7 @@ fn commit(reservation: Reservation<'_>, machine: &Machine, id: BufferKey) -> Tic
         name: BufferName::from_text("frame"),
         usage: Usage::CPU_READ_OFTEN,
         born_ms: 0,
-        parts: 1,
+        watched_fds: 1,
         ..About::default()
     };
     reservation.commit(&about, [id].into_iter()).remove(0)

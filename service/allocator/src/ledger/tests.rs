@@ -43,7 +43,7 @@ fn about() -> About {
         name: BufferName::from_text("frame"),
         usage: Usage::CPU_READ_OFTEN,
         born_ms: 0,
-        parts: 1,
+        watched_fds: 1,
         ..About::default()
     }
 }
@@ -229,7 +229,7 @@ fn without_release_events_totals_grow_and_budgets_do_not_lock_up() {
     for key in 0..100 {
         let mut reservation = ledger.reserve(APP, sizes(MIB / 2, 1), SYSTEM, 0, &gauge(1024 * MIB)).unwrap();
         reservation.charge_heap(SYSTEM, MIB / 2, 0, &gauge(u64::MAX)).unwrap();
-        reservation.commit(&About { parts: 0, ..about() }, [key].into_iter());
+        reservation.commit(&About { watched_fds: 0, ..about() }, [key].into_iter());
     }
     let snapshot = ledger.statistics();
     assert_eq!(snapshot.all.account.total_buffers, 100);
@@ -316,7 +316,7 @@ fn buffer_of_two_parts_is_held_until_both_are_gone_or_it_is_forgotten() {
     let two = |id| {
         let mut reservation = ledger.reserve(APP, sizes(PAGE, 1), SYSTEM, 0, &gauge(1024 * MIB)).unwrap();
         reservation.charge_heap(SYSTEM, PAGE, 0, &gauge(u64::MAX)).unwrap();
-        reservation.commit(&About { parts: 2, ..about() }, [id].into_iter())[0]
+        reservation.commit(&About { watched_fds: 2, ..about() }, [id].into_iter())[0]
     };
     let (first, second) = (two(1), two(2));
     ledger.release(first);

@@ -88,8 +88,13 @@ impl Service {
                 self.machine.allocate()
             }));
         }
-        let about =
-            About { name: BufferName::from_text("f"), usage: Usage::NONE, born_ms: 0, parts: 1, ..About::default() };
+        let about = About {
+            name: BufferName::from_text("f"),
+            usage: Usage::NONE,
+            born_ms: 0,
+            watched_fds: 1,
+            ..About::default()
+        };
         assert_eq!(reservation.commit(&about, 0..u64::from(count)).len(), pieces.len());
         pieces
     }

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::parts::Parts;
-use crate::tests::failure;
+use crate::heap_calls::HeapCalls;
+use crate::tests::{failure, thread_stat};
 use gralloc_buffer::METADATA_BYTES;
 use heaps_config::policy::PoolBounds;
 use nix::libc;
@@ -16,9 +16,13 @@ const SYSTEM: HeapId = HeapId(0);
 const CARVEOUT: HeapId = HeapId(1);
 const FRAME: u64 = 1 << 20;
 
-/// The heap that refuses the next request, and how.
 #[derive(Default)]
-struct Heaps(Mutex<Option<(HeapId, i32)>>);
+struct Heaps {
+    /// The heap that refuses the next request, and how.
+    refuses: Mutex<Option<(HeapId, i32)>>,
+    /// The class (`sched.h`) of the thread that asked last.
+    asked_in: Mutex<i32>,
+}
 
 impl HeapBackend for Heaps {
     type Buffer = OwnedFd;
@@ -28,7 +32,8 @@ impl HeapBackend for Heaps {
     }
 
     fn allocate(&self, heap: HeapId, _bytes: u64, _name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        let mut refuses = self.0.lock().unwrap();
+        *self.asked_in.lock().unwrap() = class();
+        let mut refuses = self.refuses.lock().unwrap();
         match *refuses {
             Some((refusing, errno)) if refusing == heap => {
                 *refuses = None;
@@ -48,13 +53,13 @@ impl MemoryGauge for Unknown {
 }
 
 /// Two frames of each heap are ready, and all pages of metadata.
-fn pool() -> Pool<Heaps> {
+fn pool() -> PooledHeaps<Heaps> {
     let bytes = 64 * FRAME;
     let bounds = PoolBounds { total_bytes: bytes, heap_bytes: vec![bytes; 2], streams: false, idle_ms: 60_000 };
     let policy = Arc::new(crate::tests::policy());
     let ledger = Arc::new(Ledger::new(Arc::clone(&policy), 4096));
     let wakeup = Arc::new(Wakeup::new().unwrap());
-    let pool = Pool::new(Heaps::default(), policy, Some(bounds), ledger, wakeup, Clock::start(), 4096);
+    let pool = PooledHeaps::new(Heaps::default(), policy, Some(bounds), ledger, wakeup, Clock::start(), 4096);
     pool.keep_ready(&[(SYSTEM, FRAME, 2), (CARVEOUT, FRAME, 2)]);
     while let Some(key) = pool.begin_fill(&Unknown) {
         pool.end_fill(key, pool.heaps.allocate(key.heap, key.bytes, &name()));
@@ -64,18 +69,23 @@ fn pool() -> Pool<Heaps> {
     pool
 }
 
+/// This thread's scheduling class.
+fn class() -> i32 {
+    thread_stat(41)
+}
+
 fn name() -> BufferName {
     BufferName::from_text("test")
 }
 
 /// Pixels and pages.
-fn ready_of(pool: &Pool<Heaps>) -> (u32, usize) {
+fn ready_of(pool: &PooledHeaps<Heaps>) -> (u32, usize) {
     (pool.statistics().unwrap().ready_buffers, pool.metadata().ready.len())
 }
 
 /// One request of a size that is not ready, which the heap refuses the first time.
-fn refused_once(pool: &Pool<Heaps>, heap: HeapId, errno: i32) -> Result<OwnedFd, HeapFailure> {
-    *pool.heaps.0.lock().unwrap() = Some((heap, errno));
+fn refused_once(pool: &PooledHeaps<Heaps>, heap: HeapId, errno: i32) -> Result<OwnedFd, HeapFailure> {
+    *pool.heaps.refuses.lock().unwrap() = Some((heap, errno));
     pool.allocate(heap, 3 * FRAME, &name())
 }
 
@@ -126,13 +136,36 @@ fn pressure_takes_metadata_too_and_no_page_is_made_for_a_while() {
 #[test]
 fn request_that_took_something_wakes_who_refills_at_its_end_whether_or_not_it_was_served() {
     let pool = pool();
-    let parts = Parts::begin(&pool, pool.clock);
-    assert!(parts.allocate(SYSTEM, FRAME, &name()).is_ok());
-    assert_eq!(parts.pool_hits(), 1);
-    *pool.heaps.0.lock().unwrap() = Some((SYSTEM, libc::ENOMEM));
-    assert!(parts.allocate(SYSTEM, 3 * FRAME, &name()).is_ok(), "after what was ready is given back");
+    let calls = HeapCalls::begin(&pool, pool.clock, FRAME);
+    assert!(calls.allocate(SYSTEM, FRAME, &name()).is_ok());
+    assert_eq!(calls.pool_hits(), 1);
+    *pool.heaps.refuses.lock().unwrap() = Some((SYSTEM, libc::ENOMEM));
+    assert!(calls.allocate(SYSTEM, 3 * FRAME, &name()).is_ok(), "after what was ready is given back");
     pool.wakeup.sleep(|timer| {
-        drop(parts);
+        drop(calls);
         timer.wait(None).unwrap();
     });
+}
+
+#[test]
+fn long_request_beside_another_leaves_the_real_time_class_while_a_heap_zeroes_and_is_back_for_what_takes_locks() {
+    let pool = pool();
+    let asked_in = |bytes| {
+        let calls = HeapCalls::begin(&pool, pool.clock, bytes);
+        assert!(calls.allocate(SYSTEM, 3 * FRAME, &name()).is_ok());
+        assert_eq!(class(), libc::SCHED_FIFO, "admission takes the ledger's lock, for which others wait");
+        *pool.heaps.asked_in.lock().unwrap()
+    };
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            if let Err(error) = sched::set_fifo(2) {
+                return println!("SKIP: {error}");
+            }
+            assert_eq!(asked_in(3 * FRAME), libc::SCHED_FIFO, "there is no other");
+            let _other = HeapCalls::begin(&pool, pool.clock, FRAME);
+            assert_eq!(asked_in(3 * FRAME), libc::SCHED_OTHER);
+            assert_eq!(asked_in(FRAME - 1), libc::SCHED_FIFO, "not for so short a time");
+        });
+    });
+    assert_eq!(pool.requests.into_inner(), 0);
 }

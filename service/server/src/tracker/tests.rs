@@ -59,13 +59,13 @@ fn maintained<T>(tracker: &Tracker, run: impl FnOnce() -> T) -> T {
     })
 }
 
-/// A buffer of a client on the account, of so many parts.
-fn hold(tracker: &Tracker, uid: u32, parts: u8) -> Result<Ticket, Refusal> {
+/// A buffer of a client on the account, of which so many fds are watched.
+fn hold(tracker: &Tracker, uid: u32, watched_fds: u8) -> Result<Ticket, Refusal> {
     let sizes = Sizes { bytes: 4096, metadata_bytes: 4096, count: 1 };
     let mut reservation = tracker.ledger.reserve(Client { uid, pid: 1 }, sizes, HeapId(0), 0, &Plenty)?;
     reservation.charge_heap(HeapId(0), 4096, 0, &Plenty)?;
     let about =
-        About { name: BufferName::from_text("test"), usage: Usage::NONE, born_ms: 0, parts, ..About::default() };
+        About { name: BufferName::from_text("test"), usage: Usage::NONE, born_ms: 0, watched_fds, ..About::default() };
     Ok(reservation.commit(&about, [7].into_iter())[0])
 }
 

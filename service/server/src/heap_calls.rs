@@ -1,18 +1,22 @@
 //! What a request asks of the heaps: how long they took, how often the pool had it ready, marked in the kernel's trace.
 
 use crate::clock::{millis, Clock};
-use crate::pool::Pool;
+use crate::pool::{Class, PooledHeaps};
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_buffer::BufferName;
 use gralloc_heaps::trace::{self, Slice};
 use heaps_config::policy::{HeapId, HeapSet};
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// From so many bytes on the kernel zeroes for 0.1 to 1 ms or longer: worth four system calls a buffer to change class.
+const LONG_BYTES: u64 = 1 << 20;
+
 /// One request's. At its end it has made again what it took of what was ready.
-pub(crate) struct Parts<'p, H> {
-    pool: &'p Pool<H>,
+pub(crate) struct HeapCalls<'p, H> {
+    pool: &'p PooledHeaps<H>,
     clock: Clock,
     /// Open until the first heap is asked.
     admission: Cell<Option<Slice>>,
@@ -20,14 +24,19 @@ pub(crate) struct Parts<'p, H> {
     asked_at: Cell<Option<Duration>>,
     release_wait: Cell<Duration>,
     pool_hits: Cell<u32>,
+    class: Class,
 }
 
-impl<H: HeapBackend<Buffer = OwnedFd>> Parts<'_, H> {
-    /// Admission begins.
-    pub(crate) fn begin(pool: &Pool<H>, clock: Clock) -> Parts<'_, H> {
+impl<H: HeapBackend<Buffer = OwnedFd>> HeapCalls<'_, H> {
+    /// Admission begins, of a request for so many bytes in all. A long one that begins while others are being served leaves the
+    /// real-time class for its ioctls: in it, this thread would keep a processor from theirs until all is zeroed. For them
+    /// alone: a real-time thread may wait for the locks that are taken around them.
+    pub(crate) fn begin(pool: &PooledHeaps<H>, clock: Clock, bytes: u64) -> HeapCalls<'_, H> {
+        let others = pool.requests.fetch_add(1, Ordering::Relaxed);
+        let class = if others == 0 || bytes < LONG_BYTES { Class::Own } else { Class::Normal };
         let admission = Cell::new(Some(trace::slice("admission")));
         let (asked_at, release_wait, pool_hits) = (Cell::default(), Cell::default(), Cell::default());
-        Parts { pool, clock, admission, asked_at, release_wait, pool_hits }
+        HeapCalls { pool, clock, admission, asked_at, release_wait, pool_hits, class }
     }
 
     /// Waits until releases are booked.
@@ -66,16 +75,17 @@ impl<H: HeapBackend<Buffer = OwnedFd>> Parts<'_, H> {
     }
 }
 
-impl<H> Drop for Parts<'_, H> {
+impl<H> Drop for HeapCalls<'_, H> {
     /// Also of a request that was refused after it took something. One that was refused before asks nobody to wake.
     fn drop(&mut self) {
+        self.pool.requests.fetch_sub(1, Ordering::Relaxed);
         if self.asked_at.get().is_some() {
             self.pool.refill_soon();
         }
     }
 }
 
-impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Parts<'_, H> {
+impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for HeapCalls<'_, H> {
     type Buffer = OwnedFd;
 
     fn present(&self) -> HeapSet {
@@ -83,7 +93,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for Parts<'_, H> {
     }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        let (buffer, ready) = self.ask(|now_ms| self.pool.obtain(heap, bytes, name, now_ms))?;
+        let (buffer, ready) = self.ask(|now_ms| self.pool.obtain(heap, bytes, name, now_ms, self.class))?;
         self.pool_hits.set(self.pool_hits.get().saturating_add(u32::from(ready)));
         Ok(buffer)
     }
