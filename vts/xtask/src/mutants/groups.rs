@@ -44,12 +44,17 @@ pub(super) const GROUPS: &[Group] = &[
         files: &[
             "service/allocator/src/plan/size.rs",
             "service/allocator/src/plan/heaps.rs",
-            "heaps-config/src/condition.rs",
             "service/allocator/src/plan/shape.rs",
             "service/allocator/src/request.rs",
         ],
         packages: &["gralloc_allocator"],
         tests: &["refusals", "layouts"],
+    },
+    Group {
+        name: "condition",
+        files: &["heaps-config/src/condition.rs"],
+        packages: &["heaps_config", "gralloc_allocator"],
+        tests: &["explain", "refusals", "layouts"],
     },
     Group {
         name: "handle",
