@@ -2,7 +2,7 @@
 
 use super::BufferStatistics;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 /// Most clients and names that it tells apart; a dump has no more processes.
 pub const MAX_GROUPS: usize = 1024;
@@ -45,12 +45,18 @@ impl Leaks {
         let mut further_buffers: u64 = 0;
         for buffer in buffers.filter(|buffer| buffer.age_ms >= older_than_ms) {
             let key = (buffer.uid, buffer.name);
-            if groups.len() >= MAX_GROUPS && !groups.contains_key(&key) {
-                further_buffers = further_buffers.saturating_add(1);
-                continue;
-            }
-            let (uid, name) = key.clone();
-            let group = groups.entry(key).or_insert(LeakGroup { uid, name, ..LeakGroup::default() });
+            let full = groups.len() >= MAX_GROUPS;
+            let group = match groups.entry(key) {
+                Entry::Occupied(group) => group.into_mut(),
+                Entry::Vacant(_) if full => {
+                    further_buffers = further_buffers.saturating_add(1);
+                    continue;
+                }
+                Entry::Vacant(free) => {
+                    let (uid, name) = free.key().clone();
+                    free.insert(LeakGroup { uid, name, ..LeakGroup::default() })
+                }
+            };
             group.buffers = group.buffers.saturating_add(1);
             group.bytes = group.bytes.saturating_add(buffer.bytes);
             group.oldest_ms = buffer.age_ms.max(group.oldest_ms);

@@ -62,7 +62,8 @@ impl<'a> Buffers<'a> {
 
     /// The leak view of those that are at least so old.
     pub fn leaks(self, older_than_ms: u64) -> Leaks {
-        Leaks::of(self.entries().map(|entry| self.line(&entry)), older_than_ms)
+        let old = self.entries().filter(|entry| self.age_ms(entry) >= older_than_ms);
+        Leaks::of(old.map(|entry| self.line(&entry)), older_than_ms)
     }
 
     /// Who asked for them, most bytes first, and the sum of those beyond [`MAX_GROUPS`]. All are summed first, for the last one may
