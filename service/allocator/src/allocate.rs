@@ -63,11 +63,9 @@ pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
     if !resources.ledger.holds_when_empty(plan.candidates_in_order(), sizes) {
         return Err(Unsupported::BeyondHeapBudgets { count }.into());
     }
-    let first_heap = machine_holds(plan, count, resources.ledger, resources.gauge)?;
+    machine_holds(plan, count, resources.ledger, resources.gauge)?;
     let mut settled = false;
-    let mut reservation = settling(&mut settled, resources, || {
-        resources.ledger.reserve(client, sizes, first_heap, resources.now_ms, resources.gauge)
-    })?;
+    let mut reservation = settling(&mut settled, resources, || reserve(plan, sizes, client, resources))?;
     let mut buffers = Vec::new();
     for _ in 0..count {
         let (heap, buffer) = from_first_heap(plan, name, &mut reservation, &mut settled, resources)?;
@@ -81,8 +79,7 @@ pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
     Ok(Batch { buffers, reservation })
 }
 
-/// Checks that the machine's memory could hold `count` buffers, with nothing else in it. Answers with the heap that is asked
-/// first.
+/// Checks that the machine's memory, with nothing else in it, could hold what of `count` buffers the plan's other heaps cannot.
 ///
 /// # Errors
 /// `Unsupported::BeyondMachine`.
@@ -91,11 +88,29 @@ pub fn machine_holds(
     count: u32,
     ledger: &Ledger,
     gauge: &impl MemoryGauge,
-) -> Result<HeapId, Refusal> {
-    let first_heap = plan.candidates_in_order().next().ok_or(Internal::NoCandidate)?;
+) -> Result<(), Unsupported> {
     let sizes = Sizes { bytes: plan.bytes, metadata_bytes: plan.metadata_bytes, count };
-    ledger.machine_holds(sizes, first_heap, gauge)?;
-    Ok(first_heap)
+    ledger.machine_holds(sizes, plan.candidates_in_order(), gauge)
+}
+
+/// Admits them as if the first heap gave all. When the machine lacks the memory for that, a heap with memory of its own may
+/// still have it: then each buffer's heap is asked for in its turn.
+fn reserve<'l, H: HeapBackend, G: MemoryGauge>(
+    plan: &Plan<'_>,
+    sizes: Sizes,
+    client: Client,
+    resources: &Resources<'l, '_, H, G>,
+) -> Result<Reservation<'l>, Refusal> {
+    let &Resources { policy, ledger, gauge, now_ms, .. } = resources;
+    let admit = |heap| ledger.reserve(client, sizes, heap, now_ms, gauge);
+    let has_its_own = |heap: &HeapId| policy.heap(*heap).is_some_and(|heap| !heap.system_memory);
+    match admit(plan.candidates_in_order().next().ok_or(Internal::NoCandidate)?) {
+        Err(refusal) if refusal.is_memory() => match plan.candidates_in_order().find(has_its_own) {
+            Some(heap) => admit(heap),
+            None => Err(refusal),
+        },
+        result => result,
+    }
 }
 
 /// One buffer from the first of the plan's heaps that has it.
@@ -107,17 +122,23 @@ fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
     resources: &Resources<'_, '_, H, G>,
 ) -> Result<(HeapId, H::Buffer), Refusal> {
     let mut last = Refusal::from(Internal::NoCandidate);
+    // The machine's want of memory is what the caller can do something about: what is kept ready gives way to it.
+    let mut note = |refusal: Refusal| {
+        if !last.is_memory() {
+            last = refusal;
+        }
+    };
     for heap in plan.candidates_in_order() {
         let charge = || reservation.charge_heap(heap, plan.bytes, resources.now_ms, resources.gauge);
         if let Err(refusal) = settling(settled, resources, charge) {
-            last = refusal;
+            note(refusal);
             continue;
         }
         match resources.heaps.allocate(heap, plan.bytes, name) {
             Ok(buffer) => return Ok((heap, buffer)),
             Err(failure) => {
                 reservation.uncharge_heap();
-                last = refused(resources.policy, heap, plan.bytes, failure);
+                note(refused(resources.policy, heap, plan.bytes, failure));
                 if !failure.try_next() {
                     break;
                 }

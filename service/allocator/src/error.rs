@@ -229,6 +229,11 @@ impl Refusal {
         Unsupported::Combination(reason.into()).into()
     }
 
+    /// True when the machine has too little memory available.
+    pub fn is_memory(&self) -> bool {
+        matches!(self, Refusal::Shortage(Shortage::Memory { .. }))
+    }
+
     /// True when a budget is used up: a release that happened but is not yet booked may make room.
     pub fn is_budget(&self) -> bool {
         matches!(

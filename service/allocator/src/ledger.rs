@@ -110,8 +110,9 @@ impl Ledger {
         drop(state);
         let mut reservation =
             Reservation { ledger: self, client, sizes, bytes, metadata, heaps: Vec::new(), in_flight: 0, unused: 0 };
-        let (pixels, bytes) = self.of_system_memory(pixels, metadata, first_heap);
+        let pixels = self.of_system_memory(first_heap, pixels);
         // Refused, the reservation is dropped, and gives back what it took.
+        let bytes = pixels.saturating_add(self.of_system_memory(metadata_heap, metadata));
         reservation.admit_memory(bytes, now_ms, gauge)?;
         reservation.unused = pixels;
         Ok(reservation)
@@ -191,25 +192,30 @@ impl Ledger {
         if self.heap_budget(metadata_heap).is_some_and(|budget| budget < metadata) {
             return false;
         }
-        let mut most = 0u64;
-        for heap in heaps {
-            let Some(budget) = self.heap_budget(heap) else { return true };
-            let room = budget.saturating_sub(if heap == metadata_heap { metadata } else { 0 });
-            most = most.saturating_add(room.checked_div(each).unwrap_or(u64::MAX));
-        }
-        most >= u64::from(sizes.count)
+        self.room_when_empty(heaps, each, metadata) >= u64::from(sizes.count)
     }
 
     /// Checks that the machine's memory, with nothing else in it than the reserve, holds what such buffers take from there: the
-    /// metadata, and the pixels when `first_heap`, which is asked first, takes them from there. More than that is refused at
-    /// every try.
+    /// metadata, and the pixels that none of these heaps with memory of its own has room for. More than that is refused at every
+    /// try.
     ///
     /// # Errors
     /// `Unsupported::BeyondMachine`.
-    pub fn machine_holds(&self, sizes: Sizes, first_heap: HeapId, gauge: &impl MemoryGauge) -> Result<(), Unsupported> {
+    pub fn machine_holds(
+        &self,
+        sizes: Sizes,
+        heaps: impl Iterator<Item = HeapId>,
+        gauge: &impl MemoryGauge,
+    ) -> Result<(), Unsupported> {
         // What cannot be counted is refused as too large, with the figure.
-        let (Some(total), Some(charged)) = (gauge.total_bytes(), sizes.charged(self.page_bytes)) else { return Ok(()) };
-        let bytes = self.of_system_memory(charged.0, charged.1, first_heap).1;
+        let (Some(total), Some((_, metadata, _)), Some(each)) =
+            (gauge.total_bytes(), sizes.charged(self.page_bytes), self.pages(sizes.bytes))
+        else {
+            return Ok(());
+        };
+        let of_their_own = self.room_when_empty(heaps.filter(|heap| !self.is_system_memory(*heap)), each, metadata);
+        let pixels = u64::from(sizes.count).saturating_sub(of_their_own).saturating_mul(each);
+        let bytes = pixels.saturating_add(self.of_system_memory(self.policy.metadata_heap, metadata));
         let limit = total.saturating_sub(self.policy.limits.reserve_bytes);
         if bytes > limit {
             return Err(Unsupported::BeyondMachine { bytes, limit });
@@ -217,11 +223,23 @@ impl Ledger {
         Ok(())
     }
 
-    /// Of these bytes of pixels and of metadata, those that are part of MemAvailable: of the pixels, and of both.
-    fn of_system_memory(&self, pixels: u64, metadata: u64, first_heap: HeapId) -> (u64, u64) {
-        let of = |heap: HeapId, bytes: u64| if self.is_system_memory(heap) { bytes } else { 0 };
-        let pixels = of(first_heap, pixels);
-        (pixels, pixels.saturating_add(of(self.policy.metadata_heap, metadata)))
+    /// How many buffers of so many bytes the budgets of these heaps hold, with nothing else in them than so much metadata in its heap.
+    fn room_when_empty(&self, heaps: impl Iterator<Item = HeapId>, each: u64, metadata: u64) -> u64 {
+        let room = |heap: HeapId| {
+            let Some(budget) = self.heap_budget(heap) else { return u64::MAX };
+            let room = budget.saturating_sub(if heap == self.policy.metadata_heap { metadata } else { 0 });
+            room.checked_div(each).unwrap_or(u64::MAX)
+        };
+        heaps.map(room).fold(0, u64::saturating_add)
+    }
+
+    /// These bytes, when what the heap gives is part of MemAvailable.
+    fn of_system_memory(&self, heap: HeapId, bytes: u64) -> u64 {
+        if self.is_system_memory(heap) {
+            bytes
+        } else {
+            0
+        }
     }
 
     /// Counts a refusal of any cause.

@@ -19,6 +19,20 @@ pub trait HeapBackend {
     /// What the kernel said.
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<Self::Buffer, HeapFailure>;
 
+    /// The same with `around` about the kernel's call alone: what is done in it holds no lock that another request waits for.
+    ///
+    /// # Errors
+    /// As [`HeapBackend::allocate`].
+    fn allocate_around(
+        &self,
+        heap: HeapId,
+        bytes: u64,
+        name: &BufferName,
+        around: impl FnOnce(&dyn Fn() -> Result<Self::Buffer, HeapFailure>) -> Result<Self::Buffer, HeapFailure>,
+    ) -> Result<Self::Buffer, HeapFailure> {
+        around(&|| self.allocate(heap, bytes, name))
+    }
+
     /// Allocates a buffer's shared metadata. A backend may keep some ready: all of one page are alike, zeroed.
     ///
     /// # Errors

@@ -95,6 +95,17 @@ impl HeapBackend for Backend {
         }
     }
 
+    fn allocate_around(
+        &self,
+        heap: HeapId,
+        bytes: u64,
+        name: &BufferName,
+        around: impl FnOnce(&dyn Fn() -> Result<OwnedFd, HeapFailure>) -> Result<OwnedFd, HeapFailure>,
+    ) -> Result<OwnedFd, HeapFailure> {
+        let heap = self.open_heap(heap);
+        around(&|| self.allocate_from(&heap, bytes, name))
+    }
+
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
         match self {
             Backend::Kernel(heaps) => heaps.rename(buffer, name),

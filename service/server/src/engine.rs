@@ -302,7 +302,7 @@ impl Engine {
         };
         let allocate = || allocate(plan, count, &descriptor.name, client, &resources);
         match allocate() {
-            Err(Refusal::Shortage(Shortage::Memory { .. })) if self.pool.make_room_in_system_memory() => allocate(),
+            Err(refusal) if refusal.is_memory() && self.pool.make_room_in_system_memory() => allocate(),
             result => result,
         }
     }

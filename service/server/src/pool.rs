@@ -211,7 +211,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> PooledHeaps<H> {
 
     /// Asks a heap; when it lacks what is ready has, once more after that was given back.
     fn ask(&self, heap: HeapId, bytes: u64, name: &BufferName, class: Class) -> Result<OwnedFd, HeapFailure> {
-        let allocate = || class.run(|| self.heaps.allocate(heap, bytes, name));
+        let allocate = || self.heaps.allocate_around(heap, bytes, name, |call| class.run(call));
         match allocate() {
             Err(failure) if self.gives_way_to(heap, &failure) => allocate(),
             result => result,

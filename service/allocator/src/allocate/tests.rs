@@ -78,14 +78,23 @@ impl HeapBackend for Heaps {
     }
 }
 
-struct Plenty;
+/// A machine's memory.
+struct Machine {
+    available: u64,
+    total: u64,
+}
 
-impl MemoryGauge for Plenty {
+impl MemoryGauge for Machine {
     fn available_bytes(&self) -> Option<u64> {
-        Some(u64::MAX)
+        Some(self.available)
+    }
+
+    fn total_bytes(&self) -> Option<u64> {
+        Some(self.total)
     }
 }
 
+const PLENTY: Machine = Machine { available: u64::MAX, total: u64::MAX };
 const ENOMEM: HeapFailure = HeapFailure { errno: 12, cause: "out of memory", kind: FailureKind::Memory };
 const EMFILE: HeapFailure = HeapFailure { errno: 24, cause: "out of file descriptors", kind: FailureKind::Descriptors };
 const APP: Client = Client { uid: 10_001, pid: 1 };
@@ -99,7 +108,19 @@ fn run(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32) -> Outcome {
 
 /// The same with releases that happened and are not booked yet.
 fn run_settling(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32, settle: impl Fn(&Ledger)) -> Outcome {
-    let order = [HeapId(1), HeapId(0)];
+    run_on(heaps, policy, ledger, count, [HeapId(1), HeapId(0)], &PLENTY, settle)
+}
+
+/// The same with the heaps in this order, on this machine.
+fn run_on(
+    heaps: &Heaps,
+    policy: &Policy,
+    ledger: &Ledger,
+    count: i32,
+    order: [HeapId; 2],
+    gauge: &Machine,
+    settle: impl Fn(&Ledger),
+) -> Outcome {
     let request = Request {
         width: 64,
         height: 64,
@@ -122,7 +143,7 @@ fn run_settling(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32, set
         bytes: 16_384,
         metadata_bytes: 4_096,
     };
-    let resources = Resources { policy, ledger, heaps, gauge: &Plenty, settle: &|| settle(ledger), now_ms: 0 };
+    let resources = Resources { policy, ledger, heaps, gauge, settle: &|| settle(ledger), now_ms: 0 };
     let Batch { buffers, reservation } = allocate(&plan, count, &BufferName::from_text("test"), APP, &resources)?;
     let given = buffers.iter().map(|buffer| buffer.heap).collect();
     assert_eq!(heaps.live.borrow().len(), buffers.len() * 2, "a buffer and its metadata each");
@@ -240,8 +261,8 @@ fn full_first_heap() -> (Policy, Ledger, Ticket) {
     policy.heaps[1].budget_bytes = Some(16_384);
     let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
     let sizes = Sizes { bytes: 16_384, metadata_bytes: 4_096, count: 1 };
-    let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &Plenty).unwrap();
-    reservation.charge_heap(HeapId(1), 16_384, 0, &Plenty).unwrap();
+    let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &PLENTY).unwrap();
+    reservation.charge_heap(HeapId(1), 16_384, 0, &PLENTY).unwrap();
     let name = BufferName::from_text("old");
     let about = About { name, usage: Usage::NONE, born_ms: 0, watched_fds: 1, ..About::default() };
     let ticket = reservation.commit(&about, [7].into_iter())[0];
@@ -273,8 +294,8 @@ fn client_budget_whose_buffers_have_gone_is_free() {
     policy.limits.client_bytes = Some(20_480);
     let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
     let sizes = Sizes { bytes: 16_384, metadata_bytes: 4_096, count: 1 };
-    let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &Plenty).unwrap();
-    reservation.charge_heap(HeapId(0), 16_384, 0, &Plenty).unwrap();
+    let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &PLENTY).unwrap();
+    reservation.charge_heap(HeapId(0), 16_384, 0, &PLENTY).unwrap();
     let about = About {
         name: BufferName::from_text("old"),
         usage: Usage::NONE,
@@ -286,4 +307,38 @@ fn client_budget_whose_buffers_have_gone_is_free() {
     let refused = run(&Heaps::default(), &policy, &ledger, 1).unwrap_err();
     assert!(matches!(refused, Refusal::Shortage(Shortage::ClientBudget { .. })), "{refused:?}");
     assert!(run_settling(&Heaps::default(), &policy, &ledger, 1, |ledger| drop(ledger.release(ticket))).is_ok());
+}
+
+/// System memory first, then a carve-out with room for two.
+fn system_before_a_carve_out() -> (Heaps, Policy, Ledger) {
+    let mut policy = policy();
+    policy.heaps[1].system_memory = false;
+    policy.heaps[1].budget_bytes = Some(2 * 16_384);
+    let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
+    (Heaps::default(), policy, ledger)
+}
+
+#[test]
+fn carve_out_gives_what_the_machine_before_it_lacks_now_or_for_good() {
+    let (heaps, policy, ledger) = system_before_a_carve_out();
+    let run = |count, bytes| {
+        heaps.live.borrow_mut().clear();
+        let machine = Machine { available: bytes, total: bytes };
+        run_on(&heaps, &policy, &ledger, count, [HeapId(0), HeapId(1)], &machine, |_| ())
+    };
+    assert_eq!(run(1, 4_096), Ok(vec![HeapId(1)]), "room for its metadata alone");
+    assert_eq!(run(2, 2 * 4_096 + 16_384), Ok(vec![HeapId(0), HeapId(1)]), "and for one of two");
+    assert_eq!(run(2, u64::MAX), Ok(vec![HeapId(0); 2]));
+    let refused = run(3, 3 * 4_096).unwrap_err();
+    assert_eq!(refused, Unsupported::BeyondMachine { bytes: 3 * 4_096 + 16_384, limit: 3 * 4_096 }.into());
+    assert_clean(&heaps, &ledger);
+}
+
+#[test]
+fn machine_s_want_of_memory_is_told_before_a_full_carve_out_s_since_what_is_ready_gives_way_to_it() {
+    let (heaps, policy, ledger) = system_before_a_carve_out();
+    let machine = Machine { available: 3 * 4_096, total: u64::MAX };
+    let refused = run_on(&heaps, &policy, &ledger, 3, [HeapId(0), HeapId(1)], &machine, |_| ()).unwrap_err();
+    assert!(refused.is_memory(), "{refused}");
+    assert_clean(&heaps, &ledger);
 }

@@ -116,12 +116,23 @@ impl MemoryGauge for Machine {
 fn more_system_memory_than_the_machine_has_beside_the_reserve_can_never_succeed() {
     let ledger = ledger();
     let machine = Machine(24 * MIB);
-    let holds = |heap, bytes, count| ledger.machine_holds(sizes(bytes, count), heap, &machine);
+    let any_of =
+        |heaps: &[HeapId], bytes, count| ledger.machine_holds(sizes(bytes, count), heaps.iter().copied(), &machine);
+    let holds = |heap, bytes, count| any_of(&[heap], bytes, count);
     assert_eq!(holds(SYSTEM, 16 * MIB - PAGE, 1), Ok(()), "with its metadata to the page");
     ledger.reserve(APP, sizes(16 * MIB - PAGE, 1), SYSTEM, 0, &machine).map(drop).unwrap();
     let beyond = Unsupported::BeyondMachine { bytes: 16 * MIB + PAGE, limit: 16 * MIB };
     assert_eq!(holds(SYSTEM, 16 * MIB, 1), Err(beyond));
     assert!(holds(SYSTEM, 8 * MIB, 2).is_err(), "many are as much");
     assert_eq!(holds(CAMERA, 32 * MIB, 1), Ok(()), "a carve-out is not part of it");
-    assert_eq!(ledger.machine_holds(sizes(u64::MAX / 4, 1), SYSTEM, &gauge(0)), Ok(()), "it does not say");
+    for heaps in [[SYSTEM, CAMERA], [CAMERA, SYSTEM]] {
+        assert_eq!(any_of(&heaps, 32 * MIB, 1), Ok(()), "it has room for one");
+        assert_eq!(
+            any_of(&heaps, 16 * MIB - PAGE, 3),
+            Err(Unsupported::BeyondMachine { bytes: 16 * MIB + 2 * PAGE, limit: 16 * MIB })
+        );
+        assert!(any_of(&heaps, 33 * MIB, 1).is_err());
+    }
+    let nobody_s = ledger.machine_holds(sizes(u64::MAX / 4, 1), [SYSTEM].into_iter(), &gauge(0));
+    assert_eq!(nobody_s, Ok(()), "it does not say");
 }
