@@ -15,11 +15,7 @@ use std::sync::OnceLock;
 
 /// Policies that are shipped, compiled as they are now: what a descriptor meets on a device.
 pub(crate) fn compiled() -> Vec<String> {
-    ["generic", "reference-soc"].map(compile).to_vec()
-}
-
-pub(crate) fn compile(name: &str) -> String {
-    heaps_host::lint(heaps_host::profile(name).unwrap()).compile().unwrap()
+    ["generic", "reference-soc"].map(generated::compile).to_vec()
 }
 
 /// Handles of compressed buffers, of planes that a policy lays out itself, and of four planes, as boards have them.

@@ -9,7 +9,6 @@ use rustix::fs::{flock, FlockOperation};
 
 use crate::arch::Arch;
 use crate::error::{At, Error, Result};
-use crate::prerequisites::{ensure, Need};
 use crate::progress::{on_path, run_captured, Progress};
 
 /// The file beside an unpacked package's own that holds its version.
@@ -43,11 +42,14 @@ impl Apt {
     /// `sources.list` after `deb [...]`; its lists are fetched. What it downloads is signed by Debian's keys.
     ///
     /// # Errors
-    /// No apt, no keys of Debian's and no way to install them, or the folder cannot be written.
+    /// No apt, no keys of Debian's, or the folder cannot be written.
     pub(crate) fn isolated(cache: &Path, name: &str, suites: &[&str], arch: Arch, progress: &Progress) -> Result<Self> {
         has_apt("the archive's list of packages", ELSEWHERE)?;
-        ensure(&[Need::DebianKeys], cache, progress)?;
-        let keys = keys().unwrap_or_default();
+        let no_keys = || Error::Missing {
+            what: "Debian's keys".to_owned(),
+            remedy: "apt-get install debian-archive-keyring".to_owned(),
+        };
+        let keys = keys().ok_or_else(no_keys)?;
         let folder = cache.join(name);
         for below in ["lists/partial", "cache/archives/partial"] {
             let path = folder.join(below);

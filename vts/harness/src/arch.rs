@@ -1,13 +1,11 @@
 //! The processors of guests and of the programs in them, and what QEMU, Debian and the compilers call each.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::error::Result;
-use crate::prerequisites::Need;
-use crate::progress::{on_path, run_captured, Progress};
-use crate::toolchain::Toolchain;
+use crate::progress::run_captured;
 
 /// What a guest's processor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,14 +40,6 @@ impl Arch {
         match self {
             Self::X86_64 => "amd64",
             Self::Arm64 => "arm64",
-        }
-    }
-
-    /// What its guests take beside what every guest takes.
-    pub fn needs(self) -> &'static [Need] {
-        match self {
-            Self::X86_64 => &[Need::Qemu],
-            Self::Arm64 => &[Need::QemuArm64, Need::Arm64Linker, Need::Arm64Libc, Need::DpkgDeb],
         }
     }
 }
@@ -94,60 +84,4 @@ impl Target {
         let path = run_captured(Command::new(self.linker).arg(format!("-print-file-name={name}")))?;
         Ok(PathBuf::from(String::from_utf8_lossy(&path).trim()))
     }
-}
-
-/// A cross build: what for, and with which compiler.
-#[derive(Debug, Clone)]
-pub struct Cross {
-    /// What for.
-    pub target: &'static Target,
-    pub(crate) compiler: Compiler,
-}
-
-/// What a cross build is compiled with.
-#[derive(Debug, Clone)]
-pub(crate) enum Compiler {
-    /// The machine's own, for which rustup has the target's standard library, into the workspace's target folder: what runs
-    /// while compiling (macros, build scripts) lies there already.
-    Own(PathBuf),
-    /// Debian's, where the machine's has no such library, into this folder: it is built first.
-    Debian(Toolchain, PathBuf),
-}
-
-impl Cross {
-    /// Cross builds for a target below `folder`, the workspace's target folder. Where rustup cannot add its standard
-    /// library, they are done with Debian's compiler, which is kept in `toolchain`.
-    ///
-    /// # Errors
-    /// Neither is to be had.
-    pub fn get(target: &'static Target, toolchain: &Path, folder: &Path, progress: &Progress) -> Result<Self> {
-        let compiler = if has_library(target.triple) || add_library(target.triple, progress) {
-            Compiler::Own(folder.to_owned())
-        } else {
-            Compiler::Debian(Toolchain::get(toolchain, progress)?, folder.join("cross"))
-        };
-        Ok(Self { target, compiler })
-    }
-}
-
-/// Whether the machine's compiler has this target's standard library.
-fn has_library(triple: &str) -> bool {
-    let root = run_captured(Command::new("rustc").args(["--print", "sysroot"]));
-    root.is_ok_and(|root| {
-        let root = PathBuf::from(String::from_utf8_lossy(&root).trim());
-        root.join("lib/rustlib").join(triple).join("lib").is_dir()
-    })
-}
-
-/// Adds it with rustup, where there is one and a network.
-fn add_library(triple: &str, progress: &Progress) -> bool {
-    if !on_path("rustup") {
-        return false;
-    }
-    progress.step(format_args!("missing: the standard library for {triple}; adding it with rustup target add"));
-    let added = progress.run_logged(Command::new("rustup").args(["target", "add", triple]));
-    if let Err(error) = &added {
-        progress.step(format_args!("{error}; Debian's compiler builds one"));
-    }
-    added.is_ok() && has_library(triple)
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::apt::Apt;
 use crate::arch::Arch;
 use crate::error::{Error, Result};
-use crate::kernel::{candidates, version, PREFIX};
+use crate::prerequisites::{ensure, Need};
 use crate::progress::Progress;
 
 /// What `--kernel` says before a series.
@@ -26,6 +26,7 @@ const SUITES: [&str; 6] = [
     "http://deb.debian.org/debian trixie-backports main",
     "http://deb.debian.org/debian sid main",
 ];
+pub(crate) const PREFIX: &str = "linux-image-";
 /// What a split kernel's package depends on, with the version after the prefix.
 const PARTS: [&str; 3] = ["linux-binary-", "linux-modules-", "linux-base-"];
 
@@ -43,6 +44,7 @@ pub(crate) struct Found {
 /// # Errors
 /// No such series: the error names those that are there. No apt, no list.
 pub(crate) fn find(series: &str, cache: &Path, progress: &Progress) -> Result<(Apt, Found)> {
+    ensure(&[Need::DebianKeys], cache, progress)?;
     let apt = Apt::isolated(cache, "kernel/apt", &SUITES, Arch::X86_64, progress)?;
     let found = choose(series, &records(&apt)?, apt.failed.as_deref())?;
     Ok((apt, found))
@@ -166,9 +168,77 @@ fn found(name: String, records: &[Record<'_>]) -> Option<Found> {
     Some(Found { name, packages })
 }
 
+/// The numbers of a release or of a package's name, most significant first. Linux has three: `7.4+deb14` is 7.4.0.
+pub(crate) fn version(name: &str) -> Vec<u64> {
+    let name = name.trim_start_matches(PREFIX);
+    let (linux, debian) = name.split_at(name.find(['+', '-']).unwrap_or(name.len()));
+    let numbers = |text: &str| -> Vec<u64> {
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+    };
+    let mut version = numbers(linux);
+    version.resize(version.len().max(3), 0);
+    version.extend(numbers(debian));
+    version
+}
+
+/// Full-flavour packages, newest first; a signed one before its unsigned twin, which holds the same code.
+pub(crate) fn candidates(mut names: Vec<String>) -> Vec<String> {
+    names.retain(|name| {
+        let Some(core) = name.strip_prefix(PREFIX) else { return false };
+        let core = core.trim_end_matches("-unsigned");
+        let flavour = core.trim_start_matches(|c: char| c != '-');
+        let major = version(name).first().copied().unwrap_or(0);
+        let flavour = flavour.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
+        // `6.12-amd64` is a meta package: it holds no kernel. `7.4+deb14-amd64` is none.
+        let release = core.split('-').next().unwrap_or_default();
+        let whole = release.contains('+') || release.matches('.').count() >= 2;
+        major >= 6 && whole && flavour == "amd64"
+    });
+    names.sort_by(|a, b| version(b).cmp(&version(a)).then(a.len().cmp(&b.len())));
+    let mut seen: Vec<String> = Vec::new();
+    names.retain(|name| {
+        let core = name.trim_end_matches("-unsigned").to_owned();
+        let new = !seen.contains(&core);
+        seen.push(core);
+        new
+    });
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn candidates_are_full_flavours_newest_first() {
+        let names = [
+            "linux-image-6.1.0-56-amd64",
+            "linux-image-6.12-amd64",
+            "linux-image-amd64",
+            "linux-image-6.12.117+deb12-amd64-unsigned",
+            "linux-image-6.12.117+deb12-amd64",
+            "linux-image-6.12.117+deb12-cloud-amd64",
+            "linux-image-6.12.117+deb12-rt-amd64",
+            "linux-image-6.12.117+deb12-amd64-dbg",
+            "linux-image-6.12.99+deb12-amd64",
+            "linux-image-6.16.3+deb13-amd64-unsigned",
+            "linux-image-5.10.0-9-amd64",
+            "linux-image-7.4+deb14-amd64",
+            "linux-image-7.4.1+deb14-amd64",
+        ];
+        let got = candidates(names.map(str::to_owned).to_vec());
+        assert_eq!(
+            got,
+            [
+                "linux-image-7.4.1+deb14-amd64",
+                "linux-image-7.4+deb14-amd64",
+                "linux-image-6.16.3+deb13-amd64-unsigned",
+                "linux-image-6.12.117+deb12-amd64",
+                "linux-image-6.12.99+deb12-amd64",
+                "linux-image-6.1.0-56-amd64",
+            ]
+        );
+    }
 
     /// One-piece kernels, a split one, a split one whose modules have gone, and what is no kernel for us.
     const PACKAGES: &str = "\

@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use cargo_metadata::{Artifact, CrateType, Message, TargetKind};
 use object::{Architecture, Object as _};
 
-use crate::arch::{Compiler, Cross, ARM64};
+use crate::arch::ARM64;
 use crate::error::{At, Error, Result};
 use crate::progress::Progress;
+use crate::toolchain::{cargo, Compiler, Cross};
 
 /// The profile of what runs in a guest: built often, quick enough.
 pub const GUEST_PROFILE: &str = "guest";
@@ -19,11 +20,6 @@ pub const SHIPPED_PROFILE: &str = "release";
 
 /// How much of a failed build is shown.
 const SHOWN_LINES: usize = 60;
-
-/// The Cargo that runs us, or the one on the PATH.
-pub fn cargo() -> std::ffi::OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
 
 /// A program that was built.
 #[derive(Debug, Clone, PartialEq, Eq)]

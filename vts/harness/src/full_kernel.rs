@@ -79,6 +79,10 @@ impl Build {
             lines: 1414,
         };
         const MACHINE: &str = include_str!("../kernels/arm64.config");
+        /// In three levels of tables as Android's common kernels have them.
+        const PAGES_4K: &str = "CONFIG_LOCALVERSION=\"-full\"\nCONFIG_ARM64_4K_PAGES=y\nCONFIG_ARM64_VA_BITS_39=y\n";
+        const PAGES_16K: &str =
+            "CONFIG_LOCALVERSION=\"-full-16k\"\nCONFIG_ARM64_16K_PAGES=y\nCONFIG_ARM64_VA_BITS_47=y\n";
         match self {
             Self::X86_64 => Recipe {
                 fragments: &[include_str!("../kernels/x86-64.config")],
@@ -89,10 +93,8 @@ impl Build {
                 needs: &[Need::Libelf, Need::Lz4],
                 lines: 2330,
             },
-            Self::Arm64With4k => Recipe { fragments: &[MACHINE, include_str!("../kernels/arm64-4k.config")], ..ARM64 },
-            Self::Arm64With16k => {
-                Recipe { fragments: &[MACHINE, include_str!("../kernels/arm64-16k.config")], ..ARM64 }
-            }
+            Self::Arm64With4k => Recipe { fragments: &[MACHINE, PAGES_4K], ..ARM64 },
+            Self::Arm64With16k => Recipe { fragments: &[MACHINE, PAGES_16K], ..ARM64 },
         }
     }
 }

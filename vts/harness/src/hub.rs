@@ -4,10 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::arch::Cross;
-use crate::binaries::cargo;
 use crate::error::Result;
 use crate::progress::Progress;
+use crate::toolchain::{cargo, Cross};
 
 /// The release that the workspace's rsbinder speaks with.
 pub const VERSION: &str = "0.12.0";

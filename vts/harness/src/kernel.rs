@@ -11,14 +11,13 @@ use std::path::{Path, PathBuf};
 
 use crate::apt::{self, Apt};
 use crate::arch::Arch;
-use crate::archive::{self, Found, NEWEST};
+use crate::archive::{self, version, Found, NEWEST, PREFIX};
 use crate::error::{At, Error, Result};
 use crate::image::image_release;
 use crate::progress::Progress;
 
 use choice::{is_out_of_reach, Choice};
 
-pub(crate) const PREFIX: &str = "linux-image-";
 /// What a package's configuration must say `y` or `m` to.
 const REQUIRED: [(&str, &str); 2] =
     [("CONFIG_ANDROID_BINDER_IPC", "binder"), ("CONFIG_DMABUF_HEAPS_SYSTEM", "dma-buf heaps")];
@@ -229,43 +228,6 @@ fn image_in(root: &Path) -> Option<PathBuf> {
     entries("boot").find(named).or_else(|| split.chain([root.join("vmlinuz")]).find(|path| path.is_file()))
 }
 
-/// The numbers of a release or of a package's name, most significant first. Linux has three: `7.4+deb14` is 7.4.0.
-pub(crate) fn version(name: &str) -> Vec<u64> {
-    let name = name.trim_start_matches(PREFIX);
-    let (linux, debian) = name.split_at(name.find(['+', '-']).unwrap_or(name.len()));
-    let numbers = |text: &str| -> Vec<u64> {
-        text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
-    };
-    let mut version = numbers(linux);
-    version.resize(version.len().max(3), 0);
-    version.extend(numbers(debian));
-    version
-}
-
-/// Full-flavour packages, newest first; a signed one before its unsigned twin, which holds the same code.
-pub(crate) fn candidates(mut names: Vec<String>) -> Vec<String> {
-    names.retain(|name| {
-        let Some(core) = name.strip_prefix(PREFIX) else { return false };
-        let core = core.trim_end_matches("-unsigned");
-        let flavour = core.trim_start_matches(|c: char| c != '-');
-        let major = version(name).first().copied().unwrap_or(0);
-        let flavour = flavour.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
-        // `6.12-amd64` is a meta package: it holds no kernel. `7.4+deb14-amd64` is none.
-        let release = core.split('-').next().unwrap_or_default();
-        let whole = release.contains('+') || release.matches('.').count() >= 2;
-        major >= 6 && whole && flavour == "amd64"
-    });
-    names.sort_by(|a, b| version(b).cmp(&version(a)).then(a.len().cmp(&b.len())));
-    let mut seen: Vec<String> = Vec::new();
-    names.retain(|name| {
-        let core = name.trim_end_matches("-unsigned").to_owned();
-        let new = !seen.contains(&core);
-        seen.push(core);
-        new
-    });
-    names
-}
-
 fn check_config(root: &Path, kernel: &Kernel) -> Result<()> {
     let whole = root.join("boot").join(format!("config-{}", kernel.release));
     let split = MODULES.map(|folder| root.join(folder).join(&kernel.release).join("config"));
@@ -366,37 +328,6 @@ mod tests {
         }
         write(root.path(), &[("kernel/drivers/gpu/drm/tiny/bochs.ko", b"")]);
         assert_eq!(kernel("7.3.4", Some(root.path())).display(), BOCHS);
-    }
-
-    #[test]
-    fn candidates_are_full_flavours_newest_first() {
-        let names = [
-            "linux-image-6.1.0-56-amd64",
-            "linux-image-6.12-amd64",
-            "linux-image-amd64",
-            "linux-image-6.12.117+deb12-amd64-unsigned",
-            "linux-image-6.12.117+deb12-amd64",
-            "linux-image-6.12.117+deb12-cloud-amd64",
-            "linux-image-6.12.117+deb12-rt-amd64",
-            "linux-image-6.12.117+deb12-amd64-dbg",
-            "linux-image-6.12.99+deb12-amd64",
-            "linux-image-6.16.3+deb13-amd64-unsigned",
-            "linux-image-5.10.0-9-amd64",
-            "linux-image-7.4+deb14-amd64",
-            "linux-image-7.4.1+deb14-amd64",
-        ];
-        let got = candidates(names.map(str::to_owned).to_vec());
-        assert_eq!(
-            got,
-            [
-                "linux-image-7.4.1+deb14-amd64",
-                "linux-image-7.4+deb14-amd64",
-                "linux-image-6.16.3+deb13-amd64-unsigned",
-                "linux-image-6.12.117+deb12-amd64",
-                "linux-image-6.12.99+deb12-amd64",
-                "linux-image-6.1.0-56-amd64",
-            ]
-        );
     }
 
     fn found(name: &str) -> Found {

@@ -197,6 +197,16 @@ fn libclang_present() -> bool {
     llvm.unwrap_or(false) || has(&Path::new("/usr/lib").join(multiarch())) || has(Path::new("/usr/lib64"))
 }
 
+impl Arch {
+    /// What its guests take beside what every guest takes.
+    pub fn needs(self) -> &'static [Need] {
+        match self {
+            Self::X86_64 => &[Need::Qemu],
+            Self::Arm64 => &[Need::QemuArm64, Need::Arm64Linker, Need::Arm64Libc, Need::DpkgDeb],
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::is_libclang;

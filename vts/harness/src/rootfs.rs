@@ -3,14 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::arch::{Arch, Cross};
+use crate::arch::Arch;
 use crate::error::{At, Error, Result};
 use crate::initramfs::Initramfs;
 use crate::kernel::Kernel;
 use crate::libraries;
 use crate::modules::{self, WANTED};
+use crate::prerequisites::{ensure, Need};
 use crate::progress::Progress;
 use crate::protocol::{GuestConfig, Identity, Module, SelinuxConfig, ServiceConfig, CONFIG_PATH, DATA_DIR, OUT_DIR};
+use crate::toolchain::Cross;
 use crate::{apt, binaries, hub};
 
 /// Android's user and group numbers (AOSP, system/core libcutils android_filesystem_config.h).
@@ -234,7 +236,10 @@ fn add_busybox(files: &mut Initramfs, arch: Arch, cache: &Path, progress: &Progr
             match arch {
                 Arch::X86_64 => apt::unpack(PACKAGE, &unpacked, progress)?,
                 // Of a processor that the machine's own apt need not know.
-                Arch::Arm64 => apt::unpack_foreign(PACKAGE, arch, &unpacked, progress)?,
+                Arch::Arm64 => {
+                    ensure(&[Need::DebianKeys], cache, progress)?;
+                    apt::unpack_foreign(PACKAGE, arch, &unpacked, progress)?;
+                }
             }
             places().ok_or_else(|| Error::BadFile { path: unpacked.clone(), problem: "no busybox in it".to_owned() })?
         }

@@ -1,5 +1,5 @@
-//! A compiler with the standard library's sources, put together from Debian's archive in a folder of its own: for targets
-//! whose standard library the archive has not (Android's), or not always in the compiler's own version (i686). Nothing is
+//! What compiles: Cargo, cross builds, and a compiler with the standard library's sources, put together from Debian's archive in
+//! a folder of its own, for targets whose standard library the archive has not (Android's), or not always in the compiler's own version (i686). Nothing is
 //! installed; the folder is kept.
 
 use std::ffi::OsString;
@@ -10,9 +10,9 @@ use std::process::Command;
 use rustix::fs::{flock, FlockOperation};
 
 use crate::apt;
-use crate::binaries::cargo;
+use crate::arch::Target;
 use crate::error::{At, Error, Result};
-use crate::progress::{run_captured, Progress};
+use crate::progress::{on_path, run_captured, Progress};
 
 /// The oldest compiler that the device's code has to be content with: base Android 15's (`android-15.0.0_r1` to `_r5`), older than any
 /// that the releases have for which it is built.
@@ -141,6 +141,67 @@ fn only_the_library(unpacked: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A cross build: what for, and with which compiler.
+#[derive(Debug, Clone)]
+pub struct Cross {
+    /// What for.
+    pub target: &'static Target,
+    pub(crate) compiler: Compiler,
+}
+
+/// What a cross build is compiled with.
+#[derive(Debug, Clone)]
+pub(crate) enum Compiler {
+    /// The machine's own, for which rustup has the target's standard library, into the workspace's target folder: what runs
+    /// while compiling (macros, build scripts) lies there already.
+    Own(PathBuf),
+    /// Debian's, where the machine's has no such library, into this folder: it is built first.
+    Debian(Toolchain, PathBuf),
+}
+
+impl Cross {
+    /// Cross builds for a target below `folder`, the workspace's target folder. Where rustup cannot add its standard
+    /// library, they are done with Debian's compiler, which is kept in `toolchain`.
+    ///
+    /// # Errors
+    /// Neither is to be had.
+    pub fn get(target: &'static Target, toolchain: &Path, folder: &Path, progress: &Progress) -> Result<Self> {
+        let compiler = if has_library(target.triple) || add_library(target.triple, progress) {
+            Compiler::Own(folder.to_owned())
+        } else {
+            Compiler::Debian(Toolchain::get(toolchain, progress)?, folder.join("cross"))
+        };
+        Ok(Self { target, compiler })
+    }
+}
+
+/// Whether the machine's compiler has this target's standard library.
+fn has_library(triple: &str) -> bool {
+    let root = run_captured(Command::new("rustc").args(["--print", "sysroot"]));
+    root.is_ok_and(|root| {
+        let root = PathBuf::from(String::from_utf8_lossy(&root).trim());
+        root.join("lib/rustlib").join(triple).join("lib").is_dir()
+    })
+}
+
+/// Adds it with rustup, where there is one and a network.
+fn add_library(triple: &str, progress: &Progress) -> bool {
+    if !on_path("rustup") {
+        return false;
+    }
+    progress.step(format_args!("missing: the standard library for {triple}; adding it with rustup target add"));
+    let added = progress.run_logged(Command::new("rustup").args(["target", "add", triple]));
+    if let Err(error) = &added {
+        progress.step(format_args!("{error}; Debian's compiler builds one"));
+    }
+    added.is_ok() && has_library(triple)
+}
+
+/// The Cargo that runs us, or the one on the PATH.
+pub fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 #[cfg(test)]

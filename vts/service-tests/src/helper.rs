@@ -41,7 +41,7 @@ pub fn main_if_helper() -> Option<ExitCode> {
         "press" => use_memory(),
         "mutant" => {
             let socket = PathBuf::from(std::env::var(SOCKET).unwrap());
-            crate::mutant::serve(&std::env::var(HARM).unwrap(), &transport(), &socket)
+            crate::harm::serve(&std::env::var(HARM).unwrap(), &transport(), &socket)
         }
         "fault" => {
             let error = fault::exec_with_fault();

@@ -34,6 +34,7 @@ pub mod dmabufs;
 pub mod dump;
 pub mod faults;
 pub mod good;
+pub mod harm;
 pub mod helper;
 pub mod mutant;
 pub mod own_binder;
@@ -94,4 +95,30 @@ pub fn wait_for<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Optio
         sleep(Duration::from_millis(5));
     }
     None
+}
+
+/// Makes tests out of functions `fn() -> Verdict`, named as `group::function`.
+#[macro_export]
+macro_rules! tests {
+    ($group:literal: $($function:ident),* $(,)?) => {
+        vec![$($crate::suite::Test::new(concat!($group, "::", stringify!($function)), $function)),*]
+    };
+}
+
+/// Makes tests out of functions `fn(&Subject)`, each run twice: against a service of its own behind a socket, and against
+/// the guest's service behind binder.
+#[macro_export]
+macro_rules! tests_of_both {
+    ($group:literal: $($function:ident),* $(,)?) => {
+        vec![$(
+            $crate::suite::Test::new(concat!($group, "::socket::", stringify!($function)), || {
+                $function(&$crate::service::Service::plain());
+                Ok(())
+            }),
+            $crate::suite::Test::new(concat!($group, "::binder::", stringify!($function)), || {
+                $function(&$crate::service::Subject::running()?);
+                Ok(())
+            }),
+        )*]
+    };
 }

@@ -41,29 +41,3 @@ pub fn main(tests: Vec<Test>) -> ExitCode {
     let may_skip = std::env::var_os("SERVICE_TESTS_NO_SKIP").is_none_or(|value| value != "1");
     run(&arguments, tests.into_iter().map(|test| test.into_trial(may_skip)).collect()).exit_code()
 }
-
-/// Makes tests out of functions `fn() -> Verdict`, named as `group::function`.
-#[macro_export]
-macro_rules! tests {
-    ($group:literal: $($function:ident),* $(,)?) => {
-        vec![$($crate::suite::Test::new(concat!($group, "::", stringify!($function)), $function)),*]
-    };
-}
-
-/// Makes tests out of functions `fn(&Subject)`, each run twice: against a service of its own behind a socket, and against
-/// the guest's service behind binder.
-#[macro_export]
-macro_rules! tests_of_both {
-    ($group:literal: $($function:ident),* $(,)?) => {
-        vec![$(
-            $crate::suite::Test::new(concat!($group, "::socket::", stringify!($function)), || {
-                $function(&$crate::service::Service::plain());
-                Ok(())
-            }),
-            $crate::suite::Test::new(concat!($group, "::binder::", stringify!($function)), || {
-                $function(&$crate::service::Subject::running()?);
-                Ok(())
-            }),
-        )*]
-    };
-}

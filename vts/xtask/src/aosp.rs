@@ -6,9 +6,9 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use vm_harness::binaries::cargo;
 use vm_harness::prerequisites::{ensure, Need, SELINUX};
 use vm_harness::progress::{run_captured, run_visible};
+use vm_harness::toolchain::cargo;
 
 use crate::context::Context;
 use crate::toolchain;

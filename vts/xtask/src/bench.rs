@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
 use vm_harness::arch::Arch;
-use vm_harness::binaries::{cargo, SHIPPED_PROFILE};
+use vm_harness::binaries::SHIPPED_PROFILE;
 use vm_harness::job::GuestCommand;
 use vm_harness::protocol::OUT_DIR;
+use vm_harness::toolchain::cargo;
 
 use crate::context::Context;
 use crate::guest_options::RunArgs;

@@ -6,7 +6,6 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{ensure, Context as _, Result};
 use clap::Args as ClapArgs;
-use vm_harness::binaries;
 use vm_harness::progress::run_visible;
 
 use crate::context::Context;
@@ -86,7 +85,7 @@ pub(crate) fn loom(args: &Args) -> Result<ExitCode> {
 /// Tries the models whose names contain this; how many there are.
 pub(crate) fn models(context: &Context, filter: &str) -> Result<usize> {
     context.progress.step(format_args!("the models of {} under loom", LOOM_PACKAGES.join(", ")));
-    let mut command = Command::new(binaries::cargo());
+    let mut command = Command::new(vm_harness::toolchain::cargo());
     command
         .current_dir(&context.workspace)
         .env("RUSTFLAGS", "--cfg loom")

@@ -10,8 +10,8 @@ use anyhow::{anyhow, Context as _, Result};
 use clap::Args as ClapArgs;
 use nix::sys::resource::{getrusage, UsageWho};
 use nix::sys::time::TimeValLike as _;
-use vm_harness::binaries::cargo;
 use vm_harness::progress::run_visible;
+use vm_harness::toolchain::cargo;
 
 use crate::context::Context;
 use crate::toolchain;

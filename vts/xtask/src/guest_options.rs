@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Result};
 use clap::{Args, ValueEnum};
-use vm_harness::arch::{Arch, Cross, ARM64};
+use vm_harness::arch::{Arch, ARM64};
 use vm_harness::archive;
 use vm_harness::binaries::{Built, GUEST_PROFILE};
 use vm_harness::full_kernel::{self, Build};
@@ -14,6 +14,7 @@ use vm_harness::machine::{Accel, Options};
 use vm_harness::prerequisites::{self, Need};
 use vm_harness::protocol::GuestFacts;
 use vm_harness::rootfs::Rootfs;
+use vm_harness::toolchain::Cross;
 
 use crate::aosp;
 use crate::context::Context;

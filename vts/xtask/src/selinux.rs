@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use anyhow::{ensure, Result};
 use clap::Args as ClapArgs;
-use vm_harness::binaries::{self, cargo};
+use vm_harness::binaries;
 use vm_harness::guest::Guest;
 use vm_harness::job::GuestCommand;
 use vm_harness::prerequisites::{self, SELINUX};
 use vm_harness::progress::run_captured;
 use vm_harness::rootfs::SERVICE_PATH;
+use vm_harness::toolchain::cargo;
 
 use crate::context::Context;
 use crate::demo::checks::Checks;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{ensure, Context as _, Result};
-use vm_harness::arch::Cross;
 use vm_harness::binaries::{self, Built};
 use vm_harness::rootfs::{Rootfs, MAPPER_PATH};
+use vm_harness::toolchain::Cross;
 
 use crate::context::Context;
 

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use vm_harness::binaries;
 use vm_harness::progress::{on_path, run_captured};
 
 use crate::context::Context;
@@ -69,7 +68,7 @@ pub(crate) fn plugin(context: &Context, name: &str, version: &str) -> anyhow::Re
     let build = root.join("build");
     // Unoptimised: it works for seconds and would build for minutes longer.
     context.progress.run_logged(
-        Command::new(binaries::cargo())
+        Command::new(vm_harness::toolchain::cargo())
             .args(["install", name, "--locked", "--debug", "--version", version, "--root"])
             .arg(&root)
             .arg("--target-dir")

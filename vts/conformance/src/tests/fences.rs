@@ -180,7 +180,7 @@ fn release_fence_signals(subject: &Subject) -> Verdict {
             number => {
                 // SAFETY: unlock gives its caller an fd of the caller's own (IMapper.h, unlock).
                 let fence = unsafe { OwnedFd::from_raw_fd(number) };
-                assert!(signals_within(&fence, Duration::from_secs(10)), "fd {}", fence.as_raw_fd());
+                assert!(signals_within(&fence, Duration::from_secs(60)), "fd {}", fence.as_raw_fd());
             }
         }
     }

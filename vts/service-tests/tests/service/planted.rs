@@ -3,7 +3,8 @@
 
 use crate::{bad_input, budgets, chaos, crowd, dumping, names, shortage};
 use fastrand::Rng;
-use service_tests::mutant::{unescaped, Harm, Mutant};
+use service_tests::harm::{unescaped, Harm};
+use service_tests::mutant::Mutant;
 use service_tests::place::root;
 use service_tests::policy::PolicyText;
 use service_tests::service::{Options, Service};

@@ -24,10 +24,11 @@ struct File {
     imports: BTreeMap<String, Module>,
 }
 
-/// The circles of the crate whose root is `folder`/lib.rs, each as its files.
-pub(super) fn circles(folder: &str, read: impl Fn(&str) -> Option<String>) -> Vec<Vec<String>> {
+/// The circles of the crate whose first file is `root`, each as its files.
+pub(super) fn circles(root: &str, read: impl Fn(&str) -> Option<String>) -> Vec<Vec<String>> {
     let mut files = Files::default();
-    let mut open = vec![(Module::new(), format!("{folder}/lib.rs"))];
+    let folder = root.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut open = vec![(Module::new(), root.to_owned())];
     while let Some((module, name)) = open.pop() {
         let Some(text) = read(&name) else { continue };
         let mut reader = Reader { here: module.clone(), ..Reader::default() };
@@ -335,7 +336,7 @@ mod tests {
     use super::*;
 
     fn found(files: &[(&str, &str)]) -> Vec<Vec<String>> {
-        circles("x/src", |name| {
+        circles("x/src/lib.rs", |name| {
             let name = name.strip_prefix("x/src/").unwrap();
             files.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned())
         })

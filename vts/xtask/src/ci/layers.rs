@@ -161,17 +161,8 @@ const DEVICE_DEPENDENCIES: &[&str] = &[
     "serde_json",
 ];
 
-/// Crates whose files name one another one way: those of the device, and the policy's on the host.
-const ONE_WAY: &[&str] = &[
-    "service/allocator/src",
-    "service/buffer/src",
-    "service/dmabuf/src",
-    "service/heaps/src",
-    "service/server/src",
-    "service/mapper/src",
-    "heaps-config/src",
-    "heaps-config/host/src",
-];
+/// Ends of the names of crates' first files, from which the others follow.
+const ROOTS: &[&str] = &["/src/lib.rs", "/src/main.rs"];
 
 /// Lines a file may have without a reason.
 const FILE_LINES: usize = 500;
@@ -217,8 +208,8 @@ pub(super) fn check(context: &Context) -> Result<Finding> {
         let why = "a sum that wraps becomes a buffer that is too small";
         problems.push(format!("Cargo.toml: [profile.release] has to say overflow-checks = true: {why}"));
     }
-    for folder in ONE_WAY {
-        let circles = cycles::circles(folder, |name| fs::read_to_string(context.workspace.join(name)).ok());
+    for root in files.split('\0').filter(|name| ROOTS.iter().any(|root| name.ends_with(root))) {
+        let circles = cycles::circles(root, |name| fs::read_to_string(context.workspace.join(name)).ok());
         problems.extend(circles.iter().map(|files| format!("{} name one another in a circle", files.join(", "))));
     }
     dependencies(&context.workspace, &mut problems)?;

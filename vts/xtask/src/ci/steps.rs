@@ -5,10 +5,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{ensure, Context as _, Result};
 use cargo_metadata::{MetadataCommand, Package};
-use vm_harness::binaries::cargo;
 use vm_harness::full_kernel::{self, Build};
 use vm_harness::progress::{run_captured, run_visible};
-use vm_harness::toolchain::{OLDEST_RUSTC, RUST_VERSION};
+use vm_harness::toolchain::{cargo, OLDEST_RUSTC, RUST_VERSION};
 
 use super::layers;
 use crate::aosp;

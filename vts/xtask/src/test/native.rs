@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
-use vm_harness::binaries::{build_tests, cargo, TestProgram};
+use vm_harness::binaries::{build_tests, TestProgram};
 use vm_harness::protocol::Status;
+use vm_harness::toolchain::cargo;
 
 use super::guest::SAMPLE;
 use super::program::Program;

@@ -7,12 +7,13 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use vm_harness::arch::{Cross, I686};
+use vm_harness::arch::I686;
 use vm_harness::binaries::{self, TestProgram};
 use vm_harness::guest::Guest;
 use vm_harness::job::GuestCommand;
 use vm_harness::prerequisites::{ensure, Need};
 use vm_harness::rootfs::{MAPPER_32_PATH, MAPPER_PATH};
+use vm_harness::toolchain::Cross;
 
 use super::guest::{end, run_program, LIMIT};
 use crate::aosp;
