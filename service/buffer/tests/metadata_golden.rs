@@ -292,6 +292,7 @@ fn types_that_never_change_refused() {
             1..=6 | 9 => SetError::Constant(kind),
             _ => SetError::Fixed(kind),
         };
+        assert!(expected.to_string().contains(kind.name()), "{expected}");
         assert_eq!(set(kind, &info, SharedPage::new(&page), 1, &bytes), Err(expected));
     }
 }

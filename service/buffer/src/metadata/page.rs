@@ -236,3 +236,58 @@ fn signed(word: u32) -> i32 {
 fn unsigned(value: i32) -> u32 {
     u32::from_ne_bytes(value.to_ne_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: u32 = 7;
+
+    fn words(count: usize) -> Vec<AtomicU32> {
+        (0..count).map(|_| AtomicU32::new(0)).collect()
+    }
+
+    #[test]
+    fn begin_with_sets_the_dataspace_of_a_page_that_has_room_for_it() {
+        let words = words(PAGE_WORDS);
+        let dataspace = Dataspace::from_name("SRGB").unwrap();
+        assert!(SharedPage::new(&words).begin_with(dataspace));
+        assert_eq!(SharedPage::new(&words).dataspace(), dataspace.to_wire());
+        assert!(!SharedPage::new(&[]).begin_with(dataspace));
+    }
+
+    /// What another process writes past the library.
+    #[test]
+    fn floats_that_are_too_few_or_not_finite_are_unset() {
+        let one = 1.0_f32.to_bits();
+        for bad in [vec![one; SMPTE2086_WORDS - 1], [vec![one; SMPTE2086_WORDS - 1], vec![f32::NAN.to_bits()]].concat()]
+        {
+            let words = words(PAGE_WORDS);
+            assert!(SMPTE2086.write(&words, TOKEN, &bad));
+            assert_eq!(SharedPage::new(&words).smpte2086(), None);
+        }
+    }
+
+    #[test]
+    fn crops_are_of_all_planes_and_inside_them_or_unset() {
+        let words = words(PAGE_WORDS);
+        let page = SharedPage::new(&words);
+        let planes = [[0, 0, 64, 64], [0, 0, 32, 32], [0, 0, 32, 32], [0, 0, 64, 64]];
+        let crops = [[1, 2, 60, 61], [1, 2, 30, 31], [3, 4, 5, 6], [7, 8, 9, 10]];
+        assert!(page.set_crop(TOKEN, &crops));
+        assert_eq!(page.crop(&planes), Some(crops));
+        assert_eq!(page.crop(&planes[..3]), None, "of another number of planes");
+        assert_eq!(page.crop(&[planes[0], planes[1], planes[2], [0, 0, 9, 9]]), None, "beyond the last");
+    }
+
+    #[test]
+    fn set_blob_refuses_what_the_cell_has_no_room_for() {
+        let words = words(PAGE_WORDS);
+        let page = SharedPage::new(&words);
+        let mut room = [0; MAX_BLOB_BYTES];
+        assert!(!page.set_blob(Hdr10::Smpte2094_40, TOKEN, Some(&[1; MAX_BLOB_BYTES + 1])));
+        assert_eq!(page.blob(Hdr10::Smpte2094_40, &mut room), None);
+        assert!(page.set_blob(Hdr10::Smpte2094_40, TOKEN, Some(&[1; MAX_BLOB_BYTES])));
+        assert_eq!(page.blob(Hdr10::Smpte2094_40, &mut room), Some(MAX_BLOB_BYTES));
+    }
+}
