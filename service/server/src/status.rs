@@ -1,4 +1,5 @@
-//! From a refusal to what the client sees: the only place that knows `AllocationError`.
+//! From a refusal to what the client sees: the service's only place that knows `AllocationError`. What `heapctl explain` says of
+//! it is held against the service's answers by `agreement::*` of vts/service-tests.
 //!
 //! Source: AOSP `hardware/interfaces/graphics/allocator/aidl/.../AllocationError.aidl`. A refused usage or option must
 //! not be BAD_DESCRIPTOR: that is code 0, and VTS asks for a service-specific code other than 0.
