@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use gralloc_buffer::handle::BufferInfo;
-use gralloc_buffer::layout::{Plane, Planes};
+use gralloc_buffer::layout::{Compression, Plane, Planes, TypeName};
 use gralloc_buffer::metadata::{
     encode_constant, encode_shared, explain, set, SetError, SharedPage, StandardMetadata, Writer, MAX_BLOB_BYTES,
     MAX_ENCODED_BYTES, PAGE_WORDS,
@@ -113,6 +113,17 @@ fn numbers_and_texts_as_the_contract_writes_them() {
     let protected = BufferInfo { protected: true, ..rgba() };
     assert_eq!(get(StandardMetadata::ProtectedContent, &protected, &page()), with_header(11, &[&long(1)]));
     assert_eq!(get(StandardMetadata::PixelFormatFourcc, &yv12(), &page()), with_header(7, &[b"YV12"]));
+}
+
+#[test]
+fn compression_is_the_vendor_s_own_type_where_it_has_a_name() {
+    let of = |name: &str| {
+        let name = TypeName::from_text(name).unwrap();
+        let compression = Some(Compression { name, value: 20_001, ..Compression::default() });
+        get(StandardMetadata::Compression, &BufferInfo { compression, ..rgba() }, &page())
+    };
+    assert_eq!(of("QTI"), with_header(12, &[&long(3), b"QTI", &long(20_001)]));
+    assert_eq!(of(""), get(StandardMetadata::Compression, &rgba(), &page()), "tiled: as large as linear");
 }
 
 #[test]
