@@ -283,7 +283,7 @@ mod tests {
         }
     }
 
-    /// Else every request would go through the list of every rule: the same answers, a hundred times as slow.
+    /// Else every request would go through the list of every rule, for the same answers.
     #[test]
     fn single_bits_and_fields_are_all_in_the_masks() {
         let field = Term::Equals { mask: Usage(0b11000), value: Usage(0b01000) };

@@ -394,6 +394,11 @@ impl Policy {
         self.heap(id).map_or("?", |heap| heap.name.as_str())
     }
 
+    /// True when what this heap gives is missing from MemAvailable.
+    pub fn is_system_memory(&self, id: HeapId) -> bool {
+        self.heap(id).map_or(true, |heap| heap.system_memory)
+    }
+
     /// All heaps with their ids.
     pub fn heap_ids(&self) -> impl Iterator<Item = (HeapId, &Heap)> {
         (0u8..).map(HeapId).zip(&self.heaps)

@@ -39,6 +39,9 @@ pub struct Resources<'a, 's, H, G> {
     /// Books in the ledger all releases that have happened: asked once, before a budget refuses or passes on to another
     /// heap. What was let go a moment ago is free.
     pub settle: &'s dyn Fn(),
+    /// Gives back what is kept ready of the machine's memory; true when there was some. Asked once, before a want of that memory
+    /// refuses or passes on to another heap.
+    pub make_room: &'s dyn Fn() -> bool,
     /// Milliseconds of any monotonic clock.
     pub now_ms: u64,
 }
@@ -64,11 +67,11 @@ pub fn allocate<'l, H: HeapBackend, G: MemoryGauge>(
         return Err(Unsupported::BeyondHeapBudgets { count }.into());
     }
     machine_holds(plan, count, resources.ledger, resources.gauge)?;
-    let mut settled = false;
-    let mut reservation = settling(&mut settled, resources, || reserve(plan, sizes, client, resources))?;
+    let mut tried = Tried::default();
+    let mut reservation = reserve(plan, sizes, client, &mut tried, resources)?;
     let mut buffers = Vec::new();
     for _ in 0..count {
-        let (heap, buffer) = from_first_heap(plan, name, &mut reservation, &mut settled, resources)?;
+        let (heap, buffer) = from_first_heap(plan, name, &mut reservation, &mut tried, resources)?;
         let metadata_heap = resources.policy.metadata_heap;
         let metadata = resources
             .heaps
@@ -99,13 +102,14 @@ fn reserve<'l, H: HeapBackend, G: MemoryGauge>(
     plan: &Plan<'_>,
     sizes: Sizes,
     client: Client,
+    tried: &mut Tried,
     resources: &Resources<'l, '_, H, G>,
 ) -> Result<Reservation<'l>, Refusal> {
     let &Resources { policy, ledger, gauge, now_ms, .. } = resources;
-    let admit = |heap| ledger.reserve(client, sizes, heap, now_ms, gauge);
-    let has_its_own = |heap: &HeapId| policy.heap(*heap).is_some_and(|heap| !heap.system_memory);
-    match admit(plan.candidates_in_order().next().ok_or(Internal::NoCandidate)?) {
-        Err(refusal) if refusal.is_memory() => match plan.candidates_in_order().find(has_its_own) {
+    let mut admit = |heap| trying(tried, resources, || ledger.reserve(client, sizes, heap, now_ms, gauge));
+    let mut heaps = plan.candidates_in_order();
+    match admit(heaps.next().ok_or(Internal::NoCandidate)?) {
+        Err(refusal) if refusal.is_memory() => match heaps.find(|heap| !policy.is_system_memory(*heap)) {
             Some(heap) => admit(heap),
             None => Err(refusal),
         },
@@ -118,27 +122,21 @@ fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
     plan: &Plan<'_>,
     name: &BufferName,
     reservation: &mut Reservation<'_>,
-    settled: &mut bool,
+    tried: &mut Tried,
     resources: &Resources<'_, '_, H, G>,
 ) -> Result<(HeapId, H::Buffer), Refusal> {
     let mut last = Refusal::from(Internal::NoCandidate);
-    // The machine's want of memory is what the caller can do something about: what is kept ready gives way to it.
-    let mut note = |refusal: Refusal| {
-        if !last.is_memory() {
-            last = refusal;
-        }
-    };
     for heap in plan.candidates_in_order() {
         let charge = || reservation.charge_heap(heap, plan.bytes, resources.now_ms, resources.gauge);
-        if let Err(refusal) = settling(settled, resources, charge) {
-            note(refusal);
+        if let Err(refusal) = trying(tried, resources, charge) {
+            last = refusal;
             continue;
         }
         match resources.heaps.allocate(heap, plan.bytes, name) {
             Ok(buffer) => return Ok((heap, buffer)),
             Err(failure) => {
                 reservation.uncharge_heap();
-                note(refused(resources.policy, heap, plan.bytes, failure));
+                last = refused(resources.policy, heap, plan.bytes, failure);
                 if !failure.try_next() {
                     break;
                 }
@@ -148,19 +146,34 @@ fn from_first_heap<H: HeapBackend, G: MemoryGauge>(
     Err(last)
 }
 
-/// Tries, and once a request tries again after a budget's refusal, when all releases that have happened are booked.
-fn settling<T, H, G>(
-    settled: &mut bool,
+/// What was done for a request that would have been refused: each once.
+#[derive(Default)]
+struct Tried {
+    settled: bool,
+    made_room: bool,
+}
+
+/// Tries again after a budget's refusal, when all releases that have happened are booked, and after a want of the machine's
+/// memory, when what was ready of it has been given back.
+fn trying<T, H, G>(
+    tried: &mut Tried,
     resources: &Resources<'_, '_, H, G>,
     mut attempt: impl FnMut() -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
-    match attempt() {
-        Err(refusal) if refusal.is_budget() && !*settled => {
-            *settled = true;
-            (resources.settle)();
-            attempt()
+    loop {
+        match attempt() {
+            Err(refusal) if refusal.is_budget() && !tried.settled => {
+                tried.settled = true;
+                (resources.settle)();
+            }
+            Err(refusal) if refusal.is_memory() && !tried.made_room => {
+                tried.made_room = true;
+                if !(resources.make_room)() {
+                    return Err(refusal);
+                }
+            }
+            result => return result,
         }
-        result => result,
     }
 }
 

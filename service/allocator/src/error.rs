@@ -112,7 +112,7 @@ pub enum Unsupported {
     },
     /// More bytes of system memory than this machine has, less the policy's reserve: so many are never available.
     BeyondMachine {
-        /// Bytes requested in all.
+        /// Bytes requested, less what heaps with memory of their own have room for.
         bytes: u64,
         /// The machine's memory less the reserve.
         limit: u64,

@@ -77,8 +77,8 @@ impl Ledger {
     /// metadata is charged to its heap at once; the pixels' heaps by [`Reservation::charge_heap`], when it is known which one
     /// gives the memory.
     ///
-    /// The machine's memory is asked for what will be part of it: the metadata, and the pixels as far as `first_heap`, which
-    /// is asked first, takes them from there. `now_ms` is any monotonic clock in milliseconds; `gauge` is read only when the
+    /// The machine's memory is asked for what will be part of it: the metadata, and the pixels where `assumed`, the heap that is
+    /// taken to give them all, takes them from there. `now_ms` is any monotonic clock in milliseconds; `gauge` is read only when the
     /// last figure is old or the request comes near it.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl Ledger {
         &self,
         client: Client,
         sizes: Sizes,
-        first_heap: HeapId,
+        assumed: HeapId,
         now_ms: u64,
         gauge: &impl MemoryGauge,
     ) -> Result<Reservation<'_>, Refusal> {
@@ -110,7 +110,7 @@ impl Ledger {
         drop(state);
         let mut reservation =
             Reservation { ledger: self, client, sizes, bytes, metadata, heaps: Vec::new(), in_flight: 0, unused: 0 };
-        let pixels = self.of_system_memory(first_heap, pixels);
+        let pixels = self.of_system_memory(assumed, pixels);
         // Refused, the reservation is dropped, and gives back what it took.
         let bytes = pixels.saturating_add(self.of_system_memory(metadata_heap, metadata));
         reservation.admit_memory(bytes, now_ms, gauge)?;
@@ -143,7 +143,7 @@ impl Ledger {
             return false;
         }
         let reserve = self.policy.limits.reserve_bytes.saturating_mul(2);
-        let admitted = !self.is_system_memory(heap) || self.memory.admit(bytes, reserve, now_ms, gauge).is_ok();
+        let admitted = !self.policy.is_system_memory(heap) || self.memory.admit(bytes, reserve, now_ms, gauge).is_ok();
         if !admitted {
             self.lock().unpool(heap, bytes);
         }
@@ -153,7 +153,7 @@ impl Ledger {
     /// The kernel gave the memory that [`Ledger::pool`] admitted, or did not.
     pub fn pool_asked(&self, heap: HeapId, bytes: u64, given: bool) {
         let bytes = self.pages(bytes).unwrap_or(0);
-        match (self.is_system_memory(heap), given) {
+        match (self.policy.is_system_memory(heap), given) {
             (true, true) => self.memory.granted(bytes),
             (true, false) => self.memory.given_back(bytes),
             (false, _) => {}
@@ -213,7 +213,8 @@ impl Ledger {
         else {
             return Ok(());
         };
-        let of_their_own = self.room_when_empty(heaps.filter(|heap| !self.is_system_memory(*heap)), each, metadata);
+        let of_their_own =
+            self.room_when_empty(heaps.filter(|heap| !self.policy.is_system_memory(*heap)), each, metadata);
         let pixels = u64::from(sizes.count).saturating_sub(of_their_own).saturating_mul(each);
         let bytes = pixels.saturating_add(self.of_system_memory(self.policy.metadata_heap, metadata));
         let limit = total.saturating_sub(self.policy.limits.reserve_bytes);
@@ -223,7 +224,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// How many buffers of so many bytes the budgets of these heaps hold, with nothing else in them than so much metadata in its heap.
+    /// How many buffers of so many bytes the budgets of these heaps hold, with nothing else in them than so much metadata in its
+    /// heap.
     fn room_when_empty(&self, heaps: impl Iterator<Item = HeapId>, each: u64, metadata: u64) -> u64 {
         let room = |heap: HeapId| {
             let Some(budget) = self.heap_budget(heap) else { return u64::MAX };
@@ -235,7 +237,7 @@ impl Ledger {
 
     /// These bytes, when what the heap gives is part of MemAvailable.
     fn of_system_memory(&self, heap: HeapId, bytes: u64) -> u64 {
-        if self.is_system_memory(heap) {
+        if self.policy.is_system_memory(heap) {
             bytes
         } else {
             0
@@ -284,11 +286,6 @@ impl Ledger {
             Some(page)
         });
         pages.flatten().take_while(move |(ticket, _)| Some(*ticket) <= last).map(|(_, entry)| entry)
-    }
-
-    /// True when what this heap gives is missing from MemAvailable.
-    fn is_system_memory(&self, heap: HeapId) -> bool {
-        self.policy.heap(heap).map_or(true, |heap| heap.system_memory)
     }
 
     fn heap_budget(&self, heap: HeapId) -> Option<u64> {
@@ -345,8 +342,8 @@ pub struct About {
     /// Milliseconds of the service's clock.
     pub born_ms: u64,
     /// How often [`Ledger::release`] will be called for each of them before it counts as released: once for each fd whose
-    /// memory can live on without the other's. With 0 they only grow the totals: bytes whose release nobody sees cannot be held against a
-    /// budget.
+    /// memory can live on without the other's. With 0 they only grow the totals: bytes whose release nobody sees cannot be
+    /// held against a budget.
     pub watched_fds: u8,
 }
 
@@ -370,7 +367,7 @@ pub struct Reservation<'l> {
 
 impl Reservation<'_> {
     /// Charges one buffer's bytes to the heap that is about to be asked. The machine's memory is asked as well where the
-    /// heap takes it from there and it was not asked before: a heap of its own had no room, and this one is the next.
+    /// heap takes it from there and [`Ledger::reserve`] did not ask for it.
     ///
     /// # Errors
     /// `HeapBudget` when the heap's budget does not hold it; `Memory`. Nothing is charged then.
@@ -384,7 +381,7 @@ impl Reservation<'_> {
         let bytes = self.ledger.pages(bytes).unwrap_or(u64::MAX);
         let charged = self.ledger.lock().charge_heap(heap, bytes, self.ledger.heap_budget(heap));
         charged.map_err(|held| self.ledger.heap_full(heap, bytes, held))?;
-        if self.ledger.is_system_memory(heap) {
+        if self.ledger.policy.is_system_memory(heap) {
             if self.unused < bytes {
                 if let Err(shortage) = self.admit_memory(bytes, now_ms, gauge) {
                     self.ledger.lock().uncharge_heap(heap, bytes);
@@ -402,7 +399,7 @@ impl Reservation<'_> {
     pub fn uncharge_heap(&mut self) {
         let Some((heap, bytes)) = self.heaps.pop() else { return };
         self.ledger.lock().uncharge_heap(heap, bytes);
-        if self.ledger.is_system_memory(heap) {
+        if self.ledger.policy.is_system_memory(heap) {
             self.unused = self.unused.saturating_add(bytes);
         }
     }

@@ -19,7 +19,8 @@ pub trait HeapBackend {
     /// What the kernel said.
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<Self::Buffer, HeapFailure>;
 
-    /// The same with `around` about the kernel's call alone: what is done in it holds no lock that another request waits for.
+    /// The same with `around` about the kernel's call alone, in which no lock of this process is taken. As it stands here it is for
+    /// backends that have none.
     ///
     /// # Errors
     /// As [`HeapBackend::allocate`].

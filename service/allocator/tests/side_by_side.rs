@@ -57,8 +57,8 @@ impl MemoryGauge for Slow {
 fn serve(slow: &Slow, ledger: &Ledger, uid: u32) {
     let policy = common::policy();
     let plan = common::planned(&common::vts(PixelFormat::Rgba8888), &policy).unwrap();
-    let resources =
-        Resources { policy: &policy, ledger, heaps: slow, gauge: slow, settle: &|| slow.wait("settle"), now_ms: 0 };
+    let (settle, make_room) = (&|| slow.wait("settle"), &|| false);
+    let resources = Resources { policy: &policy, ledger, heaps: slow, gauge: slow, settle, make_room, now_ms: 0 };
     let (name, client) = (BufferName::from_text("side by side"), Client { uid, pid: 1 });
     let Batch { reservation, .. } = allocate(&plan, 2, &name, client, &resources).unwrap();
     let about = About { name, usage: Usage::NONE, born_ms: 0, watched_fds: 1, ..About::default() };

@@ -102,8 +102,10 @@ impl HeapBackend for Backend {
         name: &BufferName,
         around: impl FnOnce(&dyn Fn() -> Result<OwnedFd, HeapFailure>) -> Result<OwnedFd, HeapFailure>,
     ) -> Result<OwnedFd, HeapFailure> {
-        let heap = self.open_heap(heap);
-        around(&|| self.allocate_from(&heap, bytes, name))
+        match self {
+            Backend::Kernel(heaps) => heaps.allocate_around(heap, bytes, name, around),
+            Backend::StandIn(stand_in) => stand_in.allocate_around(heap, bytes, name, around),
+        }
     }
 
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {

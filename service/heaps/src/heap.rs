@@ -249,6 +249,17 @@ impl HeapBackend for KernelHeaps {
         self.allocate_from(&self.open_heap(heap), bytes, name)
     }
 
+    fn allocate_around(
+        &self,
+        heap: HeapId,
+        bytes: u64,
+        name: &BufferName,
+        around: impl FnOnce(&dyn Fn() -> Result<OwnedFd, HeapFailure>) -> Result<OwnedFd, HeapFailure>,
+    ) -> Result<OwnedFd, HeapFailure> {
+        let heap = self.open_heap(heap);
+        around(&|| self.allocate_from(&heap, bytes, name))
+    }
+
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
         if let Err(error) = dmabuf::set_name(buffer.as_fd(), &DebugName::new(name.bytes())) {
             // Linux before 5.6 has no such ioctl; the buffer is good.

@@ -1,8 +1,8 @@
 //! What `dumpsys` and `heapctl dump` print: heaps, rules hit, buffers, refusals by cause; for people, and as JSON.
 //!
 //! Its memory and its writes are bounded by what it prints, not by how many buffers there are: [`Buffers`] are read and
-//! written a few at a time, through one buffer of `BUFFER_BYTES`. Processes alone are summed first, some 100 bytes for each that holds
-//! a buffer.
+//! written a few at a time, through one buffer of `BUFFER_BYTES`. Processes alone are summed first, some 100 bytes for
+//! each that holds a buffer.
 
 mod buffers;
 mod collect;

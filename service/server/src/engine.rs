@@ -23,6 +23,7 @@ use gralloc_heaps::{content, trace, Backend, MemInfo};
 use heaps_config::policy::{HeapId, PoolBounds};
 use heaps_config::Policy;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::AtomicUsize;
 use std::sync::Arc;
 
 /// One buffer, ready to travel.
@@ -63,6 +64,8 @@ pub struct Engine {
     stats: Stats,
     ids: BufferIds,
     clock: Clock,
+    /// That are with the heaps now.
+    requests: AtomicUsize,
     pressure_events: bool,
 }
 
@@ -96,6 +99,7 @@ impl Engine {
             gauge,
             ledger,
             clock,
+            requests: AtomicUsize::new(0),
             pressure_events,
         }
     }
@@ -203,7 +207,7 @@ impl Engine {
         self.releases.admit(self.policy.limits.without_release_watch)?;
         let buffers = u64::try_from(count).unwrap_or(0);
         let bytes = plan.bytes.saturating_add(plan.metadata_bytes).saturating_mul(buffers);
-        let calls = HeapCalls::begin(&self.pool, self.clock, bytes);
+        let calls = HeapCalls::begin(&self.pool, &self.requests, self.clock, bytes);
         let Batch { buffers, reservation } =
             self.allocate_planned(&plan, descriptor, count, client, millis(planned), &calls)?;
         let given = self.clock.now();
@@ -281,7 +285,7 @@ impl Engine {
         self.stats.count_served(request);
     }
 
-    /// Allocates; a refusal for lack of memory is decided once more after what is ready was given back.
+    /// Allocates what was planned.
     fn allocate_planned<'e>(
         &'e self,
         plan: &Plan<'_>,
@@ -298,13 +302,10 @@ impl Engine {
             gauge: &self.gauge,
             // In time or not: what is booked by then decides.
             settle: &|| calls.wait_for_releases(|| self.releases.settle(Asker::Client(client.uid))),
+            make_room: &|| self.pool.make_room_in_system_memory(),
             now_ms,
         };
-        let allocate = || allocate(plan, count, &descriptor.name, client, &resources);
-        match allocate() {
-            Err(refusal) if refusal.is_memory() && self.pool.make_room_in_system_memory() => allocate(),
-            result => result,
-        }
+        allocate(plan, count, &descriptor.name, client, &resources)
     }
 
     fn handles(

@@ -1,4 +1,5 @@
-//! What a request asks of the heaps: how long they took, how often the pool had it ready, marked in the kernel's trace.
+//! What a request asks of the heaps: in which scheduling class, how long they took, how often the pool had it ready, marked in
+//! the kernel's trace.
 
 use crate::clock::{millis, Clock};
 use crate::pool::{Class, PooledHeaps};
@@ -8,10 +9,11 @@ use gralloc_heaps::trace::{self, Slice};
 use heaps_config::policy::{HeapId, HeapSet};
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// From so many bytes on the kernel zeroes for 0.1 to 1 ms or longer: worth four system calls a buffer to change class.
+/// From so many bytes of a request on the kernel zeroes for 0.1 to 1 ms or longer: worth four system calls a buffer to change
+/// class.
 const LONG_BYTES: u64 = 1 << 20;
 
 /// One request's. At its end it has made again what it took of what was ready.
@@ -24,19 +26,24 @@ pub(crate) struct HeapCalls<'p, H> {
     asked_at: Cell<Option<Duration>>,
     release_wait: Cell<Duration>,
     pool_hits: Cell<u32>,
-    class: Class,
+    /// Of all its buffers.
+    bytes: u64,
+    /// Requests that are with the heaps now.
+    requests: &'p AtomicUsize,
 }
 
 impl<H: HeapBackend<Buffer = OwnedFd>> HeapCalls<'_, H> {
-    /// Admission begins, of a request for so many bytes in all. A long one that begins while others are being served leaves the
-    /// real-time class for its ioctls: in it, this thread would keep a processor from theirs until all is zeroed. For them
-    /// alone: a real-time thread may wait for the locks that are taken around them.
-    pub(crate) fn begin(pool: &PooledHeaps<H>, clock: Clock, bytes: u64) -> HeapCalls<'_, H> {
-        let others = pool.requests.fetch_add(1, Ordering::Relaxed);
-        let class = if others == 0 || bytes < LONG_BYTES { Class::Own } else { Class::Normal };
+    /// Admission begins, of a request for so many bytes in all.
+    pub(crate) fn begin<'p>(
+        pool: &'p PooledHeaps<H>,
+        requests: &'p AtomicUsize,
+        clock: Clock,
+        bytes: u64,
+    ) -> HeapCalls<'p, H> {
+        requests.fetch_add(1, Ordering::Relaxed);
         let admission = Cell::new(Some(trace::slice("admission")));
         let (asked_at, release_wait, pool_hits) = (Cell::default(), Cell::default(), Cell::default());
-        HeapCalls { pool, clock, admission, asked_at, release_wait, pool_hits, class }
+        HeapCalls { pool, clock, admission, asked_at, release_wait, pool_hits, bytes, requests }
     }
 
     /// Waits until releases are booked.
@@ -65,6 +72,17 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapCalls<'_, H> {
         self.pool_hits.get()
     }
 
+    /// In which class the kernel zeroes. A long request leaves the real-time class for its ioctls while others are being served:
+    /// in it, this thread would keep a processor from theirs until all is zeroed. For them alone: a real-time thread may wait
+    /// for the locks that are taken around them.
+    fn class(&self) -> Class {
+        if self.requests.load(Ordering::Relaxed) > 1 && self.bytes >= LONG_BYTES {
+            Class::Normal
+        } else {
+            Class::Own
+        }
+    }
+
     /// Asks a heap, which is told the time. A read of the clock is a system call where the processor's counter is of no use.
     fn ask<T>(&self, ask: impl FnOnce(u64) -> T) -> T {
         drop(self.admission.take());
@@ -78,7 +96,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapCalls<'_, H> {
 impl<H> Drop for HeapCalls<'_, H> {
     /// Also of a request that was refused after it took something. One that was refused before asks nobody to wake.
     fn drop(&mut self) {
-        self.pool.requests.fetch_sub(1, Ordering::Relaxed);
+        self.requests.fetch_sub(1, Ordering::Relaxed);
         if self.asked_at.get().is_some() {
             self.pool.refill_soon();
         }
@@ -93,14 +111,14 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for HeapCalls<'_, H> {
     }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        let (buffer, ready) = self.ask(|now_ms| self.pool.obtain(heap, bytes, name, now_ms, self.class))?;
+        let (buffer, ready) = self.ask(|now_ms| self.pool.obtain(heap, bytes, name, now_ms, self.class()))?;
         self.pool_hits.set(self.pool_hits.get().saturating_add(u32::from(ready)));
         Ok(buffer)
     }
 
     fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         let _slice = trace::slice("ioctl");
-        self.pool.allocate_metadata(heap, bytes, name)
+        self.pool.obtain_metadata(heap, bytes, name, self.class())
     }
 
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {

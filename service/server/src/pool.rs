@@ -25,7 +25,6 @@ use gralloc_heaps::wakeup::Wakeup;
 use heaps_config::policy::{Bound, HeapId, HeapSet, Policy, PoolBounds};
 use log::warn;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,8 +42,6 @@ pub struct PooledHeaps<H> {
     wakeup: Arc<Wakeup>,
     clock: Clock,
     page_bytes: u64,
-    /// Requests that are being served, counted by [`crate::heap_calls`].
-    pub(crate) requests: AtomicUsize,
 }
 
 /// The scheduling class of a thread while the kernel zeroes for it.
@@ -84,7 +81,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> PooledHeaps<H> {
     ) -> PooledHeaps<H> {
         let pixels = bounds.clone().map(|bounds| pool::Pool::new(bounds, ledger, clock.now_ms()));
         let metadata_name = BufferName::from_text("gralloc-metadata");
-        let (heaps, requests) = (Arc::new(heaps), AtomicUsize::default());
+        let heaps = Arc::new(heaps);
         PooledHeaps {
             heaps,
             policy,
@@ -95,7 +92,6 @@ impl<H: HeapBackend<Buffer = OwnedFd>> PooledHeaps<H> {
             wakeup,
             clock,
             page_bytes,
-            requests,
         }
     }
 
@@ -155,12 +151,12 @@ impl<H: HeapBackend<Buffer = OwnedFd>> PooledHeaps<H> {
 
     /// Memory runs short: gives back what is ready in system memory, and makes no more for a while. True when there was some.
     pub fn relieve(&self) -> bool {
-        self.give_back(Cause::Pressure, |heap| self.is_system_memory(heap))
+        self.give_back(Cause::Pressure, |heap| self.policy.is_system_memory(heap))
     }
 
     /// Admission found too little of `MemAvailable`: gives back what is ready in system memory. True when there was some.
     pub fn make_room_in_system_memory(&self) -> bool {
-        self.give_back(Cause::Room, |heap| self.is_system_memory(heap))
+        self.give_back(Cause::Room, |heap| self.policy.is_system_memory(heap))
     }
 
     /// Counters of the pixels, and what is there; `None` without `[pool]`.
@@ -189,6 +185,26 @@ impl<H: HeapBackend<Buffer = OwnedFd>> PooledHeaps<H> {
             marks::pool_bytes(pixels);
         }
         self.ask(heap, bytes, name, class).map(|buffer| (buffer, false))
+    }
+
+    /// A buffer's shared metadata, from what is ready where it is of one page. A heap is asked in this class.
+    ///
+    /// # Errors
+    /// As [`HeapBackend::allocate`].
+    pub fn obtain_metadata(
+        &self,
+        heap: HeapId,
+        bytes: u64,
+        name: &BufferName,
+        class: Class,
+    ) -> Result<OwnedFd, HeapFailure> {
+        if heap == self.policy.metadata_heap && bytes == self.policy.metadata_bytes() {
+            let ready = self.metadata().ready.pop();
+            if let Some(buffer) = ready {
+                return Ok(buffer);
+            }
+        }
+        self.ask(heap, bytes, name, class)
     }
 
     /// Marks what is ready in the kernel's trace.
@@ -244,10 +260,6 @@ impl<H: HeapBackend<Buffer = OwnedFd>> PooledHeaps<H> {
         drained || some
     }
 
-    fn is_system_memory(&self, heap: HeapId) -> bool {
-        self.policy.heap(heap).is_some_and(|heap| heap.system_memory)
-    }
-
     /// Requests that differ within a page are alike for a heap.
     fn key(&self, heap: HeapId, bytes: u64) -> Option<PoolKey> {
         Some(PoolKey { heap, bytes: bytes.checked_next_multiple_of(self.page_bytes)? })
@@ -296,13 +308,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for PooledHeaps<H> {
     }
 
     fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        if heap == self.policy.metadata_heap && bytes == self.policy.metadata_bytes() {
-            let ready = self.metadata().ready.pop();
-            if let Some(buffer) = ready {
-                return Ok(buffer);
-            }
-        }
-        self.ask(heap, bytes, name, Class::Own)
+        self.obtain_metadata(heap, bytes, name, Class::Own)
     }
 
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {

@@ -182,7 +182,7 @@ pub(crate) fn version(name: &str) -> Vec<u64> {
 }
 
 /// Full-flavour packages, newest first; a signed one before its unsigned twin, which holds the same code.
-pub(crate) fn candidates(mut names: Vec<String>) -> Vec<String> {
+fn candidates(mut names: Vec<String>) -> Vec<String> {
     names.retain(|name| {
         let Some(core) = name.strip_prefix(PREFIX) else { return false };
         let core = core.trim_end_matches("-unsigned");

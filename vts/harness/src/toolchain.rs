@@ -1,6 +1,6 @@
-//! What compiles: Cargo, cross builds, and a compiler with the standard library's sources, put together from Debian's archive in
-//! a folder of its own, for targets whose standard library the archive has not (Android's), or not always in the compiler's own version (i686). Nothing is
-//! installed; the folder is kept.
+//! What compiles: Cargo, cross builds, and a compiler with the standard library's sources, put together from Debian's
+//! archive in a folder of its own, for targets whose standard library the archive has not (Android's), or not always in the
+//! compiler's own version (i686). Nothing is installed; the folder is kept.
 
 use std::ffi::OsString;
 use std::fs::{self, File};

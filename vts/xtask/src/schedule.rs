@@ -189,7 +189,8 @@ fn child(context: &Context, step: &Step) -> Result<StepReport> {
     serde_json::from_slice(&text).with_context(|| report.display().to_string())
 }
 
-/// The step's side: lets guests go first, one of which is what a run waits for in the end. For this process and all that it starts.
+/// The step's side: a run usually ends waiting for a guest, so steps without one yield to it. For this process and all that it
+/// starts.
 pub(crate) fn give_way(uses: Uses) -> Result<()> {
     /// A third of the share that a guest has of a processor that both want.
     const NICE: i32 = 5;

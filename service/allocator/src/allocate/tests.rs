@@ -9,7 +9,7 @@ use gralloc_buffer::format::PixelFormat;
 use gralloc_buffer::layout::{Layout, Planes};
 use gralloc_buffer::usage::Usage;
 use heaps_config::policy::{Action, Condition, Heap, HeapSet, Limits, Rule};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -80,13 +80,27 @@ impl HeapBackend for Heaps {
 
 /// A machine's memory.
 struct Machine {
-    available: u64,
+    available: Cell<u64>,
     total: u64,
+    /// Of `available` is missing what is kept ready and gives way.
+    ready: Cell<u64>,
+}
+
+impl Machine {
+    fn new(available: u64, total: u64) -> Machine {
+        Machine { available: Cell::new(available), total, ready: Cell::new(0) }
+    }
+
+    fn make_room(&self) -> bool {
+        let ready = self.ready.take();
+        self.available.set(self.available.get() + ready);
+        ready > 0
+    }
 }
 
 impl MemoryGauge for Machine {
     fn available_bytes(&self) -> Option<u64> {
-        Some(self.available)
+        Some(self.available.get())
     }
 
     fn total_bytes(&self) -> Option<u64> {
@@ -94,10 +108,14 @@ impl MemoryGauge for Machine {
     }
 }
 
-const PLENTY: Machine = Machine { available: u64::MAX, total: u64::MAX };
 const ENOMEM: HeapFailure = HeapFailure { errno: 12, cause: "out of memory", kind: FailureKind::Memory };
 const EMFILE: HeapFailure = HeapFailure { errno: 24, cause: "out of file descriptors", kind: FailureKind::Descriptors };
 const APP: Client = Client { uid: 10_001, pid: 1 };
+
+/// Memory without end.
+fn plenty() -> Machine {
+    Machine::new(u64::MAX, u64::MAX)
+}
 
 type Outcome = Result<Vec<HeapId>, Refusal>;
 
@@ -108,7 +126,7 @@ fn run(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32) -> Outcome {
 
 /// The same with releases that happened and are not booked yet.
 fn run_settling(heaps: &Heaps, policy: &Policy, ledger: &Ledger, count: i32, settle: impl Fn(&Ledger)) -> Outcome {
-    run_on(heaps, policy, ledger, count, [HeapId(1), HeapId(0)], &PLENTY, settle)
+    run_on(heaps, policy, ledger, count, [HeapId(1), HeapId(0)], &plenty(), settle)
 }
 
 /// The same with the heaps in this order, on this machine.
@@ -143,7 +161,8 @@ fn run_on(
         bytes: 16_384,
         metadata_bytes: 4_096,
     };
-    let resources = Resources { policy, ledger, heaps, gauge, settle: &|| settle(ledger), now_ms: 0 };
+    let (settle, make_room) = (&|| settle(ledger), &|| gauge.make_room());
+    let resources = Resources { policy, ledger, heaps, gauge, settle, make_room, now_ms: 0 };
     let Batch { buffers, reservation } = allocate(&plan, count, &BufferName::from_text("test"), APP, &resources)?;
     let given = buffers.iter().map(|buffer| buffer.heap).collect();
     assert_eq!(heaps.live.borrow().len(), buffers.len() * 2, "a buffer and its metadata each");
@@ -261,8 +280,8 @@ fn full_first_heap() -> (Policy, Ledger, Ticket) {
     policy.heaps[1].budget_bytes = Some(16_384);
     let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
     let sizes = Sizes { bytes: 16_384, metadata_bytes: 4_096, count: 1 };
-    let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &PLENTY).unwrap();
-    reservation.charge_heap(HeapId(1), 16_384, 0, &PLENTY).unwrap();
+    let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &plenty()).unwrap();
+    reservation.charge_heap(HeapId(1), 16_384, 0, &plenty()).unwrap();
     let name = BufferName::from_text("old");
     let about = About { name, usage: Usage::NONE, born_ms: 0, watched_fds: 1, ..About::default() };
     let ticket = reservation.commit(&about, [7].into_iter())[0];
@@ -279,7 +298,7 @@ fn full_heap_whose_buffer_has_gone_gives_the_memory_itself() {
 #[test]
 fn full_heap_falls_back_after_one_scan_for_releases() {
     let (policy, ledger, ticket) = full_first_heap();
-    let scans = std::cell::Cell::new(0);
+    let scans = Cell::new(0);
     let scan = |_: &Ledger| scans.set(scans.get() + 1);
     assert_eq!(run_settling(&Heaps::default(), &policy, &ledger, 3, scan).unwrap(), vec![HeapId(0); 3]);
     assert_eq!(scans.get(), 1, "one scan a request, however many buffers");
@@ -294,8 +313,8 @@ fn client_budget_whose_buffers_have_gone_is_free() {
     policy.limits.client_bytes = Some(20_480);
     let ledger = Ledger::new(Arc::new(policy.clone()), 4096);
     let sizes = Sizes { bytes: 16_384, metadata_bytes: 4_096, count: 1 };
-    let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &PLENTY).unwrap();
-    reservation.charge_heap(HeapId(0), 16_384, 0, &PLENTY).unwrap();
+    let mut reservation = ledger.reserve(APP, sizes, HeapId(1), 0, &plenty()).unwrap();
+    reservation.charge_heap(HeapId(0), 16_384, 0, &plenty()).unwrap();
     let about = About {
         name: BufferName::from_text("old"),
         usage: Usage::NONE,
@@ -323,8 +342,7 @@ fn carve_out_gives_what_the_machine_before_it_lacks_now_or_for_good() {
     let (heaps, policy, ledger) = system_before_a_carve_out();
     let run = |count, bytes| {
         heaps.live.borrow_mut().clear();
-        let machine = Machine { available: bytes, total: bytes };
-        run_on(&heaps, &policy, &ledger, count, [HeapId(0), HeapId(1)], &machine, |_| ())
+        run_on(&heaps, &policy, &ledger, count, [HeapId(0), HeapId(1)], &Machine::new(bytes, bytes), |_| ())
     };
     assert_eq!(run(1, 4_096), Ok(vec![HeapId(1)]), "room for its metadata alone");
     assert_eq!(run(2, 2 * 4_096 + 16_384), Ok(vec![HeapId(0), HeapId(1)]), "and for one of two");
@@ -335,10 +353,24 @@ fn carve_out_gives_what_the_machine_before_it_lacks_now_or_for_good() {
 }
 
 #[test]
-fn machine_s_want_of_memory_is_told_before_a_full_carve_out_s_since_what_is_ready_gives_way_to_it() {
+fn what_is_ready_gives_way_before_a_carve_out_is_spent() {
     let (heaps, policy, ledger) = system_before_a_carve_out();
-    let machine = Machine { available: 3 * 4_096, total: u64::MAX };
-    let refused = run_on(&heaps, &policy, &ledger, 3, [HeapId(0), HeapId(1)], &machine, |_| ()).unwrap_err();
-    assert!(refused.is_memory(), "{refused}");
+    // Room for the metadata; for one buffer's pixels more when what is ready has been given back.
+    let machine = Machine::new(2 * 4_096, u64::MAX);
+    machine.ready.set(16_384);
+    let given = run_on(&heaps, &policy, &ledger, 2, [HeapId(0), HeapId(1)], &machine, |_| ());
+    assert_eq!(given, Ok(vec![HeapId(0), HeapId(1)]));
+    assert_clean(&heaps, &ledger);
+}
+
+#[test]
+fn last_heap_s_answer_is_told_after_the_machine_s_want_of_memory() {
+    let (heaps, policy, ledger) = system_before_a_carve_out();
+    let machine = Machine::new(3 * 4_096, u64::MAX);
+    let run = || run_on(&heaps, &policy, &ledger, 3, [HeapId(0), HeapId(1)], &machine, |_| ()).unwrap_err();
+    assert!(matches!(run(), Refusal::Shortage(Shortage::HeapBudget { .. })), "it has room for two");
+    heaps.calls.borrow_mut().clear();
+    heaps.fail.borrow_mut().push((0, EMFILE));
+    assert!(matches!(run(), Refusal::Shortage(Shortage::Kernel { errno: 24, .. })));
     assert_clean(&heaps, &ledger);
 }

@@ -24,8 +24,8 @@ pub fn admitted(
 ) -> Result<(), Refusal> {
     let ledger = Ledger::new(Arc::new(policy.clone()), page_bytes);
     let dry = Dry(present);
-    let settle = &|| ();
-    let resources = Resources { heaps: &dry, ledger: &ledger, gauge: &dry, settle, policy, now_ms: 0 };
+    let (settle, make_room) = (&|| (), &|| false);
+    let resources = Resources { heaps: &dry, ledger: &ledger, gauge: &dry, settle, make_room, policy, now_ms: 0 };
     let nobody = Client { uid: 0, pid: 0 };
     allocate(plan, count, &descriptor.name, nobody, &resources).map(|_| ())
 }

@@ -104,8 +104,8 @@ impl Buffers {
         }
     }
 
-    /// One of a buffer's fds that are watched was released; answers with the buffer when it was the last, or when `whole`. A ticket that
-    /// is not in use has no buffer.
+    /// One of a buffer's watched fds was released; answers with the buffer when it was the last, or when `whole`. A ticket
+    /// that is not in use has no buffer.
     pub(super) fn release(&mut self, ticket: Ticket, whole: bool) -> Option<Box<Entry>> {
         let entry = self.entries.get_mut(&ticket)?;
         entry.watched_fds = entry.watched_fds.saturating_sub(1);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn buffer_of_two_parts_goes_with_the_second() {
+    fn buffer_of_two_watched_fds_goes_with_the_second() {
         let mut buffers = Buffers::default();
         let ticket = buffers.insert(entry(1, 2)).unwrap();
         assert_eq!(buffers.release(ticket, false), None);

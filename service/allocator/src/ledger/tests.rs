@@ -311,7 +311,7 @@ fn buffers_beyond_what_is_remembered_are_refused_and_none_is_forgotten() {
 }
 
 #[test]
-fn buffer_of_two_parts_is_held_until_both_are_gone_or_it_is_forgotten() {
+fn buffer_of_two_watched_fds_is_held_until_both_are_gone_or_it_is_forgotten() {
     let ledger = ledger();
     let two = |id| {
         let mut reservation = ledger.reserve(APP, sizes(PAGE, 1), SYSTEM, 0, &gauge(1024 * MIB)).unwrap();

@@ -1,7 +1,6 @@
 //! A directory of symbolic links to /dev/null plays the kernel's part: a character device that is no heap.
 
 use super::*;
-use crate::Backend;
 use heaps_config::policy::{Heap, Limits};
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use std::os::unix::fs::symlink;
@@ -208,14 +207,14 @@ fn allocate_from_many_threads_beside_refreshes_keeps_answering() {
 fn allocate_around_finds_the_heap_before_and_takes_no_lock_for_the_call() {
     let directory = tempfile::tempdir().unwrap();
     node(directory.path(), "system");
-    let heaps = Backend::Kernel(KernelHeaps::open_in(&policy(), directory.path()));
-    let Backend::Kernel(kernel) = &heaps else { unreachable!() };
+    let heaps = KernelHeaps::open_in(&policy(), directory.path());
+    let state = &heaps.slots[0].state;
     let (hold, held) = channel();
     let (answer, answered) = channel();
     std::thread::scope(|scope| {
         let refused = heaps.allocate_around(FIRST, 4096, &BufferName::from_text("x"), |call| {
             let refresh = scope.spawn(move || {
-                let _state = kernel.slots[0].state.write();
+                let _refreshed = state.write();
                 hold.send(()).unwrap();
                 // A call that takes the lock waits for as long as this.
                 answered.recv_timeout(Duration::from_secs(60))

@@ -10,6 +10,7 @@ use gralloc_buffer::METADATA_BYTES;
 use heaps_config::policy::PoolBounds;
 use nix::libc;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
+use std::sync::atomic::AtomicUsize;
 use std::sync::Mutex;
 
 const SYSTEM: HeapId = HeapId(0);
@@ -136,7 +137,8 @@ fn pressure_takes_metadata_too_and_no_page_is_made_for_a_while() {
 #[test]
 fn request_that_took_something_wakes_who_refills_at_its_end_whether_or_not_it_was_served() {
     let pool = pool();
-    let calls = HeapCalls::begin(&pool, pool.clock, FRAME);
+    let requests = AtomicUsize::new(0);
+    let calls = HeapCalls::begin(&pool, &requests, pool.clock, FRAME);
     assert!(calls.allocate(SYSTEM, FRAME, &name()).is_ok());
     assert_eq!(calls.pool_hits(), 1);
     *pool.heaps.refuses.lock().unwrap() = Some((SYSTEM, libc::ENOMEM));
@@ -149,23 +151,32 @@ fn request_that_took_something_wakes_who_refills_at_its_end_whether_or_not_it_wa
 
 #[test]
 fn long_request_beside_another_leaves_the_real_time_class_while_a_heap_zeroes_and_is_back_for_what_takes_locks() {
-    let pool = pool();
+    let (pool, requests) = (pool(), AtomicUsize::new(0));
+    let begin = |bytes| HeapCalls::begin(&pool, &requests, pool.clock, bytes);
+    // For pixels, and for metadata with a reserved region.
     let asked_in = |bytes| {
-        let calls = HeapCalls::begin(&pool, pool.clock, bytes);
-        assert!(calls.allocate(SYSTEM, 3 * FRAME, &name()).is_ok());
-        assert_eq!(class(), libc::SCHED_FIFO, "admission takes the ledger's lock, for which others wait");
-        *pool.heaps.asked_in.lock().unwrap()
+        let calls = begin(bytes);
+        let ask = |metadata: bool| {
+            let given = match metadata {
+                true => calls.allocate_metadata(SYSTEM, 3 * FRAME, &name()),
+                false => calls.allocate(SYSTEM, 3 * FRAME, &name()),
+            };
+            assert!(given.is_ok());
+            assert_eq!(class(), libc::SCHED_FIFO, "admission takes the ledger's lock, for which others wait");
+            *pool.heaps.asked_in.lock().unwrap()
+        };
+        [ask(false), ask(true)]
     };
     std::thread::scope(|threads| {
         threads.spawn(|| {
             if let Err(error) = sched::set_fifo(2) {
                 return println!("SKIP: {error}");
             }
-            assert_eq!(asked_in(3 * FRAME), libc::SCHED_FIFO, "there is no other");
-            let _other = HeapCalls::begin(&pool, pool.clock, FRAME);
-            assert_eq!(asked_in(3 * FRAME), libc::SCHED_OTHER);
-            assert_eq!(asked_in(FRAME - 1), libc::SCHED_FIFO, "not for so short a time");
+            assert_eq!(asked_in(3 * FRAME), [libc::SCHED_FIFO; 2], "there is no other");
+            let _other = begin(FRAME);
+            assert_eq!(asked_in(3 * FRAME), [libc::SCHED_OTHER; 2]);
+            assert_eq!(asked_in(FRAME - 1), [libc::SCHED_FIFO; 2], "not for so short a time");
         });
     });
-    assert_eq!(pool.requests.into_inner(), 0);
+    assert_eq!(requests.into_inner(), 0);
 }

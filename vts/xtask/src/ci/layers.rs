@@ -162,7 +162,7 @@ const DEVICE_DEPENDENCIES: &[&str] = &[
 ];
 
 /// Ends of the names of crates' first files, from which the others follow.
-const ROOTS: &[&str] = &["/src/lib.rs", "/src/main.rs"];
+const ROOTS: &[&str] = &["/lib.rs", "/main.rs"];
 
 /// Lines a file may have without a reason.
 const FILE_LINES: usize = 500;

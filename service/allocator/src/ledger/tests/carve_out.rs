@@ -133,6 +133,6 @@ fn more_system_memory_than_the_machine_has_beside_the_reserve_can_never_succeed(
         );
         assert!(any_of(&heaps, 33 * MIB, 1).is_err());
     }
-    let nobody_s = ledger.machine_holds(sizes(u64::MAX / 4, 1), [SYSTEM].into_iter(), &gauge(0));
-    assert_eq!(nobody_s, Ok(()), "it does not say");
+    let unknown_total = ledger.machine_holds(sizes(u64::MAX / 4, 1), [SYSTEM].into_iter(), &gauge(0));
+    assert_eq!(unknown_total, Ok(()), "it does not say");
 }
