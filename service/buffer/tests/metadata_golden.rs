@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use gralloc_buffer::handle::BufferInfo;
-use gralloc_buffer::layout::{Compression, Plane, Planes, TypeName};
+use gralloc_buffer::layout::{Area, Compression, Plane, Planes, Shapes, TypeName};
 use gralloc_buffer::metadata::{
     encode_constant, encode_shared, explain, set, SetError, SharedPage, StandardMetadata, Writer, MAX_BLOB_BYTES,
     MAX_ENCODED_BYTES, PAGE_WORDS,
@@ -24,7 +24,7 @@ fn info(format: PixelFormat, layout: Layout, width: u32, height: u32, planes: &[
         format,
         usage: Usage(0x1_0000_0033),
         layout,
-        own: gralloc_buffer::layout::Shapes::NONE,
+        own: Shapes::NONE,
         fourcc: layout.fourcc(),
         modifier: 0,
         compression: None,
@@ -129,7 +129,11 @@ fn compression_is_the_vendor_s_own_type_where_it_has_a_name() {
 #[test]
 fn chroma_siting_none_without_subsampling_unknown_with() {
     let name: &[u8] = b"android.hardware.graphics.common.ChromaSiting";
-    for (info, siting) in [(rgba(), 0), (yv12(), 1)] {
+    let nv16 = info(PixelFormat::Ycbcr422Sp, Layout::Nv16, 64, 48, &[(0, 64, 48), (3072, 64, 48)]);
+    let [mut luma, mut chroma] = [*yv12().shape(0); 2];
+    (luma.vertical_subsampling, chroma.vertical_subsampling) = (1, 2);
+    let down_alone = BufferInfo { own: Shapes::from_slice(&[luma, chroma]).unwrap(), ..nv16 };
+    for (info, siting) in [(rgba(), 0), (yv12(), 1), (nv16, 1), (down_alone, 1)] {
         let golden = with_header(14, &[&long(45), name, &long(siting)]);
         assert_eq!(get(StandardMetadata::ChromaSiting, &info, &page()), golden);
     }
@@ -164,6 +168,36 @@ fn plane_layouts_of_one_plane_with_four_components() {
     assert_eq!(bytes, with_header(15, &parts));
     // VTS's first guess is 512 bytes.
     assert_eq!(bytes.len(), 505);
+}
+
+/// What describes the blocks is a plane of its own, of the vendor's component, as large as it is.
+#[test]
+fn plane_layouts_of_blocks_with_planes_of_headers() {
+    let (header, body) = (Area { header_bytes: 4096, body_bytes: 0 }, Area { header_bytes: 0, body_bytes: 8192 });
+    let (name, areas) = (TypeName::from_text("QTI").unwrap(), [body, body, header, header]);
+    let planes = [(4096, 128, 32), (16384, 128, 32), (0, 128, 32), (12288, 128, 32)];
+    let info = BufferInfo {
+        compression: Some(Compression { name, value: 20_001, header_type: 20_004, areas, ..Compression::default() }),
+        ..info(PixelFormat::Vendor(0x7fa3_0c06), Layout::Nv12, 64, 32, &planes)
+    };
+    let headers = |offset| {
+        let numbers = plane([offset, 8, 128, 128, 32, 4096, 1, 1]);
+        [&long(1)[..], &long(3), b"QTI", &long(20_004), &long(0), &long(8), &numbers].concat()
+    };
+    let parts = [
+        long(4).to_vec(),
+        long(1).to_vec(),
+        component(1, 0, 8),
+        plane([4096, 8, 128, 64, 32, 8192, 1, 1]),
+        long(2).to_vec(),
+        component(2, 0, 8),
+        component(4, 8, 8),
+        plane([16384, 16, 128, 32, 16, 8192, 2, 2]),
+        headers(0),
+        headers(12288),
+    ];
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    assert_eq!(get(StandardMetadata::PlaneLayouts, &info, &page()), with_header(15, &parts));
 }
 
 #[test]
