@@ -217,4 +217,19 @@ mod tests {
             }
         }
     }
+
+    /// `YV12` of PixelFormat.aidl: chroma has half of luma's stride in whole 16 bytes, and no gap before it.
+    #[test]
+    fn yv12_s_chroma_has_the_stride_and_the_place_that_the_format_fixes() {
+        let check = |chroma: [(u64, u32); 2]| {
+            let plane = |(offset_bytes, stride_bytes)| Plane { offset_bytes, stride_bytes, lines: 3 };
+            let luma = Plane { offset_bytes: 0, stride_bytes: 32, lines: 6 };
+            let planes = Planes::from_slice(&[luma, plane(chroma[0]), plane(chroma[1])]).unwrap();
+            Layout::Yv12.check(&planes, 4096, 30, 6)
+        };
+        assert_eq!(check([(192, 16), (240, 16)]), Ok(()));
+        for wrong in [[(192, 32), (288, 16)], [(192, 16), (240, 32)], [(208, 16), (256, 16)], [(192, 16), (256, 16)]] {
+            assert!(matches!(check(wrong), Err(LayoutError::Plane { .. })), "{wrong:?}");
+        }
+    }
 }
