@@ -232,4 +232,26 @@ mod tests {
             assert!(matches!(check(wrong), Err(LayoutError::Plane { .. })), "{wrong:?}");
         }
     }
+
+    /// Each bound of the first plane alone: what it refuses, no other does.
+    #[test]
+    fn first_plane_is_refused_for_each_of_its_bounds_alone() {
+        const HUGE: u32 = 1 << 31;
+        let check = |layout: Layout, stride_bytes, lines, width, height| {
+            let planes = Planes::from_slice(&[Plane { offset_bytes: 0, stride_bytes, lines }]).unwrap();
+            layout.check(&planes, u64::MAX, width, height)
+        };
+        let rgba = |stride_bytes, lines| check(Layout::Rgba8888, stride_bytes, lines, 64, 48);
+        assert_eq!((rgba(256, 48), rgba(260, 49)), (Ok(()), Ok(())));
+        for stride in [252, 258, HUGE] {
+            assert!(matches!(rgba(stride, 48), Err(LayoutError::Stride { .. })), "{stride}");
+        }
+        for lines in [47, HUGE] {
+            assert!(matches!(rgba(256, lines), Err(LayoutError::Lines { .. })), "{lines}");
+        }
+        let blob = |stride_bytes, lines| check(Layout::Blob, stride_bytes, lines, 1000, 1);
+        assert_eq!(blob(1000, 1), Ok(()));
+        assert!(matches!(blob(1001, 1), Err(LayoutError::Stride { .. })), "a contract's stride");
+        assert!(matches!(blob(1000, 2), Err(LayoutError::Lines { .. })), "a contract's lines");
+    }
 }
