@@ -157,3 +157,23 @@ fn hostile_words_spoil_the_value_alone() {
         assert_eq!(read(&page), Some(value(9)));
     }
 }
+
+/// FNV-1a (draft-eastlake-fnv), a word at a time. It is part of the format: processes of another build compare it.
+#[test]
+fn checksum_is_of_the_length_and_each_word_and_changes_with_each_of_their_bits() {
+    let sum = |words: &[u32]| {
+        let mut sum = Checksum::of(u32::try_from(words.len()).unwrap());
+        words.iter().for_each(|word| sum.add(*word));
+        sum.0
+    };
+    assert_eq!(sum(&[1, u32::MAX]), 0x5c84_1a89);
+    let words = [0, 1, 0x8000_0000, u32::MAX];
+    for at in 0..words.len() {
+        for bit in 0..32 {
+            let mut other = words;
+            other[at] ^= 1 << bit;
+            assert_ne!(sum(&other), sum(&words), "word {at}, bit {bit}");
+        }
+    }
+    assert_ne!(sum(&[0]), sum(&[0, 0]));
+}
