@@ -89,10 +89,7 @@ impl HeapBackend for Backend {
     }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        match self {
-            Backend::Kernel(heaps) => heaps.allocate(heap, bytes, name),
-            Backend::StandIn(stand_in) => stand_in.allocate(heap, bytes, name),
-        }
+        self.allocate_around(heap, bytes, name, |call| call())
     }
 
     fn allocate_around(

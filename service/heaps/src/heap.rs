@@ -246,7 +246,7 @@ impl HeapBackend for KernelHeaps {
     }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        self.allocate_from(&self.open_heap(heap), bytes, name)
+        self.allocate_around(heap, bytes, name, |call| call())
     }
 
     fn allocate_around(

@@ -80,6 +80,13 @@ pub fn set_background() -> Result<(), Error> {
 mod tests {
     use super::*;
 
+    /// A field of this thread's stat, by its number in proc(5), from 3 on.
+    fn stat(field: usize) -> String {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        // Counted after the command's closing bracket (field 2).
+        stat.rsplit(") ").next().unwrap().split(' ').nth(field - 3).unwrap().to_owned()
+    }
+
     #[test]
     fn set_fifo_priority_out_of_range_einval() {
         assert_eq!(set_fifo(1000).unwrap_err().errno(), Errno::EINVAL);
@@ -87,12 +94,7 @@ mod tests {
 
     #[test]
     fn set_fifo_with_the_right_to_changes_this_thread_alone() {
-        // Fields 40 and 41 of proc(5)'s stat, counted after the command's closing bracket (field 2).
-        fn priority_and_policy() -> (String, String) {
-            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-            let mut fields = stat.rsplit(") ").next().unwrap().split(' ').skip(37).map(str::to_owned);
-            (fields.next().unwrap(), fields.next().unwrap())
-        }
+        let priority_and_policy = || (stat(40), stat(41));
         let other = ("0".to_owned(), "0".to_owned());
         let in_thread = std::thread::spawn(move || match set_fifo(2) {
             Ok(()) => {
@@ -136,17 +138,13 @@ mod tests {
 
     #[test]
     fn set_background_changes_this_thread_alone() {
-        // Field 19 of proc(5)'s stat: the nice value.
-        fn nice() -> String {
-            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-            stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().to_owned()
-        }
-        let before = nice();
+        const NICE: usize = 19;
+        let before = stat(NICE);
         let in_thread = std::thread::spawn(|| {
             set_background().unwrap();
-            nice()
+            stat(NICE)
         });
         assert_eq!(in_thread.join().unwrap(), "19");
-        assert_eq!(nice(), before);
+        assert_eq!(stat(NICE), before);
     }
 }

@@ -107,7 +107,7 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for HeapCalls<'_, H> {
     type Buffer = OwnedFd;
 
     fn present(&self) -> HeapSet {
-        self.pool.present()
+        self.pool.heaps().present()
     }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
@@ -122,6 +122,6 @@ impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for HeapCalls<'_, H> {
     }
 
     fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
-        self.pool.rename(buffer, name);
+        self.pool.heaps().rename(buffer, name);
     }
 }

@@ -1,6 +1,6 @@
 //! What is kept ready, around the heaps: pixels by the policy's `[pool]`, and pages of metadata always.
 //!
-//! A [`HeapBackend`] before another one: requests take a ready buffer where there is one and ask the heap where there is none.
+//! Stands before the heaps: requests take a ready buffer where there is one and ask the heap where there is none.
 //! Which pixels to keep is decided in [`gralloc_allocator::pool`]; here are the fds and the clock. Pixels that a client has
 //! had never come back: the only way in is [`PooledHeaps::end_fill`], right after the kernel zeroed them.
 //!
@@ -22,7 +22,7 @@ use gralloc_allocator::statistics::size;
 use gralloc_buffer::BufferName;
 use gralloc_heaps::sched;
 use gralloc_heaps::wakeup::Wakeup;
-use heaps_config::policy::{Bound, HeapId, HeapSet, Policy, PoolBounds};
+use heaps_config::policy::{Bound, HeapId, Policy, PoolBounds};
 use log::warn;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -293,26 +293,6 @@ impl Metadata {
             self.held_until_ms = now_ms.saturating_add(HOLD_OFF_MS);
         }
         std::mem::take(&mut self.ready)
-    }
-}
-
-impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for PooledHeaps<H> {
-    type Buffer = OwnedFd;
-
-    fn present(&self) -> HeapSet {
-        self.heaps.present()
-    }
-
-    fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        self.obtain(heap, bytes, name, self.clock.now_ms(), Class::Own).map(|(buffer, _)| buffer)
-    }
-
-    fn allocate_metadata(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
-        self.obtain_metadata(heap, bytes, name, Class::Own)
-    }
-
-    fn rename(&self, buffer: &OwnedFd, name: &BufferName) {
-        self.heaps.rename(buffer, name);
     }
 }
 

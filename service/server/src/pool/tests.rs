@@ -7,7 +7,7 @@ use super::*;
 use crate::heap_calls::HeapCalls;
 use crate::tests::{failure, thread_stat};
 use gralloc_buffer::METADATA_BYTES;
-use heaps_config::policy::PoolBounds;
+use heaps_config::policy::{HeapSet, PoolBounds};
 use nix::libc;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 use std::sync::atomic::AtomicUsize;
@@ -84,10 +84,15 @@ fn ready_of(pool: &PooledHeaps<Heaps>) -> (u32, usize) {
     (pool.statistics().unwrap().ready_buffers, pool.metadata().ready.len())
 }
 
+/// Pixels for a request of its own class.
+fn obtain(pool: &PooledHeaps<Heaps>, heap: HeapId, bytes: u64) -> Result<OwnedFd, HeapFailure> {
+    pool.obtain(heap, bytes, &name(), pool.clock.now_ms(), Class::Own).map(|(buffer, _)| buffer)
+}
+
 /// One request of a size that is not ready, which the heap refuses the first time.
 fn refused_once(pool: &PooledHeaps<Heaps>, heap: HeapId, errno: i32) -> Result<OwnedFd, HeapFailure> {
     *pool.heaps.refuses.lock().unwrap() = Some((heap, errno));
-    pool.allocate(heap, 3 * FRAME, &name())
+    obtain(pool, heap, 3 * FRAME)
 }
 
 #[test]
@@ -130,7 +135,7 @@ fn pressure_takes_metadata_too_and_no_page_is_made_for_a_while() {
     assert!(pool.relieve());
     pool.refill_metadata();
     assert_eq!(ready_of(&pool), (2, 0), "a carve-out's memory is its own");
-    assert!(pool.allocate_metadata(SYSTEM, METADATA_BYTES, &name()).is_ok(), "from the heap itself");
+    assert!(pool.obtain_metadata(SYSTEM, METADATA_BYTES, &name(), Class::Own).is_ok(), "from the heap itself");
     assert!(!pool.relieve(), "nothing was left");
 }
 
