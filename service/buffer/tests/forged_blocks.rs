@@ -28,14 +28,7 @@ fn ubwc() -> BufferInfo {
     BufferInfo {
         id: 1,
         name: BufferName::from_text("ubwc"),
-        width: 64,
-        height: 32,
-        layers: 1,
-        format: PixelFormat::Vendor(0x7fa3_0c06),
         usage: Usage::VIDEO_DECODER,
-        layout: Layout::Nv12,
-        own: Shapes::NONE,
-        fourcc: Layout::Nv12.fourcc(),
         modifier: 0x0500_0000_0000_0001,
         compression: Some(Compression {
             name: TypeName::from_text("QTI").unwrap(),
@@ -49,14 +42,8 @@ fn ubwc() -> BufferInfo {
         planes: Planes::from_slice(&[plane(4096), plane(16384), plane(0), plane(12288)]).unwrap(),
         layer_bytes: 32768,
         buffer_bytes: 32768,
-        metadata_bytes: 4096,
-        reserved_bytes: 0,
-        vendor_metadata: [0; 4],
         mappable: false,
-        protected: false,
-        cached: true,
-        contiguous: false,
-        strict_cpu_usage: false,
+        ..BufferInfo::linear(PixelFormat::Vendor(0x7fa3_0c06), Layout::Nv12, 64, 32).unwrap()
     }
 }
 

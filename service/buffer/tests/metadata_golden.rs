@@ -18,28 +18,13 @@ fn info(format: PixelFormat, layout: Layout, width: u32, height: u32, planes: &[
     BufferInfo {
         id: 0x0102_0304_0506_0708,
         name: BufferName::from_text("Hello, World!"),
-        width,
-        height,
         layers: 2,
-        format,
         usage: Usage(0x1_0000_0033),
-        layout,
-        own: Shapes::NONE,
-        fourcc: layout.fourcc(),
-        modifier: 0,
-        compression: None,
         stride: 80,
         planes: Planes::from_slice(&planes).unwrap(),
         layer_bytes: 0,
         buffer_bytes: 16384,
-        metadata_bytes: 4096,
-        reserved_bytes: 0,
-        vendor_metadata: [0; 4],
-        mappable: true,
-        protected: false,
-        cached: true,
-        contiguous: false,
-        strict_cpu_usage: false,
+        ..BufferInfo::linear(format, layout, width, height).unwrap()
     }
 }
 

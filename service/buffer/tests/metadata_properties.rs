@@ -21,28 +21,15 @@ fn info(layout: Layout, width: u32, height: u32, name: [u8; 128]) -> BufferInfo 
     BufferInfo {
         id: u64::MAX,
         name: BufferName::from_wire(&name),
-        width,
-        height,
-        layers: 1,
-        format: PixelFormat::ImplementationDefined,
         usage: Usage(u64::MAX),
-        layout,
-        own: gralloc_buffer::layout::Shapes::NONE,
-        fourcc: layout.fourcc(),
-        modifier: 0,
-        compression: None,
         stride: width,
         planes: Planes::from_slice(&planes).unwrap(),
         layer_bytes: u64::MAX,
         buffer_bytes: u64::MAX,
         metadata_bytes: u64::MAX,
-        reserved_bytes: 0,
-        vendor_metadata: [0; 4],
-        mappable: true,
         protected: true,
-        cached: true,
         contiguous: true,
-        strict_cpu_usage: false,
+        ..BufferInfo::linear(PixelFormat::ImplementationDefined, layout, width, height).unwrap()
     }
 }
 

@@ -245,33 +245,7 @@ proptest! {
 }
 
 fn any_known() -> BufferInfo {
-    let arrangement = Layout::Rgba8888.measure(1, 1, 1, &Needs::default()).unwrap().narrow().unwrap();
-    BufferInfo {
-        id: 0,
-        name: BufferName::from_text(""),
-        width: 1,
-        height: 1,
-        layers: 1,
-        format: PixelFormat::Rgba8888,
-        usage: Usage::NONE,
-        layout: Layout::Rgba8888,
-        own: gralloc_buffer::layout::Shapes::NONE,
-        fourcc: Layout::Rgba8888.fourcc(),
-        modifier: 0,
-        compression: None,
-        stride: arrangement.stride,
-        planes: arrangement.planes,
-        layer_bytes: arrangement.layer_bytes,
-        buffer_bytes: arrangement.layer_bytes,
-        metadata_bytes: METADATA_BYTES,
-        reserved_bytes: 0,
-        vendor_metadata: [0; 4],
-        mappable: true,
-        protected: false,
-        cached: false,
-        contiguous: false,
-        strict_cpu_usage: false,
-    }
+    BufferInfo::linear(PixelFormat::Rgba8888, Layout::Rgba8888, 1, 1).unwrap()
 }
 
 #[test]

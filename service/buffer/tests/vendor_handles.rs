@@ -7,7 +7,6 @@
 use gralloc_buffer::handle::{decode, encode, fields, BufferInfo, HandleError, RawHandle};
 use gralloc_buffer::layout::shape::{part, Components};
 use gralloc_buffer::layout::{Component, ComponentKind, Form, LayoutError, Needs, PlaneShape, Shapes};
-use gralloc_buffer::METADATA_BYTES;
 use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
 use ComponentKind::{Cb, Cr, Y};
 
@@ -38,28 +37,15 @@ fn info(format: PixelFormat, layout: Layout, own: &[PlaneShape]) -> BufferInfo {
     BufferInfo {
         id: 7,
         name: BufferName::from_text("frame"),
-        width: 64,
-        height: 16,
-        layers: 1,
-        format,
         usage: Usage(3),
         layout,
         own,
         fourcc: layout.fourcc(),
-        modifier: 0,
-        compression: None,
         stride: arrangement.stride,
         planes: arrangement.planes,
         layer_bytes: arrangement.layer_bytes,
         buffer_bytes: arrangement.layer_bytes,
-        metadata_bytes: METADATA_BYTES,
-        reserved_bytes: 0,
-        vendor_metadata: [0; 4],
-        mappable: true,
-        protected: false,
-        cached: true,
-        contiguous: false,
-        strict_cpu_usage: false,
+        ..BufferInfo::linear(format, Layout::Rgba8888, 64, 16).unwrap()
     }
 }
 

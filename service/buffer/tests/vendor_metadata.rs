@@ -52,14 +52,7 @@ fn info() -> BufferInfo {
     BufferInfo {
         id: 1,
         name: BufferName::from_text("vendor"),
-        width: 200,
-        height: 40,
-        layers: 1,
-        format: PixelFormat::Ycbcr420_888,
         usage: Usage::GPU_TEXTURE,
-        layout: Layout::Nv12,
-        own: gralloc_buffer::layout::Shapes::NONE,
-        fourcc: Layout::Nv12.fourcc(),
         modifier: 1,
         compression: Some(Compression {
             name: TypeName::from_text("QTI").unwrap(),
@@ -71,13 +64,9 @@ fn info() -> BufferInfo {
         layer_bytes: 32768,
         buffer_bytes: 32768,
         metadata_bytes: 12288,
-        reserved_bytes: 0,
         vendor_metadata: [1; 4],
         mappable: false,
-        protected: false,
-        cached: true,
-        contiguous: false,
-        strict_cpu_usage: false,
+        ..BufferInfo::linear(PixelFormat::Ycbcr420_888, Layout::Nv12, 200, 40).unwrap()
     }
 }
 

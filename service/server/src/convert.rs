@@ -242,38 +242,13 @@ mod tests {
 
     use super::*;
     use gralloc_buffer::handle::BufferInfo;
-    use gralloc_buffer::layout::{Layout, Planes};
-    use gralloc_buffer::{PixelFormat, Usage};
+    use gralloc_buffer::{Layout, PixelFormat};
     use std::fs::File;
     use std::os::unix::fs::MetadataExt;
 
     fn handle(id: u64, (buffer, metadata): (&str, &str)) -> Handle {
-        let info = BufferInfo {
-            id,
-            name: BufferName::from_text("frame"),
-            width: 64,
-            height: 32,
-            layers: 1,
-            format: PixelFormat::Rgba8888,
-            usage: Usage::NONE,
-            layout: Layout::Rgba8888,
-            own: gralloc_buffer::layout::Shapes::NONE,
-            fourcc: Layout::Rgba8888.fourcc(),
-            modifier: 0,
-            compression: None,
-            stride: 64,
-            planes: Planes::default(),
-            layer_bytes: 8192,
-            buffer_bytes: 8192,
-            metadata_bytes: 4096,
-            reserved_bytes: 0,
-            vendor_metadata: [0; 4],
-            mappable: true,
-            protected: false,
-            cached: true,
-            contiguous: false,
-            strict_cpu_usage: false,
-        };
+        let info = BufferInfo::linear(PixelFormat::Rgba8888, Layout::Rgba8888, 64, 32).unwrap();
+        let info = BufferInfo { id, name: BufferName::from_text("frame"), ..info };
         let open = |path| File::open(path).unwrap().into();
         Handle { buffer: open(buffer), metadata: open(metadata), info }
     }

@@ -180,38 +180,11 @@ impl Drop for Access<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gralloc_buffer::layout::{Plane, Planes};
-    use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
+    use gralloc_buffer::{Layout, PixelFormat};
     use std::fs::File;
 
     fn info() -> BufferInfo {
-        let plane = |offset_bytes, lines| Plane { offset_bytes, stride_bytes: 64, lines };
-        BufferInfo {
-            id: 7,
-            name: BufferName::from_text("frame"),
-            width: 64,
-            height: 4,
-            layers: 1,
-            format: PixelFormat::Ycbcr420_888,
-            usage: Usage::CAMERA_OUTPUT,
-            layout: Layout::Nv12,
-            own: gralloc_buffer::layout::Shapes::NONE,
-            fourcc: Layout::Nv12.fourcc(),
-            modifier: 0,
-            compression: None,
-            stride: 64,
-            planes: Planes::from_slice(&[plane(0, 4), plane(256, 2)]).unwrap(),
-            layer_bytes: 384,
-            buffer_bytes: 384,
-            metadata_bytes: gralloc_buffer::METADATA_BYTES,
-            reserved_bytes: 0,
-            vendor_metadata: [0; 4],
-            mappable: true,
-            protected: false,
-            cached: true,
-            contiguous: false,
-            strict_cpu_usage: false,
-        }
+        BufferInfo::linear(PixelFormat::Ycbcr420_888, Layout::Nv12, 64, 4).unwrap()
     }
 
     #[test]

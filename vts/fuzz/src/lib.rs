@@ -27,7 +27,6 @@ pub use parcel::{good_parcel, parcel};
 pub use plan::{granted, plan, policy, Granted};
 
 use gralloc_buffer::handle::{decode, encode, fields, BufferInfo, RawHandle, INTS};
-use gralloc_buffer::layout::{Plane, Planes};
 use gralloc_buffer::metadata::{
     encode_constant, encode_shared, explain, set, SharedPage, StandardMetadata, Writer, MAX_ENCODED_BYTES, PAGE_WORDS,
 };
@@ -43,33 +42,8 @@ use std::sync::atomic::AtomicU32;
 
 /// A buffer as an allocator makes it.
 pub fn good_info() -> BufferInfo {
-    let plane = Plane { offset_bytes: 0, stride_bytes: 256, lines: 16 };
-    BufferInfo {
-        id: 1,
-        name: BufferName::from_text("good"),
-        width: 64,
-        height: 16,
-        layers: 1,
-        format: PixelFormat::Rgba8888,
-        usage: Usage(0x33),
-        layout: Layout::Rgba8888,
-        own: gralloc_buffer::layout::Shapes::NONE,
-        fourcc: Layout::Rgba8888.fourcc(),
-        modifier: 0,
-        compression: None,
-        stride: 64,
-        planes: Planes::from_slice(&[plane]).unwrap_or_default(),
-        layer_bytes: 4096,
-        buffer_bytes: 4096,
-        metadata_bytes: 4096,
-        reserved_bytes: 0,
-        vendor_metadata: [0; 4],
-        mappable: true,
-        protected: false,
-        cached: true,
-        contiguous: false,
-        strict_cpu_usage: false,
-    }
+    let info = BufferInfo::linear(PixelFormat::Rgba8888, Layout::Rgba8888, 64, 16).unwrap();
+    BufferInfo { id: 1, name: BufferName::from_text("good"), usage: Usage(0x33), ..info }
 }
 
 fn ints(bytes: &[u8]) -> Vec<i32> {

@@ -1,7 +1,7 @@
 //! What a handle says, decoded.
 
 use crate::handle::{Digest, HandleError};
-use crate::layout::{shape, Compression, DrmFormat, PlaneShape, Planes, Shapes};
+use crate::layout::{shape, Compression, DrmFormat, Needs, PlaneShape, Planes, Shapes};
 use crate::METADATA_BYTES;
 use crate::{BufferName, Layout, PixelFormat, Usage};
 use std::fmt;
@@ -60,6 +60,38 @@ pub struct BufferInfo {
 }
 
 impl BufferInfo {
+    /// One picture in memory that the CPU sees, without a name and a usage: what those begin
+    /// with who make buffers without a policy. `None` where the layout has no picture of that size.
+    pub fn linear(format: PixelFormat, layout: Layout, width: u32, height: u32) -> Option<Self> {
+        let arrangement = layout.measure(width, height, 1, &Needs::NONE)?.narrow()?;
+        Some(BufferInfo {
+            id: 0,
+            name: BufferName::default(),
+            width,
+            height,
+            layers: 1,
+            format,
+            usage: Usage::NONE,
+            layout,
+            own: Shapes::NONE,
+            fourcc: layout.fourcc(),
+            modifier: 0,
+            compression: None,
+            stride: arrangement.stride,
+            planes: arrangement.planes,
+            layer_bytes: arrangement.layer_bytes,
+            buffer_bytes: arrangement.layer_bytes,
+            metadata_bytes: METADATA_BYTES,
+            reserved_bytes: 0,
+            vendor_metadata: Digest::default(),
+            mappable: true,
+            protected: false,
+            cached: true,
+            contiguous: false,
+            strict_cpu_usage: false,
+        })
+    }
+
     /// What the planes are made of that hold samples: the layout's, or the buffer's own.
     #[inline]
     pub fn shapes(&self) -> &[PlaneShape] {

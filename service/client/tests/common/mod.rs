@@ -8,7 +8,6 @@ use allocator_aidl::{
     AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, NativeHandle, SocketOptions, SocketServer,
 };
 use gralloc_buffer::handle::{encode, BufferInfo};
-use gralloc_buffer::layout::Needs;
 use gralloc_buffer::METADATA_BYTES;
 use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
 use gralloc_client::DescriptorBuilder;
@@ -52,35 +51,10 @@ impl Files {
 
     fn handle(&self, descriptor: &BufferDescriptorInfo, id: u64) -> NativeHandle {
         let (width, height) = (descriptor.width.try_into().unwrap(), descriptor.height.try_into().unwrap());
-        let layout = Layout::Rgba8888;
-        let arrangement = layout.measure(width, height, 1, &Needs::default()).unwrap().narrow().unwrap();
         let name = BufferName::from_wire(&descriptor.name);
-        let info = BufferInfo {
-            id,
-            name,
-            width,
-            height,
-            layers: 1,
-            format: PixelFormat::Rgba8888,
-            usage: Usage(u64::from_ne_bytes(descriptor.usage.0.to_ne_bytes())),
-            layout,
-            own: gralloc_buffer::layout::Shapes::NONE,
-            fourcc: layout.fourcc(),
-            modifier: 0,
-            compression: None,
-            stride: arrangement.stride,
-            planes: arrangement.planes,
-            layer_bytes: arrangement.layer_bytes,
-            buffer_bytes: arrangement.layer_bytes,
-            metadata_bytes: METADATA_BYTES,
-            reserved_bytes: 0,
-            vendor_metadata: [0; 4],
-            mappable: true,
-            protected: false,
-            cached: true,
-            contiguous: false,
-            strict_cpu_usage: false,
-        };
+        let usage = Usage(u64::from_ne_bytes(descriptor.usage.0.to_ne_bytes()));
+        let info = BufferInfo::linear(PixelFormat::Rgba8888, Layout::Rgba8888, width, height).unwrap();
+        let info = BufferInfo { id, name, usage, ..info };
         let short = u64::from(name.bytes() == b"too small");
         let mut pixels = tempfile::tempfile().unwrap();
         pixels.set_len(info.buffer_bytes - short).unwrap();

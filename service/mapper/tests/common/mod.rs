@@ -103,28 +103,12 @@ pub fn rgba() -> BufferInfo {
     BufferInfo {
         id: 0x1234_5678_9abc,
         name: BufferName::from_text("Hello, World!"),
-        width: 64,
-        height: 48,
-        layers: 1,
-        format: PixelFormat::Rgba8888,
         usage: Usage(CPU),
-        layout: Layout::Rgba8888,
-        own: gralloc_buffer::layout::Shapes::NONE,
-        fourcc: Layout::Rgba8888.fourcc(),
-        modifier: 0,
-        compression: None,
         stride: 80,
         planes: Planes::from_slice(&planes).unwrap(),
         layer_bytes: 15360,
         buffer_bytes: 15360,
-        metadata_bytes: 4096,
-        reserved_bytes: 0,
-        vendor_metadata: [0; 4],
-        mappable: true,
-        protected: false,
-        cached: true,
-        contiguous: false,
-        strict_cpu_usage: false,
+        ..BufferInfo::linear(PixelFormat::Rgba8888, Layout::Rgba8888, 64, 48).unwrap()
     }
 }
 

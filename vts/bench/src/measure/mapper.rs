@@ -5,7 +5,6 @@
 use super::{Kind, Subject};
 use anyhow::{ensure, Context as _, Result};
 use gralloc_buffer::handle::{encode, BufferInfo};
-use gralloc_buffer::layout::{Plane, Planes};
 use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
 use gralloc_dmabuf::ioctl::dma_heap_alloc;
 use gralloc_dmabuf::{begin_access, end_access, fd, Access};
@@ -282,33 +281,9 @@ impl RawHandle {
 }
 
 fn info() -> Result<BufferInfo> {
-    let planes = [Plane { offset_bytes: 0, stride_bytes: 256, lines: 64 }];
-    Ok(BufferInfo {
-        id: 1,
-        name: BufferName::from_text("bench"),
-        width: 64,
-        height: 64,
-        layers: 1,
-        format: PixelFormat::Rgba8888,
-        usage: Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN,
-        layout: Layout::Rgba8888,
-        own: gralloc_buffer::layout::Shapes::NONE,
-        fourcc: Layout::Rgba8888.fourcc(),
-        modifier: 0,
-        compression: None,
-        stride: 64,
-        planes: Planes::from_slice(&planes).context("planes")?,
-        layer_bytes: BYTES,
-        buffer_bytes: BYTES,
-        metadata_bytes: METADATA_BYTES,
-        reserved_bytes: 0,
-        vendor_metadata: [0; 4],
-        mappable: true,
-        protected: false,
-        cached: true,
-        contiguous: false,
-        strict_cpu_usage: false,
-    })
+    let info = BufferInfo::linear(PixelFormat::Rgba8888, Layout::Rgba8888, 64, 64).context("a small picture")?;
+    let usage = Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN;
+    Ok(BufferInfo { id: 1, name: BufferName::from_text("bench"), usage, ..info })
 }
 
 fn sealed_memfd(bytes: u64) -> Result<OwnedFd> {
