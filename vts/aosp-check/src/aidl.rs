@@ -8,6 +8,7 @@
 pub mod dump;
 
 use crate::bp::{self, Blueprints, Module};
+use crate::files::put_all;
 use crate::platform::RUST_STUBS;
 use crate::report::{Place, Report};
 use android_bp::Value;
@@ -275,7 +276,7 @@ fn hashes(root: &Path, interface: &Interface<'_>, report: &mut Report) -> Result
 /// A source that is not understood; a file that cannot be written.
 pub fn write(root: &Path) -> Result<Vec<PathBuf>> {
     let root = &root.canonicalize().with_context(|| root.display().to_string())?;
-    let mut written = Vec::new();
+    let mut all = Vec::new();
     for module in &modules(root)? {
         let interface = Interface::read(root, module)?;
         let files = interface.files();
@@ -285,26 +286,13 @@ pub fn write(root: &Path) -> Result<Vec<PathBuf>> {
             let folder = interface.api.join(version);
             if !root.join(&folder).exists() {
                 folders.push(version);
-                put(root, &folder.join(HASH), &format!("{}\n", hash(&files, before)), &mut written)?;
+                all.push((folder.join(HASH), format!("{}\n", hash(&files, before))));
             }
             before = version;
         }
         for folder in folders {
-            for (path, text) in &files {
-                put(root, &interface.api.join(folder).join(path), text, &mut written)?;
-            }
+            all.extend(files.iter().map(|(path, text)| (interface.api.join(folder).join(path), text.clone())));
         }
     }
-    Ok(written)
-}
-
-fn put(root: &Path, file: &Path, text: &str, written: &mut Vec<PathBuf>) -> Result<()> {
-    let path = root.join(file);
-    if fs::read_to_string(&path).is_ok_and(|old| old == text) {
-        return Ok(());
-    }
-    fs::create_dir_all(path.parent().context("a file in a folder")?)?;
-    fs::write(&path, text).with_context(|| file.display().to_string())?;
-    written.push(file.to_owned());
-    Ok(())
+    put_all(root, all)
 }

@@ -5,6 +5,7 @@
 
 use crate::apex;
 use crate::bp::{self, Blueprints};
+use crate::files::put_all;
 use crate::platform::RELEASES;
 use crate::report::{Place, Report};
 use anyhow::{Context as _, Result};
@@ -186,15 +187,7 @@ pub fn check(root: &Path) -> Result<Report> {
 /// # Errors
 /// A file that cannot be written.
 pub fn write(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
-    for Declaration { file, text } in all() {
-        let path = root.join(file);
-        if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
-            fs::write(&path, text).with_context(|| file.to_owned())?;
-            written.push(PathBuf::from(file));
-        }
-    }
-    Ok(written)
+    put_all(root, all().into_iter().map(|Declaration { file, text }| (PathBuf::from(file), text)))
 }
 
 /// Modules whose names AOSP looks for: the binary that init starts, the library that libui loads, the policy's place.

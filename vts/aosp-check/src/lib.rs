@@ -20,6 +20,7 @@ pub mod android;
 pub mod apex;
 pub mod bp;
 pub mod declarations;
+pub(crate) mod files;
 pub(crate) mod keys;
 pub mod packages;
 pub mod platform;

@@ -1,4 +1,4 @@
-//! `aosp-check`: one of the checks, or all of them; and what the SELinux rules of a board's own policy are.
+//! `aosp-check`: one of the checks; and what the SELinux rules of a board's own policy are.
 
 use anyhow::{Context, Result};
 use aosp_check::platform::{Release, OLDEST_RUSTC, RELEASES};
@@ -40,8 +40,6 @@ enum Check {
     Aidl(Aidl),
     /// The device's crates for Android's targets, and what the mapper exports; fetches a compiler at first (150 MB)
     Android(Android),
-    /// All of them
-    All,
 }
 
 #[derive(clap::Args)]
@@ -111,6 +109,12 @@ fn main() -> ExitCode {
     }
 }
 
+/// Names files that were written.
+fn list(written: &[PathBuf]) -> ExitCode {
+    written.iter().for_each(|file| println!("{}", file.display()));
+    ExitCode::SUCCESS
+}
+
 fn run(args: &Args) -> Result<ExitCode> {
     let report = match &args.check {
         Check::Soong => soong::check(&args.root)?,
@@ -120,17 +124,13 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         Check::Tree(Tree { every_compiler, .. }) => trees(args, *every_compiler)?,
         Check::Sepolicy(Sepolicy { policy: Some(policy), out: Some(out), guest: true, without, .. }) => {
-            let written = sepolicy::for_guest(&args.root, policy, out, without.as_deref())?;
-            written.iter().for_each(|file| println!("{}", file.display()));
-            return Ok(ExitCode::SUCCESS);
+            return Ok(list(&sepolicy::for_guest(&args.root, policy, out, without.as_deref())?));
         }
         Check::Sepolicy(Sepolicy { policy: Some(policy), out: Some(out), labels, .. }) => {
             return board(policy, labels, out)
         }
         Check::Sepolicy(Sepolicy { write: true, .. }) => {
-            let written = sepolicy::write(&args.root)?;
-            written.iter().for_each(|file| println!("{}", file.display()));
-            return Ok(ExitCode::SUCCESS);
+            return Ok(list(&sepolicy::write(&args.root)?));
         }
         Check::Sepolicy(Sepolicy { policy: Some(policy), labels, ueventd, .. }) => {
             let here = std::env::current_dir().context("the current folder")?;
@@ -139,26 +139,13 @@ fn run(args: &Args) -> Result<ExitCode> {
         Check::Sepolicy(_) => sepolicy::check(&args.root)?,
         Check::Android(Android { only }) => device(args, only.as_deref())?,
         Check::Declarations(Declarations { write: true }) => {
-            let written = declarations::write(&args.root)?;
-            written.iter().for_each(|file| println!("{}", file.display()));
-            return Ok(ExitCode::SUCCESS);
+            return Ok(list(&declarations::write(&args.root)?));
         }
         Check::Aidl(Aidl { write: true }) => {
-            let written = aidl::write(&args.root)?;
-            written.iter().for_each(|file| println!("{}", file.display()));
-            return Ok(ExitCode::SUCCESS);
+            return Ok(list(&aidl::write(&args.root)?));
         }
         Check::Aidl(_) => aidl::check(&args.root)?,
         Check::Declarations(_) => declarations::check(&args.root)?,
-        Check::All => {
-            let mut report = soong::check(&args.root)?;
-            report.merge(aidl::check(&args.root)?);
-            report.merge(declarations::check(&args.root)?);
-            report.merge(sepolicy::check(&args.root)?);
-            report.merge(trees(args, true)?);
-            report.merge(device(args, None)?);
-            report
-        }
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);

@@ -9,6 +9,7 @@ mod compile;
 pub mod generate;
 mod labels;
 
+use crate::files::put_all;
 use crate::report::{Place, Report};
 use anyhow::{bail, ensure, Context, Result};
 use compile::{Work, BASE, GUEST};
@@ -261,18 +262,7 @@ pub fn write(root: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// A file that cannot be written.
 pub fn write_to(root: &Path, folder: &Path, generated: &Generated) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
-    for (name, text) in generated.files() {
-        let file = folder.join(name);
-        let path = root.join(&file);
-        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
-            continue;
-        }
-        fs::create_dir_all(root.join(folder)).with_context(|| folder.display().to_string())?;
-        fs::write(&path, text).with_context(|| file.display().to_string())?;
-        written.push(file);
-    }
-    Ok(written)
+    put_all(root, generated.files().into_iter().map(|(name, text)| (folder.join(name), text)))
 }
 
 /// The files in the tree are what is generated; what is missing is said by heap.

@@ -12,6 +12,7 @@ use crate::packages::{self, CargoPackage, Side};
 use crate::platform::{self, Release, RELEASES};
 use crate::report::{Place, Report};
 use crate::sources;
+use crate::tree;
 use crate::variables;
 use crate::variants;
 use crate::vendor;
@@ -57,18 +58,6 @@ const FILES: &[&str] = &[
     "wrapper_src",
 ];
 
-/// Module types that make Rust crates.
-const RUST: &[&str] = &[
-    "rust_bindgen",
-    "rust_binary",
-    "rust_binary_host",
-    "rust_ffi_static",
-    "rust_library",
-    "rust_library_host",
-    "rust_test",
-    "rust_test_host",
-];
-
 const BINDGEN: &str = "rust_bindgen";
 
 /// Checks the project below a root.
@@ -92,7 +81,7 @@ pub fn check(root: &Path) -> Result<Report> {
             references(&written, module, &mut found);
             files(root, module, &mut found);
             variants::check(&blueprints, module, &mut found);
-            if RUST.contains(&module.kind.as_str()) {
+            if tree::kind_of(module).is_some() {
                 let context = Context { root, blueprints: &blueprints, packages: &packages, release, read: &read };
                 rust(&context, module, &mut found);
             }
@@ -332,15 +321,6 @@ fn manifest(module: &Module, package: &CargoPackage, report: &mut Report) {
     }
 }
 
-/// The module of a Cargo package: one of the project's own, or one of the tree's.
-fn module_of(package: &str) -> Option<String> {
-    match package {
-        // Two crates of one name and surface; in a tree it is the other one.
-        "allocator_aidl" => Some("liballocator_aidl".to_owned()),
-        _ => platform::module_of(package).map(str::to_owned),
-    }
-}
-
 fn dependencies(context: &Context<'_>, module: &Module, package: &CargoPackage, side: Side, report: &mut Report) {
     let features = module.strings("features");
     let mut expected = match package.dependencies(side, &features) {
@@ -348,7 +328,7 @@ fn dependencies(context: &Context<'_>, module: &Module, package: &CargoPackage, 
         Err(error) => return report.found(Place::file(package.manifest()), format!("{error:#}")),
     };
     asked(context, module, package, side, report);
-    let test = module.kind.starts_with("rust_test");
+    let test = module.kind == "rust_test";
     let tests = package.test_dependencies();
     // A program beside a library of the same package takes of the dependencies what it needs; the compiler tells.
     let free = test || (module.kind.starts_with("rust_binary") && package.library);
@@ -359,10 +339,10 @@ fn dependencies(context: &Context<'_>, module: &Module, package: &CargoPackage, 
     let ours = |name: &str| format!("lib{}", name.replace('-', "_"));
     let to_module = |name: &String| {
         let in_workspace = context.packages.iter().any(|package| package.name == *name);
-        if in_workspace && name != "allocator_aidl" {
+        if in_workspace {
             Some(ours(name))
         } else {
-            module_of(name)
+            platform::module_of(name).map(str::to_owned)
         }
     };
     let other = || Place::file(package.manifest());
@@ -440,7 +420,7 @@ fn coverage(blueprints: &Blueprints, packages: &[CargoPackage], report: &mut Rep
         |package: &&CargoPackage| package.folder.starts_with("service") || package.folder.starts_with("heaps-config");
     for package in packages.iter().filter(shipped) {
         let name = package.name.replace('-', "_");
-        let made = |module: &&Module| RUST.contains(&module.kind.as_str()) && module.folder() == package.folder;
+        let made = |module: &&Module| tree::kind_of(module).is_some() && module.folder() == package.folder;
         if !blueprints.modules.iter().any(|module| made(&module)) {
             let message = format!("{name} ships, and {}/Android.bp makes nothing of it", package.folder.display());
             report.found(Place::file(package.manifest()), message);

@@ -9,14 +9,15 @@
 mod bindings;
 
 use crate::bp::{self, Blueprints, Module};
+use crate::files::put;
 use crate::packages::{self, CargoPackage};
 use crate::platform::{self, Release};
 use crate::report::{Place, Report};
 use anyhow::{bail, ensure, Context, Result};
-use serde_json::Value;
+use cargo_metadata::diagnostic::DiagnosticLevel;
+use cargo_metadata::{CompilerMessage, Message};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -31,8 +32,13 @@ const KINDS: &[(&str, Kind)] = &[
     ("rust_test", Kind::Test),
 ];
 
+/// What a module of the project is; `None` where it makes no crate.
+pub(crate) fn kind_of(module: &Module) -> Option<Kind> {
+    KINDS.iter().find(|(name, _)| *name == module.kind).map(|(_, kind)| *kind)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// What bindgen writes of a header.
     Bindings,
     Library,
@@ -108,12 +114,12 @@ pub fn write(root: &Path, release: &Release, folder: &Path) -> Result<Workspace>
     let mut stubs = BTreeSet::new();
     let mut members = Vec::new();
     for module in &blueprints.modules {
-        let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == module.kind) else { continue };
+        let Some(kind) = kind_of(module) else { continue };
         let name = package_name(&module.name);
-        if *kind == Kind::Bindings {
+        if kind == Kind::Bindings {
             put(&folder.join(&name).join(GENERATED), &bindings::of(root, module)?)?;
         }
-        let mut manifest = package(root, &blueprints, module, *kind, release, &mut stubs)?;
+        let mut manifest = package(root, &blueprints, module, kind, release, &mut stubs)?;
         manifest.push_str(&elsewhere(&packages, module)?);
         manifest.push_str(&unchosen(&packages, module)?);
         put(&folder.join(&name).join("Cargo.toml"), &manifest)?;
@@ -144,16 +150,6 @@ pub fn write(root: &Path, release: &Release, folder: &Path) -> Result<Workspace>
     // Clippy would go up to the project's own, which an old one does not understand.
     put(&folder.join("clippy.toml"), "# Soong's clippy is given none.\n")?;
     Ok(workspace)
-}
-
-/// Writes a file unless it is there already, so that Cargo rebuilds nothing for a new date.
-fn put(file: &Path, text: &str) -> Result<()> {
-    if fs::read_to_string(file).is_ok_and(|old| old == text) {
-        return Ok(());
-    }
-    let folder = file.parent().context("a file in a folder")?;
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    fs::write(file, text).with_context(|| file.display().to_string())
 }
 
 fn package_name(module: &str) -> String {
@@ -394,47 +390,18 @@ pub(crate) fn compiled(
     report: &mut Report,
 ) {
     let base = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    for message in messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        // The package's folder has its name.
-        let manifest = Words(&message).text("manifest_path").map(Path::new);
-        let package = manifest.and_then(Path::parent).and_then(Path::file_name).unwrap_or_default();
-        let module = modules.get(&*package.to_string_lossy());
-        let Some(message) = message.get("message") else { continue };
-        let message = Words(message);
-        if message.text("level") != Some("error") {
-            continue;
-        }
-        let words = message.text("message").unwrap_or("an error without words");
-        let Some(span) = message.list("spans").iter().map(Words).find(|span| span.is("is_primary")) else { continue };
-        let file = Path::new(span.text("file_name").unwrap_or(""));
+    for message in Message::parse_stream(messages.as_bytes()) {
+        let Ok(Message::CompilerMessage(CompilerMessage { package_id, message, .. })) = message else { continue };
+        let primary = message.spans.iter().find(|span| span.is_primary);
+        let Some(span) = primary.filter(|_| message.level == DiagnosticLevel::Error) else { continue };
+        let file = Path::new(&span.file_name);
         let file = file.strip_prefix(&base).unwrap_or(file);
-        let line = span.number("line_start").unwrap_or(0);
-        let (place, words) = (Place::line(file, line), format!("{whose}: {words}"));
-        match module {
+        let (place, words) = (Place::line(file, span.line_start), format!("{whose}: {}", message.message));
+        // The package's folder has its name: path+file:///FOLDER#VERSION.
+        let package = package_id.repr.rsplit('/').next().and_then(|last| last.split('#').next());
+        match package.and_then(|package| modules.get(package)) {
             Some(module) => report.contradiction(place, words, module.clone()),
             None => report.found(place, words),
         }
-    }
-}
-
-/// A value of the compiler's JSON, read without surprises.
-#[derive(Clone, Copy)]
-struct Words<'a>(&'a Value);
-
-impl<'a> Words<'a> {
-    fn text(self, key: &str) -> Option<&'a str> {
-        self.0.get(key)?.as_str()
-    }
-
-    fn is(self, key: &str) -> bool {
-        self.0.get(key).and_then(Value::as_bool) == Some(true)
-    }
-
-    fn number(self, key: &str) -> Option<usize> {
-        usize::try_from(self.0.get(key)?.as_u64()?).ok()
-    }
-
-    fn list(self, key: &str) -> &'a [Value] {
-        self.0.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 }

@@ -136,7 +136,7 @@ fn run(args: &Args) -> Result<()> {
         return measure::serve_as_worker(&options, asked, args.calls, args.fifo);
     }
     let chosen: Vec<&Row> = if args.rows.is_empty() { ROWS.iter().collect() } else { args.rows.clone() };
-    let in_part = |row: &&Row| args.part.is_none_or(|part| row.alone == (part == Part::Alone));
+    let in_part = |row: &&Row| args.part.is_none_or(|part| row.is_alone() == (part == Part::Alone));
     let mut bench = Bench::new(options);
     let mut samples = Samples::new(machine());
     let mut failed = Vec::new();

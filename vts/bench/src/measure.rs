@@ -101,7 +101,7 @@ impl Bench {
 
     /// Takes the samples of a row.
     pub(crate) fn measure(&mut self, row: &Row, rounds: usize) -> Result<RowSamples> {
-        if row.alone {
+        if row.is_alone() {
             let samples = match row {
                 row if row == &rows::PLAN => plan::samples(&self.options.policy, rounds)?,
                 row if row == &rows::PLAN_LARGE => plan::large_samples(rounds)?,

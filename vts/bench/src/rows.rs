@@ -51,8 +51,13 @@ pub struct Row {
     pub floor: Floor,
     /// How many samples are taken unless somebody says otherwise.
     pub rounds: usize,
-    /// Needs no service, no heap and no kernel of its own: taken natively, where no emulator slows it.
-    pub alone: bool,
+}
+
+impl Row {
+    /// Whether it needs no service, no heap and no kernel of its own: it is taken natively, where no emulator slows it.
+    pub fn is_alone(&self) -> bool {
+        [PLAN, PLAN_LARGE, METADATA_GET].contains(self)
+    }
 }
 
 /// Buffers of [`BATCH`] in one call.
@@ -70,7 +75,6 @@ pub const COLD_1080P: Row = Row {
     limit: Limit::RawAndPing,
     floor: Floor::RatioLimit(1.05),
     rounds: 200,
-    alone: false,
 };
 /// One buffer of 4K.
 pub const COLD_4K: Row = Row {
@@ -80,7 +84,6 @@ pub const COLD_4K: Row = Row {
     limit: Limit::RawAndPing,
     floor: Floor::RatioLimit(1.05),
     rounds: 80,
-    alone: false,
 };
 /// One page.
 pub const COLD_4KIB: Row = Row {
@@ -90,7 +93,6 @@ pub const COLD_4KIB: Row = Row {
     limit: Limit::Bare,
     floor: Floor::RatioLimit(1.1),
     rounds: 600,
-    alone: false,
 };
 /// Eight buffers in one call.
 pub const BATCH: Row = Row {
@@ -100,7 +102,6 @@ pub const BATCH: Row = Row {
     limit: Limit::Bare,
     floor: Floor::RatioLimit(1.03),
     rounds: 40,
-    alone: false,
 };
 /// The same on a machine that has other work.
 pub const BATCH_BESIDE: Row = Row {
@@ -110,7 +111,6 @@ pub const BATCH_BESIDE: Row = Row {
     limit: Limit::Bare,
     floor: Floor::RatioLimit(1.03),
     rounds: 40,
-    alone: false,
 };
 /// Four processes at once.
 pub const PARALLEL: Row = Row {
@@ -120,7 +120,6 @@ pub const PARALLEL: Row = Row {
     limit: Limit::Bare,
     floor: Floor::RatioLimit(1.03),
     rounds: 30,
-    alone: false,
 };
 /// The pure function.
 pub const PLAN: Row = Row {
@@ -130,7 +129,6 @@ pub const PLAN: Row = Row {
     limit: Limit::Nothing,
     floor: Floor::Median(1000.0),
     rounds: 100,
-    alone: true,
 };
 /// The pure function over a policy such as a SoC with its own formats has.
 pub const PLAN_LARGE: Row = Row {
@@ -140,7 +138,6 @@ pub const PLAN_LARGE: Row = Row {
     limit: Limit::Nothing,
     floor: Floor::Median(2000.0),
     rounds: 100,
-    alone: true,
 };
 /// The mapper's import.
 pub const IMPORT_FREE: Row = Row {
@@ -150,7 +147,6 @@ pub const IMPORT_FREE: Row = Row {
     limit: Limit::Raw,
     floor: Floor::RatioLimit(1.25),
     rounds: 200,
-    alone: false,
 };
 /// The mapper's lock, once mapped.
 pub const LOCK_UNLOCK: Row = Row {
@@ -160,7 +156,6 @@ pub const LOCK_UNLOCK: Row = Row {
     limit: Limit::Raw,
     floor: Floor::RatioLimit(1.1),
     rounds: 200,
-    alone: false,
 };
 /// The mapper's way into a process.
 pub const MAPPER_LOAD: Row = Row {
@@ -170,7 +165,6 @@ pub const MAPPER_LOAD: Row = Row {
     limit: Limit::Bare,
     floor: Floor::RatioLimit(3.0),
     rounds: 60,
-    alone: false,
 };
 /// The mapper's memory in each process.
 pub const MAPPER_DIRTY: Row = Row {
@@ -180,7 +174,6 @@ pub const MAPPER_DIRTY: Row = Row {
     limit: Limit::Bare,
     floor: Floor::AboveBare(64.0),
     rounds: 20,
-    alone: false,
 };
 /// The mapper's metadata.
 pub const METADATA_GET: Row = Row {
@@ -190,7 +183,6 @@ pub const METADATA_GET: Row = Row {
     limit: Limit::Nothing,
     floor: Floor::Median(200.0),
     rounds: 100,
-    alone: true,
 };
 /// Memory of the service.
 pub const RSS: Row = Row {
@@ -200,7 +192,6 @@ pub const RSS: Row = Row {
     limit: Limit::Nothing,
     floor: Floor::Most(2560.0),
     rounds: 1,
-    alone: false,
 };
 
 /// Buffers of a camera's start.
@@ -216,7 +207,6 @@ pub const READY_1080P: Row = Row {
     limit: Limit::Bare,
     floor: Floor::RatioLimit(1.15),
     rounds: 200,
-    alone: false,
 };
 /// A ready buffer of 12 megapixels.
 pub const READY_12MP: Row = Row {
@@ -226,7 +216,6 @@ pub const READY_12MP: Row = Row {
     limit: Limit::Bare,
     floor: Floor::RatioLimit(1.15),
     rounds: 60,
-    alone: false,
 };
 /// A camera's start at its own pace.
 pub const CAMERA_SPACED: Row = Row {
@@ -236,7 +225,6 @@ pub const CAMERA_SPACED: Row = Row {
     limit: Limit::Raw,
     floor: Floor::RatioRaw(0.18),
     rounds: 20,
-    alone: false,
 };
 /// A camera's start, back to back.
 pub const CAMERA_BURST: Row = Row {
@@ -246,7 +234,6 @@ pub const CAMERA_BURST: Row = Row {
     limit: Limit::Raw,
     floor: Floor::RatioRaw(0.56),
     rounds: 20,
-    alone: false,
 };
 /// The pool where it is of no use.
 pub const MISS_1080P: Row = Row {
@@ -256,7 +243,6 @@ pub const MISS_1080P: Row = Row {
     limit: Limit::Plain,
     floor: Floor::RatioLimit(1.03),
     rounds: 200,
-    alone: false,
 };
 /// [`PARALLEL`] with the pool.
 pub const PARALLEL_POOL: Row = Row {
@@ -266,7 +252,6 @@ pub const PARALLEL_POOL: Row = Row {
     limit: Limit::Plain,
     floor: Floor::RatioLimit(1.0),
     rounds: 30,
-    alone: false,
 };
 /// Memory of the service while much is alive.
 pub const RSS_LIVE: Row = Row {
@@ -276,7 +261,6 @@ pub const RSS_LIVE: Row = Row {
     limit: Limit::Nothing,
     floor: Floor::Most(4096.0),
     rounds: 3,
-    alone: false,
 };
 /// What an idle pool holds.
 pub const IDLE: Row = Row {
@@ -286,7 +270,6 @@ pub const IDLE: Row = Row {
     limit: Limit::Nothing,
     floor: Floor::Most(0.0),
     rounds: 1,
-    alone: false,
 };
 
 /// The marks of a request that nobody asked for.
@@ -297,7 +280,6 @@ pub const TRACE_OFF: Row = Row {
     limit: Limit::Plain,
     floor: Floor::RatioLimit(1.005),
     rounds: 300,
-    alone: false,
 };
 /// A request that is marked.
 pub const TRACE_ON: Row = Row {
@@ -307,7 +289,6 @@ pub const TRACE_ON: Row = Row {
     limit: Limit::Plain,
     floor: Floor::RatioLimit(1.05),
     rounds: 200,
-    alone: false,
 };
 
 /// A page while very much is alive.
@@ -318,7 +299,6 @@ pub const LIVE_30K: Row = Row {
     limit: Limit::Plain,
     floor: Floor::RatioLimit(1.05),
     rounds: 200,
-    alone: false,
 };
 /// The release watch's list while very much is alive.
 pub const SCAN_30K: Row = Row {
@@ -328,7 +308,6 @@ pub const SCAN_30K: Row = Row {
     limit: Limit::Nothing,
     floor: Floor::Told,
     rounds: 20,
-    alone: false,
 };
 /// A page beside a client at its budget.
 pub const AT_BUDGET: Row = Row {
@@ -339,7 +318,6 @@ pub const AT_BUDGET: Row = Row {
     limit: Limit::Plain,
     floor: Floor::Tail(1.5),
     rounds: 20,
-    alone: false,
 };
 
 /// A service's start.
@@ -350,7 +328,6 @@ pub const START: Row = Row {
     limit: Limit::Bare,
     floor: Floor::RatioLimit(1.3),
     rounds: 20,
-    alone: false,
 };
 /// The slowest hundredth of four clients.
 pub const TAIL_1080P: Row = Row {
@@ -360,7 +337,6 @@ pub const TAIL_1080P: Row = Row {
     limit: Limit::Raw,
     floor: Floor::Tail(1.15),
     rounds: 100,
-    alone: false,
 };
 /// The slowest hundredth beside a busy machine.
 pub const PRIORITY: Row = Row {
@@ -370,7 +346,6 @@ pub const PRIORITY: Row = Row {
     limit: Limit::Plain,
     floor: Floor::Tail(1.1),
     rounds: 200,
-    alone: false,
 };
 /// Live buffers of [`DUMP_10K`].
 pub const DUMP_BUFFERS: u32 = 10_000;
@@ -382,7 +357,6 @@ pub const DUMP_10K: Row = Row {
     limit: Limit::Raw,
     floor: Floor::RatioLimit(3.0),
     rounds: 10,
-    alone: false,
 };
 /// A request beside it.
 pub const DUMP_10K_BESIDE: Row = Row {
@@ -392,7 +366,6 @@ pub const DUMP_10K_BESIDE: Row = Row {
     limit: Limit::Plain,
     floor: Floor::Tail(1.2),
     rounds: 10,
-    alone: false,
 };
 /// Live buffers of [`RSS_30K`].
 pub const MANY_BUFFERS: u32 = 30_000;
@@ -404,7 +377,6 @@ pub const RSS_30K: Row = Row {
     limit: Limit::Nothing,
     floor: Floor::Most(12_288.0),
     rounds: 1,
-    alone: false,
 };
 
 /// All rows, in the order in which they are run and shown.

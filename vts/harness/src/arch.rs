@@ -4,14 +4,16 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use clap::ValueEnum;
+
 use crate::error::Result;
 use crate::progress::run_captured;
 
 /// What a guest's processor is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Arch {
     /// A 64-bit PC, as the host: its programs are the host's own.
-    #[default]
+    #[value(name = "x86-64")]
     X86_64,
     /// QEMU's machine `virt` with 64-bit ARM processors: its programs are cross-built.
     Arm64,
@@ -19,11 +21,13 @@ pub enum Arch {
 
 impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::X86_64 => "x86-64",
-            Self::Arm64 => "arm64",
-        })
+        f.write_str(&word(self))
     }
+}
+
+/// A value as the command line takes it.
+pub fn word(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 impl Arch {

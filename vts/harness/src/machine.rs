@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use clap::ValueEnum;
 use rustix::io::{fcntl_setfd, FdFlags};
 
 use crate::arch::Arch;
@@ -17,12 +18,11 @@ use crate::progress::{run_captured, tail};
 use crate::protocol::PORT_NAME;
 
 /// What makes the guest's processors run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Accel {
     /// QEMU's own emulation: slow, the same everywhere.
-    #[default]
     Tcg,
-    /// The host's virtualisation.
+    /// The host's virtualisation, where it works.
     Kvm,
 }
 
@@ -37,12 +37,6 @@ pub struct Options {
     pub cpus: u32,
     /// Further words for the kernel's command line.
     pub append: String,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { accel: Accel::Tcg, memory_mib: 1024, cpus: 2, append: String::new() }
-    }
 }
 
 /// A running QEMU and our ends of its channels.

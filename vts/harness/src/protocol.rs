@@ -97,12 +97,6 @@ pub struct GuestFacts {
     pub binder: bool,
     /// Names under `/dev/dma_heap`.
     pub heaps: Vec<String>,
-    /// Whether `/dev/udmabuf` is there.
-    pub udmabuf: bool,
-    /// Number of `/dev/video*` nodes.
-    pub cameras: u32,
-    /// Number of `/dev/dri/card*` nodes.
-    pub displays: u32,
     /// Why SELinux is not enforced, where it was to be.
     pub selinux_problem: Option<String>,
     /// What did not work but need not stop the run, for people.
@@ -185,23 +179,15 @@ pub enum Stream {
     Stderr,
 }
 
-/// What a command in the guest may ask of the host, through `vmctl`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HostRequest {
-    /// Write what the screen shows to NAME.png in the host's out folder.
-    Screendump {
-        /// File name without folder and extension.
-        name: String,
-    },
-}
-
 /// What a command in the guest may ask of the guest's agent, through `vmctl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
-    /// Passed on to the host; answered when the host has done it.
-    Host(HostRequest),
+    /// Write what the screen shows to NAME.png in the host's out folder; answered when the host has done it.
+    Screendump {
+        /// File name without folder and extension.
+        name: String,
+    },
     /// Start the service; answered when it is registered.
     ServiceStart,
     /// Stop the service with SIGTERM; answered when it is gone.
@@ -276,12 +262,12 @@ pub enum ToHost {
         /// How.
         status: Status,
     },
-    /// A command asks something of the host.
+    /// A command asks for [`Control::Screendump`].
     Call {
         /// A number for the answer.
         call: u32,
-        /// What.
-        request: HostRequest,
+        /// File name without folder and extension.
+        screendump: String,
     },
     /// The payload is the next part of a fetched file.
     File {

@@ -11,7 +11,7 @@ use std::thread;
 
 use crate::error::{At, Error, Result};
 use crate::progress::Progress;
-use crate::protocol::{read_frame, write_frame, GuestFacts, HostRequest, Status, Stream, ToGuest, ToHost};
+use crate::protocol::{read_frame, write_frame, GuestFacts, Status, Stream, ToGuest, ToHost};
 use crate::qmp::Qmp;
 use crate::screen::Picture;
 
@@ -98,10 +98,10 @@ impl Session {
                 self.job(id, JobEvent::Exit(status));
                 self.routes().jobs.remove(&id);
             }
-            ToHost::Call { call, request } => {
+            ToHost::Call { call, screendump } => {
                 let session = self.clone();
                 thread::spawn(move || {
-                    let result = session.serve(&request).map_err(|error| error.to_string());
+                    let result = session.screendump(&screendump).map_err(|error| error.to_string());
                     let _guest_gone = session.send(&ToGuest::Answer { call, result }, &[]);
                 });
             }
@@ -165,12 +165,6 @@ impl Session {
     /// What ended without being asked to, so far.
     pub(crate) fn lost(&self) -> Vec<String> {
         self.routes().lost.clone()
-    }
-
-    fn serve(&self, request: &HostRequest) -> Result<()> {
-        match request {
-            HostRequest::Screendump { name } => self.screendump(name),
-        }
     }
 
     /// Writes the screen to NAME.png in the out folder.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Result};
 use clap::{Args, ValueEnum};
-use vm_harness::arch::{Arch, ARM64};
+use vm_harness::arch::{word, Arch, ARM64};
 use vm_harness::archive;
 use vm_harness::binaries::{Built, GUEST_PROFILE};
 use vm_harness::full_kernel::{self, Build};
@@ -20,26 +20,6 @@ use crate::aosp;
 use crate::context::Context;
 use crate::service;
 
-/// What makes the guest's processors run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AccelName {
-    /// QEMU's own emulation: works everywhere.
-    Tcg,
-    /// The host's virtualisation, where it works.
-    Kvm,
-}
-
-/// The guest's processor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ArchName {
-    /// A PC.
-    #[value(name = "x86-64")]
-    X86_64,
-    /// QEMU's machine `virt`, with a kernel of our own.
-    #[value(name = "arm64")]
-    Arm64,
-}
-
 /// The size of an arm64 kernel's pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Pages {
@@ -52,20 +32,13 @@ pub(crate) enum Pages {
 }
 
 impl Pages {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Small => "4k",
-            Self::Large => "16k",
-        }
-    }
-
     /// Refuses a kernel that turned out to have others.
     fn check(self, kernel: &GuestFacts) -> Result<()> {
         let asked = match self {
             Self::Small => 4 << 10,
             Self::Large => 16 << 10,
         };
-        ensure!(kernel.page_bytes == asked, "--pages {}: the kernel is {}", self.word(), kernel.kernel());
+        ensure!(kernel.page_bytes == asked, "--pages {}: the kernel is {}", word(&self), kernel.kernel());
         Ok(())
     }
 }
@@ -87,7 +60,7 @@ pub(crate) enum Other {
 pub(crate) struct MachineArgs {
     /// The guest's processor; programs for another than the host's are cross-built
     #[arg(long, value_enum, default_value = "x86-64")]
-    arch: ArchName,
+    arch: Arch,
     /// How large the pages of the arm64 kernel are; one of --kernel PATH is refused where its own are others [default: 4k]
     #[arg(long, value_enum)]
     pages: Option<Pages>,
@@ -103,7 +76,7 @@ pub(crate) struct MachineArgs {
     modules: Option<PathBuf>,
     /// Emulation or virtualisation
     #[arg(long, value_enum, default_value = "tcg")]
-    accel: AccelName,
+    accel: Accel,
     /// Memory, MiB
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(256..=65536))]
     memory: u32,
@@ -118,12 +91,12 @@ pub(crate) struct MachineArgs {
 impl MachineArgs {
     /// Whether it runs 32-bit programs.
     pub(crate) fn runs_i686(&self) -> bool {
-        self.arch == ArchName::X86_64 && self.kernel.as_deref() != Some(Path::new(full_kernel::NAME))
+        self.arch == Arch::X86_64 && self.kernel.as_deref() != Some(Path::new(full_kernel::NAME))
     }
 
     /// What the host has to have for it.
     pub(crate) fn needs(&self) -> &'static [Need] {
-        self.arch().needs()
+        self.arch.needs()
     }
 
     /// The same with another word on the kernel's command line.
@@ -134,9 +107,9 @@ impl MachineArgs {
     /// Another machine of the same size.
     pub(crate) fn on(&self, other: Other) -> Self {
         let (arch, pages, kernel) = match other {
-            Other::Full => (ArchName::X86_64, None, Some(full_kernel::NAME.to_owned())),
-            Other::Newer(series) => (ArchName::X86_64, None, Some(format!("{}{series}", archive::WORD))),
-            Other::Arm64(pages) => (ArchName::Arm64, Some(pages), None),
+            Other::Full => (Arch::X86_64, None, Some(full_kernel::NAME.to_owned())),
+            Other::Newer(series) => (Arch::X86_64, None, Some(format!("{}{series}", archive::WORD))),
+            Other::Arm64(pages) => (Arch::Arm64, Some(pages), None),
         };
         Self { arch, pages, kernel: kernel.map(Into::into), modules: None, ..self.clone() }
     }
@@ -145,32 +118,21 @@ impl MachineArgs {
     pub(crate) fn arguments(&self) -> Vec<String> {
         let path =
             |name: &str, path: &Option<PathBuf>| path.as_ref().map(|path| format!("--{name}={}", path.display()));
-        let accel = match self.accel {
-            AccelName::Tcg => "tcg",
-            AccelName::Kvm => "kvm",
-        };
         let always = [
-            format!("--arch={}", self.arch()),
-            format!("--accel={accel}"),
+            format!("--arch={}", self.arch),
+            format!("--accel={}", word(&self.accel)),
             format!("--memory={}", self.memory),
             format!("--smp={}", self.smp),
             format!("--append={}", self.append),
         ];
-        let pages = self.pages.map(|pages| format!("--pages={}", pages.word()));
+        let pages = self.pages.map(|pages| format!("--pages={}", word(&pages)));
         let paths = path("kernel", &self.kernel).into_iter().chain(path("modules", &self.modules));
         paths.chain(pages).chain(always).collect()
     }
 
-    fn arch(&self) -> Arch {
-        match self.arch {
-            ArchName::X86_64 => Arch::X86_64,
-            ArchName::Arm64 => Arch::Arm64,
-        }
-    }
-
     /// Refuses options that say nothing of this kernel.
     fn check(&self) -> Result<()> {
-        let arm64 = self.arch == ArchName::Arm64;
+        let arm64 = self.arch == Arch::Arm64;
         ensure!(arm64 || self.pages.is_none(), "--pages: a PC's are 4 KiB; give --arch arm64 with it");
         let Some(kernel) = self.kernel.as_deref().and_then(Path::to_str) else { return Ok(()) };
         let series = kernel.starts_with(archive::WORD);
@@ -187,10 +149,10 @@ impl MachineArgs {
         let full = |path: &Path| path == Path::new(full_kernel::NAME);
         let Some(path) = self.kernel.as_deref().filter(|path| !full(path)) else {
             let build = match (self.arch, self.pages) {
-                (ArchName::X86_64, _) if self.kernel.is_none() => return Ok(Kernel::from_archive(&cache, progress)?),
-                (ArchName::X86_64, _) => Build::X86_64,
-                (ArchName::Arm64, Some(Pages::Large)) => Build::Arm64With16k,
-                (ArchName::Arm64, _) => Build::Arm64With4k,
+                (Arch::X86_64, _) if self.kernel.is_none() => return Ok(Kernel::from_archive(&cache, progress)?),
+                (Arch::X86_64, _) => Build::X86_64,
+                (Arch::Arm64, Some(Pages::Large)) => Build::Arm64With16k,
+                (Arch::Arm64, _) => Build::Arm64With4k,
             };
             return Ok(full_kernel::get(build, &cache, progress)?);
         };
@@ -201,11 +163,7 @@ impl MachineArgs {
     }
 
     fn options(&self) -> Options {
-        let accel = match self.accel {
-            AccelName::Tcg => Accel::Tcg,
-            AccelName::Kvm => Accel::Kvm,
-        };
-        Options { accel, memory_mib: self.memory, cpus: self.smp, append: self.append.clone() }
+        Options { accel: self.accel, memory_mib: self.memory, cpus: self.smp, append: self.append.clone() }
     }
 }
 
@@ -237,7 +195,7 @@ impl RunArgs {
 
     /// The guest's processor.
     pub(crate) fn arch(&self) -> Arch {
-        self.machine.arch()
+        self.machine.arch
     }
 
     /// The same with another word on the kernel's command line.
@@ -292,7 +250,7 @@ impl Prepared {
     /// Makes sure that the machine has what guests need, and finds or builds the base.
     pub(crate) fn new(context: &Context, machine: &MachineArgs) -> Result<Self> {
         let (cache, progress) = (context.cache(), &context.progress);
-        let arch = machine.arch();
+        let arch = machine.arch;
         prerequisites::ensure(&[Need::Linker], &cache, progress)?;
         prerequisites::ensure(machine.needs(), &cache, progress)?;
         let kernel = machine.kernel(context)?;

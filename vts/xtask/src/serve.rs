@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::{Args as ClapArgs, ValueEnum};
+use vm_harness::arch::word;
 use vm_harness::binaries;
 
 use crate::context::Context;
@@ -46,17 +47,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let built = binaries::build(&context.workspace, &[service::SERVER, service::HEAPCTL], "dev", &context.progress)?;
     let policy = service::compile(&context, &built, &args.policy.policy)?;
     let socket = args.socket.clone().unwrap_or_else(|| context.target.join("allocator.sock"));
-    let heaps = match args.heaps {
-        Heaps::Kernel => "kernel",
-        Heaps::Udmabuf => "udmabuf",
-        Heaps::Memfd => "memfd",
-    };
     let program = service::program(&built)?;
     context.progress.step(format_args!(
         "ask it with: cargo run -p heapctl -- alloc --socket {} --format RGBA_8888 --size 64x64",
         socket.display()
     ));
-    let error =
-        Command::new(program).args(["--heaps", heaps]).arg("--policy").arg(policy).arg("--socket").arg(socket).exec();
+    let error = Command::new(program)
+        .args(["--heaps", &word(&args.heaps)])
+        .arg("--policy")
+        .arg(policy)
+        .arg("--socket")
+        .arg(socket)
+        .exec();
     Err(error).with_context(|| program.display().to_string())
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fs, thread};
 
 use anyhow::{anyhow, Context, Result};
-use vm_harness::protocol::{read_frame, write_frame, Control, HostRequest, ToHost, CONTROL_SOCKET};
+use vm_harness::protocol::{read_frame, write_frame, Control, ToHost, CONTROL_SOCKET};
 
 use crate::channel::Outbox;
 use crate::services::Services;
@@ -45,7 +45,7 @@ impl Calls {
         }
     }
 
-    fn ask_host(&self, request: HostRequest) -> Answer {
+    fn screendump(&self, name: String) -> Answer {
         let (sender, receiver) = channel();
         let call = {
             let mut waiting = self.waiting();
@@ -54,7 +54,7 @@ impl Calls {
             waiting.answers.insert(call, sender);
             call
         };
-        self.outbox.send(&ToHost::Call { call, request }, &[]).map_err(|error| error.to_string())?;
+        self.outbox.send(&ToHost::Call { call, screendump: name }, &[]).map_err(|error| error.to_string())?;
         receiver.recv().unwrap_or_else(|_| Err("the host went away".to_owned())).map(|()| String::new())
     }
 }
@@ -77,7 +77,7 @@ fn serve_one(mut stream: UnixStream, calls: &Calls, services: &Services) {
     let Ok((request, _)) = read_frame::<Control>(&mut stream) else { return };
     let done = |result: Result<()>| result.map(|()| String::new()).map_err(|error| format!("{error:#}"));
     let answer: Answer = match request {
-        Control::Host(request) => calls.ask_host(request),
+        Control::Screendump { name } => calls.screendump(name),
         Control::ServiceStart => done(services.start_service()),
         Control::ServiceStop => done(services.stop_service()),
         Control::ServiceKill => done(services.kill_service()),

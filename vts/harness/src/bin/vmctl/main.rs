@@ -16,7 +16,7 @@ mod setup;
 use std::process::ExitCode;
 
 use anyhow::{bail, Result};
-use vm_harness::protocol::{Control, HostRequest};
+use vm_harness::protocol::Control;
 
 const HELP: &str = "\
 vmctl: asks the host or the guest's agent for something, from inside the guest
@@ -55,7 +55,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         _ if std::process::id() == 1 => init::run()?,
         ["agent"] => agent::run()?,
         ["screendump", name] => {
-            control::ask(&Control::Host(HostRequest::Screendump { name: (*name).to_owned() }))?;
+            control::ask(&Control::Screendump { name: (*name).to_owned() })?;
         }
         ["service", "start"] => print(&control::ask(&Control::ServiceStart)?),
         ["service", "stop"] => print(&control::ask(&Control::ServiceStop)?),

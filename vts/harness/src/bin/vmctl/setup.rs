@@ -57,9 +57,6 @@ pub(crate) fn prepare(config: &GuestConfig) -> GuestFacts {
         page_bytes: rustix::param::page_size(),
         binder: Path::new("/dev/binder").exists(),
         heaps: names("/dev/dma_heap", ""),
-        udmabuf: Path::new("/dev/udmabuf").exists(),
-        cameras: count("/dev", "video"),
-        displays: count("/dev/dri", "card"),
         selinux_problem: None,
         warnings,
     }
@@ -136,8 +133,4 @@ fn names(folder: &str, prefix: &str) -> Vec<String> {
     names.retain(|name| name.starts_with(prefix));
     names.sort();
     names
-}
-
-fn count(folder: &str, prefix: &str) -> u32 {
-    u32::try_from(names(folder, prefix).len()).unwrap_or(u32::MAX)
 }

@@ -6,12 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use clap::ValueEnum;
 use fastrand::Rng;
 use gralloc_buffer::{PixelFormat, Usage};
 use gralloc_client::{Allocation, ClientError, Connection, DescriptorBuilder, Transport};
 
 /// What a client is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// SurfaceFlinger for windows that open and close: three buffers each.
     Windows,
@@ -36,14 +37,8 @@ struct Habit {
 
 impl Kind {
     /// As on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Kind::Windows => "windows",
-            Kind::Camera => "camera",
-            Kind::Video => "video",
-            Kind::Screenshots => "screenshots",
-            Kind::Greedy => "greedy",
-        }
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     fn habit(self) -> Habit {
@@ -98,7 +93,7 @@ fn one(
 ) -> Result<bool> {
     let sizes = if kind == Kind::Greedy { GREEDY_SIZES } else { SIZES };
     let (width, height) = random.choice(sizes.iter().copied()).unwrap_or((64, 64));
-    let descriptor = DescriptorBuilder::new(kind.name(), width, height, habit.format, habit.usage).build();
+    let descriptor = DescriptorBuilder::new(&kind.name(), width, height, habit.format, habit.usage).build();
     let begin = Instant::now();
     match connection.allocate(&descriptor, habit.count) {
         Ok(allocation) => {

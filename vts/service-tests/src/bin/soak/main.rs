@@ -144,7 +144,7 @@ fn restart_service() -> Result<()> {
 /// Starts a client; what it prints are its calls.
 fn start(kind: Kind, seed: u64, calls: &Sender<String>) -> Result<Child> {
     let mut command = Command::new("/proc/self/exe");
-    command.args(["--client", kind.name(), "--seed", &seed.to_string()]);
+    command.args(["--client", &kind.name(), "--seed", &seed.to_string()]);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("a client")?;
     let (output, calls) = (child.stdout.take().context("no output")?, calls.clone());
     thread::spawn(move || {
