@@ -6,6 +6,9 @@ use crate::finding::{Finding, KeyPath, Place};
 use crate::policy::Bound;
 use crate::tree::Tree;
 
+/// Most bytes of a name: as many as a file's has (NAME_MAX, `limits.h`), which a heap's name stands for.
+pub(crate) const MAX_NAME_BYTES: usize = 255;
+
 /// About as many keys as a section may have: room for them is made once.
 const MOST_KEYS: usize = 32;
 
@@ -65,7 +68,7 @@ impl<'t> Table<'t> {
         text(value, self.path.place(key), findings)
     }
 
-    /// A name: required, and not empty.
+    /// A name: required, not empty, and no longer than a file's.
     pub(crate) fn name(&mut self, key: &'static str, findings: &mut Vec<Finding>) -> String {
         self.require(&[(key, "\"…\"")], findings);
         let name = self.text(key, findings).unwrap_or_default();
@@ -73,6 +76,11 @@ impl<'t> Table<'t> {
         if self.get(key).is_some() && (name.trim() != name || name.is_empty() || name.contains(bad)) {
             let message = "a name is not empty, has no blanks around it, and no quotes or control characters in it";
             findings.push(Finding::new(Code::BadValue, self.path.key(key), message));
+        }
+        if name.len() > MAX_NAME_BYTES {
+            let message = format!("a name of {} bytes", name.len());
+            let finding = Finding::new(Code::BadValue, self.path.key(key), message);
+            findings.push(finding.help(format!("allowed: {MAX_NAME_BYTES} bytes, as in a file's name")));
         }
         name
     }

@@ -5,6 +5,7 @@ use crate::document::{Document, VendorMetadataDoc};
 use crate::finding::{Finding, KeyPath};
 use crate::names::Names;
 use crate::policy::{VendorContent, VendorMetadata};
+use crate::reader::MAX_NAME_BYTES;
 use gralloc_buffer::handle::MAX_AREA_BYTES;
 use gralloc_buffer::metadata::vendor::{
     area_bytes, table_bytes, Computed, Encoding, Framing, MAX_ENTRIES, MAX_TYPE_BYTES, MAX_VALUE_BYTES,
@@ -45,7 +46,7 @@ fn area(types: &[VendorMetadata], longest_heap: usize) -> u64 {
     if types.is_empty() {
         return 0;
     }
-    let heap = vec![0; longest_heap.min(MAX_VALUE_BYTES)];
+    let heap = vec![0; longest_heap.min(MAX_NAME_BYTES)];
     let entries = types.iter().map(|entry| entry.entry(&heap, &[0; 8]));
     let stored = types.iter().filter_map(|entry| match entry.content {
         VendorContent::Stored(most) => Some(usize::from(most)),

@@ -20,13 +20,15 @@ mod root;
 
 use crate::{IAllocator, ServeError, Strong};
 use limiter::Limiter;
+use nix::errno::Errno;
+use nix::sys::socket::{connect, socket, AddressFamily, SockFlag, SockType, UnixAddr};
 use rsbinder::rpc::{FileDescriptorTransportMode, RpcServer};
 use std::convert::Infallible;
 use std::fmt;
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -106,11 +108,6 @@ impl SocketServer {
         bound
     }
 
-    /// The socket's path.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Serves every client that connects. Blocks.
     ///
     /// # Errors
@@ -159,11 +156,22 @@ fn make_room(path: &Path) -> Result<(), ServeError> {
         Ok(file) if !file.file_type().is_socket() => return Err(ServeError::NotASocket(path.to_owned())),
         Ok(_) => {}
     }
-    match UnixStream::connect(path) {
-        Ok(_) => Err(ServeError::InUse(path.to_owned())),
-        // Nobody listens: left behind.
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+    match is_served(path) {
+        Ok(true) => Err(ServeError::InUse(path.to_owned())),
+        // Left behind.
+        Ok(false) => Ok(()),
         Err(error) => Err(fail("ask whether somebody serves here", error)),
+    }
+}
+
+/// Whether somebody listens. Never waits: a service that is stopped accepts nobody, and its queue is full after a while.
+fn is_served(path: &Path) -> io::Result<bool> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
+        Ok(()) | Err(Errno::EAGAIN) => Ok(true),
+        Err(Errno::ECONNREFUSED) => Ok(false),
+        Err(errno) => Err(errno.into()),
     }
 }
 

@@ -8,10 +8,12 @@ use allocator_aidl::{
     AllocationResult, BinderResult, BufferDescriptorInfo, IAllocator, NativeHandle, ServeError, SocketOptions,
     SocketServer, Strong, HASH, VERSION,
 };
+use nix::sys::socket::{connect as connect_to, listen, socket, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
 use rsbinder::rpc::{FileDescriptorTransportMode, RpcClientConfig, RpcSession};
 use rsbinder::{ParcelFileDescriptor, SIBinder, StatusCode, DUMP_TRANSACTION};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -266,6 +268,26 @@ fn a_live_services_socket_is_left_alone() {
     let error = SocketServer::bind(&path, SocketOptions::default()).unwrap_err();
     assert!(matches!(error, ServeError::InUse(_)), "{error}");
     connect(&path).as_binder().ping_binder().unwrap();
+}
+
+#[test]
+fn socket_of_a_service_that_accepts_nobody_and_whose_queue_is_full_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let address = UnixAddr::new(&path).unwrap();
+    let unix = |flags| socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap();
+    let listener = unix(SockFlag::SOCK_CLOEXEC);
+    nix::sys::socket::bind(listener.as_raw_fd(), &address).unwrap();
+    listen(&listener, Backlog::new(1).unwrap()).unwrap();
+    let mut waiting = Vec::new();
+    while waiting.last().is_none_or(|client: &OwnedFd| connect_to(client.as_raw_fd(), &address).is_ok()) {
+        waiting.push(unix(SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK));
+    }
+    let (told, answer) = std::sync::mpsc::channel();
+    std::thread::spawn(move || told.send(SocketServer::bind(&path, SocketOptions::default()).map(drop)));
+    // Against a test that hangs, and no measure of anything.
+    let error = answer.recv_timeout(Duration::from_secs(600)).unwrap().unwrap_err();
+    assert!(matches!(error, ServeError::InUse(_)), "{error}");
 }
 
 #[test]

@@ -158,7 +158,8 @@ fn bad_values() {
     only(&instead("\"256MiB\"", "0 #!"), Code::BadValue, "limits.request");
     only(&instead("= 32", "= 0 #!"), Code::BadValue, "limits.buffers_per_request");
     only(&instead("= 32", "= 99999999999 #!"), Code::BadValue, "limits.buffers_per_request");
-    for name in ["", " test", "te\\\"st", "te\\u0007st"] {
+    let long = "n".repeat(256);
+    for name in ["", " test", "te\\\"st", "te\\u0007st", &long] {
         only(&instead("name = \"test\"", &format!("name = \"{name}\" #!")), Code::BadValue, "name");
     }
     only(&instead("heaps = [\"system\"]", "heaps = [] #!"), Code::BadValue, "rule[1].heaps");

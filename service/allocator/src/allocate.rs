@@ -177,7 +177,8 @@ fn trying<T, H, G>(
     }
 }
 
-fn refused(policy: &Policy, heap: HeapId, bytes: u64, failure: HeapFailure) -> Refusal {
+/// What a client is told of a heap's failure at so many bytes.
+pub fn refused(policy: &Policy, heap: HeapId, bytes: u64, failure: HeapFailure) -> Refusal {
     if failure.kind == FailureKind::Size {
         return Unsupported::BeyondAddresses { bytes }.into();
     }

@@ -42,9 +42,6 @@ pub const MAX_TRACKED_OF_ONE: u64 = MAX_TRACKED / 2;
 /// Most buffers that are read under one taking of the lock.
 pub const BUFFERS_AT_ONCE: usize = 256;
 
-/// A buffer's id, for people.
-pub type BufferKey = u64;
-
 /// The account of one service.
 pub struct Ledger {
     policy: Arc<Policy>,
@@ -414,7 +411,7 @@ impl Reservation<'_> {
 
     /// The buffers are the client's now: one id for each heap charge, in their order. Answers with their tickets; with none
     /// when [`About::watched_fds`] is 0.
-    pub fn commit(mut self, about: &About, ids: impl Iterator<Item = BufferKey>) -> Vec<Ticket> {
+    pub fn commit(mut self, about: &About, ids: impl Iterator<Item = u64>) -> Vec<Ticket> {
         let metadata_bytes = self.ledger.pages(self.sizes.metadata_bytes).unwrap_or(u64::MAX);
         let Client { uid, pid } = self.client;
         let About { name, usage, format, born_ms, watched_fds } = *about;

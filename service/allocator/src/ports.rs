@@ -3,15 +3,12 @@
 //! Kernel nodes, stand-ins and test doubles implement these.
 
 use gralloc_buffer::BufferName;
-use heaps_config::policy::{HeapId, HeapSet};
+use heaps_config::policy::HeapId;
 
 /// Allocates from heaps.
 pub trait HeapBackend {
     /// What a buffer is: an `OwnedFd` outside tests. Dropping it frees it.
     type Buffer;
-
-    /// The policy's heaps that exist now and can be opened.
-    fn present(&self) -> HeapSet;
 
     /// Allocates `bytes` (any positive number; the kernel rounds up to pages), zeroed, from one heap.
     ///

@@ -50,7 +50,8 @@ pub struct Statistics {
     pub watches: Vec<WatchStatistics>,
     /// Buffers that could not be watched: in no live statistic.
     pub untracked_buffers: u64,
-    /// No scan of the watched buffers came in time for this dump: what was released last is still counted as live.
+    /// No scan of the watched buffers came in time for this dump, or the kernel could not be asked: what was released last is still
+    /// counted as live.
     pub scan_pending: bool,
     /// `allocate2` calls.
     pub requests: u64,

@@ -9,7 +9,7 @@ use gralloc_allocator::allocate::{allocate, Batch, Resources};
 use gralloc_allocator::ledger::{About, Client, Ledger};
 use gralloc_allocator::ports::{HeapBackend, HeapFailure, MemoryGauge};
 use gralloc_buffer::{BufferName, PixelFormat, Usage};
-use heaps_config::policy::{HeapId, HeapSet};
+use heaps_config::policy::HeapId;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -35,10 +35,6 @@ impl Slow {
 
 impl HeapBackend for Slow {
     type Buffer = ();
-
-    fn present(&self) -> HeapSet {
-        HeapSet::ALL
-    }
 
     fn allocate(&self, _heap: HeapId, _bytes: u64, _name: &BufferName) -> Result<(), HeapFailure> {
         self.wait("heap");

@@ -21,7 +21,11 @@ fn info(layout: Layout, width: u32, height: u32, name: [u8; 128]) -> BufferInfo 
     BufferInfo {
         id: u64::MAX,
         name: BufferName::from_wire(&name),
+        width,
+        height,
         usage: Usage(u64::MAX),
+        layout,
+        fourcc: layout.fourcc(),
         stride: width,
         planes: Planes::from_slice(&planes).unwrap(),
         layer_bytes: u64::MAX,
@@ -29,7 +33,7 @@ fn info(layout: Layout, width: u32, height: u32, name: [u8; 128]) -> BufferInfo 
         metadata_bytes: u64::MAX,
         protected: true,
         contiguous: true,
-        ..BufferInfo::linear(PixelFormat::ImplementationDefined, layout, width, height).unwrap()
+        ..BufferInfo::linear(PixelFormat::ImplementationDefined, Layout::Rgba8888, 1, 1).unwrap()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Descriptors as they travel.
 
 use allocator_aidl::{BufferDescriptorInfo, BufferUsage, ExtendableType, PixelFormat as WireFormat};
-use gralloc_buffer::{Descriptor, DescriptorOption, PixelFormat, Usage};
+use gralloc_buffer::{Descriptor, DescriptorOption};
 
 /// Writes a descriptor as it travels. Nothing is checked: that is the service's work.
 pub fn to_wire(descriptor: &Descriptor) -> BufferDescriptorInfo {
@@ -18,59 +18,16 @@ pub fn to_wire(descriptor: &Descriptor) -> BufferDescriptorInfo {
     }
 }
 
-/// Builds a descriptor: one layer, no reserved region, no options, unless said otherwise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DescriptorBuilder(Descriptor);
-
-impl DescriptorBuilder {
-    /// Names the buffer (cut at 127 bytes) and says what must be said. Width and height in pixels.
-    pub fn new(name: &str, width: i32, height: i32, format: PixelFormat, usage: Usage) -> DescriptorBuilder {
-        DescriptorBuilder(Descriptor::new(name, width, height, format, usage))
-    }
-
-    /// Images in the buffer.
-    #[must_use]
-    pub fn layers(mut self, layers: i32) -> DescriptorBuilder {
-        self.0.layer_count = layers;
-        self
-    }
-
-    /// Bytes that clients share beside the pixels.
-    #[must_use]
-    pub fn reserved(mut self, bytes: i64) -> DescriptorBuilder {
-        self.0.reserved_size = bytes;
-        self
-    }
-
-    /// One more of `additionalOptions`.
-    #[must_use]
-    pub fn option(mut self, name: &str, value: i64) -> DescriptorBuilder {
-        self.0.options.push(DescriptorOption { name: name.to_owned(), value });
-        self
-    }
-
-    /// The descriptor, as the service knows it.
-    pub fn descriptor(self) -> Descriptor {
-        self.0
-    }
-
-    /// The descriptor, as it travels.
-    pub fn build(&self) -> BufferDescriptorInfo {
-        to_wire(&self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gralloc_buffer::{PixelFormat, Usage};
 
     #[test]
     fn everything_that_was_said_travels() {
-        let built = DescriptorBuilder::new("Hi", 64, 32, PixelFormat::Yv12, Usage(1 << 63 | 0x33))
-            .layers(2)
-            .reserved(512)
-            .option("x.y.Z", -1)
-            .build();
+        let options = vec![DescriptorOption { name: "x.y.Z".to_owned(), value: -1 }];
+        let asked = Descriptor::new("Hi", 64, 32, PixelFormat::Yv12, Usage(1 << 63 | 0x33));
+        let built = to_wire(&Descriptor { layer_count: 2, reserved_size: 512, options, ..asked });
         assert_eq!(built.name.get(..4), Some(&b"Hi\0\0"[..]));
         assert_eq!((built.width, built.height, built.layerCount), (64, 32, 2));
         assert_eq!((built.format, built.usage.0, built.reservedSize), (WireFormat::YV12, i64::MIN | 0x33, 512));

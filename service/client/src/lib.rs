@@ -2,12 +2,12 @@
 //! measurements.
 //!
 //! ```no_run
-//! use gralloc_client::{Connection, DescriptorBuilder};
-//! use gralloc_buffer::{PixelFormat, Usage};
+//! use gralloc_client::{to_wire, Connection};
+//! use gralloc_buffer::{Descriptor, PixelFormat, Usage};
 //!
 //! let connection = Connection::from_env_or(None)?;
 //! let usage = Usage::CAMERA_OUTPUT | Usage::COMPOSER_OVERLAY;
-//! let wanted = DescriptorBuilder::new("preview", 1920, 1080, PixelFormat::Ycbcr420_888, usage).build();
+//! let wanted = to_wire(&Descriptor::new("preview", 1920, 1080, PixelFormat::Ycbcr420_888, usage));
 //! for buffer in connection.allocate(&wanted, 4)?.buffers {
 //!     println!("{}", buffer.info);
 //! }
@@ -31,7 +31,7 @@ mod transport;
 
 pub use allocation::{Allocation, Buffer};
 pub use connection::Connection;
-pub use descriptor::{to_wire, DescriptorBuilder};
+pub use descriptor::to_wire;
 pub use error::ClientError;
 pub use transport::{Transport, TransportError, TRANSPORT_VARIABLE};
 

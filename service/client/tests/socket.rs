@@ -8,8 +8,8 @@ mod common;
 use allocator_aidl::AllocationError;
 use common::{rgba, served};
 use gralloc_buffer::handle::encode;
-use gralloc_buffer::{PixelFormat, Usage};
-use gralloc_client::{Connection, DescriptorBuilder, Transport};
+use gralloc_buffer::{Descriptor, PixelFormat, Usage};
+use gralloc_client::{to_wire, Connection, Transport};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::net::UnixListener;
@@ -44,7 +44,7 @@ fn no_buffers_are_an_empty_answer() {
 fn a_refusal_comes_with_its_name_and_words() {
     let (_dir, path) = served();
     let connection = Connection::socket(&path).unwrap();
-    let wanted = DescriptorBuilder::new("", 1, 1, PixelFormat::Blob, Usage::NONE).build();
+    let wanted = to_wire(&Descriptor::new("", 1, 1, PixelFormat::Blob, Usage::NONE));
     assert!(!connection.is_supported(&wanted).unwrap());
     let error = connection.allocate(&wanted, 1).unwrap_err();
     assert_eq!(error.allocation_error(), Some(AllocationError::UNSUPPORTED));

@@ -6,7 +6,6 @@
 
 #![allow(non_camel_case_types)] // The headers' own names.
 
-use nix::libc;
 use std::mem::{offset_of, size_of};
 
 /// `_IOC_WRITE` of `include/uapi/asm-generic/ioctl.h` (v6.12): the process hands data in.
@@ -45,12 +44,6 @@ const _: () = assert!(offset_of!(dma_heap_allocation_data, fd) == 8);
 const _: () = assert!(offset_of!(dma_heap_allocation_data, fd_flags) == 12);
 const _: () = assert!(offset_of!(dma_heap_allocation_data, heap_flags) == 16);
 
-/// `DMA_HEAP_VALID_FD_FLAGS` (dma-heap.h): what `fd_flags` may hold.
-// `as` because the libc constants are signed and `From` is not const; all are small and positive.
-#[allow(clippy::as_conversions)]
-pub const DMA_HEAP_VALID_FD_FLAGS: u32 = (libc::O_CLOEXEC | libc::O_ACCMODE) as u32;
-/// `DMA_HEAP_VALID_HEAP_FLAGS` (dma-heap.h).
-pub const DMA_HEAP_VALID_HEAP_FLAGS: u64 = 0;
 /// `DMA_HEAP_IOCTL_ALLOC` (dma-heap.h): a new dma-buf from this heap.
 pub const DMA_HEAP_IOCTL_ALLOC: u32 = ioc(READ | WRITE, b'H', 0, size_of::<dma_heap_allocation_data>());
 

@@ -10,6 +10,7 @@ use gralloc_buffer::BufferName;
 use heaps_config::policy::{HeapId, HeapSet};
 use heaps_config::Policy;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
 
 /// The source in use.
 #[derive(Debug)]
@@ -21,14 +22,14 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Opens a source for a policy's heaps.
+    /// Opens a source for a policy's heaps; the kernel's are in `directory`.
     ///
     /// # Errors
     /// `File` when udmabuf is asked for and its device cannot be opened. Heaps that are absent are not an error: they may
     /// appear later, and [`Backend::describe`] says so.
-    pub fn open(kind: BackendKind, policy: &Policy) -> Result<Backend, Error> {
+    pub fn open(kind: BackendKind, policy: &Policy, directory: &Path) -> Result<Backend, Error> {
         match kind {
-            BackendKind::Kernel => Ok(Backend::Kernel(KernelHeaps::open(policy))),
+            BackendKind::Kernel => Ok(Backend::Kernel(KernelHeaps::open_in(policy, directory))),
             BackendKind::Udmabuf => StandIn::udmabuf(policy).map(Backend::StandIn),
             BackendKind::Memfd => Ok(Backend::StandIn(StandIn::memfd(policy))),
         }
@@ -76,17 +77,18 @@ impl Backend {
             Backend::StandIn(_) => None,
         }
     }
-}
 
-impl HeapBackend for Backend {
-    type Buffer = OwnedFd;
-
-    fn present(&self) -> HeapSet {
+    /// The policy's heaps that exist now and can be opened.
+    pub fn present(&self) -> HeapSet {
         match self {
             Backend::Kernel(heaps) => heaps.present(),
             Backend::StandIn(stand_in) => stand_in.present(),
         }
     }
+}
+
+impl HeapBackend for Backend {
+    type Buffer = OwnedFd;
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         self.allocate_around(heap, bytes, name, |call| call())

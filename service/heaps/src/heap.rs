@@ -89,12 +89,7 @@ struct Node {
 type DeviceNumber = (u64, u64);
 
 impl KernelHeaps {
-    /// The heaps of `/dev/dma_heap`.
-    pub fn open(policy: &Policy) -> KernelHeaps {
-        KernelHeaps::open_in(policy, Path::new(DMA_HEAP_DIRECTORY))
-    }
-
-    /// The heaps of another directory, for tests and containers.
+    /// The heaps of a directory: [`DMA_HEAP_DIRECTORY`], or another for tests and containers.
     pub fn open_in(policy: &Policy, directory: &Path) -> KernelHeaps {
         let slots = policy.heaps.iter().map(|heap| Slot {
             name: heap.name.clone(),
@@ -229,6 +224,11 @@ impl KernelHeaps {
         names.sort();
         Ok(names)
     }
+
+    /// The policy's heaps that exist now and can be opened.
+    pub fn present(&self) -> HeapSet {
+        HeapSet(self.present.load(Ordering::Acquire))
+    }
 }
 
 impl OpenHeap {
@@ -240,10 +240,6 @@ impl OpenHeap {
 
 impl HeapBackend for KernelHeaps {
     type Buffer = OwnedFd;
-
-    fn present(&self) -> HeapSet {
-        HeapSet(self.present.load(Ordering::Acquire))
-    }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         self.allocate_around(heap, bytes, name, |call| call())

@@ -145,6 +145,11 @@ impl StandIn {
         fd::add_seals(file.as_fd(), seals)?;
         Ok(file)
     }
+
+    /// The policy's heaps that exist now and can be opened.
+    pub fn present(&self) -> HeapSet {
+        self.present
+    }
 }
 
 fn all_pages(file: &OwnedFd, size: i64) -> Result<(), Errno> {
@@ -159,10 +164,6 @@ fn all_pages(file: &OwnedFd, size: i64) -> Result<(), Errno> {
 
 impl HeapBackend for StandIn {
     type Buffer = OwnedFd;
-
-    fn present(&self) -> HeapSet {
-        self.present
-    }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         if !self.present.contains(heap) {

@@ -67,8 +67,10 @@ impl fmt::Display for Source {
 pub struct Released {
     /// Tags of buffers that are gone.
     pub tags: Vec<Tag>,
-    /// The kernel dropped events and the list was made by comparing; nothing is lost by it. For statistics.
+    /// The kernel dropped events and the list was made by comparing; nothing is lost by it.
     pub resynced: bool,
+    /// Some source could not be read: what it would have told comes with a later read.
+    pub failed: bool,
 }
 
 /// Watches buffers, through the first of its sources that takes one.
@@ -219,7 +221,7 @@ impl ReleaseWatch {
             Some(error) => {
                 // What was read is told by nobody a second time; what was not comes with the next read.
                 log::warn!("some releases are seen later: {error}");
-                Ok(released)
+                Ok(Released { failed: true, ..released })
             }
             None => Ok(released),
         }

@@ -12,11 +12,13 @@ use gralloc_allocator::ports::{FailureKind, HeapBackend};
 use gralloc_dmabuf as dmabuf;
 use gralloc_dmabuf::mmap::{Mapping, Protection};
 use gralloc_dmabuf::Access;
+use gralloc_heaps::heap::DMA_HEAP_DIRECTORY;
 use gralloc_heaps::{Backend, BackendKind, NodeState};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 
 fn is_dma_buf(backend: &Backend) -> bool {
     !matches!(backend, Backend::StandIn(stand_in) if stand_in.kind() == BackendKind::Memfd)
@@ -260,7 +262,7 @@ fn child_holds_a_thousand_buffers() {
 
 #[test]
 fn backend_with_missing_device_names_it() {
-    match Backend::open(BackendKind::Udmabuf, &policy()) {
+    match Backend::open(BackendKind::Udmabuf, &policy(), Path::new(DMA_HEAP_DIRECTORY)) {
         Ok(_) => println!("SKIP: this machine has /dev/udmabuf"),
         Err(error) => assert!(error.to_string().starts_with("/dev/udmabuf: "), "{error}"),
     }

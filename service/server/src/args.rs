@@ -1,5 +1,6 @@
 //! The command line.
 
+use gralloc_heaps::heap::DMA_HEAP_DIRECTORY;
 use gralloc_heaps::watch::Source;
 use gralloc_heaps::BackendKind;
 use std::path::PathBuf;
@@ -78,7 +79,7 @@ impl Default for Args {
             policy: DEFAULT_POLICY.into(),
             transport: Transport::Binder,
             heaps: BackendKind::Kernel,
-            heap_dir: "/dev/dma_heap".into(),
+            heap_dir: DMA_HEAP_DIRECTORY.into(),
             release_sources: Source::ALL.to_vec(),
             check: false,
             verbose: false,

@@ -10,10 +10,9 @@ use crate::pool::PooledHeaps;
 use crate::releases::Releases;
 use crate::stats::Stats;
 use crate::tracker::{self, Asker, Duplicates, Tracker};
-use gralloc_allocator::allocate::{allocate, machine_holds, Allocated, Batch, Resources};
+use gralloc_allocator::allocate::{allocate, machine_holds, refused, Allocated, Batch, Resources};
 use gralloc_allocator::ledger::{About, Client, Ledger, Reservation};
-use gralloc_allocator::ports::{HeapBackend, HeapFailure};
-use gralloc_allocator::{plan, Internal, Plan, Refusal, Shortage};
+use gralloc_allocator::{plan, Internal, Plan, Refusal};
 use gralloc_buffer::handle::BufferInfo;
 use gralloc_buffer::layout::afbc::Headers;
 use gralloc_buffer::Descriptor;
@@ -335,21 +334,16 @@ impl Engine {
     }
 
     /// Writes what a new buffer and its metadata begin with, where that is not the kernel's zeros.
-    fn write(&self, plan: &Plan<'_>, with: &Content, buffer: &OwnedFd, metadata: &OwnedFd) -> Result<(), Shortage> {
-        let shortage = |heap: HeapId| {
-            move |failure: HeapFailure| Shortage::Kernel {
-                heap: self.policy.heap_name(heap).to_owned(),
-                errno: failure.errno,
-                cause: failure.cause,
-            }
-        };
+    fn write(&self, plan: &Plan<'_>, with: &Content, buffer: &OwnedFd, metadata: &OwnedFd) -> Result<(), Refusal> {
+        let refusal = |heap, bytes| move |failure| refused(&self.policy, heap, bytes, failure);
         if let Some(headers) = &with.headers {
             let BufferInfo { layers, layer_bytes, .. } = with.info;
-            content::write_headers(buffer.as_fd(), layers, layer_bytes, headers).map_err(shortage(with.heap))?;
+            content::write_headers(buffer.as_fd(), layers, layer_bytes, headers)
+                .map_err(refusal(with.heap, plan.bytes))?;
         }
         let (dataspace, table) = (plan.request.dataspace, with.table.as_deref());
         content::write_metadata(metadata.as_fd(), dataspace, table, self.policy.vendor_metadata_bytes)
-            .map_err(shortage(self.policy.metadata_heap))
+            .map_err(refusal(self.policy.metadata_heap, plan.metadata_bytes))
     }
 
     /// Books the buffers as the client's and has them watched.

@@ -6,7 +6,7 @@ use crate::pool::{Class, PooledHeaps};
 use gralloc_allocator::ports::{HeapBackend, HeapFailure};
 use gralloc_buffer::BufferName;
 use gralloc_heaps::trace::{self, Slice};
-use heaps_config::policy::{HeapId, HeapSet};
+use heaps_config::policy::HeapId;
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -105,10 +105,6 @@ impl<H> Drop for HeapCalls<'_, H> {
 
 impl<H: HeapBackend<Buffer = OwnedFd>> HeapBackend for HeapCalls<'_, H> {
     type Buffer = OwnedFd;
-
-    fn present(&self) -> HeapSet {
-        self.pool.heaps().present()
-    }
 
     fn allocate(&self, heap: HeapId, bytes: u64, name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         let (buffer, ready) = self.ask(|now_ms| self.pool.obtain(heap, bytes, name, now_ms, self.class()))?;

@@ -10,7 +10,7 @@
 use crate::engine::Engine;
 use crate::filler::Filler;
 use gralloc_allocator::plan;
-use gralloc_allocator::ports::{FailureKind, HeapBackend, HeapFailure, MemoryGauge};
+use gralloc_allocator::ports::{FailureKind, HeapFailure, MemoryGauge};
 use gralloc_allocator::statistics::size;
 use gralloc_buffer::BufferName;
 use gralloc_heaps::wakeup::{Wakeup, GATHER};

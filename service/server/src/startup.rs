@@ -11,17 +11,15 @@ use anyhow::{Context, Result};
 use gralloc_allocator::ports::MemoryGauge;
 use gralloc_allocator::statistics::size;
 use gralloc_heaps::wakeup::Wakeup;
-use gralloc_heaps::{trace, Backend, BackendKind, HeapReport, KernelHeaps, MemInfo, MemoryPressure, NodeState};
-use heaps_config::policy::{HeapId, Memory, PoolBounds};
-use heaps_config::Policy;
+use gralloc_heaps::watch::Source;
+use gralloc_heaps::{trace, Backend, HeapReport, MemInfo, MemoryPressure, NodeState};
+use heaps_config::policy::{HeapId, Memory, PoolBounds, WithoutReleaseWatch};
+use heaps_config::{Policy, MAX_TEXT_BYTES};
 use log::{info, warn};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Largest policy file that is read: a hundred times the largest profile.
-const MAX_POLICY_BYTES: u64 = 4 << 20;
 
 /// Room for a policy as they are: one that is longer is read in several goes.
 const USUAL_POLICY_BYTES: usize = 16 << 10;
@@ -38,10 +36,9 @@ pub fn load_policy(path: &Path) -> Result<Policy> {
     // By what is read, not by what the file system says of its size: a device or a pipe says 0.
     let mut text = String::with_capacity(USUAL_POLICY_BYTES);
     let file = File::open(path).with_context(|| format!("policy {name}"))?;
-    let most = MAX_POLICY_BYTES.saturating_add(1);
+    // One byte more than a policy may have, so that one that is too long is refused.
+    let most = u64::try_from(MAX_TEXT_BYTES)?.saturating_add(1);
     file.take(most).read_to_string(&mut text).with_context(|| format!("policy {name}"))?;
-    let is_whole = u64::try_from(text.len()).is_ok_and(|size| size < most);
-    anyhow::ensure!(is_whole, "policy {name}: at most {MAX_POLICY_BYTES} bytes are read");
     let hint = match path.extension() {
         Some(extension) if extension == "toml" => " (the service reads what `heapctl compile` makes of it)",
         _ => "",
@@ -65,7 +62,9 @@ pub fn start_trace() {
 pub fn engine(args: &Args) -> Result<Arc<Engine>> {
     let policy = Arc::new(load_policy(&args.policy)?);
     info!("policy \"{}\" from {}", policy.name, args.policy.display());
-    let heaps = open_heaps(args, &policy)?;
+    check_sources(&args.release_sources, &policy)?;
+    let heaps =
+        Backend::open(args.heaps, &policy, &args.heap_dir).with_context(|| format!("--heaps {}", args.heaps))?;
     let report = heaps.describe();
     for line in describe(&report) {
         info!("{line}");
@@ -114,11 +113,15 @@ fn memory_pressure() -> Option<MemoryPressure> {
     pressure.map_err(|why| warn!("no events of memory pressure, MemAvailable is read instead: {why}")).ok()
 }
 
-fn open_heaps(args: &Args, policy: &Policy) -> Result<Backend> {
-    match args.heaps {
-        BackendKind::Kernel => Ok(Backend::Kernel(KernelHeaps::open_in(policy, &args.heap_dir))),
-        kind => Backend::open(kind, policy).with_context(|| format!("--heaps {kind}")),
-    }
+/// Refuses a service that would refuse every request for ever.
+fn check_sources(sources: &[Source], policy: &Policy) -> Result<()> {
+    let refuses = policy.limits.without_release_watch == WithoutReleaseWatch::Refuse;
+    anyhow::ensure!(
+        !(sources.is_empty() && refuses),
+        "--release-source none: the policy's limits.without_release_watch = \"refuse\" refuses every request then; \
+         allowed: auto, inotify, epoll, or \"serve\" in the policy"
+    );
+    Ok(())
 }
 
 /// The heaps in lines for the log and for `--check`.
@@ -202,7 +205,17 @@ mod tests {
 
     #[test]
     fn policy_without_an_end_is_refused_at_its_bound() {
-        let error = load_policy(Path::new("/dev/zero")).unwrap_err().to_string();
-        assert!(error.contains("/dev/zero") && error.contains("4194304 bytes"), "{error}");
+        let error = format!("{:#}", load_policy(Path::new("/dev/zero")).unwrap_err());
+        assert!(error.contains("/dev/zero") && error.contains("at most 1048576"), "{error}");
+    }
+
+    #[test]
+    fn service_that_looks_for_no_releases_under_a_policy_that_refuses_without_does_not_start() {
+        let mut policy = crate::tests::policy();
+        assert!(check_sources(&[], &policy).is_ok());
+        policy.limits.without_release_watch = WithoutReleaseWatch::Refuse;
+        assert!(check_sources(&[Source::Epoll], &policy).is_ok());
+        let error = check_sources(&[], &policy).unwrap_err().to_string();
+        assert!(error.contains("--release-source none") && error.contains("without_release_watch"), "{error}");
     }
 }

@@ -164,12 +164,12 @@ impl Tracker {
     }
 
     /// Books every release that happened before the call, as far as events tell of them; of the rest those that a scan finds,
-    /// if this thread may wait for one. False when there was none in time.
+    /// if this thread may wait for one. False when there was none in time, or the kernel could not be asked.
     pub fn settle(&self, asker: Asker) -> bool {
         if self.watch.fd().is_some() {
-            self.book_events();
-            if self.watch.to_scan() == 0 {
-                return true;
+            let booked = self.book_events();
+            if self.watch.to_scan() == 0 || !booked {
+                return booked;
             }
         }
         self.scans.wait(asker, (self.timeout)(asker), || self.wakeup.wake_now())
@@ -178,30 +178,36 @@ impl Tracker {
     /// What the maintenance thread does: adds the watches that wait, reads events, scans when that is due.
     pub fn tend(&self) {
         let scan = || {
-            self.book_events();
-            self.book(self.watch.scan());
+            let events = self.book_events();
+            self.book(self.watch.scan()) && events
         };
         if !self.scans.run(|| self.clock.now(), self.watch.to_scan() > 0, scan) {
             self.book_events();
         }
     }
 
-    fn book_events(&self) {
+    /// False when the events could not be read.
+    fn book_events(&self) -> bool {
         let _booking = lock(&self.booking);
         let pending = std::mem::take(&mut *lock(&self.pending));
         for Pending { ticket, duplicates } in pending {
             self.add(ticket, &duplicates);
         }
-        self.book(self.watch.read_events());
+        self.book(self.watch.read_events())
     }
 
-    fn book(&self, read: Result<Released, Error>) {
+    /// False when not all could be read.
+    fn book(&self, read: Result<Released, Error>) -> bool {
         match read {
             Ok(released) => {
                 let gone = released.tags.into_iter().filter_map(|tag| self.ledger.release(Ticket::from_number(tag)));
                 gone.for_each(|entry| marks::gone("released", &self.ledger, &entry));
+                !released.failed
             }
-            Err(error) => error!("releases are not seen: {error}"),
+            Err(error) => {
+                error!("releases are not seen: {error}");
+                false
+            }
         }
     }
 

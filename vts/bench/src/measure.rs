@@ -20,8 +20,8 @@ mod service;
 use allocation::Allocations;
 use anyhow::{Context as _, Result};
 use bare::BareService;
-use gralloc_buffer::{PixelFormat, Usage};
-use gralloc_client::{BufferDescriptorInfo, Connection, DescriptorBuilder};
+use gralloc_buffer::{Descriptor, PixelFormat, Usage};
+use gralloc_client::{to_wire, BufferDescriptorInfo, Connection};
 use parallel::{Busy, Crowd, Workers};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -228,18 +228,18 @@ fn full_hd() -> BufferDescriptorInfo {
 
 fn picture(width: i32, height: i32) -> BufferDescriptorInfo {
     let usage = Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN | Usage::GPU_TEXTURE;
-    DescriptorBuilder::new("bench", width, height, PixelFormat::Rgba8888, usage).build()
+    to_wire(&Descriptor::new("bench", width, height, PixelFormat::Rgba8888, usage))
 }
 
 /// A frame that a camera fills.
 fn camera_frame(width: i32, height: i32) -> BufferDescriptorInfo {
     let usage = Usage::CAMERA_OUTPUT | Usage::GPU_TEXTURE | Usage::CPU_READ_OFTEN;
-    DescriptorBuilder::new("bench", width, height, PixelFormat::Ycbcr420_888, usage).build()
+    to_wire(&Descriptor::new("bench", width, height, PixelFormat::Ycbcr420_888, usage))
 }
 
 fn page() -> BufferDescriptorInfo {
     let usage = Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN;
-    DescriptorBuilder::new("bench", 4096, 1, PixelFormat::Blob, usage).build()
+    to_wire(&Descriptor::new("bench", 4096, 1, PixelFormat::Blob, usage))
 }
 
 /// How long one page takes, in microseconds; letting it go is not counted.

@@ -2,8 +2,8 @@
 
 use crate::buffer::Buffer;
 use anyhow::{anyhow, ensure, Context, Error, Result};
-use gralloc_buffer::{PixelFormat, Usage};
-use gralloc_client::{ClientError, Connection, DescriptorBuilder, Transport};
+use gralloc_buffer::{Descriptor, PixelFormat, Usage};
+use gralloc_client::{to_wire, ClientError, Connection, Transport};
 use std::fmt;
 use std::time::Instant;
 
@@ -31,9 +31,9 @@ pub struct Request {
 }
 
 impl Request {
-    fn descriptor(&self) -> Result<DescriptorBuilder> {
+    fn descriptor(&self) -> Result<Descriptor> {
         let (width, height) = (i32::try_from(self.width)?, i32::try_from(self.height)?);
-        Ok(DescriptorBuilder::new(&self.name, width, height, self.format, self.usage))
+        Ok(Descriptor::new(&self.name, width, height, self.format, self.usage))
     }
 }
 
@@ -66,7 +66,7 @@ impl Service {
     /// # Errors
     /// With the request.
     pub fn must_support(&self, request: &Request) -> Result<()> {
-        let supported = self.0.is_supported(&request.descriptor()?.build()).map_err(flat)?;
+        let supported = self.0.is_supported(&to_wire(&request.descriptor()?)).map_err(flat)?;
         ensure!(supported, "the allocator supports no {request}: `heapctl explain` says why");
         Ok(())
     }
@@ -76,7 +76,7 @@ impl Service {
     /// # Errors
     /// The allocator's refusal, or a handle that is not what was requested.
     pub fn allocate(&self, request: &Request, writable: bool) -> Result<Buffer> {
-        let descriptor = request.descriptor()?.build();
+        let descriptor = to_wire(&request.descriptor()?);
         let began = Instant::now();
         let allocation = self.0.allocate(&descriptor, 1).map_err(flat).with_context(|| request.to_string())?;
         let took = began.elapsed();

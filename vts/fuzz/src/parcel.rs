@@ -7,6 +7,7 @@ use gralloc_heaps::{Backend, BackendKind, MemInfo};
 use gralloc_server::adapter::Allocator;
 use gralloc_server::engine::{Engine, Setup};
 use rsbinder::Parcel;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 /// `FIRST_CALL_TRANSACTION` to beyond the last method, then the ones that every binder has.
@@ -39,7 +40,7 @@ fn service() -> &'static Service {
         // A buffer is made in no time, and many stay small.
         policy.limits.request_bytes = 1 << 20;
         let policy = Arc::new(policy);
-        let heaps = Backend::open(BackendKind::Memfd, &policy).unwrap();
+        let heaps = Backend::open(BackendKind::Memfd, &policy, Path::new("")).unwrap();
         let setup = Setup {
             wakeup: Arc::new(Wakeup::new().unwrap()),
             release_sources: Source::ALL.to_vec(),

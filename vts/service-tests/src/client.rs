@@ -5,8 +5,8 @@ use crate::suite::Skip;
 use crate::{wait_for, SOON};
 use allocator_aidl::{BufferDescriptorInfo, ExtendableType, IAllocator, IAllocatorStatistics};
 use allocator_aidl::{ParcelFileDescriptor, Status, Strong};
-use gralloc_buffer::{PixelFormat, Usage};
-use gralloc_client::{Allocation, Buffer, ClientError, Connection, DescriptorBuilder, Transport};
+use gralloc_buffer::{Descriptor, PixelFormat, Usage};
+use gralloc_client::{to_wire, Allocation, Buffer, ClientError, Connection, Transport};
 use rsbinder::DUMP_TRANSACTION;
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
@@ -198,7 +198,7 @@ fn inode(fd: &OwnedFd) -> u64 {
 
 /// A descriptor of one layer without options.
 pub fn descriptor(name: &str, width: i32, height: i32, format: PixelFormat, usage: Usage) -> BufferDescriptorInfo {
-    DescriptorBuilder::new(name, width, height, format, usage).build()
+    to_wire(&Descriptor::new(name, width, height, format, usage))
 }
 
 /// RGBA_8888 for the CPU: what every device must allocate.

@@ -144,7 +144,7 @@ pub(super) fn within<'r>(
 pub(super) fn counted(before: &Policy, after: &Policy, descriptor: &Descriptor, count: i32) -> Option<Example> {
     let answer = |policy| {
         let refusal = match plan(descriptor, policy, HeapSet::ALL) {
-            Ok(plan) => admitted(&plan, descriptor, count, policy, HeapSet::ALL, PAGE_BYTES).err(),
+            Ok(plan) => admitted(&plan, descriptor, count, policy, PAGE_BYTES).err(),
             Err(refusal) => Some(refusal),
         };
         refusal.map_or_else(|| "allocated".to_owned(), |refusal| summary(policy, &Err(refusal)))

@@ -62,10 +62,6 @@ impl Drop for Buffer {
 impl HeapBackend for Heaps {
     type Buffer = Buffer;
 
-    fn present(&self) -> HeapSet {
-        HeapSet::ALL
-    }
-
     fn allocate(&self, heap: HeapId, _bytes: u64, _name: &BufferName) -> Result<Buffer, HeapFailure> {
         let call = self.calls.borrow().len();
         self.calls.borrow_mut().push(heap);

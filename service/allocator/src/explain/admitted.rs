@@ -6,10 +6,10 @@ use crate::ledger::{Client, Ledger};
 use crate::plan::Plan;
 use crate::ports::{HeapBackend, HeapFailure, MemoryGauge};
 use gralloc_buffer::{BufferName, Descriptor};
-use heaps_config::policy::{HeapId, HeapSet, Policy};
+use heaps_config::policy::{HeapId, Policy};
 use std::sync::Arc;
 
-/// What allocate2 says to a call for `count` planned buffers on an idle device with these heaps, pages of so many bytes and memory
+/// What allocate2 says to a call for `count` planned buffers on an idle device with the plan's heaps, pages of so many bytes and memory
 /// without end. Goes through the service's own code, with heaps that give nothing but their word.
 ///
 /// # Errors
@@ -19,26 +19,20 @@ pub fn admitted(
     descriptor: &Descriptor,
     count: i32,
     policy: &Policy,
-    present: HeapSet,
     page_bytes: u64,
 ) -> Result<(), Refusal> {
     let ledger = Ledger::new(Arc::new(policy.clone()), page_bytes);
-    let dry = Dry(present);
     let (settle, make_room) = (&|| (), &|| false);
-    let resources = Resources { heaps: &dry, ledger: &ledger, gauge: &dry, settle, make_room, policy, now_ms: 0 };
+    let resources = Resources { heaps: &Dry, ledger: &ledger, gauge: &Dry, settle, make_room, policy, now_ms: 0 };
     let nobody = Client { uid: 0, pid: 0 };
     allocate(plan, count, &descriptor.name, nobody, &resources).map(|_| ())
 }
 
 /// Heaps that allocate nothing.
-struct Dry(HeapSet);
+struct Dry;
 
 impl HeapBackend for Dry {
     type Buffer = ();
-
-    fn present(&self) -> HeapSet {
-        self.0
-    }
 
     fn allocate(&self, _: HeapId, _: u64, _: &BufferName) -> Result<(), HeapFailure> {
         Ok(())

@@ -1,6 +1,6 @@
 //! The live buffers, oldest first, each under its [`Ticket`].
 
-use super::{BufferKey, MAX_TRACKED};
+use super::MAX_TRACKED;
 use gralloc_buffer::usage::Usage;
 use heaps_config::policy::HeapId;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ impl Ticket {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The buffer's id.
-    pub id: BufferKey,
+    pub id: u64,
     /// The heap that gave it.
     pub heap: HeapId,
     /// Bytes in that heap.

@@ -35,17 +35,17 @@ fn ledger(client_bytes: u64) -> Ledger {
 }
 
 /// One request from admission to the client's hands; `None` when it is refused.
-fn request(ledger: &Ledger, machine: &Machine, id: BufferKey) -> Option<Ticket> {
+fn request(ledger: &Ledger, machine: &Machine, id: u64) -> Option<Ticket> {
     let reservation = ledger.reserve(APP, ONE, SYSTEM, 0, machine).ok()?;
     Some(allocate(reservation, machine, id))
 }
 
-fn allocate(mut reservation: Reservation<'_>, machine: &Machine, id: BufferKey) -> Ticket {
+fn allocate(mut reservation: Reservation<'_>, machine: &Machine, id: u64) -> Ticket {
     reservation.charge_heap(SYSTEM, ONE.bytes, 0, machine).unwrap();
     commit(reservation, machine, id)
 }
 
-fn commit(reservation: Reservation<'_>, machine: &Machine, id: BufferKey) -> Ticket {
+fn commit(reservation: Reservation<'_>, machine: &Machine, id: u64) -> Ticket {
     machine.0.fetch_sub(ONE_BYTES, Ordering::SeqCst);
     let about = About {
         name: BufferName::from_text("frame"),
@@ -62,7 +62,7 @@ fn commit(reservation: Reservation<'_>, machine: &Machine, id: BufferKey) -> Tic
 fn two_at_once(
     available: u64,
     budget: u64,
-    request: fn(&Ledger, &Machine, BufferKey) -> Option<Ticket>,
+    request: fn(&Ledger, &Machine, u64) -> Option<Ticket>,
     check: fn(&Ledger, &Machine, u32),
 ) {
     let mut builder = loom::model::Builder::new();
@@ -122,7 +122,7 @@ fn reserve_stays(_: &Ledger, machine: &Machine, admitted: u32) {
 }
 
 /// A request whose first heap, a carve-out, gives nothing: it goes on to system memory.
-fn falls_back(ledger: &Ledger, machine: &Machine, id: BufferKey) -> Option<Ticket> {
+fn falls_back(ledger: &Ledger, machine: &Machine, id: u64) -> Option<Ticket> {
     let mut reservation = ledger.reserve(APP, ONE, CAMERA, 0, machine).ok()?;
     reservation.charge_heap(CAMERA, ONE.bytes, 0, machine).ok()?;
     reservation.uncharge_heap();

@@ -48,7 +48,7 @@ fn about() -> About {
     }
 }
 
-fn hold(ledger: &Ledger, client: Client, id: BufferKey, bytes: u64) -> Result<Ticket, Refusal> {
+fn hold(ledger: &Ledger, client: Client, id: u64, bytes: u64) -> Result<Ticket, Refusal> {
     let mut reservation = ledger.reserve(client, sizes(bytes, 1), SYSTEM, 0, &gauge(1024 * MIB))?;
     reservation.charge_heap(SYSTEM, bytes, 0, &gauge(u64::MAX))?;
     let tickets = reservation.commit(&about(), [id].into_iter());
@@ -327,7 +327,7 @@ fn buffer_of_two_watched_fds_is_held_until_both_are_gone_or_it_is_forgotten() {
     assert_eq!(ledger.statistics().all.account.live_bytes, 0);
 }
 
-fn hold_at(ledger: &Ledger, id: BufferKey, born_ms: u64) -> Ticket {
+fn hold_at(ledger: &Ledger, id: u64, born_ms: u64) -> Ticket {
     let mut reservation = ledger.reserve(APP, sizes(PAGE, 1), SYSTEM, 0, &gauge(u64::MAX)).unwrap();
     reservation.charge_heap(SYSTEM, PAGE, 0, &gauge(u64::MAX)).unwrap();
     reservation.commit(&About { born_ms, ..about() }, [id].into_iter())[0]

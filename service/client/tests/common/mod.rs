@@ -9,8 +9,8 @@ use allocator_aidl::{
 };
 use gralloc_buffer::handle::{encode, BufferInfo};
 use gralloc_buffer::METADATA_BYTES;
-use gralloc_buffer::{BufferName, Layout, PixelFormat, Usage};
-use gralloc_client::DescriptorBuilder;
+use gralloc_buffer::{BufferName, Descriptor, Layout, PixelFormat, Usage};
+use gralloc_client::to_wire;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex};
@@ -124,5 +124,5 @@ pub(crate) fn served() -> (TempDir, PathBuf) {
 
 /// 64 by 32 pixels.
 pub(crate) fn rgba(name: &str) -> BufferDescriptorInfo {
-    DescriptorBuilder::new(name, 64, 32, PixelFormat::Rgba8888, Usage::CPU_READ_OFTEN).build()
+    to_wire(&Descriptor::new(name, 64, 32, PixelFormat::Rgba8888, Usage::CPU_READ_OFTEN))
 }

@@ -12,7 +12,6 @@ use crate::svg::{self, Caption};
 use anyhow::{anyhow, bail, Context, Result};
 use gralloc_allocator::explain::{admitted, explain, words, Explanation};
 use gralloc_allocator::ledger::Sizes;
-use gralloc_allocator::ports::HeapBackend as _;
 use gralloc_allocator::Refusal;
 use gralloc_buffer::Descriptor;
 use gralloc_heaps::heap::DMA_HEAP_DIRECTORY;
@@ -160,7 +159,7 @@ fn heap_id(name: &str, policy: &Policy) -> Result<HeapId> {
 /// The plan's refusal, or what admission says of the count.
 fn counted(case: &Case<'_>) -> Result<(), Refusal> {
     let plan = case.explanation.outcome.as_ref().map_err(Clone::clone)?;
-    admitted(plan, &case.descriptor, case.count, case.policy(), case.present, case.page_bytes)
+    admitted(plan, &case.descriptor, case.count, case.policy(), case.page_bytes)
 }
 
 fn draw(case: &Case<'_>, file: &Path, out: &Output) -> Result<()> {

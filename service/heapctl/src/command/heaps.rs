@@ -4,7 +4,6 @@ use crate::args::HeapsArgs;
 use crate::output::{table, Output, Status};
 use crate::policy;
 use anyhow::Result;
-use gralloc_allocator::ports::HeapBackend;
 use gralloc_heaps::{Accounting, HeapReport, HeapState, KernelHeaps, NodeState};
 use heaps_config::policy::{Action, Heap, HeapId};
 use heaps_config::Policy;

@@ -68,7 +68,7 @@ fn sees_releases(statistics: &Statistics) -> Result<()> {
 fn doubts(scan_pending: bool, untracked_buffers: u64) -> Vec<String> {
     let mut notes = Vec::new();
     if scan_pending {
-        notes.push("no scan came in time: what was released last is still counted as live".to_owned());
+        notes.push("no scan came in time, or it failed: what was released last is still counted as live".to_owned());
     }
     if untracked_buffers > 0 {
         notes.push(format!("{untracked_buffers} buffers could not be watched: they may live, and are not counted"));

@@ -344,8 +344,13 @@ fn leaks_of_a_service_that_sees_no_releases_are_an_error_and_not_all_clear() {
     let (_dir, socket) = service_that_sees_releases_by(Vec::new());
     let connection = gralloc_client::Connection::socket(socket.as_ref()).unwrap();
     let usage = gralloc_buffer::Usage::CPU_READ_OFTEN;
-    let asked =
-        gralloc_client::DescriptorBuilder::new("leak", 64, 64, gralloc_buffer::PixelFormat::Rgba8888, usage).build();
+    let asked = gralloc_client::to_wire(&gralloc_buffer::Descriptor::new(
+        "leak",
+        64,
+        64,
+        gralloc_buffer::PixelFormat::Rgba8888,
+        usage,
+    ));
     let _held = connection.allocate(&asked, 1).unwrap();
     for how in [&["--older-than", "0s"][..], &["--watch", "--seconds", "1", "--interval", "20"]] {
         let Run { status, out, err } = run(&[&["leaks", "--socket", &socket], how].concat());
@@ -401,8 +406,13 @@ fn leaks_watch_finds_what_grows_and_says_so_by_its_exit_status() {
     // One more buffer each time that somebody looks at the service: the watch looks more often than that.
     let connection = gralloc_client::Connection::socket(Path::new(&socket)).unwrap();
     let usage = gralloc_buffer::Usage::CPU_READ_OFTEN;
-    let asked =
-        gralloc_client::DescriptorBuilder::new("leak", 64, 64, gralloc_buffer::PixelFormat::Rgba8888, usage).build();
+    let asked = gralloc_client::to_wire(&gralloc_buffer::Descriptor::new(
+        "leak",
+        64,
+        64,
+        gralloc_buffer::PixelFormat::Rgba8888,
+        usage,
+    ));
     let ended = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -4,9 +4,11 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use gralloc_buffer::BufferName;
+use gralloc_heaps::heap::DMA_HEAP_DIRECTORY;
 use gralloc_heaps::{Backend, BackendKind};
 use heaps_config::policy::{Heap, HeapId, Limits, Policy};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::process::Command;
 
 pub(crate) const SYSTEM: HeapId = HeapId(0);
@@ -48,10 +50,9 @@ pub(crate) fn policy() -> Policy {
 
 /// The backends that this machine can have; for the others a line says why they are skipped.
 pub(crate) fn backends() -> Vec<Backend> {
-    use gralloc_allocator::ports::HeapBackend;
     let mut found = Vec::new();
     for kind in BackendKind::ALL {
-        match Backend::open(*kind, &policy()) {
+        match Backend::open(*kind, &policy(), Path::new(DMA_HEAP_DIRECTORY)) {
             Ok(backend) if backend.present().contains(SYSTEM) => found.push(backend),
             Ok(backend) => println!("SKIP {kind}: heap system is {}", backend.describe().heaps[0].state),
             Err(error) => println!("SKIP {kind}: {error}"),

@@ -61,7 +61,7 @@ fn releases(dump: &Statistics, out: &mut dyn Write) -> io::Result<()> {
     if dump.scan_pending {
         writeln!(
             out,
-            "! no scan of the watched buffers came in time: what was released last is still counted as live"
+            "! no scan of the watched buffers came in time, or it failed: what was released last is still counted as live"
         )?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use super::*;
 use crate::heap_calls::HeapCalls;
 use crate::tests::{failure, thread_stat};
 use gralloc_buffer::METADATA_BYTES;
-use heaps_config::policy::{HeapSet, PoolBounds};
+use heaps_config::policy::PoolBounds;
 use nix::libc;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 use std::sync::atomic::AtomicUsize;
@@ -27,10 +27,6 @@ struct Heaps {
 
 impl HeapBackend for Heaps {
     type Buffer = OwnedFd;
-
-    fn present(&self) -> HeapSet {
-        HeapSet(3)
-    }
 
     fn allocate(&self, heap: HeapId, _bytes: u64, _name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         *self.asked_in.lock().unwrap() = class();

@@ -6,7 +6,6 @@
 use super::*;
 use gralloc_allocator::ports::HeapFailure;
 use gralloc_buffer::BufferName;
-use heaps_config::policy::HeapSet;
 use nix::libc::ENOMEM;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 use std::cell::Cell;
@@ -18,10 +17,6 @@ struct Heaps {
 
 impl HeapBackend for Heaps {
     type Buffer = OwnedFd;
-
-    fn present(&self) -> HeapSet {
-        HeapSet(1)
-    }
 
     fn allocate(&self, _heap: HeapId, _bytes: u64, _name: &BufferName) -> Result<OwnedFd, HeapFailure> {
         self.asked.set(self.asked.get() + 1);

@@ -50,9 +50,10 @@ pub(super) struct Scans {
 
 #[derive(Default)]
 struct State {
-    /// How many have begun, and how many of them are over.
+    /// How many have begun; the last that saw all, and the last that did not.
     begun: u64,
     over: u64,
+    failed: u64,
     /// Somebody waits for one that has not begun.
     wanted: bool,
     pace: Pace,
@@ -64,7 +65,7 @@ impl Scans {
     }
 
     /// Waits for a scan that begins after the call; `wake` wakes the thread that scans. False when there are enough who wait
-    /// already, or when it takes longer than `timeout`.
+    /// already, when it takes longer than `timeout`, and when it fails.
     pub(super) fn wait(&self, asker: Asker, timeout: Duration, wake: impl FnOnce()) -> bool {
         let _held = match asker {
             Asker::Client(uid) => match self.threads.hold(Holder::Client(uid)) {
@@ -79,13 +80,13 @@ impl Scans {
         let mine = state.begun.wrapping_add(1);
         drop(state);
         wake();
-        let not_yet = |state: &mut State| state.over < mine;
+        let not_yet = |state: &mut State| state.over.max(state.failed) < mine;
         let waited = self.over.wait_timeout_while(self.lock(), timeout, not_yet);
         waited.unwrap_or_else(PoisonError::into_inner).0.over >= mine
     }
 
-    /// Scans, when that is due. `exist` tells whether there is something to scan.
-    pub(super) fn run(&self, clock: impl Fn() -> Duration, exist: bool, scan: impl FnOnce()) -> bool {
+    /// Scans, when that is due. `exist` tells whether there is something to scan, and `scan` whether it saw all.
+    pub(super) fn run(&self, clock: impl Fn() -> Duration, exist: bool, scan: impl FnOnce() -> bool) -> bool {
         let began = clock();
         let mut state = self.lock();
         if state.due_in(began, exist) != Some(Duration::ZERO) {
@@ -94,10 +95,11 @@ impl Scans {
         state.begun = state.begun.wrapping_add(1);
         state.wanted = false;
         drop(state);
-        scan();
+        let saw_all = scan();
         let ended = clock();
         let mut state = self.lock();
-        state.over = state.begun;
+        let begun = state.begun;
+        *(if saw_all { &mut state.over } else { &mut state.failed }) = begun;
         state.pace = Pace(Some((ended, ended.saturating_sub(began))));
         drop(state);
         self.over.notify_all();

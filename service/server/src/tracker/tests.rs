@@ -9,6 +9,7 @@ use gralloc_heaps::trace;
 use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
@@ -185,4 +186,22 @@ fn buffer_whose_pixels_cannot_be_watched_leaves_the_account() {
         2
     );
     assert!(ours.iter().any(|line| line.ends_with("|live bytes of system|0")), "{text}");
+}
+
+#[test]
+fn account_of_a_kernel_that_could_not_be_asked_is_not_called_settled() {
+    let mut tracker = tracker(None);
+    tracker.watch = ReleaseWatch::with(Source::Inotify).unwrap();
+    let ticket = hold(&tracker, 1, 1).unwrap();
+    let buffer = memfd();
+    tracker.watch(vec![Duplicates { buffer: buffer.try_clone().unwrap(), reserved: None }], vec![ticket]);
+    assert!(tracker.settle(Asker::Statistics));
+    // From here on reading the events fails: their fd is a folder's.
+    let folder = File::open("/").unwrap();
+    nix::unistd::dup2(folder.as_raw_fd(), tracker.fd().unwrap().as_raw_fd()).unwrap();
+    drop(buffer);
+    assert!(!tracker.settle(Asker::Statistics), "its end cannot be seen");
+    assert_eq!(tracker.ledger.statistics().all.account.live_buffers, 1);
+    let half = Released { failed: true, ..Released::default() };
+    assert!(!tracker.book(Ok(half)) && !tracker.book(Err(Error::NoReleaseEvents)), "nor by a scan");
 }

@@ -3,7 +3,6 @@
 use anyhow::{Context as _, Result};
 use gralloc_allocator::plan;
 use gralloc_buffer::{Descriptor, PixelFormat, Usage};
-use gralloc_client::DescriptorBuilder;
 use heaps_config::policy::{HeapSet, Policy};
 use serde_json::{json, Map, Value};
 use std::hint::black_box;
@@ -35,7 +34,7 @@ pub(crate) fn samples(policy: &Path, rounds: usize) -> Result<Vec<Sample>> {
     let text = std::fs::read_to_string(policy).with_context(|| format!("policy {}", policy.display()))?;
     let policy = heaps_config::from_json(&text).with_context(|| format!("policy {}", policy.display()))?;
     let usage = Usage::CAMERA_OUTPUT | Usage::CPU_READ_OFTEN;
-    let descriptor = DescriptorBuilder::new("bench", 1920, 1080, PixelFormat::Ycbcr420_888, usage).descriptor();
+    let descriptor = Descriptor::new("bench", 1920, 1080, PixelFormat::Ycbcr420_888, usage);
     planned(&policy, &[descriptor], rounds)
 }
 
@@ -76,7 +75,7 @@ fn requests() -> Vec<Descriptor> {
         (last, shown | Usage::CPU_READ_RARELY),
         (PixelFormat::ImplementationDefined, shown),
     ];
-    asked.map(|(format, usage)| DescriptorBuilder::new("bench", 1920, 1080, format, usage).descriptor()).to_vec()
+    asked.map(|(format, usage)| Descriptor::new("bench", 1920, 1080, format, usage)).to_vec()
 }
 
 /// So many formats' names from one on.

@@ -13,7 +13,11 @@ const LONG: Duration = Duration::from_secs(3600);
 /// Runs a scan at `now` that takes so long.
 fn scan(scans: &Scans, now: Duration, took: Duration, exist: bool) -> bool {
     let clock = Cell::new(now);
-    scans.run(|| clock.get(), exist, || clock.set(now + took))
+    let scan = || {
+        clock.set(now + took);
+        true
+    };
+    scans.run(|| clock.get(), exist, scan)
 }
 
 fn scans() -> Scans {
@@ -93,6 +97,7 @@ fn who_asks_during_a_scan_waits_for_the_next() {
                 while scans.threads.held() < 1 {
                     thread::yield_now();
                 }
+                true
             },
         );
         // Not answered by the scan that had begun.
@@ -108,4 +113,19 @@ fn asker_without_an_answer_gives_its_place_back() {
     assert!(!scans.wait(Asker::Client(1), Duration::ZERO, || ()), "nobody scans");
     assert_eq!(scans.threads.held(), 0);
     assert!(scan(&scans, Duration::ZERO, MS, false), "what was asked for is done all the same");
+}
+
+#[test]
+fn scan_that_fails_answers_those_who_wait_at_once_and_says_so() {
+    let scans = scans();
+    for saw_all in [false, true, false] {
+        thread::scope(|scope| {
+            let asker = scope.spawn(|| scans.wait(Asker::Client(1), LONG, || ()));
+            while scans.threads.held() < 1 {
+                thread::yield_now();
+            }
+            assert!(scans.run(|| LONG, true, || saw_all));
+            assert_eq!(asker.join().unwrap(), saw_all);
+        });
+    }
 }

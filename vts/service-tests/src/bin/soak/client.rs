@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::ValueEnum;
 use fastrand::Rng;
-use gralloc_buffer::{PixelFormat, Usage};
-use gralloc_client::{Allocation, ClientError, Connection, DescriptorBuilder, Transport};
+use gralloc_buffer::{Descriptor, PixelFormat, Usage};
+use gralloc_client::{to_wire, Allocation, ClientError, Connection, Transport};
 
 /// What a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -93,7 +93,7 @@ fn one(
 ) -> Result<bool> {
     let sizes = if kind == Kind::Greedy { GREEDY_SIZES } else { SIZES };
     let (width, height) = random.choice(sizes.iter().copied()).unwrap_or((64, 64));
-    let descriptor = DescriptorBuilder::new(&kind.name(), width, height, habit.format, habit.usage).build();
+    let descriptor = to_wire(&Descriptor::new(&kind.name(), width, height, habit.format, habit.usage));
     let begin = Instant::now();
     match connection.allocate(&descriptor, habit.count) {
         Ok(allocation) => {

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context as _, Result};
-use gralloc_buffer::{PixelFormat, Usage};
-use gralloc_client::{Connection, DescriptorBuilder, Transport};
+use gralloc_buffer::{Descriptor, PixelFormat, Usage};
+use gralloc_client::{to_wire, Connection, Transport};
 use procfs::process::Process;
 use serde_json::{json, Value};
 use service_tests::dmabufs::{census, METADATA, READY};
@@ -40,7 +40,7 @@ impl Sampler {
     /// One buffer, at once let go: what the service opens at its first call is open then.
     pub(crate) fn first_call(&self) -> Result<()> {
         let usage = Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN;
-        let descriptor = DescriptorBuilder::new("first", 16, 16, PixelFormat::Rgba8888, usage).build();
+        let descriptor = to_wire(&Descriptor::new("first", 16, 16, PixelFormat::Rgba8888, usage));
         Connection::open(&Transport::Binder)?.allocate(&descriptor, 1)?;
         Ok(())
     }
