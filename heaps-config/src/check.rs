@@ -85,8 +85,7 @@ fn heaps(document: &Document, findings: &mut Vec<Finding>) {
                 findings.push(Finding::new(Code::BadValue, nodes.item(index).path(), message).help(help));
             }
             if heap.nodes.iter().take(index).any(|earlier| earlier == node) {
-                let message = format!("\"{node}\" is in the list already");
-                findings.push(Finding::new(Code::RepeatedItem, nodes.item(index).path(), message));
+                findings.push(Finding::repeated(nodes.item(index).path(), node));
             }
         }
         for (key, value) in [("max_buffer", heap.max_buffer), ("budget", heap.budget)] {

@@ -68,8 +68,8 @@ pub(crate) fn resolve(
     }
     let mut value = |key: &str, number: u32| {
         i32::try_from(number).unwrap_or_else(|_| {
-            let finding = Finding::new(Code::BadValue, path.key(key), format!("{number} is out of range"));
-            findings.push(finding.help(format!("allowed: 0 to {}", i32::MAX)));
+            let allowed = format!("0 to {}", i32::MAX);
+            findings.push(Finding::out_of_range(Code::BadValue, path.key(key), number, allowed));
             0
         })
     };
@@ -219,8 +219,8 @@ fn initialise(doc: &CompressDoc, path: &KeyPath, findings: &mut Vec<Finding>) ->
 fn grid(doc: &GridDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> Grid {
     let mut checked = |key: &str, value: u32, least: u32| {
         if !(least..=MOST).contains(&value) {
-            let finding = Finding::new(Code::Compression, path.key(key), format!("{value} is out of range"));
-            findings.push(finding.help(format!("allowed: {least} to {MOST}")));
+            let allowed = format!("{least} to {MOST}");
+            findings.push(Finding::out_of_range(Code::Compression, path.key(key), value, allowed));
         }
         value.clamp(least, MOST)
     };

@@ -174,6 +174,21 @@ impl Finding {
         finding
     }
 
+    /// A finding about an item that its list has before.
+    pub(crate) fn repeated(path: KeyPath, item: &str) -> Finding {
+        Finding::new(Code::RepeatedItem, path, format!("\"{item}\" is in the list already"))
+    }
+
+    /// A finding about a number that is none of `allowed`.
+    pub(crate) fn out_of_range(
+        code: Code,
+        path: KeyPath,
+        number: impl fmt::Display,
+        allowed: impl fmt::Display,
+    ) -> Finding {
+        Finding::new(code, path, format!("{number} is out of range")).help(format!("allowed: {allowed}"))
+    }
+
     /// The same about the key.
     #[must_use]
     pub fn about_key(mut self) -> Finding {

@@ -174,8 +174,7 @@ fn check_name(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) {
 fn check_value(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> i32 {
     let path = path.key("value");
     let Some(wire) = wire_int(doc.value) else {
-        let finding = Finding::new(Code::BadValue, path, format!("{} is out of range", doc.value));
-        findings.push(finding.help("allowed: what fits 32 bits"));
+        findings.push(Finding::out_of_range(Code::BadValue, path, doc.value, "what fits 32 bits"));
         return 0;
     };
     if let Some(format) = PixelFormat::from_wire(wire) {

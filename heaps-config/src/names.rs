@@ -173,11 +173,7 @@ impl Names {
                 findings.push(Finding::new(Code::UnknownLayout, here.path(), message));
             }
             if !group.is_empty() && group.iter().all(|layout| layouts.contains(layout)) {
-                findings.push(Finding::new(
-                    Code::RepeatedItem,
-                    here.path(),
-                    format!("\"{name}\" is in the list already"),
-                ));
+                findings.push(Finding::repeated(here.path(), name));
             }
             layouts.extend(group.into_iter().filter(|layout| !layouts.contains(layout)).collect::<Vec<_>>());
         }
@@ -208,8 +204,7 @@ impl Names {
                 }
             }
             if formats.len() == before && !known_bad {
-                let message = format!("\"{name}\" is in the list already");
-                findings.push(Finding::new(Code::RepeatedItem, here.path(), message));
+                findings.push(Finding::repeated(here.path(), name));
             }
         }
         formats
@@ -227,11 +222,7 @@ impl Names {
                 continue;
             };
             if terms.contains(&term) {
-                findings.push(Finding::new(
-                    Code::RepeatedItem,
-                    here.path(),
-                    format!("\"{name}\" is in the list already"),
-                ));
+                findings.push(Finding::repeated(here.path(), name));
             }
             terms.push(term);
         }
@@ -280,11 +271,7 @@ impl Names {
             let here = place.item(at);
             let Some(id) = self.heap(name, here, findings) else { continue };
             if ids.contains(&id) {
-                findings.push(Finding::new(
-                    Code::RepeatedItem,
-                    here.path(),
-                    format!("\"{name}\" is in the list already"),
-                ));
+                findings.push(Finding::repeated(here.path(), name));
                 continue;
             }
             ids.push(id);

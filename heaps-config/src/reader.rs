@@ -105,8 +105,7 @@ impl<'t> Table<'t> {
         let value = self.integer(key, findings)?;
         let number = u32::try_from(value).ok();
         if number.is_none() {
-            let message = format!("{value} is out of range");
-            findings.push(Finding::new(Code::BadValue, self.path.key(key), message).help("allowed: 0 to 4294967295"));
+            findings.push(Finding::out_of_range(Code::BadValue, self.path.key(key), value, "0 to 4294967295"));
         }
         number
     }

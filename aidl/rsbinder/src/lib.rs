@@ -8,7 +8,7 @@
 //!
 //! | item | here | in an Android tree |
 //! |---|---|---|
-//! | [`IAllocator`], [`BnAllocator`], [`BpAllocator`] | `rsbinder-aidl` | `…allocator-V2-rust`, or `-V3-rust` |
+//! | [`IAllocator`], [`BnAllocator`] | `rsbinder-aidl` | `…allocator-V2-rust`, or `-V3-rust` |
 //! | [`BufferDescriptorInfo`], [`AllocationResult`], [`AllocationError`], [`ExtendableType`], [`NativeHandle`], [`PixelFormat`], [`BufferUsage`] | the same fields; the enums are open newtypes, `PixelFormat(i32)` and `BufferUsage(i64)`: use `.0`, `\|` is not on both | |
 //! | [`Interface`], [`Strong`], [`Status`], [`StatusCode`], [`ParcelFileDescriptor`] | re-exported | re-exported |
 //! | [`BinderResult`] | `rsbinder::BinderResult` | `binder::Result` |
@@ -64,7 +64,7 @@ pub use hal::common::NativeHandle::NativeHandle;
 pub use hal::graphics::allocator::AllocationError::AllocationError;
 pub use hal::graphics::allocator::AllocationResult::AllocationResult;
 pub use hal::graphics::allocator::BufferDescriptorInfo::BufferDescriptorInfo;
-pub use hal::graphics::allocator::IAllocator::{BnAllocator, BpAllocator, IAllocator, HASH, VERSION};
+pub use hal::graphics::allocator::IAllocator::{BnAllocator, IAllocator, HASH, VERSION};
 pub use hal::graphics::common::BufferUsage::BufferUsage;
 pub use hal::graphics::common::ExtendableType::ExtendableType;
 pub use hal::graphics::common::PixelFormat::PixelFormat;

@@ -26,7 +26,7 @@ use vendor_dmaheap_graphics_allocator::aidl::vendor::dmaheap::graphics::allocato
 pub use allocator::AllocationError::AllocationError;
 pub use allocator::AllocationResult::AllocationResult;
 pub use allocator::BufferDescriptorInfo::BufferDescriptorInfo;
-pub use allocator::IAllocator::{BnAllocator, BpAllocator, IAllocator, HASH, VERSION};
+pub use allocator::IAllocator::{BnAllocator, IAllocator, HASH, VERSION};
 pub use common::NativeHandle::NativeHandle;
 pub use graphics::BufferUsage::BufferUsage;
 pub use graphics::ExtendableType::ExtendableType;

@@ -38,11 +38,6 @@ impl SocketServer {
         Err(ServeError::NoSocketHere)
     }
 
-    /// The socket's path.
-    pub fn path(&self) -> &Path {
-        match self.0 {}
-    }
-
     /// Serves.
     ///
     /// # Errors

@@ -182,8 +182,7 @@ fn read_pool(top: &mut Table<'_>, findings: &mut Vec<Finding>) -> Option<PoolDoc
         findings.push(finding.help("enabled = false turns the pool off"));
     }
     if !(1..=3600).contains(&idle_seconds) {
-        let message = format!("{idle_seconds} is out of range");
-        findings.push(Finding::new(Code::BadValue, path.key("idle_seconds"), message).help("allowed: 1 to 3600"));
+        findings.push(Finding::out_of_range(Code::BadValue, path.key("idle_seconds"), idle_seconds, "1 to 3600"));
     }
     table.finish(findings);
     Some(PoolDoc { enabled, total: total.unwrap_or(Bound::Bytes(0)), streams, idle_seconds })
@@ -290,9 +289,8 @@ fn read_ready(table: &mut Table<'_>, findings: &mut Vec<Finding>) -> ReadyDoc {
     let format = table.name("format", findings);
     let [width, height, count] = ["width", "height", "count"].map(|key| table.required_number(key, findings));
     if !(1..=MOST_READY).contains(&count) {
-        let message = format!("{count} is out of range");
-        let finding = Finding::new(Code::BadValue, table.path().key("count"), message);
-        findings.push(finding.help(format!("allowed: 1 to {MOST_READY}")));
+        let allowed = format!("1 to {MOST_READY}");
+        findings.push(Finding::out_of_range(Code::BadValue, table.path().key("count"), count, allowed));
     }
     ReadyDoc {
         name,

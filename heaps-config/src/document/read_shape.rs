@@ -130,10 +130,7 @@ pub(super) fn numbers(table: &mut Table<'_>, key: &'static str, findings: &mut V
         let Some(value) = integer(item, place, findings) else { continue };
         match u32::try_from(value) {
             Ok(value) => all.push(value),
-            Err(_) => {
-                let finding = Finding::new(Code::BadValue, place.path(), format!("{value} is out of range"));
-                findings.push(finding.help("allowed: 0 to 4294967295"));
-            }
+            Err(_) => findings.push(Finding::out_of_range(Code::BadValue, place.path(), value, "0 to 4294967295")),
         }
     }
     all

@@ -127,14 +127,6 @@ impl Connection {
         of("getInterfaceVersion", self.allocator.getInterfaceVersion())
     }
 
-    /// The interface's frozen hash. Asked once, then remembered.
-    ///
-    /// # Errors
-    /// `Call`.
-    pub fn interface_hash(&self) -> Result<String, ClientError> {
-        of("getInterfaceHash", self.allocator.getInterfaceHash())
-    }
-
     /// Sends nothing, and has it answered.
     ///
     /// # Errors

@@ -98,16 +98,6 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// The allocator's refusal, if it is one that the contract knows.
-    pub fn allocation_error(&self) -> Option<AllocationError> {
-        match self {
-            ClientError::Refused { code, .. } => {
-                AllocationError::enum_values().into_iter().find(|error| error.0 == *code)
-            }
-            _ => None,
-        }
-    }
-
     /// Sorts what a call came back with.
     pub(crate) fn of_call(method: &'static str, status: Status) -> ClientError {
         match failure(&status) {

@@ -94,7 +94,7 @@ fn interface(connection: &Connection) {
     // Those of the build: allocator_aidl's own tests hold them against AOSP's.
     let (version, hash) = (allocator_aidl::VERSION, allocator_aidl::HASH);
     assert_eq!(
-        (connection.interface_version().unwrap(), connection.interface_hash().unwrap().as_str()),
+        (connection.interface_version().unwrap(), connection.allocator().getInterfaceHash().unwrap().as_str()),
         (version, hash)
     );
     assert_eq!(connection.mapper_suffix().unwrap(), "files");

@@ -13,7 +13,6 @@ mod directory;
 use crate::accounting::Accounting;
 use crate::error::errno_of;
 use crate::failure::failure;
-use crate::kind::BackendKind;
 use crate::memory::page_bytes;
 use crate::region;
 use crate::report::{Change, HeapReport, HeapState, NodeState};
@@ -156,7 +155,6 @@ impl KernelHeaps {
         });
         let heaps: Vec<HeapState> = self.slots().map(|(id, slot)| slot.describe(id)).collect();
         HeapReport {
-            backend: BackendKind::Kernel,
             source: self.directory.display().to_string(),
             stand_in: None,
             shared: shared(&heaps),

@@ -1,7 +1,6 @@
 //! The state of a backend's heaps, for the dump and the command line.
 
 use crate::accounting::Accounting;
-use crate::kind::BackendKind;
 use crate::region::Region;
 use heaps_config::policy::{HeapId, HeapSet};
 use nix::errno::Errno;
@@ -10,8 +9,6 @@ use std::fmt;
 /// A backend's heaps, as of now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeapReport {
-    /// Which backend it is.
-    pub backend: BackendKind,
     /// Where its buffers come from: a directory or a device node.
     pub source: String,
     /// For a stand-in: a sentence that says so and what differs. `None` for the real heaps.

@@ -114,7 +114,6 @@ impl StandIn {
             passed_over: Vec::new(),
         });
         HeapReport {
-            backend: self.kind(),
             source: source.to_owned(),
             stand_in: Some(says),
             heaps: heaps.collect(),

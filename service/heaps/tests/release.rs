@@ -39,7 +39,7 @@ fn watches() -> Vec<(Backend, ReleaseWatch)> {
             let added = watch.add(sample.as_fd(), 1);
             drop(sample);
             let works = added.and_then(|()| Ok(watch.wait(NOT_YET * 6)?.tags == [1]));
-            let kind = backend.describe().backend;
+            let kind = backend.describe().source;
             match works {
                 Ok(true) => found.push((backend, watch)),
                 Ok(false) => println!("SKIP {kind} with {source}: this kernel does not tell"),
@@ -56,7 +56,7 @@ fn choose_finds_a_source_for_every_backend() {
     for backend in backends() {
         let sample = || backend.allocate(SYSTEM, page(), &name("probe")).map_err(|_| Error::NoReleaseEvents);
         let watch = ReleaseWatch::choose(&Source::ALL, sample).unwrap();
-        println!("{}: {:?}", backend.describe().backend, watch.sources().collect::<Vec<_>>());
+        println!("{}: {:?}", backend.describe().source, watch.sources().collect::<Vec<_>>());
         assert_eq!(watch.watched(), 0);
     }
 }

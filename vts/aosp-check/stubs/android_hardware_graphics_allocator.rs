@@ -106,8 +106,6 @@ pub mod aidl {
                                 Strong::new(Box::new(inner))
                             }
                         }
-
-                        pub struct BpAllocator(());
                     }
                 }
             }

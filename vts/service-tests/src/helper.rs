@@ -26,7 +26,7 @@ const GROUP: &str = "SERVICE_TESTS_GROUP";
 const HARM: &str = "SERVICE_TESTS_HARM";
 /// Where a mutant serves.
 const SOCKET: &str = "SERVICE_TESTS_SOCKET";
-/// What a wanderer draws from.
+/// What a client that acts at random draws from.
 const SEED: &str = "SERVICE_TESTS_SEED";
 /// A helper whose test has died ends by itself.
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -36,7 +36,7 @@ pub fn main_if_helper() -> Option<ExitCode> {
     match std::env::var(ROLE).ok()?.as_str() {
         "client" => obey(&connect()),
         "churn" => churn(&connect()),
-        "wander" => wander(),
+        "random" => act_at_random(),
         "hold" => std::thread::sleep(LIFETIME),
         "press" => use_memory(),
         "mutant" => {
@@ -218,14 +218,14 @@ fn churn(client: &Client) {
 }
 
 /// A process that allocates, holds and lets go at random, connects again when the service is gone, until it is killed.
-pub struct Wanderer(Child);
+pub struct RandomClient(Child);
 
-impl Wanderer {
+impl RandomClient {
     /// Starts one that draws from this seed.
-    pub fn start(transport: &Transport, seed: u64) -> Wanderer {
-        let mut command = helper("wander");
+    pub fn start(transport: &Transport, seed: u64) -> RandomClient {
+        let mut command = helper("random");
         for_transport(&mut command, transport);
-        Wanderer(command.env(SEED, seed.to_string()).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap())
+        RandomClient(command.env(SEED, seed.to_string()).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap())
     }
 
     /// Kills it and waits for its end; fails the test when it had ended by itself: an answer was wrong.
@@ -236,7 +236,7 @@ impl Wanderer {
     }
 }
 
-impl Drop for Wanderer {
+impl Drop for RandomClient {
     fn drop(&mut self) {
         // Fails when it is gone already, as it should be.
         let _ = self.0.kill();
@@ -244,20 +244,20 @@ impl Drop for Wanderer {
     }
 }
 
-fn wander() {
+fn act_at_random() {
     let seed = std::env::var(SEED).unwrap();
     let mut random = Rng::with_seed(seed.parse().unwrap());
     let mut kept: VecDeque<Allocation> = VecDeque::new();
     // Its test kills it long before; should the test have died, it ends by itself.
     let start = Instant::now();
-    while start.elapsed() < wander_lifetime() {
+    while start.elapsed() < longest_life() {
         let Ok(client) = Client::connect(&transport()) else {
             std::thread::sleep(Duration::from_millis(20));
             continue;
         };
         loop {
             let side = |random: &mut Rng| random.i32(16..516);
-            let info = rgba("wander", side(&mut random), side(&mut random));
+            let info = rgba("random", side(&mut random), side(&mut random));
             match client.allocate(&info, random.i32(1..=4)) {
                 Ok(allocation) => kept.push_back(allocation),
                 Err(Failure::Refused { error: NO_RESOURCES, .. }) => kept.clear(),
@@ -273,7 +273,7 @@ fn wander() {
     }
 }
 
-fn wander_lifetime() -> Duration {
+fn longest_life() -> Duration {
     LIFETIME + crate::chaos_time()
 }
 

@@ -167,7 +167,7 @@ pub(crate) fn run_step(args: &StepArgs) -> Result<ExitCode> {
     let Some((name, _, uses, run)) = STEPS.into_iter().find(|(name, ..)| *name == args.name) else {
         bail!("no step {}", args.name);
     };
-    schedule::give_way(uses)?;
+    schedule::lower_priority(uses)?;
     let mut outcomes = Vec::new();
     let finding = match run {
         Here(step) => step(&context),

@@ -23,7 +23,7 @@ use crate::report::Outcome;
 pub(crate) const OURSELVES: &str = "/proc/self/exe";
 /// How many steps run at the same time at most. Compilers use all processors by themselves; an emulated machine and most
 /// tests use one.
-const LANES: usize = 2;
+const JOBS: usize = 2;
 /// How many of a failed step's last lines are shown.
 const SHOWN_LINES: usize = 60;
 
@@ -112,7 +112,7 @@ pub(crate) fn run(context: &Context, steps: Vec<Step>) -> Vec<Done> {
     let queue = Mutex::new(Queue { waiting: steps, busy: Vec::new() });
     let changed = Condvar::new();
     let done = Mutex::new(Vec::new());
-    let lane = || loop {
+    let job = || loop {
         let mut guard = queue.lock().unwrap_or_else(PoisonError::into_inner);
         let step = loop {
             match guard.next() {
@@ -130,8 +130,8 @@ pub(crate) fn run(context: &Context, steps: Vec<Step>) -> Vec<Done> {
         changed.notify_all();
     };
     thread::scope(|scope| {
-        for _ in 0..LANES {
-            scope.spawn(lane);
+        for _ in 0..JOBS {
+            scope.spawn(job);
         }
     });
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -191,7 +191,7 @@ fn child(context: &Context, step: &Step) -> Result<StepReport> {
 
 /// The step's side: a run usually ends waiting for a guest, so steps without one yield to it. For this process and all that it
 /// starts.
-pub(crate) fn give_way(uses: Uses) -> Result<()> {
+pub(crate) fn lower_priority(uses: Uses) -> Result<()> {
     /// A third of the share that a guest has of a processor that both want.
     const NICE: i32 = 5;
     if uses != Uses::Guest {

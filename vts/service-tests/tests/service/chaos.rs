@@ -5,7 +5,7 @@ use gralloc_client::Transport;
 use service_tests::client::{rgba, Client, Failure};
 use service_tests::dmabufs::{census, Census};
 use service_tests::good::SetAtEnd;
-use service_tests::helper::Wanderer;
+use service_tests::helper::RandomClient;
 use service_tests::own_binder::{needs_vmctl, vmctl};
 use service_tests::service::{Service, Subject};
 use service_tests::still::Still;
@@ -70,7 +70,7 @@ fn well_behaved(done: &AtomicBool) -> String {
 /// Kills clients and starts others, for so long and at least once; the service too, now and then, if asked to.
 fn kill_at_random(
     random: &mut Rng,
-    clients: &mut Vec<Wanderer>,
+    clients: &mut Vec<RandomClient>,
     transport: &Transport,
     time: Duration,
     service: bool,
@@ -87,7 +87,7 @@ fn kill_at_random(
         } else {
             let victim = random.usize(..clients.len());
             clients.swap_remove(victim).kill();
-            clients.push(Wanderer::start(transport, random.u64(..)));
+            clients.push(RandomClient::start(transport, random.u64(..)));
             kills.0 += 1;
         }
     }
@@ -103,8 +103,8 @@ fn assert_left_buffer_is_seen(subject: &Subject, before: Option<Census>) {
     assert!(gone.is_some(), "a buffer that is gone is still seen: {before:?} before, {:?} now", census());
 }
 
-fn start_clients(random: &mut Rng, transport: &Transport) -> Vec<Wanderer> {
-    (0..CLIENTS).map(|_| Wanderer::start(transport, random.u64(..))).collect()
+fn start_clients(random: &mut Rng, transport: &Transport) -> Vec<RandomClient> {
+    (0..CLIENTS).map(|_| RandomClient::start(transport, random.u64(..))).collect()
 }
 
 /// Clients are killed for so long; their service outlives them all, and they leave it nothing.
@@ -115,7 +115,7 @@ pub(crate) fn clients_killed_leave_nothing(subject: &Subject, random: &mut Rng, 
     let served = wait_for(SOON, || (subject.dump().number("/all/live_buffers") > 0).then_some(()));
     assert!(served.is_some(), "no client gets a buffer");
     let (killed, _) = kill_at_random(random, &mut clients, subject.transport(), time, false);
-    clients.into_iter().for_each(Wanderer::kill);
+    clients.into_iter().for_each(RandomClient::kill);
     println!("{killed} clients killed under one service");
     let released = wait_for(SOON, || (subject.dump().number("/all/live_bytes") == 0).then_some(()));
     assert!(released.is_some(), "the clients are gone, their buffers are not: {:#?}", subject.dump().0["buffers"]);
@@ -154,7 +154,7 @@ fn binder_clients_and_service_killed_at_random_leave_nothing() -> Verdict {
         let good = scope.spawn(|| well_behaved(&done));
         let mut clients = start_clients(&mut random, &Transport::Binder);
         let kills = kill_at_random(&mut random, &mut clients, &Transport::Binder, chaos_time() * 3 / 4, true);
-        clients.into_iter().for_each(Wanderer::kill);
+        clients.into_iter().for_each(RandomClient::kill);
         drop(end);
         (kills, good.join().unwrap())
     });

@@ -1,8 +1,8 @@
-//! Files of one crate that name one another in a circle: none of them can be read, or changed, without the others.
+//! Files of one crate that depend on one another in a cycle: none of them can be read, or changed, without the others.
 //!
 //! What a file names are the modules in its `use` trees and in its paths from `crate`, `self` and `super`, followed through what
 //! other modules import; comments, texts and what is there for tests alone are left out. A module and those below it are one
-//! matter: that they name one another is no circle. What is reached by a method, a glob or a macro is not seen, which only makes the check milder.
+//! matter: that they name one another is no cycle. What is reached by a method, a glob or a macro is not seen, which only makes the check milder.
 //! cargo-modules does more of it, and brings rust-analyzer.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,8 +24,8 @@ struct File {
     imports: BTreeMap<String, Module>,
 }
 
-/// The circles of the crate whose first file is `root`, each as its files.
-pub(super) fn circles(root: &str, read: impl Fn(&str) -> Option<String>) -> Vec<Vec<String>> {
+/// The cycles of the crate whose first file is `root`, each as its files.
+pub(super) fn of(root: &str, read: impl Fn(&str) -> Option<String>) -> Vec<Vec<String>> {
     let mut files = Files::default();
     let folder = root.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut open = vec![(Module::new(), root.to_owned())];
@@ -39,11 +39,11 @@ pub(super) fn circles(root: &str, read: impl Fn(&str) -> Option<String>) -> Vec<
         }));
         files.found.insert(module, File { name, paths: reader.paths, imports: reader.imports });
     }
-    files.circles()
+    files.cycles()
 }
 
 impl Files {
-    fn circles(&self) -> Vec<Vec<String>> {
+    fn cycles(&self) -> Vec<Vec<String>> {
         let arrows: BTreeMap<&Module, BTreeSet<Module>> =
             self.found.iter().map(|(module, file)| (module, self.named(module, file))).collect();
         let reached = |from: &Module| {
@@ -58,12 +58,12 @@ impl Files {
             let reaches = |from, to| reach.get(from).is_some_and(|reached| reached.contains(to));
             reaches(one, other) && reaches(other, one)
         };
-        let mut circles = BTreeSet::new();
+        let mut cycles = BTreeSet::new();
         for one in self.found.keys() {
             let others = self.found.iter().filter(|(other, _)| mutual(one, other));
-            circles.insert(others.map(|(_, file)| file.name.clone()).collect::<Vec<_>>());
+            cycles.insert(others.map(|(_, file)| file.name.clone()).collect::<Vec<_>>());
         }
-        circles.into_iter().filter(|files| files.len() > 1).collect()
+        cycles.into_iter().filter(|files| files.len() > 1).collect()
     }
 
     /// The modules that a file names, but for those above and below it.
@@ -74,7 +74,7 @@ impl Files {
 
     /// The module that a path ends in, followed through what the modules on its way import.
     fn target(&self, mut path: Module) -> Module {
-        // A crate that compiles has no imports in a circle; bounded all the same.
+        // A crate that compiles has no imports in a cycle; bounded all the same.
         for _ in 0..16 {
             let depth =
                 (0..=path.len()).rev().find(|depth| self.found.contains_key(path.split_at(*depth).0)).unwrap_or(0);
@@ -336,13 +336,13 @@ mod tests {
     use super::*;
 
     fn found(files: &[(&str, &str)]) -> Vec<Vec<String>> {
-        circles("x/src/lib.rs", |name| {
+        of("x/src/lib.rs", |name| {
             let name = name.strip_prefix("x/src/").unwrap();
             files.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned())
         })
     }
 
-    fn circle(files: &[&str]) -> Vec<Vec<String>> {
+    fn cycle(files: &[&str]) -> Vec<Vec<String>> {
         vec![files.iter().map(|name| format!("x/src/{name}")).collect()]
     }
 
@@ -360,7 +360,7 @@ mod tests {
         ] {
             assert_eq!(
                 found(&[("lib.rs", lib), ("a.rs", a), ("b.rs", b), ("c.rs", "")]),
-                circle(&["a.rs", "b.rs"]),
+                cycle(&["a.rs", "b.rs"]),
                 "{a} {b}"
             );
         }
@@ -376,7 +376,7 @@ mod tests {
             ("plan/trace.rs", "use super::heaps::Verdict; use crate::other;"),
             ("other.rs", ""),
         ];
-        assert_eq!(found(&files), circle(&["plan/heaps.rs", "plan/size.rs", "plan/trace.rs"]));
+        assert_eq!(found(&files), cycle(&["plan/heaps.rs", "plan/size.rs", "plan/trace.rs"]));
     }
 
     #[test]
@@ -405,7 +405,7 @@ mod tests {
             "struct S { #[cfg(test)] field: u8 } use crate::b::B;",
         ] {
             let files = [("lib.rs", "mod a; mod b;"), ("a.rs", a), ("b.rs", "use crate::a::A;")];
-            assert_eq!(found(&files), circle(&["a.rs", "b.rs"]), "{a}");
+            assert_eq!(found(&files), cycle(&["a.rs", "b.rs"]), "{a}");
         }
     }
 }

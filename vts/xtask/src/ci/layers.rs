@@ -1,5 +1,5 @@
 //! The layers: words that a folder's code must not contain, which crate may reach which (from `cargo metadata`), files of a crate
-//! that name one another in a circle, what stands in no file, and that the tests which documents name are there. Words, since clippy's `disallowed_types` would take a clippy.toml for each crate.
+//! that depend on one another in a cycle, what stands in no file, and that the tests which documents name are there. Words, since clippy's `disallowed_types` would take a clippy.toml for each crate.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -209,8 +209,8 @@ pub(super) fn check(context: &Context) -> Result<Finding> {
         problems.push(format!("Cargo.toml: [profile.release] has to say overflow-checks = true: {why}"));
     }
     for root in files.split('\0').filter(|name| ROOTS.iter().any(|root| name.ends_with(root))) {
-        let circles = cycles::circles(root, |name| fs::read_to_string(context.workspace.join(name)).ok());
-        problems.extend(circles.iter().map(|files| format!("{} name one another in a circle", files.join(", "))));
+        let cycles = cycles::of(root, |name| fs::read_to_string(context.workspace.join(name)).ok());
+        problems.extend(cycles.iter().map(|files| format!("{} depend on one another in a cycle", files.join(", "))));
     }
     dependencies(&context.workspace, &mut problems)?;
     for problem in &problems {

@@ -20,7 +20,7 @@ use crate::toolchain;
 
 const CARGO_DENY: &str = "0.20.2";
 
-/// Another command of this program, as a step. One that cannot run here says `SKIPPED: why`, and ends well.
+/// Another command of this program, as a step. One that cannot run here says `SKIPPED: why`, and exits with 0.
 pub(super) fn command(_: &Context, arguments: &[&str]) -> Result<Finding> {
     let output =
         Command::new(schedule::OURSELVES).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;

@@ -59,12 +59,12 @@ impl Checks {
             }
         }
         for (who, end) in &told.ends {
-            checks.note(who, "it ends well", end.success(), end);
+            checks.note(who, "it exits with 0", end.success(), end);
         }
         checks
     }
 
-    /// The service's books against what the clients hold, and against what its policy foretold.
+    /// The service's account against what the clients hold, and against what its policy predicted.
     pub(super) fn of_service(&mut self, told: &Told, guest: &Guest) {
         const WHO: &str = "service";
         let lost = guest.lost();
@@ -77,7 +77,7 @@ impl Checks {
         let booked: BTreeSet<u64> =
             list(&told.dump_shown, "buffers").iter().filter_map(|b| b.get("id")?.as_u64()).collect();
         let held = held_now(told);
-        let detail = format!("{} booked, {} held", booked.len(), held.len());
+        let detail = format!("{} on the account, {} held", booked.len(), held.len());
         self.note(
             WHO,
             "while the last frame is shown, its live buffers are those that are held",
@@ -93,22 +93,22 @@ impl Checks {
         for report in clients {
             for buffer in list(report, "buffers") {
                 let request = Request::of(buffer);
-                let foretold = told.foretold.iter().find(|(known, _)| *known == request).map(|(_, answer)| answer);
-                let of = |pointer: &str| foretold.and_then(|answer| answer.pointer(pointer)?.as_u64());
+                let predicted = told.predicted.iter().find(|(known, _)| *known == request).map(|(_, answer)| answer);
+                let of = |pointer: &str| predicted.and_then(|answer| answer.pointer(pointer)?.as_u64());
                 let is = |key: &str| buffer.get(key).and_then(Value::as_u64);
                 let same = of("/picture/stride") == is("stride_pixels") && of("/picture/bytes") == is("bytes");
                 if !same || of("/picture/bytes").is_none() {
                     let detail =
-                        format!("{}: foretold {:?}, got {buffer}", request.usage, foretold.map(|a| a.get("picture")));
-                    self.note(WHO, "`heapctl explain` foretold stride and bytes", false, detail);
+                        format!("{}: predicted {:?}, got {buffer}", request.usage, predicted.map(|a| a.get("picture")));
+                    self.note(WHO, "`heapctl explain` predicted stride and bytes", false, detail);
                     return;
                 }
             }
         }
-        let requests = told.foretold.len();
+        let requests = told.predicted.len();
         self.note(
             WHO,
-            "`heapctl explain` foretold stride and bytes",
+            "`heapctl explain` predicted stride and bytes",
             requests > 0,
             format!("of {requests} descriptors"),
         );

@@ -99,7 +99,7 @@ pub(crate) struct Told {
     /// What `heapctl top` and the kernel say while a camera streams, while the last frame is shown, and at the end.
     pub(super) samples: Vec<Sample>,
     /// What the policy foretells for each request, as `heapctl explain` says, by format, usage and size.
-    pub(super) foretold: Vec<(Request, Value)>,
+    pub(super) predicted: Vec<(Request, Value)>,
 }
 
 /// What a buffer was asked for.
@@ -217,16 +217,16 @@ fn tell(
         let report = read(guest, &format!("/out/{name}.json"))?;
         cameras.push((name, report));
     }
-    let mut foretold: Vec<(Request, Value)> = Vec::new();
+    let mut predicted: Vec<(Request, Value)> = Vec::new();
     let reports = cameras.iter().map(|(_, report)| report).chain([&display]);
     for buffer in reports.filter_map(|report| report.get("buffers")?.as_array()).flatten() {
         let request = Request::of(buffer);
-        if !foretold.iter().any(|(known, _)| *known == request) {
+        if !predicted.iter().any(|(known, _)| *known == request) {
             let explained = explain(guest, &request)?;
-            foretold.push((request, explained));
+            predicted.push((request, explained));
         }
     }
-    Ok(Told { run, display, cameras, ends, dump_shown, dump_after, samples, foretold })
+    Ok(Told { run, display, cameras, ends, dump_shown, dump_after, samples, predicted })
 }
 
 fn explain(guest: &Guest, request: &Request) -> Result<Value> {

@@ -10,21 +10,21 @@ use vm_harness::screen::Picture;
 
 /// How alike they are.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Likeness {
+pub(super) enum PictureComparison {
     /// They have different sizes, in pixels.
     Sizes((u32, u32), (u32, u32)),
     /// So many pixels of so many differ; so many of the frame's were drawn over.
     Differ { different: usize, all: usize, drawn: usize },
 }
 
-impl Likeness {
+impl PictureComparison {
     /// Whether every pixel is the same, and something was drawn over the frame.
     pub(super) fn same(&self) -> bool {
         matches!(self, Self::Differ { different: 0, all: 1.., drawn: 1.. })
     }
 }
 
-impl fmt::Display for Likeness {
+impl fmt::Display for PictureComparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sizes((w, h), (x, y)) => write!(f, "the screen has {w}x{h} pixels, the frame {x}x{y}"),
@@ -53,10 +53,10 @@ impl Patch {
 }
 
 /// Compares the screen's PNG with a frame's PPM that `overlay` is drawn over.
-pub(super) fn compare(screen: &Path, frame: &Path, overlay: Vec<Patch>) -> Result<Likeness> {
+pub(super) fn compare(screen: &Path, frame: &Path, overlay: Vec<Patch>) -> Result<PictureComparison> {
     let mut frame = Picture::read_ppm(frame)?;
     let drawn = draw(&mut frame, &overlay);
-    Ok(likeness(&Picture::read_png(screen)?, &frame, drawn))
+    Ok(compared(&Picture::read_png(screen)?, &frame, drawn))
 }
 
 /// Draws one after the other; answers how many pixels got another colour than they had.
@@ -72,13 +72,13 @@ fn draw(frame: &mut Picture, overlay: &[Patch]) -> usize {
     changed
 }
 
-fn likeness(screen: &Picture, frame: &Picture, drawn: usize) -> Likeness {
+fn compared(screen: &Picture, frame: &Picture, drawn: usize) -> PictureComparison {
     let (left, right) = ((screen.width, screen.height), (frame.width, frame.height));
     if left != right {
-        return Likeness::Sizes(left, right);
+        return PictureComparison::Sizes(left, right);
     }
     let pixels = screen.rgb.chunks_exact(3).zip(frame.rgb.chunks_exact(3));
-    Likeness::Differ { different: pixels.clone().filter(|(a, b)| a != b).count(), all: pixels.count(), drawn }
+    PictureComparison::Differ { different: pixels.clone().filter(|(a, b)| a != b).count(), all: pixels.count(), drawn }
 }
 
 #[cfg(test)]
@@ -88,15 +88,15 @@ mod tests {
     #[test]
     fn one_other_pixel_or_another_size_is_seen() {
         let frame = Picture { width: 2, height: 1, rgb: vec![1, 2, 3, 4, 5, 6] };
-        assert!(likeness(&frame, &frame, 1).same());
-        assert!(!likeness(&frame, &frame, 0).same(), "nothing was drawn");
+        assert!(compared(&frame, &frame, 1).same());
+        assert!(!compared(&frame, &frame, 0).same(), "nothing was drawn");
         let other = Picture { rgb: vec![1, 2, 3, 4, 5, 7], ..frame.clone() };
-        assert_eq!(likeness(&other, &frame, 1), Likeness::Differ { different: 1, all: 2, drawn: 1 });
-        assert!(!likeness(&other, &frame, 1).same());
+        assert_eq!(compared(&other, &frame, 1), PictureComparison::Differ { different: 1, all: 2, drawn: 1 });
+        assert!(!compared(&other, &frame, 1).same());
         let wide = Picture { width: 1, height: 2, ..frame.clone() };
-        assert_eq!(likeness(&wide, &frame, 1), Likeness::Sizes((1, 2), (2, 1)));
+        assert_eq!(compared(&wide, &frame, 1), PictureComparison::Sizes((1, 2), (2, 1)));
         let empty = Picture { width: 0, height: 0, rgb: Vec::new() };
-        assert!(!likeness(&empty, &empty, 1).same());
+        assert!(!compared(&empty, &empty, 1).same());
     }
 
     #[test]

@@ -43,8 +43,8 @@ fn row(client: &str, buffer: &Value, told: &Told) -> Row {
     let planes: Vec<String> =
         planes.map(|plane| format!("{}+{}", number(plane, "offset_bytes"), number(plane, "stride_bytes"))).collect();
     let request = Request::of(buffer);
-    let foretold = told.foretold.iter().find(|(known, _)| *known == request);
-    let rule = foretold.and_then(|(_, answer)| answer.get("rule")?.as_str()).unwrap_or("?");
+    let predicted = told.predicted.iter().find(|(known, _)| *known == request);
+    let rule = predicted.and_then(|(_, answer)| answer.get("rule")?.as_str()).unwrap_or("?");
     Row {
         client: client.to_owned(),
         buffer_id: text("buffer_id"),

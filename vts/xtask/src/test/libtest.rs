@@ -3,7 +3,7 @@
 //! One reader for both places, since in a guest there is no Cargo, and so no cargo-nextest. Not `--format json`: there
 //! libtest-mimic leaves out why a test was ignored.
 //!
-//! A test of ours that cannot run where it is says so with a line `SKIP: reason` and ends well; in libtest's words it
+//! A test of ours that cannot run where it is says so with a line `SKIP: reason` and exits with 0; in libtest's words it
 //! passed, in ours it was skipped. `SKIP what: reason` names a part; the test counts by its other parts. A program
 //! without libtest's form is one test, named after the program.
 
