@@ -118,7 +118,9 @@ fn chroma_siting_none_without_subsampling_unknown_with() {
     let [mut luma, mut chroma] = [*yv12().shape(0); 2];
     (luma.vertical_subsampling, chroma.vertical_subsampling) = (1, 2);
     let down_alone = BufferInfo { own: Shapes::from_slice(&[luma, chroma]).unwrap(), ..nv16 };
-    for (info, siting) in [(rgba(), 0), (yv12(), 1), (nv16, 1), (down_alone, 1)] {
+    let nv12 = info(PixelFormat::Ycbcr420_888, Layout::Nv12, 64, 48, &[(0, 64, 48)]);
+    let merged = BufferInfo { own: Shapes::from_slice(&[*rgba().shape(0)]).unwrap(), ..nv12 };
+    for (info, siting) in [(rgba(), 0), (yv12(), 1), (nv16, 1), (down_alone, 1), (merged, 1)] {
         let golden = with_header(14, &[&long(45), name, &long(siting)]);
         assert_eq!(get(StandardMetadata::ChromaSiting, &info, &page()), golden);
     }
@@ -201,6 +203,18 @@ fn plane_layouts_of_three_planes_in_memory_order() {
     ];
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
     assert_eq!(get(StandardMetadata::PlaneLayouts, &yv12(), &page()), with_header(15, &parts));
+}
+
+#[test]
+fn as_many_planes_and_components_as_a_handle_has_fit_the_room() {
+    let four = *rgba().shape(0);
+    let own = Shapes::from_slice(&[four; 4]).unwrap();
+    let planes = [(0, 256, 48), (12288, 256, 48), (24576, 256, 48), (36864, 256, 48)];
+    let info = BufferInfo { own, ..info(PixelFormat::ImplementationDefined, Layout::Rgba8888, 64, 48, &planes) };
+    let info = BufferInfo { layout: Layout::Vendor, ..info };
+    let bytes = get(StandardMetadata::PlaneLayouts, &info, &page());
+    assert_eq!(bytes.len(), 1789, "header, count, and four planes of 72 bytes with four components of 89");
+    assert!(explain(StandardMetadata::PlaneLayouts, &bytes).is_some());
 }
 
 #[test]

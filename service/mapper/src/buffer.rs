@@ -114,8 +114,8 @@ impl Buffer {
             self.warn_of_slow_access();
         }
         let mapping = self.pixels.map(self.info.buffer_bytes)?;
+        self.wait_for_devices(access)?;
         if self.needs_brackets() {
-            self.wait_for_devices(access)?;
             dmabuf::begin_access(self.pixels.fd(), access)?;
         }
         match self.locks.add(access) {
@@ -138,14 +138,26 @@ impl Buffer {
         Ok(())
     }
 
-    /// Ends access and begins it again, so that both sides see what the other wrote.
+    /// Makes what the CPU wrote visible to devices, at once, also while they write (`flushLockedBuffer`, IMapper.h).
+    ///
+    /// # Errors
+    /// `NotLocked`; `Kernel` when the exporter refuses.
+    pub fn flush(&self) -> Result<(), Error> {
+        let access = self.locks.held().ok_or(Error::NotLocked)?;
+        if self.needs_brackets() {
+            dmabuf::end_access(self.pixels.fd(), access)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for its devices and makes what they wrote visible to the CPU. What the CPU wrote before is not lost.
     ///
     /// # Errors
     /// `NotLocked`; `FenceTimeout`; `Kernel` when the exporter refuses.
-    pub fn synchronise(&self) -> Result<(), Error> {
+    pub fn reread(&self) -> Result<(), Error> {
         let access = self.locks.held().ok_or(Error::NotLocked)?;
+        self.wait_for_devices(access)?;
         if self.needs_brackets() {
-            self.wait_for_devices(access)?;
             dmabuf::end_access(self.pixels.fd(), access)?;
             dmabuf::begin_access(self.pixels.fd(), access)?;
         }
@@ -157,12 +169,12 @@ impl Buffer {
         self.info.cached && self.pixels.kind() == Kind::DmaBuf
     }
 
-    /// Beginning access waits for the buffer's fences too, but without a limit. A buffer that no device was said to use has
-    /// none, and is spared the system call; should somebody attach one all the same, the kernel ends it.
+    /// Beginning access waits for the buffer's fences too, but without a limit, and an uncached buffer begins none. A buffer that
+    /// no device was said to use has no fences, and is spared the system call; should somebody attach one all the same, the kernel
+    /// ends it.
     #[inline]
     fn wait_for_devices(&self, access: Access) -> Result<(), Error> {
-        const CPU: Usage = Usage(Usage::CPU_READ_MASK.0 | Usage::CPU_WRITE_MASK.0);
-        if self.info.usage.intersects(!CPU) {
+        if has_devices(self.info.usage, self.pixels.kind()) {
             fence::wait_for_devices(self.pixels.fd(), access, fence::MENTION_AFTER, fence::GIVE_UP_AFTER)?;
         }
         Ok(())
@@ -224,6 +236,13 @@ impl Drop for Buffer {
     }
 }
 
+/// Whether devices may have left fences on a buffer of this usage: a memfd takes none.
+#[inline]
+fn has_devices(usage: Usage, kind: Kind) -> bool {
+    const CPU: Usage = Usage(Usage::CPU_READ_MASK.0 | Usage::CPU_WRITE_MASK.0);
+    kind == Kind::DmaBuf && usage.intersects(!CPU)
+}
+
 /// Ids of the buffers that were warned of last, and where the next goes. SwiftShader imports a client's buffer anew for each frame.
 static WARNED: Mutex<([Option<u64>; 64], usize)> = Mutex::new(([None; 64], 0));
 
@@ -257,6 +276,13 @@ fn contains(region: ARect, width: u32, height: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fences_are_waited_for_on_dma_bufs_that_devices_use() {
+        let cpu = Usage::CPU_READ_OFTEN | Usage::CPU_WRITE_OFTEN;
+        assert!(has_devices(cpu | Usage::GPU_RENDER_TARGET, Kind::DmaBuf) && has_devices(Usage(1 << 63), Kind::DmaBuf));
+        assert!(!has_devices(cpu, Kind::DmaBuf) && !has_devices(cpu | Usage::CAMERA_OUTPUT, Kind::SealedMemfd));
+    }
 
     #[test]
     fn region_zero_is_the_whole_and_others_lie_inside() {

@@ -103,12 +103,20 @@ impl Mapper {
         self.table.with(address, |buffer| buffer.end())
     }
 
-    /// Makes what the CPU wrote into a locked buffer visible to devices, and what devices wrote to the CPU.
+    /// Makes what the CPU wrote into a locked buffer visible to devices.
+    ///
+    /// # Errors
+    /// `NotImported`, `NotLocked`; `Kernel` when the exporter refuses.
+    pub fn flush(&self, address: usize) -> Result<(), Error> {
+        self.table.with(address, |buffer| buffer.flush())
+    }
+
+    /// Makes what devices wrote into a locked buffer visible to the CPU.
     ///
     /// # Errors
     /// `NotImported`, `NotLocked`; `FenceTimeout`; `Kernel` when the exporter refuses.
-    pub fn synchronise(&self, address: usize) -> Result<(), Error> {
-        self.table.with(address, |buffer| buffer.synchronise())
+    pub fn reread(&self, address: usize) -> Result<(), Error> {
+        self.table.with(address, |buffer| buffer.reread())
     }
 
     /// Writes a standard type's bytes as far as there is room, and says how many there are.

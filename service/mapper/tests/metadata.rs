@@ -125,6 +125,11 @@ fn setters_take_what_getters_gave_and_refuse_the_rest_with_the_documented_code()
     let mut long = 600i64.to_le_bytes().to_vec();
     long.extend([1; 600]);
     assert_eq!(client.set(buffer, 21, &value(21, &long)), AIMAPPER_ERROR_NO_RESOURCES);
+    // However much too long.
+    for bytes in [1300, 5000] {
+        let far = [i64::try_from(bytes).unwrap().to_le_bytes().to_vec(), vec![9; bytes]].concat();
+        assert_eq!(client.set(buffer, 21, &value(21, &far)), AIMAPPER_ERROR_NO_RESOURCES, "{bytes}");
+    }
     // Null with no bytes is how an empty vector is handed over.
     assert_eq!(unsafe { (client.0.setStandardMetadata)(buffer, 19, null(), 0) }, AIMAPPER_ERROR_NONE);
     assert_eq!(client.free(buffer), AIMAPPER_ERROR_NONE);

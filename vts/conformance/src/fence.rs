@@ -7,7 +7,7 @@
 mod sync_file;
 mod vgem;
 
-pub use sync_file::signalled;
+pub use sync_file::{attach, signalled};
 pub use vgem::Pending;
 
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};

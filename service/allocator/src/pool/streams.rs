@@ -124,10 +124,10 @@ impl<B> Streams<B> {
         None
     }
 
-    /// A fill got nothing: admission or the kernel refused. Nothing is filled for a while.
+    /// A fill got nothing: admission or the kernel refused. Nothing is filled for a while, after memory ran short for the longer one.
     pub(super) fn failed(&mut self, key: PoolKey, now_ms: u64) {
         self.filling_done(key);
-        self.held_until_ms = now_ms.saturating_add(QUIET_MS);
+        self.held_until_ms = self.held_until_ms.max(now_ms.saturating_add(QUIET_MS));
     }
 
     /// All that is ready of these heaps, taken out.

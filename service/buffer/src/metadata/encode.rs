@@ -108,7 +108,8 @@ fn compression<B: Byte>(info: &BufferInfo, out: &mut Writer<'_, B>) {
 
 fn siting(info: &BufferInfo) -> i64 {
     let subsampled = |shape: &PlaneShape| shape.horizontal_subsampling > 1 || shape.vertical_subsampling > 1;
-    if info.shapes().iter().any(subsampled) {
+    // Of planes that compression merged, the layout says it: as many samples of each are in a merged one.
+    if info.shapes().iter().chain(info.layout.shapes()).any(subsampled) {
         SITING_UNKNOWN
     } else {
         SITING_NONE

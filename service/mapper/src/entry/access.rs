@@ -60,9 +60,9 @@ pub(super) unsafe extern "C" fn unlock(buffer: buffer_handle_t, releaseFence: *m
 }
 
 pub(super) unsafe extern "C" fn flushLockedBuffer(buffer: buffer_handle_t) -> AIMapper_Error {
-    code("flushLockedBuffer", Level::Debug, BUFFERS.synchronise(address(buffer)))
+    code("flushLockedBuffer", Level::Debug, BUFFERS.flush(address(buffer)))
 }
 
 pub(super) unsafe extern "C" fn rereadLockedBuffer(buffer: buffer_handle_t) -> AIMapper_Error {
-    code("rereadLockedBuffer", Level::Debug, BUFFERS.synchronise(address(buffer)))
+    code("rereadLockedBuffer", Level::Debug, BUFFERS.reread(address(buffer)))
 }

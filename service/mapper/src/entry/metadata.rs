@@ -94,6 +94,9 @@ pub(super) unsafe extern "C" fn setStandardMetadata(
     unsafe { set(buffer, metadata, metadataSize, |at, bytes| BUFFERS.set(at, standardMetadataType, bytes)) }
 }
 
+/// Most bytes that a set looks at.
+const MOST_BYTES_SET: usize = 64 << 10;
+
 /// # Safety
 /// `bytes` is null or points to `size` bytes that nobody writes meanwhile.
 unsafe fn set(
@@ -106,8 +109,8 @@ unsafe fn set(
         let refused = BUFFERS.check(address(buffer)).and(Err(Error::NullArgument("metadata")));
         return code("setMetadata", Level::Debug, refused);
     }
-    // What follows the longest value is ignored: no reason to look at it, or to trust so large a size.
-    let size = size.min(MAX_ENCODED_BYTES);
+    // What follows a value is ignored: no reason to trust a size far beyond the longest, which is refused as too long.
+    let size = size.min(MOST_BYTES_SET);
     let bytes = if size == 0 { std::ptr::NonNull::<u8>::dangling().as_ptr().cast_const() } else { bytes.cast::<u8>() };
     // SAFETY: the caller vouches for `size` bytes, of which none are asked for without a pointer.
     let bytes = unsafe { std::slice::from_raw_parts(bytes, size) };

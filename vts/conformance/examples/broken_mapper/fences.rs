@@ -18,10 +18,22 @@ pub(crate) fn apply(fault: &str, v5: &mut V5) -> bool {
             lock(lock_holding_everybody);
             v5.import_buffer = Some(import_when_nobody_waits);
         }
+        "flush-waits-for-fences" => v5.flush_locked_buffer = Some(flush_after_devices),
         "release-fence-never-signals" => v5.unlock = Some(unlock_with_dead_fence),
         _ => return false,
     }
     true
+}
+
+extern "C" fn flush_after_devices(handle: Handle) -> Error {
+    // Behind version, numFds and numInts.
+    let number = handle.cast::<i32>().wrapping_add(3);
+    // SAFETY: an imported handle, whose first fd is the pixels'.
+    let number = unsafe { number.read() };
+    // SAFETY: only polled.
+    let pixels = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    let _ = poll(&mut [PollFd::new(pixels, PollFlags::POLLOUT)], PollTimeout::NONE);
+    inner().flush(handle)
 }
 
 extern "C" fn lock_keeping_fence(handle: Handle, usage: u64, region: Rect, fence: i32, out: *mut *mut c_void) -> Error {

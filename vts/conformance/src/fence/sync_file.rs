@@ -24,11 +24,20 @@ struct ExportSyncFile {
     fd: i32,
 }
 
-/// `DMA_BUF_SYNC_RW`.
+/// `struct dma_buf_import_sync_file`.
+#[repr(C)]
+struct ImportSyncFile {
+    flags: u32,
+    fd: i32,
+}
+
+/// `DMA_BUF_SYNC_WRITE` and `DMA_BUF_SYNC_RW`.
+const SYNC_WRITE: u32 = 2;
 const SYNC_RW: u32 = 3;
 
 nix::ioctl_readwrite!(heap_alloc, b'H', 0, HeapAllocation);
 nix::ioctl_readwrite!(export_sync_file, b'b', 2, ExportSyncFile);
+nix::ioctl_write_ptr!(import_sync_file, b'b', 3, ImportSyncFile);
 
 /// A sync file that has signalled already.
 ///
@@ -55,4 +64,15 @@ pub(super) fn export(buffer: BorrowedFd<'_>) -> Result<OwnedFd, String> {
     result.map_err(|errno| format!("needs DMA_BUF_IOCTL_EXPORT_SYNC_FILE: {errno}"))?;
     // SAFETY: the ioctl has just made it for this process.
     Ok(unsafe { OwnedFd::from_raw_fd(data.fd) })
+}
+
+/// Adds a sync file's fence to a dma-buf, as that of a device which writes it.
+///
+/// # Errors
+/// A reason to skip: this is no dma-buf.
+pub fn attach(buffer: BorrowedFd<'_>, fence: BorrowedFd<'_>) -> Result<(), String> {
+    let data = ImportSyncFile { flags: SYNC_WRITE, fd: fence.as_raw_fd() };
+    // SAFETY: the ioctl of the dma-buf's uapi header, with its struct.
+    let result = unsafe { import_sync_file(buffer.as_raw_fd(), &data) };
+    result.map(drop).map_err(|errno| format!("needs DMA_BUF_IOCTL_IMPORT_SYNC_FILE: {errno}"))
 }

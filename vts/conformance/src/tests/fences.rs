@@ -2,7 +2,8 @@
 
 use crate::abi::{Error, Handle, Rect};
 use crate::case::{Skip, Test, Verdict};
-use crate::fence::{signalled, signals_within, Pending, Watched};
+use crate::descriptor::Descriptor;
+use crate::fence::{attach, signalled, signals_within, Pending, Watched};
 use crate::format::Format;
 use crate::image::{Image, Memory};
 use crate::mapper::{usage, Imported};
@@ -11,7 +12,7 @@ use crate::subject::Subject;
 use crate::tests;
 use nix::unistd::{gettid, Pid};
 use std::fs::File;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::mpsc::channel;
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub(super) fn tests() -> Vec<Test> {
         signalled_sync_file_is_taken_at_once = "a sync file that has signalled: it is locked, and the fd is closed",
         pending_sync_file_is_waited_for = "a sync file that has not: lock waits until it signals and no longer, and the fd is closed",
         pending_fence_of_one_buffer_does_not_hold_up_another = "while one lock waits for its fence, another buffer is imported, locked, unlocked and freed",
+        flush_waits_for_no_device = "flush while a device writes the locked buffer: NONE at once (IMapper.h)",
         what_is_no_fence_does_no_harm = "/dev/null, a dead pipe, a number that is no fd and one below −1: lock answers, and the buffer can be used afterwards",
         release_fence_signals = "unlock gives −1 or an fd of the caller's own that signals",
         no_fence_is_left_behind = "100 locks with fences, good and bad: as many fds are open as before",
@@ -151,6 +153,27 @@ fn dead_pipe() -> OwnedFd {
     let (read, write) = nix::unistd::pipe().unwrap();
     drop(write);
     read
+}
+
+fn flush_waits_for_no_device(subject: &Subject) -> Verdict {
+    let (pending, fence) = Pending::new().map_err(Skip)?;
+    let (buffer, imported) = subject.import(&Descriptor::generic().usage(usage::CPU | usage::GPU_TEXTURE));
+    imported.mapper().lock(imported.handle(), usage::CPU, Rect::default(), -1).unwrap();
+    attach(buffer.raw.fds()[0], fence.as_fd()).map_err(Skip)?;
+    thread::scope(|scope| {
+        let (sender, started) = channel();
+        let imported = &imported;
+        let flusher = scope.spawn(move || {
+            sender.send(gettid()).unwrap();
+            assert_eq!(imported.mapper().flush(imported.handle()), Error::NONE);
+        });
+        let waits = is_blocked(&flusher, started.recv().unwrap());
+        pending.signal();
+        flusher.join().unwrap();
+        assert!(!waits, "flush waits for a device");
+    });
+    assert_eq!(imported.unlock(), Error::NONE);
+    Ok(())
 }
 
 fn what_is_no_fence_does_no_harm(subject: &Subject) -> Verdict {

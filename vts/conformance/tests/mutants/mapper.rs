@@ -103,6 +103,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         &["fences::what_is_no_fence_does_no_harm", "fences::no_fence_is_left_behind"],
     ),
     Mutant::new("ignores-acquire-fences", &["fences::pending_sync_file_is_waited_for"]),
+    Mutant::new("flush-waits-for-fences", &["fences::flush_waits_for_no_device"]),
     Mutant::new("one-fence-holds-up-everybody", &["fences::pending_fence_of_one_buffer_does_not_hold_up_another"]),
     Mutant::new(
         "unlocks-anything",

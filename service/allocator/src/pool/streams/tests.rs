@@ -152,6 +152,17 @@ fn pressure_empties_and_nothing_is_filled_for_a_while() {
 }
 
 #[test]
+fn fill_that_fails_after_memory_ran_short_makes_the_pause_no_shorter() {
+    let mut streams = streams();
+    streams.take(FRAME, 0);
+    let under_way = streams.next(0).unwrap();
+    streams.drain(Cause::Pressure, |_| true, 2);
+    streams.failed(under_way.key, 3);
+    streams.take(FRAME, 4);
+    assert!(!streams.wants(2 + HOLD_OFF_MS - 1) && streams.wants(2 + HOLD_OFF_MS));
+}
+
+#[test]
 fn failed_fill_frees_its_room_and_is_not_tried_at_once() {
     let mut streams = streams();
     streams.take(FRAME, 0);
