@@ -134,9 +134,13 @@ pub struct Finding {
     pub help: Option<String>,
     /// The name that nobody knows, when that is the finding.
     pub unknown: Option<String>,
-    /// Every name that would be known there.
+    /// The names that would be known there.
     pub allowed: Vec<String>,
 }
+
+/// How many findings name what would be known, and how many names: more than a policy that loads has.
+const MOST_WITH_NAMES: usize = 256;
+const MOST_NAMES: usize = 512;
 
 impl Finding {
     /// A finding about a value.
@@ -153,8 +157,10 @@ impl Finding {
         }
     }
 
-    /// A finding about a name that is none of `allowed`.
-    pub fn unknown<S: Into<String>>(
+    /// A finding about a name that is none of `allowed`. After `so_far` other findings it names none of them: memory is not for
+    /// whoever writes a policy to fill.
+    pub(crate) fn unknown<S: Into<String>>(
+        so_far: usize,
         code: Code,
         path: KeyPath,
         what: &str,
@@ -163,7 +169,9 @@ impl Finding {
     ) -> Finding {
         let mut finding = Finding::new(code, path, format!("{what} \"{}\" is not known", name.escape_default()));
         finding.unknown = Some(name.to_owned());
-        finding.allowed = allowed.into_iter().map(Into::into).collect();
+        let most = if so_far < MOST_WITH_NAMES { MOST_NAMES } else { 0 };
+        finding.allowed =
+            allowed.into_iter().take(most).map(|name| name.into().replace(char::is_control, "?")).collect();
         finding
     }
 

@@ -68,8 +68,9 @@ impl Names {
         let section = KeyPath::ROOT.key("format_group");
         for (name, formats) in &document.format_group {
             let place = section.place(name);
-            if self.format(name).is_some() {
-                let message = format!("\"{name}\" is a format itself");
+            let itself = if self.layout(name).is_some() { Some("layout") } else { self.format(name).map(|_| "format") };
+            if let Some(itself) = itself {
+                let message = format!("\"{name}\" is a {itself} itself");
                 findings.push(Finding::new(Code::DuplicateName, place.path(), message).about_key());
             }
             if formats.is_empty() {
@@ -112,7 +113,14 @@ impl Names {
     ) -> Option<PixelFormat> {
         let found = self.format(name);
         if found.is_none() && !name.is_empty() {
-            findings.push(Finding::unknown(Code::UnknownFormat, place.path(), "format", name, self.format_names()));
+            findings.push(Finding::unknown(
+                findings.len(),
+                Code::UnknownFormat,
+                place.path(),
+                "format",
+                name,
+                self.format_names(),
+            ));
         }
         found
     }
@@ -164,7 +172,14 @@ impl Names {
                 (None, None, None) => {
                     let all = Layout::ALL.iter().map(|layout| layout.name().to_owned());
                     let allowed = self.groups.keys().cloned().chain(self.format_names()).chain(all);
-                    findings.push(Finding::unknown(Code::UnknownLayout, here.path(), "layout", name, allowed));
+                    findings.push(Finding::unknown(
+                        findings.len(),
+                        Code::UnknownLayout,
+                        here.path(),
+                        "layout",
+                        name,
+                        allowed,
+                    ));
                     continue;
                 }
             };
@@ -191,7 +206,9 @@ impl Names {
                 None if name.is_empty() => continue,
                 None => {
                     let allowed = self.groups.keys().cloned().chain(self.format_names());
-                    let unknown = || Finding::unknown(Code::UnknownFormat, here.path(), "format", name, allowed);
+                    let so_far = findings.len();
+                    let unknown =
+                        || Finding::unknown(so_far, Code::UnknownFormat, here.path(), "format", name, allowed);
                     findings.push(self.layout_alone(name, here).unwrap_or_else(unknown));
                     continue;
                 }
@@ -217,7 +234,14 @@ impl Names {
             let here = place.item(at);
             let Some(term) = self.term(name) else {
                 if !name.is_empty() {
-                    findings.push(Finding::unknown(Code::UnknownUsage, here.path(), "usage", name, self.usage_names()));
+                    findings.push(Finding::unknown(
+                        findings.len(),
+                        Code::UnknownUsage,
+                        here.path(),
+                        "usage",
+                        name,
+                        self.usage_names(),
+                    ));
                 }
                 continue;
             };
@@ -238,7 +262,14 @@ impl Names {
                 Some(usage) => all = all | usage,
                 None => {
                     let names = self.usage_names().filter(|name| !MASKS.contains(name));
-                    findings.push(Finding::unknown(Code::UnknownUsage, place.item(at).path(), "usage", name, names));
+                    findings.push(Finding::unknown(
+                        findings.len(),
+                        Code::UnknownUsage,
+                        place.item(at).path(),
+                        "usage",
+                        name,
+                        names,
+                    ));
                 }
             }
         }
@@ -288,7 +319,14 @@ impl Names {
     pub(crate) fn heap(&self, name: &str, place: Place<'_>, findings: &mut Vec<Finding>) -> Option<HeapId> {
         let index = self.heaps.iter().position(|known| known == name && !name.is_empty());
         if index.is_none() && !name.is_empty() {
-            findings.push(Finding::unknown(Code::UnknownHeap, place.path(), "heap", name, self.heaps.iter().cloned()));
+            findings.push(Finding::unknown(
+                findings.len(),
+                Code::UnknownHeap,
+                place.path(),
+                "heap",
+                name,
+                self.heaps.iter().cloned(),
+            ));
         }
         Some(HeapId(u8::try_from(index?).ok()?))
     }

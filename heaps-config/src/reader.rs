@@ -211,7 +211,8 @@ impl<'t> Table<'t> {
         for (key, _) in self.entries {
             if !allowed.contains(&key.as_str()) {
                 let path = self.path.key(key);
-                let finding = Finding::unknown(Code::UnknownKey, path, "key", key, allowed.iter().copied());
+                let finding =
+                    Finding::unknown(findings.len(), Code::UnknownKey, path, "key", key, allowed.iter().copied());
                 findings.push(finding.about_key());
             }
         }

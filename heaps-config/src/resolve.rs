@@ -133,6 +133,10 @@ fn resolve_rule(
     if rule.deny.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
         findings.push(Finding::new(Code::BadValue, path.key("deny"), "the reason is empty: clients' logs show it"));
     }
+    if rule.deny.as_ref().is_some_and(|reason| reason.contains(char::is_control)) {
+        let message = "the reason has control characters: clients' logs and terminals show it";
+        findings.push(Finding::new(Code::BadValue, path.key("deny"), message));
+    }
     if rule.deny.is_some() && rule.cached_when.is_some() {
         findings.push(Finding::new(
             Code::RuleAction,
@@ -175,7 +179,14 @@ fn resolve_format(
     let names_of = || table().map(|layout| layout.name().to_owned()).chain(names.vendor_formats());
     match layout {
         None if doc.to.is_empty() => {}
-        None => findings.push(Finding::unknown(Code::UnknownLayout, path.key("to"), "layout", &doc.to, names_of())),
+        None => findings.push(Finding::unknown(
+            findings.len(),
+            Code::UnknownLayout,
+            path.key("to"),
+            "layout",
+            &doc.to,
+            names_of(),
+        )),
         Some(layout) if !may(layout) => {
             let message = format!("{} cannot become {}", doc.format, doc.to);
             let mut finding = Finding::new(Code::BadValue, path.key("to"), message);

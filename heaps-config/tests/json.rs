@@ -217,3 +217,15 @@ fn without_release_watch_serves_unless_the_policy_refuses() {
     let error = read("\"without_release_watch\": \"stop\",").unwrap_err().to_string();
     assert!(error.contains("limits.without_release_watch") && error.contains("serve, refuse"), "{error}");
 }
+
+/// Some hundred kilobytes of text must not become gigabytes of what would have been allowed.
+#[test]
+fn policy_of_many_unknown_names_names_what_is_known_a_few_times() {
+    let heaps: Vec<String> = (0..2000).map(|at| format!(r#"{{ "name": "heap{at}" }}"#)).collect();
+    let text = GOOD.replace(r#""heap": ["#, &format!(r#""heap": [{},"#, heaps.join(",")));
+    let text = text.replace(r#""heaps": ["system"]"#, &format!(r#""heaps": [{}"system"]"#, r#""x","#.repeat(20_000)));
+    let ConfigError::Refused(findings) = from_json(&text).unwrap_err() else { panic!("it loads, or is no JSON") };
+    let unknown: Vec<usize> = findings.iter().filter(|of| of.unknown.is_some()).map(|of| of.allowed.len()).collect();
+    assert_eq!((unknown.len(), unknown[0]), (20_000, 512));
+    assert!(unknown.iter().sum::<usize>() <= 256 * 512);
+}

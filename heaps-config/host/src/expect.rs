@@ -127,14 +127,24 @@ pub(crate) fn summary(policy: &Policy, answer: &Result<Plan<'_>, Refusal>) -> St
     }
 }
 
+/// A text as one word of a shell.
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@,=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 /// The request as arguments of `heapctl explain`, ready for a shell.
 pub(crate) fn explain_line(descriptor: &Descriptor, policy: &Policy, present: Option<HeapSet>) -> String {
     let format = policy.format_of_value(descriptor.format);
     let format = format.map_or_else(|| format!("{:#x}", descriptor.format), str::to_owned);
     let usage = gralloc_buffer::Usage(u64::from_ne_bytes(descriptor.usage.to_ne_bytes()));
-    let mut line = format!("--format {format} --size {}x{}", descriptor.width, descriptor.height);
+    let mut line = format!("--format {} --size {}x{}", shell_word(&format), descriptor.width, descriptor.height);
     if !usage.is_empty() {
-        let _ = write!(line, " --usage '{}'", gralloc_allocator::explain::words::usage(usage, policy));
+        let _ = write!(line, " --usage {}", shell_word(&gralloc_allocator::explain::words::usage(usage, policy)));
     }
     if descriptor.layer_count != 1 {
         let _ = write!(line, " --layers {}", descriptor.layer_count);
@@ -143,14 +153,14 @@ pub(crate) fn explain_line(descriptor: &Descriptor, policy: &Policy, present: Op
         let _ = write!(line, " --reserved {}", descriptor.reserved_size);
     }
     for option in &descriptor.options {
-        let _ = write!(line, " --option '{}={}'", option.name, option.value);
+        let _ = write!(line, " --option {}", shell_word(&format!("{}={}", option.name, option.value)));
     }
     let all = policy.heap_ids().fold(HeapSet::default(), |set, (id, _)| set.with(id));
     match present.filter(|present| *present != all) {
         None => line.push_str(" --all-heaps"),
         Some(present) => {
             let there = policy.heap_ids().filter(|(id, _)| present.contains(*id)).map(|(_, heap)| heap.name.as_str());
-            let _ = write!(line, " --heaps '{}'", there.collect::<Vec<_>>().join(","));
+            let _ = write!(line, " --heaps {}", shell_word(&there.collect::<Vec<_>>().join(",")));
         }
     }
     line

@@ -55,7 +55,7 @@ pub enum SourceError {
 impl Source {
     /// Takes a text that did not come from a file.
     pub fn text(name: impl Into<String>, text: impl Into<String>, format: Format) -> Source {
-        Source { name: name.into(), text: text.into(), format }
+        Source { name: shown(&name.into()), text: text.into(), format }
     }
 
     /// Reads a file, up to the longest that a policy may be.
@@ -95,8 +95,13 @@ impl Source {
             let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
             SourceError::NotUtf8(path.to_owned(), line)
         })?;
-        Ok(Source { name: path.display().to_string(), text, format })
+        Ok(Source { name: shown(&path.display().to_string()), text, format })
     }
+}
+
+/// A name for terminals, which obey control characters.
+fn shown(name: &str) -> String {
+    name.replace(char::is_control, "?")
 }
 
 impl std::error::Error for SourceError {}

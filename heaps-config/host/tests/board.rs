@@ -208,6 +208,18 @@ fn files_of_another_kind_or_cut_off_are_refused_with_their_line() {
         .contains("f:2: no line of `ls -l`"));
     assert!(refused(b"crw-r--r-- 1 system system 250, 0 2026-01-09 08:30 system\ncrw-r--r-- 1 system system 250\n")
         .contains("f:2: "));
+    let entry = "crw-r--r-- 1 system system 250, 0 2026-01-09 08:30 system\n";
+    for cut in [
+        "crw-r--r-- 1 system system 251, 0\n",
+        "crw-r--r-- 1 system system 250, 0 2026-01-09\n",
+        "crw-r--r-- 1 system system 250, 0 2026-01-09 08:30\n",
+        "crw-r--r-- 1 system system 250, 0 Jan  9 08:30\n",
+        "crw-r--r-- 1 system system u:object_r:a:s0 251, 0\n",
+        "crw-r--r-- 1 system system u:object_r:a:s0 250, 0 2026-01-09\n",
+    ] {
+        let said = refused(format!("{entry}{cut}").as_bytes());
+        assert!(said.contains("f:2: the line ends before the node's name"), "{cut}{said}");
+    }
     assert!(refused(b"drwxr-xr-x 2 root root 40 2026-01-09 08:30 heaps\n").contains("f:1: \"heaps\" is no heap"));
     assert!(
         refused(b"/dev/a 0444 system system\n/dev/dma_heap/b 0444 sys\n").contains("f:2: /dev/dma_heap/b has no mode")
@@ -217,6 +229,8 @@ fn files_of_another_kind_or_cut_off_are_refused_with_their_line() {
     assert!(refused(b"/dev/a u:object_r:a:s0\n/dev/dma_heap/b\n").contains("f:2: /dev/dma_heap/b has no label"));
     assert!(refused(b"/dev/a u:object_r:a:s0\n/dev/dma_heap/( u:object_r:b:s0\n")
         .contains("f:2: /dev/dma_heap/( is no regular"));
+    let many = "/dev/a u:object_r:a:s0\n".repeat(4097);
+    assert!(refused(many.as_bytes()).contains("f:4097: more than 4096 lines about /dev"));
     assert!(refused(b"<manifest>\n<hal>\n").contains("no well-formed XML"));
     assert!(refused(b"\n<compatibility-matrix>\n</compatibility-matrix>\n").contains("f:2: XML of another kind"));
     assert!(refused(b"{\"policy\": 1,\n").contains("f:2: no well-formed JSON"));

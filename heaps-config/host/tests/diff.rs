@@ -54,6 +54,26 @@ fn a_policy_is_like_itself() {
 }
 
 #[test]
+fn order_of_heaps_and_names_of_ready_entries_are_no_differences_of_the_pool() {
+    let text = reference();
+    let (_, from) = text.split_once("[[heap]]").unwrap();
+    let heaps: Vec<&str> = from.split("[[heap]]").collect();
+    // The last of them is followed by other sections.
+    let (first, second) = (heaps[0], heaps[1]);
+    let swapped =
+        text.replacen(&format!("[[heap]]{first}[[heap]]{second}"), &format!("[[heap]]{second}[[heap]]{first}"), 1);
+    assert_ne!(swapped, text);
+    let pool = |found: Vec<Difference>| found.into_iter().filter(|one| one.what.contains("kept ready")).count();
+    assert_eq!(pool(diff(&policy(&text), &policy(&swapped))), 0);
+    let ready = |name: &str| {
+        let entry =
+            format!("[[ready]]\nname = \"{name}\"\nformat = \"RGBA_8888\"\nwidth = 64\nheight = 64\ncount = 1\n");
+        policy(&format!("{text}\n{entry}usage = [\"CPU_READ_OFTEN\"]\n"))
+    };
+    assert_eq!(diff(&ready("one"), &ready("other")), []);
+}
+
+#[test]
 fn names_words_and_expectations_are_no_differences() {
     let text = reference();
     let (policy_part, _) = text.split_once("[[expect]]").unwrap();

@@ -9,6 +9,7 @@ mod clean;
 
 use clean::CLEAN;
 use gralloc_buffer::Layout;
+use heaps_config::policy::MAX_FORMATS;
 use heaps_config::Code;
 use heaps_host::{lint, Format, Linted, Located, Source};
 
@@ -164,6 +165,7 @@ fn bad_values() {
     }
     only(&instead("heaps = [\"system\"]", "heaps = [] #!"), Code::BadValue, "rule[1].heaps");
     only(&instead("deny = \"no protected heap\"", "deny = \" \" #!"), Code::BadValue, "rule[0].deny");
+    only(&instead("deny = \"no protected heap\"", "deny = \"\\u001b[2K\" #!"), Code::BadValue, "rule[0].deny");
     only(&with("[[heap]]\nname = \"x\"\nnodes = [] #!"), Code::BadValue, "heap[1].nodes");
     only(&with("[[heap]]\nname = \"x\"\nbudget = 0 #!"), Code::BadValue, "heap[1].budget");
 }
@@ -1832,4 +1834,36 @@ fn vendors_metadata_without_a_value_and_with_a_second_one() {
     let first = entry.replace("NAME", "it") + "value = 1\nconstant = 1\n";
     let second = entry.replace("NAME", "again") + "value = 1 #!\nconstant = 2\n";
     only(&with(&(first + &second)), Code::MetadataUnused, "vendor_metadata[1].value");
+}
+
+#[test]
+fn names_of_files_and_of_what_is_known_are_no_orders_to_a_terminal() {
+    let text = with("[[heap]]\nname = \"\\u001b[2Jx\"\n[[rule]]\nname = \"r\"\nheaps = [\"nobody\"]");
+    let linted = lint(Source::text("p\u{1b}[2J.toml", text, Format::Toml));
+    for said in [linted.render(false), linted.lines(), linted.source.name.clone()] {
+        assert!(!said.contains(|c: char| c.is_control() && !"\n\t".contains(c)), "{said:?}");
+    }
+}
+
+/// A condition's `layouts` would take the layout, and its `formats` the group.
+#[test]
+fn group_with_the_name_of_a_layout_is_refused() {
+    let group = "[format_group]\nNV12 = [\"YCRCB_420_SP\"] #!";
+    among(&with(group), Code::DuplicateName, "format_group.NV12");
+}
+
+#[test]
+fn as_many_formats_as_a_policy_may_have_are_decided() {
+    for count in [86, MAX_FORMATS] {
+        let format = |at: usize| {
+            let value = 0x1000 + at;
+            format!("[[format]]\nname = \"F{at}\"\nvalue = {value}\nlike = \"NV12\"\nfourcc = \"NV12\"\n")
+        };
+        let linted = lint_text(&with(&(0..count).map(format).collect::<String>()));
+        let undecided =
+            |located: &Located| matches!(located.finding.code, Code::TooIntricate | Code::ProtectedUndecided);
+        assert!(!linted.findings.iter().any(undecided), "{count}: {}", linted.render(false));
+        let policy = linted.loadable().unwrap();
+        assert_eq!(heaps_host::diff::diff(policy, policy), []);
+    }
 }

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return wrong_usage(&error),
     };
-    let out = output::Output { json: args.json, colour: args.color.wanted() };
+    let out = output::Output::new(args.json, args.color.wanted());
     let done = match &args.command {
         #[cfg(feature = "host")]
         Command::Lint(command) => command::lint::run(command, &out),
@@ -61,6 +61,7 @@ fn main() -> ExitCode {
         Command::Report(command) => command::report::run(command, &out),
     };
     match done {
+        Ok(_) if out.has_failed() => ExitCode::from(2),
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::Refused) => ExitCode::from(1),
         Err(error) => {
@@ -76,7 +77,7 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     if json && error.use_stderr() {
         let message = error.render().to_string();
         let message = message.trim().trim_start_matches("error: ").to_owned();
-        output::Output { json, colour: false }.error(&anyhow::Error::msg(message));
+        output::Output::new(json, false).error(&anyhow::Error::msg(message));
         return ExitCode::from(2);
     }
     if error.use_stderr() && std::env::args_os().any(|argument| argument.to_string_lossy().contains(char::is_control)) {

@@ -1,14 +1,11 @@
 //! What every command prints with: text for people, one JSON value for scripts.
 
-#[cfg(any(feature = "client", feature = "host"))]
 use anyhow::{Context, Result};
 use serde_json::{json, Value};
-#[cfg(any(feature = "client", feature = "host"))]
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
-#[cfg(any(feature = "client", feature = "host"))]
 use std::io::BufWriter;
 use std::io::{self, Write};
-#[cfg(any(feature = "client", feature = "host"))]
 use std::path::{Path, PathBuf};
 
 /// How a command ended, when it could do its work at all.
@@ -26,12 +23,30 @@ pub(crate) struct Output {
     pub(crate) json: bool,
     /// With colours.
     pub(crate) colour: bool,
+    /// Standard output took not all.
+    failed: Cell<bool>,
 }
 
 impl Output {
-    /// Prints text as it is. A reader that went away (`| head`) is no error.
+    pub(crate) const fn new(json: bool, colour: bool) -> Output {
+        Output { json, colour, failed: Cell::new(false) }
+    }
+
+    /// Prints text as it is. A reader that went away (`| head`) is no error; a disk that is full is, see [`Output::has_failed`].
     pub(crate) fn text(&self, text: &str) {
-        let _ = io::stdout().write_all(text.as_bytes());
+        let mut to = io::stdout();
+        match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                eprintln!("heapctl: cannot write to standard output: {error}");
+                self.failed.set(true);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether something that was to be printed is lost.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.get()
     }
 
     /// Prints one JSON value.
@@ -72,7 +87,6 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// Where a file is, or would be.
-#[cfg(any(feature = "client", feature = "host"))]
 pub(crate) fn place(file: &Path) -> io::Result<PathBuf> {
     if let Ok(there) = file.canonicalize() {
         return Ok(there);
@@ -82,7 +96,6 @@ pub(crate) fn place(file: &Path) -> io::Result<PathBuf> {
 }
 
 /// Writes beside the file and renames, so that nobody reads half of it and what was there stays if this fails.
-#[cfg(any(feature = "client", feature = "host"))]
 pub(crate) fn replace(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let into = |file: File| {
         let mut to = BufWriter::new(file);
@@ -129,7 +142,7 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     text
 }
 
-/// Text that may hold anything, as SVG and HTML take it between tags and in quotes. XML has no way to write control characters.
+/// Text that may hold anything, as SVG and HTML take it between tags and in quotes. XML has no way to write control characters and the two that are none.
 pub(crate) fn markup(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
@@ -139,14 +152,14 @@ pub(crate) fn markup(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&apos;"),
-            c if c.is_control() => escaped.push('\u{fffd}'),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
     }
     escaped
 }
 
-#[cfg(all(test, any(feature = "client", feature = "host")))]
+#[cfg(test)]
 mod tests {
     // A failed unwrap is a failed test.
     #![allow(clippy::unwrap_used)]

@@ -54,9 +54,7 @@ pub(crate) fn read(file: &Path) -> Result<Loaded> {
 /// What a line to paste begins with: the policy as it was named, as one word of a shell.
 #[cfg(feature = "host")]
 pub(crate) fn explain_line(policy: &Path) -> String {
-    let name = policy.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@,=".contains(c);
-    let word = if name.chars().all(plain) { name } else { format!("'{}'", name.replace('\'', "'\\''")) };
+    let word = heaps_host::expect::shell_word(&policy.display().to_string());
     format!("heapctl explain --policy {word}")
 }
 

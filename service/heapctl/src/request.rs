@@ -17,13 +17,13 @@ pub(crate) fn descriptor(args: &RequestArgs, vendor: &[VendorUsage], formats: &[
     let size = args.size.context("--size WIDTHxHEIGHT is missing")?;
     let wanted = args.format.as_deref().context("--format FORMAT is missing")?;
     Ok(Descriptor {
-        name: BufferName::from_text(&args.name),
+        name: BufferName::from_text(args.name.as_deref().unwrap_or("heapctl")),
         width: size.width,
         height: size.height,
-        layer_count: args.layers,
+        layer_count: args.layers.unwrap_or(1),
         format: format(wanted, formats)?,
-        usage: usage(&args.usage, vendor)?,
-        reserved_size: args.reserved,
+        usage: usage(args.usage.as_deref().unwrap_or_default(), vendor)?,
+        reserved_size: args.reserved.unwrap_or(0),
         options: args
             .options
             .iter()
@@ -43,8 +43,8 @@ pub(crate) fn in_aidl_words(
     formats: &[VendorFormat],
 ) -> Result<(RequestArgs, Vec<String>)> {
     let mut args = args.clone();
-    let (usage, mut notes) = words::usage(&args.usage, vendor);
-    args.usage = usage;
+    let (usage, mut notes) = words::usage(args.usage.as_deref().unwrap_or_default(), vendor);
+    args.usage = Some(usage);
     let own = |text: &str| {
         let value = number(text).and_then(|number| gralloc_buffer::wire_int(i64::try_from(number).ok()?));
         formats.iter().any(|format| format.name == text || Some(format.value) == value)

@@ -75,5 +75,13 @@ fn run(args: &Args) -> Result<(), String> {
     if let Some(unmet) = expect::unmet(&args.policy, &outcomes) {
         return Err(unmet);
     }
-    fs::write(&args.output, json).map_err(|error| format!("{}: {error}", args.output))
+    let itself = fs::canonicalize(&args.output).is_ok_and(|to| fs::canonicalize(&args.policy).is_ok_and(|of| of == to));
+    if itself {
+        return Err(format!("--output {}: that is the policy itself", args.output));
+    }
+    fs::write(&args.output, json).map_err(|error| {
+        // Half a policy is none.
+        let _ = fs::remove_file(&args.output);
+        format!("{}: {error}", args.output)
+    })
 }

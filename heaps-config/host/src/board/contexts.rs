@@ -52,6 +52,9 @@ pub(super) fn read(file: &str, text: &str, board: &mut Board) -> Result<(), Boar
         if !pattern.starts_with("/dev") {
             continue;
         }
+        if board.contexts.len() >= MOST_LINES {
+            return Err(error(file, line, format!("more than {MOST_LINES} lines about /dev")));
+        }
         let label = Label { selinux_type: selinux_type.to_owned(), place: at(file, line) };
         let Ok(own) = compiled(pattern, kind.is_some(), label) else {
             return Err(error(file, line, format!("{pattern} is no regular expression")));
@@ -89,6 +92,9 @@ pub(super) fn read(file: &str, text: &str, board: &mut Board) -> Result<(), Boar
     }
     Ok(())
 }
+
+/// Most lines about /dev: thirty times as many as AOSP's own, since each is compiled and held against the others.
+const MOST_LINES: usize = 4096;
 
 /// The platform's type of a node that it labels by a line of its own.
 pub fn platform_type(node: &str) -> Option<&'static str> {

@@ -29,9 +29,9 @@ pub(super) fn read(file: &str, text: &str, kind: FileKind, board: &mut Board) ->
             continue;
         }
         let label = words.iter().find_map(|word| word.strip_prefix("u:object_r:")?.split(':').next());
-        // links user group [label] major, minor date time name: the name is the last word of eight and more.
-        let least = if label.is_some() { 9 } else { 8 };
-        if name.is_empty() || words.len() < least.min(7) || name.starts_with("u:object_r:") {
+        // links user group [label] major, minor date time name; without a device's numbers it is no device, as is said below.
+        let is_short = rest.map_or(node_type == 'c', <[_]>::is_empty);
+        if name.is_empty() || is_short || words.len() < 7 || name.starts_with("u:object_r:") {
             return Err(error(file, line, "the line ends before the node's name; is the file cut off?"));
         }
         if node_type == 'c' && !is_name(name) {

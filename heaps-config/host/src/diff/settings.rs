@@ -3,9 +3,10 @@
 use super::example::By;
 use super::heaps::bound;
 use super::{example, Cause, Difference, Example};
-use gralloc_buffer::{DescriptorOption, PixelFormat, Usage};
-use heaps_config::policy::{AcceptedOption, Policy, VendorMetadata};
+use gralloc_buffer::{BufferName, DescriptorOption, PixelFormat, Usage};
+use heaps_config::policy::{AcceptedOption, Bound, Policy, PoolPolicy, VendorMetadata};
 use heaps_config::{show_bytes, KeyPath};
+use std::collections::BTreeMap;
 
 fn said(cause: Cause, what: impl Into<String>, before: Option<KeyPath>, after: Option<KeyPath>) -> Difference {
     Difference { before_at: before, after_at: after, ..Difference::new(cause, what) }
@@ -50,13 +51,13 @@ pub(super) fn limits(before: &Policy, after: &Policy, differences: &mut Vec<Diff
     let (was, is) = (one.without_release_watch.word(), other.without_release_watch.word());
     let where_told = ": it matters where the kernel does not tell of releases";
     differ("without_release_watch", was.to_owned(), is.to_owned(), None, where_told);
-    if before.pool != after.pool {
+    if pool(before) != pool(after) {
         let most = |policy: &Policy| policy.pool.as_ref().map_or("off".to_owned(), |pool| pool.total.to_string());
         let (was, is) = (most(before), most(after));
         let bound = if was == is { String::new() } else { format!(" (at most {was}, then {is})") };
         let what = format!("what is kept ready is another{bound}: the same answers, sooner or later");
-        let pool = Some(KeyPath::ROOT.key("pool"));
-        differences.push(said(Cause::Limit, what, pool.clone(), pool));
+        let at = Some(KeyPath::ROOT.key("pool"));
+        differences.push(said(Cause::Limit, what, at.clone(), at));
     }
     metadata(before, after, differences);
     let (was, is) = (before.heap_name(before.metadata_heap), after.heap_name(after.metadata_heap));
@@ -65,6 +66,18 @@ pub(super) fn limits(before: &Policy, after: &Policy, differences: &mut Vec<Diff
         let what = format!("shared metadata was in {was} and is in {is}: of every buffer");
         differences.push(said(Cause::Heap, what, at.clone(), at));
     }
+}
+
+/// What is kept ready, each heap's bound by its name and without the names of entries.
+fn pool(policy: &Policy) -> Option<(PoolPolicy, BTreeMap<&str, Bound>)> {
+    let mut pool = policy.pool.clone()?;
+    let heaps = policy.heap_ids().map(|(id, heap)| (heap.name.as_str(), pool.of_heap(id))).collect();
+    pool.heaps.clear();
+    for entry in &mut pool.ready {
+        entry.name.clear();
+        entry.descriptor.name = BufferName::default();
+    }
+    Some((pool, heaps))
 }
 
 /// Types of a vendor's metadata that only one policy has, or has otherwise: their own names are no difference.

@@ -13,6 +13,7 @@ pub(crate) use search::{Left, Witness};
 use gralloc_buffer::{PixelFormat, Usage};
 use heaps_config::policy::{Condition, Policy, Term};
 use std::cell::Cell;
+use std::ops::{BitAnd, BitAndAssign, Not};
 
 /// Where a condition's own cubes become too many. Real conditions stay below a hundred.
 const MOST_CUBES: usize = 20_000;
@@ -29,10 +30,57 @@ const FIRST_FLAG: u32 = 6;
 pub(crate) struct Cube {
     /// Three bits for each CPU field, then two for each flag: bit 0 "may be clear", bit 1 "may be set".
     usage: u128,
-    /// A bit for each format, in the order of [`Space::formats`].
-    formats: u128,
+    /// Those of [`Space::formats`] that are in.
+    formats: Formats,
     /// A bit for each interval of sizes.
     sizes: u128,
+}
+
+/// A bit for each of [`Space::formats`]: AIDL's and as many of a policy's as it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Formats([u128; 3]);
+
+impl Formats {
+    /// How many formats it has a bit for.
+    const MOST: usize = 384;
+
+    fn with(mut self, at: usize) -> Formats {
+        if let Some(bits) = self.0.get_mut(at / 128) {
+            *bits |= 1 << (at % 128);
+        }
+        self
+    }
+
+    fn contains(&self, at: usize) -> bool {
+        !(*self & Formats::default().with(at)).is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0 == [0; 3]
+    }
+}
+
+impl BitAnd for Formats {
+    type Output = Formats;
+
+    fn bitand(self, other: Formats) -> Formats {
+        let ([a, b, c], [x, y, z]) = (self.0, other.0);
+        Formats([a & x, b & y, c & z])
+    }
+}
+
+impl BitAndAssign for Formats {
+    fn bitand_assign(&mut self, other: Formats) {
+        *self = *self & other;
+    }
+}
+
+impl Not for Formats {
+    type Output = Formats;
+
+    fn not(self) -> Formats {
+        Formats(self.0.map(|bits| !bits))
+    }
 }
 
 /// A list of cubes; empty means that nothing is in.
@@ -68,7 +116,7 @@ impl Space {
         starts.dedup();
         let mut formats: Vec<PixelFormat> = PixelFormat::ALL.to_vec();
         formats.extend(policy.formats.iter().map(|format| PixelFormat::Vendor(format.value)));
-        let fits = flags.len() <= 61 && starts.len() <= 128 && formats.len() <= 128;
+        let fits = flags.len() <= 61 && starts.len() <= 128 && formats.len() <= Formats::MOST;
         if !fits {
             return None;
         }
@@ -78,12 +126,8 @@ impl Space {
 
     /// Every request.
     pub(crate) fn all(&self) -> Cube {
-        let mut formats = 0;
-        for (at, format) in self.formats.iter().enumerate() {
-            if *format != PixelFormat::Unspecified {
-                formats |= 1u128 << at;
-            }
-        }
+        let all = self.formats.iter().enumerate().filter(|(_, format)| **format != PixelFormat::Unspecified);
+        let formats = all.fold(Formats::default(), |all, (at, _)| all.with(at));
         Cube { usage: low_bits(self.usage_bits()), formats, sizes: low_bits(self.starts.len()) }
     }
 
@@ -166,13 +210,13 @@ impl Space {
         for cube in &mut region {
             cube.formats &= self.format_bits(&[format]);
         }
-        region.retain(|cube| cube.formats != 0);
+        region.retain(|cube| !cube.formats.is_empty());
         region
     }
 
-    fn format_bits(&self, formats: &[PixelFormat]) -> u128 {
+    fn format_bits(&self, formats: &[PixelFormat]) -> Formats {
         let listed = self.formats.iter().enumerate().filter(|(_, format)| formats.contains(format));
-        listed.fold(0, |bits, (at, _)| bits | 1 << at)
+        listed.fold(Formats::default(), |bits, (at, _)| bits.with(at))
     }
 
     fn sizes(&self, least: Option<u64>, most: Option<u64>) -> u128 {
@@ -234,7 +278,7 @@ impl Space {
             uncut &= !variable;
         }
         let kept = rest.formats & !cut.formats;
-        if kept != 0 {
+        if !kept.is_empty() {
             out.push(Cube { formats: kept, ..rest });
         }
         rest.formats &= cut.formats;
@@ -276,7 +320,11 @@ fn meet(a: &Cube, b: &Cube) -> Cube {
 fn is_empty(cube: &Cube, space: &Space) -> bool {
     let usage = cube.usage;
     let flags = (usage | usage >> 1) & space.flags_mask;
-    cube.formats == 0 || cube.sizes == 0 || usage & CPU_READ == 0 || usage & CPU_WRITE == 0 || flags != space.flags_mask
+    cube.formats.is_empty()
+        || cube.sizes == 0
+        || usage & CPU_READ == 0
+        || usage & CPU_WRITE == 0
+        || flags != space.flags_mask
 }
 
 /// The mask of the variable that a bit of [`Cube::usage`] belongs to.

@@ -31,33 +31,40 @@ pub(crate) struct RequestArgs {
 
     /// BufferUsage: AIDL and vendor names, joined by `|` or `,`; those of other headers (GRALLOC_USAGE_…,
     /// AHARDWAREBUFFER_USAGE_…) and numbers such as 0x200000000 too
-    #[arg(long, value_name = "USAGE", default_value = "")]
-    pub(crate) usage: String,
+    #[arg(long, value_name = "USAGE")]
+    pub(crate) usage: Option<String>,
 
     /// Width and height in pixels; of a BLOB, its bytes and 1
     #[arg(long, value_name = "WIDTHxHEIGHT", allow_hyphen_values = true)]
     pub(crate) size: Option<Size>,
 
-    /// Layers of an array
-    #[arg(long, value_name = "N", default_value_t = 1, allow_hyphen_values = true)]
-    pub(crate) layers: i32,
+    /// Layers of an array [default: 1]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) layers: Option<i32>,
 
-    /// Bytes that clients share beside the pixels
-    #[arg(long, value_name = "BYTES", default_value_t = 0, allow_hyphen_values = true)]
-    pub(crate) reserved: i64,
+    /// Bytes that clients share beside the pixels [default: 0]
+    #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
+    pub(crate) reserved: Option<i64>,
 
     /// One of additionalOptions, its value decimal or 0x…; android.hardware.graphics.common.Dataspace takes the AIDL's names too;
     /// may be given several times
     #[arg(long = "option", value_name = "NAME=VALUE")]
     pub(crate) options: Vec<NameValue>,
 
-    /// How many buffers in one request
-    #[arg(long, value_name = "N", default_value_t = 1, allow_hyphen_values = true)]
-    pub(crate) count: i32,
+    /// How many buffers in one request [default: 1]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) count: Option<i32>,
 
-    /// The buffers' name
-    #[arg(long, value_name = "TEXT", default_value = "heapctl")]
-    pub(crate) name: String,
+    /// The buffers' name [default: heapctl]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) name: Option<String>,
+}
+
+impl RequestArgs {
+    /// How many buffers in one request.
+    pub(crate) fn count(&self) -> i32 {
+        self.count.unwrap_or(1)
+    }
 }
 
 /// The help's heading for what is not about the request.

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &AllocArgs, out: &Output) -> Result<Status> {
     let wire = gralloc_client::to_wire(&descriptor);
     let supported = connection.is_supported(&wire).map_err(failed)?;
     let start = Instant::now();
-    let answer = connection.allocate_raw(&wire, args.request.count);
+    let answer = connection.allocate_raw(&wire, args.request.count());
     let took = start.elapsed();
     let result = match answer {
         Ok(result) => result,
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &AllocArgs, out: &Output) -> Result<Status> {
         hold();
         return Ok(Status::Done);
     }
-    let allocation = Allocation::from_result(result, args.request.count).map_err(failed)?;
+    let allocation = Allocation::from_result(result, args.request.count()).map_err(failed)?;
     for buffer in &allocation.buffers {
         buffer.check_sizes().map_err(failed)?;
     }

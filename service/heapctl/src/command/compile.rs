@@ -2,17 +2,20 @@
 
 use crate::args::CompileArgs;
 use crate::command::lint;
-use crate::output::{replace, Output, Status};
+use crate::output::{place, replace, Output, Status};
 use crate::policy;
-use anyhow::Result;
+use anyhow::{bail, Result};
 use heaps_host::expect;
 use serde_json::json;
 use std::path::Path;
 
 pub(crate) fn run(args: &CompileArgs, out: &Output) -> Result<Status> {
+    let to_stdout = args.output == Path::new("-");
+    if !to_stdout && place(&args.file).ok() == place(&args.output).ok() && args.file.exists() {
+        bail!("--output {}: that is the policy itself", args.output.display());
+    }
     let linted = heaps_host::lint(lint::open(&args.file)?);
     let compiled = linted.compile().filter(|_| !lint::denied(&linted, args.deny_warnings));
-    let to_stdout = args.output == Path::new("-");
     if !out.json {
         // Standard output may be the compiled policy itself.
         eprint!("{}", linted.render(out.colour));

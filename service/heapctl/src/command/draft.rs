@@ -2,7 +2,7 @@
 
 use crate::args::DraftArgs;
 use crate::input;
-use crate::output::{Output, Status};
+use crate::output::{replace, Output, Status};
 use anyhow::{anyhow, Context, Result};
 use heaps_host::board::{Board, Note, Place, MAX_FILE_BYTES};
 use heaps_host::{DraftError, Format, Source};
@@ -132,14 +132,10 @@ fn read(file: &Path) -> Result<String> {
 /// A policy that somebody has edited is not lost by a second call.
 fn write(path: &Path, text: &str, force: bool) -> Result<()> {
     let shown = path.display();
-    let mut options = File::options();
-    options.write(true);
     if force {
-        options.create(true).truncate(true);
-    } else {
-        options.create_new(true);
+        return replace(path, |to| to.write_all(text.as_bytes()));
     }
-    let mut file = options.open(path).map_err(|error| match error.kind() {
+    let mut file = File::create_new(path).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => anyhow!("{shown}: exists already; --force overwrites it"),
         _ => anyhow!("cannot write {shown}: {error}"),
     })?;

@@ -5,11 +5,11 @@ mod json;
 mod text;
 
 use crate::args::{ExplainArgs, RequestArgs, Size};
-use crate::output::{Output, Status};
+use crate::output::{replace, Output, Status};
 use crate::policy::{self, Loaded};
 use crate::request;
 use crate::svg::{self, Caption};
-use anyhow::{anyhow, bail, Context, Result};
+use anyhow::{anyhow, bail, Result};
 use gralloc_allocator::explain::{admitted, explain, words, Explanation};
 use gralloc_allocator::ledger::Sizes;
 use gralloc_allocator::Refusal;
@@ -90,7 +90,7 @@ fn explained<'p>(
 ) -> Result<Case<'p>> {
     let descriptor = request::descriptor(asked, &loaded.policy.vendor_usage, &loaded.policy.formats)?;
     let explanation = explain(&descriptor, &loaded.policy, present);
-    let count = asked.count;
+    let count = asked.count();
     let page_bytes = args.page_size.unwrap_or_else(gralloc_heaps::memory::page_bytes);
     let answer = Ok(());
     let mut case = Case { loaded, descriptor, count, page_bytes, present, present_from, notes, explanation, answer };
@@ -101,37 +101,40 @@ fn explained<'p>(
 /// The request of a line, and what there is to say. What is given as an argument counts before it.
 fn logged(line: &str, given: &RequestArgs) -> Result<(RequestArgs, Vec<String>)> {
     let logged = request::log::parse(line).map_err(|why| anyhow!("--log: {why}"))?;
-    let mut asked = given.clone();
-    asked.format = asked.format.or(logged.format);
-    if asked.usage.is_empty() {
-        asked.usage = logged.usage.unwrap_or_default();
-    }
+    let from = logged.from;
     let size = logged.width.zip(logged.height).map(|(width, height)| Size { width, height });
-    asked.size = asked.size.or(size);
+    let given = given.clone();
+    let asked = RequestArgs {
+        format: given.format.or(logged.format),
+        usage: given.usage.or(logged.usage),
+        size: given.size.or(size),
+        layers: given.layers.or(logged.layers),
+        reserved: given.reserved.or(logged.reserved),
+        options: given.options,
+        count: given.count.or(logged.count),
+        name: given.name.or(logged.name),
+    };
     if asked.size.is_none() {
-        bail!("--log: {} has no size; give it with --size WIDTHxHEIGHT", logged.from);
+        bail!("--log: {from} has no size; give it with --size WIDTHxHEIGHT");
     }
-    if let (1, Some(layers)) = (asked.layers, logged.layers) {
-        asked.layers = layers;
-    }
-    if let (0, Some(reserved)) = (asked.reserved, logged.reserved) {
-        asked.reserved = reserved;
-    }
-    if let (1, Some(count)) = (asked.count, logged.count) {
-        asked.count = count;
-    }
-    if let Some(name) = logged.name {
-        asked.name = name;
-    }
-    Ok((asked, vec![format!("the request is that of {}", logged.from)]))
+    Ok((asked, vec![format!("the request is that of {from}")]))
 }
 
 /// The heaps that are there, or that the arguments say are.
 fn present(args: &ExplainArgs, policy: &Policy) -> Result<(HeapSet, String)> {
     if let Some(names) = &args.heaps {
         let mut set = HeapSet::default();
-        for name in names.iter().filter(|name| !name.is_empty()) {
-            set = set.with(heap_id(name, policy)?);
+        let mut rest: &[String] = names;
+        // A heap's name may have commas, as `linux,cma` has: the longest that the policy knows is meant.
+        while let Some(first) = rest.first() {
+            let known = (1..=rest.len())
+                .rev()
+                .find_map(|count| Some((heap_of(&rest.get(..count)?.join(","), policy)?, rest.get(count..)?)));
+            (set, rest) = match known {
+                Some((id, rest)) => (set.with(id), rest),
+                None if first.is_empty() => (set, rest.get(1..).unwrap_or_default()),
+                None => return Err(no_heap(first, policy)),
+            };
         }
         return Ok((set, "as --heaps says".to_owned()));
     }
@@ -146,14 +149,13 @@ fn present(args: &ExplainArgs, policy: &Policy) -> Result<(HeapSet, String)> {
     Ok((KernelHeaps::open_in(policy, directory).present(), format!("found in {}", directory.display())))
 }
 
-fn heap_id(name: &str, policy: &Policy) -> Result<HeapId> {
-    match policy.heap_ids().find(|(_, heap)| heap.name == name) {
-        Some((id, _)) => Ok(id),
-        None => {
-            let known: Vec<&str> = policy.heap_ids().map(|(_, heap)| heap.name.as_str()).collect();
-            bail!("--heaps: the policy has no heap \"{name}\"; it has {}", known.join(", "))
-        }
-    }
+fn heap_of(name: &str, policy: &Policy) -> Option<HeapId> {
+    policy.heap_ids().find(|(_, heap)| heap.name == name).map(|(id, _)| id)
+}
+
+fn no_heap(name: &str, policy: &Policy) -> anyhow::Error {
+    let known: Vec<&str> = policy.heap_ids().map(|(_, heap)| heap.name.as_str()).collect();
+    anyhow!("--heaps: the policy has no heap \"{name}\"; it has {}", known.join(", "))
 }
 
 /// The plan's refusal, or what admission says of the count.
@@ -182,5 +184,5 @@ fn draw(case: &Case<'_>, file: &Path, out: &Output) -> Result<()> {
     let caption =
         Caption { title: format!("{format}, {} x {}", request.width, request.height), lines, layers: request.layers };
     let drawing = svg::draw(&caption, picture);
-    std::fs::write(file, drawing).with_context(|| format!("cannot write {}", file.display()))
+    replace(file, |to| to.write_all(drawing.as_bytes()))
 }

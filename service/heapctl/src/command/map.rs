@@ -6,7 +6,7 @@ mod picture;
 
 use crate::args::MapArgs;
 use crate::command::lint;
-use crate::output::{Output, Status};
+use crate::output::{replace, Output, Status};
 use crate::policy;
 use anyhow::{bail, Context, Result};
 use heaps_config::Policy;
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &MapArgs, out: &Output) -> Result<Status> {
         "png" => heaps_host::png(&picture::of(&drawn)).with_context(|| shown.to_string())?,
         _ => bail!("{shown}: a map is a page (.html) or a picture (.svg, .png)"),
     };
-    std::fs::write(&args.output, bytes).with_context(|| format!("cannot write {shown}"))?;
+    replace(&args.output, |to| to.write_all(&bytes))?;
     let (rows, columns) = (drawn.map.formats.len(), drawn.map.uses.len());
     if out.json {
         let file = shown.to_string();

@@ -1,8 +1,8 @@
 //! `heapctl schema`
 
 use crate::args::SchemaArgs;
-use crate::output::{Output, Status};
-use anyhow::{Context, Result};
+use crate::output::{replace, Output, Status};
+use anyhow::Result;
 use serde_json::json;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub(crate) fn run(args: &SchemaArgs, out: &Output) -> Result<Status> {
         return Ok(Status::Done);
     }
     let file = args.output.display().to_string();
-    std::fs::write(&args.output, format!("{schema:#}\n")).with_context(|| format!("cannot write {file}"))?;
+    replace(&args.output, |to| writeln!(to, "{schema:#}"))?;
     if out.json {
         out.json(&json!({ "ok": true, "output": file }));
     }

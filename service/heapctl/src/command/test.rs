@@ -4,9 +4,9 @@ mod junit;
 
 use crate::args::TestArgs;
 use crate::command::lint;
-use crate::output::{Output, Status};
+use crate::output::{replace, Output, Status};
 use crate::policy;
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, Result};
 use heaps_host::expect::{self, Outcome};
 use serde_json::json;
 use std::path::Path;
@@ -25,7 +25,8 @@ pub(crate) fn run(args: &TestArgs, out: &Output) -> Result<Status> {
     }
     if let Some(junit) = &args.junit {
         let error = broken.as_ref().map(|(name, error)| (name.as_str(), format!("{error:#}")));
-        std::fs::write(junit, junit::of(&files, error)).with_context(|| format!("cannot write {}", junit.display()))?;
+        let report = junit::of(&files, error);
+        replace(junit, |to| to.write_all(report.as_bytes()))?;
     }
     if let Some((_, error)) = broken {
         return Err(error);

@@ -125,3 +125,42 @@ fn explain_reads_minigbm_s_usages_as_the_decimal_numbers_that_they_are() {
     let arguments = ["--json", "explain", "--policy", "generic", "--size", "64x64", "--log", line];
     assert_eq!(run_json(&arguments).1["request"]["usage_bits"], json!(20100));
 }
+
+#[test]
+fn explain_log_gives_way_to_arguments_that_say_what_is_the_default_too() {
+    let line =
+        "refused \"cam\" of uid 10 pid 20: x; asked: 3 of 1920x1080, layers 2, format 0x22, usage 0x20100, reserved 64";
+    let explained = |arguments: &[&str]| {
+        let all = [&["--json", "explain", "--policy", "generic", "--all-heaps", "--log", line][..], arguments].concat();
+        run_json(&all).1["request"].clone()
+    };
+    let asked = |request: &serde_json::Value| {
+        ["count", "layers", "reserved_bytes", "name", "usage_bits"].map(|key| request[key].clone())
+    };
+    assert_eq!(asked(&explained(&[])), [json!(3), json!(2), json!(64), json!("cam"), json!(0x20100)]);
+    let given = ["--count", "1", "--layers", "1", "--reserved", "0", "--name", "mine", "--usage", ""];
+    assert_eq!(asked(&explained(&given)), [json!(1), json!(1), json!(0), json!("mine"), json!(0)]);
+}
+
+/// Names as a stranger's policy may have them, and one as kernels have them.
+#[test]
+fn line_to_paste_is_what_it_says_whatever_the_names() {
+    let policy = "schema = 1\nname = \"odd\"\n[limits]\nrequest = \"256MiB\"\nreserve = 0\nbuffers_per_request = 8\n\
+        [metadata]\nheap = \"linux,cma\"\n[[option]]\nname = \"it's\"\nvalues = [1]\n[[heap]]\nname = \"linux,cma\"\n\
+        [[heap]]\nname = \"b'c\"\n[[format]]\nname = \"a b;touch x\"\nvalue = 4096\nlike = \"NV12\"\nfourcc = \"NV12\"\n\
+        [[rule]]\nname = \"p\"\nall_of = [\"PROTECTED\"]\ndeny = \"no\"\n\
+        [[rule]]\nname = \"all\"\nheaps = [\"linux,cma\", \"b'c\"]\n\
+        [[resolve]]\nformat = \"IMPLEMENTATION_DEFINED\"\nto = \"NV12\"\n\
+        [[resolve]]\nformat = \"YCBCR_420_888\"\nto = \"NV12\"\n\
+        [[expect]]\nname = \"e\"\nformat = \"a b;touch x\"\nwidth = 64\nheight = 64\nusage = [\"CPU_READ_OFTEN\", \"CPU_WRITE_OFTEN\"]\n\
+        options = [\"it's=1\"]\npresent = [\"linux,cma\"]\nrule = \"p\"\n";
+    let (dir, path) = file(policy, "p.toml");
+    let Run { status, out, err } = run(&["test", &path]);
+    assert_eq!(status, 1, "{out}{err}");
+    let line = out.lines().find_map(|line| line.find("heapctl explain").map(|at| &line[at..])).unwrap();
+    let line = line.replacen("heapctl", env!("CARGO_BIN_EXE_heapctl"), 1);
+    let shell = std::process::Command::new("sh").args(["-c", &line]).current_dir(dir.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&shell.stdout).into_owned() + &String::from_utf8_lossy(&shell.stderr);
+    assert!(shell.status.success() && said.contains("linux,cma"), "{line}\n{said}");
+    assert!(!dir.path().join("x").exists());
+}

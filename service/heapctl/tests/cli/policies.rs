@@ -267,3 +267,31 @@ fn map_page_shows_a_cell_in_a_browser() {
         }
     }
 }
+
+#[test]
+fn what_standard_output_does_not_take_is_exit_status_2() {
+    for arguments in [&["compile", "generic", "-o", "-"][..], &["schema"], &["--json", "lint", "generic"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heapctl"));
+        let output = command.args(arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn policy_is_not_compiled_onto_itself_nor_lost_by_a_draft_that_cannot_be_written() {
+    let (dir, path) = file(crate::warned(), "p.toml");
+    let before = fs::read(&path).unwrap();
+    let Run { status, err, .. } = run(&["compile", &path, "-o", &path]);
+    assert!(status == 2 && err.contains("the policy itself"), "{err}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    // A block of 512 bytes is all that may be written to a file.
+    let line =
+        format!("trap '' XFSZ; ulimit -f 1; {} draft --nodes system --force -o p.toml", env!("CARGO_BIN_EXE_heapctl"));
+    let mut shell = Command::new("sh");
+    let status = shell.args(["-c", &line]).current_dir(dir.path()).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing lies beside it");
+}

@@ -82,7 +82,7 @@ impl Space {
         let others = [
             uncut & CPU_READ != 0,
             uncut & CPU_WRITE != 0,
-            cube.formats & !cut.formats != 0,
+            !(cube.formats & !cut.formats).is_empty(),
             cube.sizes & !cut.sizes != 0,
         ];
         others.into_iter().fold(flags, |count, other| count + u32::from(other))
@@ -105,7 +105,7 @@ impl Space {
                 usage |= flag.0;
             }
         }
-        let listed = self.formats.iter().enumerate().filter(|(at, _)| cube.formats & (1 << at) != 0);
+        let listed = self.formats.iter().enumerate().filter(|(at, _)| cube.formats.contains(*at));
         let formats: Vec<PixelFormat> = listed.map(|(_, format)| *format).collect();
         let bytes =
             self.starts.iter().enumerate().find(|(at, _)| cube.sizes & (1 << at) != 0).map(|(_, start)| *start)?;

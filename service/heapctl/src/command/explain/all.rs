@@ -82,7 +82,7 @@ fn asked(line: &str, given: &RequestArgs) -> Result<(RequestArgs, Vec<String>)> 
     let words: Vec<&str> = line.split_whitespace().collect();
     if let [format, size, usage @ ..] = words.as_slice() {
         if let (true, Ok(size)) = (usage.len() < 2, size.parse()) {
-            let usage = usage.first().copied().unwrap_or_default().to_owned();
+            let usage = Some(usage.first().copied().unwrap_or_default().to_owned());
             let asked = RequestArgs { format: Some((*format).to_owned()), size: Some(size), usage, ..given.clone() };
             return Ok((asked, Vec::new()));
         }
