@@ -80,8 +80,10 @@ fn run(args: &Args) -> Result<(), String> {
         return Err(format!("--output {}: that is the policy itself", args.output));
     }
     fs::write(&args.output, json).map_err(|error| {
-        // Half a policy is none.
-        let _ = fs::remove_file(&args.output);
+        // Half a policy is none; what is no file, such as /dev/full, stays.
+        if fs::metadata(&args.output).is_ok_and(|there| there.is_file()) {
+            let _ = fs::remove_file(&args.output);
+        }
         format!("{}: {error}", args.output)
     })
 }
