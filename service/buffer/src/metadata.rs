@@ -36,10 +36,12 @@ use crate::layout::MAX_PLANES;
 
 /// Room for any type's bytes: four planes of four components, or the longest blob, or a vendor's longest name and value.
 pub const MAX_ENCODED_BYTES: usize = 1792;
-/// A text's or a list's length, and every number but those of 32 bits.
-const LONG: usize = 8;
-/// A component's type, offset and size; a plane's eight numbers beside them (`PlaneLayout.aidl`).
-const MOST_PLANE_BYTES: usize = 9 * LONG + MAX_COMPONENTS * (4 * LONG + encode::COMPONENT.len());
-const _: () = assert!(STANDARD_NAME.len() + 3 * LONG + MAX_PLANES * MOST_PLANE_BYTES <= MAX_ENCODED_BYTES);
-const _: () = assert!(STANDARD_NAME.len() + 3 * LONG + MAX_BLOB_BYTES <= MAX_ENCODED_BYTES);
+const _: () = {
+    // A text's or a list's length, and every number but those of 32 bits.
+    let long = 8;
+    // A component's type, offset and size; a plane's eight numbers beside them (PlaneLayout.aidl).
+    let plane = 9 * long + MAX_COMPONENTS * (4 * long + encode::COMPONENT.len());
+    let longest = if MAX_PLANES * plane > MAX_BLOB_BYTES { MAX_PLANES * plane } else { MAX_BLOB_BYTES };
+    assert!(STANDARD_NAME.len() + 3 * long + longest <= MAX_ENCODED_BYTES);
+};
 const _: () = assert!(vendor::MAX_TYPE_BYTES + vendor::MAX_VALUE_BYTES + 24 < MAX_ENCODED_BYTES);
