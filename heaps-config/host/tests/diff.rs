@@ -61,7 +61,7 @@ fn order_of_heaps_and_names_of_ready_entries_are_no_differences() {
     let pair = |one: &str, other: &str| format!("[[heap]]{}[[heap]]{}", heap(one), heap(other));
     // What a protected heap may keep ready is nothing.
     let swapped = text.replacen(&pair("sensor", "secure-raw"), &pair("secure-raw", "sensor"), 1);
-    assert!(swapped != text && diff(&policy(&text), &policy(&swapped)) == []);
+    assert!(swapped != text && diff(&policy(&text), &policy(&swapped)).is_empty());
     let ready = |name: &str| policy(&text.replace("[[ready]]\nname = \"", &format!("[[ready]]\nname = \"{name}")));
     assert_eq!(diff(&policy(&text), &ready("other")), []);
 }
