@@ -58,7 +58,7 @@ fn the_program_writes_nothing_after_an_error_and_names_the_line() {
 fn the_program_does_not_write_onto_the_policy_itself() {
     let dir = tempfile::tempdir().unwrap();
     let policy = dir.path().join("good.toml");
-    let text = heaps_host::profile("generic").unwrap().text;
+    let text = profile("generic").unwrap().text;
     std::fs::write(&policy, &text).unwrap();
     let run = compile(&policy, &policy, &[]);
     assert!(!run.status.success() && String::from_utf8_lossy(&run.stderr).contains("the policy itself"), "{run:?}");
