@@ -64,20 +64,13 @@ fn resolve_one(
     if let Some(rule) = &expect.rule {
         if !document.rules.iter().any(|known| known.name == *rule) {
             let known = document.rules.iter().map(|rule| rule.name.clone());
-            findings.push(Finding::unknown(findings.len(), Code::UnknownRule, path.key("rule"), "rule", rule, known));
+            Finding::push_unknown(findings, Code::UnknownRule, path.key("rule"), "rule", rule, known);
         }
     }
     if let Some(layout) = &expect.layout {
         if names.layout(layout).is_none() {
             let known = Layout::ALL.iter().map(|layout| layout.name().to_owned()).chain(names.vendor_formats());
-            findings.push(Finding::unknown(
-                findings.len(),
-                Code::UnknownLayout,
-                path.key("layout"),
-                "layout",
-                layout,
-                known,
-            ));
+            Finding::push_unknown(findings, Code::UnknownLayout, path.key("layout"), "layout", layout, known);
         }
     }
     let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);

@@ -175,6 +175,18 @@ impl Finding {
         finding
     }
 
+    /// Adds such a finding to those so far.
+    pub(crate) fn push_unknown<S: Into<String>>(
+        findings: &mut Vec<Finding>,
+        code: Code,
+        path: KeyPath,
+        what: &str,
+        name: &str,
+        allowed: impl IntoIterator<Item = S>,
+    ) {
+        findings.push(Finding::unknown(findings.len(), code, path, what, name, allowed));
+    }
+
     /// A finding about a word that is none of `allowed`.
     pub(crate) fn no_word(path: KeyPath, word: &str, allowed: impl IntoIterator<Item = &'static str>) -> Finding {
         let mut finding = Finding::new(Code::BadValue, path, format!("\"{}\"", word.escape_default()));

@@ -95,14 +95,7 @@ fn check_flags(document: &Document, formats: &[VendorFormat], findings: &mut Vec
             match flags.iter().find(|(known, _)| known == name) {
                 None => {
                     let names = flags.iter().map(|(known, _)| (*known).to_owned());
-                    findings.push(Finding::unknown(
-                        findings.len(),
-                        Code::VendorFormat,
-                        path,
-                        "format flag",
-                        name,
-                        names,
-                    ));
+                    Finding::push_unknown(findings, Code::VendorFormat, path, "format flag", name, names);
                 }
                 Some((_, flag)) if format.value & flag != *flag => {
                     let message =
@@ -201,14 +194,7 @@ fn planes(doc: &FormatDoc, path: &KeyPath, findings: &mut Vec<Finding>) -> (Layo
             let layout = Layout::from_name(like).filter(|layout| *layout != Layout::Blob);
             if layout.is_none() {
                 let names = Layout::ALL.iter().filter(|layout| **layout != Layout::Blob).map(|layout| layout.name());
-                findings.push(Finding::unknown(
-                    findings.len(),
-                    Code::UnknownLayout,
-                    path.key("like"),
-                    "layout",
-                    like,
-                    names,
-                ));
+                Finding::push_unknown(findings, Code::UnknownLayout, path.key("like"), "layout", like, names);
             }
             (layout.unwrap_or(Layout::Nv12), Shapes::NONE)
         }

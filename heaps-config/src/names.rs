@@ -113,14 +113,7 @@ impl Names {
     ) -> Option<PixelFormat> {
         let found = self.format(name);
         if found.is_none() && !name.is_empty() {
-            findings.push(Finding::unknown(
-                findings.len(),
-                Code::UnknownFormat,
-                place.path(),
-                "format",
-                name,
-                self.format_names(),
-            ));
+            Finding::push_unknown(findings, Code::UnknownFormat, place.path(), "format", name, self.format_names());
         }
         found
     }
@@ -172,14 +165,7 @@ impl Names {
                 (None, None, None) => {
                     let all = Layout::ALL.iter().map(|layout| layout.name().to_owned());
                     let allowed = self.groups.keys().cloned().chain(self.format_names()).chain(all);
-                    findings.push(Finding::unknown(
-                        findings.len(),
-                        Code::UnknownLayout,
-                        here.path(),
-                        "layout",
-                        name,
-                        allowed,
-                    ));
+                    Finding::push_unknown(findings, Code::UnknownLayout, here.path(), "layout", name, allowed);
                     continue;
                 }
             };
@@ -206,10 +192,12 @@ impl Names {
                 None if name.is_empty() => continue,
                 None => {
                     let allowed = self.groups.keys().cloned().chain(self.format_names());
-                    let so_far = findings.len();
-                    let unknown =
-                        || Finding::unknown(so_far, Code::UnknownFormat, here.path(), "format", name, allowed);
-                    findings.push(self.layout_alone(name, here).unwrap_or_else(unknown));
+                    match self.layout_alone(name, here) {
+                        Some(finding) => findings.push(finding),
+                        None => {
+                            Finding::push_unknown(findings, Code::UnknownFormat, here.path(), "format", name, allowed)
+                        }
+                    }
                     continue;
                 }
             };
@@ -234,14 +222,7 @@ impl Names {
             let here = place.item(at);
             let Some(term) = self.term(name) else {
                 if !name.is_empty() {
-                    findings.push(Finding::unknown(
-                        findings.len(),
-                        Code::UnknownUsage,
-                        here.path(),
-                        "usage",
-                        name,
-                        self.usage_names(),
-                    ));
+                    Finding::push_unknown(findings, Code::UnknownUsage, here.path(), "usage", name, self.usage_names());
                 }
                 continue;
             };
@@ -262,14 +243,7 @@ impl Names {
                 Some(usage) => all = all | usage,
                 None => {
                     let names = self.usage_names().filter(|name| !MASKS.contains(name));
-                    findings.push(Finding::unknown(
-                        findings.len(),
-                        Code::UnknownUsage,
-                        place.item(at).path(),
-                        "usage",
-                        name,
-                        names,
-                    ));
+                    Finding::push_unknown(findings, Code::UnknownUsage, place.item(at).path(), "usage", name, names);
                 }
             }
         }
@@ -319,14 +293,7 @@ impl Names {
     pub(crate) fn heap(&self, name: &str, place: Place<'_>, findings: &mut Vec<Finding>) -> Option<HeapId> {
         let index = self.heaps.iter().position(|known| known == name && !name.is_empty());
         if index.is_none() && !name.is_empty() {
-            findings.push(Finding::unknown(
-                findings.len(),
-                Code::UnknownHeap,
-                place.path(),
-                "heap",
-                name,
-                self.heaps.iter().cloned(),
-            ));
+            Finding::push_unknown(findings, Code::UnknownHeap, place.path(), "heap", name, self.heaps.iter().cloned());
         }
         Some(HeapId(u8::try_from(index?).ok()?))
     }

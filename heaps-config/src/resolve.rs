@@ -179,14 +179,7 @@ fn resolve_format(
     let names_of = || table().map(|layout| layout.name().to_owned()).chain(names.vendor_formats());
     match layout {
         None if doc.to.is_empty() => {}
-        None => findings.push(Finding::unknown(
-            findings.len(),
-            Code::UnknownLayout,
-            path.key("to"),
-            "layout",
-            &doc.to,
-            names_of(),
-        )),
+        None => Finding::push_unknown(findings, Code::UnknownLayout, path.key("to"), "layout", &doc.to, names_of()),
         Some(layout) if !may(layout) => {
             let message = format!("{} cannot become {}", doc.format, doc.to);
             let mut finding = Finding::new(Code::BadValue, path.key("to"), message);

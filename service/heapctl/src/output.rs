@@ -142,7 +142,8 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     text
 }
 
-/// Text that may hold anything, as SVG and HTML take it between tags and in quotes. XML has no way to write control characters and the two that are none.
+/// Text that may hold anything, as SVG and HTML take it between tags and in quotes. XML has no way to write control characters, nor
+/// U+FFFE and U+FFFF.
 pub(crate) fn markup(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {

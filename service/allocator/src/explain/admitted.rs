@@ -9,8 +9,8 @@ use gralloc_buffer::{BufferName, Descriptor};
 use heaps_config::policy::{HeapId, Policy};
 use std::sync::Arc;
 
-/// What allocate2 says to a call for `count` planned buffers on an idle device with the plan's heaps, pages of so many bytes and memory
-/// without end. Goes through the service's own code, with heaps that give nothing but their word.
+/// What allocate2 says to a call for `count` planned buffers on an idle device with the plan's heaps, pages of so many bytes and
+/// memory without end. Goes through the service's own code, with heaps that give nothing but their word.
 ///
 /// # Errors
 /// The refusal that the client would see.

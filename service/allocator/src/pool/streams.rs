@@ -124,7 +124,7 @@ impl<B> Streams<B> {
         None
     }
 
-    /// A fill got nothing: admission or the kernel refused. Nothing is filled for a while, after memory ran short for the longer one.
+    /// A fill got nothing: admission or the kernel refused. Nothing is filled for a while; a longer pause that has begun goes on.
     pub(super) fn failed(&mut self, key: PoolKey, now_ms: u64) {
         self.filling_done(key);
         self.held_until_ms = self.held_until_ms.max(now_ms.saturating_add(QUIET_MS));

@@ -60,8 +60,8 @@ pub struct BufferInfo {
 }
 
 impl BufferInfo {
-    /// One picture in memory that the CPU sees, without a name and a usage: what those begin
-    /// with who make buffers without a policy. `None` where the layout has no picture of that size.
+    /// One picture in memory that the CPU sees, without a name and a usage: what those begin with who make buffers without a policy.
+    /// `None` where the layout has no picture of that size.
     pub fn linear(format: PixelFormat, layout: Layout, width: u32, height: u32) -> Option<Self> {
         let arrangement = layout.measure(width, height, 1, &Needs::NONE)?.narrow()?;
         Some(BufferInfo {

@@ -11,7 +11,8 @@ use std::path::Path;
 
 pub(crate) fn run(args: &CompileArgs, out: &Output) -> Result<Status> {
     let to_stdout = args.output == Path::new("-");
-    if !to_stdout && place(&args.file).ok() == place(&args.output).ok() && args.file.exists() {
+    let itself = args.file.canonicalize().is_ok_and(|file| place(&args.output).is_ok_and(|output| output == file));
+    if itself && !to_stdout {
         bail!("--output {}: that is the policy itself", args.output.display());
     }
     let linted = heaps_host::lint(lint::open(&args.file)?);

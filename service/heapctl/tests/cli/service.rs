@@ -339,18 +339,17 @@ fn tool_and_service_understand_the_same_ages_and_say_what_they_do_not() {
     assert_eq!(dump.get("not_understood"), None);
 }
 
+/// What is asked for and kept.
+fn leak() -> gralloc_client::BufferDescriptorInfo {
+    let (format, usage) = (gralloc_buffer::PixelFormat::Rgba8888, gralloc_buffer::Usage::CPU_READ_OFTEN);
+    gralloc_client::to_wire(&gralloc_buffer::Descriptor::new("leak", 64, 64, format, usage))
+}
+
 #[test]
 fn leaks_of_a_service_that_sees_no_releases_are_an_error_and_not_all_clear() {
     let (_dir, socket) = service_that_sees_releases_by(Vec::new());
     let connection = gralloc_client::Connection::socket(socket.as_ref()).unwrap();
-    let usage = gralloc_buffer::Usage::CPU_READ_OFTEN;
-    let asked = gralloc_client::to_wire(&gralloc_buffer::Descriptor::new(
-        "leak",
-        64,
-        64,
-        gralloc_buffer::PixelFormat::Rgba8888,
-        usage,
-    ));
+    let asked = leak();
     let _held = connection.allocate(&asked, 1).unwrap();
     for how in [&["--older-than", "0s"][..], &["--watch", "--seconds", "1", "--interval", "20"]] {
         let Run { status, out, err } = run(&[&["leaks", "--socket", &socket], how].concat());
@@ -405,14 +404,7 @@ fn leaks_watch_finds_what_grows_and_says_so_by_its_exit_status() {
     );
     // One more buffer each time that somebody looks at the service: the watch looks more often than that.
     let connection = gralloc_client::Connection::socket(Path::new(&socket)).unwrap();
-    let usage = gralloc_buffer::Usage::CPU_READ_OFTEN;
-    let asked = gralloc_client::to_wire(&gralloc_buffer::Descriptor::new(
-        "leak",
-        64,
-        64,
-        gralloc_buffer::PixelFormat::Rgba8888,
-        usage,
-    ));
+    let asked = leak();
     let ended = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

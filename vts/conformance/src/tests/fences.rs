@@ -81,14 +81,19 @@ fn signalled_sync_file_is_taken_at_once(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-/// A thread that locks with a fence, and its number.
-fn locker<'s>(scope: &'s Scope<'s, '_>, imported: &'s Imported, fence: i32) -> (ScopedJoinHandle<'s, ()>, Pid) {
+/// A thread that makes a call, and its number.
+fn caller<'s>(scope: &'s Scope<'s, '_>, call: impl FnOnce() + Send + 's) -> (ScopedJoinHandle<'s, ()>, Pid) {
     let (sender, started) = channel();
-    let locker = scope.spawn(move || {
+    let caller = scope.spawn(move || {
         sender.send(gettid()).unwrap();
-        assert_eq!(lock_either_way(imported, fence), Ok(()));
+        call();
     });
-    (locker, started.recv().unwrap())
+    (caller, started.recv().unwrap())
+}
+
+/// One that locks with a fence.
+fn locker<'s>(scope: &'s Scope<'s, '_>, imported: &'s Imported, fence: i32) -> (ScopedJoinHandle<'s, ()>, Pid) {
+    caller(scope, move || assert_eq!(lock_either_way(imported, fence), Ok(())))
 }
 
 /// Scans of a thread in one and the same sleep that show it blocked.
@@ -161,13 +166,8 @@ fn flush_waits_for_no_device(subject: &Subject) -> Verdict {
     imported.mapper().lock(imported.handle(), usage::CPU, Rect::default(), -1).unwrap();
     attach(buffer.raw.fds()[0], fence.as_fd()).map_err(Skip)?;
     thread::scope(|scope| {
-        let (sender, started) = channel();
-        let imported = &imported;
-        let flusher = scope.spawn(move || {
-            sender.send(gettid()).unwrap();
-            assert_eq!(imported.mapper().flush(imported.handle()), Error::NONE);
-        });
-        let waits = is_blocked(&flusher, started.recv().unwrap());
+        let (flusher, thread) = caller(scope, || assert_eq!(imported.mapper().flush(imported.handle()), Error::NONE));
+        let waits = is_blocked(&flusher, thread);
         pending.signal();
         flusher.join().unwrap();
         assert!(!waits, "flush waits for a device");
